@@ -1,0 +1,18 @@
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Admin;
+
+/// <summary>Probes: alive as long as the process answers; ready while the store does.</summary>
+internal static class Health
+{
+    public static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/healthz", () => Microsoft.AspNetCore.Http.Results.Text("alive"));
+        routes.MapGet("/readyz", (StoreConnection store) => store.IsReady
+            ? Microsoft.AspNetCore.Http.Results.Text("ready")
+            : Microsoft.AspNetCore.Http.Results.Text("the store does not answer", statusCode: StatusCodes.Status503ServiceUnavailable));
+    }
+}

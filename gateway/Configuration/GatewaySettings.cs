@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>Everything under <c>Durable:</c>, read and checked. The keys are those of the configuration page.</summary>
+internal sealed record GatewaySettings
+{
+    /// <summary><c>Durable:Listeners:Public</c>: proxied routes and results.</summary>
+    public required BindingAddress Public { get; init; }
+
+    /// <summary><c>Durable:Listeners:Control</c>: step calls, events, admin API, health.</summary>
+    public required BindingAddress Control { get; init; }
+
+    /// <summary><c>Durable:AdvertisedAddress</c>; where absent, the control listener's own.</summary>
+    public required string? AdvertisedAddress { get; init; }
+
+    /// <summary><c>Durable:SharedAddress</c>: a control address that reaches any node.</summary>
+    public required string? SharedAddress { get; init; }
+
+    /// <summary><c>Durable:Store:ConnectionString</c>; where absent, the store is embedded.</summary>
+    public required string? StoreConnectionString { get; init; }
+
+    /// <summary><c>Durable:Store:DataDirectory</c>, as an absolute path.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary><c>Durable:Store:Shards</c>: fixed for the life of a store.</summary>
+    public required int Shards { get; init; }
+
+    /// <summary><c>Durable:Lease</c>: how long an attempt is covered without renewal; the time it takes to notice a dead node.</summary>
+    public required TimeSpan Lease { get; init; }
+
+    /// <summary><c>Durable:ShutdownTimeout</c>: how long attempts may go on after SIGTERM.</summary>
+    public required TimeSpan ShutdownTimeout { get; init; }
+
+    /// <summary><c>Durable:Keys</c>; empty: generated into the store.</summary>
+    public required ImmutableArray<byte[]> Keys { get; init; }
+
+    /// <summary><c>Durable:Policies</c>, by name; <c>default</c> is always there.</summary>
+    public required ImmutableDictionary<string, RunPolicy> Policies { get; init; }
+
+    public bool IsEmbedded => StoreConnectionString is null;
+}

@@ -1,0 +1,70 @@
+using System.Collections.Immutable;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>Reads <c>Durable:Policies</c>. What a policy does not say is as in <c>default</c>.</summary>
+internal static class PolicyBinder
+{
+    public const string DefaultName = "default";
+    public const string DisableName = "disable";
+
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
+    private const long Largest = 1L << 30;
+
+    public static ImmutableDictionary<string, RunPolicy> Bind(SettingsReader durable, List<ConfigurationError> errors)
+    {
+        var sections = durable.Children("Policies").ToArray();
+        var policies = ImmutableDictionary.CreateBuilder<string, RunPolicy>(StringComparer.OrdinalIgnoreCase);
+        var basis = new RunPolicy();
+        if (sections.FirstOrDefault(section => Is(section, DefaultName)) is { } root) basis = Read(root, basis, errors);
+        policies[DefaultName] = basis;
+        foreach (var section in sections.Where(section => !Is(section, DefaultName)))
+        {
+            if (Is(section, DisableName))
+                errors.Add(new ConfigurationError(section.Path, null, "is a reserved name, for routes that are plain YARP; give the policy another"));
+            else
+                policies[section.Key] = Read(section, basis with { Name = section.Key }, errors);
+        }
+
+        return policies.ToImmutable();
+    }
+
+    private static RunPolicy Read(IConfigurationSection section, RunPolicy basis, List<ConfigurationError> errors)
+    {
+        var reader = new SettingsReader(section, errors);
+        var retry = reader.Section("Retry");
+        var policy = basis with
+        {
+            Persist = reader.Choice("Persist", basis.Persist),
+            PersistAfter = reader.Duration("PersistAfter", basis.PersistAfter, TimeSpan.FromMilliseconds(50), Longest),
+            HoldClientFor = reader.Duration("HoldClientFor", basis.HoldClientFor, TimeSpan.Zero, TimeSpan.FromMinutes(10)),
+            AttemptTimeout = reader.Duration("AttemptTimeout", basis.AttemptTimeout, Shortest, TimeSpan.FromDays(1)),
+            RunTimeout = reader.Duration("RunTimeout", basis.RunTimeout, Shortest, Longest),
+            Retention = reader.Duration("Retention", basis.Retention, TimeSpan.FromSeconds(1), Longest),
+            MaxAttempts = retry.Integer("MaxAttempts", basis.MaxAttempts, 1, 1_000_000),
+            RetryDelay = retry.Duration("Delay", basis.RetryDelay, TimeSpan.Zero, Longest),
+            MaxRetryDelay = retry.Duration("MaxDelay", basis.MaxRetryDelay, TimeSpan.Zero, Longest),
+            Backoff = retry.Choice("Backoff", basis.Backoff),
+            Jitter = retry.Boolean("Jitter", basis.Jitter),
+            RetryStatuses = new StatusRanges(retry.Text("Statuses", basis.RetryStatuses.Text, StatusRanges.IsValid,
+                "is not a list of status codes and ranges between 400 and 599, for example 500, 502-504")),
+            MaxRequestBytes = reader.Bytes("MaxRequestBytes", basis.MaxRequestBytes, 0, Largest),
+            MaxResponseBytes = reader.Bytes("MaxResponseBytes", basis.MaxResponseBytes, 0, Largest),
+            MaxStepBytes = reader.Bytes("MaxStepBytes", basis.MaxStepBytes, 0, Largest),
+            OversizedRequests = reader.Choice("OversizedRequests", basis.OversizedRequests),
+            MaxSteps = reader.Integer("MaxSteps", basis.MaxSteps, 1, 1_000_000),
+            InlineStepBytes = (int)reader.Bytes("InlineStepBytes", basis.InlineStepBytes, 0, 1 << 20),
+            IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
+            SendIdempotencyKey = reader.Boolean("SendIdempotencyKey", basis.SendIdempotencyKey),
+        };
+        retry.RefuseUnknownKeys();
+        reader.RefuseUnknownKeys();
+        return policy;
+    }
+
+    private static bool Is(IConfigurationSection section, string name) => section.Key.Equals(name, StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsToken(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
+}

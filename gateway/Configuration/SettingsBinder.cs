@@ -1,0 +1,115 @@
+using System.Collections.Immutable;
+using System.Net;
+using DurableGateway.Protocol;
+using Microsoft.AspNetCore.Http;
+using StackExchange.Redis;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>From configuration keys to <see cref="GatewaySettings"/>, or to every error at once.</summary>
+internal static class SettingsBinder
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
+
+    /// <exception cref="ConfigurationException">Anything is wrong.</exception>
+    public static GatewaySettings Bind(IConfiguration configuration)
+    {
+        var errors = new List<ConfigurationError>();
+        var durable = new SettingsReader(configuration.GetSection("Durable"), errors);
+
+        var listeners = durable.Section("Listeners");
+        var publicAddress = Address(listeners, "Public", "http://*:8080");
+        var controlAddress = Address(listeners, "Control", "http://127.0.0.1:8081");
+        listeners.RefuseUnknownKeys();
+        if (publicAddress.Port == controlAddress.Port && publicAddress.Port != 0)
+            listeners.Report("Control", controlAddress.ToString(), $"has the port of Durable:Listeners:Public ({publicAddress}); give each its own", false);
+
+        var store = durable.Section("Store");
+        var connectionString = store.Text("ConnectionString");
+        if (connectionString is not null) CheckConnectionString(store, connectionString);
+        var directory = Path.GetFullPath(store.Text("DataDirectory") ?? "data");
+        var shards = store.Integer("Shards", 64, 1, 16_384);
+        store.Integer("MinReplicas", 0, 0, 5);
+        store.RefuseUnknownKeys();
+
+        var admin = durable.Section("Admin");
+        var apiKeys = admin.Children("ApiKeys").ToArray();
+        admin.RefuseUnknownKeys();
+        if (apiKeys.Length == 0 && !IsLoopback(controlAddress))
+            listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
+
+        var events = durable.Section("Events");
+        events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
+        events.RefuseUnknownKeys();
+
+        var settings = new GatewaySettings
+        {
+            Public = publicAddress,
+            Control = controlAddress,
+            AdvertisedAddress = durable.Url("AdvertisedAddress"),
+            SharedAddress = durable.Url("SharedAddress"),
+            StoreConnectionString = connectionString,
+            DataDirectory = directory,
+            Shards = shards,
+            Lease = durable.Duration("Lease", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(10)),
+            ShutdownTimeout = durable.Duration("ShutdownTimeout", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)),
+            Keys = Keys(durable),
+            Policies = PolicyBinder.Bind(durable, errors),
+        };
+        durable.Url("PublicBaseUrl");
+        durable.RefuseUnknownKeys();
+        RouteChecks.Check(configuration.GetSection("ReverseProxy"), settings.Policies, errors);
+        return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
+    }
+
+    private static BindingAddress Address(SettingsReader listeners, string key, string fallback)
+    {
+        var text = listeners.Text(key) ?? fallback;
+        const string Remedy = "is not a listener; write http://host:port, for example http://127.0.0.1:8081 or http://*:8080";
+        try
+        {
+            var address = BindingAddress.Parse(text);
+            if (address.Scheme is "http" or "https" && address.PathBase.Length == 0 && !address.IsUnixPipe && address.Port is >= 0 and <= 65535)
+                return address;
+        }
+        catch (FormatException)
+        {
+            // Reported below, like every other shape that does not fit.
+        }
+
+        return listeners.Report(key, text, Remedy, BindingAddress.Parse(fallback));
+    }
+
+    private static bool IsLoopback(BindingAddress address) =>
+        address.Host is "localhost" || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+
+    private static void CheckConnectionString(SettingsReader store, string text)
+    {
+        try
+        {
+            if (ConfigurationOptions.Parse(text).EndPoints.Count > 0) return;
+            store.Report("ConnectionString", Redact(text), "names no server; write host:port, for example redis:6379", false);
+        }
+        catch (ArgumentException e)
+        {
+            store.Report("ConnectionString", Redact(text), $"is malformed ({e.Message}); write host:port[,option=value…], for example redis:6379,ssl=true", false);
+        }
+    }
+
+    /// <summary>A connection string may carry a password, which must not reach a log.</summary>
+    private static string Redact(string connectionString) => string.Join(',', connectionString.Split(',').Select(part =>
+        part.TrimStart().StartsWith("password", StringComparison.OrdinalIgnoreCase) ? "password=…" : part));
+
+    private static ImmutableArray<byte[]> Keys(SettingsReader durable)
+    {
+        var keys = ImmutableArray.CreateBuilder<byte[]>();
+        foreach (var child in durable.Children("Keys"))
+        {
+            var bytes = new byte[KeyRing.KeyBytes];
+            if (Convert.TryFromBase64String(child.Value ?? "", bytes, out var length) && length == KeyRing.KeyBytes) keys.Add(bytes);
+            else durable.Report($"Keys:{child.Key}", "…", "is not base64 of 32 bytes; make one with: openssl rand -base64 32", false);
+        }
+
+        return keys.ToImmutable();
+    }
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>
+/// Reads one section key by key and collects every error, where the framework's binder would stop at the first and
+/// overlook a misspelt key.
+/// </summary>
+internal sealed class SettingsReader(IConfigurationSection section, List<ConfigurationError> errors)
+{
+    private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
+
+    public SettingsReader Section(string key)
+    {
+        _known.Add(key);
+        return new SettingsReader(section.GetSection(key), errors);
+    }
+
+    public IEnumerable<IConfigurationSection> Children(string key)
+    {
+        _known.Add(key);
+        return section.GetSection(key).GetChildren();
+    }
+
+    public string? Text(string key)
+    {
+        _known.Add(key);
+        var value = section[key];
+        return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
+    }
+
+    public string Text(string key, string fallback, Predicate<string> valid, string remedy) =>
+        Text(key) is not { } value ? fallback : valid(value) ? value : Report(key, value, remedy, fallback);
+
+    public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan min, TimeSpan max) =>
+        Parse(key, fallback, TryDuration, value => value >= min && value <= max,
+            $"is not a span of time between {min:c} and {max:c}, written [d.]hh:mm:ss[.fff]");
+
+    public int Integer(string key, int fallback, int min, int max) =>
+        Parse(key, fallback, (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value),
+            value => value >= min && value <= max, $"is not a whole number between {min} and {max}");
+
+    public long Bytes(string key, long fallback, long min, long max) =>
+        Parse(key, fallback, ByteSize.TryParse, value => value >= min && value <= max,
+            $"is not a size between {ByteSize.Format(min)} and {ByteSize.Format(max)}: bytes, or a number with KiB or MiB");
+
+    public bool Boolean(string key, bool fallback) => Parse(key, fallback, bool.TryParse, _ => true, "is neither true nor false");
+
+    public T Choice<T>(string key, T fallback) where T : struct, Enum =>
+        Parse(key, fallback, (string text, out T value) => Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value) && char.IsAsciiLetter(text[0]),
+            _ => true, $"is not one of {string.Join(", ", Enum.GetNames<T>())}");
+
+    /// <summary>An absolute http or https URL with no query; a trailing slash is dropped.</summary>
+    public string? Url(string key)
+    {
+        if (Text(key) is not { } value) return null;
+        return Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.Query.Length == 0
+            ? value.TrimEnd('/')
+            : Report<string?>(key, value, "is not an absolute http:// or https:// URL", null);
+    }
+
+    public T Report<T>(string key, string? value, string remedy, T fallback)
+    {
+        errors.Add(new ConfigurationError($"{section.Path}:{key}", value, remedy));
+        return fallback;
+    }
+
+    /// <summary>To be called last: every key that nothing asked for is an error.</summary>
+    public void RefuseUnknownKeys()
+    {
+        foreach (var child in section.GetChildren())
+        {
+            if (!_known.Contains(child.Key))
+                errors.Add(new ConfigurationError(child.Path, child.Value, $"is set, but there is no such key; known here are {string.Join(", ", _known.Order())}"));
+        }
+    }
+
+    private delegate bool Parser<T>(string text, out T value);
+
+    private T Parse<T>(string key, T fallback, Parser<T> parse, Predicate<T> valid, string remedy) =>
+        Text(key) is not { } text ? fallback
+        : parse(text, out var value) && valid(value) ? value
+        : Report(key, text, remedy, fallback);
+
+    // A bare number would be taken for days.
+    private static bool TryDuration(string text, out TimeSpan value) =>
+        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && text.Contains(':', StringComparison.Ordinal);
+}

@@ -1,0 +1,95 @@
+using DurableGateway.Admin;
+using DurableGateway.Configuration;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Replay;
+using DurableGateway.Results;
+using DurableGateway.Runs;
+using DurableGateway.Steps;
+using DurableGateway.Storage;
+using Yarp.ReverseProxy.Configuration.RouteValidators;
+
+namespace DurableGateway;
+
+/// <summary>The composition: what there is, and the order in which a request passes it.</summary>
+internal static class GatewayApp
+{
+    /// <exception cref="ConfigurationException">The configuration is wrong; every error is listed.</exception>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? customize = null)
+    {
+        var builder = GatewayConfiguration.CreateBuilder(StartOptions.Parse(args));
+        customize?.Invoke(builder);
+        var settings = SettingsBinder.Bind(builder.Configuration);
+        GatewayConfiguration.RequireRoutes(builder.Configuration);
+
+        builder.WebHost.ConfigureKestrel(kestrel => Listeners.Configure(kestrel, settings));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + TimeSpan.FromSeconds(5));
+        builder.Services
+            .AddSingleton(settings)
+            .AddStorage()
+            .AddRuns(settings)
+            .AddDurableProxy(builder.Configuration)
+            .AddReplay();
+
+        var app = builder.Build();
+        app.Lifetime.HandBackRunsOnShutdown(app.Services, settings.ShutdownTimeout);
+
+        // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
+        app.UseMiddleware<GatewayErrors>();
+        app.UseMiddleware<ReservedPaths>();
+        app.UseRouting();
+        app.UseMiddleware<UnknownReservedPaths>();
+        app.UseRequestTimeouts();
+
+        app.Services.GetRequiredService<ResultEndpoints>().Map(app);
+        app.Services.GetRequiredService<StepEndpoints>().Map(app.MapGroup("").OnControlListener());
+        app.MapGroup("").OnControlListener().MapHealth();
+        app.MapReverseProxy(proxy =>
+        {
+            proxy.UseMiddleware<DurableMiddleware>();
+            proxy.UseSessionAffinity();
+            proxy.UseLoadBalancing();
+            proxy.UsePassiveHealthChecks();
+        });
+        return app;
+    }
+
+    private static IServiceCollection AddStorage(this IServiceCollection services) => services
+        .AddSingleton(TimeProvider.System)
+        .AddSingleton<KeyRing>()
+        .AddSingleton<StoreConnection>()
+        .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
+        .AddSingleton<RecordCodec>()
+        .AddSingleton<IRunStore, RedisRunStore>();
+
+    private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
+        .AddSingleton(new EngineSettings(settings.Lease))
+        .AddSingleton<RunEngine>()
+        .AddSingleton<AttemptRegistry>()
+        .AddHostedService(provider => provider.GetRequiredService<AttemptRegistry>());
+
+    private static IServiceCollection AddDurableProxy(this IServiceCollection services, ConfigurationManager configuration)
+    {
+        services.AddRequestTimeouts();
+        services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy")).AddTransforms<AttemptTransforms>();
+        return services
+            .AddSingleton<IRouteValidator, RouteValidator>()
+            .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
+            .AddSingleton<PolicyRegistry>()
+            .AddSingleton<CallbackAddresses>()
+            .AddSingleton<Tokens>()
+            .AddSingleton<LiveAttempts>()
+            .AddSingleton<StepEndpoints>()
+            .AddSingleton<ResultEndpoints>()
+            .AddSingleton<ResultUrls>()
+            .AddSingleton<EndedRuns>();
+    }
+
+    private static IServiceCollection AddReplay(this IServiceCollection services) => services
+        .AddSingleton(provider => new DueClock(provider.GetRequiredService<GatewaySettings>().Shards, provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<RunSignals>()
+        .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignals>())
+        .AddHostedService(provider => provider.GetRequiredService<RunSignals>())
+        .AddSingleton<ReplayRunner>()
+        .AddHostedService<ReplayLoop>();
+}

@@ -1,0 +1,16 @@
+using DurableGateway;
+using DurableGateway.Configuration;
+
+try
+{
+    await using var app = GatewayApp.Build(args);
+    await app.StartAsync();
+    Banner.Print(app);
+    await app.WaitForShutdownAsync();
+    return 0;
+}
+catch (Exception e) when (StartErrors.Explain(e) is { } message)
+{
+    await Console.Error.WriteLineAsync(message);
+    return 2;
+}

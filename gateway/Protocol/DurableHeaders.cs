@@ -1,0 +1,32 @@
+namespace DurableGateway.Protocol;
+
+/// <summary>The header names of the wire contract, version 1.</summary>
+internal static class DurableHeaders
+{
+    /// <summary>What every header of the contract starts with, and what no client may send in.</summary>
+    public const string Prefix = "Durable-";
+
+    public const string ProtocolVersion = "1";
+
+    // Gateway → service (§2).
+    public const string Protocol = "Durable-Protocol";
+    public const string RunId = "Durable-Run-Id";
+    public const string Attempt = "Durable-Attempt";
+    public const string Callback = "Durable-Callback";
+    public const string Token = "Durable-Token";
+    public const string StepCount = "Durable-Step-Count";
+    public const string Steps = "Durable-Steps";
+    public const string IdempotencyKey = "Idempotency-Key";
+
+    // Service → gateway (§3, §4).
+    public const string StepType = "Durable-Step-Type";
+    public const string StepOutcome = "Durable-Step-Outcome";
+    public const string StepDuration = "Durable-Step-Duration";
+    public const string Suspended = "Durable-Suspended";
+    public const string Retry = "Durable-Retry";
+
+    // Gateway → client (§5).
+    public const string Status = "Durable-Status";
+    public const string Result = "Durable-Result";
+    public const string Prefer = "Prefer";
+}

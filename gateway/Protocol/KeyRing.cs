@@ -1,0 +1,86 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace DurableGateway.Protocol;
+
+/// <summary>
+/// The gateway's keys (<c>Durable:Keys</c>): each of 32 bytes, from which one key per purpose is derived (HKDF, RFC 5869).
+/// The first one writes; all of them read.
+/// </summary>
+internal sealed class KeyRing
+{
+    public const int KeyBytes = 32;
+    public const int MacBytes = 16;
+
+    private const int KeyIdBytes = 4;
+    private const int NonceBytes = 12;
+    private const int TagBytes = 16;
+
+    private ImmutableArray<Key> _keys = [];
+
+    /// <summary>Keys that the store generates are there only once it has answered.</summary>
+    public bool IsReady => !_keys.IsEmpty;
+
+    public void Load(IEnumerable<byte[]> keys) => _keys = [.. keys.Select(Key.Derive)];
+
+    /// <summary>A message authentication code over <paramref name="message"/> for one purpose.</summary>
+    public byte[] Mac(string purpose, ReadOnlySpan<byte> message) => Mac(_keys[0], purpose, message);
+
+    /// <summary>Compares in constant time, under every key that may still be in use.</summary>
+    public bool Verify(string purpose, ReadOnlySpan<byte> message, ReadOnlySpan<byte> mac)
+    {
+        var valid = false;
+        foreach (var key in _keys) valid |= CryptographicOperations.FixedTimeEquals(Mac(key, purpose, message), mac);
+        return valid;
+    }
+
+    /// <summary>Encrypts with AES-256-GCM: key id, nonce, tag, cipher text. The context is authenticated along.</summary>
+    public byte[] Seal(ReadOnlySpan<byte> plain, string context)
+    {
+        var key = _keys[0];
+        var record = new byte[KeyIdBytes + NonceBytes + TagBytes + plain.Length];
+        key.Id.CopyTo(record, 0);
+        var nonce = record.AsSpan(KeyIdBytes, NonceBytes);
+        RandomNumberGenerator.Fill(nonce);
+        using var aes = new AesGcm(key.Sealing, TagBytes);
+        aes.Encrypt(nonce, plain, record.AsSpan(KeyIdBytes + NonceBytes + TagBytes), record.AsSpan(KeyIdBytes + NonceBytes, TagBytes),
+            Encoding.UTF8.GetBytes(context));
+        return record;
+    }
+
+    /// <exception cref="CryptographicException">The record is corrupt, of another context, or its key is not configured.</exception>
+    public byte[] Open(ReadOnlySpan<byte> record, string context)
+    {
+        if (record.Length < KeyIdBytes + NonceBytes + TagBytes) throw new CryptographicException("The record is too short.");
+        foreach (var key in _keys)
+        {
+            if (!record[..KeyIdBytes].SequenceEqual(key.Id)) continue;
+            var plain = new byte[record.Length - KeyIdBytes - NonceBytes - TagBytes];
+            using var aes = new AesGcm(key.Sealing, TagBytes);
+            aes.Decrypt(record.Slice(KeyIdBytes, NonceBytes), record[(KeyIdBytes + NonceBytes + TagBytes)..],
+                record.Slice(KeyIdBytes + NonceBytes, TagBytes), plain, Encoding.UTF8.GetBytes(context));
+            return plain;
+        }
+
+        throw new CryptographicException(
+            $"It was sealed with key {Convert.ToHexStringLower(record[..KeyIdBytes])}, which is not among Durable:Keys.");
+    }
+
+    private static byte[] Mac(Key key, string purpose, ReadOnlySpan<byte> message)
+    {
+        using var hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key.Signing);
+        hmac.AppendData(Encoding.ASCII.GetBytes(purpose));
+        hmac.AppendData([0]);
+        hmac.AppendData(message);
+        return hmac.GetHashAndReset()[..MacBytes];
+    }
+
+    private sealed record Key(byte[] Id, byte[] Signing, byte[] Sealing)
+    {
+        public static Key Derive(byte[] secret) => new(
+            HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, KeyIdBytes, info: "durable-gateway key id"u8.ToArray()),
+            HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, KeyBytes, info: "durable-gateway tokens"u8.ToArray()),
+            HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, KeyBytes, info: "durable-gateway records"u8.ToArray()));
+    }
+}

@@ -1,0 +1,25 @@
+using System.Globalization;
+using Microsoft.Extensions.Primitives;
+
+namespace DurableGateway.Protocol;
+
+/// <summary>The preferences of RFC 7240 that the gateway honours.</summary>
+internal static class PreferHeader
+{
+    /// <summary>The span of <c>wait=N</c>, in seconds (§4.3); <see langword="null"/> where it is not stated.</summary>
+    public static TimeSpan? Wait(StringValues prefer)
+    {
+        foreach (var line in prefer)
+        {
+            foreach (var part in (line ?? "").Split(','))
+            {
+                var preference = part.Split(';')[0].Split('=', 2);
+                if (preference.Length == 2 && preference[0].Trim().Equals("wait", StringComparison.OrdinalIgnoreCase)
+                    && int.TryParse(preference[1].Trim().Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+                    return TimeSpan.FromSeconds(seconds);
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Protocol;
+
+/// <summary>Problem details (RFC 9457) as the gateway says them. <c>type</c> is stable, <c>detail</c> is for people.</summary>
+internal sealed record Problem(
+    [property: JsonPropertyName("type")] string Type,
+    [property: JsonPropertyName("title")] string Title,
+    [property: JsonPropertyName("status")] int Status,
+    [property: JsonPropertyName("detail")] string? Detail = null,
+    [property: JsonPropertyName("runId")] string? RunId = null,
+    [property: JsonPropertyName("source")] string? Source = null)
+{
+    public const string ContentType = "application/problem+json";
+
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ProblemJson.Default.Problem);
+
+    /// <summary>The problem as the stored result of a run.</summary>
+    public StoredResponse ToResponse() => new(Status, [new("Content-Type", ContentType)], ToJson());
+}
+
+[JsonSerializable(typeof(Problem))]
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+internal sealed partial class ProblemJson : JsonSerializerContext;
+
+/// <summary>
+/// Every problem type of the contract. <c>source</c> tells who failed: <c>gateway</c> or <c>service</c>.
+/// </summary>
+internal static class Problems
+{
+    private const string Gateway = "gateway";
+    private const string Service = "service";
+
+    public static Problem NotFound() => Make("not-found", "There is nothing here", 404);
+    public static Problem MethodNotAllowed() => Make("method-not-allowed", "This method is not allowed here", 405);
+    public static Problem BadRequest(int status, string detail) => Make("bad-request", "The request is malformed", status, detail);
+    public static Problem DotSegment() => Make("step-malformed", "The path has a dot segment", 400, "A step id cannot be '.' or '..'; give the step another name.");
+    public static Problem GatewayFailed() => Make("gateway-failed", "The gateway failed", 500, "This is not the service's doing; the gateway's log says more.");
+    public static Problem ResultUnknown() =>
+        Make("result-unknown", "No such result", 404, "The run is unknown, or the token of this URL is missing or wrong.");
+    public static Problem ResultExpired(RunId run) =>
+        Make("result-expired", "The result has expired", 410, "The token of this URL has reached its end.", run);
+    public static Problem RunCancelled(RunId run) => Make("run-cancelled", "The run was cancelled", 410, null, run);
+    public static Problem RunUnknown(RunId run) =>
+        Make("run-unknown", "The run is not known here", 404, "Try the next address of Durable-Callback.", run);
+    public static Problem RunEnded(RunId run) =>
+        Make("run-ended", "The run has ended", 410, "It completed, failed or was cancelled; nothing can be added to it.", run);
+    public static Problem AttemptSuperseded(RunId run) =>
+        Make("attempt-superseded", "A later attempt owns the run", 409, "Abandon this handler; its work is being done elsewhere.", run);
+    public static Problem TokenInvalid() =>
+        Make("token-invalid", "Durable-Token is missing or not this run's", 401, "Send the Durable-Token header of the attempt unchanged.");
+    public static Problem StepMalformed(RunId run, string detail) => Make("step-malformed", "The step call is malformed", 400, detail, run);
+    public static Problem StepUnsupported(RunId run, string detail) => Make("step-unsupported", "This step cannot be taken", 422, detail, run);
+    public static Problem StepTooLarge(RunId run, long limit) =>
+        Make("step-too-large", "The outcome is larger than the policy allows", 413, $"MaxStepBytes is {limit} bytes.", run);
+    public static Problem TooManySteps(RunId run, int limit) =>
+        Make("too-many-steps", "The run has too many steps", 422, $"MaxSteps is {limit}.", run);
+    public static Problem StoreUnavailable(RunId? run, string detail) => Make("store-unavailable", "The store is away", 503, detail, run);
+    public static Problem NotDurable(string detail) => Make("not-durable", "The request cannot be made durable", 503, detail);
+    public static Problem RequestTooLarge(long limit) =>
+        Make("request-too-large", "The request is larger than the policy allows", 413, $"MaxRequestBytes is {limit} bytes, and OversizedRequests is Refuse.");
+    public static Problem ResponseTooLarge(RunId run, long limit) =>
+        Make("response-too-large", "The response is larger than the policy allows", 502, $"MaxResponseBytes is {limit} bytes.", run, Service);
+    public static Problem RunTimeout(RunId run, TimeSpan limit) =>
+        Make("run-timeout", "The run did not end in time", 504, $"RunTimeout is {limit:c}.", run, Service);
+    public static Problem ServiceUnreachable(RunId run, string detail) =>
+        Make("service-unreachable", "The service gave no answer", 502, detail, run, Service);
+    public static Problem ServiceTimeout(RunId run, string detail) =>
+        Make("service-timeout", "The service did not answer in time", 504, detail, run, Service);
+    public static Problem ServiceFailed(RunId run, int status, string detail) =>
+        Make("service-failed", "The service failed", status, detail, run, Service);
+    public static Problem NothingPending(RunId run) =>
+        Make("nothing-pending", "The service suspended the run with nothing to wait for", 502, null, run, Service);
+    public static Problem RouteGone(RunId run, string route) =>
+        Make("route-gone", "The run's route is no longer configured", 502, $"Route '{route}' was removed while the run was waiting.", run);
+    public static Problem RecordUnreadable(RunId run, string detail) =>
+        Make("record-unreadable", "The run's record cannot be read", 502, detail, run);
+
+    private static Problem Make(string name, string title, int status, string? detail = null, RunId? run = null, string source = Gateway) =>
+        new("/_durable/problems/" + name, title, status, detail, run?.ToString(), source);
+}

@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text;
+
+namespace DurableGateway.Protocol;
+
+/// <summary>The part of Structured Field Values (RFC 9651) that the contract uses: Strings, Byte Sequences and Booleans.</summary>
+internal static class StructuredFields
+{
+    /// <summary>Whether <paramref name="value"/> can be written as a String (§3.3.3): printable ASCII only.</summary>
+    public static bool IsString(ReadOnlySpan<char> value) => !value.ContainsAnyExceptInRange(' ', '~');
+
+    /// <summary>Appends a String item (§4.1.6). The value must pass <see cref="IsString"/>.</summary>
+    public static StringBuilder AppendString(this StringBuilder text, string value)
+    {
+        text.Append('"');
+        foreach (var c in value)
+        {
+            if (c is '"' or '\\') text.Append('\\');
+            text.Append(c);
+        }
+
+        return text.Append('"');
+    }
+
+    /// <summary>Appends a Byte Sequence (§4.1.8).</summary>
+    public static StringBuilder AppendBytes(this StringBuilder text, ReadOnlySpan<byte> value) =>
+        text.Append(':').Append(Convert.ToBase64String(value)).Append(':');
+
+    /// <summary>Reads a Boolean item (§4.2.8) and ignores its parameters, as a recipient must.</summary>
+    /// <returns><see langword="null"/> where the field is absent or no Boolean.</returns>
+    public static bool? ParseBoolean(string? field)
+    {
+        var item = field.AsSpan().Trim(' ');
+        if (item.Length > 2 && item[2] is not (';' or ' ')) return null;
+        return item switch
+        {
+            ['?', '1', ..] => true,
+            ['?', '0', ..] => false,
+            _ => null,
+        };
+    }
+
+    /// <summary>Reads a span of time: a non-negative decimal number of seconds (RFC 9651 §3.3.2).</summary>
+    public static bool TryParseSeconds(string? field, out TimeSpan span)
+    {
+        span = default;
+        if (!double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            || seconds > TimeSpan.MaxValue.TotalSeconds / 2)
+            return false;
+        span = TimeSpan.FromSeconds(seconds);
+        return true;
+    }
+}

@@ -1,0 +1,55 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Protocol;
+
+/// <summary>
+/// The two capabilities of the contract, both opaque to their bearers: <c>Durable-Token</c> for one attempt of one run
+/// (§2), and the token of a result URL, which carries its end (§5).
+/// </summary>
+internal sealed class Tokens(KeyRing keys)
+{
+    private const string StepPurpose = "step";
+    private const string ResultPurpose = "result";
+    private const int ClaimBytes = 8;
+    private const int RunBytes = 16;
+
+    public string ForSteps(RunId run, int attempt) => Issue(StepPurpose, run, attempt);
+
+    /// <summary>The attempt that the token is for, or <see langword="null"/> where it is not this run's.</summary>
+    public int? VerifySteps(RunId run, string? token) => Verify(StepPurpose, run, token) is { } attempt ? (int)attempt : null;
+
+    public string ForResult(RunId run, DateTimeOffset end) => Issue(ResultPurpose, run, end.ToUnixTimeSeconds());
+
+    /// <summary>The end that the token carries, or <see langword="null"/> where it is not this run's.</summary>
+    public DateTimeOffset? VerifyResult(RunId run, string? token) =>
+        Verify(ResultPurpose, run, token) is { } end ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
+
+    private string Issue(string purpose, RunId run, long claim)
+    {
+        Span<byte> message = stackalloc byte[RunBytes + ClaimBytes];
+        Write(message, run, claim);
+        Span<byte> token = stackalloc byte[ClaimBytes + KeyRing.MacBytes];
+        message[RunBytes..].CopyTo(token);
+        keys.Mac(purpose, message).CopyTo(token[ClaimBytes..]);
+        return Base64Url.EncodeToString(token);
+    }
+
+    private long? Verify(string purpose, RunId run, string? token)
+    {
+        const int Length = ClaimBytes + KeyRing.MacBytes;
+        if (!keys.IsReady || token is null || token.Length != Base64Url.GetEncodedLength(Length) || !Base64Url.IsValid(token)) return null;
+        var bytes = Base64Url.DecodeFromChars(token);
+        if (bytes.Length != Length) return null;
+        Span<byte> message = stackalloc byte[RunBytes + ClaimBytes];
+        Write(message, run, BinaryPrimitives.ReadInt64BigEndian(bytes));
+        return keys.Verify(purpose, message, bytes.AsSpan(ClaimBytes)) ? BinaryPrimitives.ReadInt64BigEndian(bytes) : null;
+    }
+
+    private static void Write(Span<byte> message, RunId run, long claim)
+    {
+        run.Value.TryWriteBytes(message, bigEndian: true, out _);
+        BinaryPrimitives.WriteInt64BigEndian(message[RunBytes..], claim);
+    }
+}

@@ -1,0 +1,33 @@
+using DurableGateway.Runs;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// Travels with the HTTP context of an attempt, live or replayed, down YARP's pipeline: the transforms write down what the
+/// service answered, and whoever started the attempt reads it afterwards.
+/// </summary>
+internal sealed class AttemptFeature(Attempt attempt)
+{
+    public Attempt Attempt { get; } = attempt;
+
+    /// <summary>What the response means; <see langword="null"/> where none arrived.</summary>
+    public AttemptOutcome? Outcome { get; set; }
+
+    /// <summary><c>Retry-After</c> of a failed response.</summary>
+    public TimeSpan? RetryAfter { get; set; }
+
+    /// <summary>The response is not for the client: the gateway makes its own.</summary>
+    public bool IsSuppressed { get; set; }
+
+    /// <summary>The status of the response, before the gateway made its own.</summary>
+    public int Status { get; set; }
+
+    /// <summary>The result URL, once it has been told to the client or is about to be.</summary>
+    public string? ResultUrl { get; set; }
+
+    /// <summary>The copy of the response, where one is made.</summary>
+    public ResponseCapture? Capture { get; set; }
+
+    /// <summary>The headers of the response as they go to the client.</summary>
+    public IReadOnlyList<HeaderLine> ResponseHeaders { get; set; } = [];
+}

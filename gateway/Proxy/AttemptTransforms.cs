@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
+using DurableGateway.Configuration;
+using DurableGateway.Protocol;
+using DurableGateway.Results;
+using DurableGateway.Runs;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
+internal sealed class AttemptTransforms(
+    CallbackAddresses addresses, Tokens tokens, ResultUrls results, RunEngine engine, TimeProvider time) : ITransformProvider
+{
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+
+    public void Apply(TransformBuilderContext context)
+    {
+        if (context.Route.Metadata?.ContainsKey(RouteChecks.PolicyMetadata) is not true) return;
+        context.AddRequestTransform(OnRequest);
+        context.AddResponseTransform(OnResponse);
+    }
+
+    private ValueTask OnRequest(RequestTransformContext context)
+    {
+        if (context.HttpContext.Features.Get<AttemptFeature>() is not { } feature) return default;
+        var attempt = feature.Attempt;
+        var headers = context.ProxyRequest.Headers;
+        headers.TryAddWithoutValidation(DurableHeaders.Protocol, DurableHeaders.ProtocolVersion);
+        headers.TryAddWithoutValidation(DurableHeaders.RunId, attempt.Run.ToString());
+        headers.TryAddWithoutValidation(DurableHeaders.Attempt, attempt.Key.Number.ToString(CultureInfo.InvariantCulture));
+        headers.TryAddWithoutValidation(DurableHeaders.Callback, addresses.For(attempt.Run));
+        headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Number));
+        if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
+            headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.Run}\"");
+        if (attempt.Steps.Count > 0) AddSteps(headers, attempt);
+        return default;
+    }
+
+    private static void AddSteps(HttpRequestHeaders headers, Attempt attempt)
+    {
+        headers.TryAddWithoutValidation(DurableHeaders.StepCount, attempt.Steps.Count.ToString(CultureInfo.InvariantCulture));
+        var list = StepsHeader.Format(attempt.Steps, attempt.Policy.InlineStepBytes);
+        if (list.Length > 0) headers.TryAddWithoutValidation(DurableHeaders.Steps, list);
+    }
+
+    private ValueTask OnResponse(ResponseTransformContext context)
+    {
+        var http = context.HttpContext;
+        if (http.Features.Get<AttemptFeature>() is not { } feature || context.ProxyResponse is not { } answer) return default;
+        var attempt = feature.Attempt;
+        feature.Status = (int)answer.StatusCode;
+        feature.Outcome = AttemptJudge.Judge(attempt.Policy, feature.Status,
+            StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Suspended)),
+            StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Retry)));
+        feature.RetryAfter = RetryAfter.Parse(Field(answer, "Retry-After"), time.GetUtcNow());
+
+        // A failure with no try left after it is the client's to see, as it is.
+        if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1)
+            feature.Outcome = AttemptOutcome.FailedForGood;
+
+        HopHeaders.RemoveDurable(http.Response.Headers);
+        feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
+        if (attempt.IsReplay) return default;
+        if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !engine.HoldsLease(attempt)))
+        {
+            // The status code stays: passive health checks look at it.
+            context.SuppressResponseBody = true;
+            feature.IsSuppressed = true;
+            return default;
+        }
+
+        BeginResponse(http, feature);
+        return default;
+    }
+
+    private void BeginResponse(HttpContext http, AttemptFeature feature)
+    {
+        var attempt = feature.Attempt;
+        var response = http.Response;
+        response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
+        var hasBody = !HttpMethods.IsHead(http.Request.Method) && feature.Status is not (204 or 304);
+        if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
+        {
+            attempt.IsStreamingUnstored = true;
+            return;
+        }
+
+        feature.ResultUrl = results.For(attempt);
+        response.Headers[DurableHeaders.Result] = feature.ResultUrl;
+        feature.Capture = new ResponseCapture(response.Body, attempt.Policy.MaxResponseBytes);
+        response.Body = feature.Capture;
+    }
+
+    private static string? Field(HttpResponseMessage answer, string name) =>
+        answer.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
+}

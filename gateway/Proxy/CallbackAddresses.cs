@@ -1,0 +1,30 @@
+using DurableGateway.Configuration;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Where services reach the control listener: this node first, then the address that reaches any (§2).</summary>
+internal sealed class CallbackAddresses(GatewaySettings settings, IServer server)
+{
+    private string? _own;
+
+    /// <summary>This node's control address.</summary>
+    public string Own => _own ??= settings.AdvertisedAddress ?? Bound();
+
+    public string For(RunId run) => settings.SharedAddress is { } shared
+        ? $"{Own}/_durable/v1/runs/{run}, {shared}/_durable/v1/runs/{run}"
+        : $"{Own}/_durable/v1/runs/{run}";
+
+    /// <summary>The address as it was bound, which may have been asked for with port 0.</summary>
+    private string Bound()
+    {
+        // The listeners are bound in this order: public, control.
+        var address = BindingAddress.Parse(server.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Last());
+        var host = address.Host is "*" or "+" or "0.0.0.0" or "[::]" ? Environment.MachineName : address.Host;
+        return $"{address.Scheme}://{host}:{address.Port}";
+    }
+}

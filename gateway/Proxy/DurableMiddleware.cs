@@ -1,0 +1,61 @@
+using DurableGateway.Configuration;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Model;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
+/// <see cref="LiveAttempt"/>.
+/// </summary>
+internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        // A replay comes down the same road; whoever sent it reads the outcome.
+        if (context.Features.Get<AttemptFeature>() is not null) return next(context);
+        HopHeaders.RemoveDurable(context.Request.Headers);
+        var policy = policies.For(context.GetReverseProxyFeature().Route);
+        return policy is null || IsUntouchable(context) ? PlainAsync(context) : DurableAsync(context, policy);
+    }
+
+    /// <summary>Upgrades and gRPC are conversations, not requests: they pass as they are.</summary>
+    private static bool IsUntouchable(HttpContext context) =>
+        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
+        || (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);
+
+    private Task DurableAsync(HttpContext context, RunPolicy policy)
+    {
+        if (context.Request.ContentLength > policy.MaxRequestBytes)
+        {
+            return policy.OversizedRequests == OversizedRequests.Refuse
+                ? context.Response.WriteProblemAsync(Problems.RequestTooLarge(policy.MaxRequestBytes))
+                : NotDurableAsync(context);
+        }
+
+        if (store.IsReady) return live.InvokeAsync(context, policy, next);
+        return policy.Persist == PersistMode.OnStart
+            ? context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, "The route's policy stores every request before it is sent, and the store is away."))
+            : NotDurableAsync(context);
+    }
+
+    private Task NotDurableAsync(HttpContext context)
+    {
+        context.Response.Headers[DurableHeaders.Status] = "not-durable";
+        return PlainAsync(context);
+    }
+
+    private async Task PlainAsync(HttpContext context)
+    {
+        await next(context);
+        if (context.GetForwarderErrorFeature() is { Error: not ForwarderError.None } error && !context.Response.HasStarted
+            && context.Response.StatusCode >= 500 && !context.RequestAborted.IsCancellationRequested)
+            await context.Response.WriteProblemAsync(ProblemWriter.Describe(null, error.Error, timedOut: false) with { Status = context.Response.StatusCode });
+    }
+}

@@ -1,0 +1,36 @@
+using DurableGateway.Protocol;
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Answers with problem details (RFC 9457).</summary>
+internal static class ProblemWriter
+{
+    public static async Task WriteProblemAsync(this HttpResponse response, Problem problem)
+    {
+        response.StatusCode = problem.Status;
+        response.ContentType = Problem.ContentType;
+        response.Headers.CacheControl = "no-store";
+        if (HttpMethods.IsHead(response.HttpContext.Request.Method)) return;
+        var body = problem.ToJson();
+        response.ContentLength = body.Length;
+        await response.Body.WriteAsync(body, response.HttpContext.RequestAborted);
+    }
+
+    /// <summary>What the forwarder's error says about the service.</summary>
+    public static Problem Describe(Runs.RunId? run, ForwarderError error, bool timedOut)
+    {
+        var id = run ?? default;
+        var problem = timedOut || error is ForwarderError.RequestTimedOut
+            ? Problems.ServiceTimeout(id, "The service did not answer within the time allowed.")
+            : Problems.ServiceUnreachable(id, error switch
+            {
+                ForwarderError.NoAvailableDestinations => "No destination of the route's cluster is available.",
+                ForwarderError.ResponseBodyDestination => "The service's response was cut off.",
+                ForwarderError.RequestBodyDestination => "The service stopped reading the request.",
+                _ => $"The request could not be sent, or was not answered ({error}).",
+            });
+        return run is null ? problem with { RunId = null } : problem;
+    }
+}

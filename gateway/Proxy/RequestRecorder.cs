@@ -1,0 +1,37 @@
+using System.Diagnostics;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>From a live request to the record of it.</summary>
+internal static class RequestRecorder
+{
+    public static StoredRequest Record(HttpContext context, ReadOnlyMemory<byte> body)
+    {
+        var request = context.Request;
+        var connection = context.Connection;
+        return new StoredRequest
+        {
+            Method = request.Method,
+            Scheme = request.Scheme,
+            Protocol = request.Protocol,
+            PathBase = request.PathBase.Value ?? "",
+            Path = request.Path.Value ?? "",
+            Query = request.QueryString.Value ?? "",
+            RawTarget = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
+            RemoteAddress = connection.RemoteIpAddress?.ToString() ?? "",
+            RemotePort = connection.RemotePort,
+            LocalAddress = connection.LocalIpAddress?.ToString() ?? "",
+            LocalPort = connection.LocalPort,
+            TraceParent = Activity.Current?.Id ?? request.Headers.TraceParent.ToString(),
+            TraceState = Activity.Current?.TraceStateString ?? request.Headers.TraceState.ToString(),
+            Chunked = request.ContentLength is null && (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false),
+            Headers = HopHeaders.Keep(request.Headers),
+            RouteValues = [.. request.RouteValues.Where(pair => pair.Value is not null)
+                .Select(pair => KeyValuePair.Create(pair.Key, pair.Value!.ToString() ?? ""))],
+            Body = body,
+        };
+    }
+}

@@ -1,0 +1,73 @@
+using DurableGateway.Runs;
+
+namespace DurableGateway.Replay;
+
+/// <summary>
+/// Knows for each shard when its next run is due, as far as this node has heard, and wakes who waits for it. One number
+/// a shard: nothing is held for a parked run.
+/// </summary>
+internal sealed class DueClock(int shards, TimeProvider time)
+{
+    private const long Never = long.MaxValue;
+
+    private readonly long[] _next = [.. Enumerable.Repeat(Never, shards)];
+    private TaskCompletionSource _earlier = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int Shards => _next.Length;
+
+    public void Hear(RunId run, DateTimeOffset due) => Hear(run.Shard(_next.Length), due);
+
+    public void Hear(int shard, DateTimeOffset due)
+    {
+        var milliseconds = due.ToUnixTimeMilliseconds();
+        var known = Volatile.Read(ref _next[shard]);
+        while (milliseconds < known)
+        {
+            var seen = Interlocked.CompareExchange(ref _next[shard], milliseconds, known);
+            if (seen == known)
+            {
+                Interlocked.Exchange(ref _earlier, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+                return;
+            }
+
+            known = seen;
+        }
+    }
+
+    /// <summary>Forgets and returns the shards that are due; what is found there is to be heard again.</summary>
+    public List<int> TakeDue()
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var due = new List<int>();
+        for (var shard = 0; shard < _next.Length; shard++)
+        {
+            if (Volatile.Read(ref _next[shard]) > now) continue;
+            Interlocked.Exchange(ref _next[shard], Never);
+            due.Add(shard);
+        }
+
+        return due;
+    }
+
+    /// <summary>Waits until a shard is due, or at most as long as said.</summary>
+    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var earlier = Volatile.Read(ref _earlier);
+            var earliest = Never;
+            for (var shard = 0; shard < _next.Length; shard++) earliest = Math.Min(earliest, Volatile.Read(ref _next[shard]));
+            var wait = earliest == Never ? atMost : DateTimeOffset.FromUnixTimeMilliseconds(earliest) - time.GetUtcNow();
+            if (wait <= TimeSpan.Zero) return;
+            using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var delay = Task.Delay(wait < atMost ? wait : atMost, time, woken.Token);
+            if (await Task.WhenAny(delay, earlier.Task) == delay)
+            {
+                await delay;
+                return;
+            }
+
+            await woken.CancelAsync();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Net;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Replay;
+
+/// <summary>The synthetic HTTP context that takes a stored request down its route's pipeline once more.</summary>
+internal static class ReplayContext
+{
+    public static DefaultHttpContext Create(StoredRequest stored, AttemptFeature attempt, ResponseCapture capture, Endpoint endpoint, IServiceProvider services)
+    {
+        var features = new FeatureCollection();
+        var request = new HttpRequestFeature
+        {
+            Method = stored.Method,
+            Scheme = stored.Scheme,
+            Protocol = stored.Protocol,
+            PathBase = stored.PathBase,
+            Path = stored.Path,
+            QueryString = stored.Query,
+            RawTarget = stored.RawTarget,
+            Body = new MemoryStream(stored.Body.ToArray(), writable: false),
+        };
+        foreach (var (name, value) in stored.Headers) request.Headers.Append(name, value);
+        if (stored.Chunked) request.Headers.TransferEncoding = "chunked";
+        features.Set<IHttpRequestFeature>(request);
+        features.Set<IHttpResponseFeature>(new HttpResponseFeature());
+        features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(capture));
+        features.Set<IHttpResponseTrailersFeature>(new ResponseTrailers());
+        features.Set<IHttpRequestBodyDetectionFeature>(new BodyDetection(stored.Chunked || !stored.Body.IsEmpty));
+
+        // Without it, any route with a Timeout throws.
+        features.Set<IHttpRequestTimeoutFeature>(new Timeouts(attempt.Attempt.Aborted));
+        features.Set<IHttpRequestLifetimeFeature>(new HttpRequestLifetimeFeature { RequestAborted = attempt.Attempt.Aborted });
+
+        // Without it, X-Forwarded-For is empty.
+        features.Set<IHttpConnectionFeature>(new HttpConnectionFeature
+        {
+            ConnectionId = attempt.Attempt.Run.ToString(),
+            RemoteIpAddress = Address(stored.RemoteAddress),
+            RemotePort = stored.RemotePort,
+            LocalIpAddress = Address(stored.LocalAddress),
+            LocalPort = stored.LocalPort,
+        });
+        features.Set<IHttpRequestIdentifierFeature>(new HttpRequestIdentifierFeature
+        {
+            TraceIdentifier = string.Create(CultureInfo.InvariantCulture, $"{attempt.Attempt.Run}:{attempt.Attempt.Key.Number}"),
+        });
+        features.Set(attempt);
+
+        var context = new DefaultHttpContext(features) { RequestServices = services };
+        context.SetEndpoint(endpoint);
+
+        // Without them, a PathPattern transform silently sends "/".
+        context.Request.RouteValues = new RouteValueDictionary(stored.RouteValues.Select(pair => KeyValuePair.Create(pair.Key, (object?)pair.Value)));
+        return context;
+    }
+
+    private static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) ? address : null;
+
+    private sealed class BodyDetection(bool canHaveBody) : IHttpRequestBodyDetectionFeature
+    {
+        public bool CanHaveBody { get; } = canHaveBody;
+    }
+
+    private sealed class Timeouts(CancellationToken token) : IHttpRequestTimeoutFeature
+    {
+        public CancellationToken RequestTimeoutToken { get; } = token;
+
+        public void DisableTimeout()
+        {
+            // The attempt's own time-out is the policy's, not the route's.
+        }
+    }
+
+    private sealed class ResponseTrailers : IHttpResponseTrailersFeature
+    {
+        public IHeaderDictionary Trailers { get; set; } = new HeaderDictionary();
+    }
+}

@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Model;
+
+namespace DurableGateway.Replay;
+
+/// <summary>Sends a claimed run's request once more and records how that went.</summary>
+internal sealed class ReplayRunner(
+    AttemptRegistry registry, RunEngine engine, EndpointDataSource endpoints, IServiceScopeFactory scopes, TimeProvider time, ILogger<ReplayRunner> log)
+{
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(100);
+
+    public async Task RunAsync(ClaimedRun run, Attempt attempt)
+    {
+        using var activity = Begin(run);
+        registry.Add(attempt);
+        try
+        {
+            var record = await SendAsync(run, attempt);
+            await RecordAsync(attempt, record);
+        }
+        catch (StoreUnavailableException e)
+        {
+            log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+        }
+        catch (Exception e)
+        {
+            log.Unexpected(e, attempt.Run, attempt.Key.Number);
+        }
+        finally
+        {
+            registry.Remove(attempt);
+        }
+    }
+
+    /// <returns>What is to be written down, to be called until the store has taken it.</returns>
+    private async Task<Func<Task<AttemptEnd>>> SendAsync(ClaimedRun run, Attempt attempt)
+    {
+        if (time.GetUtcNow() >= run.Deadline) return () => EndAsync(Problems.RunTimeout(run.Id, run.Policy.RunTimeout));
+
+        // Looked up afresh each time: a reload of the configuration replaces the endpoints.
+        var endpoint = endpoints.Endpoints.FirstOrDefault(candidate =>
+            candidate.Metadata.GetMetadata<RouteModel>() is { } route && route.Config.RouteId.Equals(run.Route, StringComparison.OrdinalIgnoreCase));
+        if (endpoint?.RequestDelegate is not { } pipeline) return () => EndAsync(Problems.RouteGone(run.Id, run.Route));
+
+        log.ReplayBegins(run.Id, run.Attempt, run.Route);
+        await using var scope = scopes.CreateAsyncScope();
+        var feature = new AttemptFeature(attempt);
+        var capture = new ResponseCapture(Stream.Null, run.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge));
+        var context = ReplayContext.Create(run.Request, feature, capture, endpoint, scope.ServiceProvider);
+        await pipeline(context);
+        var error = context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None;
+
+        // A response that arrived counts as it is, whatever became of the request's body.
+        if (error is ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled && feature.Outcome is not null) error = ForwarderError.None;
+        var response = new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, HopHeaders.Keep(
+            context.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers));
+        return (attempt.Interrupted, error, feature.Outcome) switch
+        {
+            (AttemptInterrupt.Lost, _, _) => () => Task.FromResult(new AttemptEnd(Fate.Lost)),
+            (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
+            (AttemptInterrupt.ResponseTooLarge, _, _) => () => EndAsync(Problems.ResponseTooLarge(run.Id, run.Policy.MaxResponseBytes)),
+            (AttemptInterrupt.TimedOut, _, _) => () => FailAsync("timed out", Problem(timedOut: true)),
+            (_, not ForwarderError.None, _) or (_, _, null) => () => FailAsync(error.ToString(), Problem(timedOut: false)),
+            (_, _, AttemptOutcome.Suspended) => () => engine.SuspendAsync(attempt),
+            (_, _, AttemptOutcome.Failed) => () => FailAsync($"status {feature.Status}", response),
+            (_, _, AttemptOutcome.FailedForGood) => () => engine.EndAsync(attempt, RunState.Failed, response),
+            _ => () => engine.EndAsync(attempt, RunState.Completed, response),
+        };
+
+        StoredResponse Problem(bool timedOut) => ProblemWriter.Describe(run.Id, error, timedOut).ToResponse();
+        Task<AttemptEnd> FailAsync(string reason, StoredResponse result) =>
+            engine.FailAsync(attempt, new AttemptFailure(reason, () => result, feature.RetryAfter));
+        Task<AttemptEnd> EndAsync(Problem problem) => engine.EndAsync(attempt, RunState.Failed, problem.ToResponse());
+    }
+
+    /// <summary>Tries until the store has it, or until the run is somebody else's to finish.</summary>
+    private async Task RecordAsync(Attempt attempt, Func<Task<AttemptEnd>> record)
+    {
+        while (true)
+        {
+            try
+            {
+                await record();
+                return;
+            }
+            catch (StoreUnavailableException e) when (engine.HoldsLease(attempt))
+            {
+                log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+                await Task.Delay(StoreRetry, time);
+            }
+        }
+    }
+
+    /// <summary>There is no hosting activity around a replay: it continues the trace of the original request.</summary>
+    private static Activity? Begin(ClaimedRun run)
+    {
+        if (run.Request.TraceParent.Length == 0) return null;
+        var activity = new Activity("durable.replay");
+        activity.SetParentId(run.Request.TraceParent);
+        if (run.Request.TraceState.Length > 0) activity.TraceStateString = run.Request.TraceState;
+        activity.SetIdFormat(ActivityIdFormat.W3C);
+        return activity.Start();
+    }
+}

@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Text.Json;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Results;
+
+/// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
+internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens tokens, TimeProvider time)
+{
+    private const int MaxHops = 15;
+    private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
+
+    /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
+
+    public void Map(IEndpointRouteBuilder routes) =>
+        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Get, HttpMethods.Head], GetAsync);
+
+    private async Task GetAsync(HttpContext context)
+    {
+        if (!RunId.TryParse(context.Request.RouteValues["run"] as string, out var run)
+            || tokens.VerifyResult(run, context.Request.Query["token"]) is not { } end)
+        {
+            await context.Response.WriteProblemAsync(Problems.ResultUnknown());
+            return;
+        }
+
+        if (end < time.GetUtcNow())
+        {
+            await context.Response.WriteProblemAsync(Problems.ResultExpired(run));
+            return;
+        }
+
+        try
+        {
+            await AnswerAsync(context, run);
+        }
+        catch (StoreUnavailableException e)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await context.Response.WriteProblemAsync(Problems.StoreUnavailable(run, e.Message));
+        }
+        catch (UnreadableRecordException e)
+        {
+            await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run, e.Message));
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, RunId run)
+    {
+        var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]);
+        var snapshot = await WaitAsync(run, wait is { } asked && asked < LongestWait ? asked : wait is null ? DefaultWait : LongestWait, context.RequestAborted);
+        switch (snapshot)
+        {
+            case null:
+                await context.Response.WriteProblemAsync(Problems.ResultUnknown());
+                break;
+            case { State: RunState.Cancelled }:
+                context.Response.Headers[DurableHeaders.Status] = RunState.Cancelled.Name();
+                await context.Response.WriteProblemAsync(Problems.RunCancelled(run));
+                break;
+            case { State: RunState.Completed or RunState.Failed }:
+                if (await store.GetResultAsync(run) is { } result) await StoredResponseWriter.WriteAsync(context, run, result, snapshot.State);
+                else await context.Response.WriteProblemAsync(Problems.ResultUnknown());
+                break;
+            default:
+                await AnswerNotYetAsync(context, snapshot, wait);
+                break;
+        }
+    }
+
+    private async Task<RunSnapshot?> WaitAsync(RunId run, TimeSpan wait, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        using var waiter = ended.Register(run);
+        while (true)
+        {
+            var snapshot = await store.GetSnapshotAsync(run);
+            var left = wait - time.GetElapsedTime(began);
+            if (snapshot is null || snapshot.State.HasEnded() || left <= TimeSpan.Zero) return snapshot;
+            using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            await Task.WhenAny(waiter.Ended, Task.Delay(left < AskAgain ? left : AskAgain, time, woken.Token));
+            await woken.CancelAsync();
+            cancellation.ThrowIfCancellationRequested();
+            if (waiter.Ended.IsCompleted) return await store.GetSnapshotAsync(run);
+        }
+    }
+
+    private async Task AnswerNotYetAsync(HttpContext context, RunSnapshot snapshot, TimeSpan? wait)
+    {
+        var response = context.Response;
+        response.Headers.CacheControl = "no-store";
+        response.Headers[DurableHeaders.RunId] = snapshot.Id.ToString();
+        response.Headers.RetryAfter = RetryAfter.Format((snapshot.NextAttemptAt ?? time.GetUtcNow()) - time.GetUtcNow());
+        _ = int.TryParse(context.Request.Query["hop"], NumberStyles.None, CultureInfo.InvariantCulture, out var hop);
+        if (hop < MaxHops && wait != TimeSpan.Zero)
+        {
+            response.StatusCode = StatusCodes.Status303SeeOther;
+            response.Headers.Location = string.Create(CultureInfo.InvariantCulture,
+                $"{ResultUrls.Path}{snapshot.Id}?token={context.Request.Query["token"]}&hop={hop + 1}");
+            return;
+        }
+
+        response.StatusCode = StatusCodes.Status202Accepted;
+        response.Headers[DurableHeaders.Status] = snapshot.State.Name();
+        var state = await store.GetSnapshotAsync(snapshot.Id, countSteps: true) ?? snapshot;
+        response.ContentType = "application/json";
+        await response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(state), WireJson.Default.RunStateJson), context.RequestAborted);
+    }
+}

@@ -1,0 +1,30 @@
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Results;
+
+/// <summary>Gives a stored response to a client, as the service gave it.</summary>
+internal static class StoredResponseWriter
+{
+    public static Task WriteAsync(HttpContext context, RunId run, StoredResponse stored, RunState state)
+    {
+        context.Response.Headers[DurableHeaders.RunId] = run.ToString();
+        context.Response.Headers[DurableHeaders.Status] = state.Name();
+        return WriteBodyAsync(context, stored);
+    }
+
+    public static async Task WriteBodyAsync(HttpContext context, StoredResponse stored)
+    {
+        var response = context.Response;
+        response.StatusCode = stored.Status;
+        foreach (var (name, value) in stored.Headers) response.Headers.Append(name, value);
+        if (stored.Trailers is { Count: > 0 } trailers && response.SupportsTrailers())
+        {
+            foreach (var (name, value) in trailers) response.AppendTrailer(name, value);
+        }
+
+        if (HttpMethods.IsHead(context.Request.Method) || stored.Body.IsEmpty) return;
+        await response.Body.WriteAsync(stored.Body, context.RequestAborted);
+    }
+}

@@ -1,0 +1,137 @@
+using DurableGateway.Storage;
+
+namespace DurableGateway.Runs;
+
+/// <summary>Why an attempt was ended from outside.</summary>
+internal enum AttemptInterrupt
+{
+    None,
+    TimedOut,
+
+    /// <summary>Its lease is gone: a later attempt owns the run, or the run was cancelled.</summary>
+    Lost,
+    ResponseTooLarge,
+    Shutdown,
+}
+
+/// <summary>
+/// An attempt that is in flight on this node. A live one begins in memory only and reaches the store at most once, by
+/// whichever of its triggers comes first; a replay is stored from the start.
+/// </summary>
+internal sealed class Attempt : IDisposable
+{
+    private readonly object _gate = new();
+    private readonly CancellationTokenSource _cancellation = new();
+    private readonly Func<Task<NewRun?>>? _prepare;
+    private Task<bool>? _storing;
+    private bool _closed;
+    private long _leaseEnd;
+    private int _interrupt;
+
+    /// <param name="key">Who this is.</param>
+    /// <param name="policy">The policy that the run started under.</param>
+    /// <param name="route">The id of the route.</param>
+    /// <param name="startedAt">The start of the run.</param>
+    /// <param name="began">The timestamp at which this attempt began.</param>
+    /// <param name="prepare">Makes the record of a run that is not stored yet, or nothing where there is no whole request.</param>
+    public Attempt(AttemptKey key, RunPolicy policy, string route, DateTimeOffset startedAt, long began, Func<Task<NewRun?>>? prepare = null)
+    {
+        Key = key;
+        Policy = policy;
+        Route = route;
+        StartedAt = startedAt;
+        Began = began;
+        _prepare = prepare;
+        IsStored = prepare is null;
+    }
+
+    public AttemptKey Key { get; }
+    public RunId Run => Key.Run;
+    public RunPolicy Policy { get; }
+    public string Route { get; }
+    public DateTimeOffset StartedAt { get; }
+    public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
+    public long Began { get; }
+    public bool IsReplay => _prepare is null;
+
+    /// <summary>The outcomes that were stored when the attempt began, oldest first.</summary>
+    public IReadOnlyList<StepOutcome> Steps { get; init; } = [];
+
+    /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
+    public int Failures { get; init; }
+
+    /// <summary>How long the attempt may take.</summary>
+    public required TimeSpan Timeout { get; init; }
+
+    /// <summary>Whether the run is in the store, and this attempt under a lease.</summary>
+    public bool IsStored { get; private set; }
+
+    /// <summary>A response has begun that is not kept: from here on, time alone is no reason to store the run.</summary>
+    public bool IsStreamingUnstored { get; set; }
+
+    public CancellationToken Aborted => _cancellation.Token;
+    public AttemptInterrupt Interrupted => (AttemptInterrupt)Volatile.Read(ref _interrupt);
+
+    /// <summary>The timestamp up to which the lease is known to hold, by this node's own clock.</summary>
+    public long LeaseEnd
+    {
+        get => Volatile.Read(ref _leaseEnd);
+        set => Volatile.Write(ref _leaseEnd, value);
+    }
+
+    /// <summary>Aborts the call to the service. Only the first reason counts.</summary>
+    public void Interrupt(AttemptInterrupt reason)
+    {
+        if (Interlocked.CompareExchange(ref _interrupt, (int)reason, (int)AttemptInterrupt.None) != (int)AttemptInterrupt.None) return;
+        try
+        {
+            _cancellation.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has just ended by itself.
+        }
+    }
+
+    /// <summary>
+    /// Makes sure that the run is stored. Callers that come together share one write; a write that failed may be tried again.
+    /// </summary>
+    /// <returns><see langword="false"/> where the attempt is over, or the request never arrived whole.</returns>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public Task<bool> EnsureStoredAsync(Func<NewRun, Task> write)
+    {
+        lock (_gate)
+        {
+            if (IsStored) return Task.FromResult(true);
+            if (_storing is { IsCompleted: false }) return _storing;
+            return _closed ? Task.FromResult(false) : _storing = StoreAsync(write);
+        }
+    }
+
+    /// <summary>
+    /// Nothing stores the run behind the caller's back after this. A write that is under way is waited for.
+    /// </summary>
+    public async Task CloseAsync()
+    {
+        Task<bool>? storing;
+        lock (_gate)
+        {
+            _closed = true;
+            storing = _storing;
+        }
+
+        if (storing is { IsCompleted: false }) await ((Task)storing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => _cancellation.Dispose();
+
+    private async Task<bool> StoreAsync(Func<NewRun, Task> write)
+    {
+        // Off the caller's lock: what follows may complete synchronously.
+        await Task.Yield();
+        if (await _prepare!() is not { } run) return false;
+        await write(run);
+        lock (_gate) IsStored = true;
+        return true;
+    }
+}

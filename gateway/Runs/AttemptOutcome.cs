@@ -1,0 +1,37 @@
+namespace DurableGateway.Runs;
+
+/// <summary>How an attempt ended.</summary>
+internal enum AttemptOutcome
+{
+    /// <summary>The service answered, and its response is the run's result.</summary>
+    Completed,
+
+    /// <summary>The attempt failed and may be tried again.</summary>
+    Failed,
+
+    /// <summary>The service says that trying again cannot help (<c>Durable-Retry: ?0</c> with a failure status).</summary>
+    FailedForGood,
+
+    /// <summary>The handler has not finished: a step waits, or its retry is due later.</summary>
+    Suspended,
+}
+
+/// <summary>Judges a response by the rules of §4.</summary>
+internal static class AttemptJudge
+{
+    /// <param name="policy">Its statuses decide where the response itself says nothing.</param>
+    /// <param name="status">The status code of the response.</param>
+    /// <param name="suspended"><c>Durable-Suspended</c>.</param>
+    /// <param name="retry"><c>Durable-Retry</c>: final (<see langword="false"/>), a failure (<see langword="true"/>), or not stated.</param>
+    public static AttemptOutcome Judge(RunPolicy policy, int status, bool? suspended, bool? retry)
+    {
+        if (suspended is true) return AttemptOutcome.Suspended;
+        var failure = policy.RetryStatuses.Contains(status);
+        return retry switch
+        {
+            true => AttemptOutcome.Failed,
+            false => failure ? AttemptOutcome.FailedForGood : AttemptOutcome.Completed,
+            null => failure ? AttemptOutcome.Failed : AttemptOutcome.Completed,
+        };
+    }
+}

@@ -1,0 +1,11 @@
+namespace DurableGateway.Runs;
+
+/// <summary>What the rest of the gateway wants to hear of. Signals save waiting; nothing depends on one arriving.</summary>
+internal interface IRunSignals
+{
+    /// <summary>A run will be due at this time.</summary>
+    void Parked(RunId run, DateTimeOffset due);
+
+    /// <summary>A run has ended, and its result can be read.</summary>
+    void Ended(RunId run);
+}

@@ -1,0 +1,89 @@
+namespace DurableGateway.Runs;
+
+/// <summary>One header line. Order and duplicates are kept.</summary>
+internal readonly record struct HeaderLine(string Name, string Value);
+
+/// <summary>A request as it arrived, with all that a replay needs to look the same to the route's pipeline.</summary>
+internal sealed record StoredRequest
+{
+    public required string Method { get; init; }
+    public required string Scheme { get; init; }
+    public required string Protocol { get; init; }
+    public required string PathBase { get; init; }
+    public required string Path { get; init; }
+    public required string Query { get; init; }
+
+    /// <summary>The request target as it stood on the wire.</summary>
+    public required string RawTarget { get; init; }
+    public required string RemoteAddress { get; init; }
+    public required int RemotePort { get; init; }
+    public required string LocalAddress { get; init; }
+    public required int LocalPort { get; init; }
+
+    /// <summary>The W3C trace context that replays continue; empty where there was none.</summary>
+    public required string TraceParent { get; init; }
+    public required string TraceState { get; init; }
+
+    /// <summary>The body arrived with no length: it is sent so again.</summary>
+    public required bool Chunked { get; init; }
+    public required IReadOnlyList<HeaderLine> Headers { get; init; }
+    public required IReadOnlyList<KeyValuePair<string, string>> RouteValues { get; init; }
+    public required ReadOnlyMemory<byte> Body { get; init; }
+}
+
+/// <summary>A response that is kept: the result of a run.</summary>
+internal sealed record StoredResponse(
+    int Status,
+    IReadOnlyList<HeaderLine> Headers,
+    ReadOnlyMemory<byte> Body,
+    IReadOnlyList<HeaderLine>? Trailers = null);
+
+/// <summary>A run as it is first written.</summary>
+internal sealed record NewRun(RunId Id, RunPolicy Policy, string Route, DateTimeOffset StartedAt, StoredRequest Request)
+{
+    public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
+}
+
+/// <summary>What a step left behind: its result, or the failure that is now part of the run.</summary>
+internal sealed record StepOutcome
+{
+    public required string Id { get; init; }
+    public required bool Failed { get; init; }
+    public required string ContentType { get; init; }
+    public required ReadOnlyMemory<byte> Body { get; init; }
+    public required int Attempt { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset EndedAt { get; init; }
+    public string Type { get; init; } = "run";
+}
+
+/// <summary>An attempt that this node has claimed, with all it needs to be sent.</summary>
+internal sealed record ClaimedRun
+{
+    public required RunId Id { get; init; }
+    public required int Attempt { get; init; }
+
+    /// <summary>Failed attempts since the last new outcome.</summary>
+    public required int Failures { get; init; }
+    public required string Route { get; init; }
+    public required RunPolicy Policy { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required StoredRequest Request { get; init; }
+
+    /// <summary>The stored outcomes, oldest first.</summary>
+    public required IReadOnlyList<StepOutcome> Steps { get; init; }
+    public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
+}
+
+/// <summary>A run's state as clients and services are told it.</summary>
+internal sealed record RunSnapshot
+{
+    public required RunId Id { get; init; }
+    public required RunState State { get; init; }
+    public required int Attempt { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset? NextAttemptAt { get; init; }
+    public int CompletedSteps { get; init; }
+    public int FailedSteps { get; init; }
+    public int PendingSteps { get; init; }
+}

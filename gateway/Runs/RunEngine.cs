@@ -1,0 +1,202 @@
+using DurableGateway.Protocol;
+using DurableGateway.Storage;
+using DurableGateway.Telemetry;
+
+namespace DurableGateway.Runs;
+
+/// <summary>What became of a run when one of its attempts ended.</summary>
+internal enum Fate
+{
+    /// <summary>It waits for its next attempt.</summary>
+    Parked,
+
+    /// <summary>It has ended, and its result is stored.</summary>
+    Ended,
+
+    /// <summary>Another attempt owns it, or it was cancelled.</summary>
+    Lost,
+
+    /// <summary>There is no run: the request never arrived whole.</summary>
+    None,
+}
+
+internal readonly record struct AttemptEnd(Fate Fate, DateTimeOffset Due = default);
+
+/// <summary>A failure of an attempt: what is said of it, and what becomes the result if it was the last.</summary>
+internal sealed record AttemptFailure(string Reason, Func<StoredResponse> Result, TimeSpan? RetryAfter = null, bool Final = false);
+
+/// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
+internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
+{
+    public string Owner { get; } = Guid.NewGuid().ToString("N");
+
+    /// <summary>Stores a live run with its attempt in flight.</summary>
+    public Task<bool> EnsureStoredAsync(Attempt attempt) => attempt.IsStored ? Task.FromResult(true) : attempt.EnsureStoredAsync(async run =>
+    {
+        var lease = NewLease(out var until);
+        await store.CreateRunningAsync(run, Owner, lease);
+        attempt.LeaseEnd = until;
+        log.Stored(run.Id);
+    });
+
+    /// <summary>Extends the lease of an attempt, or interrupts it where the lease is gone.</summary>
+    public async Task RenewAsync(Attempt attempt)
+    {
+        var lease = NewLease(out var until);
+        if (await store.RenewAsync(attempt.Key, lease)) attempt.LeaseEnd = until;
+        else attempt.Interrupt(AttemptInterrupt.Lost);
+    }
+
+    /// <summary>Whether this node surely still holds the run, by its own clock.</summary>
+    public bool HoldsLease(Attempt attempt) => time.GetTimestamp() < attempt.LeaseEnd;
+
+    /// <summary>Begins the next attempt of a due run, or ends a run whose record cannot be read.</summary>
+    public async Task<(ClaimedRun Run, Attempt Attempt)?> ClaimAsync(RunId id)
+    {
+        var lease = NewLease(out var until);
+        ClaimedRun? run;
+        try
+        {
+            run = await store.ClaimAsync(id, Owner, time.GetUtcNow(), lease);
+        }
+        catch (UnreadableRecordException e)
+        {
+            log.Unreadable(id, e.Message);
+            var key = new AttemptKey(id, e.Attempt, Owner);
+            await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(id, e.Message).ToResponse(), new RunPolicy());
+            signals.Ended(id);
+            return null;
+        }
+
+        if (run is null) return null;
+        var left = run.Deadline - time.GetUtcNow();
+        return (run, new Attempt(new AttemptKey(id, run.Attempt, Owner), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
+        {
+            Steps = run.Steps,
+            Failures = run.Failures,
+            LeaseEnd = until,
+            Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
+        });
+    }
+
+    /// <summary>Ends the run of a stored attempt with its result.</summary>
+    public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result)
+    {
+        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy);
+        return Ended(attempt, answer, state, result);
+    }
+
+    /// <summary>Parks the run after a failed attempt, or ends it where that was the last one. Stores it first where need be.</summary>
+    public async Task<AttemptEnd> FailAsync(Attempt attempt, AttemptFailure failure)
+    {
+        if (attempt.Interrupted == AttemptInterrupt.Lost) return new AttemptEnd(Fate.Lost);
+        var failures = attempt.Failures;
+        while (true)
+        {
+            var now = time.GetUtcNow();
+            var due = now + RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble());
+            if (!attempt.IsStored && !failure.Final && failures + 1 < attempt.Policy.MaxAttempts)
+            {
+                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, due));
+                if (!stored) return new AttemptEnd(Fate.None);
+
+                // Another trigger may have stored it as running at the same moment: then it is parked below.
+                if (attempt.LeaseEnd == 0) return Parked(attempt, failure.Reason, due);
+            }
+
+            if (!attempt.IsStored && !await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
+            if (failure.Final || failures + 1 >= attempt.Policy.MaxAttempts || now >= attempt.Deadline)
+            {
+                var result = now >= attempt.Deadline && !failure.Final
+                    ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
+                    : failure.Result();
+                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures);
+                if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result);
+                failures = end.Failures;
+                continue;
+            }
+
+            var park = await store.FailAsync(attempt.Key, failures, due);
+            if (park.Verdict == ParkVerdict.Done) return Parked(attempt, failure.Reason, park.Due);
+            if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
+            failures = park.Failures;
+        }
+    }
+
+    /// <summary>Parks a run until its pending steps; with none pending, that is a failed attempt.</summary>
+    public async Task<AttemptEnd> SuspendAsync(Attempt attempt)
+    {
+        if (attempt.IsStored)
+        {
+            var answer = await store.SuspendAsync(attempt.Key);
+            if (answer.Verdict == ParkVerdict.Lost) return Lost(attempt);
+            if (answer.Verdict == ParkVerdict.Done)
+            {
+                log.Suspended(attempt.Run, attempt.Key.Number, answer.Due);
+                signals.Parked(attempt.Run, answer.Due);
+                return new AttemptEnd(Fate.Parked, answer.Due);
+            }
+        }
+
+        return await FailAsync(attempt, new AttemptFailure("suspended with nothing pending", () => Problems.NothingPending(attempt.Run).ToResponse()));
+    }
+
+    /// <summary>Gives a run back that this node cannot go on with, through no fault of the service: it is due at once.</summary>
+    public async Task<AttemptEnd> HandBackAsync(Attempt attempt)
+    {
+        if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow());
+        return answer.Verdict == ParkVerdict.Done ? Parked(attempt, "handed back", answer.Due) : Lost(attempt);
+    }
+
+    /// <summary>Stores a step's result or its final failure.</summary>
+    public Task<StepAnswer> CompleteStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome outcome) =>
+        store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);
+
+    /// <summary>Counts a failed try of a step: schedules the next, or makes the failure part of the run when they are used up.</summary>
+    /// <returns>The answer, and when the next try is due where one is scheduled.</returns>
+    public async Task<(StepAnswer Answer, TimeSpan Delay)> FailStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter)
+    {
+        var tries = 0;
+        while (true)
+        {
+            var delay = RetrySchedule.Delay(policy, tries + 1, retryAfter, Random.Shared.NextDouble());
+            var answer = tries + 1 >= policy.MaxAttempts
+                ? await store.StoreOutcomeAsync(run, attempt, failure, policy.MaxSteps, tries)
+                : await store.ScheduleStepAsync(run, attempt, failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay);
+            if (answer.Verdict != StepVerdict.Recount) return (answer, delay);
+            tries = answer.Tries;
+        }
+    }
+
+    private DateTimeOffset NewLease(out long until)
+    {
+        // Taken before the call: the lease that the store gives can only be longer than what is reckoned with here.
+        until = time.GetTimestamp() + (long)(settings.Lease.TotalSeconds * time.TimestampFrequency);
+        return time.GetUtcNow() + settings.Lease;
+    }
+
+    private AttemptEnd Parked(Attempt attempt, string reason, DateTimeOffset due)
+    {
+        log.AttemptFailed(attempt.Run, attempt.Key.Number, reason, due);
+        signals.Parked(attempt.Run, due);
+        return new AttemptEnd(Fate.Parked, due);
+    }
+
+    private AttemptEnd Ended(Attempt attempt, ParkAnswer answer, RunState state, StoredResponse result)
+    {
+        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
+        log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
+        signals.Ended(attempt.Run);
+        return new AttemptEnd(Fate.Ended);
+    }
+
+    private AttemptEnd Lost(Attempt attempt)
+    {
+        log.AttemptLost(attempt.Run, attempt.Key.Number);
+        return new AttemptEnd(Fate.Lost);
+    }
+}
+
+/// <summary>What the engine needs of the configuration.</summary>
+internal sealed record EngineSettings(TimeSpan Lease);

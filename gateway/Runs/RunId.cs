@@ -1,0 +1,27 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace DurableGateway.Runs;
+
+/// <summary>The id of a run: a UUID of version 7 (RFC 9562), lower case. It sorts by the time of its start.</summary>
+internal readonly record struct RunId(Guid Value)
+{
+    public static RunId New(DateTimeOffset now) => new(Guid.CreateVersion7(now));
+
+    public static bool TryParse([NotNullWhen(true)] string? text, out RunId id)
+    {
+        // One id has one spelling: what Guid.TryParseExact also takes in upper case is another path, so another resource.
+        var ok = Guid.TryParseExact(text, "D", out var value) && value.ToString() == text;
+        id = new RunId(value);
+        return ok;
+    }
+
+    /// <summary>The shard of the run, from the random part of the id so that runs started together spread out.</summary>
+    public int Shard(int shards)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Value.TryWriteBytes(bytes, bigEndian: true, out _);
+        return (int)(System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]) % (uint)shards);
+    }
+
+    public override string ToString() => Value.ToString();
+}

@@ -1,0 +1,66 @@
+namespace DurableGateway.Runs;
+
+/// <summary>When a run reaches the store.</summary>
+internal enum PersistMode
+{
+    /// <summary>With its first checkpoint, its first failure, or after <see cref="RunPolicy.PersistAfter"/>: a plain success costs nothing.</summary>
+    OnFirstCheckpoint,
+
+    /// <summary>Before the first attempt is sent.</summary>
+    OnStart,
+}
+
+/// <summary>How the delay between tries grows.</summary>
+internal enum BackoffShape
+{
+    Exponential,
+    Linear,
+    Constant,
+}
+
+/// <summary>What happens to a request whose body exceeds <see cref="RunPolicy.MaxRequestBytes"/>.</summary>
+internal enum OversizedRequests
+{
+    /// <summary>It is proxied without durability, and says so: <c>Durable-Status: not-durable</c>.</summary>
+    Proxy,
+
+    /// <summary>It is refused with <c>413</c>.</summary>
+    Refuse,
+}
+
+/// <summary>
+/// A named policy. A run keeps the policy that it started under, so this is also part of its record.
+/// Defaults are those of the configuration page; sizes are bytes.
+/// </summary>
+internal sealed record RunPolicy
+{
+    public string Name { get; init; } = "default";
+    public PersistMode Persist { get; init; } = PersistMode.OnFirstCheckpoint;
+    public TimeSpan PersistAfter { get; init; } = TimeSpan.FromSeconds(1);
+    public TimeSpan HoldClientFor { get; init; }
+    public TimeSpan AttemptTimeout { get; init; } = TimeSpan.FromSeconds(100);
+    public TimeSpan RunTimeout { get; init; } = TimeSpan.FromDays(7);
+    public TimeSpan Retention { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>Tries of each step, and attempts that fail outside a step with no progress in between.</summary>
+    public int MaxAttempts { get; init; } = 6;
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
+    public TimeSpan MaxRetryDelay { get; init; } = TimeSpan.FromMinutes(5);
+    public BackoffShape Backoff { get; init; } = BackoffShape.Exponential;
+    public bool Jitter { get; init; } = true;
+
+    /// <summary>The statuses that count as a failure of the attempt, as <see cref="StatusRanges"/> reads them.</summary>
+    public StatusRanges RetryStatuses { get; init; } = StatusRanges.Default;
+
+    public long MaxRequestBytes { get; init; } = 4 << 20;
+    public long MaxResponseBytes { get; init; } = 16 << 20;
+    public long MaxStepBytes { get; init; } = 4 << 20;
+    public OversizedRequests OversizedRequests { get; init; }
+    public int MaxSteps { get; init; } = 10_000;
+    public int InlineStepBytes { get; init; } = 4096;
+    public string IdempotencyScope { get; init; } = "Authorization";
+    public bool SendIdempotencyKey { get; init; }
+
+    /// <summary>How long after its start the last trace of the run is gone.</summary>
+    public TimeSpan Lifetime => RunTimeout + Retention;
+}

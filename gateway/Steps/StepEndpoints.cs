@@ -1,0 +1,183 @@
+using System.Text.Json;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Steps;
+
+/// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, IRunStore store, Tokens tokens, TimeProvider time)
+{
+    private const string Base = "/_durable/v1/runs/";
+    private const string StepsSegment = "/steps/";
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet(Base + "{run}", context => CallAsync(context, GetStateAsync));
+        routes.MapGet(Base + "{run}/steps", context => CallAsync(context, GetStepsAsync));
+        routes.MapPut(Base + "{run}/steps/{**step}", context => CallAsync(context, PutStepAsync));
+    }
+
+    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, int, Task> call)
+    {
+        var response = context.Response;
+        if (!RunId.TryParse(context.Request.RouteValues["run"] as string, out var run)
+            || tokens.VerifySteps(run, context.Request.Headers[DurableHeaders.Token]) is not { } attempt)
+        {
+            await response.WriteProblemAsync(Problems.TokenInvalid());
+            return;
+        }
+
+        try
+        {
+            await call(context, run, attempt);
+        }
+        catch (StoreUnavailableException e)
+        {
+            response.Headers.RetryAfter = "1";
+            await response.WriteProblemAsync(Problems.StoreUnavailable(run, e.Message));
+        }
+        catch (UnreadableRecordException e)
+        {
+            await response.WriteProblemAsync(Problems.RecordUnreadable(run, e.Message));
+        }
+    }
+
+    private async Task GetStateAsync(HttpContext context, RunId run, int attempt)
+    {
+        if (await store.GetSnapshotAsync(run, countSteps: true) is { } snapshot)
+            await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(snapshot), WireJson.Default.RunStateJson));
+        else if (registry.TryGet(run, out var live))
+            await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(Unstored(live)), WireJson.Default.RunStateJson));
+        else
+            await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
+    }
+
+    private async Task GetStepsAsync(HttpContext context, RunId run, int attempt)
+    {
+        var steps = await store.GetStepsAsync(run) ?? (registry.TryGet(run, out _) ? [] : null);
+        if (steps is null) await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
+        else await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
+    }
+
+    private async Task PutStepAsync(HttpContext context, RunId run, int attempt)
+    {
+        var response = context.Response;
+        if (await FindPolicyAsync(run, attempt) is not { } policy)
+        {
+            await response.WriteProblemAsync(Problems.RunUnknown(run));
+            return;
+        }
+
+        if (StepCall.Read(context.Request, SegmentOf(context), time.GetUtcNow(), run, out var problem) is not { } call)
+        {
+            await response.WriteProblemAsync(problem!);
+            return;
+        }
+
+        if (await ReadBodyAsync(context, policy.MaxStepBytes) is not { } body)
+        {
+            await response.WriteProblemAsync(Problems.StepTooLarge(run, policy.MaxStepBytes));
+            return;
+        }
+
+        var outcome = call.ToOutcome(attempt, body, time.GetUtcNow());
+        if (!call.Failed || call.IsFinal)
+        {
+            await AnswerAsync(response, run, policy, await engine.CompleteStepAsync(run, attempt, policy, outcome), default);
+            return;
+        }
+
+        var (answer, delay) = await engine.FailStepAsync(run, attempt, policy, outcome, call.RetryAfter);
+        await AnswerAsync(response, run, policy, answer, delay);
+    }
+
+    /// <summary>The policy of the run. One that is known to this node alone is stored by this: here is its first checkpoint.</summary>
+    private async Task<RunPolicy?> FindPolicyAsync(RunId run, int attempt)
+    {
+        if (!registry.TryGet(run, out var live) || live.Key.Number != attempt) return await store.GetPolicyAsync(run);
+        try
+        {
+            return await engine.EnsureStoredAsync(live) ? live.Policy : await store.GetPolicyAsync(run);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or BadHttpRequestException)
+        {
+            // The client went away before its request had arrived whole: there is no run.
+            return null;
+        }
+    }
+
+    private static Task AnswerAsync(HttpResponse response, RunId run, RunPolicy policy, StepAnswer answer, TimeSpan delay)
+    {
+        switch (answer.Verdict)
+        {
+            case StepVerdict.Created:
+                response.StatusCode = StatusCodes.Status201Created;
+                return Task.CompletedTask;
+            case StepVerdict.Scheduled:
+                response.StatusCode = StatusCodes.Status202Accepted;
+                response.Headers.RetryAfter = RetryAfter.Format(delay);
+                return Task.CompletedTask;
+            case StepVerdict.Stored:
+                var stored = answer.Outcome!;
+                response.Headers[DurableHeaders.StepOutcome] = stored.Failed ? "failed" : "completed";
+                response.ContentType = stored.ContentType;
+                response.ContentLength = stored.Body.Length;
+                return response.Body.WriteAsync(stored.Body).AsTask();
+            case StepVerdict.TooMany:
+                return response.WriteProblemAsync(Problems.TooManySteps(run, policy.MaxSteps));
+            case StepVerdict.Ended:
+                return response.WriteProblemAsync(Problems.RunEnded(run));
+            case StepVerdict.Superseded:
+                return response.WriteProblemAsync(Problems.AttemptSuperseded(run));
+            default:
+                return response.WriteProblemAsync(Problems.RunUnknown(run));
+        }
+    }
+
+    /// <summary>The step's segment as it stands in the raw target: <c>a/b</c> and <c>a%2Fb</c> are different there.</summary>
+    private static string SegmentOf(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        var path = query < 0 ? target : target[..query];
+        var start = path.IndexOf(StepsSegment, StringComparison.Ordinal);
+        return start < 0 ? "" : path[(start + StepsSegment.Length)..];
+    }
+
+    private static async Task<byte[]?> ReadBodyAsync(HttpContext context, long limit)
+    {
+        if (context.Request.ContentLength > limit) return null;
+        using var body = new MemoryStream();
+        var buffer = new byte[16 * 1024];
+        int read;
+        while ((read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0)
+        {
+            if (body.Length + read > limit) return null;
+            body.Write(buffer, 0, read);
+        }
+
+        return body.ToArray();
+    }
+
+    private static RunSnapshot Unstored(Attempt live) => new()
+    {
+        Id = live.Run,
+        State = RunState.Running,
+        Attempt = live.Key.Number,
+        StartedAt = live.StartedAt,
+        NextAttemptAt = null,
+    };
+
+    private static Task WriteAsync(HttpContext context, byte[] json)
+    {
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = json.Length;
+        return context.Response.Body.WriteAsync(json, context.RequestAborted).AsTask();
+    }
+}

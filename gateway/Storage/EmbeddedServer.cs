@@ -1,0 +1,92 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using DurableGateway.Configuration;
+using Garnet;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// A Garnet server in this process, on a loopback port of its own with a password of its own. Every write is in the
+/// append-only file before it is answered, so that a killed process loses nothing it has acknowledged.
+/// </summary>
+internal sealed class EmbeddedServer : IDisposable
+{
+    private readonly GarnetServer _server;
+    private readonly FileStream _lock;
+
+    private EmbeddedServer(GarnetServer server, FileStream exclusive, string connectionString)
+    {
+        _server = server;
+        _lock = exclusive;
+        ConnectionString = connectionString;
+    }
+
+    public string ConnectionString { get; }
+
+    /// <exception cref="ConfigurationException">The directory cannot be written, or another gateway has it.</exception>
+    public static EmbeddedServer Start(string directory, ILoggerFactory loggers)
+    {
+        var exclusive = Lock(directory);
+        try
+        {
+            var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+            var port = FreePort();
+            var server = new GarnetServer(
+            [
+                "--bind", "127.0.0.1", "--port", $"{port}", "--auth", "Password", "--password", password, "-q",
+                "--lua", "--lua-transaction-mode",
+                "--aof", "--aof-commit-wait", "--aof-commit-freq", "0", "--recover", "--storage-tier",
+                "--logdir", directory, "--checkpointdir", directory,
+
+                // Garnet's native device wants libaio, which few images have.
+                "--device-type", "RandomAccess",
+                "--memory", "256m", "--index", "16m", "--page", "4m",
+
+                // An append-only entry is as large as the largest record: a result of 16 MiB and its envelope.
+                "--aof-page-size", "32m", "--aof-memory", "64m",
+                "--readcache-memory", "1m", "--readcache-page", "512k", "--pubsub-pagesize", "4k", "--logger-level", "Error",
+            ], loggers);
+            server.Start();
+            return new EmbeddedServer(server, exclusive, $"127.0.0.1:{port},password={password}");
+        }
+        catch
+        {
+            exclusive.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        _server.Dispose();
+        _lock.Dispose();
+    }
+
+    /// <summary>Two servers on one directory would destroy it, so the first one keeps a locked file there.</summary>
+    private static FileStream Lock(string directory)
+    {
+        const string Key = "Durable:Store:DataDirectory";
+        try
+        {
+            Directory.CreateDirectory(directory);
+            return new FileStream(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw new ConfigurationException(Key, directory, "cannot be written; name a directory that this user may write to");
+        }
+        catch (IOException e)
+        {
+            throw new ConfigurationException(Key, directory,
+                $"cannot be used ({e.Message}); is another gateway running on it? Each needs a directory of its own");
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,107 @@
+using DurableGateway.Runs;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// Where runs are kept. Every method that changes a run is one atomic transition; those that name an attempt are
+/// refused once a later attempt owns the run. All throw <see cref="StoreUnavailableException"/> when the store is away.
+/// </summary>
+internal interface IRunStore
+{
+    /// <summary>Writes a run whose first attempt is in flight, covered by this owner's lease.</summary>
+    Task CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
+
+    /// <summary>Writes a run whose first attempt has failed already.</summary>
+    Task CreateWaitingAsync(NewRun run, DateTimeOffset nextAttempt);
+
+    /// <summary>The runs of a shard that are due, and when the next one after them will be.</summary>
+    Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit);
+
+    /// <summary>Begins the next attempt of a due run; <see langword="null"/> where another node was first.</summary>
+    /// <exception cref="UnreadableRecordException">The run's record is corrupt or of an unknown version; the run is claimed.</exception>
+    Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd);
+
+    /// <summary>Extends the lease; <see langword="false"/> where the attempt no longer owns the run.</summary>
+    Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd);
+
+    /// <summary>Stores the outcome of a step, or answers the one that was first.</summary>
+    /// <param name="run">The run of the step.</param>
+    /// <param name="attempt">The number of the attempt that says so.</param>
+    /// <param name="outcome">The outcome.</param>
+    /// <param name="maxSteps">The most steps the run may have.</param>
+    /// <param name="expectedTries">The failed tries this is reckoned with; <see langword="null"/>: whatever they are.</param>
+    Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null);
+
+    /// <summary>Counts a failed try of a step and schedules the next.</summary>
+    Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry);
+
+    /// <summary>Parks the run until the earliest of its pending steps.</summary>
+    Task<ParkAnswer> SuspendAsync(AttemptKey attempt);
+
+    /// <summary>Parks the run after a failed attempt.</summary>
+    /// <param name="attempt">The attempt that failed.</param>
+    /// <param name="expectedFailures">The failures this is reckoned with; <see langword="null"/>: this one does not count.</param>
+    /// <param name="nextAttempt">When the next attempt is due.</param>
+    Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt);
+
+    /// <summary>Ends the run with its result.</summary>
+    Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null);
+
+    /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
+    Task<bool?> CancelAsync(RunId run, TimeSpan retention);
+
+    Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps = false);
+
+    /// <summary>The stored outcomes, oldest first; <see langword="null"/> where the run is unknown.</summary>
+    Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run);
+
+    /// <summary>The policy that the run started under; <see langword="null"/> where the run is unknown.</summary>
+    Task<RunPolicy?> GetPolicyAsync(RunId run);
+
+    /// <summary>The result of an ended run; <see langword="null"/> where there is none.</summary>
+    Task<StoredResponse?> GetResultAsync(RunId run);
+}
+
+/// <summary>Names an attempt and who drives it.</summary>
+internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);
+
+/// <summary>The due runs of a shard, and the time of the first one that is not due yet.</summary>
+internal readonly record struct DueRuns(IReadOnlyList<RunId> Runs, DateTimeOffset? Next);
+
+internal enum StepVerdict
+{
+    /// <summary>Stored by this call.</summary>
+    Created,
+
+    /// <summary>The next try is scheduled.</summary>
+    Scheduled,
+
+    /// <summary>An outcome was there already.</summary>
+    Stored,
+
+    /// <summary>The failed tries are not what the caller reckoned with.</summary>
+    Recount,
+    TooMany,
+    Ended,
+    Superseded,
+    Unknown,
+}
+
+internal readonly record struct StepAnswer(StepVerdict Verdict, StepOutcome? Outcome = null, int Tries = 0);
+
+internal enum ParkVerdict
+{
+    /// <summary>The run is parked, or ended as asked.</summary>
+    Done,
+
+    /// <summary>Nothing is pending, so it cannot be suspended.</summary>
+    Nothing,
+
+    /// <summary>The failures are not what the caller reckoned with.</summary>
+    Recount,
+
+    /// <summary>The attempt no longer owns the run.</summary>
+    Lost,
+}
+
+internal readonly record struct ParkAnswer(ParkVerdict Verdict, DateTimeOffset Due = default, int Failures = 0);

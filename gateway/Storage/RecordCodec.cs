@@ -1,0 +1,171 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// The binary form of what is stored: a version byte, then the fields, sealed as a whole under the run's id and the
+/// field's name, so that no record can be moved to another run or another place.
+/// </summary>
+internal sealed class RecordCodec(KeyRing keys)
+{
+    public const byte Version = 1;
+
+    public byte[] Encode(RunId run, StoredRequest request) => Seal(run, "request", writer =>
+    {
+        writer.Write(request.Method);
+        writer.Write(request.Scheme);
+        writer.Write(request.Protocol);
+        writer.Write(request.PathBase);
+        writer.Write(request.Path);
+        writer.Write(request.Query);
+        writer.Write(request.RawTarget);
+        writer.Write(request.RemoteAddress);
+        writer.Write(request.RemotePort);
+        writer.Write(request.LocalAddress);
+        writer.Write(request.LocalPort);
+        writer.Write(request.TraceParent);
+        writer.Write(request.TraceState);
+        writer.Write(request.Chunked);
+        Write(writer, request.Headers);
+        Write(writer, [.. request.RouteValues.Select(pair => new HeaderLine(pair.Key, pair.Value))]);
+        Write(writer, request.Body);
+    });
+
+    public StoredRequest DecodeRequest(RunId run, byte[]? record) => Open(run, "request", record, reader => new StoredRequest
+    {
+        Method = reader.ReadString(),
+        Scheme = reader.ReadString(),
+        Protocol = reader.ReadString(),
+        PathBase = reader.ReadString(),
+        Path = reader.ReadString(),
+        Query = reader.ReadString(),
+        RawTarget = reader.ReadString(),
+        RemoteAddress = reader.ReadString(),
+        RemotePort = reader.ReadInt32(),
+        LocalAddress = reader.ReadString(),
+        LocalPort = reader.ReadInt32(),
+        TraceParent = reader.ReadString(),
+        TraceState = reader.ReadString(),
+        Chunked = reader.ReadBoolean(),
+        Headers = ReadLines(reader),
+        RouteValues = [.. ReadLines(reader).Select(line => KeyValuePair.Create(line.Name, line.Value))],
+        Body = ReadBytes(reader),
+    });
+
+    public byte[] Encode(RunId run, StoredResponse response) => Seal(run, "result", writer =>
+    {
+        writer.Write(response.Status);
+        Write(writer, response.Headers);
+        Write(writer, response.Trailers ?? []);
+        Write(writer, response.Body);
+    });
+
+    public StoredResponse DecodeResponse(RunId run, byte[]? record) => Open(run, "result", record, reader =>
+    {
+        var status = reader.ReadInt32();
+        var headers = ReadLines(reader);
+        var trailers = ReadLines(reader);
+        return new StoredResponse(status, headers, ReadBytes(reader), trailers);
+    });
+
+    public byte[] Encode(RunId run, StepOutcome step) => Seal(run, "step:" + step.Id, writer =>
+    {
+        writer.Write(step.Type);
+        writer.Write(step.ContentType);
+        writer.Write(step.Attempt);
+        writer.Write(step.StartedAt.ToUnixTimeMilliseconds());
+        writer.Write(step.EndedAt.ToUnixTimeMilliseconds());
+        Write(writer, step.Body);
+    });
+
+    public StepOutcome DecodeStep(RunId run, string id, bool failed, byte[] record) => Open(run, "step:" + id, record, reader => new StepOutcome
+    {
+        Id = id,
+        Failed = failed,
+        Type = reader.ReadString(),
+        ContentType = reader.ReadString(),
+        Attempt = reader.ReadInt32(),
+        StartedAt = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
+        EndedAt = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
+        Body = ReadBytes(reader),
+    });
+
+    public static byte[] Encode(RunPolicy policy) => JsonSerializer.SerializeToUtf8Bytes(policy, PolicyJson.Default.RunPolicy);
+
+    public static RunPolicy DecodePolicy(byte[]? record)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(record, PolicyJson.Default.RunPolicy) ?? throw new JsonException("There is none.");
+        }
+        catch (Exception e) when (e is JsonException or FormatException or ArgumentNullException)
+        {
+            throw new UnreadableRecordException($"The policy of the run cannot be read: {e.Message}", e);
+        }
+    }
+
+    private byte[] Seal(RunId run, string field, Action<BinaryWriter> write)
+    {
+        using var stream = new MemoryStream();
+        using var writer = new BinaryWriter(stream);
+        writer.Write(Version);
+        write(writer);
+        writer.Flush();
+        return keys.Seal(stream.GetBuffer().AsSpan(0, (int)stream.Length), $"{run}/{field}");
+    }
+
+    private T Open<T>(RunId run, string field, byte[]? record, Func<BinaryReader, T> read)
+    {
+        if (record is null) throw new UnreadableRecordException($"The {field} of run {run} is missing.");
+        try
+        {
+            using var reader = new BinaryReader(new MemoryStream(keys.Open(record, $"{run}/{field}")));
+            var version = reader.ReadByte();
+            if (version != Version)
+                throw new UnreadableRecordException($"The {field} of run {run} has format {version}; this gateway reads {Version}.");
+            return read(reader);
+        }
+        catch (Exception e) when (e is IOException or System.Security.Cryptography.CryptographicException or ArgumentException or FormatException)
+        {
+            throw new UnreadableRecordException($"The {field} of run {run} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static void Write(BinaryWriter writer, IReadOnlyList<HeaderLine> lines)
+    {
+        writer.Write7BitEncodedInt(lines.Count);
+        foreach (var (name, value) in lines)
+        {
+            writer.Write(name);
+            writer.Write(value);
+        }
+    }
+
+    private static HeaderLine[] ReadLines(BinaryReader reader)
+    {
+        var lines = new HeaderLine[Checked(reader, reader.Read7BitEncodedInt())];
+        for (var i = 0; i < lines.Length; i++) lines[i] = new HeaderLine(reader.ReadString(), reader.ReadString());
+        return lines;
+    }
+
+    private static void Write(BinaryWriter writer, ReadOnlyMemory<byte> bytes)
+    {
+        writer.Write7BitEncodedInt(bytes.Length);
+        writer.Write(bytes.Span);
+    }
+
+    private static byte[] ReadBytes(BinaryReader reader) => reader.ReadBytes(Checked(reader, reader.Read7BitEncodedInt()));
+
+    /// <summary>A length that the record cannot hold is a corrupt one; it must not become an allocation.</summary>
+    private static int Checked(BinaryReader reader, int length) =>
+        length >= 0 && length <= reader.BaseStream.Length - reader.BaseStream.Position
+            ? length
+            : throw new EndOfStreamException("A length exceeds the record.");
+}
+
+[JsonSerializable(typeof(RunPolicy))]
+[JsonSourceGenerationOptions(UseStringEnumConverter = true)]
+internal sealed partial class PolicyJson : JsonSerializerContext;

@@ -1,0 +1,217 @@
+using System.Globalization;
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
+internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, TimeProvider time) : IRunStore
+{
+    private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next"];
+
+    public Task CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
+        CreateAsync(run, RunState.Running, owner, leaseEnd, failures: 0);
+
+    public Task CreateWaitingAsync(NewRun run, DateTimeOffset nextAttempt) =>
+        CreateAsync(run, RunState.Waiting, owner: "", nextAttempt < run.Deadline ? nextAttempt : run.Deadline, failures: 1);
+
+    public async Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit)
+    {
+        // One more than asked for, of any time: the first that is not due tells when to look again.
+        var entries = await connection.ExecuteAsync(db =>
+            db.SortedSetRangeByRankWithScoresAsync(StoreKeys.DueOf(shard), 0, limit));
+        var due = new List<RunId>();
+        foreach (var entry in entries)
+        {
+            if (due.Count == limit || entry.Score > Milliseconds(now)) return new DueRuns(due, FromMilliseconds((long)entry.Score));
+            if (RunId.TryParse(entry.Element, out var id)) due.Add(id);
+        }
+
+        return new DueRuns(due, null);
+    }
+
+    public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd)
+    {
+        var keys = Keys(run);
+        var answer = await EvaluateAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
+            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner]);
+        if ((int)answer[0] == 0) return null;
+        var attempt = (int)answer[1];
+        try
+        {
+            if ((int)answer[2] != StoreKeys.Format)
+                throw new UnreadableRecordException($"Run {run} was written in format {answer[2]}; this gateway reads {StoreKeys.Format}.");
+            return new ClaimedRun
+            {
+                Id = run,
+                Attempt = attempt,
+                Failures = (int)answer[3],
+                StartedAt = FromMilliseconds((long)answer[4]),
+                Policy = RecordCodec.DecodePolicy((byte[]?)answer[5]),
+                Route = (string)answer[6]!,
+                Request = codec.DecodeRequest(run, (byte[]?)answer[7]),
+                Steps = DecodeSteps(run, answer.AsSpan(8)),
+            };
+        }
+        catch (Exception e) when (e is UnreadableRecordException or InvalidCastException or FormatException)
+        {
+            throw new UnreadableRecordException(e.Message, e) { Attempt = attempt };
+        }
+    }
+
+    public async Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd)
+    {
+        var keys = Keys(attempt.Run);
+        var answer = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Renew, [keys.Run, keys.Due],
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(leaseEnd)]));
+        return (int)answer == 1;
+    }
+
+    public Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries) =>
+        StepAsync(run, attempt, outcome.Id, maxSteps, outcome.Failed ? "F" : "C", codec.Encode(run, outcome), expectedTries ?? -1);
+
+    public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
+        StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries);
+
+    public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt)
+    {
+        var keys = Keys(attempt.Run);
+        return Park(await EvaluateAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due],
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner]));
+    }
+
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt)
+    {
+        var keys = Keys(attempt.Run);
+        return Park(await EvaluateAsync(Script.Fail, [keys.Run, keys.Due],
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt)]));
+    }
+
+    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures)
+    {
+        var keys = Keys(attempt.Run);
+        return Park(await EvaluateAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due],
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
+                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1]));
+    }
+
+    public async Task<bool?> CancelAsync(RunId run, TimeSpan retention)
+    {
+        var keys = Keys(run);
+        var answer = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Cancel,
+            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
+            [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow())]));
+        return (int)answer switch { 1 => true, 0 => false, _ => null };
+    }
+
+    public async Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps)
+    {
+        var keys = Keys(run);
+        var fields = await connection.ExecuteAsync(db => db.HashGetAsync(keys.Run, SnapshotFields));
+        if (fields[0].IsNull) return null;
+        if (!RunStates.TryParse(fields[0], out var state)) throw new UnreadableRecordException($"Run {run} has the unknown state '{fields[0]}'.");
+        var snapshot = new RunSnapshot
+        {
+            Id = run,
+            State = state,
+            Attempt = (int)fields[1],
+            StartedAt = FromMilliseconds((long)fields[2]),
+            NextAttemptAt = state == RunState.Waiting ? FromMilliseconds((long)fields[3]) : null,
+        };
+        if (!countSteps) return snapshot;
+        var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
+        int Count(char kind) => steps.Count(step => ((byte[])step.Value!)[0] == kind);
+        return snapshot with { CompletedSteps = Count('C'), FailedSteps = Count('F'), PendingSteps = Count('P') };
+    }
+
+    public async Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run)
+    {
+        var keys = Keys(run);
+        var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
+        if (steps.Length == 0 && !await connection.ExecuteAsync(db => db.KeyExistsAsync(keys.Run))) return null;
+        return Ordered(steps.Select(step => Decode(run, step.Name, step.Value)));
+    }
+
+    public async Task<RunPolicy?> GetPolicyAsync(RunId run)
+    {
+        var record = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, "policy"));
+        return record.IsNull ? null : RecordCodec.DecodePolicy(record);
+    }
+
+    public async Task<StoredResponse?> GetResultAsync(RunId run)
+    {
+        var record = await connection.ExecuteAsync(db => db.StringGetAsync(Keys(run).Result));
+        return record.IsNull ? null : codec.DecodeResponse(run, record);
+    }
+
+    private async Task CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int failures)
+    {
+        var keys = Keys(run.Id);
+        var values = new RedisValue[]
+        {
+            run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
+            RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
+            (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format,
+        };
+        await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due], values));
+    }
+
+    private async Task<StepAnswer> StepAsync(
+        RunId run, int attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries)
+    {
+        var keys = Keys(run);
+        var answer = await EvaluateAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending],
+            [attempt, step, maxSteps, kind, value, expectedTries]);
+        return (string)answer[0]! switch
+        {
+            "created" => new(StepVerdict.Created),
+            "scheduled" => new(StepVerdict.Scheduled),
+            "stored" => new(StepVerdict.Stored, Decode(run, step, (byte[])answer[1]!)?.Outcome),
+            "tries" => new(StepVerdict.Recount, Tries: (int)answer[1]),
+            "many" => new(StepVerdict.TooMany),
+            "ended" => new(StepVerdict.Ended),
+            "superseded" => new(StepVerdict.Superseded),
+            _ => new(StepVerdict.Unknown),
+        };
+    }
+
+    private static ParkAnswer Park(RedisValue[] answer) => (string)answer[0]! switch
+    {
+        "parked" => new(ParkVerdict.Done, FromMilliseconds((long)(double)answer[1])),
+        "ended" => new(ParkVerdict.Done),
+        "nothing" => new(ParkVerdict.Nothing),
+        "failures" => new(ParkVerdict.Recount, Failures: (int)answer[1]),
+        _ => new(ParkVerdict.Lost),
+    };
+
+    private List<StepOutcome> DecodeSteps(RunId run, ReadOnlySpan<RedisValue> pairs)
+    {
+        var steps = new List<(long, StepOutcome)?>(pairs.Length / 2);
+        for (var i = 0; i + 1 < pairs.Length; i += 2) steps.Add(Decode(run, pairs[i], pairs[i + 1]));
+        return Ordered(steps);
+    }
+
+    private static List<StepOutcome> Ordered(IEnumerable<(long Sequence, StepOutcome Outcome)?> steps) =>
+        [.. steps.OfType<(long Sequence, StepOutcome Outcome)>().OrderBy(step => step.Sequence).Select(step => step.Outcome)];
+
+    /// <summary>Reads <c>C&lt;seq&gt;:&lt;record&gt;</c> or <c>F…</c>; a step that is only pending has no outcome.</summary>
+    private (long Sequence, StepOutcome Outcome)? Decode(RunId run, RedisValue id, RedisValue value)
+    {
+        var bytes = (byte[])value!;
+        if (bytes is [(byte)'P', ..]) return null;
+        var colon = Array.IndexOf(bytes, (byte)':');
+        if (colon < 2 || bytes[0] is not ((byte)'C' or (byte)'F')
+            || !long.TryParse(bytes.AsSpan(1, colon - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
+            throw new UnreadableRecordException($"Step '{id}' of run {run} cannot be read.");
+        return (sequence, codec.DecodeStep(run, id!, bytes[0] == 'F', bytes[(colon + 1)..]));
+    }
+
+    private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) =>
+        (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values)))!;
+
+    private StoreKeys Keys(RunId run) => new(run, connection.Shards);
+
+    private static long Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
+
+    private static DateTimeOffset FromMilliseconds(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+}

@@ -1,0 +1,22 @@
+namespace DurableGateway.Storage;
+
+/// <summary>The transitions, each one Lua file beside this one.</summary>
+internal static class Script
+{
+    public static string Create { get; } = Load("create");
+    public static string Claim { get; } = Load("claim");
+    public static string Renew { get; } = Load("renew");
+    public static string Step { get; } = Load("step");
+    public static string Suspend { get; } = Load("suspend");
+    public static string Fail { get; } = Load("fail");
+    public static string End { get; } = Load("end");
+    public static string Cancel { get; } = Load("cancel");
+
+    private static string Load(string name)
+    {
+        using var stream = typeof(Script).Assembly.GetManifestResourceStream(name + ".lua")
+            ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,13 @@
+-- Writes a new run, running under a lease or waiting to be due.
+-- KEYS  1 run, 2 request, 3 due-queue of the shard
+-- ARGV  1 run id, 2 state, 3 owner, 4 score in the queue (lease end, or next attempt), 5 start, 6 deadline,
+--       7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version
+-- Answer 1 written, 0 it was there already (an earlier call whose answer was lost)
+-- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
+redis.call('HSET', KEYS[1], 'v', ARGV[12], 'state', ARGV[2], 'attempt', '1', 'owner', ARGV[3], 'next', ARGV[4], 'started', ARGV[5],
+  'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8], 'failures', ARGV[10], 'seq', '0')
+redis.call('PEXPIRE', KEYS[1], ARGV[11])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+return 1

@@ -1,0 +1,17 @@
+-- Ends a run with its result.
+-- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 result, 6 due-queue of the shard
+-- ARGV  1 run id, 2 attempt, 3 owner, 4 final state, 5 result record ('' for none), 6 retention (ms), 7 now,
+--       8 the failures that the caller reckons with (-1: any)
+-- Answer {'ended'} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
+-- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'failures')
+if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
+if ARGV[8] ~= '-1' and tonumber(ARGV[8]) ~= tonumber(run[4]) then return {'failures', tonumber(run[4])} end
+if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5], 'PX', ARGV[6]) end
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7])
+redis.call('ZREM', KEYS[6], ARGV[1])
+redis.call('DEL', KEYS[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[6])
+redis.call('PEXPIRE', KEYS[3], ARGV[6])
+return {'ended'}

@@ -1,0 +1,16 @@
+-- Ends an attempt that failed and schedules the next one.
+-- KEYS  1 run, 2 due-queue of the shard
+-- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt
+-- Answer {'parked', due} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run
+-- Keeps: a waiting run is in the due-queue, never later than its deadline; a failure is counted once.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline', 'failures')
+if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
+if ARGV[4] ~= '-1' then
+  if tonumber(ARGV[4]) ~= tonumber(run[5]) then return {'failures', tonumber(run[5])} end
+  redis.call('HINCRBY', KEYS[1], 'failures', 1)
+end
+local due = ARGV[5]
+if tonumber(due) > tonumber(run[4]) then due = run[4] end
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due)
+redis.call('ZADD', KEYS[2], due, ARGV[1])
+return {'parked', due}

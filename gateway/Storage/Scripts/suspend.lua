@@ -1,0 +1,14 @@
+-- Parks a run until the earliest of its pending steps is due.
+-- KEYS  1 run, 2 pending steps, 3 due-queue of the shard
+-- ARGV  1 run id, 2 attempt, 3 owner
+-- Answer {'parked', due} | {'nothing'} no step is pending | {'lost'} the attempt no longer owns the run
+-- Keeps: a waiting run is in the due-queue, never later than its deadline.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline')
+if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
+local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+if not first[1] then return {'nothing'} end
+local due = first[2]
+if tonumber(due) > tonumber(run[4]) then due = run[4] end
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due)
+redis.call('ZADD', KEYS[3], due, ARGV[1])
+return {'parked', due}

@@ -1,0 +1,133 @@
+using System.Security.Cryptography;
+using DurableGateway.Configuration;
+using DurableGateway.Protocol;
+using DurableGateway.Telemetry;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// The connection to the store, which may come late and go away: the gateway is up without it, and not ready.
+/// </summary>
+internal sealed class StoreConnection(
+    GatewaySettings settings, KeyRing keys, ILoggerFactory loggers, TimeProvider time) : IHostedService, IAsyncDisposable
+{
+    private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ComplainEvery = TimeSpan.FromMinutes(1);
+
+    private readonly ILogger _log = loggers.CreateLogger<StoreConnection>();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private EmbeddedServer? _embedded;
+    private ConnectionMultiplexer? _multiplexer;
+    private Task _opening = Task.CompletedTask;
+
+    public int Shards => settings.Shards;
+
+    /// <summary>Completes when the store has been reached for the first time and fits this gateway.</summary>
+    public Task Opened => _opened.Task;
+
+    /// <summary>Whether the store has been opened and is connected at this moment.</summary>
+    public bool IsReady => _opened.Task.IsCompletedSuccessfully && _multiplexer is { IsConnected: true };
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (!settings.Keys.IsEmpty) keys.Load(settings.Keys);
+        if (settings.IsEmbedded) _embedded = EmbeddedServer.Start(settings.DataDirectory, loggers);
+        _opening = OpenAsync(_embedded?.ConnectionString ?? settings.StoreConnectionString!);
+
+        // A server of our own is there at once. Another one may take a while, and plain routes do not wait for it;
+        // but if it is there, and does not fit, that is said before anything is served.
+        await Task.WhenAny(_opening, Task.Delay(settings.IsEmbedded ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(500), time, cancellationToken));
+        if (_opening.IsFaulted) await _opening;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <exception cref="StoreUnavailableException">The store does not answer. What was asked may have happened all the same.</exception>
+    public async Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command)
+    {
+        if (!IsReady) throw new StoreUnavailableException("The store is not connected.");
+        try
+        {
+            return await command(_multiplexer!.GetDatabase());
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            throw new StoreUnavailableException($"The store did not answer: {e.Message.Split(['\r', '\n', ';'], 2)[0]}", e);
+        }
+    }
+
+    /// <summary>Tells every node, this one included, that something happened. Best effort: nobody may rely on it alone.</summary>
+    public void Publish(string channel, string message) =>
+        _multiplexer?.GetSubscriber().Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget);
+
+    public async Task SubscribeAsync(string channel, Action<string> received)
+    {
+        var subscriber = _multiplexer!.GetSubscriber();
+        await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received(message.ToString()));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // The container holds this twice, as itself and as a hosted service, and disposes it twice.
+        if (_stopping.IsCancellationRequested) return;
+        await _stopping.CancelAsync();
+        await _opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_multiplexer is not null) await _multiplexer.DisposeAsync();
+        _embedded?.Dispose();
+    }
+
+    private async Task OpenAsync(string connectionString)
+    {
+        var options = ConfigurationOptions.Parse(connectionString);
+        options.AbortOnConnectFail = false;
+        options.ClientName ??= "durable-gateway";
+
+        // A checkpoint that waits in a queue while the store is away helps nobody: its caller has to be told.
+        options.BacklogPolicy = BacklogPolicy.FailFast;
+        _multiplexer = await ConnectionMultiplexer.ConnectAsync(options);
+        var complained = long.MinValue;
+        while (true)
+        {
+            try
+            {
+                await CheckAsync(_multiplexer.GetDatabase());
+                _opened.TrySetResult();
+                return;
+            }
+            catch (Exception e) when (e is RedisException or TimeoutException)
+            {
+                var now = time.GetTimestamp();
+                if (complained == long.MinValue || time.GetElapsedTime(complained, now) >= ComplainEvery)
+                {
+                    _log.StoreAway(string.Join(", ", options.EndPoints), e.Message);
+                    complained = now;
+                }
+
+                await Task.Delay(RetryEvery, time, _stopping.Token);
+            }
+            catch (IncompatibleStoreException e)
+            {
+                _opened.TrySetException(new ConfigurationException("Durable:Store:Shards", $"{settings.Shards}", e.Message));
+                await _opened.Task;
+            }
+        }
+    }
+
+    /// <summary>Puts this gateway's mark on a new store; checks that of an old one; takes or makes the keys.</summary>
+    private async Task CheckAsync(IDatabase db)
+    {
+        await db.HashSetAsync(StoreKeys.Meta, "format", StoreKeys.Format, When.NotExists);
+        await db.HashSetAsync(StoreKeys.Meta, "shards", settings.Shards, When.NotExists);
+        var format = (int)await db.HashGetAsync(StoreKeys.Meta, "format");
+        if (format != StoreKeys.Format)
+            throw new IncompatibleStoreException($"cannot be checked: the store has format {format}, and this gateway reads format {StoreKeys.Format}");
+        var shards = (int)await db.HashGetAsync(StoreKeys.Meta, "shards");
+        if (shards != settings.Shards)
+            throw new IncompatibleStoreException($"is not what this store was made with; it has {shards}, which cannot change");
+        if (keys.IsReady) return;
+        await db.HashSetAsync(StoreKeys.Meta, "key", RandomNumberGenerator.GetBytes(KeyRing.KeyBytes), When.NotExists);
+        keys.Load([(byte[])(await db.HashGetAsync(StoreKeys.Meta, "key"))!]);
+    }
+}

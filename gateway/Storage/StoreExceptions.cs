@@ -1,0 +1,14 @@
+namespace DurableGateway.Storage;
+
+/// <summary>The store did not answer. What was asked may or may not have happened.</summary>
+internal sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>A record in the store is corrupt, of an unknown version, or sealed with a key that is not configured.</summary>
+internal sealed class UnreadableRecordException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>The attempt under which the run was claimed before its record turned out unreadable.</summary>
+    public int Attempt { get; init; }
+}
+
+/// <summary>The store is there, but is not one this gateway may use: other shards, or another format.</summary>
+internal sealed class IncompatibleStoreException(string message) : Exception(message);

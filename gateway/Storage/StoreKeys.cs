@@ -1,0 +1,31 @@
+using System.Globalization;
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// The names of keys. The format version is in each; all keys of a run share its shard's hash tag, so that every
+/// script stays within one slot of a cluster.
+/// </summary>
+internal readonly struct StoreKeys(RunId run, int shards)
+{
+    public const int Format = 1;
+    public const string Meta = "dg1:meta";
+    public const string EndedChannel = "dg1:ended";
+
+    private readonly string _tag = Tag(run.Shard(shards));
+
+    public RedisKey Run { get; } = Name(run, shards, "run");
+    public RedisKey Request => $"{_tag}req:{run}";
+    public RedisKey Steps => $"{_tag}steps:{run}";
+    public RedisKey Pending => $"{_tag}pend:{run}";
+    public RedisKey Result => $"{_tag}res:{run}";
+    public RedisKey Due => _tag + "due";
+
+    public static RedisKey DueOf(int shard) => Tag(shard) + "due";
+
+    private static string Name(RunId run, int shards, string kind) => $"{Tag(run.Shard(shards))}{kind}:{run}";
+
+    private static string Tag(int shard) => string.Create(CultureInfo.InvariantCulture, $"dg{Format}:{{s{shard}}}:");
+}

@@ -1,0 +1,49 @@
+using DurableGateway.Runs;
+
+namespace DurableGateway.Telemetry;
+
+/// <summary>Every log message, with its stable id. Nothing is at Error that needs no action.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Warning, "The store at {EndPoints} does not answer; plain routes are served, durable ones are not durable. {Reason}")]
+    public static partial void StoreAway(this ILogger log, string endPoints, string reason);
+
+    [LoggerMessage(101, LogLevel.Warning, "Run {RunId} could not be stored: {Reason}")]
+    public static partial void NotStored(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(102, LogLevel.Information, "Run {RunId} is stored")]
+    public static partial void Stored(this ILogger log, RunId runId);
+
+    [LoggerMessage(110, LogLevel.Information, "Attempt {Attempt} of run {RunId} begins on route {Route}")]
+    public static partial void ReplayBegins(this ILogger log, RunId runId, int attempt, string route);
+
+    [LoggerMessage(111, LogLevel.Information, "Attempt {Attempt} of run {RunId} failed ({Reason}); the next one is due at {Due:O}")]
+    public static partial void AttemptFailed(this ILogger log, RunId runId, int attempt, string reason, DateTimeOffset due);
+
+    [LoggerMessage(112, LogLevel.Information, "Run {RunId} is suspended after attempt {Attempt} until {Due:O}")]
+    public static partial void Suspended(this ILogger log, RunId runId, int attempt, DateTimeOffset due);
+
+    [LoggerMessage(113, LogLevel.Information, "Run {RunId} ended as {State} with status {Status} in attempt {Attempt}")]
+    public static partial void Ended(this ILogger log, RunId runId, string state, int status, int attempt);
+
+    [LoggerMessage(114, LogLevel.Information, "Attempt {Attempt} of run {RunId} lost its run to a later attempt, or the run was cancelled")]
+    public static partial void AttemptLost(this ILogger log, RunId runId, int attempt);
+
+    [LoggerMessage(115, LogLevel.Warning, "Attempt {Attempt} of run {RunId} could not be recorded; it is taken up again when its lease ends. {Reason}")]
+    public static partial void NotRecorded(this ILogger log, RunId runId, int attempt, string reason);
+
+    [LoggerMessage(116, LogLevel.Error, "Run {RunId} cannot be read and was ended as failed: {Reason}")]
+    public static partial void Unreadable(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(120, LogLevel.Warning, "Due runs could not be claimed: {Reason}")]
+    public static partial void ClaimFailed(this ILogger log, string reason);
+
+    [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} met an unexpected error")]
+    public static partial void Unexpected(this ILogger log, Exception error, RunId runId, int attempt);
+
+    [LoggerMessage(132, LogLevel.Error, "A {Method} request met an unexpected error")]
+    public static partial void RequestFailed(this ILogger log, Exception error, string method);
+
+    [LoggerMessage(131, LogLevel.Warning, "The changed configuration is not used: {Errors}")]
+    public static partial void ReloadRefused(this ILogger log, string errors);
+}

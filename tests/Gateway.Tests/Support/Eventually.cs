@@ -1,0 +1,18 @@
+namespace DurableGateway.Tests.Support;
+
+/// <summary>Polls a condition with a deadline: what a test does where there is no signal to await.</summary>
+internal static class Eventually
+{
+    public static async Task TrueAsync(Func<Task<bool>> condition, string what, int seconds = 15)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        var deadline = Environment.TickCount64 + (seconds * 1000);
+        while (!await condition())
+        {
+            Assert.True(Environment.TickCount64 < deadline, $"It did not come true within {seconds} s: {what}");
+            await timer.WaitForNextTickAsync();
+        }
+    }
+
+    public static Task TrueAsync(Func<bool> condition, string what, int seconds = 15) => TrueAsync(() => Task.FromResult(condition()), what, seconds);
+}
