@@ -57,6 +57,17 @@ internal sealed class TestService : IAsyncDisposable
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 }
 
+internal static class HttpContexts
+{
+    /// <summary>A handler that never answers: it ends when the gateway hangs up.</summary>
+    public static Task HangAsync(this HttpContext context)
+    {
+        var hung = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        context.RequestAborted.Register(() => hung.TrySetCanceled());
+        return hung.Task;
+    }
+}
+
 /// <summary>A request as the service saw it.</summary>
 internal sealed record SeenRequest(string Method, string Target, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body)
 {

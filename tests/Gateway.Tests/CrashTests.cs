@@ -1,0 +1,147 @@
+using System.Net;
+using System.Text;
+using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Tests;
+
+/// <summary>The promises of §7 for one gateway process that is killed with SIGKILL and started again.</summary>
+public sealed class CrashTests
+{
+    [Fact]
+    public async Task KilledInMidAttempt_AfterACheckpoint_ReplaysWithTheStepAndCompletes()
+    {
+        var checkpointed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var replayed = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            if (count == 1)
+            {
+                Assert.Equal(HttpStatusCode.Created, await CheckpointAsync(SeenRequest.Of(context, []), "charge", "\"paid\""));
+                checkpointed.SetResult();
+                await context.HangAsync();
+            }
+
+            await context.Response.WriteAsync("booked");
+            replayed.TrySetResult(SeenRequest.Of(context, []));
+        });
+        await using var gateway = await GatewayProcess.StartAsync(service.Url);
+
+        var live = gateway.Client.PostAsync("/booking", new StringContent("order"));
+        await checkpointed.Task;
+        await gateway.KillAsync();
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => live);
+        await gateway.StartAgainAsync();
+
+        var replay = await replayed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal("2", replay["Durable-Attempt"]);
+        Assert.Equal("\"charge\";ok=:InBhaWQi:", replay["Durable-Steps"]);
+        Assert.Equal("order", Encoding.UTF8.GetString(service.Seen.Last().Body));
+    }
+
+    [Fact]
+    public async Task KilledWhileParked_ResultComesAtTheUrlAlreadyGiven()
+    {
+        await using var service = await TestService.StartAsync((context, count) =>
+        {
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+            return context.Response.WriteAsync(count == 1 ? "" : "late");
+        });
+        await using var gateway = await GatewayProcess.StartAsync(service.Url, "Durable:Policies:default:Retry:Delay=00:00:02");
+
+        using var redirect = await gateway.Client.GetAsync("/report");
+        Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
+        await gateway.KillAsync();
+        await gateway.StartAgainAsync();
+
+        using var result = await gateway.Follower.GetAsync(redirect.Headers.Location);
+        Assert.Equal("late", await result.Content.ReadAsStringAsync());
+        Assert.Equal(2, service.Seen.Count);
+    }
+
+    [Fact]
+    public async Task KilledBetweenCheckpointAndAnswer_WhatWasAnsweredIsStored()
+    {
+        const int Steps = 200;
+        var answered = 0;
+        var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var replayed = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            var request = SeenRequest.Of(context, []);
+            if (count > 1)
+            {
+                replayed.TrySetResult(request);
+                return;
+            }
+
+            // One after the other until the gateway is gone in the middle of one.
+            for (var step = 0; step < Steps; step++)
+            {
+                if (await CheckpointAsync(request, $"s{step}", "1") != HttpStatusCode.Created) break;
+                Interlocked.Increment(ref answered);
+                if (step == 20) first.TrySetResult();
+            }
+
+            context.Abort();
+        });
+        await using var gateway = await GatewayProcess.StartAsync(service.Url);
+
+        var live = gateway.Client.GetAsync("/many");
+        await first.Task;
+        await gateway.KillAsync();
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => live);
+        await gateway.StartAgainAsync();
+
+        var replay = await replayed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        var stored = int.Parse(replay["Durable-Step-Count"]!, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(stored, answered, answered + 1);
+    }
+
+    [Fact]
+    public async Task Terminated_HandsTheRunBackAndExitsWithZero()
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var replayed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            if (count == 1)
+            {
+                started.SetResult();
+                await context.HangAsync();
+            }
+
+            replayed.TrySetResult();
+        });
+        await using var gateway = await GatewayProcess.StartAsync(service.Url, "Durable:ShutdownTimeout=00:00:00.300", "Durable:Lease=00:01:00");
+
+        var live = gateway.Client.GetAsync("/slow");
+        await started.Task;
+        Assert.Equal(0, await gateway.TerminateAsync());
+        using var redirect = await live;
+        Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
+        await gateway.StartAgainAsync();
+
+        await replayed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        using var result = await gateway.Follower.GetAsync(redirect.Headers.Location);
+        Assert.Equal(HttpStatusCode.OK, result.StatusCode);
+    }
+
+    private static async Task<HttpStatusCode> CheckpointAsync(SeenRequest request, string step, string json)
+    {
+        using var client = new HttpClient();
+        using var call = new HttpRequestMessage(HttpMethod.Put, $"{request["Durable-Callback"]}/steps/{step}");
+        call.Headers.Add("Durable-Token", request["Durable-Token"]);
+        call.Content = new StringContent(json, Encoding.UTF8, "application/json");
+        call.Content.Headers.ContentType = new("application/json");
+        try
+        {
+            using var answer = await client.SendAsync(call);
+            return answer.StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace DurableGateway.Tests.Support;
+
+/// <summary>A gateway in a process of its own, which can be killed and started again on the same ports and the same store.</summary>
+internal sealed class GatewayProcess : IAsyncDisposable
+{
+    private readonly string[] _args;
+    private readonly string _directory = Directory.CreateTempSubdirectory("durable-gateway-").FullName;
+    private readonly List<string> _output = [];
+    private Process? _process;
+
+    private GatewayProcess(string upstream, string[] settings)
+    {
+        Public = new Uri($"http://127.0.0.1:{FreePort()}");
+        Control = new Uri($"http://127.0.0.1:{FreePort()}");
+        _args =
+        [
+            Path.Combine(AppContext.BaseDirectory, "gateway.dll"),
+            "--upstream", upstream,
+            $"--Durable:Listeners:Public={Public.AbsoluteUri.TrimEnd('/')}",
+            $"--Durable:Listeners:Control={Control.AbsoluteUri.TrimEnd('/')}",
+            $"--Durable:Store:DataDirectory={_directory}",
+            "--Durable:Lease=00:00:01",
+            "--Durable:Policies:default:Retry:Delay=00:00:00.050",
+            .. settings.Select(setting => "--" + setting),
+        ];
+        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = Public };
+        Follower = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = Public };
+    }
+
+    public Uri Public { get; }
+    public Uri Control { get; }
+    public HttpClient Client { get; }
+    public HttpClient Follower { get; }
+
+    /// <summary>What the process has written so far.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output) return string.Join(Environment.NewLine, _output);
+        }
+    }
+
+    public static async Task<GatewayProcess> StartAsync(string upstream, params string[] settings)
+    {
+        var gateway = new GatewayProcess(upstream, settings);
+        await gateway.StartAgainAsync();
+        return gateway;
+    }
+
+    public async Task StartAgainAsync()
+    {
+        var start = new ProcessStartInfo("dotnet", _args) { RedirectStandardOutput = true, RedirectStandardError = true };
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, line) => Keep(line.Data);
+        _process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        using var control = new HttpClient { BaseAddress = Control };
+        await Eventually.TrueAsync(async () =>
+        {
+            Assert.False(_process.HasExited, $"The gateway has exited: {Output}");
+            try
+            {
+                return (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, "the gateway is ready", seconds: 30);
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM; answers the exit status.</summary>
+    public async Task<int> TerminateAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", $"{_process!.Id}"]);
+        await _process.WaitForExitAsync();
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        Follower.Dispose();
+        if (_process is { HasExited: false }) await KillAsync();
+        _process?.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null) return;
+        lock (_output) _output.Add(line);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
