@@ -96,9 +96,9 @@ internal static class SettingsBinder
         }
     }
 
-    /// <summary>A connection string may carry a password, which must not reach a log.</summary>
+    /// <summary>A connection string may carry a password, however its key is spelt; no value of an option reaches a log.</summary>
     private static string Redact(string connectionString) => string.Join(',', connectionString.Split(',').Select(part =>
-        part.TrimStart().StartsWith("password", StringComparison.OrdinalIgnoreCase) ? "password=…" : part));
+        part.IndexOf('=', StringComparison.Ordinal) is var at and >= 0 ? part[..at] + "=…" : part));
 
     private static ImmutableArray<byte[]> Keys(SettingsReader durable)
     {

@@ -12,13 +12,13 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
 
     public SettingsReader Section(string key)
     {
-        _known.Add(key);
+        RefuseValue(key);
         return new SettingsReader(section.GetSection(key), errors);
     }
 
     public IEnumerable<IConfigurationSection> Children(string key)
     {
-        _known.Add(key);
+        RefuseValue(key);
         return section.GetSection(key).GetChildren();
     }
 
@@ -70,9 +70,17 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     {
         foreach (var child in section.GetChildren())
         {
+            // The value stays out of the message: a misspelt key may well be that of a secret.
             if (!_known.Contains(child.Key))
-                errors.Add(new ConfigurationError(child.Path, child.Value, $"is set, but there is no such key; known here are {string.Join(", ", _known.Order())}"));
+                errors.Add(new ConfigurationError(child.Path, null, $"is set, but there is no such key; known here are {string.Join(", ", _known.Order())}"));
         }
+    }
+
+    private void RefuseValue(string key)
+    {
+        _known.Add(key);
+        if (!string.IsNullOrEmpty(section[key]))
+            errors.Add(new ConfigurationError($"{section.Path}:{key}", null, $"has a value of its own, but is a section; set {section.Path}:{key}:<key>"));
     }
 
     private delegate bool Parser<T>(string text, out T value);

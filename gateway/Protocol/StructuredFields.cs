@@ -6,6 +6,8 @@ namespace DurableGateway.Protocol;
 /// <summary>The part of Structured Field Values (RFC 9651) that the contract uses: Strings, Byte Sequences and Booleans.</summary>
 internal static class StructuredFields
 {
+    private static readonly TimeSpan LongestSpan = TimeSpan.FromDays(3650);
+
     /// <summary>Whether <paramref name="value"/> can be written as a String (§3.3.3): printable ASCII only.</summary>
     public static bool IsString(ReadOnlySpan<char> value) => !value.ContainsAnyExceptInRange(' ', '~');
 
@@ -40,14 +42,15 @@ internal static class StructuredFields
         };
     }
 
-    /// <summary>Reads a span of time: a non-negative decimal number of seconds (RFC 9651 §3.3.2).</summary>
+    /// <summary>
+    /// Reads a span of time: a non-negative decimal number of seconds (§3.3.2), of at most ten years, so that it can be
+    /// added to any time.
+    /// </summary>
     public static bool TryParseSeconds(string? field, out TimeSpan span)
     {
-        span = default;
-        if (!double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
-            || seconds > TimeSpan.MaxValue.TotalSeconds / 2)
-            return false;
-        span = TimeSpan.FromSeconds(seconds);
-        return true;
+        var valid = double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            && seconds >= 0 && seconds <= LongestSpan.TotalSeconds;
+        span = valid ? TimeSpan.FromSeconds(seconds) : default;
+        return valid;
     }
 }

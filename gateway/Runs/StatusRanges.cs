@@ -23,6 +23,11 @@ internal sealed record StatusRanges(string Text)
 
     public static bool IsValid(string text) => TryParse(text) is not null;
 
+    // By what was written: the parsed ranges are derived from it.
+    public bool Equals(StatusRanges? other) => other?.Text == Text;
+
+    public override int GetHashCode() => Text.GetHashCode(StringComparison.Ordinal);
+
     public override string ToString() => Text;
 
     private static ImmutableArray<(int Low, int High)>? TryParse(string text)

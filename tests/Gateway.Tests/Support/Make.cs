@@ -1,0 +1,63 @@
+using System.Text;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Tests.Support;
+
+/// <summary>Runs, requests and outcomes for tests to vary.</summary>
+internal static class Make
+{
+    public static DateTimeOffset Start { get; } = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    public static RunId RunId() => DurableGateway.Runs.RunId.New(Start);
+
+    public static byte[] Key(byte seed) => [.. Enumerable.Repeat(seed, DurableGateway.Protocol.KeyRing.KeyBytes)];
+
+    public static KeyRing KeyRing(params byte[] seeds)
+    {
+        var ring = new KeyRing();
+        ring.Load(seeds.Select(Key));
+        return ring;
+    }
+
+    public static StepOutcome Outcome(string id, string body = "1", int attempt = 1) => new()
+    {
+        Id = id,
+        Failed = false,
+        ContentType = "application/json",
+        Body = Encoding.UTF8.GetBytes(body),
+        Attempt = attempt,
+        StartedAt = Start,
+        EndedAt = Start.AddMilliseconds(250),
+    };
+
+    public static StepOutcome Failure(string id, string body = "{}", int attempt = 1) =>
+        Outcome(id, body, attempt) with { Failed = true, ContentType = Problem.ContentType };
+
+    public static StoredRequest Request(ReadOnlyMemory<byte> body = default) => new()
+    {
+        Method = "POST",
+        Scheme = "http",
+        Protocol = "HTTP/1.1",
+        PathBase = "",
+        Path = "/orders/1 ä",
+        Query = "?a=1&a=2",
+        RawTarget = "/orders/1%20%C3%A4?a=1&a=2",
+        RemoteAddress = "192.0.2.7",
+        RemotePort = 51_000,
+        LocalAddress = "192.0.2.1",
+        LocalPort = 8080,
+        TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        TraceState = "vendor=1",
+        Chunked = true,
+        Headers = [new("Accept", "a"), new("X-Twice", "1"), new("Accept", ""), new("X-Twice", "\u00e9")],
+        RouteValues = [new("id", "1 ä")],
+        Body = body,
+    };
+
+    public static NewRun Run(RunPolicy? policy = null, StoredRequest? request = null) =>
+        new(RunId(), policy ?? new RunPolicy(), "orders", Start, request ?? Request("body"u8.ToArray()));
+
+    public static StoredResponse Response(string body = "done", int status = 200) =>
+        new(status, [new("Content-Type", "text/plain"), new("Set-Cookie", "a=1"), new("Set-Cookie", "b=2")], Encoding.UTF8.GetBytes(body));
+}
