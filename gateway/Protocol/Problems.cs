@@ -34,7 +34,6 @@ internal static class Problems
     private const string Service = "service";
 
     public static Problem NotFound() => Make("not-found", "There is nothing here", 404);
-    public static Problem MethodNotAllowed() => Make("method-not-allowed", "This method is not allowed here", 405);
     public static Problem BadRequest(int status, string detail) => Make("bad-request", "The request is malformed", status, detail);
     public static Problem DotSegment() => Make("step-malformed", "The path has a dot segment", 400, "A step id cannot be '.' or '..'; give the step another name.");
     public static Problem GatewayFailed() => Make("gateway-failed", "The gateway failed", 500, "This is not the service's doing; the gateway's log says more.");
@@ -58,11 +57,12 @@ internal static class Problems
     public static Problem TooManySteps(RunId run, int limit) =>
         Make("too-many-steps", "The run has too many steps", 422, $"MaxSteps is {limit}.", run);
     public static Problem StoreUnavailable(RunId? run, string detail) => Make("store-unavailable", "The store is away", 503, detail, run);
-    public static Problem NotDurable(string detail) => Make("not-durable", "The request cannot be made durable", 503, detail);
     public static Problem RequestTooLarge(long limit) =>
         Make("request-too-large", "The request is larger than the policy allows", 413, $"MaxRequestBytes is {limit} bytes, and OversizedRequests is Refuse.");
     public static Problem ResponseTooLarge(RunId run, long limit) =>
         Make("response-too-large", "The response is larger than the policy allows", 502, $"MaxResponseBytes is {limit} bytes.", run, Service);
+    public static Problem ResultNotKept(RunId run) =>
+        Make("result-not-kept", "The response was not kept", 502, "It was sent to the client, and had begun before the run was stored.", run);
     public static Problem RunTimeout(RunId run, TimeSpan limit) =>
         Make("run-timeout", "The run did not end in time", 504, $"RunTimeout is {limit:c}.", run, Service);
     public static Problem ServiceUnreachable(RunId run, string detail) =>

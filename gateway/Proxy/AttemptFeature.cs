@@ -10,6 +10,9 @@ internal sealed class AttemptFeature(Attempt attempt)
 {
     public Attempt Attempt { get; } = attempt;
 
+    /// <summary>The live request's body as it is captured; <see langword="null"/> where there is none.</summary>
+    public RequestCapture? RequestBody { get; init; }
+
     /// <summary>What the response means; <see langword="null"/> where none arrived.</summary>
     public AttemptOutcome? Outcome { get; set; }
 

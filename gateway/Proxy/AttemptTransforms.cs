@@ -67,7 +67,12 @@ internal sealed class AttemptTransforms(
         if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1)
             feature.Outcome = AttemptOutcome.FailedForGood;
 
+        // Neither is one that cannot be replayed, because the request turned out too large to be kept, ours to hide.
+        var tooLarge = feature.RequestBody is { Overflowed: true } && !attempt.IsStored;
+        if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended) feature.Outcome = AttemptOutcome.FailedForGood;
+
         HopHeaders.RemoveDurable(http.Response.Headers);
+        if (tooLarge) http.Response.Headers[DurableHeaders.Status] = "not-durable";
         feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
         if (attempt.IsReplay) return default;
         if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !engine.HoldsLease(attempt)))

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
@@ -24,11 +25,16 @@ internal sealed class LiveAttempts(
     {
         using var body = Capture(context, policy);
         using var attempt = Begin(context, policy, body);
-        var feature = new AttemptFeature(attempt);
+        var feature = new AttemptFeature(attempt) { RequestBody = body };
         registry.Add(attempt);
         try
         {
-            if (policy.Persist == PersistMode.OnStart && !await StoreFirstAsync(context, attempt)) return;
+            if (policy.Persist == PersistMode.OnStart && !await engine.EnsureStoredAsync(attempt))
+            {
+                await AnswerOversizedAsync(context, policy, next);
+                return;
+            }
+
             context.Features.Set(feature);
             context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
 
@@ -44,7 +50,11 @@ internal sealed class LiveAttempts(
         catch (StoreUnavailableException e)
         {
             log.NotStored(attempt.Run, e.Message);
-            await AnswerStoreAwayAsync(context, feature);
+            if (context.Response.HasStarted) return;
+
+            // A run that is stored is taken up when its lease ends, whatever could not be written now.
+            if (attempt.IsStored) AnswerRedirect(context, feature, engine.LeaseTime);
+            else await AnswerStoreAwayAsync(context, feature);
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
@@ -53,6 +63,7 @@ internal sealed class LiveAttempts(
         }
         finally
         {
+            await attempt.CloseAsync();
             registry.Remove(attempt);
         }
     }
@@ -73,22 +84,24 @@ internal sealed class LiveAttempts(
         var now = time.GetUtcNow();
         var run = RunId.New(now);
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
-        return new Attempt(new AttemptKey(run, 1, engine.Owner), policy, route, now, time.GetTimestamp(), async () =>
+        var activity = Activity.Current;
+        return new Attempt(new AttemptKey(run, 1, engine.Owner), policy, route, now, time.GetTimestamp(), async cancellation =>
         {
-            var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(CancellationToken.None);
-            return bytes is { } whole ? new NewRun(run, policy, route, now, RequestRecorder.Record(context, whole)) : null;
+            var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
+            return bytes is { } whole ? new NewRun(run, policy, route, now, RequestRecorder.Record(context, activity, whole)) : null;
         })
         {
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
         };
     }
 
-    /// <summary>For <c>Persist: OnStart</c>.</summary>
-    private async Task<bool> StoreFirstAsync(HttpContext context, Attempt attempt)
+    /// <summary>A body with no length that turned out too large to be stored before it is sent.</summary>
+    private static Task AnswerOversizedAsync(HttpContext context, RunPolicy policy, RequestDelegate next)
     {
-        if (await engine.EnsureStoredAsync(attempt)) return true;
-        await context.Response.WriteProblemAsync(Problems.RequestTooLarge(attempt.Policy.MaxRequestBytes));
-        return false;
+        if (policy.OversizedRequests == OversizedRequests.Refuse)
+            return context.Response.WriteProblemAsync(Problems.RequestTooLarge(policy.MaxRequestBytes));
+        context.Response.Headers[DurableHeaders.Status] = "not-durable";
+        return next(context);
     }
 
     private async Task AfterAsync(HttpContext context, AttemptFeature feature, RequestCapture? body)
@@ -141,9 +154,12 @@ internal sealed class LiveAttempts(
         var attempt = feature.Attempt;
         await attempt.CloseAsync();
         if (!attempt.IsStored) return;
-        var result = feature.Capture is { Overflowed: false } capture
-            ? new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context))
-            : Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes).ToResponse();
+        var result = feature.Capture switch
+        {
+            null => Problems.ResultNotKept(attempt.Run).ToResponse(),
+            { Overflowed: true } => Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes).ToResponse(),
+            var capture => new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context)),
+        };
         var state = feature.Outcome == AttemptOutcome.Completed ? RunState.Completed : RunState.Failed;
         while (true)
         {
@@ -182,11 +198,17 @@ internal sealed class LiveAttempts(
             }
         }
 
+        AnswerRedirect(context, feature, end.Due - time.GetUtcNow());
+    }
+
+    private void AnswerRedirect(HttpContext context, AttemptFeature feature, TimeSpan retryAfter)
+    {
         var response = context.Response;
+        response.Clear();
         response.StatusCode = StatusCodes.Status303SeeOther;
-        response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
-        response.Headers.Location = feature.ResultUrl ?? results.For(attempt);
-        response.Headers.RetryAfter = RetryAfter.Format(end.Due - time.GetUtcNow());
+        response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
+        response.Headers.Location = feature.ResultUrl ?? results.For(feature.Attempt);
+        response.Headers.RetryAfter = RetryAfter.Format(retryAfter);
         response.Headers.CacheControl = "no-store";
     }
 
@@ -202,7 +224,6 @@ internal sealed class LiveAttempts(
     /// <summary>No redirect is given for a run that is not stored.</summary>
     private static Task AnswerStoreAwayAsync(HttpContext context, AttemptFeature feature)
     {
-        if (context.Response.HasStarted) return Task.CompletedTask;
         context.Response.Clear();
         context.Response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
         context.Response.Headers[DurableHeaders.Status] = "not-durable";

@@ -5,10 +5,13 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>From a live request to the record of it.</summary>
+/// <summary>
+/// From a live request to the record of it. This runs wherever the run is stored from (a checkpoint, the clock), so the
+/// request's own activity is handed in.
+/// </summary>
 internal static class RequestRecorder
 {
-    public static StoredRequest Record(HttpContext context, ReadOnlyMemory<byte> body)
+    public static StoredRequest Record(HttpContext context, Activity? activity, ReadOnlyMemory<byte> body)
     {
         var request = context.Request;
         var connection = context.Connection;
@@ -25,8 +28,8 @@ internal static class RequestRecorder
             RemotePort = connection.RemotePort,
             LocalAddress = connection.LocalIpAddress?.ToString() ?? "",
             LocalPort = connection.LocalPort,
-            TraceParent = Activity.Current?.Id ?? request.Headers.TraceParent.ToString(),
-            TraceState = Activity.Current?.TraceStateString ?? request.Headers.TraceState.ToString(),
+            TraceParent = activity?.Id ?? request.Headers.TraceParent.ToString(),
+            TraceState = activity?.TraceStateString ?? request.Headers.TraceState.ToString(),
             Chunked = request.ContentLength is null && (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false),
             Headers = HopHeaders.Keep(request.Headers),
             RouteValues = [.. request.RouteValues.Where(pair => pair.Value is not null)

@@ -22,8 +22,9 @@ internal sealed class Attempt : IDisposable
 {
     private readonly object _gate = new();
     private readonly CancellationTokenSource _cancellation = new();
-    private readonly Func<Task<NewRun?>>? _prepare;
+    private readonly Func<CancellationToken, Task<NewRun?>>? _prepare;
     private Task<bool>? _storing;
+    private CancellationTokenSource? _preparing;
     private bool _closed;
     private long _leaseEnd;
     private int _interrupt;
@@ -34,7 +35,7 @@ internal sealed class Attempt : IDisposable
     /// <param name="startedAt">The start of the run.</param>
     /// <param name="began">The timestamp at which this attempt began.</param>
     /// <param name="prepare">Makes the record of a run that is not stored yet, or nothing where there is no whole request.</param>
-    public Attempt(AttemptKey key, RunPolicy policy, string route, DateTimeOffset startedAt, long began, Func<Task<NewRun?>>? prepare = null)
+    public Attempt(AttemptKey key, RunPolicy policy, string route, DateTimeOffset startedAt, long began, Func<CancellationToken, Task<NewRun?>>? prepare = null)
     {
         Key = key;
         Policy = policy;
@@ -109,7 +110,8 @@ internal sealed class Attempt : IDisposable
     }
 
     /// <summary>
-    /// Nothing stores the run behind the caller's back after this. A write that is under way is waited for.
+    /// Nothing stores the run behind the caller's back after this. A write that is under way is waited for; a request
+    /// that is still being taken in for it is not.
     /// </summary>
     public async Task CloseAsync()
     {
@@ -118,6 +120,7 @@ internal sealed class Attempt : IDisposable
         {
             _closed = true;
             storing = _storing;
+            if (storing is { IsCompleted: false }) _preparing?.Cancel();
         }
 
         if (storing is { IsCompleted: false }) await ((Task)storing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -127,9 +130,13 @@ internal sealed class Attempt : IDisposable
 
     private async Task<bool> StoreAsync(Func<NewRun, Task> write)
     {
+        using var preparing = _preparing = new CancellationTokenSource();
+
         // Off the caller's lock: what follows may complete synchronously.
         await Task.Yield();
-        if (await _prepare!() is not { } run) return false;
+        var run = await _prepare!(preparing.Token);
+        lock (_gate) _preparing = null;
+        if (run is null) return false;
         await write(run);
         lock (_gate) IsStored = true;
         return true;

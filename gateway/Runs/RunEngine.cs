@@ -30,11 +30,13 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
 {
     public string Owner { get; } = Guid.NewGuid().ToString("N");
 
+    public TimeSpan LeaseTime => settings.Lease;
+
     /// <summary>Stores a live run with its attempt in flight.</summary>
     public Task<bool> EnsureStoredAsync(Attempt attempt) => attempt.IsStored ? Task.FromResult(true) : attempt.EnsureStoredAsync(async run =>
     {
         var lease = NewLease(out var until);
-        await store.CreateRunningAsync(run, Owner, lease);
+        if (!await store.CreateRunningAsync(run, Owner, lease)) attempt.Interrupt(AttemptInterrupt.Lost);
         attempt.LeaseEnd = until;
         log.Stored(run.Id);
     });
@@ -97,7 +99,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             var due = now + RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble());
             if (!attempt.IsStored && !failure.Final && failures + 1 < attempt.Policy.MaxAttempts)
             {
-                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, due));
+                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due));
                 if (!stored) return new AttemptEnd(Fate.None);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
@@ -154,8 +156,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);
 
     /// <summary>Counts a failed try of a step: schedules the next, or makes the failure part of the run when they are used up.</summary>
-    /// <returns>The answer, and when the next try is due where one is scheduled.</returns>
-    public async Task<(StepAnswer Answer, TimeSpan Delay)> FailStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter)
+    public async Task<StepAnswer> FailStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter)
     {
         var tries = 0;
         while (true)
@@ -164,7 +165,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             var answer = tries + 1 >= policy.MaxAttempts
                 ? await store.StoreOutcomeAsync(run, attempt, failure, policy.MaxSteps, tries)
                 : await store.ScheduleStepAsync(run, attempt, failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay);
-            if (answer.Verdict != StepVerdict.Recount) return (answer, delay);
+            if (answer.Verdict != StepVerdict.Recount) return answer;
             tries = answer.Tries;
         }
     }

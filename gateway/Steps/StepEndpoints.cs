@@ -89,12 +89,11 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         var outcome = call.ToOutcome(attempt, body, time.GetUtcNow());
         if (!call.Failed || call.IsFinal)
         {
-            await AnswerAsync(response, run, policy, await engine.CompleteStepAsync(run, attempt, policy, outcome), default);
+            await AnswerAsync(response, run, policy, await engine.CompleteStepAsync(run, attempt, policy, outcome));
             return;
         }
 
-        var (answer, delay) = await engine.FailStepAsync(run, attempt, policy, outcome, call.RetryAfter);
-        await AnswerAsync(response, run, policy, answer, delay);
+        await AnswerAsync(response, run, policy, await engine.FailStepAsync(run, attempt, policy, outcome, call.RetryAfter));
     }
 
     /// <summary>The policy of the run. One that is known to this node alone is stored by this: here is its first checkpoint.</summary>
@@ -112,7 +111,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
     }
 
-    private static Task AnswerAsync(HttpResponse response, RunId run, RunPolicy policy, StepAnswer answer, TimeSpan delay)
+    private Task AnswerAsync(HttpResponse response, RunId run, RunPolicy policy, StepAnswer answer)
     {
         switch (answer.Verdict)
         {
@@ -121,7 +120,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
                 return Task.CompletedTask;
             case StepVerdict.Scheduled:
                 response.StatusCode = StatusCodes.Status202Accepted;
-                response.Headers.RetryAfter = RetryAfter.Format(delay);
+                response.Headers.RetryAfter = RetryAfter.Format(answer.Due - time.GetUtcNow());
                 return Task.CompletedTask;
             case StepVerdict.Stored:
                 var stored = answer.Outcome!;

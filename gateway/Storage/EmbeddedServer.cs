@@ -12,6 +12,8 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class EmbeddedServer : IDisposable
 {
+    private const int MinThreads = 64;
+
     private readonly GarnetServer _server;
     private readonly FileStream _lock;
 
@@ -30,6 +32,11 @@ internal sealed class EmbeddedServer : IDisposable
         var exclusive = Lock(directory);
         try
         {
+            // Its sessions block a pool thread each while the file is written, and the writing needs threads of the same
+            // pool: with as many as there are cores, writers that meet would stand still for seconds.
+            ThreadPool.GetMinThreads(out var workers, out var completions);
+            ThreadPool.SetMinThreads(Math.Max(workers, MinThreads), Math.Max(completions, MinThreads));
+
             var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
             var port = FreePort();
             var server = new GarnetServer(

@@ -8,11 +8,14 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal interface IRunStore
 {
-    /// <summary>Writes a run whose first attempt is in flight, covered by this owner's lease.</summary>
-    Task CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
+    /// <summary>
+    /// Writes a run whose first attempt is in flight, covered by this owner's lease. May be repeated where an answer was lost.
+    /// </summary>
+    /// <returns><see langword="false"/> where an earlier call, its answer lost, wrote it, and it has been taken up since.</returns>
+    Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
 
-    /// <summary>Writes a run whose first attempt has failed already.</summary>
-    Task CreateWaitingAsync(NewRun run, DateTimeOffset nextAttempt);
+    /// <summary>Writes a run whose first attempt has failed already. May be repeated where an answer was lost.</summary>
+    Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt);
 
     /// <summary>The runs of a shard that are due, and when the next one after them will be.</summary>
     Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit);
@@ -87,7 +90,7 @@ internal enum StepVerdict
     Unknown,
 }
 
-internal readonly record struct StepAnswer(StepVerdict Verdict, StepOutcome? Outcome = null, int Tries = 0);
+internal readonly record struct StepAnswer(StepVerdict Verdict, StepOutcome? Outcome = null, int Tries = 0, DateTimeOffset Due = default);
 
 internal enum ParkVerdict
 {

@@ -9,11 +9,11 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 {
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next"];
 
-    public Task CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
+    public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         CreateAsync(run, RunState.Running, owner, leaseEnd, failures: 0);
 
-    public Task CreateWaitingAsync(NewRun run, DateTimeOffset nextAttempt) =>
-        CreateAsync(run, RunState.Waiting, owner: "", nextAttempt < run.Deadline ? nextAttempt : run.Deadline, failures: 1);
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt) =>
+        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, failures: 1);
 
     public async Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit)
     {
@@ -110,13 +110,15 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var fields = await connection.ExecuteAsync(db => db.HashGetAsync(keys.Run, SnapshotFields));
         if (fields[0].IsNull) return null;
         if (!RunStates.TryParse(fields[0], out var state)) throw new UnreadableRecordException($"Run {run} has the unknown state '{fields[0]}'.");
+        if (!fields[1].TryParse(out int attempt) || !fields[2].TryParse(out long started) || !fields[3].TryParse(out long next))
+            throw new UnreadableRecordException($"Run {run} has fields that are not numbers.");
         var snapshot = new RunSnapshot
         {
             Id = run,
             State = state,
-            Attempt = (int)fields[1],
-            StartedAt = FromMilliseconds((long)fields[2]),
-            NextAttemptAt = state == RunState.Waiting ? FromMilliseconds((long)fields[3]) : null,
+            Attempt = attempt,
+            StartedAt = FromMilliseconds(started),
+            NextAttemptAt = state == RunState.Waiting ? FromMilliseconds(next) : null,
         };
         if (!countSteps) return snapshot;
         var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
@@ -144,7 +146,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return record.IsNull ? null : codec.DecodeResponse(run, record);
     }
 
-    private async Task CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int failures)
+    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int failures)
     {
         var keys = Keys(run.Id);
         var values = new RedisValue[]
@@ -153,7 +155,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format,
         };
-        await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due], values));
+        return (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due], values)) == 1;
     }
 
     private async Task<StepAnswer> StepAsync(
@@ -165,7 +167,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return (string)answer[0]! switch
         {
             "created" => new(StepVerdict.Created),
-            "scheduled" => new(StepVerdict.Scheduled),
+            "scheduled" => new(StepVerdict.Scheduled, Due: FromMilliseconds((long)(double)answer[1])),
             "stored" => new(StepVerdict.Stored, Decode(run, step, (byte[])answer[1]!)?.Outcome),
             "tries" => new(StepVerdict.Recount, Tries: (int)answer[1]),
             "many" => new(StepVerdict.TooMany),

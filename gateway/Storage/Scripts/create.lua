@@ -1,12 +1,16 @@
 -- Writes a new run, running under a lease or waiting to be due.
 -- KEYS  1 run, 2 request, 3 due-queue of the shard
--- ARGV  1 run id, 2 state, 3 owner, 4 score in the queue (lease end, or next attempt), 5 start, 6 deadline,
---       7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version
--- Answer 1 written, 0 it was there already (an earlier call whose answer was lost)
--- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it.
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+-- ARGV  1 run id, 2 state, 3 owner of the first attempt, 4 score in the queue (lease end, or next attempt), 5 start,
+--       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version
+-- Answer 1 written, 0 it was there already and is no longer the first attempt's
+-- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
+-- first answer was lost may say it again, as long as its first attempt still holds the run.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner')
+if run[1] and (run[1] ~= 'running' or run[2] ~= '1' or run[3] ~= ARGV[3]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
-redis.call('HSET', KEYS[1], 'v', ARGV[12], 'state', ARGV[2], 'attempt', '1', 'owner', ARGV[3], 'next', ARGV[4], 'started', ARGV[5],
+local owner = ARGV[3]
+if ARGV[2] == 'waiting' then owner = '' end
+redis.call('HSET', KEYS[1], 'v', ARGV[12], 'state', ARGV[2], 'attempt', '1', 'owner', owner, 'next', ARGV[4], 'started', ARGV[5],
   'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8], 'failures', ARGV[10], 'seq', '0')
 redis.call('PEXPIRE', KEYS[1], ARGV[11])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])

@@ -2,9 +2,10 @@
 -- KEYS  1 run, 2 steps, 3 pending steps
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 'C' completed | 'F' failed for good | 'P' a try failed,
 --       5 outcome record | time of the next try, 6 the failed tries that the caller reckons with (-1: any)
--- Answer {'created'} | {'scheduled'} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'}
--- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing.
--- A step's value is 'P<tries>', or 'C<seq>:<record>' or 'F<seq>:<record>'.
+-- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'}
+-- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
+-- failed try of a step at most, however often it has to say so.
+-- A step's value is 'P<tries>:<attempt>', or 'C<seq>:<record>' or 'F<seq>:<record>'.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
 if not run[1] then return {'unknown'} end
 if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
@@ -12,14 +13,20 @@ if run[2] ~= ARGV[1] then return {'superseded'} end
 local value = redis.call('HGET', KEYS[2], ARGV[2])
 if value and string.sub(value, 1, 1) ~= 'P' then return {'stored', value} end
 if not value and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[3]) then return {'many'} end
-local tries = value and tonumber(string.sub(value, 2)) or 0
+local tries, by = 0, nil
+if value then
+  tries, by = string.match(value, '^P(%d+):(%d+)$')
+  tries = tonumber(tries)
+  local due = redis.call('ZSCORE', KEYS[3], ARGV[2])
+  if ARGV[4] == 'P' and by == ARGV[1] and due then return {'scheduled', due} end
+end
 if ARGV[6] ~= '-1' and tonumber(ARGV[6]) ~= tries then return {'tries', tries} end
 local answer
 if ARGV[4] == 'P' then
-  redis.call('HSET', KEYS[2], ARGV[2], 'P' .. (tries + 1))
+  redis.call('HSET', KEYS[2], ARGV[2], 'P' .. (tries + 1) .. ':' .. ARGV[1])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[2])
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))
-  answer = {'scheduled'}
+  answer = {'scheduled', ARGV[5]}
 else
   local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[4] .. seq .. ':' .. ARGV[5])

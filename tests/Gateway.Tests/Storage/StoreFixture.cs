@@ -1,0 +1,133 @@
+using System.Collections.Immutable;
+using DurableGateway.Configuration;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace DurableGateway.Tests.Stores;
+
+/// <summary>One server for all tests of a class, and as many gateways' connections to it as they want.</summary>
+public abstract class StoreFixture : IAsyncLifetime
+{
+    internal const int Shards = 64;
+
+    private readonly List<StoreNode> _nodes = [];
+
+    internal StoreNode Node => _nodes[0];
+    internal IRunStore Store => Node.Store;
+
+    public async ValueTask InitializeAsync()
+    {
+        if (await StartAsync()) _nodes.Add(await StoreNode.OpenAsync(Settings(ConnectionString)));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in _nodes) await node.DisposeAsync();
+        await StopAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    internal abstract string ConnectionString { get; }
+
+    /// <summary>Connections of their own, as other nodes have.</summary>
+    internal async Task<IReadOnlyList<StoreNode>> NodesAsync(int count)
+    {
+        while (_nodes.Count < count) _nodes.Add(await StoreNode.OpenAsync(Settings(ConnectionString)));
+        return _nodes[..count];
+    }
+
+    internal static GatewaySettings Settings(string? connectionString, string? directory = null, int shards = Shards) => new()
+    {
+        Public = BindingAddress.Parse("http://127.0.0.1:0"),
+        Control = BindingAddress.Parse("http://127.0.0.1:0"),
+        AdvertisedAddress = null,
+        SharedAddress = null,
+        StoreConnectionString = connectionString,
+        DataDirectory = directory ?? "",
+        Shards = shards,
+        Lease = TimeSpan.FromSeconds(10),
+        ShutdownTimeout = TimeSpan.Zero,
+        Keys = [],
+        Policies = ImmutableDictionary<string, RunPolicy>.Empty,
+    };
+
+    private protected abstract Task<bool> StartAsync();
+
+    private protected abstract ValueTask StopAsync();
+}
+
+/// <summary>The embedded server, reached by several connections as any other.</summary>
+public sealed class EmbeddedStoreFixture : StoreFixture
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("durable-store-").FullName;
+    private EmbeddedServer? _server;
+
+    internal override string ConnectionString => _server!.ConnectionString;
+
+    private protected override Task<bool> StartAsync()
+    {
+        _server = EmbeddedServer.Start(_directory, NullLoggerFactory.Instance);
+        return Task.FromResult(true);
+    }
+
+    private protected override ValueTask StopAsync()
+    {
+        _server?.Dispose();
+        Directory.Delete(_directory, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>A real Redis, where there is one.</summary>
+public sealed class RedisStoreFixture : StoreFixture
+{
+    private RedisServer? _server;
+
+    internal override string ConnectionString => _server!.ConnectionString;
+
+    private protected override async Task<bool> StartAsync()
+    {
+        if (RedisServer.Missing is not null) return false;
+        _server = await RedisServer.StartAsync();
+        return true;
+    }
+
+    private protected override ValueTask StopAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
+
+/// <summary>What one gateway has of the store.</summary>
+internal sealed class StoreNode : IAsyncDisposable
+{
+    private StoreNode(StoreConnection connection, KeyRing keys)
+    {
+        Connection = connection;
+        Store = new RedisRunStore(connection, new RecordCodec(keys), TimeProvider.System);
+    }
+
+    public StoreConnection Connection { get; }
+    public IRunStore Store { get; }
+
+    /// <exception cref="ConfigurationException">The store is not one that this gateway may use.</exception>
+    public static async Task<StoreNode> OpenAsync(GatewaySettings settings)
+    {
+        var keys = new KeyRing();
+        var node = new StoreNode(new StoreConnection(settings, keys, NullLoggerFactory.Instance, TimeProvider.System), keys);
+        try
+        {
+            await node.Connection.StartAsync(CancellationToken.None);
+            await node.Connection.Opened.WaitAsync(TimeSpan.FromSeconds(20));
+            return node;
+        }
+        catch
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ValueTask DisposeAsync() => Connection.DisposeAsync();
+}
