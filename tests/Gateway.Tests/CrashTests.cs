@@ -5,9 +5,39 @@ using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests;
 
-/// <summary>The promises of §7 for one gateway process that is killed with SIGKILL and started again.</summary>
-public sealed class CrashTests
+/// <summary>The promises of §7 for one gateway process that is killed with SIGKILL and started again on the same data directory.</summary>
+public sealed class EmbeddedCrashTests : CrashTests
 {
+    private protected override Task<IAsyncDisposable?> StartStoreAsync() => Task.FromResult<IAsyncDisposable?>(null);
+}
+
+/// <summary>The same, on the same Redis.</summary>
+public sealed class RedisCrashTests : CrashTests
+{
+    private protected override async Task<IAsyncDisposable?> StartStoreAsync()
+    {
+        RedisServer.SkipIfMissing();
+        return await RedisServer.StartAsync();
+    }
+}
+
+public abstract class CrashTests : IAsyncLifetime
+{
+    private IAsyncDisposable? _store;
+
+    public async ValueTask InitializeAsync() => _store = await StartStoreAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_store is not null) await _store.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract Task<IAsyncDisposable?> StartStoreAsync();
+
+    private Task<GatewayProcess> StartGatewayAsync(string upstream, params string[] settings) => GatewayProcess.StartAsync(upstream,
+        _store is RedisServer redis ? [$"Durable:Store:ConnectionString={redis.ConnectionString}", .. settings] : settings);
+
     [Fact]
     public async Task KilledInMidAttempt_AfterACheckpoint_ReplaysWithTheStepAndCompletes()
     {
@@ -25,7 +55,7 @@ public sealed class CrashTests
             await context.Response.WriteAsync("booked");
             replayed.TrySetResult(SeenRequest.Of(context, []));
         });
-        await using var gateway = await GatewayProcess.StartAsync(service.Url);
+        await using var gateway = await StartGatewayAsync(service.Url);
 
         var live = gateway.Client.PostAsync("/booking", new StringContent("order"));
         await checkpointed.Task;
@@ -47,7 +77,7 @@ public sealed class CrashTests
             context.Response.StatusCode = count == 1 ? 503 : 200;
             return context.Response.WriteAsync(count == 1 ? "" : "late");
         });
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, "Durable:Policies:default:Retry:Delay=00:00:02");
+        await using var gateway = await StartGatewayAsync(service.Url, "Durable:Policies:default:Retry:Delay=00:00:02");
 
         using var redirect = await gateway.Client.GetAsync("/report");
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
@@ -85,7 +115,7 @@ public sealed class CrashTests
 
             context.Abort();
         });
-        await using var gateway = await GatewayProcess.StartAsync(service.Url);
+        await using var gateway = await StartGatewayAsync(service.Url);
 
         var live = gateway.Client.GetAsync("/many");
         await first.Task;
@@ -113,7 +143,7 @@ public sealed class CrashTests
 
             replayed.TrySetResult();
         });
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, "Durable:ShutdownTimeout=00:00:00.300", "Durable:Lease=00:01:00");
+        await using var gateway = await StartGatewayAsync(service.Url, "Durable:ShutdownTimeout=00:00:00.300", "Durable:Lease=00:01:00");
 
         var live = gateway.Client.GetAsync("/slow");
         await started.Task;

@@ -1,0 +1,39 @@
+using System.Net;
+using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Tests;
+
+/// <summary>A Redis that does not answer is no error of configuration: the gateway is up, not ready, and goes on by itself.</summary>
+public sealed class StoreAwayTests
+{
+    [Fact]
+    public async Task RedisComesLate_PlainAndSuccessfulRequestsAreServedMeanwhile_AndRunsComeHomeAfterwards()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        await redis.KillAsync();
+        await using var service = await TestService.StartAsync((context, count) =>
+        {
+            context.Response.StatusCode = context.Request.Path == "/flaky" && count < 3 ? 503 : 200;
+            return context.Response.WriteAsync("ok");
+        });
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1");
+        using var control = new HttpClient { BaseAddress = gateway.Control };
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await control.GetAsync("/readyz")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await control.GetAsync("/healthz")).StatusCode);
+        using var success = await gateway.Client.GetAsync("/fine");
+        Assert.Equal("ok", await success.Content.ReadAsStringAsync());
+        Assert.Equal("not-durable", success.Headers.GetValues("Durable-Status").Single());
+
+        // No redirect for a run that is not stored: the failure is the client's to see.
+        using var failure = await gateway.Client.GetAsync("/flaky");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, failure.StatusCode);
+        Assert.Null(failure.Headers.Location);
+
+        await redis.StartAgainAsync();
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready", seconds: 30);
+        Assert.Equal("ok", await gateway.Follower.GetStringAsync("/flaky"));
+    }
+}
