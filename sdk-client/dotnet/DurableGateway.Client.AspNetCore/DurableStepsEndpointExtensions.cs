@@ -1,0 +1,32 @@
+using DurableGateway.Client;
+using DurableGateway.Client.AspNetCore;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Wraps handlers that use <see cref="IStep"/>.</summary>
+public static class DurableStepsEndpointExtensions
+{
+    /// <summary>Makes the endpoint's handler durable: it may use <see cref="IStep"/>.</summary>
+    /// <typeparam name="TBuilder">The kind of endpoint: a minimal API, a group, or mapped controllers.</typeparam>
+    /// <param name="builder">The endpoint, or the group of endpoints.</param>
+    public static TBuilder WithDurableSteps<TBuilder>(this TBuilder builder)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Finally(endpoint =>
+        {
+            if (endpoint.RequestDelegate is { } handler) endpoint.RequestDelegate = context => DurableStepsHandler.InvokeAsync(context, handler);
+        });
+        return builder;
+    }
+
+    /// <summary>
+    /// Makes every handler after this point of the pipeline durable. Put it after authentication and before what handles requests.
+    /// </summary>
+    /// <param name="app">The pipeline.</param>
+    public static IApplicationBuilder UseDurableSteps(this IApplicationBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        return app.Use(next => context => DurableStepsHandler.InvokeAsync(context, next));
+    }
+}

@@ -1,0 +1,51 @@
+using System.Net;
+using DurableGateway.Client;
+using DurableGateway.Client.AspNetCore;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Extensions.Options;
+using Polly;
+using Polly.Retry;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers durable steps.</summary>
+public static class DurableStepsServiceCollectionExtensions
+{
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Makes <see cref="IStep"/> available to handlers, controllers and services of a request. The handler itself is wrapped by
+    /// <see cref="Microsoft.AspNetCore.Builder.DurableStepsEndpointExtensions.WithDurableSteps{TBuilder}"/> or
+    /// <see cref="Microsoft.AspNetCore.Builder.DurableStepsEndpointExtensions.UseDurableSteps"/>.
+    /// </summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Changes how steps are kept.</param>
+    /// <returns>
+    /// The HTTP client that talks to the gateway, for a handler or a certificate of your own. It repeats calls that got no answer
+    /// or <c>503</c>, four times within about three seconds.
+    /// </returns>
+    public static IHttpClientBuilder AddDurableSteps(this IServiceCollection services, Action<DurableStepsOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions<DurableStepsOptions>().PostConfigure<IOptions<JsonOptions>>((steps, json) => steps.Json ??= json.Value.SerializerOptions);
+        if (configure is not null) services.Configure(configure);
+        services.AddScoped<StepScope>();
+        services.AddScoped(provider => provider.GetRequiredService<StepScope>().Step);
+
+        var client = services.AddHttpClient(StepScope.HttpClientName, http => http.Timeout = Timeout.InfiniteTimeSpan);
+        client.AddResilienceHandler("checkpoint", pipeline => pipeline
+            .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+            {
+                MaxRetryAttempts = 4,
+                Delay = TimeSpan.FromMilliseconds(200),
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                ShouldHandle = new PredicateBuilder<HttpResponseMessage>()
+                    .Handle<HttpRequestException>()
+                    .Handle<Polly.Timeout.TimeoutRejectedException>()
+                    .HandleResult(response => response.StatusCode == HttpStatusCode.ServiceUnavailable),
+            })
+            .AddTimeout(CallTimeout));
+        return client;
+    }
+}

@@ -1,0 +1,42 @@
+using System;
+using System.Collections.Generic;
+
+namespace DurableGateway.Client;
+
+/// <summary>How an attempt ended, and what the host must answer (§4 of the wire contract).</summary>
+public sealed class AttemptVerdict
+{
+    internal static readonly AttemptVerdict Completed = new(0);
+    internal static readonly AttemptVerdict Suspended = new(202, [new(DurableHeaders.Suspended, "?1")]);
+
+    private AttemptVerdict(int statusCode, IReadOnlyList<KeyValuePair<string, string>>? headers = null, byte[]? problem = null)
+    {
+        StatusCode = statusCode;
+        Headers = headers ?? [];
+        Problem = problem;
+    }
+
+    /// <summary>Whether the handler's own response is the answer. Where it is not, the response is made of what follows.</summary>
+    public bool IsCompleted => StatusCode == 0;
+
+    /// <summary>The status to answer with.</summary>
+    public int StatusCode { get; }
+
+    /// <summary>The headers to answer with.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
+
+    /// <summary>The body to answer with, of type <c>application/problem+json</c>; <see langword="null"/>: none.</summary>
+    public byte[]? Problem { get; }
+
+    internal static AttemptVerdict FailedForGood(StepFailedException e) =>
+        new(500, [new(DurableHeaders.Retry, "?0")], e.Problem.ToClientJson(e.Step));
+
+    internal static AttemptVerdict FailedForGood(StepUsageException e) =>
+        new(500, [new(DurableHeaders.Retry, "?0")], StepProblem.Of("A durable step is used wrongly", e.Message).ToClientJson());
+
+    internal static AttemptVerdict Failed(Exception e) =>
+        new(500, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("A checkpoint failed", e.Message).ToClientJson());
+
+    internal static AttemptVerdict Abandoned(RunAbandonedException e) =>
+        new(503, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("The attempt is abandoned", e.Message).ToClientJson());
+}

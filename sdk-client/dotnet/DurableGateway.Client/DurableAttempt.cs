@@ -1,0 +1,114 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Net.Http;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace DurableGateway.Client;
+
+/// <summary>
+/// One request, as an attempt of a run: the piece that a host wraps around a handler. ASP.NET Core has its own in
+/// <c>DurableGateway.Client.AspNetCore</c>; other hosts use this one.
+/// </summary>
+/// <example>
+/// <code>
+/// using var attempt = DurableAttempt.Begin(name => request.Headers[name], httpClient, aborted: cancellation);
+/// var verdict = await attempt.RunAsync(cancellation => handler(attempt.Step, cancellation));
+/// if (!verdict.IsCompleted) Answer(verdict.StatusCode, verdict.Headers, verdict.Problem);
+/// </code>
+/// </example>
+public sealed class DurableAttempt : IDisposable
+{
+    private const string Version = "1";
+
+    private readonly CancellationTokenSource _over;
+    private readonly StepRunner _runner;
+
+    private DurableAttempt(RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, DurableStepsOptions options, CancellationToken aborted)
+    {
+        _over = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        _runner = new StepRunner(run, gateway, known, complete, options, _over);
+    }
+
+    /// <summary>The steps of the handler.</summary>
+    public IStep Step => _runner;
+
+    /// <summary>
+    /// What must be said of a response that begins now, whoever wrote it: the run is suspended, or the attempt has failed.
+    /// <see langword="null"/> while all is well.
+    /// </summary>
+    public AttemptVerdict? Override => _runner.Override;
+
+    /// <summary>Reads what the gateway says of a request. One without its headers is not durable: its steps simply run.</summary>
+    /// <param name="header">Gives the value of a request header; several lines joined by a comma.</param>
+    /// <param name="http">
+    /// Sends the checkpoints. It should repeat calls that got no answer or <c>503</c>, a few times; every call may be repeated.
+    /// </param>
+    /// <param name="options">How steps are kept.</param>
+    /// <param name="aborted">Cancelled when the request is.</param>
+    /// <exception cref="CheckpointException">The headers are not those of a version that this SDK knows.</exception>
+    public static DurableAttempt Begin(Func<string, string?> header, HttpClient http, DurableStepsOptions? options = null, CancellationToken aborted = default)
+    {
+        if (header is null) throw new ArgumentNullException(nameof(header));
+        if (http is null) throw new ArgumentNullException(nameof(http));
+        options ??= new DurableStepsOptions();
+        var version = header(DurableHeaders.Protocol);
+        if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, options, aborted);
+        if (version != Version)
+            throw new CheckpointException($"The gateway speaks version '{version}' of the contract and this SDK version {Version}. Update the SDK of this service.");
+        try
+        {
+            var run = new RunInfo(Required(DurableHeaders.RunId), int.Parse(Required(DurableHeaders.Attempt), NumberStyles.None, CultureInfo.InvariantCulture));
+            var callbacks = Required(DurableHeaders.Callback).Split(',').Select(url => new Uri(url.Trim(), UriKind.Absolute)).ToArray();
+            var known = StepsHeader.Parse(header(DurableHeaders.Steps));
+            var count = header(DurableHeaders.StepCount) is { Length: > 0 } text ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : 0;
+            return new DurableAttempt(run, new GatewayClient(http, callbacks, Required(DurableHeaders.Token)), known, count <= known.Count, options, aborted);
+        }
+        catch (Exception e) when (e is FormatException or OverflowException)
+        {
+            throw new CheckpointException($"The headers of the attempt cannot be read: {e.Message}", e);
+        }
+
+        string Required(string name) => header(name) is { Length: > 0 } value ? value : throw new FormatException($"{name} is missing.");
+    }
+
+    /// <summary>Executes the handler, and tells what to answer.</summary>
+    /// <param name="handler">The handler. Its token is cancelled when the attempt is over.</param>
+    /// <returns>Where the handler finished, that its own response stands; else the answer to give in its place.</returns>
+    /// <remarks>
+    /// An exception of the handler that no step is the cause of is thrown to the host, as it would be without steps. When this
+    /// returns, no step is executing any more.
+    /// </remarks>
+    public async Task<AttemptVerdict> RunAsync(Func<CancellationToken, Task> handler)
+    {
+        if (handler is null) throw new ArgumentNullException(nameof(handler));
+        try
+        {
+            await handler(_over.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Branches that still run may checkpoint before the attempt ends, so that they need not run again.
+            await _runner.DrainAsync().ConfigureAwait(false);
+            if ((_runner.Override ?? Judge(e)) is { } verdict) return verdict;
+            throw;
+        }
+
+        await _runner.DrainAsync().ConfigureAwait(false);
+        return _runner.Override ?? AttemptVerdict.Completed;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _over.Dispose();
+
+    private static AttemptVerdict? Judge(Exception e) => e switch
+    {
+        StepFailedException failed => AttemptVerdict.FailedForGood(failed),
+        StepUsageException usage => AttemptVerdict.FailedForGood(usage),
+        CheckpointException checkpoint => AttemptVerdict.Failed(checkpoint),
+        _ => null,
+    };
+}

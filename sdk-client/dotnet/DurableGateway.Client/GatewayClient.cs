@@ -1,0 +1,122 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Net;
+using System.Net.Http;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace DurableGateway.Client;
+
+/// <summary>The calls of §3 of the wire contract. Repeating them is the <see cref="HttpClient"/>'s affair.</summary>
+internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callbacks, string token)
+{
+    /// <summary>The address that answered last: the run is known there.</summary>
+    private int _best;
+
+    /// <summary>Stores an outcome. The caller disposes of the answer.</summary>
+    /// <exception cref="CheckpointException">No address took the call.</exception>
+    /// <remarks>
+    /// Not cancelled with the request: a step that has been executed is worth its checkpoint, which an attempt may write until
+    /// the next one begins.
+    /// </remarks>
+    public Task<HttpResponseMessage> PutAsync(string step, StepWrite write) =>
+        SendAsync("/steps/" + Uri.EscapeDataString(step), write.ToRequest, CancellationToken.None);
+
+    /// <summary>All stored outcomes of the run.</summary>
+    /// <exception cref="CheckpointException">No address took the call.</exception>
+    public async Task<Dictionary<string, StepOutcome>> GetStepsAsync(CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync("/steps", url => new HttpRequestMessage(HttpMethod.Get, url), cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode != HttpStatusCode.OK) throw await RefusedAsync("The stored steps", response).ConfigureAwait(false);
+        try
+        {
+            using var document = JsonDocument.Parse(await ReadAsync(response).ConfigureAwait(false));
+            return document.RootElement.EnumerateArray().ToDictionary(
+                step => step.GetProperty("id").GetString()!,
+                step => new StepOutcome(
+                    step.GetProperty("outcome").GetString() == "failed",
+                    step.GetProperty("contentType").GetString() ?? StepContent.JsonType,
+                    step.GetProperty("body").GetBytesFromBase64()),
+                StringComparer.Ordinal);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            throw new CheckpointException($"The gateway's list of steps cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>What the gateway said against a call.</summary>
+    public static async Task<CheckpointException> RefusedAsync(string what, HttpResponseMessage response)
+    {
+        var problem = StepProblem.Parse(await ReadAsync(response).ConfigureAwait(false));
+        return new CheckpointException(
+            $"{what}: the gateway answered {(int)response.StatusCode} ({problem.Title}{(problem.Detail is null ? "" : ": " + problem.Detail)}).");
+    }
+
+    /// <summary>The body, which the client has taken in already.</summary>
+    public static Task<byte[]> ReadAsync(HttpResponseMessage response) => response.Content.ReadAsByteArrayAsync();
+
+    private async Task<HttpResponseMessage> SendAsync(string path, Func<string, HttpRequestMessage> request, CancellationToken cancellationToken)
+    {
+        Exception? last = null;
+        var first = Volatile.Read(ref _best);
+        for (var i = 0; i < callbacks.Count; i++)
+        {
+            var turn = (first + i) % callbacks.Count;
+            var url = callbacks[turn].AbsoluteUri + path;
+            try
+            {
+                using var message = request(url);
+                message.Headers.TryAddWithoutValidation(DurableHeaders.Token, token);
+                var response = await http.SendAsync(message, cancellationToken).ConfigureAwait(false);
+
+                // A node that does not know the run, and one that cannot reach the store, may have a neighbour that can.
+                if (i + 1 < callbacks.Count && response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.ServiceUnavailable)
+                {
+                    last = await RefusedAsync(url, response).ConfigureAwait(false);
+                    response.Dispose();
+                    continue;
+                }
+
+                Volatile.Write(ref _best, turn);
+                return response;
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not CheckpointException)
+            {
+                // Whatever a handler of the client throws (a refused connection, a time-out, an open circuit), the call has failed.
+                last = e;
+            }
+        }
+
+        throw new CheckpointException($"The gateway cannot be reached at {string.Join(", ", callbacks)}: {last?.Message}", last);
+    }
+}
+
+/// <summary>What a checkpoint says of a step.</summary>
+internal sealed class StepWrite
+{
+    public bool Failed { get; set; }
+    public bool NoRetry { get; set; }
+    public TimeSpan? RetryAfter { get; set; }
+    public TimeSpan Duration { get; set; }
+    public string ContentType { get; set; } = StepContent.JsonType;
+    public byte[] Body { get; set; } = [];
+
+    public HttpRequestMessage ToRequest(string url)
+    {
+        var message = new HttpRequestMessage(HttpMethod.Put, url) { Content = new ByteArrayContent(Body) };
+        message.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(ContentType);
+        message.Headers.Add(DurableHeaders.StepDuration, Seconds(Duration));
+        if (!Failed) return message;
+        message.Headers.Add(DurableHeaders.StepOutcome, "failed");
+        if (NoRetry) message.Headers.Add(DurableHeaders.Retry, "?0");
+        if (RetryAfter is { } delay) message.Headers.TryAddWithoutValidation("Retry-After", Seconds(delay));
+        return message;
+    }
+
+    private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,12 @@
+#if NETSTANDARD2_0
+namespace System.Diagnostics.CodeAnalysis;
+
+/// <summary>The compiler looks for it by its name.</summary>
+[AttributeUsage(AttributeTargets.All, AllowMultiple = true)]
+internal sealed class UnconditionalSuppressMessageAttribute(string category, string checkId) : Attribute
+{
+    public string Category { get; } = category;
+    public string CheckId { get; } = checkId;
+    public string? Justification { get; set; }
+}
+#endif

@@ -1,0 +1,89 @@
+using System;
+using System.IO;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Threading.Tasks;
+
+namespace DurableGateway.Client;
+
+/// <summary>How a step's result of one type becomes bytes and comes back.</summary>
+internal abstract class StepContent<T>
+{
+    public abstract string ContentType { get; }
+
+    /// <summary>The bytes to store, and the result that the handler goes on with.</summary>
+    public abstract Task<(byte[] Body, T Result)> WriteAsync(T result);
+
+    public abstract T Read(byte[] body);
+}
+
+internal static class StepContent
+{
+    public const string JsonType = "application/json";
+    public const string BytesType = "application/octet-stream";
+
+    /// <exception cref="StepUsageException">Nothing is known of how to keep the type.</exception>
+    public static StepContent<T> For<T>(string step, JsonSerializerOptions json)
+    {
+        if (typeof(T) == typeof(byte[])) return (StepContent<T>)(object)new BytesContent();
+        if (typeof(T) == typeof(Stream)) return (StepContent<T>)(object)new StreamContent();
+        try
+        {
+            return new JsonContent<T>((JsonTypeInfo<T>)json.GetTypeInfo(typeof(T)));
+        }
+        catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
+        {
+            throw new StepUsageException(
+                $"Step '{step}' gives {typeof(T)}, which cannot be kept as JSON. Return plain data from the step: a record of what the rest "
+                + "of the handler needs. With source generation, add the type to the JsonSerializerContext.", e);
+        }
+    }
+
+    /// <summary>What is kept of a step that gives nothing.</summary>
+    public sealed class Nothing : StepContent<bool>
+    {
+        public static readonly Nothing Instance = new();
+
+        public override string ContentType => JsonType;
+
+        public override Task<(byte[], bool)> WriteAsync(bool result) => Task.FromResult<(byte[], bool)>((Array.Empty<byte>(), true));
+
+        public override bool Read(byte[] body) => true;
+    }
+
+    private sealed class BytesContent : StepContent<byte[]>
+    {
+        public override string ContentType => BytesType;
+
+        public override Task<(byte[], byte[])> WriteAsync(byte[] result) => Task.FromResult((result ?? Array.Empty<byte>(), result!));
+
+        public override byte[] Read(byte[] body) => body;
+    }
+
+    private sealed class StreamContent : StepContent<Stream>
+    {
+        public override string ContentType => BytesType;
+
+        public override async Task<(byte[], Stream)> WriteAsync(Stream result)
+        {
+            using (result)
+            {
+                using var copy = new MemoryStream();
+                await result.CopyToAsync(copy).ConfigureAwait(false);
+                var body = copy.ToArray();
+                return (body, Read(body));
+            }
+        }
+
+        public override Stream Read(byte[] body) => new MemoryStream(body, writable: false);
+    }
+}
+
+internal sealed class JsonContent<T>(JsonTypeInfo<T> type) : StepContent<T>
+{
+    public override string ContentType => StepContent.JsonType;
+
+    public override Task<(byte[], T)> WriteAsync(T result) => Task.FromResult((JsonSerializer.SerializeToUtf8Bytes(result, type), result));
+
+    public override T Read(byte[] body) => JsonSerializer.Deserialize(body, type)!;
+}

@@ -1,0 +1,24 @@
+using DurableGateway.Client;
+using TripBooker;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.Logging.ClearProviders();
+builder.WebHost.UseUrls("http://localhost:5000");
+builder.Services.AddDurableSteps();
+
+await using var app = builder.Build();
+
+// An ordinary handler. Each piece with an effect is a step: once it has finished, no retry executes it again.
+app.MapPost("/booking", async (Trip trip, IStep step) =>
+{
+    var flight = await step.RunAsync("search", ct => Airline.SearchAsync(trip, ct));
+    var seat = await step.RunAsync("reserve", ct => Airline.ReserveAsync(flight, step.Run, ct));
+    var payment = await step.RunAsync("pay", ct => Airline.PayAsync(flight, ct));
+    var ticket = await step.RunAsync("confirm", ct => Airline.ConfirmAsync(seat, payment, ct));
+    return Results.Ok(new { ticket.Number, flight.From, flight.To, seat.Row, Paid = payment.Amount });
+}).WithDurableSteps();
+
+await app.StartAsync();
+await using var gateway = GatewayInFront.Start("http://localhost:5000");
+await Task.WhenAny(app.WaitForShutdownAsync(), gateway.Exited);
+return gateway.ExitCode;
