@@ -90,6 +90,7 @@ internal static class GatewayApp
         .AddSingleton<RunSignals>()
         .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignals>())
         .AddHostedService(provider => provider.GetRequiredService<RunSignals>())
+        .AddSingleton<ReplaySlots>()
         .AddSingleton<ReplayRunner>()
         .AddHostedService<ReplayLoop>();
 }

@@ -5,7 +5,7 @@ namespace DurableGateway.Configuration;
 
 /// <summary>
 /// What is checked about YARP's own section before YARP sees it, so that its mistakes are listed along with ours:
-/// each route's durable policy and cluster, each destination's address.
+/// each route's durable policy and cluster.
 /// </summary>
 internal static class RouteChecks
 {
@@ -24,13 +24,6 @@ internal static class RouteChecks
             if (cluster is null || !clusters.Contains(cluster))
                 errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster ?? "",
                     $"is no cluster of ReverseProxy:Clusters; route '{route.Key}' needs one"));
-        }
-
-        foreach (var destination in proxy.GetSection("Clusters").GetChildren().SelectMany(cluster => cluster.GetSection("Destinations").GetChildren()))
-        {
-            var address = destination["Address"];
-            if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-                errors.Add(new ConfigurationError($"{destination.Path}:Address", address ?? "", "is not an absolute http:// or https:// URL"));
         }
     }
 }

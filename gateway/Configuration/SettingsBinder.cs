@@ -58,7 +58,9 @@ internal static class SettingsBinder
         };
         durable.Url("PublicBaseUrl");
         durable.RefuseUnknownKeys();
-        RouteChecks.Check(configuration.GetSection("ReverseProxy"), settings.Policies, errors);
+        var proxy = configuration.GetSection("ReverseProxy");
+        RouteChecks.Check(proxy, settings.Policies, errors);
+        ClusterChecks.Check(proxy, errors);
         return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
     }
 

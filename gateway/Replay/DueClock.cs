@@ -49,8 +49,8 @@ internal sealed class DueClock(int shards, TimeProvider time)
         return due;
     }
 
-    /// <summary>Waits until a shard is due, or at most as long as said.</summary>
-    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellation)
+    /// <summary>Waits until a shard is due, at most as long as said, or until something else has happened.</summary>
+    public async Task WaitAsync(TimeSpan atMost, Task? other, CancellationToken cancellation)
     {
         while (true)
         {
@@ -61,13 +61,10 @@ internal sealed class DueClock(int shards, TimeProvider time)
             if (wait <= TimeSpan.Zero) return;
             using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             var delay = Task.Delay(wait < atMost ? wait : atMost, time, woken.Token);
-            if (await Task.WhenAny(delay, earlier.Task) == delay)
-            {
-                await delay;
-                return;
-            }
-
+            var first = await (other is null ? Task.WhenAny(delay, earlier.Task) : Task.WhenAny(delay, earlier.Task, other));
             await woken.CancelAsync();
+            cancellation.ThrowIfCancellationRequested();
+            if (first != earlier.Task) return;
         }
     }
 }

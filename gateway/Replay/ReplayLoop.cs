@@ -5,89 +5,117 @@ using DurableGateway.Telemetry;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// Claims due runs and has them replayed. It looks where the clock says that something is due, and now and then at every
-/// shard, for what other nodes have parked or left behind.
+/// Claims due runs and has them replayed. It looks where the clock says that something is due, and now and then at the head of
+/// every shard's queue, for what other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
-    StoreConnection connection, IRunStore store, RunEngine engine, ReplayRunner runner, DueClock clock, EngineSettings settings,
+    StoreConnection connection, IRunStore store, RunEngine engine, ReplayRunner runner, ReplaySlots slots, DueClock clock, EngineSettings settings,
     TimeProvider time, ILogger<ReplayLoop> log) : BackgroundService
 {
-    public const int MaxInFlight = 256;
+    private const int Batch = 16;
 
-    private const int Batch = 32;
+    /// <summary>Several nodes look at the same queue: each claims some of what it sees, so that they do not all claim the same.</summary>
+    private const int Look = 4 * Batch;
+
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
 
-    private readonly SemaphoreSlim _free = new(MaxInFlight, MaxInFlight);
-
-    /// <summary>Replays that are still at work.</summary>
-    public int InFlight => MaxInFlight - _free.CurrentCount;
+    private readonly Backlog _backlog = new();
+    private long _swept = long.MinValue;
 
     /// <summary>Claims nothing more, and waits for the replays at work: they end by themselves or are handed back.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        for (var slot = 0; slot < MaxInFlight; slot++) await _free.WaitAsync(cancellationToken);
-    }
-
-    public override void Dispose()
-    {
-        _free.Dispose();
-        base.Dispose();
+        while (slots.Freed is var freed && slots.InFlight > 0) await freed.WaitAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await connection.Opened.WaitAsync(stoppingToken);
-        var sweepEvery = settings.Lease / 2;
-        var swept = long.MinValue;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                var shards = clock.TakeDue();
-                if (swept == long.MinValue || time.GetElapsedTime(swept) >= sweepEvery)
-                {
-                    shards = [.. Enumerable.Range(0, clock.Shards)];
-                    swept = time.GetTimestamp();
-                }
-
-                // The look at each shard goes out at once; the answers come back in one round trip.
-                var looks = shards.Select(shard => (shard, store.GetDueAsync(shard, time.GetUtcNow(), Batch))).ToArray();
-                foreach (var (shard, look) in looks) await ClaimAsync(shard, await look, stoppingToken);
-                await clock.WaitAsync(sweepEvery - time.GetElapsedTime(swept) is { Ticks: > 0 } rest ? rest : TimeSpan.Zero, stoppingToken);
+                await SweepAsync();
+                foreach (var shard in clock.TakeDue()) _backlog.Add(shard);
+                var freed = slots.Freed;
+                while (slots.HasRoom && _backlog.TryTake(slots.HasRoomIn, out var shard)) await ClaimAsync(shard, stoppingToken);
+                await clock.WaitAsync(UntilSweep(), _backlog.IsEmpty ? null : freed, stoppingToken);
             }
             catch (StoreUnavailableException e)
             {
                 log.ClaimFailed(e.Message);
-                swept = long.MinValue;
+                _swept = long.MinValue;
                 await Task.Delay(StoreRetry, time, stoppingToken);
             }
         }
     }
 
-    private async Task ClaimAsync(int shard, DueRuns due, CancellationToken cancellation)
+    private TimeSpan UntilSweep()
     {
-        if (due.Next is { } next) clock.Hear(shard, next);
-        foreach (var run in due.Runs)
-        {
-            await _free.WaitAsync(cancellation);
-            _ = ReplayAsync(run);
-        }
+        var left = (settings.Lease / 2) - time.GetElapsedTime(_swept);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
-    private async Task ReplayAsync(RunId run)
+    /// <summary>Asks each shard for its first entry; the questions go out together, and the answers come back in one round trip.</summary>
+    private async Task SweepAsync()
     {
+        if (_swept != long.MinValue && UntilSweep() > TimeSpan.Zero) return;
+        var heads = await Task.WhenAll(Enumerable.Range(0, clock.Shards).Select(store.GetNextDueAsync));
+        for (var shard = 0; shard < heads.Length; shard++)
+        {
+            if (heads[shard] is { } due) clock.Hear(shard, due);
+        }
+
+        _swept = time.GetTimestamp();
+    }
+
+    private async Task ClaimAsync(int shard, CancellationToken cancellation)
+    {
+        var due = await store.GetDueAsync(shard, time.GetUtcNow(), Look, slots.FullRoutes());
+        if (due.Next is { } next) clock.Hear(shard, next);
+        foreach (var route in due.Held) _backlog.Hold(slots.ClusterOf(route), shard);
+        var runs = due.Runs.ToArray();
+        if (runs.Length > Batch) Random.Shared.Shuffle(runs);
+        var claims = new List<Task>(Batch);
+        foreach (var (run, route) in runs.Take(Batch))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var cluster = slots.ClusterOf(route);
+            if (slots.TryTake(cluster)) claims.Add(ClaimAsync(run, cluster));
+            else if (slots.HasRoom) _backlog.Hold(cluster, shard);
+            else _backlog.Add(shard);
+        }
+
+        // What has been claimed is no longer named by the next look. Where nothing could be named, that waits for room.
+        await Task.WhenAll(claims);
+        if (runs.Length > Batch || (runs.Length > 0 && due.More)) _backlog.Add(shard);
+    }
+
+    private async Task ClaimAsync(RunId run, string cluster)
+    {
+        var taken = true;
         try
         {
-            if (await engine.ClaimAsync(run) is { } claimed) await runner.RunAsync(claimed.Run, claimed.Attempt);
-        }
-        catch (StoreUnavailableException e)
-        {
-            log.ClaimFailed(e.Message);
+            if (await engine.ClaimAsync(run) is not { } claimed) return;
+            taken = false;
+            _ = ReplayAsync(claimed, cluster);
         }
         finally
         {
-            _free.Release();
+            if (taken) slots.Release(cluster);
+        }
+    }
+
+    private async Task ReplayAsync((ClaimedRun Run, Attempt Attempt) claimed, string cluster)
+    {
+        try
+        {
+            await runner.RunAsync(claimed.Run, claimed.Attempt);
+        }
+        finally
+        {
+            slots.Release(cluster);
         }
     }
 }

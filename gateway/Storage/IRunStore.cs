@@ -17,8 +17,15 @@ internal interface IRunStore
     /// <summary>Writes a run whose first attempt has failed already. May be repeated where an answer was lost.</summary>
     Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt);
 
-    /// <summary>The runs of a shard that are due, and when the next one after them will be.</summary>
-    Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit);
+    /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
+    Task<DateTimeOffset?> GetNextDueAsync(int shard);
+
+    /// <summary>The runs of a shard that are due, in order, and when the next one after them will be.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="now">What is due by then.</param>
+    /// <param name="limit">The most runs to name.</param>
+    /// <param name="fullRoutes">Routes that take no further run now: theirs are passed over.</param>
+    Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes);
 
     /// <summary>Begins the next attempt of a due run; <see langword="null"/> where another node was first.</summary>
     /// <exception cref="UnreadableRecordException">The run's record is corrupt or of an unknown version; the run is claimed.</exception>
@@ -68,8 +75,15 @@ internal interface IRunStore
 /// <summary>Names an attempt and who drives it.</summary>
 internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);
 
-/// <summary>The due runs of a shard, and the time of the first one that is not due yet.</summary>
-internal readonly record struct DueRuns(IReadOnlyList<RunId> Runs, DateTimeOffset? Next);
+/// <summary>A run that is due, and its route, which is empty where nothing is left of the run but its entry in the queue.</summary>
+internal readonly record struct DueRun(RunId Id, string Route);
+
+/// <summary>The due runs of a shard.</summary>
+/// <param name="Runs">The runs, the longest due first.</param>
+/// <param name="Next">The time of the first one that is not due yet.</param>
+/// <param name="More">Whether there are more that are due.</param>
+/// <param name="Held">The routes that were passed over and have due runs.</param>
+internal readonly record struct DueRuns(IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, bool More, IReadOnlyList<string> Held);
 
 internal enum StepVerdict
 {

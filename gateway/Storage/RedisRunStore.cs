@@ -7,6 +7,9 @@ namespace DurableGateway.Storage;
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
 internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, TimeProvider time) : IRunStore
 {
+    /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
+    private const int MostEntries = 1000;
+
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
@@ -15,19 +18,26 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt) =>
         CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, failures: 1);
 
-    public async Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit)
+    public async Task<DateTimeOffset?> GetNextDueAsync(int shard)
     {
-        // One more than asked for, of any time: the first that is not due tells when to look again.
-        var entries = await connection.ExecuteAsync(db =>
-            db.SortedSetRangeByRankWithScoresAsync(StoreKeys.DueOf(shard), 0, limit));
-        var due = new List<RunId>();
-        foreach (var entry in entries)
+        var head = await connection.ExecuteAsync(db => db.SortedSetRangeByRankWithScoresAsync(StoreKeys.DueOf(shard), 0, 0));
+        return head is [var first] ? FromMilliseconds((long)first.Score) : null;
+    }
+
+    public async Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes)
+    {
+        var answer = await EvaluateAsync(Script.Due, [StoreKeys.DueOf(shard)],
+            [Milliseconds(now), limit, MostEntries, StoreKeys.RunPrefix(shard), .. fullRoutes.Select(route => (RedisValue)route)]);
+        var held = (int)answer[2];
+        var runs = new List<DueRun>();
+        for (var i = 3 + held; i + 1 < answer.Length; i += 2)
         {
-            if (due.Count == limit || entry.Score > Milliseconds(now)) return new DueRuns(due, FromMilliseconds((long)entry.Score));
-            if (RunId.TryParse(entry.Element, out var id)) due.Add(id);
+            if (RunId.TryParse(answer[i], out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString()));
         }
 
-        return new DueRuns(due, null);
+        return new DueRuns(
+            runs, answer[0].IsNullOrEmpty ? null : FromMilliseconds((long)(double)answer[0]), (int)answer[1] == 1,
+            [.. answer.Skip(3).Take(held).Select(route => route.ToString())]);
     }
 
     public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd)

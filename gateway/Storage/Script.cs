@@ -4,6 +4,7 @@ namespace DurableGateway.Storage;
 internal static class Script
 {
     public static string Create { get; } = Load("create");
+    public static string Due { get; } = Load("due");
     public static string Claim { get; } = Load("claim");
     public static string Renew { get; } = Load("renew");
     public static string Step { get; } = Load("step");

@@ -23,6 +23,9 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public RedisKey Result => $"{_tag}res:{run}";
     public RedisKey Due => _tag + "due";
 
+    /// <summary>What the key of a run's hash begins with; its id follows.</summary>
+    public static string RunPrefix(int shard) => Tag(shard) + "run:";
+
     public static RedisKey DueOf(int shard) => Tag(shard) + "due";
 
     private static string Name(RunId run, int shards, string kind) => $"{Tag(run.Shard(shards))}{kind}:{run}";

@@ -61,7 +61,7 @@ public sealed class DueClockTests
     public async Task Wait_ReturnsAtOnce_WhereSomethingIsDue()
     {
         _clock.Hear(0, Make.Start);
-        await _clock.WaitAsync(Long, CancellationToken.None).WaitAsync(Deadline);
+        await _clock.WaitAsync(Long, null, CancellationToken.None).WaitAsync(Deadline);
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class DueClockTests
     {
         _clock.Hear(0, Make.Start.AddSeconds(5));
         _clock.Hear(1, Make.Start.AddSeconds(3));
-        var wait = _clock.WaitAsync(Long, CancellationToken.None);
+        var wait = _clock.WaitAsync(Long, null, CancellationToken.None);
         _time.Advance(TimeSpan.FromSeconds(2.9));
         Assert.False(wait.IsCompleted);
         _time.Advance(TimeSpan.FromSeconds(0.1));
@@ -80,7 +80,7 @@ public sealed class DueClockTests
     [Fact]
     public async Task Wait_EndsAfterTheLongest()
     {
-        var wait = _clock.WaitAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        var wait = _clock.WaitAsync(TimeSpan.FromSeconds(5), null, CancellationToken.None);
         _time.Advance(TimeSpan.FromSeconds(4.9));
         Assert.False(wait.IsCompleted);
         _time.Advance(TimeSpan.FromSeconds(0.1));
@@ -90,7 +90,7 @@ public sealed class DueClockTests
     [Fact]
     public async Task Wait_HearsOfSomethingDueAtOnce()
     {
-        var wait = _clock.WaitAsync(Long, CancellationToken.None);
+        var wait = _clock.WaitAsync(Long, null, CancellationToken.None);
         Assert.False(wait.IsCompleted);
         _clock.Hear(3, Make.Start);
         await wait.WaitAsync(Deadline);
@@ -100,7 +100,7 @@ public sealed class DueClockTests
     public async Task Wait_IsShortenedByAnEarlierTime()
     {
         _clock.Hear(0, Make.Start.AddMinutes(30));
-        var wait = _clock.WaitAsync(Long, CancellationToken.None);
+        var wait = _clock.WaitAsync(Long, null, CancellationToken.None);
         _clock.Hear(1, Make.Start.AddSeconds(1));
 
         // The waiter takes up the earlier time on another thread: time goes on until it has.
@@ -119,7 +119,7 @@ public sealed class DueClockTests
     public async Task Wait_IsCancelled()
     {
         using var cancellation = new CancellationTokenSource();
-        var wait = _clock.WaitAsync(Long, cancellation.Token);
+        var wait = _clock.WaitAsync(Long, null, cancellation.Token);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait.WaitAsync(Deadline));
     }
@@ -136,7 +136,7 @@ public sealed class DueClockTests
                 while (true)
                 {
                     if (_clock.TakeDue() is { Count: > 0 } due) return due;
-                    await _clock.WaitAsync(Long, CancellationToken.None);
+                    await _clock.WaitAsync(Long, null, CancellationToken.None);
                 }
             });
             Assert.Equal([round % Shards], await taken.WaitAsync(Deadline));

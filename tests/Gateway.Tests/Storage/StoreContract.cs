@@ -97,30 +97,50 @@ public abstract class StoreContract(StoreFixture fixture)
             runs.Add(run.Id);
         }
 
-        var due = await Store.GetDueAsync(Shard, Now.AddSeconds(3), Plenty);
-        Assert.Equal([runs[1], runs[2], runs[0]], due.Runs);
+        var due = await Store.GetDueAsync(Shard, Now.AddSeconds(3), Plenty, []);
+        Assert.Equal([runs[1], runs[2], runs[0]], due.Runs.Select(run => run.Id));
         Assert.Equal(Now.AddSeconds(9), due.Next);
+        Assert.False(due.More);
+        Assert.Equal(Now.AddSeconds(1), await Store.GetNextDueAsync(Shard));
 
-        due = await Store.GetDueAsync(Shard, Now.AddSeconds(3), limit: 2);
-        Assert.Equal([runs[1], runs[2]], due.Runs);
-        Assert.Equal(Now.AddSeconds(3), due.Next);
+        due = await Store.GetDueAsync(Shard, Now.AddSeconds(3), limit: 2, []);
+        Assert.Equal([runs[1], runs[2]], due.Runs.Select(run => run.Id));
+        Assert.True(due.More);
 
-        due = await Store.GetDueAsync(Shard, Now, Plenty);
+        due = await Store.GetDueAsync(Shard, Now, Plenty, []);
         Assert.Empty(due.Runs);
         Assert.Equal(Now.AddSeconds(1), due.Next);
 
-        due = await Store.GetDueAsync(Shard, Now.AddSeconds(9), Plenty);
+        due = await Store.GetDueAsync(Shard, Now.AddSeconds(9), Plenty, []);
         Assert.Equal(4, due.Runs.Count);
         Assert.Null(due.Next);
+    }
+
+    [Fact]
+    public async Task Due_RoutesWithoutRoom_ArePassedOver_AndNamed()
+    {
+        const int Shard = 7;
+        await ExecuteAsync(db => db.KeyDeleteAsync(StoreKeys.DueOf(Shard)));
+        var full = InShard(Shard) with { Route = "full" };
+        var other = InShard(Shard) with { Route = "other" };
+        await Store.CreateWaitingAsync(full, Owner, Now);
+        await Store.CreateWaitingAsync(InShard(Shard) with { Route = "full" }, Owner, Now);
+        await Store.CreateWaitingAsync(other, Owner, Now.AddSeconds(1));
+
+        var due = await Store.GetDueAsync(Shard, Now.AddSeconds(1), Plenty, ["full", "empty"]);
+        Assert.Equal([new DueRun(other.Id, "other")], due.Runs);
+        Assert.Equal(["full"], due.Held);
+        Assert.False(due.More);
     }
 
     [Fact]
     public async Task Due_NothingThere_IsNothing()
     {
         await ExecuteAsync(db => db.KeyDeleteAsync(StoreKeys.DueOf(6)));
-        var due = await Store.GetDueAsync(6, Now, Plenty);
+        var due = await Store.GetDueAsync(6, Now, Plenty, []);
         Assert.Empty(due.Runs);
         Assert.Null(due.Next);
+        Assert.Null(await Store.GetNextDueAsync(6));
     }
 
     [Fact]

@@ -1,0 +1,28 @@
+using System.Globalization;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>What is checked about YARP's clusters: each destination's address, and how many replays a cluster takes.</summary>
+internal static class ClusterChecks
+{
+    /// <summary>The replays that one gateway node sends to the cluster at once: <c>"Metadata": { "Durable.MaxReplays": "64" }</c>.</summary>
+    public const string MaxReplaysMetadata = "Durable.MaxReplays";
+
+    public const int DefaultMaxReplays = 64;
+
+    public static void Check(IConfigurationSection proxy, List<ConfigurationError> errors)
+    {
+        foreach (var cluster in proxy.GetSection("Clusters").GetChildren())
+        {
+            if (cluster[$"Metadata:{MaxReplaysMetadata}"] is { } limit
+                && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0))
+                errors.Add(new ConfigurationError($"{cluster.Path}:Metadata:{MaxReplaysMetadata}", limit, "is not a whole number of at least 1"));
+            foreach (var destination in cluster.GetSection("Destinations").GetChildren())
+            {
+                var address = destination["Address"];
+                if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+                    errors.Add(new ConfigurationError($"{destination.Path}:Address", address ?? "", "is not an absolute http:// or https:// URL"));
+            }
+        }
+    }
+}
