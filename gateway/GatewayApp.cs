@@ -7,6 +7,7 @@ using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Steps;
 using DurableGateway.Storage;
+using Microsoft.AspNetCore.Connections;
 using Yarp.ReverseProxy.Configuration.RouteValidators;
 
 namespace DurableGateway;
@@ -23,7 +24,7 @@ internal static class GatewayApp
         GatewayConfiguration.RequireRoutes(builder.Configuration);
 
         builder.WebHost.ConfigureKestrel(kestrel => Listeners.Configure(kestrel, settings));
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + TimeSpan.FromSeconds(5));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + (2 * Drain.Grace));
         builder.Services
             .AddSingleton(settings)
             .AddStorage()
@@ -32,8 +33,6 @@ internal static class GatewayApp
             .AddReplay();
 
         var app = builder.Build();
-        app.Lifetime.HandBackRunsOnShutdown(app.Services, settings.ShutdownTimeout);
-
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
         app.UseMiddleware<GatewayErrors>();
         app.UseMiddleware<ReservedPaths>();
@@ -55,7 +54,8 @@ internal static class GatewayApp
     }
 
     private static IServiceCollection AddStorage(this IServiceCollection services) => services
-        .AddSingleton(TimeProvider.System)
+        .AddSingleton(new StoreClock(TimeProvider.System))
+        .AddSingleton<TimeProvider>(provider => provider.GetRequiredService<StoreClock>())
         .AddSingleton<KeyRing>()
         .AddSingleton<StoreConnection>()
         .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
@@ -71,7 +71,9 @@ internal static class GatewayApp
     private static IServiceCollection AddDurableProxy(this IServiceCollection services, ConfigurationManager configuration)
     {
         services.AddRequestTimeouts();
-        services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy")).AddTransforms<AttemptTransforms>();
+        services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy"))
+            .ConfigureHttpClient((_, handler) => ServiceHeaders.PassAsTheyAre(handler))
+            .AddTransforms<AttemptTransforms>();
         return services
             .AddSingleton<IRouteValidator, RouteValidator>()
             .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
@@ -92,5 +94,8 @@ internal static class GatewayApp
         .AddHostedService(provider => provider.GetRequiredService<RunSignals>())
         .AddSingleton<ReplaySlots>()
         .AddSingleton<ReplayRunner>()
-        .AddHostedService<ReplayLoop>();
+        .AddHostedService<ReplayLoop>()
+        .AddSingleton<PublicTransport>()
+        .AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<PublicTransport>())
+        .AddHostedService<Drain>();
 }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
@@ -17,7 +19,11 @@ internal static class Listeners
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = null;
-        Listen(kestrel, settings.Public, _ => { });
+        // Bytes beyond ASCII pass as they are, in both directions: what they mean is between the client and the service.
+        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+        foreach (var endPoint in PublicTransport.EndPoints(Parts(settings.Public)))
+            kestrel.Listen(endPoint, options => Configure(options, settings.Public));
         Listen(kestrel, settings.Control, options => options.Use(next => connection =>
         {
             connection.Features.Set(ControlListener.Instance);
@@ -35,15 +41,24 @@ internal static class Listeners
     {
         void Options(ListenOptions options)
         {
-            options.Protocols = address.Scheme == "https" ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
             configure(options);
-            if (address.Scheme == "https") options.UseHttps();
+            Configure(options, address);
         }
 
-        if (System.Net.IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip)) kestrel.Listen(ip, address.Port, Options);
-        else if (address.Host == "localhost") kestrel.ListenLocalhost(address.Port, Options);
-        else kestrel.ListenAnyIP(address.Port, Options);
+        var (ip, isLocalhost, port) = Parts(address);
+        if (ip is not null) kestrel.Listen(ip, port, Options);
+        else if (isLocalhost) kestrel.ListenLocalhost(port, Options);
+        else kestrel.ListenAnyIP(port, Options);
     }
+
+    private static void Configure(ListenOptions options, BindingAddress address)
+    {
+        options.Protocols = address.Scheme == "https" ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+        if (address.Scheme == "https") options.UseHttps();
+    }
+
+    private static BindingAddressParts Parts(BindingAddress address) =>
+        new(IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) ? ip : null, address.Host == "localhost", address.Port);
 }
 
 /// <summary>On a connection: it came in by the control listener. On an endpoint: it belongs there.</summary>

@@ -49,7 +49,8 @@ internal sealed class KeyRing
         return record;
     }
 
-    /// <exception cref="CryptographicException">The record is corrupt, of another context, or its key is not configured.</exception>
+    /// <exception cref="CryptographicException">The record is corrupt, or of another context.</exception>
+    /// <exception cref="KeyMissingException">Its key is not configured.</exception>
     public byte[] Open(ReadOnlySpan<byte> record, string context)
     {
         if (record.Length < KeyIdBytes + NonceBytes + TagBytes) throw new CryptographicException("The record is too short.");
@@ -63,7 +64,7 @@ internal sealed class KeyRing
             return plain;
         }
 
-        throw new CryptographicException(
+        throw new KeyMissingException(
             $"It was sealed with key {Convert.ToHexStringLower(record[..KeyIdBytes])}, which is not among Durable:Keys.");
     }
 

@@ -41,13 +41,13 @@ internal sealed class AttemptTransforms(
         headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Number));
         if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
             headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.Run}\"");
-        if (attempt.Steps.Count > 0) AddSteps(headers, attempt);
+        if (attempt.StepCount > 0) AddSteps(headers, attempt);
         return default;
     }
 
     private static void AddSteps(HttpRequestHeaders headers, Attempt attempt)
     {
-        headers.TryAddWithoutValidation(DurableHeaders.StepCount, attempt.Steps.Count.ToString(CultureInfo.InvariantCulture));
+        headers.TryAddWithoutValidation(DurableHeaders.StepCount, attempt.StepCount.ToString(CultureInfo.InvariantCulture));
         var list = StepsHeader.Format(attempt.Steps, attempt.Policy.InlineStepBytes);
         if (list.Length > 0) headers.TryAddWithoutValidation(DurableHeaders.Steps, list);
     }
@@ -55,7 +55,15 @@ internal sealed class AttemptTransforms(
     private ValueTask OnResponse(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (http.Features.Get<AttemptFeature>() is not { } feature || context.ProxyResponse is not { } answer) return default;
+        if (context.ProxyResponse is not { } answer) return default;
+        if (http.Features.Get<AttemptFeature>() is not { } feature)
+        {
+            if (http.Features.Get<NotDurable>() is null) return default;
+            HopHeaders.RemoveDurable(http.Response.Headers);
+            NotDurable.Mark(http);
+            return default;
+        }
+
         var attempt = feature.Attempt;
         feature.Status = (int)answer.StatusCode;
         feature.Outcome = AttemptJudge.Judge(attempt.Policy, feature.Status,
@@ -64,7 +72,7 @@ internal sealed class AttemptTransforms(
         feature.RetryAfter = RetryAfter.Parse(Field(answer, "Retry-After"), time.GetUtcNow());
 
         // A failure with no try left after it is the client's to see, as it is.
-        if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1)
+        if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1 && !attempt.StoreFailed)
             feature.Outcome = AttemptOutcome.FailedForGood;
 
         // Neither is one that cannot be replayed, because the request turned out too large to be kept, ours to hide.
@@ -72,7 +80,7 @@ internal sealed class AttemptTransforms(
         if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended) feature.Outcome = AttemptOutcome.FailedForGood;
 
         HopHeaders.RemoveDurable(http.Response.Headers);
-        if (tooLarge) http.Response.Headers[DurableHeaders.Status] = "not-durable";
+        if (tooLarge) NotDurable.Mark(http);
         feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
         if (attempt.IsReplay) return default;
         if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !engine.HoldsLease(attempt)))
@@ -91,6 +99,9 @@ internal sealed class AttemptTransforms(
     {
         var attempt = feature.Attempt;
         var response = http.Response;
+
+        // From here on the response flows at the pace of service and client; YARP watches that it does.
+        attempt.ClockStart = null;
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         var hasBody = !HttpMethods.IsHead(http.Request.Method) && feature.Status is not (204 or 304);
         if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
@@ -101,7 +112,7 @@ internal sealed class AttemptTransforms(
 
         feature.ResultUrl = results.For(attempt);
         response.Headers[DurableHeaders.Result] = feature.ResultUrl;
-        feature.Capture = new ResponseCapture(response.Body, attempt.Policy.MaxResponseBytes);
+        feature.Capture = new ResponseCapture(response.Body, attempt.Policy.MaxResponseBytes, length: response.ContentLength);
         response.Body = feature.Capture;
     }
 

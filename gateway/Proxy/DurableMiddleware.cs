@@ -47,7 +47,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
 
     private Task NotDurableAsync(HttpContext context)
     {
-        context.Response.Headers[DurableHeaders.Status] = "not-durable";
+        NotDurable.Mark(context);
         return PlainAsync(context);
     }
 

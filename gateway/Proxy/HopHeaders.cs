@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace DurableGateway.Proxy;
 
@@ -25,6 +26,12 @@ internal static class HopHeaders
         }
 
         return lines;
+    }
+
+    /// <summary>Puts kept lines back, empty ones included.</summary>
+    public static void CopyTo(this IReadOnlyList<HeaderLine> lines, IHeaderDictionary headers)
+    {
+        foreach (var (name, value) in lines) headers[name] = StringValues.Concat(headers[name], value);
     }
 
     public static bool IsDurable(string name) => name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase);

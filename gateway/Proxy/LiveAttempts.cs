@@ -17,14 +17,22 @@ namespace DurableGateway.Proxy;
 /// fails is stored, parked, and answered with a redirect.
 /// </summary>
 internal sealed class LiveAttempts(
-    AttemptRegistry registry, RunEngine engine, IRunStore store, ResultUrls results, EndedRuns ended, TimeProvider time, ILogger<LiveAttempts> log)
+    AttemptRegistry registry, RunEngine engine, IRunStore store, ResultUrls results, EndedRuns ended, IHostApplicationLifetime lifetime, TimeProvider time,
+    ILogger<LiveAttempts> log)
 {
-    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long a client waits to be told what became of a write that got no answer.</summary>
+    private static readonly TimeSpan UnknownFor = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long the end of a run is said again, while the client has its answer.</summary>
+    private static readonly TimeSpan RecordFor = TimeSpan.FromMinutes(10);
 
     public async Task InvokeAsync(HttpContext context, RunPolicy policy, RequestDelegate next)
     {
-        using var body = Capture(context, policy);
-        using var attempt = Begin(context, policy, body);
+        Attempt? begun = null;
+        using var body = Capture(context, policy, () => begun!.ClockStart = time.GetTimestamp());
+        using var attempt = begun = Begin(context, policy, body);
         var feature = new AttemptFeature(attempt) { RequestBody = body };
         registry.Add(attempt);
         try
@@ -68,10 +76,10 @@ internal sealed class LiveAttempts(
         }
     }
 
-    private static RequestCapture? Capture(HttpContext context, RunPolicy policy)
+    private static RequestCapture? Capture(HttpContext context, RunPolicy policy, Action arrived)
     {
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: true }) return null;
-        var capture = new RequestCapture(context.Request.Body, policy.MaxRequestBytes, context.Request.ContentLength)
+        var capture = new RequestCapture(context.Request.Body, policy.MaxRequestBytes, context.Request.ContentLength, arrived)
         {
             RefuseOverflow = policy.OversizedRequests == OversizedRequests.Refuse,
         };
@@ -92,6 +100,9 @@ internal sealed class LiveAttempts(
         })
         {
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
+
+            // A service that has not been given the whole request yet is not late.
+            ClockStart = body is null ? time.GetTimestamp() : null,
         };
     }
 
@@ -100,7 +111,7 @@ internal sealed class LiveAttempts(
     {
         if (policy.OversizedRequests == OversizedRequests.Refuse)
             return context.Response.WriteProblemAsync(Problems.RequestTooLarge(policy.MaxRequestBytes));
-        context.Response.Headers[DurableHeaders.Status] = "not-durable";
+        NotDurable.Mark(context);
         return next(context);
     }
 
@@ -125,17 +136,39 @@ internal sealed class LiveAttempts(
         var failure = new AttemptFailure(
             Reason(feature, error), () => LastResponse(feature, error), feature.RetryAfter,
             Final: attempt.Policy.MaxAttempts == 1);
-        var end = attempt.Interrupted switch
-        {
-            AttemptInterrupt.Lost => new AttemptEnd(Fate.Lost),
-            AttemptInterrupt.Shutdown => await engine.HandBackAsync(attempt),
-            _ when feature is { IsSuppressed: true, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood } => new AttemptEnd(Fate.Lost),
-            _ when feature.Outcome == AttemptOutcome.Suspended => await engine.SuspendAsync(attempt),
-            _ => await engine.FailAsync(attempt, failure),
-        };
+
+        // Heard of from before it can end elsewhere.
+        using var waiter = ended.Register(attempt.Run);
+        var end = await ParkAsync(feature, failure);
         if (context.Response.HasStarted) return;
         if (end.Fate == Fate.None) await AnswerAsItIsAsync(context, feature, error);
-        else await AnswerLaterAsync(context, feature, end);
+        else await AnswerLaterAsync(context, feature, end, waiter.Ended);
+    }
+
+    /// <summary>Says what became of the attempt, again where a write got no answer: all that is said here may be said twice.</summary>
+    private async Task<AttemptEnd> ParkAsync(AttemptFeature feature, AttemptFailure failure)
+    {
+        var attempt = feature.Attempt;
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return attempt.Interrupted switch
+                {
+                    AttemptInterrupt.Lost => new AttemptEnd(Fate.Lost),
+                    AttemptInterrupt.Shutdown => await engine.HandBackAsync(attempt),
+                    _ when feature is { IsSuppressed: true, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood } => new AttemptEnd(Fate.Lost),
+                    _ when feature.Outcome == AttemptOutcome.Suspended => await engine.SuspendAsync(attempt),
+                    _ => await engine.FailAsync(attempt, failure),
+                };
+            }
+            catch (StoreUnavailableException e) when ((e.MayHaveHappened || attempt.MayBeStored) && !attempt.IsStored && time.GetElapsedTime(began) < UnknownFor)
+            {
+                log.NotStored(attempt.Run, e.Message);
+                await Task.Delay(StoreRetry, time);
+            }
+        }
     }
 
     /// <summary>
@@ -144,16 +177,19 @@ internal sealed class LiveAttempts(
     /// </summary>
     private static bool IsAnswered(AttemptFeature feature, ForwarderError error) =>
         feature is { IsSuppressed: false, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood }
-        && feature.Attempt.Interrupted == AttemptInterrupt.None
+        && (feature.Attempt.Interrupted == AttemptInterrupt.None || (error == ForwarderError.None && feature.Attempt.Interrupted != AttemptInterrupt.Lost))
         && error is ForwarderError.None or ForwarderError.ResponseBodyClient or ForwarderError.RequestBodyClient
             or ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled;
 
-    /// <summary>The client has its answer. A run that is stored gets it as its result, before the response is closed.</summary>
+    /// <summary>
+    /// The run of a client that has its answer, but for its last bytes, ends with it. The bytes follow when the store has it, or when
+    /// the store is away and this node surely holds the run; a client whose run is somebody else's by now is cut off.
+    /// </summary>
     private async Task FinishAsync(HttpContext context, AttemptFeature feature)
     {
         var attempt = feature.Attempt;
         await attempt.CloseAsync();
-        if (!attempt.IsStored) return;
+        if (!attempt.IsStored && !attempt.MayBeStored) return;
         var result = feature.Capture switch
         {
             null => Problems.ResultNotKept(attempt.Run).ToResponse(),
@@ -161,41 +197,56 @@ internal sealed class LiveAttempts(
             var capture => new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context)),
         };
         var state = feature.Outcome == AttemptOutcome.Completed ? RunState.Completed : RunState.Failed;
+        var began = time.GetTimestamp();
+        var released = false;
         while (true)
         {
             try
             {
-                await engine.EndAsync(attempt, state, result);
+                if (!await engine.RepeatStoreAsync(attempt)) return;
+                var end = await engine.EndAsync(attempt, state, result);
+                if (end.Fate == Fate.Ended) await ReleaseAsync(context, feature);
+                else if (!released && feature.Capture is not null) context.Abort();
                 return;
             }
-            catch (StoreUnavailableException e) when (engine.HoldsLease(attempt))
+            catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
             {
                 log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+                if (!released && (engine.HoldsLease(attempt) || !attempt.IsStored))
+                {
+                    await ReleaseAsync(context, feature);
+                    await context.Response.CompleteAsync();
+                    released = true;
+                }
+
                 await Task.Delay(StoreRetry, time);
             }
         }
     }
 
-    private async Task AnswerLaterAsync(HttpContext context, AttemptFeature feature, AttemptEnd end)
+    private static Task ReleaseAsync(HttpContext context, AttemptFeature feature) =>
+        feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
+
+    private async Task AnswerLaterAsync(HttpContext context, AttemptFeature feature, AttemptEnd end, Task hasEnded)
     {
         var attempt = feature.Attempt;
         context.Response.Clear();
-        using (var waiter = ended.Register(attempt.Run))
+        var hold = attempt.Policy.HoldClientFor;
+        if (PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) is { } wait && wait < hold) hold = wait;
+        hold -= time.GetElapsedTime(attempt.Began);
+        if (end.Fate != Fate.Ended && hold > TimeSpan.Zero)
         {
-            var hold = attempt.Policy.HoldClientFor;
-            if (PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) is { } wait && wait < hold) hold = wait;
-            hold -= time.GetElapsedTime(attempt.Began);
-            if (end.Fate != Fate.Ended && hold > TimeSpan.Zero)
-                await Task.WhenAny(waiter.Ended, Task.Delay(hold, time, context.RequestAborted));
-            if (end.Fate == Fate.Ended || waiter.Ended.IsCompleted)
-            {
-                var snapshot = await store.GetSnapshotAsync(attempt.Run);
-                if (snapshot is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(attempt.Run) is { } result)
-                {
-                    await StoredResponseWriter.WriteAsync(context, attempt.Run, result, snapshot.State);
-                    return;
-                }
-            }
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+            await Task.WhenAny(hasEnded, Task.Delay(hold, time, over.Token));
+            await over.CancelAsync();
+        }
+
+        if ((end.Fate == Fate.Ended || attempt.Policy.HoldClientFor > TimeSpan.Zero) && await store.GetSnapshotAsync(attempt.Run) is
+                { State: RunState.Completed or RunState.Failed } snapshot
+            && await store.GetResultAsync(attempt.Run) is { } result)
+        {
+            await StoredResponseWriter.WriteAsync(context, attempt.Run, result, snapshot.State);
+            return;
         }
 
         AnswerRedirect(context, feature, end.Due - time.GetUtcNow());
@@ -216,19 +267,24 @@ internal sealed class LiveAttempts(
     private static Task AnswerAsItIsAsync(HttpContext context, AttemptFeature feature, ForwarderError error)
     {
         context.Response.Clear();
-        context.Response.Headers[DurableHeaders.Status] = "not-durable";
+        NotDurable.Mark(context);
         var failed = LastResponse(feature, error);
         return StoredResponseWriter.WriteBodyAsync(context, failed);
     }
 
-    /// <summary>No redirect is given for a run that is not stored.</summary>
-    private static Task AnswerStoreAwayAsync(HttpContext context, AttemptFeature feature)
+    /// <summary>No redirect is given for a run that is not stored. One of which that is not known gets the URL as a hint.</summary>
+    private Task AnswerStoreAwayAsync(HttpContext context, AttemptFeature feature)
     {
+        var attempt = feature.Attempt;
         context.Response.Clear();
-        context.Response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
-        context.Response.Headers[DurableHeaders.Status] = "not-durable";
+        context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
+        if (attempt.MayBeStored) context.Response.Headers[DurableHeaders.Result] = results.For(attempt);
+        else NotDurable.Mark(context);
         var said = feature.Status > 0 ? $"The service failed with status {feature.Status}" : "The service gave no answer";
-        return context.Response.WriteProblemAsync(Problems.StoreUnavailable(feature.Attempt.Run, $"{said}, and the run could not be stored for a retry."));
+        var then = attempt.MayBeStored
+            ? $"and the store has not confirmed that the run is kept for a retry; {DurableHeaders.Result} will tell."
+            : "and the run could not be stored for a retry.";
+        return context.Response.WriteProblemAsync(Problems.StoreUnavailable(attempt.Run, $"{said}, {then}"));
     }
 
     private static string Reason(AttemptFeature feature, ForwarderError error) =>

@@ -6,7 +6,7 @@ namespace DurableGateway.Proxy;
 /// Keeps a copy of the request body as it streams by, up to a limit. Where the body is needed before the service has
 /// read it all, the rest is taken in ahead of the service, which then reads it from here.
 /// </summary>
-internal sealed class RequestCapture(Stream body, long limit, long? length) : Stream
+internal sealed class RequestCapture(Stream body, long limit, long? length, Action arrived) : Stream
 {
     private const int DrainBytes = 16 * 1024;
 
@@ -70,12 +70,8 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
 
             if (_complete) return 0;
             var read = await ReadBodyAsync(buffer, cancellationToken);
-            if (!Overflowed && _captured + (long)read > limit)
-            {
-                Overflowed = true;
-                if (RefuseOverflow) throw new IOException("The request body exceeds MaxRequestBytes.");
-            }
-
+            if (_captured + (long)read > limit) Overflowed = true;
+            if (Overflowed && RefuseOverflow) throw new IOException("The request body exceeds MaxRequestBytes.");
             if (!Overflowed)
             {
                 Reserve(read);
@@ -120,7 +116,12 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
         try
         {
             var read = await body.ReadAsync(buffer, cancellation);
-            if (read == 0 && buffer.Length > 0) _complete = true;
+            if (read == 0 && buffer.Length > 0 && !_complete)
+            {
+                _complete = true;
+                arrived();
+            }
+
             return read;
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)

@@ -2,10 +2,15 @@ using System.Buffers;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>Keeps a copy of the response body, up to a limit, while it streams on to the client, if there still is one.</summary>
-internal sealed class ResponseCapture(Stream client, long limit, Action? overflowed = null) : Stream
+/// <summary>
+/// Keeps a copy of the response body, up to a limit, while it streams on to the client, if there still is one. The last bytes of a
+/// body of known length are held back until <see cref="ReleaseAsync"/>, so that no client has a whole response that the run has not.
+/// </summary>
+internal sealed class ResponseCapture(Stream client, long limit, Action? overflowed = null, long? length = null) : Stream
 {
     private readonly ArrayBufferWriter<byte> _copy = new();
+    private byte[] _held = [];
+    private long _received;
     private bool _clientGone;
 
     /// <summary>The body is larger than the limit: it is not kept.</summary>
@@ -22,7 +27,17 @@ internal sealed class ResponseCapture(Stream client, long limit, Action? overflo
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Keep(buffer.Span);
-        if (!_clientGone) await ToClientAsync(client.WriteAsync(buffer, cancellationToken), cancellationToken);
+        _received += buffer.Length;
+        if (_received >= length) _held = [.. _held, .. buffer.Span];
+        else if (!_clientGone) await ToClientAsync(client.WriteAsync(buffer, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Gives the client the last bytes.</summary>
+    public async Task ReleaseAsync(CancellationToken cancellation)
+    {
+        var held = _held;
+        _held = [];
+        if (held.Length > 0 && !_clientGone) await ToClientAsync(client.WriteAsync(held, cancellation), cancellation);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

@@ -26,7 +26,7 @@ internal static class ReplayContext
             RawTarget = stored.RawTarget,
             Body = new MemoryStream(stored.Body.ToArray(), writable: false),
         };
-        foreach (var (name, value) in stored.Headers) request.Headers.Append(name, value);
+        stored.Headers.CopyTo(request.Headers);
         if (stored.Chunked) request.Headers.TransferEncoding = "chunked";
         features.Set<IHttpRequestFeature>(request);
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());

@@ -9,8 +9,8 @@ namespace DurableGateway.Replay;
 /// every shard's queue, for what other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
-    StoreConnection connection, IRunStore store, RunEngine engine, ReplayRunner runner, ReplaySlots slots, DueClock clock, EngineSettings settings,
-    TimeProvider time, ILogger<ReplayLoop> log) : BackgroundService
+    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock,
+    EngineSettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ReplayLoop> log) : BackgroundService
 {
     private const int Batch = 16;
 
@@ -22,31 +22,32 @@ internal sealed class ReplayLoop(
     private readonly Backlog _backlog = new();
     private long _swept = long.MinValue;
 
-    /// <summary>Claims nothing more, and waits for the replays at work: they end by themselves or are handed back.</summary>
-    public override async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await base.StopAsync(cancellationToken);
-        while (slots.Freed is var freed && slots.InFlight > 0) await freed.WaitAsync(cancellationToken);
-    }
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await connection.Opened.WaitAsync(stoppingToken);
-        while (!stoppingToken.IsCancellationRequested)
+        // A node that drains takes nothing new up; one that starts has no routes before its pipeline is built.
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
+        await lifetime.StartedAsync(stopping.Token);
+        await connection.Opened.WaitAsync(stopping.Token);
+        await ClaimAsync(stopping.Token);
+    }
+
+    private async Task ClaimAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
         {
             try
             {
                 await SweepAsync();
                 foreach (var shard in clock.TakeDue()) _backlog.Add(shard);
                 var freed = slots.Freed;
-                while (slots.HasRoom && _backlog.TryTake(slots.HasRoomIn, out var shard)) await ClaimAsync(shard, stoppingToken);
-                await clock.WaitAsync(UntilSweep(), _backlog.IsEmpty ? null : freed, stoppingToken);
+                while (slots.HasRoom && _backlog.TryTake(slots.HasRoomIn, out var shard)) await ClaimAsync(shard, stopping);
+                await clock.WaitAsync(UntilSweep(), _backlog.IsEmpty ? null : freed, stopping);
             }
             catch (StoreUnavailableException e)
             {
                 log.ClaimFailed(e.Message);
                 _swept = long.MinValue;
-                await Task.Delay(StoreRetry, time, stoppingToken);
+                await Task.Delay(StoreRetry, time, stopping);
             }
         }
     }
@@ -61,6 +62,7 @@ internal sealed class ReplayLoop(
     private async Task SweepAsync()
     {
         if (_swept != long.MinValue && UntilSweep() > TimeSpan.Zero) return;
+        await connection.SetClockAsync();
         var heads = await Task.WhenAll(Enumerable.Range(0, clock.Shards).Select(store.GetNextDueAsync));
         for (var shard = 0; shard < heads.Length; shard++)
         {
@@ -81,6 +83,9 @@ internal sealed class ReplayLoop(
         foreach (var (run, route) in runs.Take(Batch))
         {
             cancellation.ThrowIfCancellationRequested();
+
+            // Its lease ran out while the store was away, but this node is still at it: it renews the lease, or records the end.
+            if (registry.TryGet(run, out var own) && own is { IsSettled: false, Interrupted: not AttemptInterrupt.Lost }) continue;
             var cluster = slots.ClusterOf(route);
             if (slots.TryTake(cluster)) claims.Add(ClaimAsync(run, cluster));
             else if (slots.HasRoom) _backlog.Hold(cluster, shard);
@@ -89,7 +94,7 @@ internal sealed class ReplayLoop(
 
         // What has been claimed is no longer named by the next look. Where nothing could be named, that waits for room.
         await Task.WhenAll(claims);
-        if (runs.Length > Batch || (runs.Length > 0 && due.More)) _backlog.Add(shard);
+        if (claims.Count > 0 && (runs.Length > Batch || due.More)) _backlog.Add(shard);
     }
 
     private async Task ClaimAsync(RunId run, string cluster)

@@ -16,7 +16,9 @@ namespace DurableGateway.Replay;
 internal sealed class ReplayRunner(
     AttemptRegistry registry, RunEngine engine, EndpointDataSource endpoints, IServiceScopeFactory scopes, TimeProvider time, ILogger<ReplayRunner> log)
 {
-    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RecordFor = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan RouteRetry = TimeSpan.FromSeconds(30);
 
     public async Task RunAsync(ClaimedRun run, Attempt attempt)
     {
@@ -49,7 +51,12 @@ internal sealed class ReplayRunner(
         // Looked up afresh each time: a reload of the configuration replaces the endpoints.
         var endpoint = endpoints.Endpoints.FirstOrDefault(candidate =>
             candidate.Metadata.GetMetadata<RouteModel>() is { } route && route.Config.RouteId.Equals(run.Route, StringComparison.OrdinalIgnoreCase));
-        if (endpoint?.RequestDelegate is not { } pipeline) return () => EndAsync(Problems.RouteGone(run.Id, run.Route));
+        if (endpoint?.RequestDelegate is not { } pipeline)
+        {
+            // Nodes are updated one after the other: another may know the route already, or still.
+            log.RouteMissing(run.Id, run.Route);
+            return () => engine.FailAsync(attempt, new AttemptFailure("its route is not configured", Problems.RouteGone(run.Id, run.Route).ToResponse, RouteRetry));
+        }
 
         log.ReplayBegins(run.Id, run.Attempt, run.Route);
         await using var scope = scopes.CreateAsyncScope();
@@ -66,14 +73,16 @@ internal sealed class ReplayRunner(
         return (attempt.Interrupted, error, feature.Outcome) switch
         {
             (AttemptInterrupt.Lost, _, _) => () => Task.FromResult(new AttemptEnd(Fate.Lost)),
-            (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
             (AttemptInterrupt.ResponseTooLarge, _, _) => () => EndAsync(Problems.ResponseTooLarge(run.Id, run.Policy.MaxResponseBytes)),
+
+            // A response that arrived whole counts, also where the attempt was interrupted at that very moment.
+            (_, ForwarderError.None, AttemptOutcome.Suspended) => () => engine.SuspendAsync(attempt),
+            (_, ForwarderError.None, AttemptOutcome.Failed) => () => FailAsync($"status {feature.Status}", response),
+            (_, ForwarderError.None, AttemptOutcome.FailedForGood) => () => engine.EndAsync(attempt, RunState.Failed, response),
+            (_, ForwarderError.None, AttemptOutcome.Completed) => () => engine.EndAsync(attempt, RunState.Completed, response),
+            (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
             (AttemptInterrupt.TimedOut, _, _) => () => FailAsync("timed out", Problem(timedOut: true)),
-            (_, not ForwarderError.None, _) or (_, _, null) => () => FailAsync(error.ToString(), Problem(timedOut: false)),
-            (_, _, AttemptOutcome.Suspended) => () => engine.SuspendAsync(attempt),
-            (_, _, AttemptOutcome.Failed) => () => FailAsync($"status {feature.Status}", response),
-            (_, _, AttemptOutcome.FailedForGood) => () => engine.EndAsync(attempt, RunState.Failed, response),
-            _ => () => engine.EndAsync(attempt, RunState.Completed, response),
+            _ => () => FailAsync(error.ToString(), Problem(timedOut: false)),
         };
 
         StoredResponse Problem(bool timedOut) => ProblemWriter.Describe(run.Id, error, timedOut).ToResponse();
@@ -82,9 +91,10 @@ internal sealed class ReplayRunner(
         Task<AttemptEnd> EndAsync(Problem problem) => engine.EndAsync(attempt, RunState.Failed, problem.ToResponse());
     }
 
-    /// <summary>Tries until the store has it, or until the run is somebody else's to finish.</summary>
+    /// <summary>Tries until the store has it: what took minutes to make is not thrown away because the store was away for one.</summary>
     private async Task RecordAsync(Attempt attempt, Func<Task<AttemptEnd>> record)
     {
+        var began = time.GetTimestamp();
         while (true)
         {
             try
@@ -92,7 +102,7 @@ internal sealed class ReplayRunner(
                 await record();
                 return;
             }
-            catch (StoreUnavailableException e) when (engine.HoldsLease(attempt))
+            catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
             {
                 log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
                 await Task.Delay(StoreRetry, time);

@@ -1,13 +1,23 @@
+using System.Globalization;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 
 namespace DurableGateway.Replay;
 
 /// <summary>Brings the signals of runs to those who wait: on this node directly, on others by the store's channel.</summary>
-internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnection connection) : BackgroundService, IRunSignals
+internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnection connection, TimeProvider time, ILogger<RunSignals> log) : BackgroundService, IRunSignals
 {
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
+
     public void Parked(RunId run, DateTimeOffset due) => clock.Hear(run, due);
+
+    public void HandedBack(RunId run, DateTimeOffset due)
+    {
+        clock.Hear(run, due);
+        connection.Publish(StoreKeys.DueChannel, string.Create(CultureInfo.InvariantCulture, $"{run} {due.ToUnixTimeMilliseconds()}"));
+    }
 
     public void Ended(RunId run)
     {
@@ -18,9 +28,28 @@ internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnectio
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await connection.Opened.WaitAsync(stoppingToken);
-        await connection.SubscribeAsync(StoreKeys.EndedChannel, message =>
+        while (true)
         {
-            if (RunId.TryParse(message, out var run)) ended.Signal(run);
-        });
+            try
+            {
+                await connection.SubscribeAsync(StoreKeys.EndedChannel, message =>
+                {
+                    if (RunId.TryParse(message, out var run)) ended.Signal(run);
+                });
+                await connection.SubscribeAsync(StoreKeys.DueChannel, message =>
+                {
+                    if (message.Split(' ') is [var id, var due] && RunId.TryParse(id, out var run)
+                        && long.TryParse(due, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
+                        clock.Hear(run, DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
+                });
+                return;
+            }
+            catch (StoreUnavailableException e)
+            {
+                // Who waits asks the store now and then; only the signal between nodes is missing.
+                log.DeafToOthers(e.Message);
+                await Task.Delay(Retry, time, stoppingToken);
+            }
+        }
     }
 }

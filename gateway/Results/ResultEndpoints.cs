@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
-internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens tokens, TimeProvider time)
+internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
@@ -19,6 +19,7 @@ internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens t
 
     /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
 
     public void Map(IEndpointRouteBuilder routes) =>
         routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Get, HttpMethods.Head], GetAsync);
@@ -82,10 +83,21 @@ internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens t
         using var waiter = ended.Register(run);
         while (true)
         {
-            var snapshot = await store.GetSnapshotAsync(run);
             var left = wait - time.GetElapsedTime(began);
-            if (snapshot is null || snapshot.State.HasEnded() || left <= TimeSpan.Zero) return snapshot;
-            using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            RunSnapshot? snapshot;
+            try
+            {
+                snapshot = await store.GetSnapshotAsync(run);
+            }
+            catch (StoreUnavailableException) when (left > TimeSpan.Zero && !lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                // Who waits for a result waits for the store too.
+                await Task.Delay(StoreRetry, time, cancellation);
+                continue;
+            }
+
+            if (snapshot is null || snapshot.State.HasEnded() || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return snapshot;
+            using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.ApplicationStopping);
             await Task.WhenAny(waiter.Ended, Task.Delay(left < AskAgain ? left : AskAgain, time, woken.Token));
             await woken.CancelAsync();
             cancellation.ThrowIfCancellationRequested();

@@ -1,4 +1,5 @@
 using DurableGateway.Protocol;
+using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
 
@@ -18,13 +19,20 @@ internal static class StoredResponseWriter
     {
         var response = context.Response;
         response.StatusCode = stored.Status;
-        foreach (var (name, value) in stored.Headers) response.Headers.Append(name, value);
+        stored.Headers.CopyTo(response.Headers);
         if (stored.Trailers is { Count: > 0 } trailers && response.SupportsTrailers())
         {
             foreach (var (name, value) in trailers) response.AppendTrailer(name, value);
         }
 
-        if (HttpMethods.IsHead(context.Request.Method) || stored.Body.IsEmpty) return;
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        if (stored.Body.IsEmpty)
+        {
+            // The result of a HEAD names the length of a body that is not there.
+            if (response.ContentLength > 0) response.ContentLength = null;
+            return;
+        }
+
         await response.Body.WriteAsync(stored.Body, context.RequestAborted);
     }
 }

@@ -42,6 +42,7 @@ internal sealed class Attempt : IDisposable
         Route = route;
         StartedAt = startedAt;
         Began = began;
+        ClockStart = began;
         _prepare = prepare;
         IsStored = prepare is null;
     }
@@ -58,6 +59,9 @@ internal sealed class Attempt : IDisposable
     /// <summary>The outcomes that were stored when the attempt began, oldest first.</summary>
     public IReadOnlyList<StepOutcome> Steps { get; init; } = [];
 
+    /// <summary>How many outcomes were stored when the attempt began; more than <see cref="Steps"/> has where they are large.</summary>
+    public int StepCount { get; init; }
+
     /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
     public int Failures { get; init; }
 
@@ -69,6 +73,26 @@ internal sealed class Attempt : IDisposable
 
     /// <summary>A response has begun that is not kept: from here on, time alone is no reason to store the run.</summary>
     public bool IsStreamingUnstored { get; set; }
+
+    /// <summary>
+    /// The write of the run was sent, and no answer came: it may be in the store, and must not be left there as if in flight.
+    /// </summary>
+    public bool MayBeStored { get; private set; }
+
+    /// <summary>There is no whole request that could be stored.</summary>
+    public bool CannotBeStored { get; private set; }
+
+    /// <summary>The store refused a checkpoint of this attempt: what comes of it is not the service's failure.</summary>
+    public bool StoreFailed { get; set; }
+
+    /// <summary>What became of the attempt is decided and stored: nothing is to be watched any more.</summary>
+    public bool IsSettled { get; set; }
+
+    /// <summary>The timestamp from which <see cref="Timeout"/> is reckoned; <see langword="null"/> while the clock stands.</summary>
+    public long? ClockStart { get; set; }
+
+    /// <summary>What failed for want of the store is not tried again before this timestamp.</summary>
+    public long NotBefore { get; set; }
 
     public CancellationToken Aborted => _cancellation.Token;
     public AttemptInterrupt Interrupted => (AttemptInterrupt)Volatile.Read(ref _interrupt);
@@ -104,10 +128,14 @@ internal sealed class Attempt : IDisposable
         lock (_gate)
         {
             if (IsStored) return Task.FromResult(true);
+            if (CannotBeStored) return Task.FromResult(false);
             if (_storing is { IsCompleted: false }) return _storing;
             return _closed ? Task.FromResult(false) : _storing = StoreAsync(write);
         }
     }
+
+    /// <summary>Says again what was said without an answer, also after <see cref="CloseAsync"/>.</summary>
+    public Task<bool> RepeatStoreAsync(Func<NewRun, Task> write) => IsStored ? Task.FromResult(true) : StoreAsync(write);
 
     /// <summary>
     /// Nothing stores the run behind the caller's back after this. A write that is under way is waited for; a request
@@ -134,10 +162,32 @@ internal sealed class Attempt : IDisposable
 
         // Off the caller's lock: what follows may complete synchronously.
         await Task.Yield();
-        var run = await _prepare!(preparing.Token);
-        lock (_gate) _preparing = null;
-        if (run is null) return false;
-        await write(run);
+        NewRun? run;
+        try
+        {
+            run = await _prepare!(preparing.Token);
+        }
+        finally
+        {
+            lock (_gate) _preparing = null;
+        }
+
+        if (run is null)
+        {
+            CannotBeStored = true;
+            return false;
+        }
+
+        try
+        {
+            await write(run);
+        }
+        catch (StoreUnavailableException e) when (e.MayHaveHappened)
+        {
+            MayBeStored = true;
+            throw;
+        }
+
         lock (_gate) IsStored = true;
         return true;
     }

@@ -12,13 +12,28 @@ namespace DurableGateway.Runs;
 internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings, TimeProvider time, ILogger<AttemptRegistry> log) : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
+    private readonly TimeSpan _storeRetry = TimeSpan.FromMilliseconds(Math.Min(500, settings.Lease.TotalMilliseconds / 10));
 
     private readonly ConcurrentDictionary<RunId, Attempt> _attempts = new();
     private readonly ConcurrentDictionary<RunId, byte> _busy = new();
 
+    private TaskCompletionSource? _drained;
+    private AttemptInterrupt _interruptAll;
+
     public bool IsEmpty => _attempts.IsEmpty;
 
-    public void Add(Attempt attempt) => _attempts[attempt.Run] = attempt;
+    /// <summary>Takes an attempt in. An earlier one of the same run has lost it.</summary>
+    public void Add(Attempt attempt)
+    {
+        if (_attempts.TryRemove(attempt.Run, out var earlier))
+        {
+            earlier.LeaseEnd = 0;
+            earlier.Interrupt(AttemptInterrupt.Lost);
+        }
+
+        _attempts[attempt.Run] = attempt;
+        if (_interruptAll != AttemptInterrupt.None) attempt.Interrupt(_interruptAll);
+    }
 
     public bool TryGet(RunId run, [NotNullWhen(true)] out Attempt? attempt) => _attempts.TryGetValue(run, out attempt);
 
@@ -27,10 +42,21 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
     {
         _attempts.TryRemove(KeyValuePair.Create(attempt.Run, attempt));
         attempt.Dispose();
+        if (IsEmpty) _drained?.TrySetResult();
     }
 
+    /// <summary>Completes when no attempt is in flight.</summary>
+    public Task WhenEmptyAsync()
+    {
+        var drained = _drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (IsEmpty) drained.TrySetResult();
+        return drained.Task;
+    }
+
+    /// <summary>Interrupts the attempts in flight, and any that still begins.</summary>
     public void InterruptAll(AttemptInterrupt reason)
     {
+        _interruptAll = reason;
         foreach (var attempt in _attempts.Values) attempt.Interrupt(reason);
     }
 
@@ -47,15 +73,30 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
     private void Watch(Attempt attempt)
     {
         var now = time.GetTimestamp();
-        var age = time.GetElapsedTime(attempt.Began, now);
-        if (age >= attempt.Timeout) attempt.Interrupt(AttemptInterrupt.TimedOut);
+        if (attempt.IsSettled) return;
+        if (attempt.ClockStart is { } start && time.GetElapsedTime(start, now) >= attempt.Timeout) TimeOut(attempt);
+        if (now < attempt.NotBefore) return;
         if (!attempt.IsStored)
         {
-            if (age >= attempt.Policy.PersistAfter && !attempt.IsStreamingUnstored) Start(attempt, engine.EnsureStoredAsync);
+            if (time.GetElapsedTime(attempt.Began, now) >= attempt.Policy.PersistAfter && !attempt.IsStreamingUnstored && !attempt.CannotBeStored)
+                Start(attempt, engine.EnsureStoredAsync);
         }
         else if (attempt.LeaseEnd != 0 && time.GetElapsedTime(now, attempt.LeaseEnd) < settings.Lease * (2.0 / 3))
         {
             Start(attempt, engine.RenewAsync);
+        }
+    }
+
+    /// <summary>Cancelling runs the code of others, and this is the one clock of all attempts.</summary>
+    private void TimeOut(Attempt attempt)
+    {
+        try
+        {
+            attempt.Interrupt(AttemptInterrupt.TimedOut);
+        }
+        catch (AggregateException e)
+        {
+            log.Unexpected(e, attempt.Run, attempt.Key.Number);
         }
     }
 
@@ -72,6 +113,7 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
         }
         catch (StoreUnavailableException e)
         {
+            attempt.NotBefore = time.GetTimestamp() + (long)(_storeRetry.TotalSeconds * time.TimestampFrequency);
             log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)

@@ -6,6 +6,9 @@ internal interface IRunSignals
     /// <summary>A run will be due at this time.</summary>
     void Parked(RunId run, DateTimeOffset due);
 
+    /// <summary>This node gives a run up; another may take it at this time.</summary>
+    void HandedBack(RunId run, DateTimeOffset due);
+
     /// <summary>A run has ended, and its result can be read.</summary>
     void Ended(RunId run);
 }

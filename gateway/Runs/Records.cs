@@ -70,7 +70,10 @@ internal sealed record ClaimedRun
     public required DateTimeOffset StartedAt { get; init; }
     public required StoredRequest Request { get; init; }
 
-    /// <summary>The stored outcomes, oldest first.</summary>
+    /// <summary>How many outcomes are stored.</summary>
+    public required int StepCount { get; init; }
+
+    /// <summary>The stored outcomes, oldest first; none where they are too large to come along.</summary>
     public required IReadOnlyList<StepOutcome> Steps { get; init; }
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
 }

@@ -28,18 +28,16 @@ internal sealed record AttemptFailure(string Reason, Func<StoredResponse> Result
 /// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
 internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
 {
+    /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
+    private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
+
     public string Owner { get; } = Guid.NewGuid().ToString("N");
 
     public TimeSpan LeaseTime => settings.Lease;
 
     /// <summary>Stores a live run with its attempt in flight.</summary>
-    public Task<bool> EnsureStoredAsync(Attempt attempt) => attempt.IsStored ? Task.FromResult(true) : attempt.EnsureStoredAsync(async run =>
-    {
-        var lease = NewLease(out var until);
-        if (!await store.CreateRunningAsync(run, Owner, lease)) attempt.Interrupt(AttemptInterrupt.Lost);
-        attempt.LeaseEnd = until;
-        log.Stored(run.Id);
-    });
+    public Task<bool> EnsureStoredAsync(Attempt attempt) =>
+        attempt.IsStored ? Task.FromResult(true) : attempt.EnsureStoredAsync(run => CreateAsync(attempt, run));
 
     /// <summary>Extends the lease of an attempt, or interrupts it where the lease is gone.</summary>
     public async Task RenewAsync(Attempt attempt)
@@ -63,10 +61,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         }
         catch (UnreadableRecordException e)
         {
-            log.Unreadable(id, e.Message);
-            var key = new AttemptKey(id, e.Attempt, Owner);
-            await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(id, e.Message).ToResponse(), new RunPolicy());
-            signals.Ended(id);
+            await GiveUpAsync(new AttemptKey(id, e.Attempt, Owner), e);
             return null;
         }
 
@@ -75,11 +70,15 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         return (run, new Attempt(new AttemptKey(id, run.Attempt, Owner), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
         {
             Steps = run.Steps,
+            StepCount = run.StepCount,
             Failures = run.Failures,
             LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
         });
     }
+
+    /// <summary>Stores a run whose write was sent and not answered, so that it can be ended. Nothing of it happens twice.</summary>
+    public Task<bool> RepeatStoreAsync(Attempt attempt) => attempt.RepeatStoreAsync(run => CreateAsync(attempt, run));
 
     /// <summary>Ends the run of a stored attempt with its result.</summary>
     public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result)
@@ -92,6 +91,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public async Task<AttemptEnd> FailAsync(Attempt attempt, AttemptFailure failure)
     {
         if (attempt.Interrupted == AttemptInterrupt.Lost) return new AttemptEnd(Fate.Lost);
+        if (attempt.StoreFailed) return await HandBackAsync(attempt, RetrySchedule.Delay(attempt.Policy, 1, failure.RetryAfter, Random.Shared.NextDouble()));
         var failures = attempt.Failures;
         while (true)
         {
@@ -134,6 +134,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             if (answer.Verdict == ParkVerdict.Lost) return Lost(attempt);
             if (answer.Verdict == ParkVerdict.Done)
             {
+                attempt.IsSettled = true;
                 log.Suspended(attempt.Run, attempt.Key.Number, answer.Due);
                 signals.Parked(attempt.Run, answer.Due);
                 return new AttemptEnd(Fate.Parked, answer.Due);
@@ -143,12 +144,14 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         return await FailAsync(attempt, new AttemptFailure("suspended with nothing pending", () => Problems.NothingPending(attempt.Run).ToResponse()));
     }
 
-    /// <summary>Gives a run back that this node cannot go on with, through no fault of the service: it is due at once.</summary>
-    public async Task<AttemptEnd> HandBackAsync(Attempt attempt)
+    /// <summary>Gives a run back that could not go on through no fault of the service: that does not count as a failure of it.</summary>
+    public async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
     {
         if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
-        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow());
-        return answer.Verdict == ParkVerdict.Done ? Parked(attempt, "handed back", answer.Due) : Lost(attempt);
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay);
+        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
+        signals.HandedBack(attempt.Run, answer.Due);
+        return Parked(attempt, "handed back", answer.Due);
     }
 
     /// <summary>Stores a step's result or its final failure.</summary>
@@ -177,8 +180,39 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         return time.GetUtcNow() + settings.Lease;
     }
 
+    private async Task CreateAsync(Attempt attempt, NewRun run)
+    {
+        var lease = NewLease(out var until);
+        if (!await store.CreateRunningAsync(run, Owner, lease)) attempt.Interrupt(AttemptInterrupt.Lost);
+        attempt.LeaseEnd = until;
+        log.Stored(run.Id);
+    }
+
+    /// <summary>Ends a claimed run that cannot be read. Where only the key is missing, it waits for a node that has it.</summary>
+    private async Task GiveUpAsync(AttemptKey key, UnreadableRecordException e)
+    {
+        if (e.KeyIsMissing)
+        {
+            log.KeyMissing(key.Run, e.Message);
+            await store.FailAsync(key, expectedFailures: null, time.GetUtcNow() + KeyRetry);
+            return;
+        }
+
+        log.Unreadable(key.Run, e.Message);
+        try
+        {
+            await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run, e.Message).ToResponse(), new RunPolicy());
+            signals.Ended(key.Run);
+        }
+        catch (UnreadableRecordException)
+        {
+            await store.SetAsideAsync(key.Run);
+        }
+    }
+
     private AttemptEnd Parked(Attempt attempt, string reason, DateTimeOffset due)
     {
+        attempt.IsSettled = true;
         log.AttemptFailed(attempt.Run, attempt.Key.Number, reason, due);
         signals.Parked(attempt.Run, due);
         return new AttemptEnd(Fate.Parked, due);
@@ -187,6 +221,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     private AttemptEnd Ended(Attempt attempt, ParkAnswer answer, RunState state, StoredResponse result)
     {
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
+        attempt.IsSettled = true;
         log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
         signals.Ended(attempt.Run);
         return new AttemptEnd(Fate.Ended);
@@ -194,6 +229,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
 
     private AttemptEnd Lost(Attempt attempt)
     {
+        attempt.IsSettled = true;
         log.AttemptLost(attempt.Run, attempt.Key.Number);
         return new AttemptEnd(Fate.Lost);
     }

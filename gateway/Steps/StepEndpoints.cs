@@ -39,6 +39,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
         catch (StoreUnavailableException e)
         {
+            if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = true;
             response.Headers.RetryAfter = "1";
             await response.WriteProblemAsync(Problems.StoreUnavailable(run, e.Message));
         }
@@ -87,13 +88,13 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
 
         var outcome = call.ToOutcome(attempt, body, time.GetUtcNow());
-        if (!call.Failed || call.IsFinal)
-        {
-            await AnswerAsync(response, run, policy, await engine.CompleteStepAsync(run, attempt, policy, outcome));
-            return;
-        }
+        var answer = !call.Failed || call.IsFinal
+            ? await engine.CompleteStepAsync(run, attempt, policy, outcome)
+            : await engine.FailStepAsync(run, attempt, policy, outcome, call.RetryAfter);
 
-        await AnswerAsync(response, run, policy, await engine.FailStepAsync(run, attempt, policy, outcome, call.RetryAfter));
+        // A call that had no answer was repeated, and this one went through.
+        if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = false;
+        await AnswerAsync(response, run, policy, answer);
     }
 
     /// <summary>The policy of the run. One that is known to this node alone is stored by this: here is its first checkpoint.</summary>

@@ -31,6 +31,9 @@ internal interface IRunStore
     /// <exception cref="UnreadableRecordException">The run's record is corrupt or of an unknown version; the run is claimed.</exception>
     Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd);
 
+    /// <summary>Takes a run out of its queue that the store itself refuses to work on.</summary>
+    Task SetAsideAsync(RunId run);
+
     /// <summary>Extends the lease; <see langword="false"/> where the attempt no longer owns the run.</summary>
     Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd);
 

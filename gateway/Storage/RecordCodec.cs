@@ -128,6 +128,10 @@ internal sealed class RecordCodec(KeyRing keys)
                 throw new UnreadableRecordException($"The {field} of run {run} has format {version}; this gateway reads {Version}.");
             return read(reader);
         }
+        catch (KeyMissingException e)
+        {
+            throw new UnreadableRecordException($"The {field} of run {run} cannot be read: {e.Message}", e) { KeyIsMissing = true };
+        }
         catch (Exception e) when (e is IOException or System.Security.Cryptography.CryptographicException or ArgumentException or FormatException)
         {
             throw new UnreadableRecordException($"The {field} of run {run} cannot be read: {e.Message}", e);

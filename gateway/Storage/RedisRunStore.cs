@@ -10,7 +10,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
     private const int MostEntries = 1000;
 
-    private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next"];
+    /// <summary>
+    /// The most bytes of steps that come along with a claimed run. Beyond it the service reads them itself, one after the other: a
+    /// run with gigabytes of outcomes must still be claimed within one call.
+    /// </summary>
+    private const int MostStepBytes = 64 * 1024;
+
+    private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         CreateAsync(run, RunState.Running, owner, leaseEnd, failures: 0);
@@ -32,7 +38,11 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var runs = new List<DueRun>();
         for (var i = 3 + held; i + 1 < answer.Length; i += 2)
         {
-            if (RunId.TryParse(answer[i], out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString()));
+            var entry = answer[i];
+            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString()));
+
+            // What is no run can never be claimed, and would stay at the head for ever.
+            else await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(shard), entry));
         }
 
         return new DueRuns(
@@ -44,7 +54,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         var keys = Keys(run);
         var answer = await EvaluateAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
-            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner]);
+            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes]);
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
         try
@@ -60,12 +70,17 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 Policy = RecordCodec.DecodePolicy((byte[]?)answer[5]),
                 Route = (string)answer[6]!,
                 Request = codec.DecodeRequest(run, (byte[]?)answer[7]),
-                Steps = DecodeSteps(run, answer.AsSpan(8)),
+                StepCount = (int)answer[8],
+                Steps = DecodeSteps(run, answer.AsSpan(9)),
             };
         }
-        catch (Exception e) when (e is UnreadableRecordException or InvalidCastException or FormatException)
+        catch (UnreadableRecordException e)
         {
-            throw new UnreadableRecordException(e.Message, e) { Attempt = attempt };
+            throw new UnreadableRecordException(e.Message, e) { Attempt = attempt, KeyIsMissing = e.KeyIsMissing };
+        }
+        catch (Exception e) when (e is InvalidCastException or FormatException or ArgumentException or OverflowException)
+        {
+            throw new UnreadableRecordException($"Run {run} has fields that cannot be read: {e.Message}", e) { Attempt = attempt };
         }
     }
 
@@ -130,10 +145,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             StartedAt = FromMilliseconds(started),
             NextAttemptAt = state == RunState.Waiting ? FromMilliseconds(next) : null,
         };
-        if (!countSteps) return snapshot;
-        var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
-        int Count(char kind) => steps.Count(step => ((byte[])step.Value!)[0] == kind);
-        return snapshot with { CompletedSteps = Count('C'), FailedSteps = Count('F'), PendingSteps = Count('P') };
+        if (!countSteps || !fields[4].TryParse(out int completed) || !fields[5].TryParse(out int failed)) return snapshot;
+        var steps = (int)await connection.ExecuteAsync(db => db.HashLengthAsync(keys.Steps));
+        return snapshot with { CompletedSteps = completed, FailedSteps = failed, PendingSteps = Math.Max(0, steps - completed - failed) };
     }
 
     public async Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run)
@@ -158,14 +172,14 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 
     private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int failures)
     {
+        // Made inside the call, so that a store that is away costs no encryption.
         var keys = Keys(run.Id);
-        var values = new RedisValue[]
-        {
+        return (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due],
+        [
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format,
-        };
-        return (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due], values)) == 1;
+        ])) == 1;
     }
 
     private async Task<StepAnswer> StepAsync(
@@ -220,6 +234,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 
     private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) =>
         (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values)))!;
+
+    /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
+    public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
 
     private StoreKeys Keys(RunId run) => new(run, connection.Shards);
 

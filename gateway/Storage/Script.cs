@@ -3,6 +3,7 @@ namespace DurableGateway.Storage;
 /// <summary>The transitions, each one Lua file beside this one.</summary>
 internal static class Script
 {
+    public static string Time { get; } = Load("time");
     public static string Create { get; } = Load("create");
     public static string Due { get; } = Load("due");
     public static string Claim { get; } = Load("claim");

@@ -10,10 +10,11 @@ namespace DurableGateway.Storage;
 /// The connection to the store, which may come late and go away: the gateway is up without it, and not ready.
 /// </summary>
 internal sealed class StoreConnection(
-    GatewaySettings settings, KeyRing keys, ILoggerFactory loggers, TimeProvider time) : IHostedService, IAsyncDisposable
+    GatewaySettings settings, KeyRing keys, StoreClock clock, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ComplainEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// The embedded server answers a connection only when its write is in the file, one batch after the other, so a few
@@ -45,7 +46,7 @@ internal sealed class StoreConnection(
 
         // A server of our own is there at once. Another one may take a while, and plain routes do not wait for it;
         // but if it is there, and does not fit, that is said before anything is served.
-        await Task.WhenAny(_opening, Task.Delay(settings.IsEmbedded ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(500), time, cancellationToken));
+        await Task.WhenAny(_opening, Task.Delay(settings.IsEmbedded ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(500), clock, cancellationToken));
         if (_opening.IsFaulted) await _opening;
     }
 
@@ -59,21 +60,50 @@ internal sealed class StoreConnection(
         {
             return await command(_connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length].GetDatabase());
         }
+        catch (RedisServerException e) when (e.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
+        {
+            throw new UnreadableRecordException($"The store refuses to work on a key that is not what it should be: {e.Message}", e);
+        }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
-            throw new StoreUnavailableException($"The store did not answer: {e.Message.Split(['\r', '\n', ';'], 2)[0]}", e);
+            var status = e switch
+            {
+                RedisTimeoutException timeout => timeout.Commandstatus,
+                RedisConnectionException connection => connection.CommandStatus,
+                _ => CommandStatus.WaitingToBeSent,
+            };
+            throw new StoreUnavailableException($"The store did not answer: {e.Message.Split(['\r', '\n', ';'], 2)[0]}", e)
+            {
+                MayHaveHappened = status is CommandStatus.Sent or CommandStatus.Unknown,
+            };
+        }
+    }
+
+    /// <summary>Sets this node's idea of the time by the store's.</summary>
+    public async Task SetClockAsync()
+    {
+        var asked = clock.GetTimestamp();
+        var answer = (RedisValue[])(await ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Time, [StoreKeys.Meta])))!;
+        SetClock(answer, asked);
+    }
+
+    /// <summary>Hears what is told from now on.</summary>
+    /// <exception cref="StoreUnavailableException">The store does not answer, or does not allow it.</exception>
+    public async Task SubscribeAsync(string channel, Action<string> received)
+    {
+        try
+        {
+            await _connections[0].GetSubscriber().SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received(message.ToString()));
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw new StoreUnavailableException($"The store does not take subscriptions: {e.Message}", e);
         }
     }
 
     /// <summary>Tells every node, this one included, that something happened. Best effort: nobody may rely on it alone.</summary>
     public void Publish(string channel, string message) =>
         _connections[0].GetSubscriber().Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget);
-
-    public async Task SubscribeAsync(string channel, Action<string> received)
-    {
-        var subscriber = _connections[0].GetSubscriber();
-        await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received(message.ToString()));
-    }
 
     public async ValueTask DisposeAsync()
     {
@@ -93,6 +123,13 @@ internal sealed class StoreConnection(
 
         // A checkpoint that waits in a queue while the store is away helps nobody: its caller has to be told.
         options.BacklogPolicy = BacklogPolicy.FailFast;
+
+        // One lost answer must not cost a lease. Our own server loses none, and has nobody to hand a lease to.
+        var patience = settings.IsEmbedded ? options.AsyncTimeout : (int)Math.Clamp(settings.Lease.TotalMilliseconds / 4, 50, options.AsyncTimeout);
+        options.AsyncTimeout = patience;
+
+        // Time-outs are noticed at the heartbeat only.
+        options.HeartbeatInterval = TimeSpan.FromMilliseconds(Math.Clamp(patience / 2, 50, 1000));
         _connections = await Task.WhenAll(Enumerable.Range(0, settings.IsEmbedded ? EmbeddedConnections : 1)
             .Select(_ => ConnectionMultiplexer.ConnectAsync(options)));
         var complained = long.MinValue;
@@ -100,20 +137,24 @@ internal sealed class StoreConnection(
         {
             try
             {
-                await CheckAsync(_connections[0].GetDatabase());
+                var db = _connections[0].GetDatabase();
+                await CheckAsync(db);
+                var asked = clock.GetTimestamp();
+                SetClock((RedisValue[])(await db.ScriptEvaluateAsync(Script.Time, [StoreKeys.Meta]))!, asked);
+                if (clock.Ahead.Duration() > ClockTolerance) _log.ClockDiffers(clock.Ahead);
                 _opened.TrySetResult();
                 return;
             }
             catch (Exception e) when (e is RedisException or TimeoutException)
             {
-                var now = time.GetTimestamp();
-                if (complained == long.MinValue || time.GetElapsedTime(complained, now) >= ComplainEvery)
+                var now = clock.GetTimestamp();
+                if (complained == long.MinValue || clock.GetElapsedTime(complained, now) >= ComplainEvery)
                 {
                     _log.StoreAway(string.Join(", ", options.EndPoints), e.Message);
                     complained = now;
                 }
 
-                await Task.Delay(RetryEvery, time, _stopping.Token);
+                await Task.Delay(RetryEvery, clock, _stopping.Token);
             }
             catch (IncompatibleStoreException e)
             {
@@ -122,6 +163,9 @@ internal sealed class StoreConnection(
             }
         }
     }
+
+    private void SetClock(RedisValue[] answer, long asked) =>
+        clock.Set(DateTimeOffset.FromUnixTimeSeconds((long)answer[0]).AddMicroseconds((long)answer[1]), asked);
 
     /// <summary>Puts this gateway's mark on a new store; checks that of an old one; takes or makes the keys.</summary>
     private async Task CheckAsync(IDatabase db)

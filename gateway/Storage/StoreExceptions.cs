@@ -1,13 +1,20 @@
 namespace DurableGateway.Storage;
 
 /// <summary>The store did not answer. What was asked may or may not have happened.</summary>
-internal sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>What was asked may have happened: it was sent, and no answer came.</summary>
+    public bool MayHaveHappened { get; init; }
+}
 
 /// <summary>A record in the store is corrupt, of an unknown version, or sealed with a key that is not configured.</summary>
 internal sealed class UnreadableRecordException(string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>The attempt under which the run was claimed before its record turned out unreadable.</summary>
     public int Attempt { get; init; }
+
+    /// <summary>Nothing is wrong but that this node lacks the key: another one, or a later configuration, may have it.</summary>
+    public bool KeyIsMissing { get; init; }
 }
 
 /// <summary>The store is there, but is not one this gateway may use: other shards, or another format.</summary>

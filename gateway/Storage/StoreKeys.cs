@@ -13,6 +13,7 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public const int Format = 1;
     public const string Meta = "dg1:meta";
     public const string EndedChannel = "dg1:ended";
+    public const string DueChannel = "dg1:due";
 
     private readonly string _tag = Tag(run.Shard(shards));
 

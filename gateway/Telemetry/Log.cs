@@ -8,6 +8,12 @@ internal static partial class Log
     [LoggerMessage(100, LogLevel.Warning, "The store at {EndPoints} does not answer; plain routes are served, durable ones are not durable. {Reason}")]
     public static partial void StoreAway(this ILogger log, string endPoints, string reason);
 
+    [LoggerMessage(103, LogLevel.Warning, "This machine's clock is ahead of the store's by {Ahead}; the store's time is used")]
+    public static partial void ClockDiffers(this ILogger log, TimeSpan ahead);
+
+    [LoggerMessage(104, LogLevel.Warning, "News of other nodes cannot be heard; it is tried again. {Reason}")]
+    public static partial void DeafToOthers(this ILogger log, string reason);
+
     [LoggerMessage(101, LogLevel.Warning, "Run {RunId} could not be stored: {Reason}")]
     public static partial void NotStored(this ILogger log, RunId runId, string reason);
 
@@ -34,6 +40,12 @@ internal static partial class Log
 
     [LoggerMessage(116, LogLevel.Error, "Run {RunId} cannot be read and was ended as failed: {Reason}")]
     public static partial void Unreadable(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(117, LogLevel.Error, "Run {RunId} is sealed with a key that this node does not have; add it to Durable:Keys. {Reason}")]
+    public static partial void KeyMissing(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, and its route {Route} is not configured here; it is tried again before it fails")]
+    public static partial void RouteMissing(this ILogger log, RunId runId, string route);
 
     [LoggerMessage(120, LogLevel.Warning, "Due runs could not be claimed: {Reason}")]
     public static partial void ClaimFailed(this ILogger log, string reason);

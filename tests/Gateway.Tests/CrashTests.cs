@@ -47,7 +47,7 @@ public abstract class CrashTests : IAsyncLifetime
         {
             if (count == 1)
             {
-                Assert.Equal(HttpStatusCode.Created, await CheckpointAsync(SeenRequest.Of(context, []), "charge", "\"paid\""));
+                Assert.Equal(HttpStatusCode.Created, await Checkpoint.PutAsync(SeenRequest.Of(context, []), "charge", "\"paid\""));
                 checkpointed.SetResult();
                 await context.HangAsync();
             }
@@ -108,7 +108,7 @@ public abstract class CrashTests : IAsyncLifetime
             // One after the other until the gateway is gone in the middle of one.
             for (var step = 0; step < Steps; step++)
             {
-                if (await CheckpointAsync(request, $"s{step}", "1") != HttpStatusCode.Created) break;
+                if (await Checkpoint.PutAsync(request, $"s{step}", "1") != HttpStatusCode.Created) break;
                 Interlocked.Increment(ref answered);
                 if (step == 20) first.TrySetResult();
             }
@@ -155,23 +155,5 @@ public abstract class CrashTests : IAsyncLifetime
         await replayed.Task.WaitAsync(TimeSpan.FromSeconds(20));
         using var result = await gateway.Follower.GetAsync(redirect.Headers.Location);
         Assert.Equal(HttpStatusCode.OK, result.StatusCode);
-    }
-
-    private static async Task<HttpStatusCode> CheckpointAsync(SeenRequest request, string step, string json)
-    {
-        using var client = new HttpClient();
-        using var call = new HttpRequestMessage(HttpMethod.Put, $"{request["Durable-Callback"]}/steps/{step}");
-        call.Headers.Add("Durable-Token", request["Durable-Token"]);
-        call.Content = new StringContent(json, Encoding.UTF8, "application/json");
-        call.Content.Headers.ContentType = new("application/json");
-        try
-        {
-            using var answer = await client.SendAsync(call);
-            return answer.StatusCode;
-        }
-        catch (HttpRequestException)
-        {
-            return 0;
-        }
     }
 }

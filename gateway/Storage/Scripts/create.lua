@@ -7,11 +7,14 @@
 -- first answer was lost may say it again, as long as its first attempt still holds the run.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner')
 if run[1] and (run[1] ~= 'running' or run[2] ~= '1' or run[3] ~= ARGV[3]) then return 0 end
-redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
 local owner = ARGV[3]
 if ARGV[2] == 'waiting' then owner = '' end
-redis.call('HSET', KEYS[1], 'v', ARGV[12], 'state', ARGV[2], 'attempt', '1', 'owner', owner, 'next', ARGV[4], 'started', ARGV[5],
-  'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8], 'failures', ARGV[10], 'seq', '0')
-redis.call('PEXPIRE', KEYS[1], ARGV[11])
+if not run[1] then
+  redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
+  redis.call('HSET', KEYS[1], 'v', ARGV[12], 'attempt', '1', 'started', ARGV[5], 'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8],
+    'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
+end
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10])
+if not run[1] then redis.call('PEXPIRE', KEYS[1], ARGV[11]) end
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 return 1

@@ -32,6 +32,8 @@ else
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[4] .. seq .. ':' .. ARGV[5])
   redis.call('ZREM', KEYS[3], ARGV[2])
   redis.call('HSET', KEYS[1], 'failures', '0')
+  redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] + #ARGV[5])
+  redis.call('HINCRBY', KEYS[1], ARGV[4] == 'C' and 'completed' or 'failed', 1)
   answer = {'created'}
 end
 if redis.call('HLEN', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1])) end

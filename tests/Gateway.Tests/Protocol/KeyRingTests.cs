@@ -54,7 +54,7 @@ public sealed class KeyRingTests
     [Fact]
     public void UnknownKey_IsRefused_AndSaysWhereItBelongs()
     {
-        var error = Assert.Throws<CryptographicException>(() => Make.KeyRing(2).Open(_ring.Seal("x"u8, Context), Context));
+        var error = Assert.Throws<KeyMissingException>(() => Make.KeyRing(2).Open(_ring.Seal("x"u8, Context), Context));
         Assert.Contains("Durable:Keys", error.Message, StringComparison.Ordinal);
     }
 

@@ -49,7 +49,7 @@ public abstract class StoreFixture : IAsyncLifetime
         StoreConnectionString = connectionString,
         DataDirectory = directory ?? "",
         Shards = shards,
-        Lease = TimeSpan.FromSeconds(10),
+        Lease = TimeSpan.FromSeconds(20),
         ShutdownTimeout = TimeSpan.Zero,
         Keys = [],
         Policies = ImmutableDictionary<string, RunPolicy>.Empty,
@@ -115,7 +115,7 @@ internal sealed class StoreNode : IAsyncDisposable
     public static async Task<StoreNode> OpenAsync(GatewaySettings settings)
     {
         var keys = new KeyRing();
-        var node = new StoreNode(new StoreConnection(settings, keys, NullLoggerFactory.Instance, TimeProvider.System), keys);
+        var node = new StoreNode(new StoreConnection(settings, keys, new StoreClock(TimeProvider.System), NullLoggerFactory.Instance), keys);
         try
         {
             await node.Connection.StartAsync(CancellationToken.None);

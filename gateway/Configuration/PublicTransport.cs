@@ -1,0 +1,45 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>
+/// Kestrel's sockets, of which the public ones can be closed before the server stops: services must be able to checkpoint for as
+/// long as their attempts are in flight, while no client may begin a new one here.
+/// </summary>
+internal sealed class PublicTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory
+{
+    private readonly SocketTransportFactory _sockets = new(options, loggers);
+    private readonly List<IConnectionListener> _listeners = [];
+
+    /// <summary>Where public listeners are bound.</summary>
+    public static IEnumerable<IPEndPoint> EndPoints(BindingAddressParts address) => address switch
+    {
+        { Address: { } ip } => [new PublicEndPoint(ip, address.Port)],
+        { IsLocalhost: true } => Socket.OSSupportsIPv6
+            ? [new PublicEndPoint(IPAddress.Loopback, address.Port), new PublicEndPoint(IPAddress.IPv6Loopback, address.Port)]
+            : [new PublicEndPoint(IPAddress.Loopback, address.Port)],
+        _ => [new PublicEndPoint(Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, address.Port)],
+    };
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        var listener = await _sockets.BindAsync(endpoint, cancellationToken);
+        if (endpoint is PublicEndPoint) _listeners.Add(listener);
+        return listener;
+    }
+
+    /// <summary>Closes the public sockets. Connections that are open stay so.</summary>
+    public async Task StopListeningAsync(CancellationToken cancellation)
+    {
+        foreach (var listener in _listeners) await listener.UnbindAsync(cancellation);
+    }
+
+    private sealed class PublicEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
+}
+
+/// <summary>A listener's address, taken apart.</summary>
+internal readonly record struct BindingAddressParts(IPAddress? Address, bool IsLocalhost, int Port);

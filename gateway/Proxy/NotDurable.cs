@@ -1,0 +1,16 @@
+using DurableGateway.Protocol;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Marks a request of a durable route that is merely proxied, and its response: <c>Durable-Status: not-durable</c>.</summary>
+internal sealed class NotDurable
+{
+    private static readonly NotDurable Instance = new();
+
+    public static void Mark(HttpContext context)
+    {
+        context.Features.Set(Instance);
+        context.Response.Headers[DurableHeaders.Status] = "not-durable";
+    }
+}

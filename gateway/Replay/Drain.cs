@@ -1,0 +1,40 @@
+using DurableGateway.Configuration;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Replay;
+
+/// <summary>
+/// SIGTERM, in order: no new connections and no new claims; attempts may end by themselves for the time that is given, and checkpoint
+/// meanwhile; what is left is interrupted and handed back, to be taken up at once elsewhere. Only then does the server stop, the
+/// control listener with it.
+/// </summary>
+internal sealed class Drain(AttemptRegistry registry, PublicTransport transport, GatewaySettings settings, TimeProvider time) : IHostedLifecycleService
+{
+    /// <summary>How long handing back may take.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        await transport.StopListeningAsync(cancellationToken);
+        if (await EmptyWithinAsync(settings.ShutdownTimeout, cancellationToken)) return;
+        registry.InterruptAll(AttemptInterrupt.Shutdown);
+        await EmptyWithinAsync(Grace, cancellationToken);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task<bool> EmptyWithinAsync(TimeSpan limit, CancellationToken cancellation)
+    {
+        var empty = registry.WhenEmptyAsync();
+        await Task.WhenAny(empty, Task.Delay(limit, time, cancellation));
+        return empty.IsCompleted;
+    }
+}

@@ -1,0 +1,57 @@
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Unit;
+
+public sealed class StoreClockTests
+{
+    private readonly SettableClock _local = new();
+    private readonly StoreClock _clock;
+
+    public StoreClockTests() => _clock = new StoreClock(_local);
+
+    [Fact]
+    public void BeforeTheStoreIsAsked_TheLocalTimeIsUsed() => Assert.Equal(Make.Start, _clock.GetUtcNow());
+
+    [Fact]
+    public void TheStoresTime_IsReckonedForward()
+    {
+        _clock.Set(Make.Start.AddHours(1), _local.GetTimestamp());
+        _local.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal(Make.Start.AddHours(1).AddSeconds(3), _clock.GetUtcNow());
+        Assert.Equal(TimeSpan.FromHours(-1), _clock.Ahead);
+    }
+
+    [Fact]
+    public void TheLocalClockIsSet_TheStoresTimeGoesOn()
+    {
+        _clock.Set(Make.Start, _local.GetTimestamp());
+        _local.SetBy = TimeSpan.FromDays(2);
+        Assert.Equal(Make.Start, _clock.GetUtcNow());
+    }
+
+    [Fact]
+    public void HalfOfTheRoundTrip_IsTakenForTheWayBack()
+    {
+        var asked = _local.GetTimestamp();
+        _local.Advance(TimeSpan.FromMilliseconds(10));
+        _clock.Set(Make.Start.AddHours(1), asked);
+        Assert.Equal(Make.Start.AddHours(1).AddMilliseconds(5), _clock.GetUtcNow());
+    }
+
+    /// <summary>A machine whose clock is set, while its timestamps go on.</summary>
+    private sealed class SettableClock : TimeProvider
+    {
+        private TimeSpan _passed;
+
+        public TimeSpan SetBy { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => _passed.Ticks;
+
+        public override DateTimeOffset GetUtcNow() => Make.Start + _passed + SetBy;
+
+        public void Advance(TimeSpan time) => _passed += time;
+    }
+}

@@ -1,0 +1,30 @@
+using System.Net;
+using System.Text;
+
+namespace DurableGateway.Tests.Support;
+
+/// <summary>A service's report of a step, as any SDK would send it.</summary>
+internal static class Checkpoint
+{
+    private static readonly HttpClient Http = new();
+
+    /// <returns>The status of the answer; 0 where there was none.</returns>
+    public static async Task<HttpStatusCode> PutAsync(SeenRequest request, string step, string json)
+    {
+        using var call = new HttpRequestMessage(HttpMethod.Put, $"{request["Durable-Callback"]}/steps/{step}")
+        {
+            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(json)),
+        };
+        call.Content.Headers.ContentType = new("application/json");
+        call.Headers.Add("Durable-Token", request["Durable-Token"]);
+        try
+        {
+            using var answer = await Http.SendAsync(call);
+            return answer.StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return 0;
+        }
+    }
+}
