@@ -242,7 +242,7 @@ internal sealed class LiveAttempts(
         }
 
         if ((end.Fate == Fate.Ended || attempt.Policy.HoldClientFor > TimeSpan.Zero) && await store.GetSnapshotAsync(attempt.Run) is
-                { State: RunState.Completed or RunState.Failed } snapshot
+            { State: RunState.Completed or RunState.Failed } snapshot
             && await store.GetResultAsync(attempt.Run) is { } result)
         {
             await StoredResponseWriter.WriteAsync(context, attempt.Run, result, snapshot.State);
