@@ -28,6 +28,9 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Store:Shards</c>: fixed for the life of a store.</summary>
     public required int Shards { get; init; }
 
+    /// <summary><c>Durable:Store:MinReplicas</c>: replicas that must have a write before it is answered.</summary>
+    public int MinReplicas { get; init; }
+
     /// <summary><c>Durable:Lease</c>: how long an attempt is covered without renewal; the time it takes to notice a dead node.</summary>
     public required TimeSpan Lease { get; init; }
 

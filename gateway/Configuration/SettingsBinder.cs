@@ -29,7 +29,9 @@ internal static class SettingsBinder
         if (connectionString is not null) CheckConnectionString(store, connectionString);
         var directory = Path.GetFullPath(store.Text("DataDirectory") ?? "data");
         var shards = store.Integer("Shards", 64, 1, 16_384);
-        store.Integer("MinReplicas", 0, 0, 5);
+        var minReplicas = store.Integer("MinReplicas", 0, 0, 5);
+        if (minReplicas > 0 && connectionString is null)
+            store.Report("MinReplicas", $"{minReplicas}", "needs a Redis with replicas (Durable:Store:ConnectionString); the embedded store has none", false);
         store.RefuseUnknownKeys();
 
         var admin = durable.Section("Admin");
@@ -51,6 +53,7 @@ internal static class SettingsBinder
             StoreConnectionString = connectionString,
             DataDirectory = directory,
             Shards = shards,
+            MinReplicas = minReplicas,
             Lease = durable.Duration("Lease", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(10)),
             ShutdownTimeout = durable.Duration("ShutdownTimeout", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)),
             Keys = Keys(durable),

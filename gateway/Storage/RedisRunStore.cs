@@ -101,21 +101,21 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due],
+        return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner]));
     }
 
     public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateAsync(Script.Fail, [keys.Run, keys.Due],
+        return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt)]));
     }
 
     public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due],
+        return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
                 (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1]));
     }
@@ -123,7 +123,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention)
     {
         var keys = Keys(run);
-        var answer = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Cancel,
+        var answer = await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Cancel,
             [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
             [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow())]));
         return (int)answer switch { 1 => true, 0 => false, _ => null };
@@ -166,7 +166,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 
     public async Task<StoredResponse?> GetResultAsync(RunId run)
     {
-        var record = await connection.ExecuteAsync(db => db.StringGetAsync(Keys(run).Result));
+        // Nobody is told a result that a failover could still take back.
+        var key = Keys(run).Result;
+        var record = await connection.ExecuteSafelyAsync(key, db => db.StringGetAsync(key));
         return record.IsNull ? null : codec.DecodeResponse(run, record);
     }
 
@@ -174,7 +176,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         // Made inside the call, so that a store that is away costs no encryption.
         var keys = Keys(run.Id);
-        return (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due],
+        return (int)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due],
         [
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
@@ -186,7 +188,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         RunId run, int attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries)
     {
         var keys = Keys(run);
-        var answer = await EvaluateAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending],
+        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending], () =>
             [attempt, step, maxSteps, kind, value, expectedTries]);
         return (string)answer[0]! switch
         {
@@ -234,6 +236,10 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 
     private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) =>
         (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values)))!;
+
+    /// <summary>For what is answered to others as done.</summary>
+    private async Task<RedisValue[]> EvaluateSafelyAsync(string script, RedisKey[] keys, Func<RedisValue[]> values) =>
+        (RedisValue[])(await connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, values())))!;
 
     /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
@@ -14,6 +15,7 @@ internal sealed class StoreConnection(
 {
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ComplainEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LookAroundEvery = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1);
 
     /// <summary>
@@ -27,7 +29,10 @@ internal sealed class StoreConnection(
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private EmbeddedServer? _embedded;
     private ConnectionMultiplexer[] _connections = [];
+    private ConnectionMultiplexer? _barriers;
+    private ReplicaBarrier? _barrier;
     private uint _turn;
+    private long _lookedAround;
     private Task _opening = Task.CompletedTask;
 
     public int Shards => settings.Shards;
@@ -53,12 +58,38 @@ internal sealed class StoreConnection(
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <exception cref="StoreUnavailableException">The store does not answer. What was asked may have happened all the same.</exception>
-    public async Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command)
+    public Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command) => GuardAsync(() => command(Next().GetDatabase()));
+
+    /// <summary>Executes what must not be lost once it is answered: it is on <c>MinReplicas</c> replicas by then.</summary>
+    /// <param name="key">The key that is written, or another one of its slot.</param>
+    /// <param name="command">The write, which can be repeated.</param>
+    /// <exception cref="StoreUnavailableException">As above, or too few replicas have it.</exception>
+    public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command) => _barrier is null ? ExecuteAsync(command) : GuardAsync(async () =>
+    {
+        // Had the primary been replaced between the write and the barrier, the barrier would speak of another server's writes.
+        var connection = Next();
+        var before = Primary(connection, key);
+        var answer = await command(connection.GetDatabase());
+        await _barrier.PassAsync(key);
+        return Primary(connection, key) == before
+            ? answer
+            : throw new StoreUnavailableException("The primary was replaced while it was written to.") { MayHaveHappened = true };
+    });
+
+    private ConnectionMultiplexer Next() => _connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length];
+
+    private static (EndPoint, long) Primary(ConnectionMultiplexer connection, RedisKey key)
+    {
+        var server = connection.GetServer(key);
+        return (server.EndPoint, server.GetCounters().Interactive.SocketCount);
+    }
+
+    private async Task<T> GuardAsync<T>(Func<Task<T>> command)
     {
         if (!IsReady) throw new StoreUnavailableException("The store is not connected.");
         try
         {
-            return await command(_connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length].GetDatabase());
+            return await command();
         }
         catch (RedisServerException e) when (e.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
         {
@@ -66,6 +97,7 @@ internal sealed class StoreConnection(
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
+            LookAround();
             var status = e switch
             {
                 RedisTimeoutException timeout => timeout.Commandstatus,
@@ -77,6 +109,22 @@ internal sealed class StoreConnection(
                 MayHaveHappened = status is CommandStatus.Sent or CommandStatus.Unknown,
             };
         }
+    }
+
+    /// <summary>
+    /// Asks the servers who is who: when the primary of a cluster has died, nobody else tells that another has taken its place.
+    /// </summary>
+    private void LookAround()
+    {
+        var now = clock.GetTimestamp();
+        var last = Volatile.Read(ref _lookedAround);
+        if (last != 0 && clock.GetElapsedTime(last, now) < LookAroundEvery) return;
+        if (Interlocked.CompareExchange(ref _lookedAround, now, last) != last) return;
+        foreach (var connection in _connections) _ = LookAsync(connection);
+        if (_barriers is not null) _ = LookAsync(_barriers);
+
+        static async Task LookAsync(ConnectionMultiplexer connection) =>
+            await ((Task)connection.ConfigureAsync()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Sets this node's idea of the time by the store's.</summary>
@@ -112,6 +160,7 @@ internal sealed class StoreConnection(
         await _stopping.CancelAsync();
         await _opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var connection in _connections) await connection.DisposeAsync();
+        if (_barriers is not null) await _barriers.DisposeAsync();
         _embedded?.Dispose();
     }
 
@@ -132,6 +181,12 @@ internal sealed class StoreConnection(
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(Math.Clamp(patience / 2, 50, 1000));
         _connections = await Task.WhenAll(Enumerable.Range(0, settings.IsEmbedded ? EmbeddedConnections : 1)
             .Select(_ => ConnectionMultiplexer.ConnectAsync(options)));
+        if (settings.MinReplicas > 0)
+        {
+            _barriers = await ConnectionMultiplexer.ConnectAsync(options);
+            _barrier = new ReplicaBarrier(_barriers, settings.MinReplicas, TimeSpan.FromMilliseconds(patience / 2.0), clock);
+        }
+
         var complained = long.MinValue;
         while (true)
         {

@@ -29,6 +29,13 @@ internal readonly struct StoreKeys(RunId run, int shards)
 
     public static RedisKey DueOf(int shard) => Tag(shard) + "due";
 
+    /// <summary>A key of no meaning in the slot of another, to be written where only the writing matters.</summary>
+    public static RedisKey BarrierBeside(RedisKey key)
+    {
+        var name = key.ToString();
+        return name[..(name.IndexOf('}', StringComparison.Ordinal) + 1)] + ":barrier";
+    }
+
     private static string Name(RunId run, int shards, string kind) => $"{Tag(run.Shard(shards))}{kind}:{run}";
 
     private static string Tag(int shard) => string.Create(CultureInfo.InvariantCulture, $"dg{Format}:{{s{shard}}}:");

@@ -4,11 +4,13 @@
 --       8 the failures that the caller reckons with (-1: any)
 -- Answer {'ended'} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
 -- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'failures')
+-- An attempt whose first answer was lost may say it again, and is told that it has ended the run.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'failures', 'by')
+if run[5] and run[5] == ARGV[2] and run[1] == ARGV[4] then return {'ended'} end
 if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
 if ARGV[8] ~= '-1' and tonumber(ARGV[8]) ~= tonumber(run[4]) then return {'failures', tonumber(run[4])} end
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5], 'PX', ARGV[6]) end
-redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7])
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7], 'by', ARGV[2])
 redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('DEL', KEYS[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])

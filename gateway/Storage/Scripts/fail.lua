@@ -3,7 +3,9 @@
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt
 -- Answer {'parked', due} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run
 -- Keeps: a waiting run is in the due-queue, never later than its deadline; a failure is counted once.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline', 'failures')
+-- An attempt whose first answer was lost may say it again: while no later one has begun, nobody else can have parked the run.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline', 'failures', 'next')
+if run[1] == 'waiting' and run[2] == ARGV[2] then return {'parked', run[6]} end
 if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
 if ARGV[4] ~= '-1' then
   if tonumber(ARGV[4]) ~= tonumber(run[5]) then return {'failures', tonumber(run[5])} end

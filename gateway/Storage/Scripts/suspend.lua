@@ -3,7 +3,9 @@
 -- ARGV  1 run id, 2 attempt, 3 owner
 -- Answer {'parked', due} | {'nothing'} no step is pending | {'lost'} the attempt no longer owns the run
 -- Keeps: a waiting run is in the due-queue, never later than its deadline.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline')
+-- An attempt whose first answer was lost may say it again: while no later one has begun, nobody else can have parked the run.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline', 'next')
+if run[1] == 'waiting' and run[2] == ARGV[2] then return {'parked', run[5]} end
 if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 if not first[1] then return {'nothing'} end

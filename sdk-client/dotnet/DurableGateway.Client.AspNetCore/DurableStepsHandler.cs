@@ -28,13 +28,20 @@ internal static class DurableStepsHandler
         }
 
         // An exception handler or a filter further in may have made a response of what was meant for the gateway.
+        var told = false;
         context.Response.OnStarting(() =>
         {
-            if (attempt.Override is { } verdict) SetHeaders(context, verdict);
+            if (attempt.Override is not { } verdict) return Task.CompletedTask;
+            told = true;
+            SetHeaders(context, verdict);
             return Task.CompletedTask;
         });
         var verdict = await attempt.RunAsync(_ => handler(context));
-        if (!verdict.IsCompleted && !context.Response.HasStarted) await AnswerAsync(context, verdict);
+        if (verdict.IsCompleted) return;
+        if (!context.Response.HasStarted) await AnswerAsync(context, verdict);
+
+        // A response that is under way cannot say so any more: one that ended well would be taken for the run's result.
+        else if (!told) context.Abort();
     }
 
     private static async Task AnswerAsync(HttpContext context, AttemptVerdict verdict)

@@ -27,8 +27,9 @@ public static class DurableStepsServiceCollectionExtensions
     public static IHttpClientBuilder AddDurableSteps(this IServiceCollection services, Action<DurableStepsOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        services.AddOptions<DurableStepsOptions>().PostConfigure<IOptions<JsonOptions>>((steps, json) => steps.Json ??= json.Value.SerializerOptions);
         if (configure is not null) services.Configure(configure);
+        if (services.Any(service => service.ServiceType == typeof(StepScope))) return services.AddHttpClient(StepScope.HttpClientName);
+        services.AddOptions<DurableStepsOptions>().PostConfigure<IOptions<JsonOptions>>((steps, json) => steps.Json ??= json.Value.SerializerOptions);
         services.AddScoped<StepScope>();
         services.AddScoped(provider => provider.GetRequiredService<StepScope>().Step);
 

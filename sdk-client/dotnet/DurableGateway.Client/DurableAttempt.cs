@@ -62,7 +62,7 @@ public sealed class DurableAttempt : IDisposable
         try
         {
             var run = new RunInfo(Required(DurableHeaders.RunId), int.Parse(Required(DurableHeaders.Attempt), NumberStyles.None, CultureInfo.InvariantCulture));
-            var callbacks = Required(DurableHeaders.Callback).Split(',').Select(url => new Uri(url.Trim(), UriKind.Absolute)).ToArray();
+            var callbacks = Required(DurableHeaders.Callback).Split(',').Select(Address).ToArray();
             var known = StepsHeader.Parse(header(DurableHeaders.Steps));
             var count = header(DurableHeaders.StepCount) is { Length: > 0 } text ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : 0;
             return new DurableAttempt(run, new GatewayClient(http, callbacks, Required(DurableHeaders.Token)), known, count <= known.Count, options, aborted);
@@ -71,6 +71,10 @@ public sealed class DurableAttempt : IDisposable
         {
             throw new CheckpointException($"The headers of the attempt cannot be read: {e.Message}", e);
         }
+
+        static Uri Address(string text) => Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+            ? url
+            : throw new FormatException($"{DurableHeaders.Callback} has '{text}', which is no http URL.");
 
         string Required(string name) => header(name) is { Length: > 0 } value ? value : throw new FormatException($"{name} is missing.");
     }

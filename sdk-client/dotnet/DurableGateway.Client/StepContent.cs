@@ -2,6 +2,7 @@ using System;
 using System.IO;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Threading;
 using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
@@ -15,12 +16,18 @@ internal abstract class StepContent<T>
     public abstract Task<(byte[] Body, T Result)> WriteAsync(T result);
 
     public abstract T Read(byte[] body);
+
+    /// <summary>Takes in what the body left to be read: a part of the step still.</summary>
+    public virtual Task<T> ReceiveAsync(string step, T result, CancellationToken cancellationToken) => Task.FromResult(result);
 }
 
 internal static class StepContent
 {
     public const string JsonType = "application/json";
     public const string BytesType = "application/octet-stream";
+
+    public static StepUsageException NullStream(string step) =>
+        new($"Step '{step}' gives null where a stream is expected. Return an empty stream.");
 
     /// <exception cref="StepUsageException">Nothing is known of how to keep the type.</exception>
     public static StepContent<T> For<T>(string step, JsonSerializerOptions json)
@@ -55,7 +62,7 @@ internal static class StepContent
     {
         public override string ContentType => BytesType;
 
-        public override Task<(byte[], byte[])> WriteAsync(byte[] result) => Task.FromResult((result ?? Array.Empty<byte>(), result!));
+        public override Task<(byte[], byte[])> WriteAsync(byte[] result) => Task.FromResult((result ?? [], result ?? []));
 
         public override byte[] Read(byte[] body) => body;
     }
@@ -64,15 +71,21 @@ internal static class StepContent
     {
         public override string ContentType => BytesType;
 
-        public override async Task<(byte[], Stream)> WriteAsync(Stream result)
+        public override async Task<Stream> ReceiveAsync(string step, Stream result, CancellationToken cancellationToken)
         {
+            if (result is null) throw StepContent.NullStream(step);
             using (result)
             {
-                using var copy = new MemoryStream();
-                await result.CopyToAsync(copy).ConfigureAwait(false);
-                var body = copy.ToArray();
-                return (body, Read(body));
+                var copy = new MemoryStream();
+                await result.CopyToAsync(copy, 81920, cancellationToken).ConfigureAwait(false);
+                return copy;
             }
+        }
+
+        public override Task<(byte[], Stream)> WriteAsync(Stream result)
+        {
+            var body = ((MemoryStream)result).ToArray();
+            return Task.FromResult((body, Read(body)));
         }
 
         public override Stream Read(byte[] body) => new MemoryStream(body, writable: false);

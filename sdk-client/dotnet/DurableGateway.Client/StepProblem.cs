@@ -43,6 +43,8 @@ public sealed class StepProblem
 
     internal static StepProblem Of(string title, string detail) => new(title, detail, null, null, null);
 
+    internal StepProblem Shortened() => new(Title, Detail is { Length: > 256 } ? Detail.Substring(0, 256) : Detail, ExceptionType, null, Status);
+
     /// <summary>Reads what is stored, however little it resembles problem details.</summary>
     internal static StepProblem Parse(byte[] json)
     {
@@ -54,7 +56,7 @@ public sealed class StepProblem
             {
                 return new StepProblem(
                     Text(root, "title") ?? "The step failed", Text(root, "detail"), Text(root, "exceptionType"), Text(root, "stackTrace"),
-                    root.TryGetProperty("status", out var status) && status.TryGetInt32(out var number) ? number : null);
+                    root.TryGetProperty("status", out var status) && status.ValueKind == JsonValueKind.Number && status.TryGetInt32(out var number) ? number : null);
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

@@ -16,6 +16,8 @@ internal sealed class StepRunner(
     RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, DurableStepsOptions options, CancellationTokenSource over) : IStep
 {
     private const int MaxIdBytes = 256;
+    private const int SmallProblemBytes = 1024;
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <summary>The step whose body is executing here, so that a step inside it is noticed.</summary>
     private static readonly AsyncLocal<(StepRunner Runner, string Step)?> Inside = new();
@@ -81,6 +83,7 @@ internal sealed class StepRunner(
 
             // The body is the handler's code, and begins in the handler's context (HttpContext.Current on .NET Framework).
             if (await FindAsync(id).ConfigureAwait(true) is { } stored) return Use(id, stored, content);
+            ThrowIfEnding(id);
             using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(over.Token, cancellationToken);
             var watch = Stopwatch.StartNew();
             T result;
@@ -88,6 +91,7 @@ internal sealed class StepRunner(
             try
             {
                 result = await BodyAsync(id, body, cancellation.Token).ConfigureAwait(false);
+                result = await content.ReceiveAsync(id, result, cancellation.Token).ConfigureAwait(false);
             }
             catch (Exception e) when (IsFailure(e, cancellation.Token))
             {
@@ -164,6 +168,12 @@ internal sealed class StepRunner(
         };
         using var response = await gateway.PutAsync(id, write).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.Created) throw failure;
+        if (response.StatusCode == HttpStatusCode.RequestEntityTooLarge && write.Body.Length > SmallProblemBytes)
+        {
+            var small = problem.Shortened();
+            return await StoreFailureAsync(id, small, new StepFailedException(id, small, failure.InnerException), noRetry: true, null, duration, content).ConfigureAwait(false);
+        }
+
         return await ActOnAsync(id, response, content).ConfigureAwait(false);
     }
 
@@ -241,13 +251,37 @@ internal sealed class StepRunner(
             }
 
             var id = IdOf(name, uses + 1);
-            if (id is "." or ".." || Encoding.UTF8.GetByteCount(id) > MaxIdBytes)
+            if (id is "." or ".." || !IsWithinBytes(id))
                 throw new StepUsageException($"'{name}' cannot be the name of a step. A name is at most {MaxIdBytes} bytes of UTF-8, and not '.' or '..'.");
             if (!_ids.Add(id)) throw new StepUsageException($"The name '{name}' was made to look like the {uses + 1}. use of another. Do not use names that end in '#' and a number.");
             _uses[name] = uses + 1;
             _executing.Add(id);
             return id;
         }
+    }
+
+    private static bool IsWithinBytes(string id)
+    {
+        try
+        {
+            return StrictUtf8.GetByteCount(id) <= MaxIdBytes;
+        }
+        catch (EncoderFallbackException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>What has an outcome is returned still; nothing new begins in an attempt whose end is decided.</summary>
+    private void ThrowIfEnding(string id)
+    {
+        if (Override is not { } verdict) return;
+        throw verdict.StatusCode switch
+        {
+            202 => new RunSuspendedException(id),
+            503 => new RunAbandonedException($"Step '{id}' does not begin: the attempt is over."),
+            _ => new CheckpointException($"Step '{id}' does not begin: an earlier checkpoint of this attempt failed."),
+        };
     }
 
     private static string IdOf(string name, int use) => use == 1 ? name : $"{name}#{use}";

@@ -100,6 +100,10 @@ internal static class StepsHeader
             {
                 case '"': return ReadString();
                 case ':': return ReadBytes();
+                case '%':
+                    _at++;
+                    ReadString();
+                    return true; // A Display String.
                 default: return ReadWhile(c => c is > ' ' and <= '~' and not (';' or ',' or '"' or '='));
             }
         }

@@ -40,7 +40,7 @@ public abstract class StoreFixture : IAsyncLifetime
         return _nodes[..count];
     }
 
-    internal static GatewaySettings Settings(string? connectionString, string? directory = null, int shards = Shards) => new()
+    internal static GatewaySettings Settings(string? connectionString, string? directory = null, int shards = Shards, int minReplicas = 0) => new()
     {
         Public = BindingAddress.Parse("http://127.0.0.1:0"),
         Control = BindingAddress.Parse("http://127.0.0.1:0"),
@@ -49,6 +49,7 @@ public abstract class StoreFixture : IAsyncLifetime
         StoreConnectionString = connectionString,
         DataDirectory = directory ?? "",
         Shards = shards,
+        MinReplicas = minReplicas,
         Lease = TimeSpan.FromSeconds(20),
         ShutdownTimeout = TimeSpan.Zero,
         Keys = [],
@@ -97,6 +98,24 @@ public sealed class RedisStoreFixture : StoreFixture
     }
 
     private protected override ValueTask StopAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
+
+/// <summary>A Redis Cluster, where there is a Redis.</summary>
+public sealed class ClusterStoreFixture : StoreFixture
+{
+    private RedisCluster? _cluster;
+
+    internal override string ConnectionString => _cluster!.ConnectionString;
+    internal RedisCluster Cluster => _cluster!;
+
+    private protected override async Task<bool> StartAsync()
+    {
+        if (RedisServer.Missing is not null) return false;
+        _cluster = await RedisCluster.StartAsync();
+        return true;
+    }
+
+    private protected override ValueTask StopAsync() => _cluster?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
 
 /// <summary>What one gateway has of the store.</summary>

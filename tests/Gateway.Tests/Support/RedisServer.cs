@@ -4,18 +4,20 @@ using System.Net.Sockets;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A <c>redis-server</c> of our own: a free loopback port, nothing on disk, gone with the test.</summary>
+/// <summary>A <c>redis-server</c> of our own: a free loopback port, a directory of its own, gone with the test.</summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
     private const string Binary = "redis-server";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private Process _process;
+    private readonly string _directory = Directory.CreateTempSubdirectory("durable-redis-").FullName;
+    private readonly string[] _options;
+    private Process _process = null!;
 
-    private RedisServer(Process process, int port)
+    private RedisServer(string[] options)
     {
-        _process = process;
-        Port = port;
+        Port = FreePort();
+        _options = options;
     }
 
     public int Port { get; }
@@ -36,11 +38,16 @@ internal sealed class RedisServer : IAsyncDisposable
         Assert.Skip(Missing);
     }
 
-    public static async Task<RedisServer> StartAsync()
+    /// <param name="options">Beyond the port; without any, nothing is kept on disk.</param>
+    public static async Task<RedisServer> StartAsync(params string[] options)
     {
-        var port = FreePort();
-        return new RedisServer(await LaunchAsync(port), port);
+        var server = new RedisServer(options);
+        server._process = await server.LaunchAsync();
+        return server;
     }
+
+    public int ProcessId => _process.Id;
+    public bool HasExited => _process.HasExited;
 
     /// <summary>As a crash would: at once, with connections open.</summary>
     public async Task KillAsync()
@@ -49,27 +56,28 @@ internal sealed class RedisServer : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>On the same port, and empty.</summary>
+    /// <summary>On the same port, with what is left in its directory.</summary>
     public async Task StartAgainAsync()
     {
         _process.Dispose();
-        _process = await LaunchAsync(Port);
+        _process = await LaunchAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
         _process.Dispose();
+        Directory.Delete(_directory, recursive: true);
     }
 
-    private static async Task<Process> LaunchAsync(int port)
+    private async Task<Process> LaunchAsync()
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var said = new List<string>();
         var process = new Process
         {
             StartInfo = new ProcessStartInfo(Binary,
-                ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath()])
+                ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _directory, "--save", "", "--appendonly", "no", .. _options])
             {
                 RedirectStandardOutput = true,
             },

@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using System.Net;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// Waits until enough replicas have what was written (<c>Durable:Store:MinReplicas</c>). Those who wait at the same time wait
+/// together: one <c>WAIT</c> for each server at a time, on a connection of its own, because it blocks what comes after it.
+/// </summary>
+internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int replicas, TimeSpan patience, TimeProvider time)
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+    private readonly ConcurrentDictionary<EndPoint, Rounds> _rounds = new();
+
+    /// <summary>Completes when all that was written to the key's server before this call is on the replicas.</summary>
+    /// <exception cref="StoreUnavailableException">Too few replicas confirmed in time. What was written is on the primary, and may be lost with it.</exception>
+    public async Task PassAsync(RedisKey key)
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            var (confirmed, problem) = await TryAsync(key);
+            if (confirmed >= replicas) return;
+            if (time.GetElapsedTime(began) >= patience)
+            {
+                throw new StoreUnavailableException($"Only {confirmed} of {replicas} replicas have confirmed a write (Durable:Store:MinReplicas).", problem)
+                {
+                    MayHaveHappened = true,
+                };
+            }
+
+            if (problem is not null) await Task.Delay(Pause, time);
+        }
+    }
+
+    private async Task<(int Confirmed, Exception? Problem)> TryAsync(RedisKey key)
+    {
+        try
+        {
+            var server = connection.GetServer(key);
+            var confirmed = await _rounds.GetOrAdd(server.EndPoint, _ => new Rounds()).JoinAsync(() => AskAsync(server, key));
+
+            // A slot that moved meanwhile has its writes on another server.
+            return (connection.GetServer(key).EndPoint.Equals(server.EndPoint) ? confirmed : 0, null);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            return (0, e);
+        }
+    }
+
+    private async Task<int> AskAsync(IServer server, RedisKey key)
+    {
+        // WAIT speaks of what its own connection has written last, so something is written there; what others wrote before is
+        // before that. A connection that is new in between has written nothing, and WAIT would promise nothing.
+        var sockets = server.GetCounters().Interactive.SocketCount;
+        var mark = connection.GetDatabase().StringSetAsync(StoreKeys.BarrierBeside(key), 1, TimeSpan.FromDays(1));
+        var wait = server.ExecuteAsync("WAIT", replicas, (int)patience.TotalMilliseconds);
+        await mark;
+        var confirmed = (int)await wait;
+        return server.GetCounters().Interactive.SocketCount == sockets ? confirmed : 0;
+    }
+
+    /// <summary>One round at a time; who comes while one is under way shares the next, which begins after their writes.</summary>
+    private sealed class Rounds
+    {
+        private readonly object _gate = new();
+        private Task<int> _current = Task.FromResult(0);
+        private Task<int>? _next;
+
+        public Task<int> JoinAsync(Func<Task<int>> ask)
+        {
+            lock (_gate) return _next ??= RunAsync(_current, ask);
+        }
+
+        private async Task<int> RunAsync(Task<int> before, Func<Task<int>> ask)
+        {
+            await Task.Yield();
+            await ((Task)before).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            lock (_gate) (_current, _next) = (_next!, null);
+            return await ask();
+        }
+    }
+}

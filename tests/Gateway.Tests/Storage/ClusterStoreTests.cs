@@ -1,0 +1,9 @@
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Stores;
+
+/// <summary>The contract on a Redis Cluster of three: every script stays within one slot.</summary>
+public sealed class ClusterStoreTests : StoreContract, IClassFixture<ClusterStoreFixture>
+{
+    public ClusterStoreTests(ClusterStoreFixture fixture) : base(fixture) => RedisServer.SkipIfMissing();
+}

@@ -1,0 +1,123 @@
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Stores;
+
+/// <summary><c>MinReplicas</c>: what is answered is on that many replicas, so that the loss of a primary loses nothing of it.</summary>
+public sealed class ReplicaTests
+{
+    private const int Plenty = 1000;
+
+    [Fact]
+    public async Task TooFewReplicas_NothingIsAnswered_AndAllGoesOnWhenThereAreEnough()
+    {
+        RedisServer.SkipIfMissing();
+        await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString, minReplicas: 1));
+        var run = Make.Run();
+        await Eventually.TrueAsync(async () => await WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the replica has it");
+        Assert.Equal(StepVerdict.Created, (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)).Verdict);
+
+        await replica.KillAsync();
+        var error = await Assert.ThrowsAsync<StoreUnavailableException>(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty));
+        Assert.Contains("MinReplicas", error.Message, StringComparison.Ordinal);
+        Assert.True(error.MayHaveHappened);
+
+        // Said again, with the replica back: the first write wins, and is confirmed now.
+        await replica.StartAgainAsync();
+        StepAnswer answer = default;
+        await Eventually.TrueAsync(() => WorksAsync(async () => answer = await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty)), "the replica is back");
+        Assert.Equal(StepVerdict.Stored, answer.Verdict);
+    }
+
+    [Fact]
+    public async Task PrimaryOfAClusterDiesInMidLoad_EveryAnsweredStepIsThere()
+    {
+        RedisServer.SkipIfMissing();
+        await using var cluster = await RedisCluster.StartAsync(replicas: 1);
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(cluster.ConnectionString, minReplicas: 1));
+        var run = Make.Run();
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the run is stored", seconds: 30);
+        var key = new StoreKeys(run.Id, StoreFixture.Shards).Run.ToString();
+        var primary = (await cluster.PrimaryOfAsync(key))!;
+
+        var answered = new List<string>();
+        var enough = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var load = Task.Run(async () =>
+        {
+            for (var step = 0; step < Plenty; step++)
+            {
+                try
+                {
+                    var answer = await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{step}"), Plenty);
+                    if (answer.Verdict != StepVerdict.Created) continue;
+                    answered.Add($"s{step}");
+                    if (answered.Count == 50) enough.TrySetResult();
+                    if (enough.Task.IsCompleted && answered.Count > 100) return;
+                }
+                catch (StoreUnavailableException) when (enough.Task.IsCompleted)
+                {
+                    // In between there is no primary, or it has no replica; what was asked is not counted as answered.
+                }
+            }
+        });
+        await enough.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await primary.KillAsync();
+        await Eventually.TrueAsync(async () => await cluster.PrimaryOfAsync(key) is { } successor && successor != primary, "a replica has taken over", seconds: 30);
+
+        // It comes back as the replica that the new primary needs.
+        await primary.StartAgainAsync();
+        await load.WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.NotEqual(primary, await cluster.PrimaryOfAsync(key));
+        var stored = (await node.Store.GetStepsAsync(run.Id))!.Select(step => step.Id).ToHashSet();
+        Assert.DoesNotContain(answered, step => !stored.Contains(step));
+    }
+
+    [Fact]
+    public async Task SlotsMoveInMidLoad_EveryAnsweredStepIsThere()
+    {
+        RedisServer.SkipIfMissing();
+        await using var cluster = await RedisCluster.StartAsync();
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(cluster.ConnectionString));
+        var runs = Enumerable.Range(0, 64).Select(_ => Make.Run()).ToArray();
+        foreach (var run in runs) await node.Store.CreateRunningAsync(run, "owner", Make.Start);
+
+        using var moved = new CancellationTokenSource();
+        var answered = new List<(RunId, string)>();
+        var load = Task.Run(async () =>
+        {
+            for (var step = 0; !moved.IsCancellationRequested; step++)
+            {
+                var run = runs[step % runs.Length].Id;
+                if (await WorksAsync(async () => Assert.Equal(StepVerdict.Created, (await node.Store.StoreOutcomeAsync(run, 1, Make.Outcome($"s{step}"), 100_000)).Verdict)))
+                    answered.Add((run, $"s{step}"));
+            }
+        });
+        var ids = await Task.WhenAll(cluster.Servers.Select(server => RedisCluster.AskAsync(server, "cluster", "myid")));
+        await RedisCluster.ManageAsync("reshard", cluster.Servers[0].ConnectionString, "--cluster-from", ids[0].Trim(), "--cluster-to", ids[1].Trim(),
+            "--cluster-slots", "3000", "--cluster-yes");
+        await moved.CancelAsync();
+        await load;
+
+        Assert.NotEmpty(answered);
+        var stored = new HashSet<(RunId, string)>();
+        foreach (var run in runs) stored.UnionWith((await node.Store.GetStepsAsync(run.Id))!.Select(step => (run.Id, step.Id)));
+        Assert.DoesNotContain(answered, step => !stored.Contains(step));
+    }
+
+    private static async Task<bool> WorksAsync(Func<Task> call)
+    {
+        try
+        {
+            await call();
+            return true;
+        }
+        catch (StoreUnavailableException)
+        {
+            return false;
+        }
+    }
+}

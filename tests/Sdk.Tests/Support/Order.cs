@@ -1,0 +1,9 @@
+using System.Text.Json.Serialization;
+
+namespace DurableGateway.Client.Tests.Support;
+
+internal sealed record Order(int Id, string? Name);
+
+/// <summary>Writes names as they are, so that one sees which metadata was used.</summary>
+[JsonSerializable(typeof(Order))]
+internal sealed partial class PlainContext : JsonSerializerContext;
