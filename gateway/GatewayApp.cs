@@ -9,6 +9,7 @@ using DurableGateway.Steps;
 using DurableGateway.Storage;
 using Microsoft.AspNetCore.Connections;
 using Yarp.ReverseProxy.Configuration.RouteValidators;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway;
 
@@ -36,6 +37,7 @@ internal static class GatewayApp
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
         app.UseMiddleware<GatewayErrors>();
         app.UseMiddleware<ReservedPaths>();
+        app.UseMiddleware<DisguisedDots>();
         app.UseRouting();
         app.UseMiddleware<UnknownReservedPaths>();
         app.UseRequestTimeouts();
@@ -72,9 +74,10 @@ internal static class GatewayApp
     {
         services.AddRequestTimeouts();
         services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy"))
-            .ConfigureHttpClient((_, handler) => ServiceHeaders.PassAsTheyAre(handler))
-            .AddTransforms<AttemptTransforms>();
+            .AddTransforms<AttemptTransforms>()
+            .AddTransforms<Transparency>();
         return services
+            .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
             .AddSingleton<IRouteValidator, RouteValidator>()
             .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
             .AddSingleton<PolicyRegistry>()

@@ -9,6 +9,11 @@ try
     await app.WaitForShutdownAsync();
     return 0;
 }
+catch (OperationCanceledException)
+{
+    // SIGTERM came before it was up.
+    return 0;
+}
 catch (Exception e) when (StartErrors.Explain(e) is { } message)
 {
     await Console.Error.WriteLineAsync(message);

@@ -118,6 +118,17 @@ internal sealed class ReplayRunner(
         activity.SetParentId(run.Request.TraceParent);
         if (run.Request.TraceState.Length > 0) activity.TraceStateString = run.Request.TraceState;
         activity.SetIdFormat(ActivityIdFormat.W3C);
+        foreach (var (key, value) in Baggage(run.Request)) activity.AddBaggage(key, value);
         return activity.Start();
     }
+
+    /// <summary>YARP leaves the trace headers out and writes them anew from the activity.</summary>
+    private static IEnumerable<KeyValuePair<string, string?>> Baggage(StoredRequest request) =>
+        DistributedContextPropagator.Current.ExtractBaggage(request, static (object? carrier, string name, out string? value, out IEnumerable<string>? values) =>
+        {
+            values = null;
+            value = string.Join(", ", ((StoredRequest)carrier!).Headers
+                .Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value));
+            if (value.Length == 0) value = null;
+        }) ?? [];
 }

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace DurableGateway.Tests.Support;
 
 /// <summary>A <c>redis-server</c> of our own: a free loopback port, a directory of its own, gone with the test.</summary>
-internal sealed class RedisServer : IAsyncDisposable
+internal sealed partial class RedisServer : IAsyncDisposable
 {
     private const string Binary = "redis-server";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -28,15 +28,6 @@ internal sealed class RedisServer : IAsyncDisposable
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(directory => File.Exists(Path.Combine(directory, Binary)))
             ? null
             : $"{Binary} is not on the PATH of this machine.";
-
-    /// <summary>Skips the test where there is no server, unless <c>DURABLE_TESTS_REQUIRE</c> says that there must be one.</summary>
-    public static void SkipIfMissing()
-    {
-        if (Missing is null) return;
-        var required = Environment.GetEnvironmentVariable("DURABLE_TESTS_REQUIRE") ?? "";
-        Assert.False(required.Contains("redis", StringComparison.OrdinalIgnoreCase), $"DURABLE_TESTS_REQUIRE names redis, but {Missing}");
-        Assert.Skip(Missing);
-    }
 
     /// <param name="options">Beyond the port; without any, nothing is kept on disk.</param>
     public static async Task<RedisServer> StartAsync(params string[] options)

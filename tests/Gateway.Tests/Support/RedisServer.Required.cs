@@ -1,0 +1,13 @@
+namespace DurableGateway.Tests.Support;
+
+internal sealed partial class RedisServer
+{
+    /// <summary>Skips the test where there is no server, unless <c>DURABLE_TESTS_REQUIRE</c> says that there must be one.</summary>
+    public static void SkipIfMissing()
+    {
+        if (Missing is null) return;
+        var required = Environment.GetEnvironmentVariable("DURABLE_TESTS_REQUIRE") ?? "";
+        Assert.False(required.Contains("redis", StringComparison.OrdinalIgnoreCase), $"DURABLE_TESTS_REQUIRE names redis, but {Missing}");
+        Assert.Skip(Missing);
+    }
+}

@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Net;
+
+namespace DurableGateway.Chaos;
+
+/// <summary>Clients that send requests to any gateway, and follow redirects to any gateway.</summary>
+internal sealed class Clients(IReadOnlyList<Uri> gateways, History history) : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2) })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
+
+    private int _requests;
+    private int _direct;
+    private int _unanswered;
+    private int _notDurable;
+
+    public int Requests => _requests;
+
+    /// <summary>Requests that were answered while their client waited.</summary>
+    public int Direct => _direct;
+
+    /// <summary>Requests of which the client heard nothing: no connection, or cut off. It was never promised anything.</summary>
+    public int Unanswered => _unanswered;
+
+    /// <summary>Requests that were answered without durability, because the store was away.</summary>
+    public int NotDurable => _notDurable;
+
+    public Task RunAsync(int count, CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, count).Select(_ => SendUntilAsync(stop)));
+
+    /// <summary>Comes for every result that was promised, and once more for those that are there: they must not have changed.</summary>
+    public async Task CollectAsync(TimeSpan limit)
+    {
+        using var over = new CancellationTokenSource(limit);
+        await Parallel.ForEachAsync(history.Runs, new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (run, _) =>
+        {
+            if (run.ResultUrl is not null) await FetchAsync(run, over.Token);
+        });
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task SendUntilAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var run = new ClientRun($"r{Interlocked.Increment(ref _requests).ToString(CultureInfo.InvariantCulture)}");
+            history.Runs.Enqueue(run);
+            try
+            {
+                using var patience = new CancellationTokenSource(Patience);
+                await SendAsync(run, patience.Token);
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+            {
+                Interlocked.Increment(ref _unanswered);
+                await Task.Delay(50, CancellationToken.None);
+            }
+
+            if (run.Promised && !stop.IsCancellationRequested) await FetchAsync(run, stop);
+        }
+    }
+
+    private async Task SendAsync(ClientRun run, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Any(), "/order")) { Content = new StringContent(run.Request) };
+        using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        run.Run = Header(response, "Durable-Run-Id");
+        run.ResultUrl = Header(response, "Durable-Result");
+        if (response.StatusCode == HttpStatusCode.SeeOther)
+        {
+            run.ResultUrl = response.Headers.Location!.OriginalString;
+            run.Promised = true;
+            return;
+        }
+
+        var body = await response.Content.ReadAsStringAsync(cancellation);
+
+        // Without the store a failure cannot be kept, and says so.
+        if (response.StatusCode == HttpStatusCode.ServiceUnavailable || Header(response, "Durable-Status") == "not-durable")
+        {
+            Interlocked.Increment(ref _notDurable);
+            return;
+        }
+
+        Interlocked.Increment(ref _direct);
+        run.Answers.Add(new Answer((int)response.StatusCode, body));
+    }
+
+    private async Task FetchAsync(ClientRun run, CancellationToken cancellation)
+    {
+        while (!cancellation.IsCancellationRequested)
+        {
+            try
+            {
+                using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+                patience.CancelAfter(TimeSpan.FromSeconds(4));
+                using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), run.ResultUrl));
+                request.Headers.Add("Prefer", "wait=2");
+                using var response = await _http.SendAsync(request, patience.Token);
+                var body = await response.Content.ReadAsStringAsync(patience.Token);
+                var status = Header(response, "Durable-Status");
+                if (status is "completed" or "failed")
+                {
+                    run.Answers.Add(new Answer((int)response.StatusCode, body));
+                    return;
+                }
+
+                if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone)
+                {
+                    run.Missing = $"{(int)response.StatusCode} {body}";
+                    return;
+                }
+
+                if (response.StatusCode is not (HttpStatusCode.SeeOther or HttpStatusCode.ServiceUnavailable or HttpStatusCode.Accepted))
+                    run.Missing = $"{(int)response.StatusCode} {body}";
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+            {
+                // That node is down, or hangs: another one will do.
+                await Task.Delay(20, CancellationToken.None);
+            }
+        }
+    }
+
+    private Uri Any() => gateways[Random.Shared.Next(gateways.Count)];
+
+    private static string? Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) ? values.First() : null;
+}

@@ -1,0 +1,104 @@
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Chaos;
+
+/// <summary>Does harm, at random from a seed: one fault after the other, several of them under way at a time.</summary>
+internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOnlyList<RedisServer> redis, TimeSpan lease, int seed) : IDisposable
+{
+    private readonly Random _random = new(seed);
+    private readonly SemaphoreSlim _redisGate = new(1, 1);
+    private readonly Dictionary<string, int> _counts = [];
+
+    public IReadOnlyDictionary<string, int> Counts => _counts;
+
+    /// <summary>Until the time is over, and what was harmed is whole again.</summary>
+    public async Task RunAsync(TimeSpan time, CancellationToken cancellation)
+    {
+        var under = new Dictionary<object, Task>();
+        var end = Environment.TickCount64 + (long)time.TotalMilliseconds;
+        while (Environment.TickCount64 < end && !cancellation.IsCancellationRequested)
+        {
+            await Task.Delay(_random.Next(100, 900), CancellationToken.None);
+            var (what, victim, harm) = Choose();
+            if (under.TryGetValue(victim, out var last) && !last.IsCompleted) continue;
+            lock (_counts) _counts[what] = _counts.GetValueOrDefault(what) + 1;
+            under[victim] = harm();
+        }
+
+        await Task.WhenAll(under.Values);
+    }
+
+    public void Dispose() => _redisGate.Dispose();
+
+    private (string What, object Victim, Func<Task> Harm) Choose()
+    {
+        var gateway = gateways[_random.Next(gateways.Count)];
+        var server = redis[_random.Next(redis.Count)];
+        var pause = TimeSpan.FromMilliseconds(_random.Next(50, (int)(2.5 * lease.TotalMilliseconds)));
+        var soon = TimeSpan.FromMilliseconds(_random.Next(50, 1500));
+        return _random.Next(100) switch
+        {
+            < 30 => ("gateway SIGKILL", gateway, () => KillAsync(gateway, soon)),
+            < 45 => ("gateway SIGSTOP", gateway, () => PauseAsync(gateway, pause)),
+            < 55 => ("gateway SIGTERM", gateway, () => TerminateAsync(gateway)),
+            < 72 => ("service SIGKILL", service, () => KillAsync(service, soon)),
+            < 80 => ("service SIGSTOP", service, () => PauseAsync(service, soon)),
+            < 90 => ("redis SIGKILL", redis, () => KillRedisAsync(server, soon)),
+            _ => ("redis SIGSTOP", redis, () => PauseRedisAsync(server, soon)),
+        };
+    }
+
+    private static async Task KillAsync(Node node, TimeSpan down)
+    {
+        await node.KillAsync();
+        await Task.Delay(down);
+        node.Start();
+    }
+
+    private static async Task TerminateAsync(Node node)
+    {
+        await node.TerminateAsync();
+        node.Start();
+    }
+
+    private static async Task PauseAsync(Node node, TimeSpan pause)
+    {
+        node.Stop();
+        await Task.Delay(pause);
+        node.Continue();
+    }
+
+    /// <summary>One server of a cluster at a time: with two of three primaries gone there is no majority, and nothing to be learnt.</summary>
+    private async Task KillRedisAsync(RedisServer server, TimeSpan down)
+    {
+        await _redisGate.WaitAsync();
+        try
+        {
+            await server.KillAsync();
+
+            // Long enough for a replica to take over, where there is one.
+            await Task.Delay(redis.Count > 1 ? TimeSpan.FromSeconds(3) + down : down);
+            await server.StartAgainAsync();
+            if (redis.Count > 1) await Task.Delay(TimeSpan.FromSeconds(3));
+        }
+        finally
+        {
+            _redisGate.Release();
+        }
+    }
+
+    private async Task PauseRedisAsync(RedisServer server, TimeSpan pause)
+    {
+        await _redisGate.WaitAsync();
+        try
+        {
+            Node.Signal(server.ProcessId, stop: true);
+            await Task.Delay(pause);
+            Node.Signal(server.ProcessId, stop: false);
+        }
+        finally
+        {
+            _redisGate.Release();
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace DurableGateway.Chaos;
+
+/// <summary>What the command line asks for.</summary>
+internal sealed record Options
+{
+    public const string Usage = """
+        dotnet run -c Release --project tests/chaos -- [--seconds 60] [--seed n] [--store redis|cluster] [--clients 24]
+
+          --seconds   how long faults are injected; the run ends when all that was promised has come home
+          --seed      repeats the choice of faults; a random one is printed
+          --store     a Redis with appendfsync always, or a Redis Cluster of three primaries and three replicas with MinReplicas 1
+          --clients   how many clients send at once
+        """;
+
+    public int Seconds { get; init; } = 60;
+    public int Seed { get; init; } = Random.Shared.Next(1, 1_000_000);
+    public bool Cluster { get; init; }
+    public int Clients { get; init; } = 24;
+
+    public static Options? Parse(string[] args)
+    {
+        var options = new Options();
+        for (var i = 0; i < args.Length; i += 2)
+        {
+            if (i + 1 == args.Length) return null;
+            var value = args[i + 1];
+            var number = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed) && parsed > 0 ? parsed : (int?)null;
+            Options? next = (args[i], number) switch
+            {
+                ("--seconds", { } seconds) => options with { Seconds = seconds },
+                ("--seed", { } seed) => options with { Seed = seed },
+                ("--clients", { } clients) => options with { Clients = clients },
+                ("--store", null) when value is "redis" or "cluster" => options with { Cluster = value == "cluster" },
+                _ => null,
+            };
+            if (next is null) return null;
+            options = next;
+        }
+
+        return options;
+    }
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using DurableGateway.Chaos;
+using DurableGateway.Tests.Support;
+
+if (args is ["service", var servicePort, var servicesJournal]) return await Service.RunAsync(int.Parse(servicePort, CultureInfo.InvariantCulture), servicesJournal);
+if (Options.Parse(args) is not { } options)
+{
+    Console.Error.WriteLine(Options.Usage);
+    return 2;
+}
+
+Checker.CheckItself();
+if (RedisServer.Missing is { } missing)
+{
+    Console.Error.WriteLine(missing);
+    return 2;
+}
+
+var lease = TimeSpan.FromSeconds(2);
+var directory = Directory.CreateTempSubdirectory("durable-chaos-").FullName;
+var journal = Path.Combine(directory, "journal");
+Console.WriteLine($"seed {options.Seed}, {options.Seconds} s, {(options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : "Redis, appendfsync always")}, 3 gateways, {options.Clients} clients");
+
+await using var cluster = options.Cluster ? await RedisCluster.StartAsync(replicas: 1) : null;
+await using var single = options.Cluster ? null : await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+var store = cluster?.ConnectionString ?? single!.ConnectionString;
+
+var ports = FreePorts(7);
+await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal], new Uri($"http://127.0.0.1:{ports[6]}/up"));
+service.Start();
+var gateways = Enumerable.Range(0, 3).Select(i => new Node($"gateway {i + 1}", "gateway.dll",
+[
+    "--upstream", $"http://127.0.0.1:{ports[6]}",
+    $"--Durable:Listeners:Public=http://127.0.0.1:{ports[i]}",
+    $"--Durable:Listeners:Control=http://127.0.0.1:{ports[i + 3]}",
+    $"--Durable:SharedAddress=http://127.0.0.1:{ports[((i + 1) % 3) + 3]}",
+    $"--Durable:Store:ConnectionString={store},connectTimeout=1000",
+    $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}",
+    $"--Durable:Lease={lease:c}",
+    "--Durable:ShutdownTimeout=00:00:02",
+    "--Durable:Policies:default:PersistAfter=00:00:00.100",
+    "--Durable:Policies:default:AttemptTimeout=00:00:05",
+    "--Durable:Policies:default:Retry:MaxAttempts=1000",
+    "--Durable:Policies:default:Retry:Delay=00:00:00.050",
+    "--Durable:Policies:default:Retry:MaxDelay=00:00:00.500",
+    "--Logging:LogLevel:Default=None",
+], new Uri($"http://127.0.0.1:{ports[i + 3]}/readyz"))).ToArray();
+using var http = new HttpClient();
+var watch = Stopwatch.StartNew();
+try
+{
+    foreach (var gateway in gateways) gateway.Start();
+    foreach (var node in gateways.Append(service)) await node.AwaitHealthAsync(http);
+
+    var history = new History();
+    using var clients = new Clients([.. Enumerable.Range(0, 3).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))], history);
+    using var faults = new Faults(gateways, service, cluster?.Servers ?? [single!], lease, options.Seed);
+    using var stop = new CancellationTokenSource();
+    var load = clients.RunAsync(options.Clients, stop.Token);
+    await faults.RunAsync(TimeSpan.FromSeconds(options.Seconds), CancellationToken.None);
+    await stop.CancelAsync();
+    await load;
+    foreach (var node in gateways.Append(service)) await node.AwaitHealthAsync(http);
+    await clients.CollectAsync(TimeSpan.FromSeconds(90));
+    await clients.CollectAsync(TimeSpan.FromSeconds(30));
+    await service.KillAsync();
+    history.Steps.AddRange(Service.Read(journal));
+
+    var violations = Checker.Check(history);
+    Report.Print(history, clients, faults, violations, watch.Elapsed);
+    return violations.Count == 0 ? 0 : 1;
+}
+finally
+{
+    foreach (var gateway in gateways) await gateway.DisposeAsync();
+    if (service.IsUp) await service.KillAsync();
+    Directory.Delete(directory, recursive: true);
+}
+
+static int[] FreePorts(int count)
+{
+    var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
+    foreach (var listener in listeners) listener.Start();
+    var ports = listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port).ToArray();
+    foreach (var listener in listeners) listener.Dispose();
+    return ports;
+}

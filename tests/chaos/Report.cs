@@ -1,0 +1,28 @@
+namespace DurableGateway.Chaos;
+
+/// <summary>What the run came to, in one table.</summary>
+internal static class Report
+{
+    public static void Print(History history, Clients clients, Faults faults, List<string> violations, TimeSpan elapsed)
+    {
+        var runs = history.Runs.ToArray();
+        var executed = history.Steps.Where(step => !step.Done).ToArray();
+        Row("faults", faults.Counts.Values.Sum());
+        foreach (var (fault, count) in faults.Counts.OrderBy(pair => pair.Key, StringComparer.Ordinal)) Row("  " + fault, count);
+        Row("requests", clients.Requests);
+        Row("  answered while the client waited", clients.Direct);
+        Row("  promised by a redirect", runs.Count(run => run.Promised));
+        Row("  not durable, the store being away", clients.NotDurable);
+        Row("  no connection, or cut off before a promise", clients.Unanswered);
+        Row("results fetched", runs.Where(run => run.ResultUrl is not null).Sum(run => run.Answers.Count));
+        Row("attempts, the highest of a run", history.Steps.Count == 0 ? 0 : history.Steps.Max(step => step.Attempt));
+        Row("steps executed", executed.Length);
+        Row("steps stored", history.Steps.Count(step => step.Done));
+        Row("seconds", (int)elapsed.TotalSeconds);
+        Row("violations", violations.Count);
+        foreach (var violation in violations.Take(20)) Console.WriteLine("  " + violation);
+        Console.WriteLine(violations.Count == 0 && runs.Length > 0 && executed.Length > 0 ? "chaos: ran, and nothing was lost" : "chaos: FAILED");
+    }
+
+    private static void Row(string what, int value) => Console.WriteLine($"{what,-46}{value,10:N0}");
+}

@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using DurableGateway.Client;
+
+namespace DurableGateway.Chaos;
+
+/// <summary>
+/// The service behind the gateways, as a process that can be killed. It writes down each real execution of a step, and each
+/// checkpoint that was answered, in a file that outlives it.
+/// </summary>
+internal static class Service
+{
+    public static async Task<int> RunAsync(int port, string journal)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        builder.Services.AddDurableSteps();
+        await using var app = builder.Build();
+        await using var file = new Journal(journal);
+        app.MapGet("/up", () => "up");
+        app.MapPost("/order", async (HttpContext context, IStep step) =>
+        {
+            using var reader = new StreamReader(context.Request.Body);
+            var request = await reader.ReadToEndAsync();
+            Task<string> StepAsync(string name) => ExecuteAsync(file, step, name);
+
+            // What the steps made is part of the answer, so an answer tells which executions it is made of.
+            var first = await StepAsync("first");
+            var both = await Task.WhenAll(StepAsync("left"), StepAsync("right"));
+            if (Random.Shared.Next(10) == 0) return Microsoft.AspNetCore.Http.Results.StatusCode(503);
+            var last = await StepAsync("last");
+            return Microsoft.AspNetCore.Http.Results.Text($"{request}:{first}.{both[0]}.{both[1]}.{last}");
+        }).WithDurableSteps();
+        await app.RunAsync();
+        return 0;
+    }
+
+    private static async Task<string> ExecuteAsync(Journal journal, IStep step, string name)
+    {
+        var executed = false;
+        var result = await step.RunAsync(name, async cancellation =>
+        {
+            executed = true;
+            journal.Write(step.Run, name, done: false);
+            await Task.Delay(Random.Shared.Next(30), cancellation);
+            if (Random.Shared.Next(12) == 0) throw new InvalidOperationException("It fails now and then.");
+            return Guid.NewGuid().ToString("N")[..8];
+        });
+        if (executed) journal.Write(step.Run, name, done: true);
+        return result;
+    }
+
+    public static IEnumerable<StepEvent> Read(string journal)
+    {
+        // The last line may be torn: the service is killed in mid-write.
+        foreach (var line in File.ReadAllText(journal).Split('\n'))
+        {
+            if (line.Split(' ') is [var run, var step, var attempt, "exec" or "done", "."])
+                yield return new StepEvent(run, step, int.Parse(attempt, CultureInfo.InvariantCulture), line.EndsWith("done .", StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>Written through to the operating system line by line, so that SIGKILL takes nothing back.</summary>
+    private sealed class Journal(string path) : IAsyncDisposable
+    {
+        private readonly FileStream _file = new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+
+        public void Write(RunInfo run, string step, bool done)
+        {
+            var line = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\n{run.Id} {step} {run.Attempt} {(done ? "done" : "exec")} ."));
+            lock (_file) _file.Write(line);
+        }
+
+        public ValueTask DisposeAsync() => _file.DisposeAsync();
+    }
+}
