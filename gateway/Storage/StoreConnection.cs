@@ -13,6 +13,9 @@ namespace DurableGateway.Storage;
 internal sealed class StoreConnection(
     GatewaySettings settings, KeyRing keys, StoreClock clock, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
+    /// <summary>Each call that waits holds what it wants to write: a store that is too slow must not take the gateway down with it.</summary>
+    private const int MostPending = 4096;
+
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ComplainEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LookAroundEvery = TimeSpan.FromMilliseconds(500);
@@ -32,6 +35,7 @@ internal sealed class StoreConnection(
     private ConnectionMultiplexer? _barriers;
     private ReplicaBarrier? _barrier;
     private uint _turn;
+    private int _pending;
     private long _lookedAround;
     private Task _opening = Task.CompletedTask;
 
@@ -87,6 +91,12 @@ internal sealed class StoreConnection(
     private async Task<T> GuardAsync<T>(Func<Task<T>> command)
     {
         if (!IsReady) throw new StoreUnavailableException("The store is not connected.");
+        if (Interlocked.Increment(ref _pending) > MostPending)
+        {
+            Interlocked.Decrement(ref _pending);
+            throw new StoreUnavailableException($"The store is too slow: {MostPending} calls wait for it.");
+        }
+
         try
         {
             return await command();
@@ -108,6 +118,10 @@ internal sealed class StoreConnection(
             {
                 MayHaveHappened = status is CommandStatus.Sent or CommandStatus.Unknown,
             };
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _pending);
         }
     }
 
