@@ -22,6 +22,8 @@ internal static class DurableHeaders
     public const string StepType = "Durable-Step-Type";
     public const string StepOutcome = "Durable-Step-Outcome";
     public const string StepDuration = "Durable-Step-Duration";
+    public const string StepFor = "Durable-Step-For";
+    public const string StepUntil = "Durable-Step-Until";
     public const string Suspended = "Durable-Suspended";
     public const string Retry = "Durable-Retry";
 
@@ -29,4 +31,6 @@ internal static class DurableHeaders
     public const string Status = "Durable-Status";
     public const string Result = "Durable-Result";
     public const string Prefer = "Prefer";
+    public const string PreferenceApplied = "Preference-Applied";
+    public const string IdempotentReplayed = "Idempotent-Replayed";
 }

@@ -52,11 +52,16 @@ internal static class Problems
         Make("token-invalid", "Durable-Token is missing or not this run's", 401, "Send the Durable-Token header of the attempt unchanged.");
     public static Problem StepMalformed(RunId run, string detail) => Make("step-malformed", "The step call is malformed", 400, detail, run);
     public static Problem StepUnsupported(RunId run, string detail) => Make("step-unsupported", "This step cannot be taken", 422, detail, run);
+    public static Problem StepOfOtherKind(RunId run, string step) =>
+        Make("step-of-other-type", "The step was begun with another type", 422, $"Step '{step}' waits already, or has failed tries, as a step of another type. Give the new step a new name.", run);
     public static Problem StepTooLarge(RunId run, long limit) =>
         Make("step-too-large", "The outcome is larger than the policy allows", 413, $"MaxStepBytes is {limit} bytes.", run);
     public static Problem TooManySteps(RunId run, int limit) =>
         Make("too-many-steps", "The run has too many steps", 422, $"MaxSteps is {limit}.", run);
     public static Problem StoreUnavailable(RunId? run, string detail) => Make("store-unavailable", "The store is away", 503, detail, run);
+    public static Problem IdempotencyKeyMalformed(string detail) => Make("idempotency-key-malformed", "Idempotency-Key is malformed", 400, detail);
+    public static Problem IdempotencyKeyReused(RunId run) =>
+        Make("idempotency-key-reused", "The idempotency key was used for another request", 422, "The same key came with another method, target or body. Use a new key for a new request.", run);
     public static Problem RequestTooLarge(long limit) =>
         Make("request-too-large", "The request is larger than the policy allows", 413, $"MaxRequestBytes is {limit} bytes, and OversizedRequests is Refuse.");
     public static Problem ResponseTooLarge(RunId run, long limit) =>

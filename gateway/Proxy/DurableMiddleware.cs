@@ -39,9 +39,14 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
                 : NotDurableAsync(context);
         }
 
-        if (store.IsReady) return live.InvokeAsync(context, policy, next);
-        return policy.Persist == PersistMode.OnStart
-            ? context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, "The route's policy stores every request before it is sent, and the store is away."))
+        var headers = context.Request.Headers;
+        var key = IdempotencyKeyHeader.Read(headers[DurableHeaders.IdempotencyKey], out var wrong);
+        if (wrong is not null) return context.Response.WriteProblemAsync(Problems.IdempotencyKeyMalformed(wrong));
+        if (store.IsReady) return live.InvokeAsync(context, policy, key, next);
+
+        // Who sends a key, or does not want to wait, relies on the store; so does who configured that every request is stored.
+        return policy.Persist == PersistMode.OnStart || key is not null || PreferHeader.RespondAsync(headers[DurableHeaders.Prefer])
+            ? context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, "This request is stored before it is sent, and the store is away."))
             : NotDurableAsync(context);
     }
 

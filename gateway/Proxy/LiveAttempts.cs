@@ -17,8 +17,8 @@ namespace DurableGateway.Proxy;
 /// fails is stored, parked, and answered with a redirect.
 /// </summary>
 internal sealed class LiveAttempts(
-    AttemptRegistry registry, RunEngine engine, IRunStore store, ResultUrls results, EndedRuns ended, IHostApplicationLifetime lifetime, TimeProvider time,
-    ILogger<LiveAttempts> log)
+    AttemptRegistry registry, RunEngine engine, IRunStore store, ResultUrls results, EndedRuns ended, RunIds ids, AcceptedRequests accepted, ExistingRuns existing,
+    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LiveAttempts> log)
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
 
@@ -28,16 +28,24 @@ internal sealed class LiveAttempts(
     /// <summary>How long the end of a run is said again, while the client has its answer.</summary>
     private static readonly TimeSpan RecordFor = TimeSpan.FromMinutes(10);
 
-    public async Task InvokeAsync(HttpContext context, RunPolicy policy, RequestDelegate next)
+    /// <param name="context">The request.</param>
+    /// <param name="policy">The policy of its route.</param>
+    /// <param name="idempotencyKey">The key that the client sent, if it did.</param>
+    /// <param name="next">The rest of YARP's pipeline.</param>
+    public async Task InvokeAsync(HttpContext context, RunPolicy policy, string? idempotencyKey, RequestDelegate next)
     {
         Attempt? begun = null;
-        using var body = Capture(context, policy, () => begun!.ClockStart = time.GetTimestamp());
-        using var attempt = begun = Begin(context, policy, body);
+        using var body = Capture(context, policy, () =>
+        {
+            if (begun is not null) begun.ClockStart = time.GetTimestamp();
+        });
+        if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
+        using var attempt = begun = Begin(context, policy, body, idempotencyKey);
         var feature = new AttemptFeature(attempt) { RequestBody = body };
         registry.Add(attempt);
         try
         {
-            if (policy.Persist == PersistMode.OnStart && !await engine.EnsureStoredAsync(attempt))
+            if ((policy.Persist == PersistMode.OnStart || idempotencyKey is not null) && !await engine.EnsureStoredAsync(attempt))
             {
                 await AnswerOversizedAsync(context, policy, next);
                 return;
@@ -54,6 +62,10 @@ internal sealed class LiveAttempts(
             await next(context);
             context.RequestAborted = clientGone;
             await AfterAsync(context, feature, body);
+        }
+        catch (IdempotencyKeyTakenException e)
+        {
+            await AnswerExistingAsync(context, e.Taken, body);
         }
         catch (StoreUnavailableException e)
         {
@@ -87,23 +99,57 @@ internal sealed class LiveAttempts(
         return capture;
     }
 
-    private Attempt Begin(HttpContext context, RunPolicy policy, RequestCapture? body)
+    private Attempt Begin(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)
     {
         var now = time.GetUtcNow();
-        var run = RunId.New(now);
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
+        var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
+        var run = ids.New(now, hash);
         var activity = Activity.Current;
         return new Attempt(new AttemptKey(run, 1, engine.Owner), policy, route, now, time.GetTimestamp(), async cancellation =>
         {
             var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
-            return bytes is { } whole ? new NewRun(run, policy, route, now, RequestRecorder.Record(context, activity, whole)) : null;
+            if (bytes is not { } whole) return null;
+            var request = RequestRecorder.Record(context, activity, whole);
+            return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request) };
         })
         {
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
 
             // A service that has not been given the whole request yet is not late.
-            ClockStart = body is null ? time.GetTimestamp() : null,
+            ClockStart = body is null or { IsComplete: true } ? time.GetTimestamp() : null,
         };
+    }
+
+    /// <returns><see langword="false"/> where the request goes on as any other, because it is too large to be stored.</returns>
+    private async Task<bool> TryAcceptAsync(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)
+    {
+        try
+        {
+            return await accepted.TryAcceptAsync(context, policy, body, idempotencyKey);
+        }
+        catch (IdempotencyKeyTakenException e)
+        {
+            await AnswerExistingAsync(context, e.Taken, body);
+        }
+        catch (StoreUnavailableException e)
+        {
+            await context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, $"The request was to be stored first, and could not be: {e.Message}"));
+        }
+        catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
+        {
+            if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        }
+
+        return true;
+    }
+
+    /// <summary>The request is taken in whole by now: its key was looked up when it was to be stored.</summary>
+    private async Task AnswerExistingAsync(HttpContext context, TakenKey taken, RequestCapture? body)
+    {
+        var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(context.RequestAborted) ?? default;
+        var request = RequestRecorder.Record(context, null, bytes);
+        await existing.AnswerAsync(context, taken, IdempotencyMark.FingerprintOf(request.Method, request.RawTarget, bytes.Span));
     }
 
     /// <summary>A body with no length that turned out too large to be stored before it is sent.</summary>
@@ -256,11 +302,8 @@ internal sealed class LiveAttempts(
     {
         var response = context.Response;
         response.Clear();
-        response.StatusCode = StatusCodes.Status303SeeOther;
         response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
-        response.Headers.Location = feature.ResultUrl ?? results.For(feature.Attempt);
-        response.Headers.RetryAfter = RetryAfter.Format(retryAfter);
-        response.Headers.CacheControl = "no-store";
+        response.Redirect(feature.ResultUrl ?? results.For(feature.Attempt), StatusCodes.Status303SeeOther, retryAfter);
     }
 
     /// <summary>The request cannot be replayed (its body is too large), so the failure is the client's.</summary>

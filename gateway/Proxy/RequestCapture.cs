@@ -19,6 +19,9 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
     /// <summary>The body is larger than the limit: it cannot be replayed.</summary>
     public bool Overflowed { get; private set; }
 
+    /// <summary>The body has arrived whole.</summary>
+    public bool IsComplete => _complete;
+
     /// <summary>Reading from the client failed: the request never arrived whole.</summary>
     public bool Broken { get; private set; }
 

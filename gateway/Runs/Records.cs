@@ -41,6 +41,9 @@ internal sealed record StoredResponse(
 /// <summary>A run as it is first written.</summary>
 internal sealed record NewRun(RunId Id, RunPolicy Policy, string Route, DateTimeOffset StartedAt, StoredRequest Request)
 {
+    /// <summary>Where the client sent an idempotency key.</summary>
+    public IdempotencyMark? Idempotency { get; init; }
+
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
 }
 

@@ -158,6 +158,10 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public Task<StepAnswer> CompleteStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome outcome) =>
         store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);
 
+    /// <summary>Begins a sleep, or ends it when its time has come.</summary>
+    public Task<StepAnswer> SleepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome awake, DateTimeOffset until) =>
+        store.WaitAsync(run, attempt, awake, policy.MaxSteps, until, time.GetUtcNow());
+
     /// <summary>Counts a failed try of a step: schedules the next, or makes the failure part of the run when they are used up.</summary>
     public async Task<StepAnswer> FailStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter)
     {

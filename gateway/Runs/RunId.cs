@@ -7,6 +7,16 @@ internal readonly record struct RunId(Guid Value)
 {
     public static RunId New(DateTimeOffset now) => new(Guid.CreateVersion7(now));
 
+    /// <summary>An id whose run is in a certain shard.</summary>
+    public static RunId New(DateTimeOffset now, int shard, int shards)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Guid.CreateVersion7(now).TryWriteBytes(bytes, bigEndian: true, out _);
+        var random = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]) & 0x7FFF_FFFF;
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(bytes[12..], random - (random % (uint)shards) + (uint)shard);
+        return new RunId(new Guid(bytes, bigEndian: true));
+    }
+
     public static bool TryParse([NotNullWhen(true)] string? text, out RunId id)
     {
         // One id has one spelling: what Guid.TryParseExact also takes in upper case is another path, so another resource.

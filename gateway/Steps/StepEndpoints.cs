@@ -87,14 +87,18 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        var outcome = call.ToOutcome(attempt, body, time.GetUtcNow());
-        var answer = !call.Failed || call.IsFinal
-            ? await engine.CompleteStepAsync(run, attempt, policy, outcome)
-            : await engine.FailStepAsync(run, attempt, policy, outcome, call.RetryAfter);
+        var now = time.GetUtcNow();
+        var answer = call switch
+        {
+            SleepStepCall sleep => await engine.SleepAsync(run, attempt, policy, sleep.Awake(attempt, now), sleep.Until),
+            RunStepCall { Failed: true, IsFinal: false } failed => await engine.FailStepAsync(run, attempt, policy, failed.ToOutcome(attempt, body, now), failed.RetryAfter),
+            RunStepCall ended => await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt, body, now)),
+            _ => throw new NotSupportedException(call.GetType().Name),
+        };
 
         // A call that had no answer was repeated, and this one went through.
         if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = false;
-        await AnswerAsync(response, run, policy, answer);
+        await AnswerAsync(response, run, call.Id, policy, answer);
     }
 
     /// <summary>The policy of the run. One that is known to this node alone is stored by this: here is its first checkpoint.</summary>
@@ -112,7 +116,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
     }
 
-    private Task AnswerAsync(HttpResponse response, RunId run, RunPolicy policy, StepAnswer answer)
+    private Task AnswerAsync(HttpResponse response, RunId run, string step, RunPolicy policy, StepAnswer answer)
     {
         switch (answer.Verdict)
         {
@@ -129,6 +133,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
                 response.ContentType = stored.ContentType;
                 response.ContentLength = stored.Body.Length;
                 return response.Body.WriteAsync(stored.Body).AsTask();
+            case StepVerdict.OtherKind:
+                return response.WriteProblemAsync(Problems.StepOfOtherKind(run, step));
             case StepVerdict.TooMany:
                 return response.WriteProblemAsync(Problems.TooManySteps(run, policy.MaxSteps));
             case StepVerdict.Ended:

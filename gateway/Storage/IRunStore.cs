@@ -12,6 +12,7 @@ internal interface IRunStore
     /// Writes a run whose first attempt is in flight, covered by this owner's lease. May be repeated where an answer was lost.
     /// </summary>
     /// <returns><see langword="false"/> where an earlier call, its answer lost, wrote it, and it has been taken up since.</returns>
+    /// <exception cref="IdempotencyKeyTakenException">The request's idempotency key stands for another run.</exception>
     Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
 
     /// <summary>Writes a run whose first attempt has failed already. May be repeated where an answer was lost.</summary>
@@ -19,6 +20,9 @@ internal interface IRunStore
 
     /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
     Task<DateTimeOffset?> GetNextDueAsync(int shard);
+
+    /// <summary>Writes a run that has had no attempt yet and is due at once. May be repeated where an answer was lost.</summary>
+    Task<bool> CreateDueAsync(NewRun run, string owner);
 
     /// <summary>The runs of a shard that are due, in order, and when the next one after them will be.</summary>
     /// <param name="shard">The shard.</param>
@@ -47,6 +51,15 @@ internal interface IRunStore
 
     /// <summary>Counts a failed try of a step and schedules the next.</summary>
     Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry);
+
+    /// <summary>Registers a step that waits for a time; when that has come, stores the outcome and answers it.</summary>
+    /// <param name="run">The run of the step.</param>
+    /// <param name="attempt">The number of the attempt that says so.</param>
+    /// <param name="outcome">What is stored when the time has come.</param>
+    /// <param name="maxSteps">The most steps the run may have.</param>
+    /// <param name="due">When it is over. The first call's counts.</param>
+    /// <param name="now">The time.</param>
+    Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now);
 
     /// <summary>Parks the run until the earliest of its pending steps.</summary>
     Task<ParkAnswer> SuspendAsync(AttemptKey attempt);
@@ -102,6 +115,9 @@ internal enum StepVerdict
     /// <summary>The failed tries are not what the caller reckoned with.</summary>
     Recount,
     TooMany,
+
+    /// <summary>The step was begun as another kind of step.</summary>
+    OtherKind,
     Ended,
     Superseded,
     Unknown,

@@ -19,10 +19,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
-        CreateAsync(run, RunState.Running, owner, leaseEnd, failures: 0);
+        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0);
 
     public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt) =>
-        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, failures: 1);
+        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: 1);
+
+    public Task<bool> CreateDueAsync(NewRun run, string owner) =>
+        CreateAsync(run, RunState.Waiting, owner, run.StartedAt, attempt: 0, failures: 0);
 
     public async Task<DateTimeOffset?> GetNextDueAsync(int shard)
     {
@@ -98,6 +101,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
         StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries);
 
+    public async Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
+    {
+        var keys = Keys(run);
+        return Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending], () =>
+            [attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome)]));
+    }
+
     public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt)
     {
         var keys = Keys(attempt.Run);
@@ -172,16 +182,19 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return record.IsNull ? null : codec.DecodeResponse(run, record);
     }
 
-    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int failures)
+    /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
+    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures)
     {
         // Made inside the call, so that a store that is away costs no encryption.
         var keys = Keys(run.Id);
-        return (int)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due],
+        var key = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run;
+        var answer = (RedisValue)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key],
         [
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
-            (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format,
-        ])) == 1;
+            (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
+        ]));
+        return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
 
     private async Task<StepAnswer> StepAsync(
@@ -190,18 +203,21 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(run);
         var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending], () =>
             [attempt, step, maxSteps, kind, value, expectedTries]);
-        return (string)answer[0]! switch
-        {
-            "created" => new(StepVerdict.Created),
-            "scheduled" => new(StepVerdict.Scheduled, Due: FromMilliseconds((long)(double)answer[1])),
-            "stored" => new(StepVerdict.Stored, Decode(run, step, (byte[])answer[1]!)?.Outcome),
-            "tries" => new(StepVerdict.Recount, Tries: (int)answer[1]),
-            "many" => new(StepVerdict.TooMany),
-            "ended" => new(StepVerdict.Ended),
-            "superseded" => new(StepVerdict.Superseded),
-            _ => new(StepVerdict.Unknown),
-        };
+        return Answer(run, step, answer);
     }
+
+    private StepAnswer Answer(RunId run, string step, RedisValue[] answer) => (string)answer[0]! switch
+    {
+        "created" => new(StepVerdict.Created),
+        "scheduled" => new(StepVerdict.Scheduled, Due: FromMilliseconds((long)(double)answer[1])),
+        "stored" => new(StepVerdict.Stored, Decode(run, step, (byte[])answer[1]!)?.Outcome),
+        "tries" => new(StepVerdict.Recount, Tries: (int)answer[1]),
+        "many" => new(StepVerdict.TooMany),
+        "other" => new(StepVerdict.OtherKind),
+        "ended" => new(StepVerdict.Ended),
+        "superseded" => new(StepVerdict.Superseded),
+        _ => new(StepVerdict.Unknown),
+    };
 
     private static ParkAnswer Park(RedisValue[] answer) => (string)answer[0]! switch
     {
@@ -226,7 +242,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private (long Sequence, StepOutcome Outcome)? Decode(RunId run, RedisValue id, RedisValue value)
     {
         var bytes = (byte[])value!;
-        if (bytes is [(byte)'P', ..]) return null;
+        if (bytes is [(byte)'P' or (byte)'W', ..]) return null;
         var colon = Array.IndexOf(bytes, (byte)':');
         if (colon < 2 || bytes[0] is not ((byte)'C' or (byte)'F')
             || !long.TryParse(bytes.AsSpan(1, colon - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))

@@ -9,6 +9,7 @@ internal static class Script
     public static string Claim { get; } = Load("claim");
     public static string Renew { get; } = Load("renew");
     public static string Step { get; } = Load("step");
+    public static string Wait { get; } = Load("wait");
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
     public static string End { get; } = Load("end");

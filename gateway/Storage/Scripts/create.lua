@@ -1,18 +1,27 @@
 -- Writes a new run, running under a lease or waiting to be due.
--- KEYS  1 run, 2 request, 3 due-queue of the shard
+-- KEYS  1 run, 2 request, 3 due-queue of the shard, 4 idempotency key of the request (the run again where it has none)
 -- ARGV  1 run id, 2 state, 3 owner of the first attempt, 4 score in the queue (lease end, or next attempt), 5 start,
---       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version
--- Answer 1 written, 0 it was there already and is no longer the first attempt's
+--       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version,
+--       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one)
+-- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
--- first answer was lost may say it again, as long as its first attempt still holds the run.
+-- first answer was lost may say it again, as long as its first attempt still holds the run. An idempotency key is one run's.
+if ARGV[14] ~= '' then
+  local taken = redis.call('GET', KEYS[4])
+  if taken and string.sub(taken, 1, #ARGV[1]) ~= ARGV[1] then return taken end
+end
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner')
-if run[1] and (run[1] ~= 'running' or run[2] ~= '1' or run[3] ~= ARGV[3]) then return 0 end
+if run[1] and (run[1] ~= 'running' or run[2] ~= ARGV[13] or run[3] ~= ARGV[3]) then return 0 end
 local owner = ARGV[3]
 if ARGV[2] == 'waiting' then owner = '' end
 if not run[1] then
   redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
-  redis.call('HSET', KEYS[1], 'v', ARGV[12], 'attempt', '1', 'started', ARGV[5], 'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8],
+  redis.call('HSET', KEYS[1], 'v', ARGV[12], 'attempt', ARGV[13], 'started', ARGV[5], 'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8],
     'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
+  if ARGV[14] ~= '' then
+    redis.call('SET', KEYS[4], ARGV[14], 'PX', ARGV[11])
+    redis.call('HSET', KEYS[1], 'idem', KEYS[4])
+  end
 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10])
 if not run[1] then redis.call('PEXPIRE', KEYS[1], ARGV[11]) end

@@ -3,7 +3,7 @@
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 final state, 5 result record ('' for none), 6 retention (ms), 7 now,
 --       8 the failures that the caller reckons with (-1: any)
 -- Answer {'ended'} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
--- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire.
+-- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire, its idempotency key (of the same slot) too.
 -- An attempt whose first answer was lost may say it again, and is told that it has ended the run.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'failures', 'by')
 if run[5] and run[5] == ARGV[2] and run[1] == ARGV[4] then return {'ended'} end
@@ -14,6 +14,8 @@ redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7], 'by
 redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('DEL', KEYS[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
+local idem = redis.call('HGET', KEYS[1], 'idem')
+if idem then redis.call('PEXPIRE', idem, ARGV[6]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 return {'ended'}

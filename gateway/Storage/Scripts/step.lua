@@ -2,16 +2,18 @@
 -- KEYS  1 run, 2 steps, 3 pending steps
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 'C' completed | 'F' failed for good | 'P' a try failed,
 --       5 outcome record | time of the next try, 6 the failed tries that the caller reckons with (-1: any)
--- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'}
+-- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
 -- failed try of a step at most, however often it has to say so.
--- A step's value is 'P<tries>:<attempt>', or 'C<seq>:<record>' or 'F<seq>:<record>'.
+-- A step's value is 'P<tries>:<attempt>', or 'C<seq>:<record>' or 'F<seq>:<record>'; of one that waits see wait.lua.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
 if not run[1] then return {'unknown'} end
 if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
 if run[2] ~= ARGV[1] then return {'superseded'} end
 local value = redis.call('HGET', KEYS[2], ARGV[2])
-if value and string.sub(value, 1, 1) ~= 'P' then return {'stored', value} end
+local kind = value and string.sub(value, 1, 1)
+if kind == 'C' or kind == 'F' then return {'stored', value} end
+if kind == 'W' then return {'other'} end
 if not value and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[3]) then return {'many'} end
 local tries, by = 0, nil
 if value then

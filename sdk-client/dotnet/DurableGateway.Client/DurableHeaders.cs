@@ -11,6 +11,9 @@ internal static class DurableHeaders
     public const string StepCount = "Durable-Step-Count";
     public const string Steps = "Durable-Steps";
     public const string StepOutcome = "Durable-Step-Outcome";
+    public const string StepType = "Durable-Step-Type";
+    public const string StepFor = "Durable-Step-For";
+    public const string StepUntil = "Durable-Step-Until";
     public const string StepDuration = "Durable-Step-Duration";
     public const string Retry = "Durable-Retry";
     public const string Suspended = "Durable-Suspended";

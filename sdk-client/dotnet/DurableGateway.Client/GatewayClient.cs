@@ -23,7 +23,7 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// Not cancelled with the request: a step that has been executed is worth its checkpoint, which an attempt may write until
     /// the next one begins.
     /// </remarks>
-    public Task<HttpResponseMessage> PutAsync(string step, StepWrite write) =>
+    public Task<HttpResponseMessage> PutAsync(string step, IStepWrite write) =>
         SendAsync("/steps/" + Uri.EscapeDataString(step), write.ToRequest, CancellationToken.None);
 
     /// <summary>All stored outcomes of the run.</summary>
@@ -96,8 +96,31 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     }
 }
 
+/// <summary>What a call says of a step.</summary>
+internal interface IStepWrite
+{
+    HttpRequestMessage ToRequest(string url);
+}
+
+/// <summary>A step that sleeps.</summary>
+internal sealed class SleepWrite(string header, string value) : IStepWrite
+{
+    public static SleepWrite For(TimeSpan time) => new(DurableHeaders.StepFor, StepWrite.Seconds(time));
+
+    public static SleepWrite Until(DateTimeOffset time) =>
+        new(DurableHeaders.StepUntil, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture));
+
+    public HttpRequestMessage ToRequest(string url)
+    {
+        var message = new HttpRequestMessage(HttpMethod.Put, url);
+        message.Headers.Add(DurableHeaders.StepType, "sleep");
+        message.Headers.Add(header, value);
+        return message;
+    }
+}
+
 /// <summary>What a checkpoint says of a step.</summary>
-internal sealed class StepWrite
+internal sealed class StepWrite : IStepWrite
 {
     public bool Failed { get; set; }
     public bool NoRetry { get; set; }
@@ -118,5 +141,5 @@ internal sealed class StepWrite
         return message;
     }
 
-    private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+    public static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 }

@@ -45,4 +45,16 @@ public interface IStep
     /// <param name="body">What to do. Its token is cancelled when this attempt is over.</param>
     /// <param name="cancellationToken">Gives up waiting for the step.</param>
     Task RunAsync(string name, Func<CancellationToken, Task> body, CancellationToken cancellationToken = default);
+
+    /// <summary>Sleeps. Nothing is held meanwhile: the run is parked, and the handler executed again when the time has come.</summary>
+    /// <param name="name">The step's name: 1 to 256 bytes of UTF-8.</param>
+    /// <param name="time">How long, from when the step is first begun; a replay does not begin it anew. Zero or more, at most ten years.</param>
+    /// <param name="cancellationToken">Gives up waiting for the step.</param>
+    Task SleepAsync(string name, TimeSpan time, CancellationToken cancellationToken = default);
+
+    /// <summary>Sleeps until a time. Nothing is held meanwhile, as with <see cref="SleepAsync"/>.</summary>
+    /// <param name="name">The step's name: 1 to 256 bytes of UTF-8.</param>
+    /// <param name="time">Until when; one that has passed is no wait at all.</param>
+    /// <param name="cancellationToken">Gives up waiting for the step.</param>
+    Task SleepUntilAsync(string name, DateTimeOffset time, CancellationToken cancellationToken = default);
 }

@@ -61,6 +61,28 @@ internal sealed class StepRunner(
         }
     }
 
+    public Task SleepAsync(string name, TimeSpan time, CancellationToken cancellationToken = default)
+    {
+        if (time < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(time), time, "A sleep is not negative.");
+        return SleepCoreAsync(name, SleepWrite.For(time), () => time, cancellationToken);
+    }
+
+    public Task SleepUntilAsync(string name, DateTimeOffset time, CancellationToken cancellationToken = default) =>
+        SleepCoreAsync(name, SleepWrite.Until(time), () => time - DateTimeOffset.UtcNow, cancellationToken);
+
+    private Task<bool> SleepCoreAsync(string name, SleepWrite write, Func<TimeSpan> left, CancellationToken cancellationToken) => StepAsync(name, _ => StepContent.Nothing.Instance, async (id, content) =>
+    {
+        if (gateway is null)
+        {
+            var time = left();
+            if (time > TimeSpan.Zero) await Task.Delay(time, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+
+        using var response = await gateway.PutAsync(id, write).ConfigureAwait(false);
+        return await ActOnAsync(id, response, content).ConfigureAwait(false);
+    });
+
     /// <summary>Lets no further step begin, and completes when none is executing.</summary>
     public Task DrainAsync()
     {
@@ -73,17 +95,9 @@ internal sealed class StepRunner(
         }
     }
 
-    private async Task<T> ExecuteAsync<T>(string name, Func<CancellationToken, Task<T>> body, Func<string, StepContent<T>> contentOf, CancellationToken cancellationToken)
-    {
-        var id = Enter(name);
-        try
+    private Task<T> ExecuteAsync<T>(string name, Func<CancellationToken, Task<T>> body, Func<string, StepContent<T>> contentOf, CancellationToken cancellationToken) =>
+        StepAsync(name, contentOf, async (id, content) =>
         {
-            over.Token.ThrowIfCancellationRequested();
-            var content = contentOf(id);
-
-            // The body is the handler's code, and begins in the handler's context (HttpContext.Current on .NET Framework).
-            if (await FindAsync(id).ConfigureAwait(true) is { } stored) return Use(id, stored, content);
-            ThrowIfEnding(id);
             using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(over.Token, cancellationToken);
             var watch = Stopwatch.StartNew();
             T result;
@@ -110,6 +124,21 @@ internal sealed class StepRunner(
             }
 
             return await CompleteAsync(id, result, bytes, watch.Elapsed, content).ConfigureAwait(false);
+        });
+
+    /// <summary>What all kinds of steps have in common: a name of their own, and a stored outcome that is used where there is one.</summary>
+    private async Task<T> StepAsync<T>(string name, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin)
+    {
+        var id = Enter(name);
+        try
+        {
+            over.Token.ThrowIfCancellationRequested();
+            var content = contentOf(id);
+
+            // The body is the handler's code, and begins in the handler's context (HttpContext.Current on .NET Framework).
+            if (await FindAsync(id).ConfigureAwait(true) is { } stored) return Use(id, stored, content);
+            ThrowIfEnding(id);
+            return await begin(id, content).ConfigureAwait(true);
         }
         catch (CheckpointException e)
         {

@@ -1,0 +1,38 @@
+using Microsoft.Extensions.Primitives;
+
+namespace DurableGateway.Protocol;
+
+/// <summary>The <c>Idempotency-Key</c> field: a String of RFC 9651, or the same without quotes.</summary>
+internal static class IdempotencyKeyHeader
+{
+    public const int MaxLength = 256;
+
+    /// <returns>The key; <see langword="null"/> where there is none, or where it is malformed, with what is wrong.</returns>
+    public static string? Read(StringValues field, out string? wrong)
+    {
+        wrong = null;
+        if (field.Count == 0) return null;
+        var text = field.Count == 1 ? (field[0] ?? "").Trim() : "";
+        var key = text.StartsWith('"') ? Unquote(text) : text;
+        if (key is { Length: > 0 and <= MaxLength } && StructuredFields.IsString(key)) return key;
+        wrong = $"It is one String of 1 to {MaxLength} printable ASCII characters, in quotes or bare.";
+        return null;
+    }
+
+    private static string? Unquote(string text)
+    {
+        var key = new System.Text.StringBuilder();
+        for (var i = 1; i < text.Length; i++)
+        {
+            switch (text[i])
+            {
+                case '"': return i == text.Length - 1 ? key.ToString() : null;
+                case '\\' when i + 1 < text.Length && text[i + 1] is '"' or '\\': key.Append(text[++i]); break;
+                case '\\': return null;
+                default: key.Append(text[i]); break;
+            }
+        }
+
+        return null;
+    }
+}

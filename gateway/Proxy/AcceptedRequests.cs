@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using DurableGateway.Protocol;
+using DurableGateway.Results;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Model;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// <c>Prefer: respond-async</c> (RFC 7240 §4.1): the request is stored as a run that is due at once, and its client is told where the
+/// result will be.
+/// </summary>
+internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IRunStore store, ResultUrls results, RunIds ids, TimeProvider time)
+{
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan UnknownFor = TimeSpan.FromSeconds(5);
+
+    /// <returns><see langword="false"/> where the request is too large to be stored: it goes on as any other.</returns>
+    /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task<bool> TryAcceptAsync(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)
+    {
+        var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(context.RequestAborted);
+        if (bytes is not { } whole) return false;
+        var now = time.GetUtcNow();
+        var route = context.GetReverseProxyFeature().Route.Config.RouteId;
+        var request = RequestRecorder.Record(context, Activity.Current, whole);
+        var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
+        var run = new NewRun(ids.New(now, hash), policy, route, now, request) { Idempotency = RunIds.Mark(hash, request) };
+        await CreateAsync(run);
+        signals.Parked(run.Id, now);
+
+        var response = context.Response;
+        response.Headers[DurableHeaders.RunId] = run.Id.ToString();
+        response.Headers[DurableHeaders.PreferenceApplied] = "respond-async";
+        response.Redirect(results.For(run.Id, now + policy.Lifetime), StatusCodes.Status202Accepted);
+        return true;
+    }
+
+    /// <summary>Says it again where there was no answer: a client that is refused must be able to rely on it.</summary>
+    private async Task CreateAsync(NewRun run)
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await store.CreateDueAsync(run, engine.Owner);
+                return;
+            }
+            catch (StoreUnavailableException e) when (e.MayHaveHappened && time.GetElapsedTime(began) < UnknownFor)
+            {
+                await Task.Delay(StoreRetry, time);
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using DurableGateway.Protocol;
+using DurableGateway.Results;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Answers a request whose idempotency key stands for a run that is there already (§5).</summary>
+internal sealed class ExistingRuns(IRunStore store, ResultUrls results)
+{
+    public async Task AnswerAsync(HttpContext context, TakenKey taken, string fingerprint)
+    {
+        var response = context.Response;
+        response.Clear();
+        response.Headers[DurableHeaders.RunId] = taken.Run.ToString();
+        if (taken.Fingerprint != fingerprint)
+        {
+            await response.WriteProblemAsync(Problems.IdempotencyKeyReused(taken.Run));
+            return;
+        }
+
+        response.Headers[DurableHeaders.IdempotentReplayed] = "true";
+        var snapshot = await store.GetSnapshotAsync(taken.Run);
+        if (snapshot is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(taken.Run) is { } result)
+            await StoredResponseWriter.WriteAsync(context, taken.Run, result, snapshot.State);
+        else if (snapshot is { State: RunState.Cancelled })
+            await response.WriteProblemAsync(Problems.RunCancelled(taken.Run));
+        else
+            response.Redirect(results.For(taken.Run, taken.End), StatusCodes.Status303SeeOther);
+    }
+}
