@@ -81,6 +81,25 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
         Assert.Equal((3, 1, 1), (journey.Executed("flight"), journey.Executed("hotel"), journey.Executed("car")));
     }
 
+    [Fact]
+    public async Task Sleep_ParksTheRun_AndTheHandlerGoesOnAfterIt()
+    {
+        var journey = new Journey(async (step, context, me) =>
+        {
+            await step.RunAsync("before", _ => Task.FromResult(me.Count("before")));
+            await step.SleepAsync("nap", TimeSpan.FromMilliseconds(300));
+            await step.SleepUntilAsync("no nap", DateTimeOffset.UnixEpoch);
+            await context.Response.WriteAsync($"{await step.RunAsync("after", _ => Task.FromResult(me.Count("after")))}");
+        });
+
+        var watch = Stopwatch.StartNew();
+        using var response = await SendAsync("minimal", journey);
+
+        Assert.Equal("1", await response.Content.ReadAsStringAsync());
+        Assert.InRange(watch.ElapsedMilliseconds, 290, 10_000);
+        Assert.Equal((1, 1, 2), (journey.Executed("before"), journey.Executed("after"), journey.Attempts));
+    }
+
     [Theory]
     [InlineData("minimal")]
     [InlineData("mvc")]
