@@ -57,6 +57,7 @@ internal static class PolicyBinder
             MaxSteps = reader.Integer("MaxSteps", basis.MaxSteps, 1, 1_000_000),
             InlineStepBytes = (int)reader.Bytes("InlineStepBytes", basis.InlineStepBytes, 0, 1 << 20),
             IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
+            AllowCancel = reader.Boolean("AllowCancel", basis.AllowCancel),
             SendIdempotencyKey = reader.Boolean("SendIdempotencyKey", basis.SendIdempotencyKey),
         };
         retry.RefuseUnknownKeys();

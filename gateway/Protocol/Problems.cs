@@ -42,6 +42,9 @@ internal static class Problems
     public static Problem ResultExpired(RunId run) =>
         Make("result-expired", "The result has expired", 410, "The token of this URL has reached its end.", run);
     public static Problem RunCancelled(RunId run) => Make("run-cancelled", "The run was cancelled", 410, null, run);
+    public static Problem CancelNotAllowed(RunId run) =>
+        Make("cancel-not-allowed", "Clients may not cancel this run", 403, "AllowCancel of the route's policy is false.", run);
+    public static Problem CancelTooLate(RunId run) => Make("run-ended", "The run has ended", 409, "Its result is there; it can no longer be cancelled.", run);
     public static Problem RunUnknown(RunId run) =>
         Make("run-unknown", "The run is not known here", 404, "Try the next address of Durable-Callback.", run);
     public static Problem RunEnded(RunId run) =>

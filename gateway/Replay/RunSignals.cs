@@ -19,9 +19,11 @@ internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnectio
         connection.Publish(StoreKeys.DueChannel, string.Create(CultureInfo.InvariantCulture, $"{run} {due.ToUnixTimeMilliseconds()}"));
     }
 
+    public event Action<RunId>? EndHeard;
+
     public void Ended(RunId run)
     {
-        ended.Signal(run);
+        Hear(run);
         connection.Publish(StoreKeys.EndedChannel, run.ToString());
     }
 
@@ -34,7 +36,7 @@ internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnectio
             {
                 await connection.SubscribeAsync(StoreKeys.EndedChannel, message =>
                 {
-                    if (RunId.TryParse(message, out var run)) ended.Signal(run);
+                    if (RunId.TryParse(message, out var run)) Hear(run);
                 });
                 await connection.SubscribeAsync(StoreKeys.DueChannel, message =>
                 {
@@ -51,5 +53,11 @@ internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnectio
                 await Task.Delay(Retry, time, stoppingToken);
             }
         }
+    }
+
+    private void Hear(RunId run)
+    {
+        ended.Signal(run);
+        EndHeard?.Invoke(run);
     }
 }

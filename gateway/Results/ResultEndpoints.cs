@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
-internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
@@ -21,10 +21,13 @@ internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens t
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
 
-    public void Map(IEndpointRouteBuilder routes) =>
-        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Get, HttpMethods.Head], GetAsync);
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Get, HttpMethods.Head], context => CallAsync(context, AnswerAsync));
+        routes.MapDelete(ResultUrls.Path + "{run}", context => CallAsync(context, CancelAsync));
+    }
 
-    private async Task GetAsync(HttpContext context)
+    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, Task> call)
     {
         if (!RunId.TryParse(context.Request.RouteValues["run"] as string, out var run)
             || tokens.VerifyResult(run, context.Request.Query["token"]) is not { } end)
@@ -41,7 +44,7 @@ internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens t
 
         try
         {
-            await AnswerAsync(context, run);
+            await call(context, run);
         }
         catch (StoreUnavailableException e)
         {
@@ -52,6 +55,24 @@ internal sealed class ResultEndpoints(IRunStore store, EndedRuns ended, Tokens t
         {
             await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run, e.Message));
         }
+    }
+
+    /// <summary>Who has the URL may cancel the run, where its policy says so.</summary>
+    private async Task CancelAsync(HttpContext context, RunId run)
+    {
+        var problem = await store.GetPolicyAsync(run) switch
+        {
+            null => Problems.ResultUnknown(),
+            { AllowCancel: false } => Problems.CancelNotAllowed(run),
+            var policy => await engine.CancelAsync(run, policy) switch
+            {
+                true => null,
+                false => Problems.CancelTooLate(run),
+                null => Problems.ResultUnknown(),
+            },
+        };
+        if (problem is null) context.Response.StatusCode = StatusCodes.Status204NoContent;
+        else await context.Response.WriteProblemAsync(problem);
     }
 
     private async Task AnswerAsync(HttpContext context, RunId run)

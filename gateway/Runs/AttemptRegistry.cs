@@ -9,16 +9,30 @@ namespace DurableGateway.Runs;
 /// The attempts in flight on this node, and the one clock that watches over all of them: time-outs, runs that have been
 /// in flight long enough to be stored, leases to renew. A timer for each would cost every request.
 /// </summary>
-internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings, TimeProvider time, ILogger<AttemptRegistry> log) : BackgroundService
+internal sealed class AttemptRegistry : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
-    private readonly TimeSpan _storeRetry = TimeSpan.FromMilliseconds(Math.Min(500, settings.Lease.TotalMilliseconds / 10));
 
     private readonly ConcurrentDictionary<RunId, Attempt> _attempts = new();
     private readonly ConcurrentDictionary<RunId, byte> _busy = new();
 
+    private readonly RunEngine _engine;
+    private readonly EngineSettings _settings;
+    private readonly TimeProvider _time;
+    private readonly ILogger<AttemptRegistry> _log;
+    private readonly TimeSpan _storeRetry;
     private TaskCompletionSource? _drained;
     private AttemptInterrupt _interruptAll;
+
+    public AttemptRegistry(RunEngine engine, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<AttemptRegistry> log)
+    {
+        (_engine, _settings, _time, _log) = (engine, settings, time, log);
+        _storeRetry = TimeSpan.FromMilliseconds(Math.Min(500, settings.Lease.TotalMilliseconds / 10));
+        signals.EndHeard += run =>
+        {
+            if (_attempts.TryGetValue(run, out var attempt) && !attempt.IsSettled) attempt.Interrupt(AttemptInterrupt.Lost);
+        };
+    }
 
     public bool IsEmpty => _attempts.IsEmpty;
 
@@ -63,7 +77,7 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // Leases are needed for as long as attempts are in flight, which is longer than the host calls "running".
-        using var timer = new PeriodicTimer(Tick, time);
+        using var timer = new PeriodicTimer(Tick, _time);
         while (await timer.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && IsEmpty))
         {
             foreach (var attempt in _attempts.Values) Watch(attempt);
@@ -72,18 +86,18 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
 
     private void Watch(Attempt attempt)
     {
-        var now = time.GetTimestamp();
+        var now = _time.GetTimestamp();
         if (attempt.IsSettled) return;
-        if (attempt.ClockStart is { } start && time.GetElapsedTime(start, now) >= attempt.Timeout) TimeOut(attempt);
+        if (attempt.ClockStart is { } start && _time.GetElapsedTime(start, now) >= attempt.Timeout) TimeOut(attempt);
         if (now < attempt.NotBefore) return;
         if (!attempt.IsStored)
         {
-            if (time.GetElapsedTime(attempt.Began, now) >= attempt.Policy.PersistAfter && !attempt.IsStreamingUnstored && !attempt.CannotBeStored)
-                Start(attempt, engine.EnsureStoredAsync);
+            if (_time.GetElapsedTime(attempt.Began, now) >= attempt.Policy.PersistAfter && !attempt.IsStreamingUnstored && !attempt.CannotBeStored)
+                Start(attempt, _engine.EnsureStoredAsync);
         }
-        else if (attempt.LeaseEnd != 0 && time.GetElapsedTime(now, attempt.LeaseEnd) < settings.Lease * (2.0 / 3))
+        else if (attempt.LeaseEnd != 0 && _time.GetElapsedTime(now, attempt.LeaseEnd) < _settings.Lease * (2.0 / 3))
         {
-            Start(attempt, engine.RenewAsync);
+            Start(attempt, _engine.RenewAsync);
         }
     }
 
@@ -96,7 +110,7 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
         }
         catch (AggregateException e)
         {
-            log.Unexpected(e, attempt.Run, attempt.Key.Number);
+            _log.Unexpected(e, attempt.Run, attempt.Key.Number);
         }
     }
 
@@ -113,8 +127,8 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
         }
         catch (StoreUnavailableException e)
         {
-            attempt.NotBefore = time.GetTimestamp() + (long)(_storeRetry.TotalSeconds * time.TimestampFrequency);
-            log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+            attempt.NotBefore = _time.GetTimestamp() + (long)(_storeRetry.TotalSeconds * _time.TimestampFrequency);
+            _log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
@@ -122,7 +136,7 @@ internal sealed class AttemptRegistry(RunEngine engine, EngineSettings settings,
         }
         catch (Exception e)
         {
-            log.Unexpected(e, attempt.Run, attempt.Key.Number);
+            _log.Unexpected(e, attempt.Run, attempt.Key.Number);
         }
         finally
         {

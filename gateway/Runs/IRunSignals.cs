@@ -11,4 +11,7 @@ internal interface IRunSignals
 
     /// <summary>A run has ended, and its result can be read.</summary>
     void Ended(RunId run);
+
+    /// <summary>A run has ended, here or on another node: an attempt of it that is still in flight is in vain.</summary>
+    event Action<RunId>? EndHeard;
 }

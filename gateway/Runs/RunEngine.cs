@@ -154,6 +154,15 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         return Parked(attempt, "handed back", answer.Due);
     }
 
+    /// <summary>Cancels a run, whoever drives it: <see langword="true"/> where it is cancelled now, <see langword="false"/> where it had ended otherwise.</summary>
+    /// <returns><see langword="null"/> where the run is unknown.</returns>
+    public async Task<bool?> CancelAsync(RunId run, RunPolicy policy)
+    {
+        var cancelled = await store.CancelAsync(run, policy.Retention);
+        if (cancelled is true) signals.Ended(run);
+        return cancelled is false ? (await store.GetSnapshotAsync(run))?.State == RunState.Cancelled : cancelled;
+    }
+
     /// <summary>Stores a step's result or its final failure.</summary>
     public Task<StepAnswer> CompleteStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome outcome) =>
         store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);

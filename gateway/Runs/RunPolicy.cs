@@ -61,6 +61,9 @@ internal sealed record RunPolicy
     public string IdempotencyScope { get; init; } = "Authorization";
     public bool SendIdempotencyKey { get; init; }
 
+    /// <summary>Whether <c>DELETE</c> on the result URL cancels the run.</summary>
+    public bool AllowCancel { get; init; }
+
     /// <summary>How long after its start the last trace of the run is gone.</summary>
     public TimeSpan Lifetime => RunTimeout + Retention;
 }

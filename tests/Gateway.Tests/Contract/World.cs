@@ -21,11 +21,11 @@ internal sealed class World : IAsyncDisposable
     /// <summary>A retry that no test will live to see.</summary>
     public const string RetryMuchLater = "Durable:Policies:default:Retry:Delay=00:04:00";
 
-    private static int s_count;
+    private static int _count;
 
     private readonly Channel<HeldAttempt> _arrived = Channel.CreateUnbounded<HeldAttempt>();
     private readonly ConcurrentBag<HeldAttempt> _all = [];
-    private readonly string _path = $"/w{Interlocked.Increment(ref s_count)}";
+    private readonly string _path = $"/w{Interlocked.Increment(ref _count)}";
     private readonly Hub _hub;
     private Task<HttpResponseMessage>? _live;
 
@@ -74,6 +74,7 @@ internal sealed class World : IAsyncDisposable
     private async Task HoldAsync(HttpContext context)
     {
         var attempt = new HeldAttempt(SeenRequest.Of(context, []));
+        context.RequestAborted.Register(attempt.Abort);
         _all.Add(attempt);
         _arrived.Writer.TryWrite(attempt);
         var answer = await attempt.Answered.WaitAsync(context.RequestAborted);
@@ -131,6 +132,8 @@ internal sealed class HeldAttempt(SeenRequest request)
     private static readonly HttpClient Control = new(new SocketsHttpHandler { UseCookies = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 });
     private readonly TaskCompletionSource<(int, byte[], (string, string)[])> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private readonly TaskCompletionSource _aborted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public SeenRequest Request => request;
     public string Callback => request["Durable-Callback"]!;
     public string Token => request["Durable-Token"]!;
@@ -141,6 +144,11 @@ internal sealed class HeldAttempt(SeenRequest request)
         AnswerBytes(status, Encoding.UTF8.GetBytes(body), headers);
 
     public void AnswerBytes(int status, byte[] body, params (string Name, string Value)[] headers) => _answer.TrySetResult((status, body, headers));
+
+    /// <summary>Completes when the gateway hangs up on the attempt.</summary>
+    public Task Aborted => _aborted.Task;
+
+    public void Abort() => _aborted.TrySetResult();
 
     public void Suspend() => Answer(202, "", ("Durable-Suspended", "?1"));
 
