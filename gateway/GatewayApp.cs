@@ -84,6 +84,7 @@ internal static class GatewayApp
             .AddSingleton<CallbackAddresses>()
             .AddSingleton<Tokens>()
             .AddSingleton<RunIds>()
+            .AddSingleton<LiveAnswers>()
             .AddSingleton<AcceptedRequests>()
             .AddSingleton<ExistingRuns>()
             .AddSingleton<LiveAttempts>()

@@ -17,8 +17,8 @@ namespace DurableGateway.Proxy;
 /// fails is stored, parked, and answered with a redirect.
 /// </summary>
 internal sealed class LiveAttempts(
-    AttemptRegistry registry, RunEngine engine, IRunStore store, ResultUrls results, EndedRuns ended, RunIds ids, AcceptedRequests accepted, ExistingRuns existing,
-    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LiveAttempts> log)
+    AttemptRegistry registry, RunEngine engine, EndedRuns ended, RunIds ids, LiveAnswers answers, AcceptedRequests accepted, ExistingRuns existing,
+    TimeProvider time, ILogger<LiveAttempts> log)
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
 
@@ -47,7 +47,7 @@ internal sealed class LiveAttempts(
         {
             if ((policy.Persist == PersistMode.OnStart || idempotencyKey is not null) && !await engine.EnsureStoredAsync(attempt))
             {
-                await AnswerOversizedAsync(context, policy, next);
+                await LiveAnswers.OversizedAsync(context, policy, next);
                 return;
             }
 
@@ -73,8 +73,8 @@ internal sealed class LiveAttempts(
             if (context.Response.HasStarted) return;
 
             // A run that is stored is taken up when its lease ends, whatever could not be written now.
-            if (attempt.IsStored) AnswerRedirect(context, feature, engine.LeaseTime);
-            else await AnswerStoreAwayAsync(context, feature);
+            if (attempt.IsStored) answers.Redirect(context, feature, engine.LeaseTime);
+            else await answers.StoreAwayAsync(context, feature);
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
@@ -152,15 +152,6 @@ internal sealed class LiveAttempts(
         await existing.AnswerAsync(context, taken, IdempotencyMark.FingerprintOf(request.Method, request.RawTarget, bytes.Span));
     }
 
-    /// <summary>A body with no length that turned out too large to be stored before it is sent.</summary>
-    private static Task AnswerOversizedAsync(HttpContext context, RunPolicy policy, RequestDelegate next)
-    {
-        if (policy.OversizedRequests == OversizedRequests.Refuse)
-            return context.Response.WriteProblemAsync(Problems.RequestTooLarge(policy.MaxRequestBytes));
-        NotDurable.Mark(context);
-        return next(context);
-    }
-
     private async Task AfterAsync(HttpContext context, AttemptFeature feature, RequestCapture? body)
     {
         var attempt = feature.Attempt;
@@ -180,15 +171,15 @@ internal sealed class LiveAttempts(
         }
 
         var failure = new AttemptFailure(
-            Reason(feature, error), () => LastResponse(feature, error), feature.RetryAfter,
+            Reason(feature, error), () => LiveAnswers.LastResponse(feature, error), feature.RetryAfter,
             Final: attempt.Policy.MaxAttempts == 1);
 
         // Heard of from before it can end elsewhere.
         using var waiter = ended.Register(attempt.Run);
         var end = await ParkAsync(feature, failure);
         if (context.Response.HasStarted) return;
-        if (end.Fate == Fate.None) await AnswerAsItIsAsync(context, feature, error);
-        else await AnswerLaterAsync(context, feature, end, waiter.Ended);
+        if (end.Fate == Fate.None) await LiveAnswers.AsItIsAsync(context, feature, error);
+        else await answers.LaterAsync(context, feature, end, waiter.Ended);
     }
 
     /// <summary>Says what became of the attempt, again where a write got no answer: all that is said here may be said twice.</summary>
@@ -273,75 +264,10 @@ internal sealed class LiveAttempts(
     private static Task ReleaseAsync(HttpContext context, AttemptFeature feature) =>
         feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
 
-    private async Task AnswerLaterAsync(HttpContext context, AttemptFeature feature, AttemptEnd end, Task hasEnded)
-    {
-        var attempt = feature.Attempt;
-        context.Response.Clear();
-        var hold = attempt.Policy.HoldClientFor;
-        if (PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) is { } wait && wait < hold) hold = wait;
-        hold -= time.GetElapsedTime(attempt.Began);
-        if (end.Fate != Fate.Ended && hold > TimeSpan.Zero)
-        {
-            using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            await Task.WhenAny(hasEnded, Task.Delay(hold, time, over.Token));
-            await over.CancelAsync();
-        }
-
-        if ((end.Fate == Fate.Ended || attempt.Policy.HoldClientFor > TimeSpan.Zero) && await store.GetSnapshotAsync(attempt.Run) is
-            { State: RunState.Completed or RunState.Failed } snapshot
-            && await store.GetResultAsync(attempt.Run) is { } result)
-        {
-            await StoredResponseWriter.WriteAsync(context, attempt.Run, result, snapshot.State);
-            return;
-        }
-
-        AnswerRedirect(context, feature, end.Due - time.GetUtcNow());
-    }
-
-    private void AnswerRedirect(HttpContext context, AttemptFeature feature, TimeSpan retryAfter)
-    {
-        var response = context.Response;
-        response.Clear();
-        response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
-        response.Redirect(feature.ResultUrl ?? results.For(feature.Attempt), StatusCodes.Status303SeeOther, retryAfter);
-    }
-
-    /// <summary>The request cannot be replayed (its body is too large), so the failure is the client's.</summary>
-    private static Task AnswerAsItIsAsync(HttpContext context, AttemptFeature feature, ForwarderError error)
-    {
-        context.Response.Clear();
-        NotDurable.Mark(context);
-        var failed = LastResponse(feature, error);
-        return StoredResponseWriter.WriteBodyAsync(context, failed);
-    }
-
-    /// <summary>No redirect is given for a run that is not stored. One of which that is not known gets the URL as a hint.</summary>
-    private Task AnswerStoreAwayAsync(HttpContext context, AttemptFeature feature)
-    {
-        var attempt = feature.Attempt;
-        context.Response.Clear();
-        context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
-        if (attempt.MayBeStored) context.Response.Headers[DurableHeaders.Result] = results.For(attempt);
-        else NotDurable.Mark(context);
-        var said = feature.Status > 0 ? $"The service failed with status {feature.Status}" : "The service gave no answer";
-        var then = attempt.MayBeStored
-            ? $"and the store has not confirmed that the run is kept for a retry; {DurableHeaders.Result} will tell."
-            : "and the run could not be stored for a retry.";
-        return context.Response.WriteProblemAsync(Problems.StoreUnavailable(attempt.Run, $"{said}, {then}"));
-    }
-
     private static string Reason(AttemptFeature feature, ForwarderError error) =>
         feature.Attempt.Interrupted == AttemptInterrupt.TimedOut ? "timed out"
         : feature.Outcome is AttemptOutcome.Failed ? $"status {feature.Status}"
         : error.ToString();
-
-    private static StoredResponse LastResponse(AttemptFeature feature, ForwarderError error)
-    {
-        var run = feature.Attempt.Run;
-        return feature.Outcome is AttemptOutcome.Failed
-            ? Problems.ServiceFailed(run, Math.Max(feature.Status, 500), $"The service answered with status {feature.Status}.").ToResponse()
-            : ProblemWriter.Describe(run, error, feature.Attempt.Interrupted == AttemptInterrupt.TimedOut).ToResponse();
-    }
 
     private static List<HeaderLine> Trailers(HttpContext context) =>
         context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { Count: > 0 } trailers ? HopHeaders.Keep(trailers) : [];

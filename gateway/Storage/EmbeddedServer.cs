@@ -14,10 +14,10 @@ internal sealed class EmbeddedServer : IDisposable
 {
     private const int MinThreads = 64;
 
-    private readonly GarnetServer _server;
+    private readonly CompactingServer _server;
     private readonly FileStream _lock;
 
-    private EmbeddedServer(GarnetServer server, FileStream exclusive, string connectionString)
+    private EmbeddedServer(CompactingServer server, FileStream exclusive, string connectionString)
     {
         _server = server;
         _lock = exclusive;
@@ -25,6 +25,9 @@ internal sealed class EmbeddedServer : IDisposable
     }
 
     public string ConnectionString { get; }
+
+    /// <summary>For <see cref="EmbeddedCompaction"/>.</summary>
+    public CompactingServer Server => _server;
 
     /// <exception cref="ConfigurationException">The directory cannot be written, or another gateway has it.</exception>
     public static EmbeddedServer Start(string directory, ILoggerFactory loggers)
@@ -39,7 +42,7 @@ internal sealed class EmbeddedServer : IDisposable
 
             var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
             var port = FreePort();
-            var server = new GarnetServer(
+            var server = new CompactingServer(
             [
                 "--bind", "127.0.0.1", "--port", $"{port}", "--auth", "Password", "--password", password, "-q",
                 "--lua", "--lua-transaction-mode",
@@ -48,10 +51,12 @@ internal sealed class EmbeddedServer : IDisposable
 
                 // Garnet's native device wants libaio, which few images have.
                 "--device-type", "RandomAccess",
-                "--memory", "256m", "--index", "16m", "--page", "4m",
+                // Not allocated beforehand. So large that nothing alive is ever moved to disk, which this version does not survive.
+                "--memory", "2g", "--mutable-percent", "95", "--index", "16m", "--page", "4m", "--segment", "64m", "--object-log-segment", "64m",
 
-                // An append-only entry is as large as the largest record: a result of 16 MiB and its envelope.
-                "--aof-page-size", "32m", "--aof-memory", "64m",
+                // An append-only entry is as large as the largest record: a result of 16 MiB and its envelope. Segments are what is
+                // deleted when the file is compacted.
+                "--aof-page-size", "32m", "--aof-memory", "64m", "--aof-segment-size", "64m",
                 "--readcache-memory", "1m", "--readcache-page", "512k", "--pubsub-pagesize", "4k", "--logger-level", "Error",
             ], loggers);
             server.Start();

@@ -33,9 +33,12 @@ internal sealed class StoreConnection(
     private EmbeddedServer? _embedded;
     private ConnectionMultiplexer[] _connections = [];
     private ConnectionMultiplexer? _barriers;
+    private ConnectionMultiplexer? _maintenance;
     private ReplicaBarrier? _barrier;
     private uint _turn;
     private int _pending;
+    private CallGate? _gate;
+    private Task _compacting = Task.CompletedTask;
     private long _lookedAround;
     private Task _opening = Task.CompletedTask;
 
@@ -97,6 +100,7 @@ internal sealed class StoreConnection(
             throw new StoreUnavailableException($"The store is too slow: {MostPending} calls wait for it.");
         }
 
+        if (_gate is not null) await _gate.EnterAsync();
         try
         {
             return await command();
@@ -121,6 +125,7 @@ internal sealed class StoreConnection(
         }
         finally
         {
+            _gate?.Leave();
             Interlocked.Decrement(ref _pending);
         }
     }
@@ -175,6 +180,8 @@ internal sealed class StoreConnection(
         await _opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var connection in _connections) await connection.DisposeAsync();
         if (_barriers is not null) await _barriers.DisposeAsync();
+        await _compacting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_maintenance is not null) await _maintenance.DisposeAsync();
         _embedded?.Dispose();
     }
 
@@ -199,6 +206,13 @@ internal sealed class StoreConnection(
         {
             _barriers = await ConnectionMultiplexer.ConnectAsync(options);
             _barrier = new ReplicaBarrier(_barriers, settings.MinReplicas, TimeSpan.FromMilliseconds(patience / 2.0), clock);
+        }
+
+        if (_embedded is { } embedded)
+        {
+            var own = _maintenance = await ConnectionMultiplexer.ConnectAsync(options);
+            _gate = new CallGate();
+            _compacting = new EmbeddedCompaction(embedded.Server, own, _gate, settings.DataDirectory, clock, _log).RunAsync(_stopping.Token);
         }
 
         var complained = long.MinValue;

@@ -14,6 +14,12 @@ internal static partial class Log
     [LoggerMessage(104, LogLevel.Warning, "News of other nodes cannot be heard; it is tried again. {Reason}")]
     public static partial void DeafToOthers(this ILogger log, string reason);
 
+    [LoggerMessage(105, LogLevel.Information, "The embedded store was compacted: {Keys} keys, {Megabytes} MiB, all calls waited {Milliseconds:0} ms")]
+    public static partial void Compacted(this ILogger log, int keys, long megabytes, double milliseconds);
+
+    [LoggerMessage(106, LogLevel.Warning, "The embedded store could not be compacted, and grows; it is tried again. {Reason}")]
+    public static partial void NotCompacted(this ILogger log, string reason);
+
     [LoggerMessage(101, LogLevel.Warning, "Run {RunId} could not be stored: {Reason}")]
     public static partial void NotStored(this ILogger log, RunId runId, string reason);
 

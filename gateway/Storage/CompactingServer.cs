@@ -1,0 +1,33 @@
+using Garnet;
+using Garnet.server;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// A Garnet server whose append-only file can be cut off at its old end. Its own checkpoints are not used: in 2.2.8 they lose
+/// acknowledged writes when the process is killed (measured: 14 of 110,000 keys after one SIGKILL with all writers stopped).
+/// </summary>
+internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : GarnetServer(args, loggers)
+{
+    private AofAddress _mark;
+    private long _readOnly;
+
+    /// <summary>Remembers where the file ends now. Whatever is alive has to be written again before <see cref="CutOffAsync"/>.</summary>
+    public void Mark()
+    {
+        _mark = storeWrapper.appendOnlyFile.Log.TailAddress;
+        _readOnly = storeWrapper.store.Log.ReadOnlyAddress;
+    }
+
+    /// <summary>Forgets all that was written before the mark.</summary>
+    public async Task CutOffAsync()
+    {
+        await Store.CommitAOFAsync(default);
+        storeWrapper.appendOnlyFile.Log.TruncateUntil(_mark);
+
+        // The first makes the new beginning durable; files are deleted after the next.
+        await Store.CommitAOFAsync(default);
+        await Store.CommitAOFAsync(default);
+        storeWrapper.store.Log.ShiftBeginAddress(_readOnly, true, true);
+    }
+}

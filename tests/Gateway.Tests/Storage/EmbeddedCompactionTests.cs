@@ -1,0 +1,58 @@
+using System.Security.Cryptography;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Stores;
+
+/// <summary>The embedded store's files stay small, and nothing that is alive is lost by it.</summary>
+public sealed class EmbeddedCompactionTests : IDisposable
+{
+    private const int BigBytes = 4 << 20;
+    private readonly string _directory = Directory.CreateTempSubdirectory("durable-compact-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task FilesStaySmall_AndWhatIsAliveIsThere_AlsoAfterARestart()
+    {
+        var alive = Enumerable.Range(0, 50).Select(_ => Make.Run()).ToArray();
+        var written = 0L;
+        await using (var node = await StoreNode.OpenAsync(StoreFixture.Settings(null, _directory)))
+        {
+            foreach (var run in alive)
+            {
+                await node.Store.CreateRunningAsync(run, "owner", Make.Start);
+                await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", run.Id.ToString()), 10);
+            }
+
+            // Results that are gone after a second, until there must have been a compaction.
+            var gone = new RunPolicy { Retention = TimeSpan.FromSeconds(1) };
+            var big = RandomNumberGenerator.GetBytes(BigBytes);
+            for (var i = 0; i < 90; i++)
+            {
+                var run = Make.Run(gone);
+                await node.Store.CreateRunningAsync(run, "owner", Make.Start);
+                await node.Store.EndAsync(new AttemptKey(run.Id, 1, "owner"), RunState.Completed, Make.Response() with { Body = big }, gone);
+                written += BigBytes;
+                await AssertAliveAsync(node.Store, alive[i % alive.Length]);
+            }
+
+            await Eventually.TrueAsync(() => Size() < written / 2, $"of {written >> 20} MiB written, less than half is left on disk", seconds: 30);
+            foreach (var run in alive) await AssertAliveAsync(node.Store, run);
+        }
+
+        await using var again = await StoreNode.OpenAsync(StoreFixture.Settings(null, _directory));
+        foreach (var run in alive) await AssertAliveAsync(again.Store, run);
+        var claimed = (await again.Store.ClaimAsync(alive[0].Id, "other", Make.Start, Make.Start.AddSeconds(10)))!;
+        Assert.Equal(2, claimed.Attempt);
+    }
+
+    private static async Task AssertAliveAsync(IRunStore store, NewRun run)
+    {
+        var step = Assert.Single((await store.GetStepsAsync(run.Id))!);
+        Assert.Equal(Make.Outcome("a", run.Id.ToString()).Body.ToArray(), step.Body.ToArray());
+    }
+
+    private long Size() => new DirectoryInfo(_directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+}
