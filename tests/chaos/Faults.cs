@@ -18,7 +18,8 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         var end = Environment.TickCount64 + (long)time.TotalMilliseconds;
         while (Environment.TickCount64 < end && !cancellation.IsCancellationRequested)
         {
-            await Task.Delay(_random.Next(100, 900), CancellationToken.None);
+            // One gateway alone needs time to be up at all.
+            await Task.Delay(_random.Next(100, 900) * (gateways.Count == 1 ? 5 : 1), CancellationToken.None);
             var (what, victim, harm) = Choose();
             if (under.TryGetValue(victim, out var last) && !last.IsCompleted) continue;
             lock (_counts) _counts[what] = _counts.GetValueOrDefault(what) + 1;
@@ -33,18 +34,18 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
     private (string What, object Victim, Func<Task> Harm) Choose()
     {
         var gateway = gateways[_random.Next(gateways.Count)];
-        var server = redis[_random.Next(redis.Count)];
+        var server = redis.Count == 0 ? null : redis[_random.Next(redis.Count)];
         var pause = TimeSpan.FromMilliseconds(_random.Next(50, (int)(2.5 * lease.TotalMilliseconds)));
         var soon = TimeSpan.FromMilliseconds(_random.Next(50, 1500));
-        return _random.Next(100) switch
+        return _random.Next(server is null ? 80 : 100) switch
         {
             < 30 => ("gateway SIGKILL", gateway, () => KillAsync(gateway, soon)),
             < 45 => ("gateway SIGSTOP", gateway, () => PauseAsync(gateway, pause)),
             < 55 => ("gateway SIGTERM", gateway, () => TerminateAsync(gateway)),
             < 72 => ("service SIGKILL", service, () => KillAsync(service, soon)),
             < 80 => ("service SIGSTOP", service, () => PauseAsync(service, soon)),
-            < 90 => ("redis SIGKILL", redis, () => KillRedisAsync(server, soon)),
-            _ => ("redis SIGSTOP", redis, () => PauseRedisAsync(server, soon)),
+            < 90 => ("redis SIGKILL", redis, () => KillRedisAsync(server!, soon)),
+            _ => ("redis SIGSTOP", redis, () => PauseRedisAsync(server!, soon)),
         };
     }
 

@@ -6,17 +6,20 @@ namespace DurableGateway.Chaos;
 internal sealed record Options
 {
     public const string Usage = """
-        dotnet run -c Release --project tests/chaos -- [--seconds 60] [--seed n] [--store redis|cluster] [--clients 24]
+        dotnet run -c Release --project tests/chaos -- [--seconds 60] [--seed n] [--store redis|cluster|embedded] [--clients 24]
 
           --seconds   how long faults are injected; the run ends when all that was promised has come home
           --seed      repeats the choice of faults; a random one is printed
-          --store     a Redis with appendfsync always, or a Redis Cluster of three primaries and three replicas with MinReplicas 1
+          --store     a Redis with appendfsync always, or a Redis Cluster of three primaries and three replicas with MinReplicas 1,
+                      or one gateway with the embedded store
           --clients   how many clients send at once
         """;
 
     public int Seconds { get; init; } = 60;
     public int Seed { get; init; } = Random.Shared.Next(1, 1_000_000);
-    public bool Cluster { get; init; }
+    public string Store { get; init; } = "redis";
+    public bool Cluster => Store == "cluster";
+    public bool Embedded => Store == "embedded";
     public int Clients { get; init; } = 24;
 
     public static Options? Parse(string[] args)
@@ -32,7 +35,7 @@ internal sealed record Options
                 ("--seconds", { } seconds) => options with { Seconds = seconds },
                 ("--seed", { } seed) => options with { Seed = seed },
                 ("--clients", { } clients) => options with { Clients = clients },
-                ("--store", null) when value is "redis" or "cluster" => options with { Cluster = value == "cluster" },
+                ("--store", null) when value is "redis" or "cluster" or "embedded" => options with { Store = value },
                 _ => null,
             };
             if (next is null) return null;

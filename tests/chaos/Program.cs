@@ -13,32 +13,34 @@ if (Options.Parse(args) is not { } options)
 }
 
 Checker.CheckItself();
-if (RedisServer.Missing is { } missing)
+if (!options.Embedded && RedisServer.Missing is { } missing)
 {
     Console.Error.WriteLine(missing);
     return 2;
 }
 
+var nodes = options.Embedded ? 1 : 3;
 var lease = TimeSpan.FromSeconds(2);
 var directory = Directory.CreateTempSubdirectory("durable-chaos-").FullName;
 var journal = Path.Combine(directory, "journal");
-Console.WriteLine($"seed {options.Seed}, {options.Seconds} s, {(options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : "Redis, appendfsync always")}, 3 gateways, {options.Clients} clients");
+Console.WriteLine($"seed {options.Seed}, {options.Seconds} s, {(options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : options.Embedded ? "embedded store" : "Redis, appendfsync always")}, {nodes} gateways, {options.Clients} clients");
 
 await using var cluster = options.Cluster ? await RedisCluster.StartAsync(replicas: 1) : null;
-await using var single = options.Cluster ? null : await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
-var store = cluster?.ConnectionString ?? single!.ConnectionString;
+await using var single = options.Cluster || options.Embedded ? null : await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+string[] store = (cluster?.ConnectionString ?? single?.ConnectionString) is { } redis
+    ? [$"--Durable:Store:ConnectionString={redis},connectTimeout=1000", $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}"]
+    : [$"--Durable:Store:DataDirectory={Path.Combine(directory, "data")}"];
 
 var ports = FreePorts(7);
 await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal], new Uri($"http://127.0.0.1:{ports[6]}/up"));
 service.Start();
-var gateways = Enumerable.Range(0, 3).Select(i => new Node($"gateway {i + 1}", "gateway.dll",
+var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}", "gateway.dll",
 [
     "--upstream", $"http://127.0.0.1:{ports[6]}",
     $"--Durable:Listeners:Public=http://127.0.0.1:{ports[i]}",
     $"--Durable:Listeners:Control=http://127.0.0.1:{ports[i + 3]}",
-    $"--Durable:SharedAddress=http://127.0.0.1:{ports[((i + 1) % 3) + 3]}",
-    $"--Durable:Store:ConnectionString={store},connectTimeout=1000",
-    $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}",
+    $"--Durable:SharedAddress=http://127.0.0.1:{ports[((i + 1) % nodes) + 3]}",
+    .. store,
     $"--Durable:Lease={lease:c}",
     "--Durable:ShutdownTimeout=00:00:02",
     "--Durable:Policies:default:PersistAfter=00:00:00.100",
@@ -56,8 +58,8 @@ try
     foreach (var node in gateways.Append(service)) await node.AwaitHealthAsync(http);
 
     var history = new History();
-    using var clients = new Clients([.. Enumerable.Range(0, 3).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))], history);
-    using var faults = new Faults(gateways, service, cluster?.Servers ?? [single!], lease, options.Seed);
+    using var clients = new Clients([.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))], history);
+    using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]), lease, options.Seed);
     using var stop = new CancellationTokenSource();
     var load = clients.RunAsync(options.Clients, stop.Token);
     await faults.RunAsync(TimeSpan.FromSeconds(options.Seconds), CancellationToken.None);
