@@ -6,6 +6,9 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class StoreClock(TimeProvider local) : TimeProvider
 {
+    /// <summary>How long an exact answer is better than a fresh one: quartz drifts.</summary>
+    private static readonly TimeSpan Trusted = TimeSpan.FromMinutes(1);
+
     private volatile Anchor? _anchor;
 
     public override TimeZoneInfo LocalTimeZone => local.LocalTimeZone;
@@ -21,14 +24,19 @@ internal sealed class StoreClock(TimeProvider local) : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         local.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Takes over what the store said.</summary>
+    /// <summary>Takes over what the store said, where that is more exact than what is known.</summary>
     /// <param name="time">The store's time.</param>
     /// <param name="asked">The timestamp before it was asked. Its answer is taken to be of half-way between then and now.</param>
     public void Set(DateTimeOffset time, long asked)
     {
         var now = local.GetTimestamp();
-        _anchor = new Anchor(time + (local.GetElapsedTime(asked, now) / 2), now);
+        var error = local.GetElapsedTime(asked, now) / 2;
+        var said = time + error;
+        if (_anchor is { } known && error > known.Error && local.GetElapsedTime(known.At, now) < Trusted
+            && (said - GetUtcNow()).Duration() <= error + known.Error)
+            return;
+        _anchor = new Anchor(said, now, error);
     }
 
-    private sealed record Anchor(DateTimeOffset Time, long At);
+    private sealed record Anchor(DateTimeOffset Time, long At, TimeSpan Error);
 }

@@ -27,6 +27,8 @@ internal sealed class StoreConnection(
     /// </summary>
     private const int EmbeddedConnections = 4;
 
+    private const int ClockQuestions = 5;
+
     private readonly ILogger _log = loggers.CreateLogger<StoreConnection>();
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -222,8 +224,13 @@ internal sealed class StoreConnection(
             {
                 var db = _connections[0].GetDatabase();
                 await CheckAsync(db);
-                var asked = clock.GetTimestamp();
-                SetClock((RedisValue[])(await db.ScriptEvaluateAsync(Script.Time, [StoreKeys.Meta]))!, asked);
+                for (var i = 0; i < ClockQuestions; i++)
+                {
+                    // The first call takes its time.
+                    var asked = clock.GetTimestamp();
+                    SetClock((RedisValue[])(await db.ScriptEvaluateAsync(Script.Time, [StoreKeys.Meta]))!, asked);
+                }
+
                 if (clock.Ahead.Duration() > ClockTolerance) _log.ClockDiffers(clock.Ahead);
                 _opened.TrySetResult();
                 return;

@@ -39,6 +39,24 @@ public sealed class StoreClockTests
         Assert.Equal(Make.Start.AddHours(1).AddMilliseconds(5), _clock.GetUtcNow());
     }
 
+    [Fact]
+    public void SlowAnswer_DoesNotReplaceAnExactOne_UnlessItContradictsIt()
+    {
+        _clock.Set(Make.Start, _local.GetTimestamp());
+        SetAfter(TimeSpan.FromSeconds(2), Make.Start.AddSeconds(1.9));
+        Assert.Equal(Make.Start.AddSeconds(2), _clock.GetUtcNow());
+
+        SetAfter(TimeSpan.FromSeconds(2), Make.Start.AddHours(1));
+        Assert.Equal(Make.Start.AddHours(1).AddSeconds(1), _clock.GetUtcNow());
+    }
+
+    private void SetAfter(TimeSpan roundTrip, DateTimeOffset time)
+    {
+        var asked = _local.GetTimestamp();
+        _local.Advance(roundTrip);
+        _clock.Set(time, asked);
+    }
+
     /// <summary>A machine whose clock is set, while its timestamps go on.</summary>
     private sealed class SettableClock : TimeProvider
     {

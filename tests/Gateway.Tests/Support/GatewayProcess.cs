@@ -82,12 +82,22 @@ internal sealed class GatewayProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
+    public void Stop() => Signal("STOP");
+
+    public void Continue() => Signal("CONT");
+
     /// <summary>SIGTERM; answers the exit status.</summary>
     public async Task<int> TerminateAsync()
     {
-        using var kill = Process.Start("kill", ["-TERM", $"{_process!.Id}"]);
-        await _process.WaitForExitAsync();
+        Signal("TERM");
+        await _process!.WaitForExitAsync();
         return _process.ExitCode;
+    }
+
+    private void Signal(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{_process!.Id}"]);
+        kill.WaitForExit();
     }
 
     public async ValueTask DisposeAsync()
