@@ -92,7 +92,15 @@ internal static class SettingsBinder
     {
         try
         {
-            if (ConfigurationOptions.Parse(text).EndPoints.Count > 0) return;
+            var servers = ConfigurationOptions.Parse(text).EndPoints;
+            var wrong = servers.OfType<DnsEndPoint>().FirstOrDefault(server => Uri.CheckHostName(server.Host) == UriHostNameType.Unknown);
+            if (wrong is not null)
+            {
+                store.Report("ConnectionString", Redact(text), $"has '{wrong.Host}', which is no host; write host:port, for example redis:6379", false);
+                return;
+            }
+
+            if (servers.Count > 0) return;
             store.Report("ConnectionString", Redact(text), "names no server; write host:port, for example redis:6379", false);
         }
         catch (ArgumentException e)

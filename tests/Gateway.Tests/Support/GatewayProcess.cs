@@ -52,6 +52,32 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return gateway;
     }
 
+    /// <summary>Runs a gateway that is expected to end by itself: one with a wrong configuration.</summary>
+    /// <returns>The exit status, and what it wrote to its standard error.</returns>
+    public static async Task<(int Status, string Error)> RunAsync(params string[] args)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "gateway.dll"), .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+        })!;
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        var error = process.StandardError.ReadToEndAsync();
+        try
+        {
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        }
+        catch (TimeoutException)
+        {
+            process.Kill();
+            throw;
+        }
+
+        return (process.ExitCode, await error);
+    }
+
     public async Task StartAgainAsync()
     {
         var start = new ProcessStartInfo("dotnet", _args) { RedirectStandardOutput = true, RedirectStandardError = true };
