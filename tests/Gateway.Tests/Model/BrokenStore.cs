@@ -1,0 +1,68 @@
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Stores;
+
+namespace DurableGateway.Tests.Model;
+
+/// <summary>A store with a planted fault: the checker must find it.</summary>
+internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, string how) : IRunStore
+{
+    public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) => inner.CreateRunningAsync(run, owner, leaseEnd);
+
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt) => inner.CreateWaitingAsync(run, owner, nextAttempt);
+
+    public Task<bool> CreateDueAsync(NewRun run, string owner) => inner.CreateDueAsync(run, owner);
+
+    public async Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries)
+    {
+        if (how == "forgets the fence" && await inner.GetSnapshotAsync(run) is { } snapshot) attempt = snapshot.Attempt;
+        var answer = await inner.StoreOutcomeAsync(run, attempt, outcome, maxSteps, expectedTries);
+        if (how == "overwrites outcomes" && answer.Verdict == StepVerdict.Stored) return answer with { Outcome = outcome };
+        if (how == "keeps for ever" && answer.Verdict == StepVerdict.Created) await connection.ExecuteAsync(db => db.KeyPersistAsync(Keys(run).Steps));
+        return answer;
+    }
+
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt)
+    {
+        var answer = await inner.FailAsync(attempt, expectedFailures, nextAttempt);
+        if (how == "forgets the queue" && answer.Verdict == ParkVerdict.Done) await inner.SetAsideAsync(attempt.Run);
+        return answer;
+    }
+
+    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures)
+    {
+        if (how == "ends twice" && await inner.GetSnapshotAsync(attempt.Run) is { State: RunState.Completed or RunState.Failed })
+            await connection.ExecuteAsync(db => db.HashSetAsync(Keys(attempt.Run).Run, [new("state", "running"), new("attempt", attempt.Number), new("owner", attempt.Owner), new("by", "")]).ContinueWith(_ => true, TaskScheduler.Default));
+        return await inner.EndAsync(attempt, state, result, policy, expectedFailures);
+    }
+
+    public Task<DateTimeOffset?> GetNextDueAsync(int shard) => inner.GetNextDueAsync(shard);
+
+    public Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes) => inner.GetDueAsync(shard, now, limit, fullRoutes);
+
+    public Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd) => inner.ClaimAsync(run, owner, now, leaseEnd);
+
+    public Task SetAsideAsync(RunId run) => inner.SetAsideAsync(run);
+
+    public Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd) => inner.RenewAsync(attempt, leaseEnd);
+
+    public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
+        inner.ScheduleStepAsync(run, attempt, step, maxSteps, expectedTries, nextTry);
+
+    public Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now) =>
+        inner.WaitAsync(run, attempt, outcome, maxSteps, due, now);
+
+    public Task<ParkAnswer> SuspendAsync(AttemptKey attempt) => inner.SuspendAsync(attempt);
+
+    public Task<bool?> CancelAsync(RunId run, TimeSpan retention) => inner.CancelAsync(run, retention);
+
+    public Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps) => inner.GetSnapshotAsync(run, countSteps);
+
+    public Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run) => inner.GetStepsAsync(run);
+
+    public Task<RunPolicy?> GetPolicyAsync(RunId run) => inner.GetPolicyAsync(run);
+
+    public Task<StoredResponse?> GetResultAsync(RunId run) => inner.GetResultAsync(run);
+
+    private static StoreKeys Keys(RunId run) => new(run, StoreFixture.Shards);
+}
