@@ -1,0 +1,41 @@
+using System.Globalization;
+using DurableGateway.Tests.Support;
+using StackExchange.Redis;
+
+namespace DurableGateway.Soak;
+
+/// <summary>What must not grow.</summary>
+internal readonly record struct Sample(long Keys, double StoreMiB, double GatewayMiB)
+{
+    /// <summary>What grew between the second quarter of the run and its last; <see langword="null"/> where nothing did.</summary>
+    public static string? Growth(IReadOnlyList<Sample> samples, bool empties)
+    {
+        var count = empties ? samples.Count - 1 : samples.Count;
+        var early = samples.Take(count).Skip(count / 4).Take(Math.Max(1, count / 4)).ToArray();
+        var late = samples.Take(count).Skip(count * 3 / 4).ToArray();
+        if (late.Average(sample => sample.Keys) > (1.5 * early.Average(sample => sample.Keys)) + 200) return "the keys grow";
+        if (late.Average(sample => sample.StoreMiB) > (1.5 * early.Average(sample => sample.StoreMiB)) + 150) return "the store grows";
+        if (late.Average(sample => sample.GatewayMiB) > (1.5 * early.Average(sample => sample.GatewayMiB)) + 150) return "the gateway's memory grows";
+        return empties && samples[^1].Keys > 1 ? $"{samples[^1].Keys} keys are left of runs that are gone" : null;
+    }
+}
+
+/// <summary>Reads them.</summary>
+internal sealed class Gauges(int gateway, RedisServer? redis, string directory)
+{
+    public async Task<Sample> ReadAsync()
+    {
+        var resident = (await File.ReadAllLinesAsync($"/proc/{gateway}/status")).First(line => line.StartsWith("VmRSS", StringComparison.Ordinal));
+        var gatewayMiB = double.Parse(resident.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+        if (redis is null)
+        {
+            var bytes = new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+            return new Sample(0, bytes / 1048576.0, gatewayMiB);
+        }
+
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString + ",allowAdmin=true");
+        var server = connection.GetServer(redis.ConnectionString);
+        var memory = (await server.InfoAsync("memory")).SelectMany(section => section).First(line => line.Key == "used_memory").Value;
+        return new Sample(await server.DatabaseSizeAsync(), double.Parse(memory, CultureInfo.InvariantCulture) / 1048576, gatewayMiB);
+    }
+}
