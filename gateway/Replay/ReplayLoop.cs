@@ -26,9 +26,16 @@ internal sealed class ReplayLoop(
     {
         // A node that drains takes nothing new up; one that starts has no routes before its pipeline is built.
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
-        await lifetime.StartedAsync(stopping.Token);
-        await connection.Opened.WaitAsync(stopping.Token);
-        await ClaimAsync(stopping.Token);
+        try
+        {
+            await lifetime.StartedAsync(stopping.Token);
+            await connection.Opened.WaitAsync(stopping.Token);
+            await ClaimAsync(stopping.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The node goes.
+        }
     }
 
     private async Task ClaimAsync(CancellationToken stopping)

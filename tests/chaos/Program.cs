@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using DurableGateway.Chaos;
 using DurableGateway.Tests.Support;
 
@@ -31,7 +29,7 @@ string[] store = (cluster?.ConnectionString ?? single?.ConnectionString) is { } 
     ? [$"--Durable:Store:ConnectionString={redis},connectTimeout=1000", $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}"]
     : [$"--Durable:Store:DataDirectory={Path.Combine(directory, "data")}"];
 
-var ports = FreePorts(7);
+var ports = Enumerable.Range(0, 7).Select(_ => FreePort.Next()).ToArray();
 await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal], new Uri($"http://127.0.0.1:{ports[6]}/up"));
 service.Start();
 var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}", "gateway.dll",
@@ -80,13 +78,4 @@ finally
     foreach (var gateway in gateways) await gateway.DisposeAsync();
     if (service.IsUp) await service.KillAsync();
     Directory.Delete(directory, recursive: true);
-}
-
-static int[] FreePorts(int count)
-{
-    var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
-    foreach (var listener in listeners) listener.Start();
-    var ports = listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port).ToArray();
-    foreach (var listener in listeners) listener.Dispose();
-    return ports;
 }

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using DurableGateway.Client;
 using DurableGateway.Soak;
 using DurableGateway.Tests.Support;
@@ -20,7 +18,7 @@ var directory = Directory.CreateTempSubdirectory("durable-soak-").FullName;
 await using var redis = embedded ? null : await RedisServer.StartAsync();
 await using var service = Service();
 await service.StartAsync();
-int publicPort = FreePort(), controlPort = FreePort();
+int publicPort = FreePort.Next(), controlPort = FreePort.Next();
 using var gateway = Process.Start(new ProcessStartInfo("dotnet",
 [
     Path.Combine(AppContext.BaseDirectory, "gateway.dll"),
@@ -119,11 +117,4 @@ static async Task AwaitAsync(Uri ready)
     }
 
     throw new TimeoutException("The gateway is not ready.");
-}
-
-static int FreePort()
-{
-    using var listener = new TcpListener(IPAddress.Loopback, 0);
-    listener.Start();
-    return ((IPEndPoint)listener.LocalEndpoint).Port;
 }

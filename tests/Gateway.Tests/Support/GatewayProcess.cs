@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 
 namespace DurableGateway.Tests.Support;
 
@@ -14,8 +13,8 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     private GatewayProcess(string upstream, string[] settings)
     {
-        Public = new Uri($"http://127.0.0.1:{FreePort()}");
-        Control = new Uri($"http://127.0.0.1:{FreePort()}");
+        Public = new Uri($"http://127.0.0.1:{FreePort.Next()}");
+        Control = new Uri($"http://127.0.0.1:{FreePort.Next()}");
         _args =
         [
             Path.Combine(AppContext.BaseDirectory, "gateway.dll"),
@@ -53,8 +52,8 @@ internal sealed class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a gateway that is expected to end by itself: one with a wrong configuration.</summary>
-    /// <returns>The exit status, and what it wrote to its standard error.</returns>
-    public static async Task<(int Status, string Error)> RunAsync(params string[] args)
+    /// <returns>The exit status, and all that it wrote.</returns>
+    public static async Task<(int Status, string Said)> RunAsync(params string[] args)
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "gateway.dll"), .. args])
         {
@@ -62,8 +61,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         })!;
-        process.OutputDataReceived += (_, _) => { };
-        process.BeginOutputReadLine();
+        var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         try
         {
@@ -75,7 +73,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
             throw;
         }
 
-        return (process.ExitCode, await error);
+        return (process.ExitCode, await output + await error);
     }
 
     public async Task StartAgainAsync()
@@ -139,12 +137,5 @@ internal sealed class GatewayProcess : IAsyncDisposable
     {
         if (line is null) return;
         lock (_output) _output.Add(line);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 
 namespace DurableGateway.Tests.Support;
 
@@ -16,7 +15,7 @@ internal sealed partial class RedisServer : IAsyncDisposable
 
     private RedisServer(string[] options)
     {
-        Port = FreePort();
+        Port = FreePort.Next();
         _options = options;
     }
 
@@ -85,12 +84,5 @@ internal sealed partial class RedisServer : IAsyncDisposable
         process.BeginOutputReadLine();
         await ready.Task.WaitAsync(Patience);
         return process;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
