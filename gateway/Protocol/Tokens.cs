@@ -15,6 +15,9 @@ internal sealed class Tokens(KeyRing keys)
     private const int ClaimBytes = 8;
     private const int RunBytes = 16;
 
+    /// <summary>Whether any token can be told from a forged one: the keys may lie in a store that has not answered yet.</summary>
+    public bool CanVerify => keys.IsReady;
+
     public string ForSteps(RunId run, int attempt) => Issue(StepPurpose, run, attempt);
 
     /// <summary>The attempt that the token is for, or <see langword="null"/> where it is not this run's.</summary>

@@ -29,6 +29,13 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
 
     private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, Task> call)
     {
+        if (!await CanVerifyAsync(context))
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, "The keys are in the store, and the store has not answered yet."));
+            return;
+        }
+
         if (!RunId.TryParse(context.Request.RouteValues["run"] as string, out var run)
             || tokens.VerifyResult(run, context.Request.Query["token"]) is not { } end)
         {
@@ -55,6 +62,15 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
         {
             await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run, e.Message));
         }
+    }
+
+    /// <summary>A node that has just started may not have its keys yet: a URL that it gave before is not an unknown one.</summary>
+    private async Task<bool> CanVerifyAsync(HttpContext context)
+    {
+        var began = time.GetTimestamp();
+        while (!tokens.CanVerify && time.GetElapsedTime(began) < DefaultWait && !lifetime.ApplicationStopping.IsCancellationRequested)
+            await Task.Delay(StoreRetry, time, context.RequestAborted);
+        return tokens.CanVerify;
     }
 
     /// <summary>Who has the URL may cancel the run, where its policy says so.</summary>

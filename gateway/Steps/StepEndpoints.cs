@@ -26,6 +26,13 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
     private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, int, Task> call)
     {
         var response = context.Response;
+        if (!tokens.CanVerify)
+        {
+            response.Headers.RetryAfter = "1";
+            await response.WriteProblemAsync(Problems.StoreUnavailable(null, "The keys are in the store, and the store has not answered yet."));
+            return;
+        }
+
         if (!RunId.TryParse(context.Request.RouteValues["run"] as string, out var run)
             || tokens.VerifySteps(run, context.Request.Headers[DurableHeaders.Token]) is not { } attempt)
         {

@@ -32,7 +32,14 @@ public sealed class StoreAwayTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, failure.StatusCode);
         Assert.Null(failure.Headers.Location);
 
+        // Neither is a URL or a token called unknown that merely cannot be checked yet.
+        using var step = new HttpRequestMessage(HttpMethod.Put, $"/_durable/v1/runs/{Make.RunId()}/steps/a");
+        step.Headers.Add("Durable-Token", "AAAAAAAAAAFUrFDRfs1QrlVZzpX5p1Ww");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await control.SendAsync(step)).StatusCode);
+        var result = gateway.Client.GetAsync($"/_durable/v1/results/{Make.RunId()}?token=AAAAAAAAAAFUrFDRfs1QrlVZzpX5p1Ww");
+
         await redis.StartAgainAsync();
+        Assert.Equal(HttpStatusCode.NotFound, (await result).StatusCode);
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready", seconds: 30);
         Assert.Equal("ok", await gateway.Follower.GetStringAsync("/flaky"));
     }
