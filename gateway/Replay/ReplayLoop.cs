@@ -14,8 +14,11 @@ internal sealed class ReplayLoop(
 {
     private const int Batch = 16;
 
-    /// <summary>Several nodes look at the same queue: each claims some of what it sees, so that they do not all claim the same.</summary>
-    private const int Look = 4 * Batch;
+    /// <summary>
+    /// How far a look goes beyond what is claimed: one run of a small cluster must not wait behind the thousands of a large one, and
+    /// several nodes that look at the same queue must not all claim the same.
+    /// </summary>
+    private const int Look = 32 * Batch;
 
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
 
@@ -85,9 +88,8 @@ internal sealed class ReplayLoop(
         if (due.Next is { } next) clock.Hear(shard, next);
         foreach (var route in due.Held) _backlog.Hold(slots.ClusterOf(route), shard);
         var runs = due.Runs.ToArray();
-        if (runs.Length > Batch) Random.Shared.Shuffle(runs);
         var claims = new List<Task>(Batch);
-        foreach (var (run, route) in runs.Take(Batch))
+        foreach (var (run, route) in runs.Length > Batch ? Pick(runs) : runs)
         {
             cancellation.ThrowIfCancellationRequested();
 
@@ -102,6 +104,14 @@ internal sealed class ReplayLoop(
         // What has been claimed is no longer named by the next look. Where nothing could be named, that waits for room.
         await Task.WhenAll(claims);
         if (claims.Count > 0 && (runs.Length > Batch || due.More)) _backlog.Add(shard);
+    }
+
+    /// <summary>Some of each cluster's, in turn.</summary>
+    private IEnumerable<DueRun> Pick(DueRun[] runs)
+    {
+        Random.Shared.Shuffle(runs);
+        return runs.GroupBy(run => slots.ClusterOf(run.Route)).SelectMany(cluster => cluster.Select((run, turn) => (run, turn)))
+            .OrderBy(pick => pick.turn).Take(Batch).Select(pick => pick.run);
     }
 
     private async Task ClaimAsync(RunId run, string cluster)

@@ -13,10 +13,14 @@ internal readonly record struct Sample(long Keys, double StoreMiB, double Gatewa
         var count = empties ? samples.Count - 1 : samples.Count;
         var early = samples.Take(count).Skip(count / 4).Take(Math.Max(1, count / 4)).ToArray();
         var late = samples.Take(count).Skip(count * 3 / 4).ToArray();
-        if (late.Average(sample => sample.Keys) > (1.5 * early.Average(sample => sample.Keys)) + 200) return "the keys grow";
-        if (late.Average(sample => sample.StoreMiB) > (1.5 * early.Average(sample => sample.StoreMiB)) + 150) return "the store grows";
-        if (late.Average(sample => sample.GatewayMiB) > (1.5 * early.Average(sample => sample.GatewayMiB)) + 150) return "the gateway's memory grows";
-        return empties && samples[^1].Keys > 1 ? $"{samples[^1].Keys} keys are left of runs that are gone" : null;
+
+        // Keys and store follow the rate of requests, which rises while the gateway warms up; that none of them stays is seen at the end.
+        // The embedded store's files grow by 128 MiB before they are compacted, and its memory is the gateway's: bounded, and not judged here.
+        if (!empties) return late.Average(sample => sample.StoreMiB) > early.Average(sample => sample.StoreMiB) + 200 ? "the files grow" : null;
+        if (late.Average(sample => sample.Keys) > (1.6 * early.Average(sample => sample.Keys)) + 300) return "the keys grow";
+        if (late.Average(sample => sample.StoreMiB) > (1.6 * early.Average(sample => sample.StoreMiB)) + 10) return "the store grows";
+        if (late.Average(sample => sample.GatewayMiB) > (1.15 * early.Average(sample => sample.GatewayMiB)) + 20) return "the gateway's memory grows";
+        return samples[^1].Keys > 1 ? $"{samples[^1].Keys} keys are left of runs that are gone" : null;
     }
 }
 
