@@ -10,10 +10,27 @@ namespace DurableGateway.Configuration;
 /// Kestrel's sockets, of which the public ones can be closed before the server stops: services must be able to checkpoint for as
 /// long as their attempts are in flight, while no client may begin a new one here.
 /// </summary>
-internal sealed class PublicTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory
+internal sealed class PublicTransport : IConnectionListenerFactory
 {
-    private readonly SocketTransportFactory _sockets = new(options, loggers);
+    /// <summary>How long the last connections in the system's queue have to be taken out of it.</summary>
+    private static readonly TimeSpan QueueTime = TimeSpan.FromMilliseconds(200);
+
+    private readonly SocketTransportFactory _factory;
     private readonly List<IConnectionListener> _listeners = [];
+    private readonly List<Socket> _sockets = [];
+    private readonly TimeProvider _time;
+
+    public PublicTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers, TimeProvider time)
+    {
+        _time = time;
+        options.Value.CreateBoundListenSocket = endpoint =>
+        {
+            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+            if (endpoint is PublicEndPoint) _sockets.Add(socket);
+            return socket;
+        };
+        _factory = new SocketTransportFactory(options, loggers);
+    }
 
     /// <summary>Where public listeners are bound.</summary>
     public static IEnumerable<IPEndPoint> EndPoints(BindingAddressParts address) => address switch
@@ -27,14 +44,19 @@ internal sealed class PublicTransport(IOptions<SocketTransportOptions> options, 
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
-        var listener = await _sockets.BindAsync(endpoint, cancellationToken);
+        var listener = await _factory.BindAsync(endpoint, cancellationToken);
         if (endpoint is PublicEndPoint) _listeners.Add(listener);
         return listener;
     }
 
-    /// <summary>Closes the public sockets. Connections that are open stay so.</summary>
+    /// <summary>
+    /// Closes the public sockets. Connections that are open stay so. What the system has accepted and this process has not would be
+    /// reset by that, so its queue is made as short as can be first, and emptied.
+    /// </summary>
     public async Task StopListeningAsync(CancellationToken cancellation)
     {
+        foreach (var socket in _sockets) socket.Listen(0);
+        await Task.Delay(QueueTime, _time, cancellation);
         foreach (var listener in _listeners) await listener.UnbindAsync(cancellation);
     }
 
