@@ -4,25 +4,36 @@ using System.Net.Sockets;
 namespace DurableGateway.Tests.Support;
 
 /// <summary>
-/// Loopback ports for servers in processes of their own. Below the range from which the system takes ports for outgoing connections:
-/// one of those could take a port away between its choice and its use. The bus of a Redis Cluster is 10,000 above.
+/// Loopback ports for servers in processes of their own. A port is kept by a socket that is bound and never listens: nobody else who
+/// looks for a free port gets it, neither another test nor the system for an outgoing connection, while a server that sets
+/// SO_REUSEADDR (Kestrel and Redis do) can take it, and take it again after a restart. The bus of a Redis Cluster is 10,000 above.
 /// </summary>
 internal static class FreePort
 {
+    private static readonly List<Socket> Kept = [];
+
     public static int Next()
     {
         while (true)
         {
-            using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(10_000, 22_000));
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ExclusiveAddressUse = true };
             try
             {
-                listener.Start();
-                return ((IPEndPoint)listener.LocalEndpoint).Port;
+                socket.Bind(new IPEndPoint(IPAddress.Loopback, Random.Shared.Next(10_000, 22_000)));
+                socket.SetRawSocketOption(SolSocket, ReuseAddress, BitConverter.GetBytes(1));
             }
             catch (SocketException)
             {
-                // Taken.
+                socket.Dispose();
+                continue;
             }
+
+            lock (Kept) Kept.Add(socket);
+            return ((IPEndPoint)socket.LocalEndPoint!).Port;
         }
     }
+
+    // Linux's own numbers: the options of .NET cannot be set once a socket is bound.
+    private const int SolSocket = 1;
+    private const int ReuseAddress = 2;
 }
