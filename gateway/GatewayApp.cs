@@ -1,5 +1,6 @@
 using DurableGateway.Admin;
 using DurableGateway.Configuration;
+using DurableGateway.Events;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Replay;
@@ -36,6 +37,7 @@ internal static class GatewayApp
         var app = builder.Build();
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
         app.UseMiddleware<GatewayErrors>();
+        app.Use(app.Services.GetRequiredService<Invocations>().Watch);
         app.UseMiddleware<ReservedPaths>();
         app.UseMiddleware<DisguisedDots>();
         app.UseRouting();
@@ -44,6 +46,8 @@ internal static class GatewayApp
 
         app.Services.GetRequiredService<ResultEndpoints>().Map(app);
         app.Services.GetRequiredService<StepEndpoints>().Map(app.MapGroup("").OnControlListener());
+        app.Services.GetRequiredService<CallbackEndpoints>().Map(app);
+        app.Services.GetRequiredService<EventEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.MapGroup("").OnControlListener().MapHealth();
         app.MapReverseProxy(proxy =>
         {
@@ -62,11 +66,17 @@ internal static class GatewayApp
         .AddSingleton<StoreConnection>()
         .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
         .AddSingleton<RecordCodec>()
-        .AddSingleton<IRunStore, RedisRunStore>();
+        .AddSingleton<StepValues>()
+        .AddSingleton<IRunStore, RedisRunStore>()
+        .AddSingleton<IWaitStore, RedisWaitStore>()
+        .AddSingleton<IEventStore, RedisEventStore>();
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))
         .AddSingleton<RunEngine>()
+        .AddSingleton<Waits>()
+        .AddSingleton<EventDelivery>()
+        .AddSingleton<InvocationResults>()
         .AddSingleton<AttemptRegistry>()
         .AddHostedService(provider => provider.GetRequiredService<AttemptRegistry>());
 
@@ -88,7 +98,13 @@ internal static class GatewayApp
             .AddSingleton<AcceptedRequests>()
             .AddSingleton<ExistingRuns>()
             .AddSingleton<LiveAttempts>()
+            .AddSingleton<Invocations>()
+            .AddSingleton<StepCalls>()
             .AddSingleton<StepEndpoints>()
+            .AddSingleton<ApiKeys>()
+            .AddSingleton<EventEndpoints>()
+            .AddSingleton<CallbackUrls>()
+            .AddSingleton<CallbackEndpoints>()
             .AddSingleton<ResultEndpoints>()
             .AddSingleton<ResultUrls>()
             .AddSingleton<EndedRuns>();
@@ -99,6 +115,7 @@ internal static class GatewayApp
         .AddSingleton<RunSignals>()
         .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignals>())
         .AddHostedService(provider => provider.GetRequiredService<RunSignals>())
+        .AddSingleton<Errands>()
         .AddSingleton<ReplaySlots>()
         .AddSingleton<ReplayRunner>()
         .AddHostedService<ReplayLoop>()

@@ -43,5 +43,17 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Policies</c>, by name; <c>default</c> is always there.</summary>
     public required ImmutableDictionary<string, RunPolicy> Policies { get; init; }
 
+    /// <summary><c>Durable:Admin:ApiKeys</c>; empty: the control listener is on loopback.</summary>
+    public ImmutableArray<string> AdminApiKeys { get; init; } = [];
+
+    /// <summary><c>Durable:PublicBaseUrl</c>: how third parties reach the public listener; where absent, as the run's client did.</summary>
+    public string? PublicBaseUrl { get; init; }
+
+    /// <summary><c>Durable:Events:Retention</c>: how long an event is kept for waits that come later.</summary>
+    public TimeSpan EventRetention { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary><c>Durable:Events:MaxBytes</c>: the largest event that is taken in.</summary>
+    public long MaxEventBytes { get; init; } = 1 << 20;
+
     public bool IsEmbedded => StoreConnectionString is null;
 }

@@ -41,7 +41,8 @@ internal static class SettingsBinder
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
 
         var events = durable.Section("Events");
-        events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
+        var retention = events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
+        var maxEventBytes = events.Bytes("MaxBytes", 1 << 20, 1, 1L << 30);
         events.RefuseUnknownKeys();
 
         var settings = new GatewaySettings
@@ -58,8 +59,11 @@ internal static class SettingsBinder
             ShutdownTimeout = durable.Duration("ShutdownTimeout", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)),
             Keys = Keys(durable),
             Policies = PolicyBinder.Bind(durable, errors),
+            AdminApiKeys = [.. apiKeys.Select(key => key.Value).OfType<string>().Where(key => key.Length > 0)],
+            PublicBaseUrl = durable.Url("PublicBaseUrl"),
+            EventRetention = retention,
+            MaxEventBytes = maxEventBytes,
         };
-        durable.Url("PublicBaseUrl");
         durable.RefuseUnknownKeys();
         var proxy = configuration.GetSection("ReverseProxy");
         RouteChecks.Check(proxy, settings.Policies, errors);

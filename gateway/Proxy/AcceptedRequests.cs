@@ -39,6 +39,16 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
         return true;
     }
 
+    /// <summary>Stores the request that a step of another run invokes. Its id is given by that step, so this may be repeated.</summary>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task AcceptAsync(HttpContext context, RunPolicy policy, Invocation invocation)
+    {
+        var now = time.GetUtcNow();
+        var request = RequestRecorder.Record(context, Activity.Current, invocation.Body);
+        await CreateAsync(new NewRun(invocation.Id, policy, context.GetReverseProxyFeature().Route.Config.RouteId, now, request) { Invoker = invocation.Invoker });
+        signals.Parked(invocation.Id, now);
+    }
+
     /// <summary>Says it again where there was no answer: a client that is refused must be able to rely on it.</summary>
     private async Task CreateAsync(NewRun run)
     {

@@ -41,6 +41,7 @@ internal sealed class AttemptTransforms(
         headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Number));
         if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
             headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.Run}\"");
+        if (attempt.Failures + 1 >= attempt.Policy.MaxAttempts) headers.TryAddWithoutValidation(DurableHeaders.FinalAttempt, "?1");
         if (attempt.StepCount > 0) AddSteps(headers, attempt);
         return default;
     }

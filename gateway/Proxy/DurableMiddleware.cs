@@ -13,7 +13,7 @@ namespace DurableGateway.Proxy;
 /// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
 /// <see cref="LiveAttempt"/>.
 /// </summary>
-internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live)
+internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live, AcceptedRequests accepted)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -21,7 +21,16 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         if (context.Features.Get<AttemptFeature>() is not null) return next(context);
         HopHeaders.RemoveDurable(context.Request.Headers);
         var policy = policies.For(context.GetReverseProxyFeature().Route);
+        if (context.Features.Get<Invocation>() is { } invocation) return InvokedAsync(context, policy, invocation);
         return policy is null || IsUntouchable(context) ? PlainAsync(context) : DurableAsync(context, policy);
+    }
+
+    /// <summary>A step of another run wants this request made: it is stored, and due at once.</summary>
+    private Task InvokedAsync(HttpContext context, RunPolicy? policy, Invocation invocation)
+    {
+        if (policy is null) return Task.CompletedTask;
+        invocation.Policy = policy;
+        return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook ? Task.CompletedTask : accepted.AcceptAsync(context, policy, invocation);
     }
 
     /// <summary>Upgrades and gRPC are conversations, not requests: they pass as they are.</summary>

@@ -9,7 +9,7 @@ namespace DurableGateway.Replay;
 /// every shard's queue, for what other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
-    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock,
+    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock, Errands errands,
     EngineSettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ReplayLoop> log) : BackgroundService
 {
     private const int Batch = 16;
@@ -87,6 +87,7 @@ internal sealed class ReplayLoop(
         var due = await store.GetDueAsync(shard, time.GetUtcNow(), Look, slots.FullRoutes());
         if (due.Next is { } next) clock.Hear(shard, next);
         foreach (var route in due.Held) _backlog.Hold(slots.ClusterOf(route), shard);
+        foreach (var errand in due.Errands) await errands.TakeAsync(errand);
         var runs = due.Runs.ToArray();
         var claims = new List<Task>(Batch);
         foreach (var (run, route) in runs.Length > Batch ? Pick(runs) : runs)
@@ -103,7 +104,7 @@ internal sealed class ReplayLoop(
 
         // What has been claimed is no longer named by the next look. Where nothing could be named, that waits for room.
         await Task.WhenAll(claims);
-        if (claims.Count > 0 && (runs.Length > Batch || due.More)) _backlog.Add(shard);
+        if ((claims.Count > 0 || due.Errands.Count > 0) && (runs.Length > Batch || due.More)) _backlog.Add(shard);
     }
 
     /// <summary>Some of each cluster's, in turn.</summary>

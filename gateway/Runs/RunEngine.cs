@@ -159,13 +159,34 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public async Task<bool?> CancelAsync(RunId run, RunPolicy policy)
     {
         var cancelled = await store.CancelAsync(run, policy.Retention);
-        if (cancelled is true) signals.Ended(run);
+        if (cancelled is true)
+        {
+            signals.Ended(run);
+            signals.Parked(run, time.GetUtcNow());
+        }
+
         return cancelled is false ? (await store.GetSnapshotAsync(run))?.State == RunState.Cancelled : cancelled;
     }
 
     /// <summary>Stores a step's result or its final failure.</summary>
     public Task<StepAnswer> CompleteStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome outcome) =>
         store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);
+
+    /// <summary>A step begins that may be executed once at most; one that an earlier attempt began has failed for good.</summary>
+    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, RunPolicy policy, string step)
+    {
+        var now = time.GetUtcNow();
+        return store.StartStepAsync(run, attempt, policy.MaxSteps, new StepOutcome
+        {
+            Id = step,
+            Failed = true,
+            ContentType = Problem.ContentType,
+            Body = Problems.StepInterrupted(run, step).ToJson(),
+            Attempt = attempt,
+            StartedAt = now,
+            EndedAt = now,
+        });
+    }
 
     /// <summary>Begins a sleep, or ends it when its time has come.</summary>
     public Task<StepAnswer> SleepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome awake, DateTimeOffset until) =>
@@ -237,6 +258,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         attempt.IsSettled = true;
         log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
         signals.Ended(attempt.Run);
+        if (answer.Due != default) signals.Parked(attempt.Run, answer.Due);
         return new AttemptEnd(Fate.Ended);
     }
 

@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Steps;
 
 /// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
-internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, IRunStore store, Tokens tokens, TimeProvider time)
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, TimeProvider time)
 {
     private const string Base = "/_durable/v1/runs/";
     private const string StepsSegment = "/steps/";
@@ -82,26 +82,24 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        if (StepCall.Read(context.Request, SegmentOf(context), time.GetUtcNow(), run, out var problem) is not { } call)
+        if (StepCallReader.Read(context.Request, SegmentOf(context), time.GetUtcNow(), run, out var problem) is not { } call)
         {
             await response.WriteProblemAsync(problem!);
             return;
         }
 
-        if (await ReadBodyAsync(context, policy.MaxStepBytes) is not { } body)
+        if (await context.Request.ReadWholeAsync(policy.MaxStepBytes) is not { } body)
         {
             await response.WriteProblemAsync(Problems.StepTooLarge(run, policy.MaxStepBytes));
             return;
         }
 
-        var now = time.GetUtcNow();
-        var answer = call switch
+        var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, policy, body, response);
+        if (refused is not null)
         {
-            SleepStepCall sleep => await engine.SleepAsync(run, attempt, policy, sleep.Awake(attempt, now), sleep.Until),
-            RunStepCall { Failed: true, IsFinal: false } failed => await engine.FailStepAsync(run, attempt, policy, failed.ToOutcome(attempt, body, now), failed.RetryAfter),
-            RunStepCall ended => await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt, body, now)),
-            _ => throw new NotSupportedException(call.GetType().Name),
-        };
+            await response.WriteProblemAsync(refused);
+            return;
+        }
 
         // A call that had no answer was repeated, and this one went through.
         if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = false;
@@ -132,7 +130,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
                 return Task.CompletedTask;
             case StepVerdict.Scheduled:
                 response.StatusCode = StatusCodes.Status202Accepted;
-                response.Headers.RetryAfter = RetryAfter.Format(answer.Due - time.GetUtcNow());
+                if (answer.Due != default) response.Headers.RetryAfter = RetryAfter.Format(answer.Due - time.GetUtcNow());
                 return Task.CompletedTask;
             case StepVerdict.Stored:
                 var stored = answer.Outcome!;
@@ -161,21 +159,6 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         var path = query < 0 ? target : target[..query];
         var start = path.IndexOf(StepsSegment, StringComparison.Ordinal);
         return start < 0 ? "" : path[(start + StepsSegment.Length)..];
-    }
-
-    private static async Task<byte[]?> ReadBodyAsync(HttpContext context, long limit)
-    {
-        if (context.Request.ContentLength > limit) return null;
-        using var body = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        int read;
-        while ((read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0)
-        {
-            if (body.Length + read > limit) return null;
-            body.Write(buffer, 0, read);
-        }
-
-        return body.ToArray();
     }
 
     private static RunSnapshot Unstored(Attempt live) => new()

@@ -52,6 +52,9 @@ internal interface IRunStore
     /// <summary>Counts a failed try of a step and schedules the next.</summary>
     Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry);
 
+    /// <summary>Marks a step as begun by this attempt; where an earlier one began it, stores the outcome and answers it.</summary>
+    Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted);
+
     /// <summary>Registers a step that waits for a time; when that has come, stores the outcome and answers it.</summary>
     /// <param name="run">The run of the step.</param>
     /// <param name="attempt">The number of the attempt that says so.</param>
@@ -99,7 +102,9 @@ internal readonly record struct DueRun(RunId Id, string Route);
 /// <param name="Next">The time of the first one that is not due yet.</param>
 /// <param name="More">Whether there are more that are due.</param>
 /// <param name="Held">The routes that were passed over and have due runs.</param>
-internal readonly record struct DueRuns(IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, bool More, IReadOnlyList<string> Held);
+/// <param name="Errands">What is due and is no run.</param>
+internal readonly record struct DueRuns(
+    IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, bool More, IReadOnlyList<string> Held, IReadOnlyList<Errand> Errands);
 
 internal enum StepVerdict
 {
@@ -140,4 +145,7 @@ internal enum ParkVerdict
     Lost,
 }
 
+/// <param name="Verdict">What became of the call.</param>
+/// <param name="Due">When the run is due; of one that has ended: when its end is to be told to the run that invoked it, if one did.</param>
+/// <param name="Failures">The failures that there are.</param>
 internal readonly record struct ParkAnswer(ParkVerdict Verdict, DateTimeOffset Due = default, int Failures = 0);

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
-internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, TimeProvider time) : IRunStore
+internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, TimeProvider time) : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
     private const int MostEntries = 1000;
@@ -39,18 +39,21 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [Milliseconds(now), limit, MostEntries, StoreKeys.RunPrefix(shard), .. fullRoutes.Select(route => (RedisValue)route)]);
         var held = (int)answer[2];
         var runs = new List<DueRun>();
+        var errands = new List<Errand>();
         for (var i = 3 + held; i + 1 < answer.Length; i += 2)
         {
             var entry = answer[i];
             if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString()));
 
-            // What is no run can never be claimed, and would stay at the head for ever.
+            else if (Errand.IsErrand(entry.ToString())) errands.Add(new Errand(shard, entry.ToString()));
+
+            // What is neither can never be claimed, and would stay at the head for ever.
             else await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(shard), entry));
         }
 
         return new DueRuns(
             runs, answer[0].IsNullOrEmpty ? null : FromMilliseconds((long)(double)answer[0]), (int)answer[1] == 1,
-            [.. answer.Skip(3).Take(held).Select(route => route.ToString())]);
+            [.. answer.Skip(3).Take(held).Select(route => route.ToString())], errands);
     }
 
     public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd)
@@ -74,7 +77,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 Route = (string)answer[6]!,
                 Request = codec.DecodeRequest(run, (byte[]?)answer[7]),
                 StepCount = (int)answer[8],
-                Steps = DecodeSteps(run, answer.AsSpan(9)),
+                Steps = values.Outcomes(run, answer.AsSpan(9)),
             };
         }
         catch (UnreadableRecordException e)
@@ -101,10 +104,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
         StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries);
 
+    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted) =>
+        StepAsync(run, attempt, interrupted.Id, maxSteps, "S", codec.Encode(run, interrupted), expectedTries: -1);
+
     public async Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
         var keys = Keys(run);
-        return Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending], () =>
+        return values.Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending], () =>
             [attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome)]));
     }
 
@@ -112,7 +118,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner]));
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow())]));
     }
 
     public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt)
@@ -165,7 +171,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(run);
         var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
         if (steps.Length == 0 && !await connection.ExecuteAsync(db => db.KeyExistsAsync(keys.Run))) return null;
-        return Ordered(steps.Select(step => Decode(run, step.Name, step.Value)));
+        return values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray());
     }
 
     public async Task<RunPolicy?> GetPolicyAsync(RunId run)
@@ -193,6 +199,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
+            run.Invoker?.Format() ?? "",
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
@@ -203,52 +210,17 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(run);
         var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending], () =>
             [attempt, step, maxSteps, kind, value, expectedTries]);
-        return Answer(run, step, answer);
+        return values.Answer(run, step, answer);
     }
-
-    private StepAnswer Answer(RunId run, string step, RedisValue[] answer) => (string)answer[0]! switch
-    {
-        "created" => new(StepVerdict.Created),
-        "scheduled" => new(StepVerdict.Scheduled, Due: FromMilliseconds((long)(double)answer[1])),
-        "stored" => new(StepVerdict.Stored, Decode(run, step, (byte[])answer[1]!)?.Outcome),
-        "tries" => new(StepVerdict.Recount, Tries: (int)answer[1]),
-        "many" => new(StepVerdict.TooMany),
-        "other" => new(StepVerdict.OtherKind),
-        "ended" => new(StepVerdict.Ended),
-        "superseded" => new(StepVerdict.Superseded),
-        _ => new(StepVerdict.Unknown),
-    };
 
     private static ParkAnswer Park(RedisValue[] answer) => (string)answer[0]! switch
     {
         "parked" => new(ParkVerdict.Done, FromMilliseconds((long)(double)answer[1])),
-        "ended" => new(ParkVerdict.Done),
+        "ended" => new(ParkVerdict.Done, answer.Length > 1 ? FromMilliseconds((long)answer[1]) : default),
         "nothing" => new(ParkVerdict.Nothing),
         "failures" => new(ParkVerdict.Recount, Failures: (int)answer[1]),
         _ => new(ParkVerdict.Lost),
     };
-
-    private List<StepOutcome> DecodeSteps(RunId run, ReadOnlySpan<RedisValue> pairs)
-    {
-        var steps = new List<(long, StepOutcome)?>(pairs.Length / 2);
-        for (var i = 0; i + 1 < pairs.Length; i += 2) steps.Add(Decode(run, pairs[i], pairs[i + 1]));
-        return Ordered(steps);
-    }
-
-    private static List<StepOutcome> Ordered(IEnumerable<(long Sequence, StepOutcome Outcome)?> steps) =>
-        [.. steps.OfType<(long Sequence, StepOutcome Outcome)>().OrderBy(step => step.Sequence).Select(step => step.Outcome)];
-
-    /// <summary>Reads <c>C&lt;seq&gt;:&lt;record&gt;</c> or <c>F…</c>; a step that is only pending has no outcome.</summary>
-    private (long Sequence, StepOutcome Outcome)? Decode(RunId run, RedisValue id, RedisValue value)
-    {
-        var bytes = (byte[])value!;
-        if (bytes is [(byte)'P' or (byte)'W', ..]) return null;
-        var colon = Array.IndexOf(bytes, (byte)':');
-        if (colon < 2 || bytes[0] is not ((byte)'C' or (byte)'F')
-            || !long.TryParse(bytes.AsSpan(1, colon - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
-            throw new UnreadableRecordException($"Step '{id}' of run {run} cannot be read.");
-        return (sequence, codec.DecodeStep(run, id!, bytes[0] == 'F', bytes[(colon + 1)..]));
-    }
 
     private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) =>
         (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values)))!;

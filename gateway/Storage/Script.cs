@@ -10,6 +10,12 @@ internal static class Script
     public static string Renew { get; } = Load("renew");
     public static string Step { get; } = Load("step");
     public static string Wait { get; } = Load("wait");
+    public static string Await { get; } = Load("await");
+    public static string Deliver { get; } = Load("deliver");
+    public static string Listen { get; } = Load("listen");
+    public static string Publish { get; } = Load("publish");
+    public static string Delivered { get; } = Load("delivered");
+    public static string Defer { get; } = Load("defer");
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
     public static string End { get; } = Load("end");

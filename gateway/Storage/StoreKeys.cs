@@ -30,7 +30,10 @@ internal readonly struct StoreKeys(RunId run, int shards)
     /// <summary>What the key of a run's hash begins with; its id follows.</summary>
     public static string RunPrefix(int shard) => Tag(shard) + "run:";
 
-    public static RedisKey DueOf(int shard) => Tag(shard) + "due";
+    public static RedisKey DueOf(int shard) => InShard(shard, "due");
+
+    /// <summary>A key that belongs to no run.</summary>
+    public static RedisKey InShard(int shard, string name) => Tag(shard) + name;
 
     /// <summary>A key of no meaning in the slot of another, to be written where only the writing matters.</summary>
     public static RedisKey BarrierBeside(RedisKey key)

@@ -56,6 +56,9 @@ internal static partial class Log
     [LoggerMessage(120, LogLevel.Warning, "Due runs could not be claimed: {Reason}")]
     public static partial void ClaimFailed(this ILogger log, string reason);
 
+    [LoggerMessage(121, LogLevel.Warning, "The entry {Entry} of a due-queue could not be dealt with; it is tried again. {Reason}")]
+    public static partial void ErrandFailed(this ILogger log, string entry, string reason);
+
     [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} met an unexpected error")]
     public static partial void Unexpected(this ILogger log, Exception error, RunId runId, int attempt);
 

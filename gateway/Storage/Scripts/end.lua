@@ -2,8 +2,9 @@
 -- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 result, 6 due-queue of the shard
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 final state, 5 result record ('' for none), 6 retention (ms), 7 now,
 --       8 the failures that the caller reckons with (-1: any)
--- Answer {'ended'} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
+-- Answer {'ended'} or, where its end is to be told to the run that invoked it, {'ended', now} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
 -- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire, its idempotency key (of the same slot) too.
+-- What a run invoked it for is in the queue until it has been told.
 -- An attempt whose first answer was lost may say it again, and is told that it has ended the run.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'failures', 'by')
 if run[5] and run[5] == ARGV[2] and run[1] == ARGV[4] then return {'ended'} end
@@ -14,8 +15,12 @@ redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7], 'by
 redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('DEL', KEYS[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
-local idem = redis.call('HGET', KEYS[1], 'idem')
-if idem then redis.call('PEXPIRE', idem, ARGV[6]) end
+local others = redis.call('HMGET', KEYS[1], 'idem', 'parent')
+if others[1] then redis.call('PEXPIRE', others[1], ARGV[6]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
+if others[2] then
+  redis.call('ZADD', KEYS[6], ARGV[7], 'p:' .. ARGV[1])
+  return {'ended', ARGV[7]}
+end
 return {'ended'}

@@ -49,6 +49,9 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
         inner.ScheduleStepAsync(run, attempt, step, maxSteps, expectedTries, nextTry);
 
+    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted) =>
+        inner.StartStepAsync(run, attempt, maxSteps, interrupted);
+
     public Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now) =>
         inner.WaitAsync(run, attempt, outcome, maxSteps, due, now);
 

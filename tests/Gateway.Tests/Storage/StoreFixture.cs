@@ -124,7 +124,7 @@ internal sealed class StoreNode : IAsyncDisposable
     private StoreNode(StoreConnection connection, KeyRing keys)
     {
         Connection = connection;
-        Store = new RedisRunStore(connection, new RecordCodec(keys), TimeProvider.System);
+        Store = new RedisRunStore(connection, new RecordCodec(keys), new StepValues(new RecordCodec(keys)), TimeProvider.System);
     }
 
     public StoreConnection Connection { get; }
