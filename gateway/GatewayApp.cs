@@ -68,6 +68,7 @@ internal static class GatewayApp
         .AddSingleton<RecordCodec>()
         .AddSingleton<StepValues>()
         .AddSingleton<IRunStore, RedisRunStore>()
+        .AddSingleton<RunHistory>()
         .AddSingleton<IWaitStore, RedisWaitStore>()
         .AddSingleton<IEventStore, RedisEventStore>();
 

@@ -33,6 +33,7 @@ internal sealed class AttemptTransforms(
     {
         if (context.HttpContext.Features.Get<AttemptFeature>() is not { } feature) return default;
         var attempt = feature.Attempt;
+        attempt.Destination = context.DestinationPrefix;
         var headers = context.ProxyRequest.Headers;
         headers.TryAddWithoutValidation(DurableHeaders.Protocol, DurableHeaders.ProtocolVersion);
         headers.TryAddWithoutValidation(DurableHeaders.RunId, attempt.Run.ToString());

@@ -80,7 +80,7 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
         {
             null => Problems.ResultUnknown(),
             { AllowCancel: false } => Problems.CancelNotAllowed(run),
-            var policy => await engine.CancelAsync(run, policy) switch
+            var policy => await engine.CancelAsync(run, policy, "client") switch
             {
                 true => null,
                 false => Problems.CancelTooLate(run),

@@ -62,6 +62,12 @@ internal sealed class Attempt : IDisposable
     /// <summary>How many outcomes were stored when the attempt began; more than <see cref="Steps"/> has where they are large.</summary>
     public int StepCount { get; init; }
 
+    /// <summary>The address of the service that it went to, once that is known.</summary>
+    public string? Destination { get; set; }
+
+    /// <summary>A reason as it stands in the run's history.</summary>
+    public string Explain(string reason) => Destination is null ? reason : $"{reason}, {Destination}";
+
     /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
     public int Failures { get; init; }
 

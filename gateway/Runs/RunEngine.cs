@@ -31,7 +31,8 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
 
-    public string Owner { get; } = Guid.NewGuid().ToString("N");
+    /// <summary>Who holds leases here: the name of this machine, for people, and what tells its processes apart.</summary>
+    public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 
     public TimeSpan LeaseTime => settings.Lease;
 
@@ -83,7 +84,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     /// <summary>Ends the run of a stored attempt with its result.</summary>
     public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result)
     {
-        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy);
+        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, why: attempt.Explain($"status {result.Status}"));
         return Ended(attempt, answer, state, result);
     }
 
@@ -99,7 +100,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             var due = now + RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble());
             if (!attempt.IsStored && !failure.Final && failures + 1 < attempt.Policy.MaxAttempts)
             {
-                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due));
+                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Explain(failure.Reason)));
                 if (!stored) return new AttemptEnd(Fate.None);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
@@ -112,13 +113,13 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                 var result = now >= attempt.Deadline && !failure.Final
                     ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
                     : failure.Result();
-                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures);
+                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures, attempt.Explain(failure.Reason));
                 if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result);
                 failures = end.Failures;
                 continue;
             }
 
-            var park = await store.FailAsync(attempt.Key, failures, due);
+            var park = await store.FailAsync(attempt.Key, failures, due, attempt.Explain(failure.Reason));
             if (park.Verdict == ParkVerdict.Done) return Parked(attempt, failure.Reason, park.Due);
             if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
             failures = park.Failures;
@@ -148,7 +149,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
     {
         if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
-        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay);
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay, attempt.Explain("handed back"));
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         signals.HandedBack(attempt.Run, answer.Due);
         return Parked(attempt, "handed back", answer.Due);
@@ -156,9 +157,12 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
 
     /// <summary>Cancels a run, whoever drives it: <see langword="true"/> where it is cancelled now, <see langword="false"/> where it had ended otherwise.</summary>
     /// <returns><see langword="null"/> where the run is unknown.</returns>
-    public async Task<bool?> CancelAsync(RunId run, RunPolicy policy)
+    /// <param name="run">The run.</param>
+    /// <param name="policy">Its policy.</param>
+    /// <param name="who">For its history: who cancels it.</param>
+    public async Task<bool?> CancelAsync(RunId run, RunPolicy policy, string who)
     {
-        var cancelled = await store.CancelAsync(run, policy.Retention);
+        var cancelled = await store.CancelAsync(run, policy.Retention, who);
         if (cancelled is true)
         {
             signals.Ended(run);

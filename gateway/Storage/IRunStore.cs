@@ -16,7 +16,7 @@ internal interface IRunStore
     Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
 
     /// <summary>Writes a run whose first attempt has failed already. May be repeated where an answer was lost.</summary>
-    Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt);
+    Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why = "");
 
     /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
     Task<DateTimeOffset?> GetNextDueAsync(int shard);
@@ -71,13 +71,14 @@ internal interface IRunStore
     /// <param name="attempt">The attempt that failed.</param>
     /// <param name="expectedFailures">The failures this is reckoned with; <see langword="null"/>: this one does not count.</param>
     /// <param name="nextAttempt">When the next attempt is due.</param>
-    Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt);
+    /// <param name="why">For the run's history.</param>
+    Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why = "");
 
     /// <summary>Ends the run with its result.</summary>
-    Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null);
+    Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null, string why = "");
 
     /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
-    Task<bool?> CancelAsync(RunId run, TimeSpan retention);
+    Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who = "");
 
     Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps = false);
 

@@ -19,13 +19,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
-        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0);
+        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0, why: "");
 
-    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt) =>
-        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: 1);
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why) =>
+        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: 1, why);
 
     public Task<bool> CreateDueAsync(NewRun run, string owner) =>
-        CreateAsync(run, RunState.Waiting, owner, run.StartedAt, attempt: 0, failures: 0);
+        CreateAsync(run, RunState.Waiting, owner, run.StartedAt, attempt: 0, failures: 0, why: "");
 
     public async Task<DateTimeOffset?> GetNextDueAsync(int shard)
     {
@@ -59,7 +59,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd)
     {
         var keys = Keys(run);
-        var answer = await EvaluateAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
+        var answer = await EvaluateAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
             [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes]);
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
@@ -110,38 +110,38 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
         var keys = Keys(run);
-        return values.Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending], () =>
+        return values.Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
             [attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome)]));
     }
 
     public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due], () =>
+        return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due, keys.History], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow())]));
     }
 
-    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt)
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt)]));
+        return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due, keys.History], () =>
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why]));
     }
 
-    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures)
+    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due], () =>
+        return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
-                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1]));
+                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why]));
     }
 
-    public async Task<bool?> CancelAsync(RunId run, TimeSpan retention)
+    public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
     {
         var keys = Keys(run);
         var answer = await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Cancel,
-            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
-            [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow())]));
+            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
+            [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), who]));
         return (int)answer switch { 1 => true, 0 => false, _ => null };
     }
 
@@ -189,17 +189,17 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
-    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures)
+    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why)
     {
         // Made inside the call, so that a store that is away costs no encryption.
         var keys = Keys(run.Id);
         var key = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run;
-        var answer = (RedisValue)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key],
+        var answer = (RedisValue)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key, keys.History],
         [
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
-            run.Invoker?.Format() ?? "",
+            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why,
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
@@ -208,8 +208,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         RunId run, int attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries)
     {
         var keys = Keys(run);
-        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending], () =>
-            [attempt, step, maxSteps, kind, value, expectedTries]);
+        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
+            [attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow())]);
         return values.Answer(run, step, answer);
     }
 

@@ -10,7 +10,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
         Waiter waiter, int attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)
     {
         var keys = Keys(waiter.Run);
-        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Await, [keys.Run, keys.Steps, keys.Pending],
+        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Await, [keys.Run, keys.Steps, keys.Pending, keys.History],
         [
             attempt, waiter.Step, maxSteps, Letter(kind), Milliseconds(until), Milliseconds(since), Milliseconds(time.GetUtcNow()), codec.Encode(waiter.Run, givenUp),
         ])))!;
@@ -22,7 +22,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
     public async Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName, int told)
     {
         var keys = Keys(run);
-        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Deliver, [keys.Run, keys.Steps, keys.Due, keys.Pending],
+        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Deliver, [keys.Run, keys.Steps, keys.Due, keys.Pending, keys.History],
         [
             run.ToString(), outcome.Id, Letter(kind), outcome.Failed ? "F" : "C", codec.Encode(run, outcome), Milliseconds(time.GetUtcNow()), eventName ?? "", told,
         ])))!;

@@ -21,11 +21,14 @@ internal static class Script
     public static string End { get; } = Load("end");
     public static string Cancel { get; } = Load("cancel");
 
+    private const string HistoryName = "history";
+
     private static string Load(string name)
     {
         using var stream = typeof(Script).Assembly.GetManifestResourceStream(name + ".lua")
             ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
         using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
+        var script = reader.ReadToEnd();
+        return script.Contains("note(", StringComparison.Ordinal) && name != HistoryName ? Load(HistoryName) + script : script;
     }
 }

@@ -21,6 +21,7 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public RedisKey Request => $"{_tag}req:{run}";
     public RedisKey Steps => $"{_tag}steps:{run}";
     public RedisKey Pending => $"{_tag}pend:{run}";
+    public RedisKey History => $"{_tag}hist:{run}";
     public RedisKey Result => $"{_tag}res:{run}";
     public RedisKey Due => _tag + "due";
 

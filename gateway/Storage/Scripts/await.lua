@@ -1,5 +1,5 @@
 -- Registers a step that waits for something from outside, or answers its outcome.
--- KEYS  1 run, 2 steps, 3 pending steps
+-- KEYS  1 run, 2 steps, 3 pending steps, 4 history
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 what it waits for: 'e' an event, 'c' a callback, 'i' an invoked run,
 --       5 when it gives up ('' never), 6 since when what it waits for counts ('' the run's start), 7 now,
 --       8 the outcome record to store when it has given up
@@ -31,8 +31,10 @@ if over ~= '' and tonumber(over) <= tonumber(ARGV[7]) then
   redis.call('HSET', KEYS[1], 'failures', '0')
   redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] + #ARGV[8])
   redis.call('HINCRBY', KEYS[1], 'failed', 1)
+  note(KEYS[1], KEYS[4], ARGV[7], 'F', ARGV[1], 0, ARGV[2])
   answer = {'stored', value}
 else
+  if not value then note(KEYS[1], KEYS[4], ARGV[7], 'E', ARGV[1], over == '' and 0 or over, ARGV[2]) end
   redis.call('HSET', KEYS[2], ARGV[2], 'E' .. ARGV[4] .. ':' .. over .. ':' .. since)
   local due = over
   if due == '' or tonumber(due) > tonumber(run[4]) then due = run[4] end

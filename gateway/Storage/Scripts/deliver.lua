@@ -1,5 +1,5 @@
 -- Completes a step that waits for something from outside, and wakes its run.
--- KEYS  1 run, 2 steps, 3 due-queue of the shard, 4 pending steps
+-- KEYS  1 run, 2 steps, 3 due-queue of the shard, 4 pending steps, 5 history
 -- ARGV  1 run id, 2 step id, 3 what it waits for (see await.lua), 4 'C' completed | 'F' failed, 5 outcome record, 6 now,
 --       7 the event ('' where it is none), 8 the attempt that is told of it by this caller (0: nobody is)
 -- Answer {'woken'} | {'used', give-up ('' never), since, deadline of the run} this run has taken the event with another step |
@@ -22,6 +22,7 @@ redis.call('ZREM', KEYS[4], ARGV[2])
 redis.call('HSET', KEYS[1], 'failures', '0')
 redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] + #ARGV[5])
 redis.call('HINCRBY', KEYS[1], ARGV[4] == 'C' and 'completed' or 'failed', 1)
+note(KEYS[1], KEYS[5], ARGV[6], 'D', run[2], 0, ARGV[2])
 if run[1] == 'waiting' then
   redis.call('HSET', KEYS[1], 'next', ARGV[6])
   redis.call('ZADD', KEYS[3], ARGV[6], ARGV[1])

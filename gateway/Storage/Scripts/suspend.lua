@@ -1,5 +1,5 @@
 -- Parks a run until the earliest of its pending steps is due.
--- KEYS  1 run, 2 pending steps, 3 due-queue of the shard
+-- KEYS  1 run, 2 pending steps, 3 due-queue of the shard, 4 history
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 now
 -- Answer {'parked', due} | {'nothing'} no step is pending | {'lost'} the attempt no longer owns the run
 -- Keeps: a waiting run is in the due-queue, never later than its deadline; what woke it while this attempt was in flight makes it due at once.
@@ -16,4 +16,5 @@ end
 if tonumber(due) > tonumber(run[4]) then due = run[4] end
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due)
 redis.call('ZADD', KEYS[3], due, ARGV[1])
+note(KEYS[1], KEYS[4], ARGV[4], 'z', ARGV[2], due, '')
 return {'parked', due}
