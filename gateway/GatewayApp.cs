@@ -107,6 +107,7 @@ internal static class GatewayApp
             .AddSingleton<CallbackUrls>()
             .AddSingleton<CallbackEndpoints>()
             .AddSingleton<ResultEndpoints>()
+            .AddSingleton<ProgressStream>()
             .AddSingleton<ResultUrls>()
             .AddSingleton<EndedRuns>();
     }
