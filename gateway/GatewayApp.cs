@@ -69,12 +69,15 @@ internal static class GatewayApp
         .AddSingleton<StepValues>()
         .AddSingleton<IRunStore, RedisRunStore>()
         .AddSingleton<RunHistory>()
+        .AddSingleton<FlowStore>()
         .AddSingleton<IWaitStore, RedisWaitStore>()
         .AddSingleton<IEventStore, RedisEventStore>();
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))
         .AddSingleton<RunEngine>()
+        .AddSingleton<FlowControl>()
+        .AddHostedService(provider => provider.GetRequiredService<FlowControl>())
         .AddSingleton<Waits>()
         .AddSingleton<EventDelivery>()
         .AddSingleton<InvocationResults>()
@@ -96,6 +99,7 @@ internal static class GatewayApp
             .AddSingleton<Tokens>()
             .AddSingleton<RunIds>()
             .AddSingleton<LiveAnswers>()
+            .AddSingleton<RequestFlow>()
             .AddSingleton<AcceptedRequests>()
             .AddSingleton<ExistingRuns>()
             .AddSingleton<LiveAttempts>()

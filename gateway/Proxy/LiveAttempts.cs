@@ -17,7 +17,7 @@ namespace DurableGateway.Proxy;
 /// fails is stored, parked, and answered with a redirect.
 /// </summary>
 internal sealed class LiveAttempts(
-    AttemptRegistry registry, RunEngine engine, EndedRuns ended, RunIds ids, LiveAnswers answers, AcceptedRequests accepted, ExistingRuns existing,
+    AttemptRegistry registry, RunEngine engine, EndedRuns ended, RunIds ids, LiveAnswers answers, AcceptedRequests accepted, ExistingRuns existing, RequestFlow flow,
     TimeProvider time, ILogger<LiveAttempts> log)
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
@@ -40,11 +40,23 @@ internal sealed class LiveAttempts(
             if (begun is not null) begun.ClockStart = time.GetTimestamp();
         });
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
-        using var attempt = begun = Begin(context, policy, body, idempotencyKey);
+        var gate = flow.GateOf(context.Request, policy, context.GetReverseProxyFeature().Route.Config.RouteId);
+        using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
         var feature = new AttemptFeature(attempt) { RequestBody = body };
-        registry.Add(attempt);
+        FlowControl.Permit? permit = null;
         try
         {
+            if (RequestFlow.IsLimited(policy))
+            {
+                (permit, var due) = await flow.TakeTurnAsync(context.Request, attempt, gate);
+                if (due is { } later)
+                {
+                    await WaitItsTurnAsync(context, feature, later, next);
+                    return;
+                }
+            }
+
+            registry.Add(attempt);
             if ((policy.Persist == PersistMode.OnStart || idempotencyKey is not null) && !await engine.EnsureStoredAsync(attempt))
             {
                 await LiveAnswers.OversizedAsync(context, policy, next);
@@ -85,7 +97,16 @@ internal sealed class LiveAttempts(
         {
             await attempt.CloseAsync();
             registry.Remove(attempt);
+            if (permit is not null) await permit.DisposeAsync();
         }
+    }
+
+    /// <summary>There is no room for it now: it is stored, its client is told where the result will be, and it starts in its turn.</summary>
+    private async Task WaitItsTurnAsync(HttpContext context, AttemptFeature feature, DateTimeOffset due, RequestDelegate next)
+    {
+        using var waiter = ended.Register(feature.Attempt.Run);
+        if (await engine.StoreForLaterAsync(feature.Attempt, due)) await answers.LaterAsync(context, feature, new AttemptEnd(Fate.Parked, due), waiter.Ended);
+        else await LiveAnswers.OversizedAsync(context, feature.Attempt.Policy, next);
     }
 
     private static RequestCapture? Capture(HttpContext context, RunPolicy policy, Action arrived)
@@ -99,7 +120,7 @@ internal sealed class LiveAttempts(
         return capture;
     }
 
-    private Attempt Begin(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)
+    private Attempt Begin(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey, Gate? gate)
     {
         var now = time.GetUtcNow();
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
@@ -111,7 +132,7 @@ internal sealed class LiveAttempts(
             var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
             if (bytes is not { } whole) return null;
             var request = RequestRecorder.Record(context, activity, whole);
-            return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request) };
+            return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request), Gate = gate };
         })
         {
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,

@@ -44,6 +44,9 @@ internal sealed record NewRun(RunId Id, RunPolicy Policy, string Route, DateTime
     /// <summary>Where the client sent an idempotency key.</summary>
     public IdempotencyMark? Idempotency { get; init; }
 
+    /// <summary>Where its policy limits how many run at once.</summary>
+    public Gate? Gate { get; init; }
+
     /// <summary>Where a step of another run invoked it.</summary>
     public Invoker? Invoker { get; init; }
 

@@ -40,6 +40,17 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public Task<bool> EnsureStoredAsync(Attempt attempt) =>
         attempt.IsStored ? Task.FromResult(true) : attempt.EnsureStoredAsync(run => CreateAsync(attempt, run));
 
+    /// <summary>Stores a run whose first attempt is not to begin before a time.</summary>
+    /// <returns><see langword="false"/> where there is no whole request that could be stored.</returns>
+    public async Task<bool> StoreForLaterAsync(Attempt attempt, DateTimeOffset due)
+    {
+        if (!await attempt.EnsureStoredAsync(run => store.CreateDueAsync(run, Owner, due))) return false;
+        attempt.IsSettled = true;
+        log.Queued(attempt.Run, due);
+        signals.Parked(attempt.Run, due);
+        return true;
+    }
+
     /// <summary>Extends the lease of an attempt, or interrupts it where the lease is gone.</summary>
     public async Task RenewAsync(Attempt attempt)
     {

@@ -64,6 +64,23 @@ internal sealed record RunPolicy
     /// <summary>Whether <c>DELETE</c> on the result URL cancels the run.</summary>
     public bool AllowCancel { get; init; }
 
+    /// <summary>The most attempts that run at once for each value of <see cref="ConcurrencyKey"/>; <see langword="null"/>: any number.</summary>
+    public int? ConcurrencyLimit { get; init; }
+
+    /// <summary><c>route</c>, <c>header:&lt;name&gt;</c> or <c>query:&lt;name&gt;</c>.</summary>
+    public string ConcurrencyKey { get; init; } = FlowKey.Route;
+
+    /// <summary>The most runs that start within <see cref="RateWindow"/> for each value of <see cref="RateKey"/>; <see langword="null"/>: any number.</summary>
+    public int? RatePermits { get; init; }
+    public TimeSpan RateWindow { get; init; } = TimeSpan.FromSeconds(1);
+    public string RateKey { get; init; } = FlowKey.Route;
+
+    /// <summary>
+    /// <c>header:&lt;name&gt;</c> of the urgency by which runs that wait for <see cref="ConcurrencyLimit"/> are ordered, as RFC 9218 writes
+    /// it (<c>u=0</c> first, <c>u=7</c> last, 3 where it is absent).
+    /// </summary>
+    public string? Priority { get; init; }
+
     /// <summary>How long after its start the last trace of the run is gone.</summary>
     public TimeSpan Lifetime => RunTimeout + Retention;
 }

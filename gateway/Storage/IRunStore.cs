@@ -21,8 +21,8 @@ internal interface IRunStore
     /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
     Task<DateTimeOffset?> GetNextDueAsync(int shard);
 
-    /// <summary>Writes a run that has had no attempt yet and is due at once. May be repeated where an answer was lost.</summary>
-    Task<bool> CreateDueAsync(NewRun run, string owner);
+    /// <summary>Writes a run that has had no attempt yet. May be repeated where an answer was lost.</summary>
+    Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due);
 
     /// <summary>The runs of a shard that are due, in order, and when the next one after them will be.</summary>
     /// <param name="shard">The shard.</param>
@@ -95,8 +95,11 @@ internal interface IRunStore
 /// <summary>Names an attempt and who drives it.</summary>
 internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);
 
-/// <summary>A run that is due, and its route, which is empty where nothing is left of the run but its entry in the queue.</summary>
-internal readonly record struct DueRun(RunId Id, string Route);
+/// <summary>A run that is due.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="Route">Its route; empty where nothing is left of the run but its entry in the queue.</param>
+/// <param name="Gate">The gate that it has to pass, as <see cref="Gate.Format"/> wrote it; empty for none.</param>
+internal readonly record struct DueRun(RunId Id, string Route, string Gate);
 
 /// <summary>The due runs of a shard.</summary>
 /// <param name="Runs">The runs, the longest due first.</param>

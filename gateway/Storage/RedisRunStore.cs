@@ -24,8 +24,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why) =>
         CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: 1, why);
 
-    public Task<bool> CreateDueAsync(NewRun run, string owner) =>
-        CreateAsync(run, RunState.Waiting, owner, run.StartedAt, attempt: 0, failures: 0, why: "");
+    public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) =>
+        CreateAsync(run, RunState.Waiting, owner, due < run.Deadline ? due : run.Deadline, attempt: 0, failures: 0, why: "");
 
     public async Task<DateTimeOffset?> GetNextDueAsync(int shard)
     {
@@ -40,10 +40,10 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var held = (int)answer[2];
         var runs = new List<DueRun>();
         var errands = new List<Errand>();
-        for (var i = 3 + held; i + 1 < answer.Length; i += 2)
+        for (var i = 3 + held; i + 2 < answer.Length; i += 3)
         {
             var entry = answer[i];
-            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString()));
+            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString()));
 
             else if (Errand.IsErrand(entry.ToString())) errands.Add(new Errand(shard, entry.ToString()));
 
@@ -199,7 +199,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
-            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why,
+            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "",
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }

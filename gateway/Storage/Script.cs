@@ -16,12 +16,17 @@ internal static class Script
     public static string Publish { get; } = Load("publish");
     public static string Delivered { get; } = Load("delivered");
     public static string Defer { get; } = Load("defer");
+    public static string Enter { get; } = Load("enter");
+    public static string Leave { get; } = Load("leave");
+    public static string Wake { get; } = Load("wake");
+    public static string Rate { get; } = Load("rate");
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
     public static string End { get; } = Load("end");
     public static string Cancel { get; } = Load("cancel");
 
     private const string HistoryName = "history";
+    private const string GateName = "gate";
 
     private static string Load(string name)
     {
@@ -29,6 +34,9 @@ internal static class Script
             ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
         using var reader = new StreamReader(stream);
         var script = reader.ReadToEnd();
-        return script.Contains("note(", StringComparison.Ordinal) && name != HistoryName ? Load(HistoryName) + script : script;
+        return name is HistoryName or GateName ? script
+            : script.Contains("note(", StringComparison.Ordinal) ? Load(HistoryName) + script
+            : script.Contains("admit(", StringComparison.Ordinal) ? Load(GateName) + script
+            : script;
     }
 }

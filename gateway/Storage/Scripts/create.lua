@@ -3,7 +3,8 @@
 -- ARGV  1 run id, 2 state, 3 owner of the first attempt, 4 score in the queue (lease end, or next attempt), 5 start,
 --       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version,
 --       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one),
---       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed
+--       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed,
+--       18 the gate that it has to pass ('' for none)
 -- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
 -- first answer was lost may say it again, as long as its first attempt still holds the run. An idempotency key is one run's.
@@ -24,6 +25,7 @@ if not run[1] then
     redis.call('HSET', KEYS[1], 'idem', KEYS[4])
   end
   if ARGV[15] ~= '' then redis.call('HSET', KEYS[1], 'parent', ARGV[15]) end
+  if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'gate', ARGV[18]) end
 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10])
 if not run[1] then

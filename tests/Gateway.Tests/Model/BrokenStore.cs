@@ -11,7 +11,7 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why) => inner.CreateWaitingAsync(run, owner, nextAttempt, why);
 
-    public Task<bool> CreateDueAsync(NewRun run, string owner) => inner.CreateDueAsync(run, owner);
+    public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) => inner.CreateDueAsync(run, owner, due);
 
     public async Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries)
     {

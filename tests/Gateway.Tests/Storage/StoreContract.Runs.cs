@@ -115,7 +115,7 @@ public abstract partial class StoreContract
         await Store.CreateWaitingAsync(other, Owner, Now.AddSeconds(1));
 
         var due = await Store.GetDueAsync(Shard, Now.AddSeconds(1), Plenty, ["full", "empty"]);
-        Assert.Equal([new DueRun(other.Id, "other")], due.Runs);
+        Assert.Equal([new DueRun(other.Id, "other", "")], due.Runs);
         Assert.Equal(["full"], due.Held);
         Assert.False(due.More);
     }
