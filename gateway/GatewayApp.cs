@@ -52,6 +52,7 @@ internal static class GatewayApp
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<DurableMiddleware>();
+            proxy.UseMiddleware<BuildPinning>();
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
@@ -99,6 +100,7 @@ internal static class GatewayApp
             .AddSingleton<Tokens>()
             .AddSingleton<RunIds>()
             .AddSingleton<LiveAnswers>()
+            .AddSingleton<ServiceBuilds>()
             .AddSingleton<RequestFlow>()
             .AddSingleton<AcceptedRequests>()
             .AddSingleton<ExistingRuns>()

@@ -58,6 +58,8 @@ internal static class PolicyBinder
             InlineStepBytes = (int)reader.Bytes("InlineStepBytes", basis.InlineStepBytes, 0, 1 << 20),
             IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
             AllowCancel = reader.Boolean("AllowCancel", basis.AllowCancel),
+            Mismatch = reader.Choice("Mismatch", basis.Mismatch),
+            PinToBuild = reader.Boolean("PinToBuild", basis.PinToBuild),
             SendIdempotencyKey = reader.Boolean("SendIdempotencyKey", basis.SendIdempotencyKey),
         };
         var concurrency = reader.Section("Concurrency");

@@ -35,6 +35,8 @@ internal static class DurableHeaders
     public const string InvokeMethod = "Durable-Invoke-Method";
     public const string Suspended = "Durable-Suspended";
     public const string Retry = "Durable-Retry";
+    public const string Mismatch = "Durable-Mismatch";
+    public const string Build = "Durable-Build";
 
     // Gateway → client (§5).
     public const string Status = "Durable-Status";

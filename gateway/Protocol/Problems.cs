@@ -91,6 +91,8 @@ internal static class Problems
         Make("response-too-large", "The response is larger than the policy allows", 502, $"MaxResponseBytes is {limit} bytes.", run, Service);
     public static Problem ResultNotKept(RunId run) =>
         Make("result-not-kept", "The response was not kept", 502, "It was sent to the client, and had begun before the run was stored.", run);
+    public static Problem HandlerMismatch(RunId run, string what) =>
+        Make("handler-mismatch", "The handler has changed since the run began", 502, $"Stored steps do not fit it: {what}. Mismatch of the route's policy is Fail.", run, Service);
     public static Problem RunTimeout(RunId run, TimeSpan limit) =>
         Make("run-timeout", "The run did not end in time", 504, $"RunTimeout is {limit:c}.", run, Service);
     public static Problem ServiceUnreachable(RunId run, string detail) =>

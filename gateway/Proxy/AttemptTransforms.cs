@@ -12,7 +12,7 @@ namespace DurableGateway.Proxy;
 
 /// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
 internal sealed class AttemptTransforms(
-    CallbackAddresses addresses, Tokens tokens, ResultUrls results, RunEngine engine, TimeProvider time) : ITransformProvider
+    CallbackAddresses addresses, Tokens tokens, ResultUrls results, ServiceBuilds builds, RunEngine engine, TimeProvider time) : ITransformProvider
 {
     public void ValidateRoute(TransformRouteValidationContext context)
     {
@@ -71,6 +71,8 @@ internal sealed class AttemptTransforms(
         feature.Outcome = AttemptJudge.Judge(attempt.Policy, feature.Status,
             StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Suspended)),
             StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Retry)));
+        builds.Learn(http, StructuredFields.ParseText(Field(answer, DurableHeaders.Build)));
+        feature.Mismatch = Field(answer, DurableHeaders.Mismatch);
         feature.RetryAfter = RetryAfter.Parse(Field(answer, "Retry-After"), time.GetUtcNow());
 
         // A failure with no try left after it is the client's to see, as it is.

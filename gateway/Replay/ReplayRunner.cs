@@ -70,6 +70,12 @@ internal sealed class ReplayRunner(
         if (error is ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled && feature.Outcome is not null) error = ForwarderError.None;
         var response = new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, HopHeaders.Keep(
             context.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers));
+        if (feature.Mismatch is { } mismatch)
+        {
+            await engine.NoteMismatchAsync(attempt, mismatch);
+            if (run.Policy.Mismatch == MismatchHandling.Fail) return () => EndAsync(Problems.HandlerMismatch(run.Id, mismatch));
+        }
+
         return (attempt.Interrupted, error, feature.Outcome) switch
         {
             (AttemptInterrupt.Lost, _, _) => () => Task.FromResult(new AttemptEnd(Fate.Lost)),

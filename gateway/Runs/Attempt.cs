@@ -68,6 +68,9 @@ internal sealed class Attempt : IDisposable
     /// <summary>A reason as it stands in the run's history.</summary>
     public string Explain(string reason) => Destination is null ? reason : $"{reason}, {Destination}";
 
+    /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
+    public string? Build { get; set; }
+
     /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
     public int Failures { get; init; }
 

@@ -16,6 +16,7 @@ internal enum HistoryKind
     StepDelivered = 'D',
     Suspended = 'z',
     AttemptFailed = 'f',
+    Mismatch = 'm',
     Ended = 'e',
     Cancelled = 'c',
 }

@@ -79,6 +79,9 @@ internal sealed record ClaimedRun
     public required DateTimeOffset StartedAt { get; init; }
     public required StoredRequest Request { get; init; }
 
+    /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
+    public string? Build { get; init; }
+
     /// <summary>How many outcomes are stored.</summary>
     public required int StepCount { get; init; }
 

@@ -28,6 +28,8 @@ internal sealed record AttemptFailure(string Reason, Func<StoredResponse> Result
 /// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
 internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
 {
+    private const int MostMismatchText = 2000;
+
     /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
 
@@ -84,6 +86,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             Steps = run.Steps,
             StepCount = run.StepCount,
             Failures = run.Failures,
+            Build = run.Build,
             LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
         });
@@ -181,6 +184,25 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         }
 
         return cancelled is false ? (await store.GetSnapshotAsync(run))?.State == RunState.Cancelled : cancelled;
+    }
+
+    /// <summary>Writes down that stored steps do not fit the handler any more.</summary>
+    /// <param name="attempt">The attempt that found it.</param>
+    /// <param name="what">The steps: a List (RFC 9651), an item each.</param>
+    public Task NoteMismatchAsync(Attempt attempt, string what) => NoteMismatchAsync(attempt.Run, attempt.Key.Number, what, StructuredFields.CountMembers(what));
+
+    public async Task NoteMismatchAsync(RunId run, int attempt, string what, int count = 1)
+    {
+        log.Mismatch(run, attempt, what);
+        try
+        {
+            await store.NoteMismatchAsync(run, attempt, count, what.Length > MostMismatchText ? what[..MostMismatchText] : what);
+        }
+        catch (StoreUnavailableException e)
+        {
+            // The log has it; what the attempt came to is more important.
+            log.NotRecorded(run, attempt, e.Message);
+        }
     }
 
     /// <summary>Stores a step's result or its final failure.</summary>

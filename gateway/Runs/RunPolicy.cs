@@ -28,6 +28,16 @@ internal enum OversizedRequests
     Refuse,
 }
 
+/// <summary>What becomes of a run whose stored steps do not fit the handler any more (§4, <c>Durable-Mismatch</c>).</summary>
+internal enum MismatchHandling
+{
+    /// <summary>It goes on, and its record says so.</summary>
+    Continue,
+
+    /// <summary>It fails for good.</summary>
+    Fail,
+}
+
 /// <summary>
 /// A named policy. A run keeps the policy that it started under, so this is also part of its record.
 /// Defaults are those of the configuration page; sizes are bytes.
@@ -80,6 +90,12 @@ internal sealed record RunPolicy
     /// it (<c>u=0</c> first, <c>u=7</c> last, 3 where it is absent).
     /// </summary>
     public string? Priority { get; init; }
+
+    /// <summary>What becomes of a run whose stored steps do not fit the handler any more.</summary>
+    public MismatchHandling Mismatch { get; init; }
+
+    /// <summary>Whether replays go to destinations of the build whose steps the run has, while there are any.</summary>
+    public bool PinToBuild { get; init; }
 
     /// <summary>How long after its start the last trace of the run is gone.</summary>
     public TimeSpan Lifetime => RunTimeout + Retention;

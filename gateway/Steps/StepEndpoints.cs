@@ -94,12 +94,17 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
+        if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build) await store.SetBuildAsync(run, build);
         var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, policy, body, response);
         if (refused is not null)
         {
             await response.WriteProblemAsync(refused);
             return;
         }
+
+        if (answer.Verdict == StepVerdict.OtherKind) await engine.NoteMismatchAsync(run, attempt, $"\"{call.Id}\";asked={call.Type}");
+        else if (answer.Outcome is { } stored && stored.Type != call.Type)
+            await engine.NoteMismatchAsync(run, attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 
         // A call that had no answer was repeated, and this one went through.
         if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = false;

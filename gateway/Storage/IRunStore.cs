@@ -80,6 +80,12 @@ internal interface IRunStore
     /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
     Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who = "");
 
+    /// <summary>The build of the service whose steps the run has; the first one that is said counts.</summary>
+    Task SetBuildAsync(RunId run, string build);
+
+    /// <summary>Writes down that stored steps do not fit the handler any more.</summary>
+    Task NoteMismatchAsync(RunId run, int attempt, int count, string what);
+
     Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps = false);
 
     /// <summary>The stored outcomes, oldest first; <see langword="null"/> where the run is unknown.</summary>

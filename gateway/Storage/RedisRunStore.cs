@@ -77,7 +77,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 Route = (string)answer[6]!,
                 Request = codec.DecodeRequest(run, (byte[]?)answer[7]),
                 StepCount = (int)answer[8],
-                Steps = values.Outcomes(run, answer.AsSpan(9)),
+                Build = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
+                Steps = values.Outcomes(run, answer.AsSpan(10)),
             };
         }
         catch (UnreadableRecordException e)
@@ -143,6 +144,15 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
             [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), who]));
         return (int)answer switch { 1 => true, 0 => false, _ => null };
+    }
+
+    public Task SetBuildAsync(RunId run, string build) =>
+        connection.ExecuteAsync(db => db.HashSetAsync(Keys(run).Run, "build", build, When.NotExists));
+
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what)
+    {
+        var keys = Keys(run);
+        return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Mismatch, [keys.Run, keys.History], [attempt, Milliseconds(time.GetUtcNow()), count, what]));
     }
 
     public async Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps)

@@ -62,6 +62,9 @@ internal static partial class Log
     [LoggerMessage(122, LogLevel.Warning, "The places of runs within their limits could not be told to the store: {Reason}")]
     public static partial void GateAway(this ILogger log, string reason);
 
+    [LoggerMessage(123, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has a handler that its stored steps do not fit: {Steps}")]
+    public static partial void Mismatch(this ILogger log, RunId runId, int attempt, string steps);
+
     [LoggerMessage(121, LogLevel.Warning, "The entry {Entry} of a due-queue could not be dealt with; it is tried again. {Reason}")]
     public static partial void ErrandFailed(this ILogger log, string entry, string reason);
 

@@ -6,6 +6,7 @@
 --   S  a step that is executed once at most begins              W  it sleeps: number is until when
 --   E  it waits: number is when it gives up (0: never)          D  what it waited for came
 --   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text why
+--   m  the handler has changed: number is how many steps do not fit, text which
 --   e  the run ended: text is its state, and why                c  it was cancelled
 local function note(run, history, now, kind, attempt, number, text)
   local n = redis.call('HINCRBY', run, 'noted', 1)

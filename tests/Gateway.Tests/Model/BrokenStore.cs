@@ -59,6 +59,10 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who) => inner.CancelAsync(run, retention, who);
 
+    public Task SetBuildAsync(RunId run, string build) => inner.SetBuildAsync(run, build);
+
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what) => inner.NoteMismatchAsync(run, attempt, count, what);
+
     public Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps) => inner.GetSnapshotAsync(run, countSteps);
 
     public Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run) => inner.GetStepsAsync(run);
