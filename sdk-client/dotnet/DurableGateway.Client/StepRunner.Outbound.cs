@@ -2,7 +2,6 @@ using System;
 using System.Net;
 using System.Net.Http;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -11,14 +10,11 @@ namespace DurableGateway.Client;
 /// <summary>The steps that send something.</summary>
 internal sealed partial class StepRunner
 {
-    /// <summary>Without the handler's options: a number needs none, and source-generated ones may not know it.</summary>
-    private static readonly JsonTypeInfo<int> Number = JsonMetadataServices.CreateValueInfo<int>(new JsonSerializerOptions(), JsonMetadataServices.Int32Converter);
-
     public Task<int> SendEventAsync(string name, string type, string? key, object? data, CancellationToken cancellationToken = default)
     {
         if (string.IsNullOrWhiteSpace(type)) throw new ArgumentException("An event has a type: what those who wait for it name.", nameof(type));
         if (key is { Length: 0 }) throw new ArgumentException("A key is not empty. Give null for an event without one.", nameof(key));
-        return ExecuteAsync(name, (id, token) => PostEventAsync(id, type, key, data, token), _ => new JsonContent<int>(Number), null, cancellationToken);
+        return ExecuteAsync(name, (id, token) => PostEventAsync(id, type, key, data, token), _ => CountContent.Instance, null, cancellationToken);
     }
 
     public Task<HttpResponseMessage> FetchAsync(string name, Func<CancellationToken, Task<HttpResponseMessage>> send, CancellationToken cancellationToken = default) =>
