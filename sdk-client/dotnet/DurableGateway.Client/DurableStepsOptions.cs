@@ -30,7 +30,7 @@ public sealed class DurableStepsOptions
 
 #if NET
     /// <summary>The clock of time-outs of steps, of <c>Retry-After</c> dates, and of what is waited for without a gateway.</summary>
-    /// <value>The default is <see cref="TimeProvider.System"/>.</value>
+    /// <value>The default is <see cref="TimeProvider.System"/>; in ASP.NET Core, the one of the application's services, if there is any.</value>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
     internal DateTimeOffset Now => TimeProvider.GetUtcNow();
