@@ -14,7 +14,8 @@ namespace DurableGateway.Client;
 /// <para>A step is known by its name. The second use of a name within an attempt is <c>name#2</c>, the third <c>name#3</c>, so a
 /// loop may use one name. Steps of different names may run at the same time.</para>
 /// <para>A result is kept as JSON; <see cref="byte"/> arrays and <see cref="System.IO.Stream"/>s are kept as they are.</para>
-/// <para>Called without a gateway in front, steps simply run.</para>
+/// <para>Called without a gateway in front, steps simply run. What only a gateway can do (<see cref="WaitForEventAsync"/>,
+/// <see cref="CallbackAsync"/>, <see cref="InvokeAsync"/>, <see cref="SendEventAsync"/>) says so by a <see cref="StepUsageException"/>.</para>
 /// <para>Every method throws <see cref="StepFailedException"/> where the step has failed for good (catch it to compensate), and
 /// <see cref="StepUsageException"/> where it is used wrongly. Other exceptions that leave a method, all of them
 /// <see cref="OperationCanceledException"/>s or <see cref="CheckpointException"/>s, end this attempt; let them pass.</para>
@@ -116,6 +117,7 @@ public interface IStep
     /// Gives them the URL, which they may <c>POST</c> to once. It is executed as a step of its own, named as this one with
     /// <c> handed out</c> after it: once, and tried again where it fails. A final failure of it is thrown here, with that step's id.
     /// Who has the URL can complete the step: it is a secret of the two.
+    /// It is as the gateway gave it: relative where the gateway does not know its public address.
     /// </param>
     /// <param name="timeout">How long to wait, from when the step is first begun. Zero or more; <see langword="null"/>: as long as the run may take.</param>
     /// <param name="cancellationToken">Gives up waiting for the step.</param>
