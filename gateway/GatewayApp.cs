@@ -71,6 +71,7 @@ internal static class GatewayApp
         .AddSingleton<IRunStore, RedisRunStore>()
         .AddSingleton<RunHistory>()
         .AddSingleton<FlowStore>()
+        .AddSingleton<StreamStore>()
         .AddSingleton<IWaitStore, RedisWaitStore>()
         .AddSingleton<IEventStore, RedisEventStore>();
 
@@ -114,6 +115,7 @@ internal static class GatewayApp
             .AddSingleton<CallbackEndpoints>()
             .AddSingleton<ResultEndpoints>()
             .AddSingleton<ProgressStream>()
+            .AddSingleton<StreamFollower>()
             .AddSingleton<ResultUrls>()
             .AddSingleton<EndedRuns>();
     }

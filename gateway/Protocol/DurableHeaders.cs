@@ -35,6 +35,7 @@ internal static class DurableHeaders
     public const string InvokeMethod = "Durable-Invoke-Method";
     public const string Suspended = "Durable-Suspended";
     public const string Retry = "Durable-Retry";
+    public const string Stream = "Durable-Stream";
     public const string Mismatch = "Durable-Mismatch";
     public const string Build = "Durable-Build";
 

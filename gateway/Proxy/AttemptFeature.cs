@@ -31,6 +31,9 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>The result URL, once it has been told to the client or is about to be.</summary>
     public string? ResultUrl { get; set; }
 
+    /// <summary>Where the response is a stream of events that its client may resume.</summary>
+    public StreamKeeper? Keeper { get; set; }
+
     /// <summary>The copy of the response, where one is made.</summary>
     public ResponseCapture? Capture { get; set; }
 

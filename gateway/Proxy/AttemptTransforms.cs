@@ -5,6 +5,7 @@ using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
+using DurableGateway.Storage;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -12,8 +13,10 @@ namespace DurableGateway.Proxy;
 
 /// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
 internal sealed class AttemptTransforms(
-    CallbackAddresses addresses, Tokens tokens, ResultUrls results, ServiceBuilds builds, RunEngine engine, TimeProvider time) : ITransformProvider
+    CallbackAddresses addresses, Tokens tokens, ResultUrls results, ServiceBuilds builds, StreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
 {
+    private const string LastEventId = "Last-Event-ID";
+
     public void ValidateRoute(TransformRouteValidationContext context)
     {
     }
@@ -42,6 +45,12 @@ internal sealed class AttemptTransforms(
         headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Number));
         if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
             headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.Run}\"");
+        if (attempt.LastEventId is { } last)
+        {
+            headers.Remove(LastEventId);
+            headers.TryAddWithoutValidation(LastEventId, last);
+        }
+
         if (attempt.Failures + 1 >= attempt.Policy.MaxAttempts) headers.TryAddWithoutValidation(DurableHeaders.FinalAttempt, "?1");
         if (attempt.StepCount > 0) AddSteps(headers, attempt);
         return default;
@@ -54,16 +63,16 @@ internal sealed class AttemptTransforms(
         if (list.Length > 0) headers.TryAddWithoutValidation(DurableHeaders.Steps, list);
     }
 
-    private ValueTask OnResponse(ResponseTransformContext context)
+    private async ValueTask OnResponse(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (context.ProxyResponse is not { } answer) return default;
+        if (context.ProxyResponse is not { } answer) return;
         if (http.Features.Get<AttemptFeature>() is not { } feature)
         {
-            if (http.Features.Get<NotDurable>() is null) return default;
+            if (http.Features.Get<NotDurable>() is null) return;
             HopHeaders.RemoveDurable(http.Response.Headers);
             NotDurable.Mark(http);
-            return default;
+            return;
         }
 
         var attempt = feature.Attempt;
@@ -86,17 +95,45 @@ internal sealed class AttemptTransforms(
         HopHeaders.RemoveDurable(http.Response.Headers);
         if (tooLarge) NotDurable.Mark(http);
         feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
-        if (attempt.IsReplay) return default;
+        var isStream = feature.Outcome == AttemptOutcome.Completed && Field(answer, DurableHeaders.Stream) == "resume"
+            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
+        if (attempt.IsReplay)
+        {
+            if (isStream) Keep(http, feature, Stream.Null);
+            return;
+        }
+
         if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !engine.HoldsLease(attempt)))
         {
             // The status code stays: passive health checks look at it.
             context.SuppressResponseBody = true;
             feature.IsSuppressed = true;
-            return default;
+            return;
         }
 
+        if (isStream && await IsStoredAsync(attempt)) Keep(http, feature, http.Response.Body);
         BeginResponse(http, feature);
-        return default;
+    }
+
+    /// <summary>What a client may resume is kept from its first event on.</summary>
+    private async Task<bool> IsStoredAsync(Attempt attempt)
+    {
+        try
+        {
+            return await engine.EnsureStoredAsync(attempt);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or IOException or OperationCanceledException)
+        {
+            // Then it is a stream like any other.
+            return false;
+        }
+    }
+
+    private void Keep(HttpContext http, AttemptFeature feature, Stream client)
+    {
+        feature.Attempt.ClockStart = null;
+        feature.Keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
+        http.Response.Body = feature.Keeper;
     }
 
     private void BeginResponse(HttpContext http, AttemptFeature feature)
@@ -116,6 +153,7 @@ internal sealed class AttemptTransforms(
 
         feature.ResultUrl = results.For(attempt);
         response.Headers[DurableHeaders.Result] = feature.ResultUrl;
+        if (feature.Keeper is not null) return;
         feature.Capture = new ResponseCapture(response.Body, attempt.Policy.MaxResponseBytes, length: response.ContentLength);
         response.Body = feature.Capture;
     }

@@ -248,7 +248,7 @@ internal sealed class LiveAttempts(
         var attempt = feature.Attempt;
         await attempt.CloseAsync();
         if (!attempt.IsStored && !attempt.MayBeStored) return;
-        var result = feature.Capture switch
+        var result = feature.Keeper is { } keeper ? new StoredResponse(feature.Status, feature.ResponseHeaders, await keeper.CompleteAsync(context.RequestAborted), Trailers(context)) : feature.Capture switch
         {
             null => Problems.ResultNotKept(attempt.Run).ToResponse(),
             { Overflowed: true } => Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes).ToResponse(),

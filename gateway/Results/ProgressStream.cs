@@ -51,7 +51,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
         // Proxies in between are asked not to hold it back.
         response.Headers["X-Accel-Buffering"] = "no";
         var spoken = time.GetTimestamp();
-        await response.StartAsync(context.RequestAborted);
+        await response.Body.FlushAsync(context.RequestAborted);
         while (!lifetime.ApplicationStopping.IsCancellationRequested)
         {
             // The state is read before the history: what happened until it ended is in there by then.

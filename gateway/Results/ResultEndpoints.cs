@@ -12,7 +12,7 @@ namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
-    IRunStore store, RunEngine engine, RunHistory history, ProgressStream progress, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
+    IRunStore store, RunEngine engine, RunHistory history, ProgressStream progress, StreamFollower follower, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
@@ -95,7 +95,9 @@ internal sealed class ResultEndpoints(
 
     private async Task AnswerAsync(HttpContext context, RunId run)
     {
-        if (ProgressStream.IsWanted(context.Request) && !await IsOwnStreamAsync(context, run))
+        var wantsStream = ProgressStream.IsWanted(context.Request);
+        if (wantsStream && await follower.TryWriteAsync(context, run)) return;
+        if (wantsStream && !await IsOwnStreamAsync(context, run))
         {
             await progress.WriteAsync(context, run);
             return;

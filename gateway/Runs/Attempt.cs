@@ -71,6 +71,9 @@ internal sealed class Attempt : IDisposable
     /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
     public string? Build { get; set; }
 
+    /// <summary>The last event of its stream that is kept, where it can be resumed.</summary>
+    public string? LastEventId { get; init; }
+
     /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
     public int Failures { get; init; }
 

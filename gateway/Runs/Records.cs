@@ -82,6 +82,9 @@ internal sealed record ClaimedRun
     /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
     public string? Build { get; init; }
 
+    /// <summary>The last event of its stream that is kept, where it can be resumed.</summary>
+    public string? LastEventId { get; init; }
+
     /// <summary>How many outcomes are stored.</summary>
     public required int StepCount { get; init; }
 

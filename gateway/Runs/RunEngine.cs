@@ -87,6 +87,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             StepCount = run.StepCount,
             Failures = run.Failures,
             Build = run.Build,
+            LastEventId = run.LastEventId,
             LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
         });

@@ -93,6 +93,20 @@ internal sealed class RecordCodec(KeyRing keys)
         Body = ReadBytes(reader),
     });
 
+    /// <summary>Status and headers of a response whose body is elsewhere.</summary>
+    public byte[] EncodeHead(RunId run, StoredResponse head) => Seal(run, "head", writer =>
+    {
+        writer.Write(head.Status);
+        Write(writer, head.Headers);
+    });
+
+    public StoredResponse DecodeHead(RunId run, byte[]? record) => Open(run, "head", record, reader =>
+        new StoredResponse(reader.ReadInt32(), ReadLines(reader), ReadOnlyMemory<byte>.Empty));
+
+    public byte[] Encode(RunId run, StreamEvent streamed) => Seal(run, "stream", writer => Write(writer, streamed.Bytes));
+
+    public ReadOnlyMemory<byte> DecodeStreamEvent(RunId run, byte[]? record) => Open(run, "stream", record, ReadBytes);
+
     public byte[] Encode(StoredEvent stored) => Seal("event", stored.Name, writer =>
     {
         writer.Write(stored.Topic.Type);

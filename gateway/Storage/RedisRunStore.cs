@@ -78,7 +78,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 Request = codec.DecodeRequest(run, (byte[]?)answer[7]),
                 StepCount = (int)answer[8],
                 Build = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
-                Steps = values.Outcomes(run, answer.AsSpan(10)),
+                LastEventId = answer[10].IsNullOrEmpty ? null : answer[10].ToString(),
+                Steps = values.Outcomes(run, answer.AsSpan(11)),
             };
         }
         catch (UnreadableRecordException e)

@@ -21,6 +21,7 @@ internal static class Script
     public static string Wake { get; } = Load("wake");
     public static string Rate { get; } = Load("rate");
     public static string Mismatch { get; } = Load("mismatch");
+    public static string Append { get; } = Load("append");
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
     public static string End { get; } = Load("end");

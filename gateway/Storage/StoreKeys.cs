@@ -22,6 +22,8 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public RedisKey Steps => $"{_tag}steps:{run}";
     public RedisKey Pending => $"{_tag}pend:{run}";
     public RedisKey History => $"{_tag}hist:{run}";
+    public RedisKey Stream => $"{_tag}stream:{run}";
+    public RedisKey StreamIds => $"{_tag}stream-ids:{run}";
     public RedisKey Result => $"{_tag}res:{run}";
     public RedisKey Due => _tag + "due";
 
