@@ -68,6 +68,9 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     private async Task PlainAsync(HttpContext context)
     {
         await next(context);
+
+        // The forwarder clears what was there when it fails.
+        if (!context.Response.HasStarted) NotDurable.MarkAgain(context);
         if (context.GetForwarderErrorFeature() is { Error: not ForwarderError.None } error && !context.Response.HasStarted
             && context.Response.StatusCode >= 500 && !context.RequestAborted.IsCancellationRequested)
             await context.Response.WriteProblemAsync(ProblemWriter.Describe(null, error.Error, timedOut: false) with { Status = context.Response.StatusCode });

@@ -1,22 +1,31 @@
 using System.Globalization;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Proxy;
 
 /// <summary>What a request's policy says of its turn: which gate it has to pass, and when it may start at the earliest.</summary>
-internal sealed class RequestFlow(FlowStore store, FlowControl control, TimeProvider time)
+internal sealed class RequestFlow(FlowStore store, FlowControl control, TimeProvider time, ILogger<RequestFlow> log)
 {
     /// <summary>The turn of a request that has just come: its permit, or when its run is due where it has to wait.</summary>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public async Task<(FlowControl.Permit? Permit, DateTimeOffset? Due)> TakeTurnAsync(HttpRequest request, Attempt attempt, Gate? gate)
     {
-        var start = await StartAsync(request, attempt.Policy, attempt.Route, attempt.Run);
-        if (start > time.GetUtcNow()) return (null, start);
-        if (gate is null) return (null, null);
-        var (permit, askAgain) = await control.EnterAsync(gate, attempt.Run, attempt.Policy.Lifetime);
-        return (permit, permit is null ? askAgain : null);
+        try
+        {
+            var start = await StartAsync(request, attempt.Policy, attempt.Route, attempt.Run);
+            if (start > time.GetUtcNow()) return (null, start);
+            if (gate is null) return (null, null);
+            var (permit, askAgain) = await control.EnterAsync(gate, attempt.Run, attempt.Policy.Lifetime);
+            return (permit, permit is null ? askAgain : null);
+        }
+        catch (StoreUnavailableException e)
+        {
+            // A store that is away takes no service away with it: what cannot be counted is let through.
+            log.GateAway(e.Message);
+            return (null, null);
+        }
     }
 
     public static bool IsLimited(RunPolicy policy) => policy.ConcurrencyLimit is not null || policy.RatePermits is not null;

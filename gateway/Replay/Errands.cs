@@ -31,7 +31,7 @@ internal sealed class Errands(IWaitStore store, EventDelivery events, Invocation
                 return;
             }
 
-            if (errand.Entry.StartsWith(InvocationResults.Prefix, StringComparison.Ordinal) && RunId.TryParse(name, out var child)) await results.DeliverAsync(child);
+            if (errand.Entry.StartsWith(InvocationResults.Prefix, StringComparison.Ordinal) && RunId.TryParse(name, out var child) && !await results.DeliverAsync(child)) return;
             await store.SettleErrandAsync(errand);
         }
         catch (StoreUnavailableException e)

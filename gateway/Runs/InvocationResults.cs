@@ -12,16 +12,19 @@ internal sealed class InvocationResults(IRunStore runs, IWaitStore store, Waits 
 
     private const int MostText = 4096;
 
-    public async Task DeliverAsync(RunId child)
+    /// <returns><see langword="false"/> where the run has not ended after all.</returns>
+    public async Task<bool> DeliverAsync(RunId child)
     {
-        if (await store.GetInvokerAsync(child) is not { } invoker || await runs.GetPolicyAsync(invoker.Run) is not { } policy) return;
-        if (await runs.GetSnapshotAsync(child) is not { } ended) return;
+        if (await store.GetInvokerAsync(child) is not { } invoker || await runs.GetPolicyAsync(invoker.Run) is not { } policy) return true;
+        if (await runs.GetSnapshotAsync(child) is not { } ended) return true;
+        if (!ended.State.HasEnded()) return false;
         var result = ended.State == RunState.Cancelled ? Problems.RunCancelled(child).ToResponse()
             : await runs.GetResultAsync(child) ?? Problems.ResultUnknown().ToResponse();
         var outcome = Outcome(child, invoker.Step, ended.StartedAt, result);
         if (outcome.Body.Length > policy.MaxStepBytes)
             outcome = Outcome(child, invoker.Step, ended.StartedAt, Problems.StepTooLarge(child, policy.MaxStepBytes).ToResponse());
         await waits.DeliverAsync(invoker.Run, WaitKind.Invocation, outcome);
+        return true;
     }
 
     private StepOutcome Outcome(RunId child, string step, DateTimeOffset startedAt, StoredResponse result)

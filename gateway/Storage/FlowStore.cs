@@ -6,18 +6,15 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>Gates and rates of flow control, which all nodes share.</summary>
-internal sealed class FlowStore(StoreConnection connection, TimeProvider time)
+internal sealed class FlowStore(StoreConnection connection, EngineSettings settings, TimeProvider time)
 {
-    /// <summary>How long a run that was let in from the queue is waited for: another node may have to hear of it first.</summary>
-    private static readonly TimeSpan Reservation = TimeSpan.FromSeconds(10);
-
     /// <summary>Lets a run through its gate, or has it wait.</summary>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public async Task<GateAnswer> EnterAsync(Gate gate, RunId run, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
         var answer = (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Enter, Keys(gate),
-            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), gate.Limit, gate.Order, Milliseconds(now + Reservation), (long)lifetime.TotalMilliseconds])))!;
+            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), gate.Limit, gate.Order, Milliseconds(now + settings.Lease), (long)lifetime.TotalMilliseconds])))!;
         return new GateAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
     }
 
@@ -26,7 +23,7 @@ internal sealed class FlowStore(StoreConnection connection, TimeProvider time)
     {
         var now = time.GetUtcNow();
         return Parse((RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Leave, Keys(gate),
-            [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + Reservation)])))!);
+            [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + settings.Lease)])))!);
     }
 
     /// <summary>Extends the lease of a run that is in; one whose lease ran out is in again.</summary>

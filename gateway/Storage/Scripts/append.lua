@@ -9,9 +9,13 @@ if run[1] ~= 'running' or run[2] ~= ARGV[1] or run[3] ~= ARGV[2] then return {'l
 if ARGV[3] ~= '' then redis.call('HSETNX', KEYS[1], 'stream', ARGV[3]) end
 local bytes = tonumber(run[4] or '0')
 for i = 5, #ARGV, 2 do
-  if ARGV[i] == '' or redis.call('HSETNX', KEYS[3], ARGV[i], redis.call('LLEN', KEYS[2])) == 1 then
+  -- An id whose place is still empty is of a call that a server died in the middle of.
+  local place = redis.call('LLEN', KEYS[2])
+  local known = ARGV[i] ~= '' and redis.call('HGET', KEYS[3], ARGV[i])
+  if not known or tonumber(known) >= place then
     bytes = bytes + #ARGV[i + 1]
     if bytes > tonumber(ARGV[4]) then return {'full'} end
+    if ARGV[i] ~= '' then redis.call('HSET', KEYS[3], ARGV[i], place) end
     redis.call('RPUSH', KEYS[2], ARGV[i + 1])
     if ARGV[i] ~= '' then redis.call('HSET', KEYS[1], 'lastid', ARGV[i]) end
   end

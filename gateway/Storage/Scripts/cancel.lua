@@ -8,15 +8,15 @@ local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
 local state = run[1]
 if not state then return -1 end
 if state ~= 'running' and state ~= 'waiting' then return 0 end
+local others = redis.call('HMGET', KEYS[1], 'idem', 'parent')
+if others[2] then redis.call('ZADD', KEYS[5], ARGV[3], 'p:' .. ARGV[1]) end
 redis.call('HSET', KEYS[1], 'state', 'cancelled', 'owner', '', 'ended', ARGV[3])
 redis.call('ZREM', KEYS[5], ARGV[1])
 redis.call('DEL', KEYS[4])
 note(KEYS[1], KEYS[6], ARGV[3], 'c', run[2], 0, ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-local others = redis.call('HMGET', KEYS[1], 'idem', 'parent')
 if others[1] then redis.call('PEXPIRE', others[1], ARGV[2]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('PEXPIRE', KEYS[3], ARGV[2])
 redis.call('PEXPIRE', KEYS[6], ARGV[2])
-if others[2] then redis.call('ZADD', KEYS[5], ARGV[3], 'p:' .. ARGV[1]) end
 return 1

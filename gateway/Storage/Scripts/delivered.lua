@@ -8,7 +8,7 @@ for i = 5, #ARGV do
   redis.call('ZREM', KEYS[2], ARGV[i])
   redis.call('ZREM', KEYS[3], ARGV[i])
 end
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'woken', ARGV[2]) end
+if redis.call('HEXISTS', KEYS[1], 'woken') == 1 then redis.call('HINCRBY', KEYS[1], 'woken', ARGV[2]) end
 if redis.call('EXISTS', KEYS[2]) + redis.call('EXISTS', KEYS[3]) > 0 then
   redis.call('ZADD', KEYS[4], ARGV[3], 'e:' .. ARGV[1])
   return 1

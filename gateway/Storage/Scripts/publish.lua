@@ -9,7 +9,9 @@
 -- are; while there are any, the event is in the due-queue.
 local woken = redis.call('HGET', KEYS[1], 'woken')
 if woken then return {0, tonumber(woken)} end
-redis.call('HSET', KEYS[1], 'woken', '0', 'record', ARGV[2])
+redis.call('ZADD', KEYS[8], ARGV[6], 'e:' .. ARGV[1])
+redis.call('HSET', KEYS[1], 'record', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
 local waiters = 0
 for i = 2, 3 do
   if i == 2 or KEYS[3] ~= KEYS[2] then
@@ -17,13 +19,16 @@ for i = 2, 3 do
     redis.call('ZADD', KEYS[i], ARGV[3], ARGV[1])
     redis.call('PEXPIRE', KEYS[i], ARGV[4])
     redis.call('ZREMRANGEBYSCORE', KEYS[i + 2], '-inf', ARGV[3])
-    if redis.call('EXISTS', KEYS[i + 2]) == 1 then
+    if redis.call('EXISTS', KEYS[i + 2]) == 1 and redis.call('EXISTS', KEYS[i + 4]) == 0 then
       redis.call('RENAME', KEYS[i + 2], KEYS[i + 4])
       redis.call('PEXPIRE', KEYS[i + 4], ARGV[5])
-      waiters = waiters + redis.call('ZCARD', KEYS[i + 4])
     end
+    waiters = waiters + redis.call('ZCARD', KEYS[i + 4])
   end
 end
-redis.call('PEXPIRE', KEYS[1], waiters > 0 and ARGV[5] or ARGV[4])
-if waiters > 0 then redis.call('ZADD', KEYS[8], ARGV[6], 'e:' .. ARGV[1]) end
+if waiters == 0 then
+  redis.call('ZREM', KEYS[8], 'e:' .. ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
+redis.call('HSET', KEYS[1], 'woken', '0')
 return {1, waiters}
