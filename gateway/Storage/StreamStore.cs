@@ -39,7 +39,7 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
     public async Task<long> FindAsync(RunId run, string id)
     {
         var index = await connection.ExecuteAsync(db => db.HashGetAsync(new StoreKeys(run, connection.Shards).StreamIds, id));
-        return index.TryParse(out long at) ? at + 1 : 0;
+        return index.IsNull ? 0 : (long)index + 1;
     }
 
     /// <summary>Some of the events, in order.</summary>
