@@ -54,6 +54,7 @@ internal static class Problems
     public static Problem TokenInvalid() =>
         Make("token-invalid", "Durable-Token is missing or not this run's", 401, "Send the Durable-Token header of the attempt unchanged.");
     public static Problem StepMalformed(RunId run, string detail) => Make("step-malformed", "The step call is malformed", 400, detail, run);
+    public static Problem StepUnsupported(RunId run, string detail) => Make("step-unsupported", "This step cannot be taken", 422, detail, run);
     public static Problem StepTimeout(RunId run, string step) =>
         Make("step-timeout", "What the step waited for did not come in time", 504, $"Step '{step}' has given up.", run);
     public static Problem StepInterrupted(RunId run, string step) =>

@@ -23,6 +23,12 @@ internal static class StepCallReader
         }
 
         var type = request.Headers[DurableHeaders.StepType].ToString();
+        if (type is not ("" or "run" or "sleep" or "wait" or "callback" or "invoke"))
+        {
+            problem = Problems.StepUnsupported(run, $"{DurableHeaders.StepType} '{type}' is none of run, sleep, wait, callback and invoke.");
+            return null;
+        }
+
         try
         {
             problem = null;
@@ -32,8 +38,7 @@ internal static class StepCallReader
                 "sleep" => ReadSleep(id, request.Headers, now),
                 "wait" => ReadWait(id, request.Headers),
                 "callback" => new CallbackStepCall(id, Seconds(request.Headers, DurableHeaders.StepTimeout)),
-                "invoke" => ReadInvoke(id, request),
-                _ => throw new FormatException($"{DurableHeaders.StepType} '{type}' is none of run, sleep, wait, callback and invoke."),
+                _ => ReadInvoke(id, request),
             };
         }
         catch (FormatException e)

@@ -46,6 +46,10 @@ public abstract class EventTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
         Assert.Equal(0, await SendAsync(world, "before the run", "7"));
+
+        // Times are milliseconds: the run is to begin in a later one.
+        var sent = Environment.TickCount64;
+        await Eventually.TrueAsync(() => Environment.TickCount64 > sent + 1, "time passes");
         var attempt = await world.BeginAsync();
         Assert.Equal(HttpStatusCode.Accepted, (await WaitAsync(attempt, "own time", "7")).Status);
         var lookback = await WaitAsync(attempt, "further", "7", ("Durable-Event-Lookback", "60"));
