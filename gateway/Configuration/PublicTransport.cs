@@ -32,6 +32,9 @@ internal sealed class PublicTransport : IConnectionListenerFactory
         _factory = new SocketTransportFactory(options, loggers);
     }
 
+    /// <summary>The end point of a listener that accepts nothing.</summary>
+    public static EndPoint Nowhere { get; } = new NoEndPoint();
+
     /// <summary>Where public listeners are bound.</summary>
     public static IEnumerable<IPEndPoint> EndPoints(BindingAddressParts address) => address switch
     {
@@ -44,6 +47,7 @@ internal sealed class PublicTransport : IConnectionListenerFactory
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
+        if (endpoint is NoEndPoint) return new NoListener(endpoint);
         var listener = await _factory.BindAsync(endpoint, cancellationToken);
         if (endpoint is PublicEndPoint) _listeners.Add(listener);
         return listener;
@@ -61,6 +65,28 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     }
 
     private sealed class PublicEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
+
+    private sealed class NoEndPoint : EndPoint
+    {
+        public override string ToString() => "public-http2";
+    }
+
+    private sealed class NoListener(EndPoint endPoint) : IConnectionListener
+    {
+        private readonly TaskCompletionSource<ConnectionContext?> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public EndPoint EndPoint => endPoint;
+
+        public ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) => new(_end.Task);
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => DisposeAsync();
+
+        public ValueTask DisposeAsync()
+        {
+            _end.TrySetResult(null);
+            return default;
+        }
+    }
 }
 
 /// <summary>A listener's address, taken apart.</summary>

@@ -33,9 +33,13 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook ? Task.CompletedTask : accepted.AcceptAsync(context, policy, invocation);
     }
 
-    /// <summary>Upgrades and gRPC are conversations, not requests: they pass as they are.</summary>
+    /// <summary>
+    /// WebSockets and gRPC are conversations, not requests: they pass as they are. Other upgrades (clients of Java and curl offer
+    /// <c>h2c</c>) are not taken up, so the request is one like any other.
+    /// </summary>
     private static bool IsUntouchable(HttpContext context) =>
-        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+        (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+            && context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase))
         || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
         || (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);
 
