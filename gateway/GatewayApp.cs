@@ -93,6 +93,7 @@ internal static class GatewayApp
         services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy"))
             .AddTransforms<AttemptTransforms>()
             .AddTransforms<Transparency>()
+            .AddTransforms<Http1Trailers>()
             .AddTransforms<ForwardedHeaders>();
         return services
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()

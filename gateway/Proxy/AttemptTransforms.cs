@@ -111,6 +111,7 @@ internal sealed class AttemptTransforms(
             return;
         }
 
+        Http1Trailers.Begin(context);
         if (isStream && await IsStoredAsync(attempt)) Keep(http, feature, http.Response.Body);
         BeginResponse(http, feature);
     }

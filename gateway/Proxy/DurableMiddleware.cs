@@ -15,14 +15,18 @@ namespace DurableGateway.Proxy;
 /// </summary>
 internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live, AcceptedRequests accepted)
 {
-    public Task InvokeAsync(HttpContext context)
-    {
+    public Task InvokeAsync(HttpContext context) =>
         // A replay comes down the same road; whoever sent it reads the outcome.
-        if (context.Features.Get<AttemptFeature>() is not null) return next(context);
+        context.Features.Get<AttemptFeature>() is not null ? next(context) : LiveAsync(context);
+
+    private async Task LiveAsync(HttpContext context)
+    {
         HopHeaders.RemoveDurable(context.Request.Headers);
         var policy = policies.For(context.GetReverseProxyFeature().Route);
-        if (context.Features.Get<Invocation>() is { } invocation) return InvokedAsync(context, policy, invocation);
-        return policy is null || IsUntouchable(context) ? PlainAsync(context) : DurableAsync(context, policy);
+        await (context.Features.Get<Invocation>() is { } invocation ? InvokedAsync(context, policy, invocation)
+            : policy is null || IsUntouchable(context) ? PlainAsync(context)
+            : DurableAsync(context, policy));
+        await Http1Trailers.EndAsync(context);
     }
 
     /// <summary>A step of another run wants this request made: it is stored, and due at once.</summary>
