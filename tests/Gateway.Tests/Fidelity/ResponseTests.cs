@@ -70,9 +70,17 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         using var client = await Wire.ConnectAsync(lanes.Gateway.Public);
         await client.WriteAsync(Lanes.Get("/t").Replace(Lanes.Host, Lanes.HostOf(lane), StringComparison.Ordinal));
 
-        var head = await client.ReadHeadAsync();
-        if (head?.Status == 303) Assert.Empty((await client.ReadRestAsync(head)).Body);
-        else if (head is not null) await Assert.ThrowsAsync<IOException>(() => client.ReadRestAsync(head));
+        WireMessage? whole = null;
+        try
+        {
+            if (await client.ReadHeadAsync() is { } head) whole = await client.ReadRestAsync(head);
+        }
+        catch (IOException)
+        {
+            // The connection was cut, as it should be.
+        }
+
+        Assert.True(whole is null or { Head.Status: 303, Body.Length: 0 }, $"The client got a whole response: {whole?.Head.StartLine}");
     }
 
     [Fact]
