@@ -21,6 +21,12 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
 
     private async Task LiveAsync(HttpContext context)
     {
+        if (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        {
+            await context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status501NotImplemented, "This is a reverse proxy: it opens no tunnels."));
+            return;
+        }
+
         HopHeaders.RemoveDurable(context.Request.Headers);
         var policy = policies.For(context.GetReverseProxyFeature().Route);
         await (context.Features.Get<Invocation>() is { } invocation ? InvokedAsync(context, policy, invocation)

@@ -88,6 +88,20 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         await lanes.SameAsync(Lanes.Head("OPTIONS", "*") + "\r\n");
     }
 
+    /// <summary>A tunnel is for a forward proxy; it is not tried, and not tried again.</summary>
+    [Theory]
+    [InlineData(Lanes.Plain)]
+    [InlineData(Lanes.Durable)]
+    public async Task Connect_IsRefused(string lane)
+    {
+        lanes.Service.Reply(RawService.Ok());
+
+        var exchange = await lanes.SendAsync(lane, $"CONNECT {Lanes.Host}:443 HTTP/1.1\r\nHost: {Lanes.Host}\r\n\r\n");
+
+        Assert.Equal(501, exchange.Received.Head.Status);
+        Assert.Null(exchange.Seen);
+    }
+
     public static TheoryData<string, string[]> Headers { get; } = new()
     {
         { "duplicates keep their order", ["X-Dup: 1", "X-Other: o", "x-dup: 2", "X-DUP: 3", "Accept: a/b", "Accept: c/d;q=0.5"] },
