@@ -129,6 +129,7 @@ public sealed class Lanes : IAsyncLifetime
         Assert.Equal(exchange.Sent.Head.StartLine, seen.Head.StartLine);
         Assert.Equal(Fields(exchange.Sent.Head), Fields(seen.Head));
         Assert.True(exchange.Sent.Body.AsSpan().SequenceEqual(seen.Body), "The service saw another body.");
+        Assert.Equal(exchange.Sent.Trailers, seen.Trailers);
     }
 
     /// <summary>The client got the response as the service gave it.</summary>
