@@ -15,6 +15,8 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     /// <summary>How long the last connections in the system's queue have to be taken out of it.</summary>
     private static readonly TimeSpan QueueTime = TimeSpan.FromMilliseconds(200);
 
+    private const int KeepAliveSeconds = 60;
+
     private readonly SocketTransportFactory _factory;
     private readonly List<IConnectionListener> _listeners = [];
     private readonly List<Socket> _sockets = [];
@@ -26,7 +28,13 @@ internal sealed class PublicTransport : IConnectionListenerFactory
         options.Value.CreateBoundListenSocket = endpoint =>
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            if (endpoint is PublicEndPoint) _sockets.Add(socket);
+            if (endpoint is not PublicEndPoint) return socket;
+
+            // A client that has vanished without a word, from a WebSocket that may be silent, is found out; connections take this over.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds / 4);
+            _sockets.Add(socket);
             return socket;
         };
         _factory = new SocketTransportFactory(options, loggers);

@@ -28,9 +28,10 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         }
 
         HopHeaders.RemoveDurable(context.Request.Headers);
+        Conversations.AllowSilence(context);
         var policy = policies.For(context.GetReverseProxyFeature().Route);
         await (context.Features.Get<Invocation>() is { } invocation ? InvokedAsync(context, policy, invocation)
-            : policy is null || IsUntouchable(context) ? PlainAsync(context)
+            : policy is null || Conversations.Begins(context) ? PlainAsync(context)
             : DurableAsync(context, policy));
         await Http1Trailers.EndAsync(context);
     }
@@ -42,16 +43,6 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         invocation.Policy = policy;
         return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook ? Task.CompletedTask : accepted.AcceptAsync(context, policy, invocation);
     }
-
-    /// <summary>
-    /// WebSockets and gRPC are conversations, not requests: they pass as they are. Other upgrades (clients of Java and curl offer
-    /// <c>h2c</c>) are not taken up, so the request is one like any other.
-    /// </summary>
-    private static bool IsUntouchable(HttpContext context) =>
-        (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-            && context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase))
-        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
-        || (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);
 
     private Task DurableAsync(HttpContext context, RunPolicy policy)
     {
