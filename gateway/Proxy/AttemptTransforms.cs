@@ -145,7 +145,7 @@ internal sealed class AttemptTransforms(
         // From here on the response flows at the pace of service and client; YARP watches that it does.
         attempt.ClockStart = null;
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
-        if (Conversations.Includes(http))
+        if (feature.Keeper is null && Conversations.Includes(http))
         {
             feature.IsConversation = attempt.IsStreamingUnstored = true;
             NotDurable.Mark(http);
