@@ -40,7 +40,7 @@ internal sealed class Round
             round._home = home.Observations.Count(each => each.Good);
             round.Failures.AddRange(home.Observations.Where(each => !each.Good).Select(each => $"{each.What}: {each.Seen}"));
         }
-        catch (Exception e) when (e is InvalidOperationException or TimeoutException or IOException or HttpRequestException)
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException or IOException or HttpRequestException or System.Text.Json.JsonException)
         {
             round.Failures.Add(e.Message);
         }
