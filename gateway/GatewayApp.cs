@@ -38,6 +38,7 @@ internal static class GatewayApp
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
         app.UseMiddleware<GatewayErrors>();
         app.Use(app.Services.GetRequiredService<Invocations>().Watch);
+        app.UseMiddleware<ControlLimits>();
         app.UseMiddleware<ReservedPaths>();
         app.UseMiddleware<DisguisedDots>();
         app.UseRouting();
@@ -91,7 +92,9 @@ internal static class GatewayApp
         services.AddRequestTimeouts();
         services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy"))
             .AddTransforms<AttemptTransforms>()
-            .AddTransforms<Transparency>();
+            .AddTransforms<Transparency>()
+            .AddTransforms<Http1Trailers>()
+            .AddTransforms<ForwardedHeaders>();
         return services
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
             .AddSingleton<IRouteValidator, RouteValidator>()

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
 
@@ -12,6 +13,12 @@ internal sealed record GatewaySettings
 
     /// <summary><c>Durable:Listeners:Control</c>: step calls, events, admin API, health.</summary>
     public required BindingAddress Control { get; init; }
+
+    /// <summary><c>Durable:Limits</c>: what the public listener takes.</summary>
+    public ServerLimits Limits { get; init; } = new();
+
+    /// <summary><c>Durable:TrustedProxies</c>: whose <c>X-Forwarded-*</c> are believed.</summary>
+    public ImmutableArray<IPNetwork> TrustedProxies { get; init; } = [];
 
     /// <summary><c>Durable:AdvertisedAddress</c>; where absent, the control listener's own.</summary>
     public required string? AdvertisedAddress { get; init; }

@@ -49,6 +49,8 @@ internal static class SettingsBinder
         {
             Public = publicAddress,
             Control = controlAddress,
+            Limits = LimitsBinder.Bind(durable),
+            TrustedProxies = TrustedProxies(durable),
             AdvertisedAddress = durable.Url("AdvertisedAddress"),
             SharedAddress = durable.Url("SharedAddress"),
             StoreConnectionString = connectionString,
@@ -128,5 +130,19 @@ internal static class SettingsBinder
         }
 
         return keys.ToImmutable();
+    }
+
+    private static ImmutableArray<IPNetwork> TrustedProxies(SettingsReader durable)
+    {
+        var networks = ImmutableArray.CreateBuilder<IPNetwork>();
+        foreach (var child in durable.Children("TrustedProxies"))
+        {
+            var text = child.Value?.Trim();
+            if (IPAddress.TryParse(text, out var address)) networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
+            else if (IPNetwork.TryParse(text, out var network)) networks.Add(network);
+            else durable.Report($"TrustedProxies:{child.Key}", text, "is neither an IP address nor a network; write for example 10.0.0.7, 10.0.0.0/8 or fd00::/8", false);
+        }
+
+        return networks.ToImmutable();
     }
 }

@@ -111,6 +111,7 @@ internal sealed class AttemptTransforms(
             return;
         }
 
+        Http1Trailers.Begin(context);
         if (isStream && await IsStoredAsync(attempt)) Keep(http, feature, http.Response.Body);
         BeginResponse(http, feature);
     }
@@ -144,6 +145,14 @@ internal sealed class AttemptTransforms(
         // From here on the response flows at the pace of service and client; YARP watches that it does.
         attempt.ClockStart = null;
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
+        if (feature.Keeper is null && Conversations.Includes(http))
+        {
+            feature.IsConversation = attempt.IsStreamingUnstored = true;
+            NotDurable.Mark(http);
+            feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
+            return;
+        }
+
         var hasBody = !HttpMethods.IsHead(http.Request.Method) && feature.Status is not (204 or 304);
         if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
         {

@@ -15,14 +15,25 @@ namespace DurableGateway.Proxy;
 /// </summary>
 internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live, AcceptedRequests accepted)
 {
-    public Task InvokeAsync(HttpContext context)
-    {
+    public Task InvokeAsync(HttpContext context) =>
         // A replay comes down the same road; whoever sent it reads the outcome.
-        if (context.Features.Get<AttemptFeature>() is not null) return next(context);
+        context.Features.Get<AttemptFeature>() is not null ? next(context) : LiveAsync(context);
+
+    private async Task LiveAsync(HttpContext context)
+    {
+        if (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        {
+            await context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status501NotImplemented, "This is a reverse proxy: it opens no tunnels."));
+            return;
+        }
+
         HopHeaders.RemoveDurable(context.Request.Headers);
+        Conversations.AllowSilence(context);
         var policy = policies.For(context.GetReverseProxyFeature().Route);
-        if (context.Features.Get<Invocation>() is { } invocation) return InvokedAsync(context, policy, invocation);
-        return policy is null || IsUntouchable(context) ? PlainAsync(context) : DurableAsync(context, policy);
+        await (context.Features.Get<Invocation>() is { } invocation ? InvokedAsync(context, policy, invocation)
+            : policy is null || Conversations.Begins(context) ? PlainAsync(context)
+            : DurableAsync(context, policy));
+        await Http1Trailers.EndAsync(context);
     }
 
     /// <summary>A step of another run wants this request made: it is stored, and due at once.</summary>
@@ -32,12 +43,6 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         invocation.Policy = policy;
         return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook ? Task.CompletedTask : accepted.AcceptAsync(context, policy, invocation);
     }
-
-    /// <summary>Upgrades and gRPC are conversations, not requests: they pass as they are.</summary>
-    private static bool IsUntouchable(HttpContext context) =>
-        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
-        || (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);
 
     private Task DurableAsync(HttpContext context, RunPolicy policy)
     {

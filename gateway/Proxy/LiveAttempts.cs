@@ -42,7 +42,7 @@ internal sealed class LiveAttempts(
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
         var gate = flow.GateOf(context.Request, policy, context.GetReverseProxyFeature().Route.Config.RouteId);
         using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
-        var feature = new AttemptFeature(attempt) { RequestBody = body };
+        var feature = new AttemptFeature(attempt) { RequestBody = body, ClientGone = context.RequestAborted };
         FlowControl.Permit? permit = null;
         try
         {
@@ -234,10 +234,11 @@ internal sealed class LiveAttempts(
     /// that (a service may answer before it has read it all) is no matter.
     /// </summary>
     private static bool IsAnswered(AttemptFeature feature, ForwarderError error) =>
-        feature is { IsSuppressed: false, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood }
+        feature.IsConversation
+        || (feature is { IsSuppressed: false, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood }
         && (feature.Attempt.Interrupted == AttemptInterrupt.None || (error == ForwarderError.None && feature.Attempt.Interrupted != AttemptInterrupt.Lost))
         && error is ForwarderError.None or ForwarderError.ResponseBodyClient or ForwarderError.RequestBodyClient
-            or ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled;
+            or ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled);
 
     /// <summary>
     /// The run of a client that has its answer, but for its last bytes, ends with it. The bytes follow when the store has it, or when

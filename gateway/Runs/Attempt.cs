@@ -12,6 +12,9 @@ internal enum AttemptInterrupt
     Lost,
     ResponseTooLarge,
     Shutdown,
+
+    /// <summary>The client has left a conversation, which is over thereby; any other run goes on.</summary>
+    ClientGone,
 }
 
 /// <summary>

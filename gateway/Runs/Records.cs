@@ -26,6 +26,9 @@ internal sealed record StoredRequest
 
     /// <summary>The body arrived with no length: it is sent so again.</summary>
     public required bool Chunked { get; init; }
+
+    /// <summary>What came after a body in chunks.</summary>
+    public IReadOnlyList<HeaderLine> Trailers { get; init; } = [];
     public required IReadOnlyList<HeaderLine> Headers { get; init; }
     public required IReadOnlyList<KeyValuePair<string, string>> RouteValues { get; init; }
     public required ReadOnlyMemory<byte> Body { get; init; }

@@ -32,6 +32,9 @@ internal sealed class RecordCodec(KeyRing keys)
         Write(writer, request.Headers);
         Write(writer, [.. request.RouteValues.Select(pair => new HeaderLine(pair.Key, pair.Value))]);
         Write(writer, request.Body);
+
+        // Few requests have any, and records of earlier releases end here.
+        if (request.Trailers.Count > 0) Write(writer, request.Trailers);
     });
 
     public StoredRequest DecodeRequest(RunId run, byte[]? record) => Open(run, "request", record, reader => new StoredRequest
@@ -53,6 +56,7 @@ internal sealed class RecordCodec(KeyRing keys)
         Headers = ReadLines(reader),
         RouteValues = [.. ReadLines(reader).Select(line => KeyValuePair.Create(line.Name, line.Value))],
         Body = ReadBytes(reader),
+        Trailers = reader.BaseStream.Position < reader.BaseStream.Length ? ReadLines(reader) : [],
     });
 
     public byte[] Encode(RunId run, StoredResponse response) => Seal(run, "result", writer =>
