@@ -16,9 +16,6 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>Cancelled when the live request's client goes away.</summary>
     public CancellationToken ClientGone { get; init; }
 
-    /// <summary>The response has no end of its own, such as a stream of events: it is over with its client, and is nothing to repeat.</summary>
-    public bool IsConversation { get; set; }
-
     /// <summary>What the response means; <see langword="null"/> where none arrived.</summary>
     public AttemptOutcome? Outcome { get; set; }
 

@@ -147,10 +147,8 @@ internal sealed class AttemptTransforms(
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (feature.Keeper is null && Conversations.Includes(http))
         {
-            feature.IsConversation = attempt.IsStreamingUnstored = true;
-            NotDurable.Mark(http);
+            // Who subscribes and leaves has had what they wanted; a service that dies before that is asked again.
             feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
-            return;
         }
 
         var hasBody = !HttpMethods.IsHead(http.Request.Method) && feature.Status is not (204 or 304);

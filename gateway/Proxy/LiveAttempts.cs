@@ -185,6 +185,13 @@ internal sealed class LiveAttempts(
             return;
         }
 
+        if (attempt.Interrupted == AttemptInterrupt.ClientGone && error != ForwarderError.ResponseBodyDestination)
+        {
+            await attempt.CloseAsync();
+            if (attempt.IsStored || attempt.MayBeStored) await engine.CancelAsync(attempt.Run, attempt.Policy, "the client left");
+            return;
+        }
+
         if (IsAnswered(feature, error))
         {
             await FinishAsync(context, feature);
@@ -234,11 +241,10 @@ internal sealed class LiveAttempts(
     /// that (a service may answer before it has read it all) is no matter.
     /// </summary>
     private static bool IsAnswered(AttemptFeature feature, ForwarderError error) =>
-        feature.IsConversation
-        || (feature is { IsSuppressed: false, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood }
+        feature is { IsSuppressed: false, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood }
         && (feature.Attempt.Interrupted == AttemptInterrupt.None || (error == ForwarderError.None && feature.Attempt.Interrupted != AttemptInterrupt.Lost))
         && error is ForwarderError.None or ForwarderError.ResponseBodyClient or ForwarderError.RequestBodyClient
-            or ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled);
+            or ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled;
 
     /// <summary>
     /// The run of a client that has its answer, but for its last bytes, ends with it. The bytes follow when the store has it, or when

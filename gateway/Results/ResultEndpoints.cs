@@ -12,7 +12,7 @@ namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
-    IRunStore store, RunEngine engine, RunHistory history, ProgressStream progress, StreamFollower follower, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
+    IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
@@ -21,6 +21,11 @@ internal sealed class ResultEndpoints(
 
     /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// A token is genuine, so its run was there, or will be: a client that was cut off may be here before its run is stored.
+    /// </summary>
+    private static readonly TimeSpan StoringTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StoringRetry = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
 
     public void Map(IEndpointRouteBuilder routes)
@@ -149,6 +154,13 @@ internal sealed class ResultEndpoints(
             {
                 // Who waits for a result waits for the store too.
                 await Task.Delay(StoreRetry, time, cancellation);
+                continue;
+            }
+
+            if (snapshot is null && (registry.TryGet(run, out _) || time.GetElapsedTime(began) < StoringTime)
+                && left > TimeSpan.Zero && !lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                await Task.Delay(StoringRetry, time, cancellation);
                 continue;
             }
 

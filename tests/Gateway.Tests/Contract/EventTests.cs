@@ -2,7 +2,10 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Contract;
 
@@ -120,6 +123,24 @@ public abstract class EventTests<TStore> where TStore : IStoreChoice
         Assert.Equal(1, await SendAsync(world, "1", "7"));
         attempt.Suspend();
         Assert.Equal("2", (await world.NextAttemptAsync()).Request["Durable-Attempt"]);
+    }
+
+    [Fact]
+    public async Task Event_WhoseNodeDiedBeforeItWasDelivered_IsDeliveredByAnother()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater, "Durable:Lease=00:00:01");
+        var attempt = await world.BeginAsync();
+        await WaitAsync(attempt, "news", "7");
+        attempt.Suspend();
+        using var redirect = await world.LiveAnswerAsync();
+
+        // As a node leaves it that took the event in, and no more.
+        var events = world.Gateway.Services.GetRequiredService<IEventStore>();
+        var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var arrived = new StoredEvent(StoredEvent.NameOf("/s", _type), new Topic(_type, "7"), "text/plain", "late"u8.ToArray());
+        Assert.Equal(new Publication(true, 1), await events.PublishAsync(arrived, now));
+        Assert.Equal("late", (await WaitAsync(await world.NextAttemptAsync(), "news", "7")).Text);
+        await Eventually.TrueAsync(async () => await events.PublishAsync(arrived, now) == new Publication(false, 1), "it has woken one");
     }
 
     [Fact]

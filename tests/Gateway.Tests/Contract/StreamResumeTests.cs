@@ -52,16 +52,18 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
     }
 
     [Fact]
-    public async Task WithoutTheHeader_TheStreamIsASubscription_ThatItsClientAsksForAgain()
+    public async Task WithoutTheHeader_TheStreamPassesAtOnce_AndIsRetriedWhole()
     {
         await using var service = await StartAsync(resume: false);
         await using var gateway = await GatewayAsync(service);
         using var live = await OpenAsync(gateway, "/ticker");
-        Assert.Equal("not-durable", live.Answer.Headers.GetValues("Durable-Status").Single());
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
         await SayAsync("id: 1\ndata: one\n\n");
         Assert.Equal("id: 1|data: one||", await live.ReadAsync(3));
         await SayAsync((string?)null);
         await Assert.ThrowsAnyAsync<IOException>(() => live.ReadAsync(1));
+        await SayAsync("id: 1\ndata: one\n\n", "id: 2\ndata: two\n\n", "end");
+        Assert.Equal("id: 1\ndata: one\n\nid: 2\ndata: two\n\n", await gateway.Follower.GetStringAsync(url));
     }
 
     [Fact]
