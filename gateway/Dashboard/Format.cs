@@ -32,6 +32,18 @@ internal static class Format
         };
     }
 
+    /// <summary>A length of time that was configured: round numbers are said so.</summary>
+    public static string Setting(TimeSpan span)
+    {
+        (double Value, string Unit)[] units = [(span.TotalDays, "d"), (span.TotalHours, "h"), (span.TotalMinutes, "min"), (span.TotalSeconds, "s")];
+        foreach (var (value, unit) in units)
+        {
+            if (value >= 1 && value == Math.Floor(value)) return string.Create(Culture, $"{value:0} {unit}");
+        }
+
+        return Span(span);
+    }
+
     /// <summary>An age or a time to go, in its largest unit only.</summary>
     public static string Coarse(TimeSpan span) => span.Duration().TotalSeconds switch
     {

@@ -19,7 +19,7 @@ internal static class RunActions
     public sealed record Choice(string Name, string Label, string Question, string Done, bool IsGrave = false);
 
     private static readonly Choice Retry = new("retry", "Retry now", "The run does not wait for its next attempt: it is due at once.", "It is due now; the next attempt begins at once.");
-    private static readonly Choice Cancel = new("cancel", "Cancel",
+    private static readonly Choice Cancel = new("cancel", "Cancel run",
         "The run ends as cancelled, and its client is told so. This cannot be taken back. Work that the service has under way is not stopped.", "The run is cancelled.", IsGrave: true);
 
     private static readonly Choice Pause = new("pause", "Pause", "The run is not taken up again until it is resumed. An attempt in flight may end.", "The run is paused.");

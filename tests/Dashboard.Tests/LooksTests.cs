@@ -40,7 +40,7 @@ public sealed class LooksTests(Browser browser)
         await LookAsync(site, "/events", $"events-{screen}");
         await LookAsync(site, $"/runs/{RunId.New(Samples.Now)}", $"unknown-{screen}");
         await site.GoAsync($"/runs/{run}");
-        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel…" }).ClickAsync();
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel run…" }).ClickAsync();
         await LookAsync(site, null, $"dialog-{screen}");
     }
 

@@ -85,7 +85,7 @@ internal static class Samples
         var steps = new[]
         {
             Step("reserve-stock", 0.4, 3.1),
-            Step("authorise-payment", 3.2, 36.2, tries: 3, attempt: 2),
+            Step("authorise-payment", 3.2, 36.2, tries: 2, attempt: 2),
             Step("quote-shipping:northwind", 3.2, 7.0),
             Step("quote-shipping:contoso", 3.3, 9.4),
             Step("quote-shipping:a-carrier-with-a-very-long-name-that-somebody-put-a-guid-into-0b1c6a52-7a07-4d0c-9a6b-0c9d0d6f3f55", 3.3, 8.1),
