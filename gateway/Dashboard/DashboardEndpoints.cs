@@ -12,7 +12,14 @@ namespace DurableGateway.Dashboard;
 internal sealed class DashboardEndpoints(
     IRunAdmin admin, DashboardGate gate, RunEndpoints runs, EventDelivery events, GatewaySettings settings, TimeProvider time)
 {
+    /// <summary>How often a page of what is under way is read again, in seconds.</summary>
+    public const int Live = 2;
+
     private const int PageSize = 50;
+    private static readonly TimeSpan RoutesKept = TimeSpan.FromSeconds(10);
+
+    // A list that is read again every two seconds is no reason to add up every route's hour as often.
+    private RouteNames _routes = new([], DateTimeOffset.MinValue);
 
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -29,16 +36,16 @@ internal sealed class DashboardEndpoints(
     }
 
     private async Task<Page> OverviewAsync(HttpContext context, PageContext page) =>
-        new("Overview", OverviewPage.Show(await admin.GetOverviewAsync(context.RequestAborted), page), IsLive: true);
+        new("Overview", OverviewPage.Show(await admin.GetOverviewAsync(context.RequestAborted), page), LiveSeconds: Live);
 
     private async Task<Page> ListAsync(HttpContext context, PageContext page)
     {
         var filters = RunFilters.Read(context.Request.Query);
-        var routes = (await admin.GetOverviewAsync(context.RequestAborted)).Routes.Select(route => route.Route).ToList();
+        var routes = await RoutesOfAsync(page.Now, context.RequestAborted);
         try
         {
             var list = await admin.ListAsync(filters.ToQuery(page.Now, PageSize), context.RequestAborted);
-            return new Page("Runs", RunsPage.Show(list, filters, routes, page), IsLive: true);
+            return new Page("Runs", RunsPage.Show(list, filters, routes, page), LiveSeconds: Live);
         }
         catch (FormatException)
         {
@@ -46,8 +53,18 @@ internal sealed class DashboardEndpoints(
         }
     }
 
+    private async Task<IReadOnlyList<string>> RoutesOfAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        // Two that ask at once both find out; that does no harm.
+        var known = Volatile.Read(ref _routes);
+        if (now < known.Until) return known.Names;
+        var names = (await admin.GetOverviewAsync(cancellation)).Routes.Select(route => route.Route).ToList();
+        Volatile.Write(ref _routes, new RouteNames(names, now + RoutesKept));
+        return names;
+    }
+
     private async Task<Page> RoutesAsync(HttpContext context, PageContext page) =>
-        new("Routes", RoutesPage.Show(await admin.GetOverviewAsync(context.RequestAborted), settings.Policies), IsLive: true);
+        new("Routes", RoutesPage.Show(await admin.GetOverviewAsync(context.RequestAborted), settings.Policies), LiveSeconds: Live);
 
     private Task<Page> ShowEventFormAsync(HttpContext context, PageContext page)
     {
@@ -64,6 +81,8 @@ internal sealed class DashboardEndpoints(
         context.SeeOther($"/events?woken={woken}");
         return null;
     }
+
+    private sealed record RouteNames(IReadOnlyList<string> Names, DateTimeOffset Until);
 }
 
 internal static class DashboardMapping

@@ -2,6 +2,7 @@ using System.Net;
 using DurableGateway.Dashboard.Pages;
 using DurableGateway.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Dashboard;
 
@@ -111,7 +112,15 @@ internal sealed class DashboardGate(Sessions sessions, PageWriter writer, TimePr
     private async Task<IFormCollection?> ReadFormAsync(HttpRequest request)
     {
         if (!request.HasFormContentType || request.ContentLength is not (>= 0 and <= MaxFormBytes)) return null;
-        var form = await request.ReadFormAsync(new Microsoft.AspNetCore.Http.Features.FormOptions { ValueLengthLimit = (int)MaxFormBytes }, request.HttpContext.RequestAborted);
-        return sessions.IsOurForm(request, form) ? form : null;
+        try
+        {
+            var form = await request.ReadFormAsync(new FormOptions { ValueLengthLimit = (int)MaxFormBytes }, request.HttpContext.RequestAborted);
+            return sessions.IsOurForm(request, form) ? form : null;
+        }
+        catch (InvalidDataException)
+        {
+            // No browser writes such a form.
+            return null;
+        }
     }
 }

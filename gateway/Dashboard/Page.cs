@@ -17,9 +17,9 @@ internal sealed record PageContext(string? Who, bool HasLogin, DateTimeOffset No
 /// <summary>A page: markup that is rendered once, here, and sent. There is no connection and no state behind it.</summary>
 /// <param name="Title">Of the document.</param>
 /// <param name="Body">What stands in <c>main</c>.</param>
-/// <param name="IsLive">Whether the browser is to keep it up to date.</param>
+/// <param name="LiveSeconds">How often the browser reads it again; 0 for never.</param>
 /// <param name="Status">Of the response.</param>
-internal sealed record Page(string Title, RenderFragment Body, bool IsLive = false, int Status = StatusCodes.Status200OK);
+internal sealed record Page(string Title, RenderFragment Body, int LiveSeconds = 0, int Status = StatusCodes.Status200OK);
 
 /// <summary>Renders pages and says what a browser may do with them.</summary>
 internal sealed class PageWriter(IServiceProvider services, ILoggerFactory logs)

@@ -10,6 +10,7 @@ namespace DurableGateway.Dashboard;
 internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
 {
     private const int StepsShown = 100;
+    private const int LiveOfEnded = 15;
 
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -54,8 +55,10 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
             run, new Timeline(run, page.Now, int.TryParse(query["attempt"], out var zoom) ? zoom : 0),
             int.TryParse(query["from"], out var from) ? Math.Clamp(from, 0, Math.Max(0, run.Steps.Count - 1)) : 0, StepsShown,
             query["step"].ToString(), RunActions.DoneText(query["done"]), problem, page);
+        // What has ended changes only where somebody sets it going again.
+        var live = problem is not null ? 0 : run.Run.State.HasEnded() ? LiveOfEnded : DashboardEndpoints.Live;
         var title = $"{run.Run.Method} {run.Run.Path} · {Format.StateOf(run.Run)}";
-        return new Page(title, RunDetailPage.Show(view), IsLive: problem is null, problem is null ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
+        return new Page(title, RunDetailPage.Show(view), LiveSeconds: live, problem is null ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
     }
 
     private static RunId? Id(HttpContext context) => RunId.TryParse(context.Request.RouteValues["id"] as string, out var id) ? id : null;

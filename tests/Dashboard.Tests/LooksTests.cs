@@ -56,7 +56,8 @@ public sealed class LooksTests(Browser browser)
     private static async Task LookAsync(Site site, string? path, string name)
     {
         if (path is not null) await site.GoAsync(path);
-        await site.Page.ScreenshotAsync(new() { Path = Path.Combine(Pictures, name + ".png"), FullPage = path is not null });
+        var isLong = await site.Page.EvaluateAsync<bool>("document.documentElement.scrollHeight > 3500");
+        await site.Page.ScreenshotAsync(new() { Path = Path.Combine(Pictures, name + ".png"), FullPage = path is not null && !isLong });
         var isWider = await site.Page.EvaluateAsync<bool>("document.documentElement.scrollWidth > document.documentElement.clientWidth");
         Assert.False(isWider, $"{name} is wider than the screen.");
         var found = await site.Page.RunAxe();

@@ -1,9 +1,8 @@
-// What is alive on a page: it reads itself again every two seconds and takes over what has changed. Everything else works without it.
+// What is alive on a page: it reads itself again every few seconds and takes over what has changed. Everything else works without it.
 
-const every = 2000;
 const notice = document.getElementById('notice');
 const main = () => document.getElementById('main');
-let live = document.body.dataset.live === 'on';
+let live = document.body.dataset.live !== undefined;
 let busy = false;
 
 // --- taking over what has changed
@@ -65,6 +64,7 @@ async function load(url) {
   if (response.status >= 500) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), 'text/html');
   document.title = page.title;
+  if (page.body.dataset.live) document.body.dataset.live = page.body.dataset.live;
   morph(main(), page.getElementById('main'));
   enliven();
 }
@@ -103,7 +103,14 @@ for (const toggle of document.querySelectorAll('[data-live-toggle]')) {
     refresh();
   });
 }
-setInterval(refresh, every);
+
+// How soon is said by the page, and may change with what it shows.
+async function keepUp() {
+  await refresh();
+  setTimeout(keepUp, Number(document.body.dataset.live) * 1000);
+}
+
+if (live) setTimeout(keepUp, Number(document.body.dataset.live) * 1000);
 document.addEventListener('visibilitychange', refresh);
 
 // --- steps open and close where they are, and the address follows
