@@ -51,9 +51,10 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
     private static Page PageOf(RunDetail run, HttpRequest request, PageContext page, string? problem)
     {
         var query = request.Query;
+        var first = int.TryParse(query["from"], out var from) ? Math.Clamp(from, 0, Math.Max(0, run.Steps.Count - 1)) : 0;
+        (int First, int Count)? fit = query["fit"] == "1" ? (first, StepsShown) : null;
         var view = new RunView(
-            run, new Timeline(run, page.Now, int.TryParse(query["attempt"], out var zoom) ? zoom : 0),
-            int.TryParse(query["from"], out var from) ? Math.Clamp(from, 0, Math.Max(0, run.Steps.Count - 1)) : 0, StepsShown,
+            run, new Timeline(run, page.Now, int.TryParse(query["attempt"], out var zoom) ? zoom : 0, fit), first, StepsShown,
             query["step"].ToString(), RunActions.DoneText(query["done"]), problem, page);
         // What has ended changes only where somebody sets it going again.
         var live = problem is not null ? 0 : run.Run.State.HasEnded() ? LiveOfEnded : DashboardEndpoints.Live;
@@ -75,12 +76,13 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
 /// <param name="Page">Who asks, and when.</param>
 internal sealed record RunView(RunDetail Run, Timeline Timeline, int First, int Count, string Step, string? Done, string? Problem, PageContext Page)
 {
-    public string Url(int? first = null, int? attempt = null, string? step = null)
+    public string Url(int? first = null, int? attempt = null, string? step = null, bool? fit = null)
     {
         (string Name, string Value)[] parts =
         [
             ("from", (first ?? First) is > 0 and var from ? from.ToString(System.Globalization.CultureInfo.InvariantCulture) : ""),
             ("attempt", (attempt ?? Timeline.Zoom) is > 0 and var zoom ? zoom.ToString(System.Globalization.CultureInfo.InvariantCulture) : ""),
+            ("fit", fit ?? Timeline.IsFitted ? "1" : ""),
             ("step", step ?? Step),
         ];
         var query = string.Join('&', parts.Where(part => part.Value.Length > 0).Select(part => $"{part.Name}={Uri.EscapeDataString(part.Value)}"));

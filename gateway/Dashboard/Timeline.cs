@@ -39,7 +39,8 @@ internal sealed class Timeline
     /// <param name="run">All of it.</param>
     /// <param name="now">The end of what is still going on.</param>
     /// <param name="zoom">The attempt that is looked at closely; 0 for the whole run.</param>
-    public Timeline(RunDetail run, DateTimeOffset now, int zoom)
+    /// <param name="fit">The steps that are looked at closely, where they are.</param>
+    public Timeline(RunDetail run, DateTimeOffset now, int zoom, (int First, int Count)? fit = null)
     {
         (_run, _now) = (run, now);
         _tries = run.History.Where(entry => entry.Kind == HistoryKind.StepTryFailed).ToLookup(entry => entry.Text);
@@ -52,6 +53,12 @@ internal sealed class Timeline
             (From, To) = (close.StartedAt, close.EndedAt ?? end);
         }
 
+        if (fit is { } window && run.Steps.Skip(window.First).Take(window.Count).Where(step => step.StartedAt is not null).ToList() is { Count: > 0 } shown)
+        {
+            IsFitted = true;
+            (From, To) = (shown.Min(step => step.StartedAt!.Value), shown.Max(EndOf));
+        }
+
         if (To <= From) To = From.AddMilliseconds(1);
     }
 
@@ -60,6 +67,9 @@ internal sealed class Timeline
     public DateTimeOffset To { get; }
 
     public int Zoom { get; }
+
+    /// <summary>Whether it shows the time of some steps only.</summary>
+    public bool IsFitted { get; }
 
     public IReadOnlyList<AttemptLane> Attempts { get; }
 

@@ -34,7 +34,7 @@ public sealed class LooksTests(Browser browser)
         await LookAsync(site, $"/runs/{run}", $"run-{screen}");
         await LookAsync(site, $"/runs/{run}?step=fraud-check", $"step-{screen}");
         await LookAsync(site, $"/runs/{run}?attempt=2", $"zoom-{screen}");
-        await LookAsync(site, $"/runs/{many}?from=1000", $"many-steps-{screen}");
+        await LookAsync(site, $"/runs/{many}?from=1000&fit=1", $"many-steps-{screen}");
         await LookAsync(site, $"/runs/{hostile}", $"hostile-{screen}");
         await LookAsync(site, "/routes", $"routes-{screen}");
         await LookAsync(site, "/events", $"events-{screen}");

@@ -64,6 +64,8 @@ public sealed class RunDetailTests(Browser browser)
         await Expect(site.Page.GetByText("1 to 100 of 2,345")).ToBeVisibleAsync();
         await site.Page.GetByRole(AriaRole.Link, new() { Name = "Later steps" }).ClickAsync();
         await Expect(Step(site, "row-00100")).ToBeVisibleAsync();
+        await site.Page.GetByRole(AriaRole.Link, new() { Name = "Fit the picture to these steps" }).ClickAsync();
+        await Expect(site.Page.GetByText("The steps shown, 12.0 s")).ToBeVisibleAsync();
         await site.Page.GetByRole(AriaRole.Link, new() { Name = "Last" }).ClickAsync();
         await Expect(Step(site, "row-02344")).ToBeVisibleAsync();
     }

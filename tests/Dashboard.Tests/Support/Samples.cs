@@ -164,7 +164,9 @@ internal static class Samples
             Policy = Evil,
             Request = run.Request with
             {
-                Method = "<B>", RawTarget = "/" + Evil, Body = body,
+                Method = "<B>",
+                RawTarget = "/" + Evil,
+                Body = body,
                 Headers = [new("Content-Type", "application/json"), new("Host", Evil), new("X-" + Evil, Evil), new("Content-Type", Evil)],
             },
             Response = new StoredResponse(500, [new("Content-Type", "text/html"), new(Evil, Evil)], Encoding.UTF8.GetBytes(Evil)),
