@@ -90,14 +90,14 @@ internal static class DashboardMapping
     public static IServiceCollection AddDashboard(this IServiceCollection services) => services
         .AddSingleton<Sessions>()
         .AddSingleton<PageWriter>()
-        .AddSingleton<DashboardGate>()
-        .AddSingleton<RunEndpoints>()
-        .AddSingleton<DashboardEndpoints>();
+        .AddSingleton<DashboardGate>();
 
-    /// <summary>Where nothing tells of runs there is nothing to show.</summary>
+    /// <summary>Where nothing tells of runs there is nothing to show, and then its endpoints could not be made.</summary>
     public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
-        if (routes.ServiceProvider.GetService<IRunAdmin>() is not null) routes.ServiceProvider.GetRequiredService<DashboardEndpoints>().Map(routes);
+        var services = routes.ServiceProvider;
+        if (services.GetService<IRunAdmin>() is null) return;
+        ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services)).Map(routes);
     }
 
     /// <summary>After a form: the page that shows what came of it, which can be loaded again without doing it again.</summary>
