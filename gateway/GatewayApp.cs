@@ -1,5 +1,6 @@
 using DurableGateway.Admin;
 using DurableGateway.Configuration;
+using DurableGateway.Dashboard;
 using DurableGateway.Events;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
@@ -32,7 +33,8 @@ internal static class GatewayApp
             .AddStorage()
             .AddRuns(settings)
             .AddDurableProxy(builder.Configuration)
-            .AddReplay();
+            .AddReplay()
+            .AddDashboard();
 
         var app = builder.Build();
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
@@ -50,6 +52,7 @@ internal static class GatewayApp
         app.Services.GetRequiredService<CallbackEndpoints>().Map(app);
         app.Services.GetRequiredService<EventEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.MapGroup("").OnControlListener().MapHealth();
+        app.MapGroup("").OnControlListener().MapDashboard();
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<DurableMiddleware>();

@@ -9,18 +9,31 @@ namespace DurableGateway.Admin;
 internal sealed class ApiKeys(GatewaySettings settings)
 {
     private const string Scheme = "Bearer ";
+    private const int NameChars = 8;
 
     // Hashes are of one length, so that the comparison tells nothing of a key, not even how long it is.
     private readonly byte[][] _hashes = [.. settings.AdminApiKeys.Select(key => SHA256.HashData(Encoding.UTF8.GetBytes(key)))];
 
+    public bool AreRequired => _hashes.Length > 0;
+
     public bool Allow(HttpRequest request)
     {
-        if (_hashes.Length == 0) return true;
+        if (!AreRequired) return true;
         var given = request.Headers.Authorization.ToString();
-        if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return false;
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(given[Scheme.Length..].Trim()));
+        return given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && NameOf(given[Scheme.Length..].Trim()) is not null;
+    }
+
+    /// <summary>What a key is called where it must not be shown: the beginning of its hash. <see langword="null"/> where it is none of ours.</summary>
+    public string? NameOf(string key)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(key));
         var allowed = false;
         foreach (var known in _hashes) allowed |= CryptographicOperations.FixedTimeEquals(hash, known);
-        return allowed;
+        return allowed ? Name(hash) : null;
     }
+
+    /// <summary>Whether a key of that name is still configured.</summary>
+    public bool HasName(string name) => _hashes.Any(hash => Name(hash) == name);
+
+    private static string Name(byte[] hash) => Convert.ToHexStringLower(hash)[..NameChars];
 }

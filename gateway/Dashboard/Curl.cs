@@ -1,0 +1,36 @@
+using System.Text;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Dashboard;
+
+/// <summary>A stored request as a command line for a POSIX shell. What was masked in the request is masked in it.</summary>
+internal static class Curl
+{
+    // curl makes these itself, and would send a wrong length for a body that was edited.
+    private static readonly string[] Own = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
+
+    public static string Of(StoredRequest request)
+    {
+        var text = new StringBuilder();
+        var body = BodyContent.AsText(request.Body);
+        var isCut = request.Body.Length > BodyContent.MaxChars;
+        if (body is null && !isCut) text.Append("printf %s ").Append(Quoted(Convert.ToBase64String(request.Body.Span))).Append(" | base64 -d | ");
+        text.Append("curl -X ").Append(Quoted(request.Method)).Append(' ').Append(Quoted(Target(request)));
+        foreach (var (name, value) in request.Headers)
+        {
+            if (!Own.Contains(name, StringComparer.OrdinalIgnoreCase)) text.Append(" \\\n  -H ").Append(Quoted($"{name}: {value}"));
+        }
+
+        if (request.Body.IsEmpty) return text.ToString();
+        return text.Append(" \\\n  --data-binary ").Append(isCut ? "@body" : body is null ? "@-" : Quoted(body)).ToString();
+    }
+
+    private static string Target(StoredRequest request)
+    {
+        var host = request.Headers.FirstOrDefault(line => line.Name.Equals("Host", StringComparison.OrdinalIgnoreCase)).Value ?? request.LocalAddress;
+        return $"{request.Scheme}://{host}{request.RawTarget}";
+    }
+
+    /// <summary>Between single quotes a shell reads nothing but the closing one.</summary>
+    private static string Quoted(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+}

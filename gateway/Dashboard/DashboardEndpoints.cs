@@ -1,0 +1,111 @@
+using DurableGateway.Admin;
+using DurableGateway.Configuration;
+using DurableGateway.Dashboard.Pages;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Dashboard;
+
+/// <summary>The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.</summary>
+internal sealed class DashboardEndpoints(
+    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, EventDelivery events, GatewaySettings settings, TimeProvider time)
+{
+    /// <summary>How often a page of what is under way is read again, in seconds.</summary>
+    public const int Live = 2;
+
+    private const int PageSize = 50;
+    private static readonly TimeSpan RoutesKept = TimeSpan.FromSeconds(10);
+
+    // A list that is read again every two seconds is no reason to add up every route's hour as often.
+    private RouteNames _routes = new([], DateTimeOffset.MinValue);
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet(StaticFiles.Path + "{name}", StaticFiles.ServeAsync);
+        routes.MapGet("/login", gate.ShowLoginAsync);
+        routes.MapPost("/login", gate.LogInAsync);
+        routes.MapPost("/logout", gate.LogOutAsync);
+        routes.MapGet("/", gate.Guard(OverviewAsync));
+        routes.MapGet(RunFilters.Path, gate.Guard(ListAsync));
+        routes.MapGet("/routes", gate.Guard(RoutesAsync));
+        routes.MapGet("/events", gate.Guard(ShowEventFormAsync));
+        routes.MapPost("/events", gate.GuardForm(SendEventAsync));
+        runs.Map(routes);
+    }
+
+    private async Task<Page> OverviewAsync(HttpContext context, PageContext page) =>
+        new("Overview", OverviewPage.Show(await admin.GetOverviewAsync(context.RequestAborted), page), LiveSeconds: Live);
+
+    private async Task<Page> ListAsync(HttpContext context, PageContext page)
+    {
+        var filters = RunFilters.Read(context.Request.Query);
+        var routes = await RoutesOfAsync(page.Now, context.RequestAborted);
+        try
+        {
+            var list = await admin.ListAsync(filters.ToQuery(page.Now, PageSize), context.RequestAborted);
+            return new Page("Runs", RunsPage.Show(list, filters, routes, page), LiveSeconds: Live);
+        }
+        catch (FormatException)
+        {
+            return ErrorPage.Of(400, "This place in the list is not known", "The address was cut off or changed. Begin at the first page of the list.", filters with { Cursor = "" });
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> RoutesOfAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        // Two that ask at once both find out; that does no harm.
+        var known = Volatile.Read(ref _routes);
+        if (now < known.Until) return known.Names;
+        var names = (await admin.GetOverviewAsync(cancellation)).Routes.Select(route => route.Route).ToList();
+        Volatile.Write(ref _routes, new RouteNames(names, now + RoutesKept));
+        return names;
+    }
+
+    private async Task<Page> RoutesAsync(HttpContext context, PageContext page) =>
+        new("Routes", RoutesPage.Show(await admin.GetOverviewAsync(context.RequestAborted), settings.Policies), LiveSeconds: Live);
+
+    private Task<Page> ShowEventFormAsync(HttpContext context, PageContext page)
+    {
+        var woken = int.TryParse(context.Request.Query["woken"], out var count) ? count : (int?)null;
+        return Task.FromResult(new Page("Events", EventsPage.Show(EventForm.Empty, null, woken, page)));
+    }
+
+    private async Task<Page?> SendEventAsync(HttpContext context, PageContext page, IFormCollection form)
+    {
+        var given = EventForm.Read(form);
+        if (given.Check(settings.MaxEventBytes) is { } problem)
+            return new Page("Events", EventsPage.Show(given, problem, null, page), Status: StatusCodes.Status422UnprocessableEntity);
+        var woken = await events.PublishAsync(given.ToEvent(Guid.CreateVersion7(time.GetUtcNow())));
+        context.SeeOther($"/events?woken={woken}");
+        return null;
+    }
+
+    private sealed record RouteNames(IReadOnlyList<string> Names, DateTimeOffset Until);
+}
+
+internal static class DashboardMapping
+{
+    public static IServiceCollection AddDashboard(this IServiceCollection services) => services
+        .AddSingleton<Sessions>()
+        .AddSingleton<PageWriter>()
+        .AddSingleton<DashboardGate>();
+
+    /// <summary>Where nothing tells of runs there is nothing to show, and then its endpoints could not be made.</summary>
+    public static void MapDashboard(this IEndpointRouteBuilder routes)
+    {
+        var services = routes.ServiceProvider;
+        if (services.GetService<IRunAdmin>() is null) return;
+        ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services)).Map(routes);
+    }
+
+    /// <summary>After a form: the page that shows what came of it, which can be loaded again without doing it again.</summary>
+    public static void SeeOther(this HttpContext context, string path)
+    {
+        PageWriter.AddProtection(context.Response);
+        context.Response.StatusCode = StatusCodes.Status303SeeOther;
+        context.Response.Headers.Location = path;
+        context.Response.Headers.CacheControl = "no-store";
+    }
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Dashboard;
+
+/// <summary>Times and numbers, short enough for a table. Times are UTC on every page: two people who look at one run see one time.</summary>
+internal static class Format
+{
+    private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
+
+    public static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", Culture);
+
+    public static string Full(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.fff", Culture) + " UTC";
+
+    public static string Clock(DateTimeOffset time, DateTimeOffset now) =>
+        time.UtcDateTime.ToString(time.UtcDateTime.Date == now.UtcDateTime.Date ? "HH:mm:ss" : "d MMM HH:mm", Culture);
+
+    /// <summary>How long something took, with as much precision as tells something.</summary>
+    public static string Span(TimeSpan span)
+    {
+        if (span < TimeSpan.Zero) span = TimeSpan.Zero;
+        return span.TotalMilliseconds switch
+        {
+            < 1 when span == TimeSpan.Zero => "0 ms",
+            < 1 => "<1 ms",
+            < 1000 => string.Create(Culture, $"{span.TotalMilliseconds:0} ms"),
+            < 10_000 => string.Create(Culture, $"{span.TotalSeconds:0.00} s"),
+            < 60_000 => string.Create(Culture, $"{span.TotalSeconds:0.0} s"),
+            < 3_600_000 => string.Create(Culture, $"{(int)span.TotalMinutes} m {span.Seconds:00} s"),
+            < 86_400_000 => string.Create(Culture, $"{(int)span.TotalHours} h {span.Minutes:00} m"),
+            _ => string.Create(Culture, $"{(int)span.TotalDays} d {span.Hours:00} h"),
+        };
+    }
+
+    /// <summary>A length of time that was configured: round numbers are said so.</summary>
+    public static string Setting(TimeSpan span)
+    {
+        (double Value, string Unit)[] units = [(span.TotalDays, "d"), (span.TotalHours, "h"), (span.TotalMinutes, "min"), (span.TotalSeconds, "s")];
+        foreach (var (value, unit) in units)
+        {
+            if (value >= 1 && value == Math.Floor(value)) return string.Create(Culture, $"{value:0} {unit}");
+        }
+
+        return Span(span);
+    }
+
+    /// <summary>An age or a time to go, in its largest unit only.</summary>
+    public static string Coarse(TimeSpan span) => span.Duration().TotalSeconds switch
+    {
+        < 60 => string.Create(Culture, $"{(int)span.Duration().TotalSeconds} s"),
+        < 3600 => string.Create(Culture, $"{(int)span.Duration().TotalMinutes} min"),
+        < 86_400 => string.Create(Culture, $"{(int)span.Duration().TotalHours} h"),
+        _ => string.Create(Culture, $"{(int)span.Duration().TotalDays} d"),
+    };
+
+    public static string Relative(DateTimeOffset time, DateTimeOffset now) => time > now ? $"in {Coarse(time - now)}" : $"{Coarse(now - time)} ago";
+
+    public static string Count(long count) => count.ToString("N0", Culture);
+
+    public static string Number(double value, string format = "0.##") => value.ToString(format, Culture);
+
+    public static string Percent(long part, long whole) => whole == 0 ? "–" : string.Create(Culture, $"{100.0 * part / whole:0.##} %");
+
+    public static string Bytes(long bytes) => bytes switch
+    {
+        < 1024 => string.Create(Culture, $"{bytes} B"),
+        < 1024 * 1024 => string.Create(Culture, $"{bytes / 1024.0:0.#} KiB"),
+        _ => string.Create(Culture, $"{bytes / 1048576.0:0.#} MiB"),
+    };
+
+    /// <summary>The part of an id that tells runs apart at a glance: its end is the random one.</summary>
+    public static string Short(RunId run) => run.ToString()[24..];
+
+    /// <summary>How a state is shown; a paused run is parked, but not until it is due.</summary>
+    public static string StateOf(Admin.RunRow run) => run.Paused && !run.State.HasEnded() ? "paused" : run.State.Name();
+}

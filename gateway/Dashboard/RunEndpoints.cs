@@ -1,0 +1,91 @@
+using DurableGateway.Admin;
+using DurableGateway.Dashboard.Pages;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Dashboard;
+
+/// <summary>A run's page, what can be done from it, and its bodies whole.</summary>
+internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
+{
+    private const int StepsShown = 100;
+    private const int LiveOfEnded = 15;
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/runs/{id}", gate.Guard(ShowAsync));
+        routes.MapPost("/runs/{id}/actions", gate.GuardForm(ActAsync));
+        routes.MapGet("/runs/{id}/body", gate.GuardDownload(DownloadAsync));
+    }
+
+    private async Task<Page> ShowAsync(HttpContext context, PageContext page) =>
+        Id(context) is { } id && await admin.GetAsync(id, context.RequestAborted) is { } run
+            ? PageOf(run, context.Request, page, null)
+            : ErrorPage.NoRun();
+
+    private async Task<Page?> ActAsync(HttpContext context, PageContext page, IFormCollection form)
+    {
+        if (Id(context) is not { } id || await admin.GetAsync(id, context.RequestAborted) is not { } run) return ErrorPage.NoRun();
+        if (RunActions.Read(form) is not { } action) return PageOf(run, context.Request, page, "The form asks for nothing that can be done.");
+        var result = await admin.ActAsync(id, action, page.Who!, context.RequestAborted);
+        if (!result.Done) return PageOf(run, context.Request, page, result.Problem ?? "It could not be done.");
+        context.SeeOther($"/runs/{result.NewRun ?? id}?done={Uri.EscapeDataString(form["action"].ToString())}");
+        return null;
+    }
+
+    /// <returns>What is downloaded, or <see langword="null"/>.</returns>
+    private async Task<(string Name, ReadOnlyMemory<byte> Body)?> DownloadAsync(HttpContext context)
+    {
+        if (Id(context) is not { } id || await admin.GetAsync(id, context.RequestAborted) is not { } run) return null;
+        var step = context.Request.Query["step"].ToString();
+        return context.Request.Query["of"].ToString() switch
+        {
+            "request" => ($"{id}-request", run.Request.Body),
+            "response" when run.Response is { } response => ($"{id}-response", response.Body),
+            "step" when run.Steps.FirstOrDefault(one => one.Id == step) is { } found => ($"{id}-step", found.Body),
+            _ => null,
+        };
+    }
+
+    private static Page PageOf(RunDetail run, HttpRequest request, PageContext page, string? problem)
+    {
+        var query = request.Query;
+        var first = int.TryParse(query["from"], out var from) ? Math.Clamp(from, 0, Math.Max(0, run.Steps.Count - 1)) : 0;
+        (int First, int Count)? fit = query["fit"] == "1" ? (first, StepsShown) : null;
+        var view = new RunView(
+            run, new Timeline(run, page.Now, int.TryParse(query["attempt"], out var zoom) ? zoom : 0, fit), first, StepsShown,
+            query["step"].ToString(), RunActions.DoneText(query["done"]), problem, page);
+        // What has ended changes only where somebody sets it going again.
+        var live = problem is not null ? 0 : run.Run.State.HasEnded() ? LiveOfEnded : DashboardEndpoints.Live;
+        var title = $"{run.Run.Method} {run.Run.Path} · {Format.StateOf(run.Run)}";
+        return new Page(title, RunDetailPage.Show(view), LiveSeconds: live, problem is null ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
+    }
+
+    private static RunId? Id(HttpContext context) => RunId.TryParse(context.Request.RouteValues["id"] as string, out var id) ? id : null;
+}
+
+/// <summary>A run and how it is looked at: what stands in the query of its page.</summary>
+/// <param name="Run">All of it.</param>
+/// <param name="Timeline">Its waterfall.</param>
+/// <param name="First">The first step that is shown.</param>
+/// <param name="Count">How many are.</param>
+/// <param name="Step">The step that is open; empty where none is.</param>
+/// <param name="Done">What has been done just now.</param>
+/// <param name="Problem">Why it was not.</param>
+/// <param name="Page">Who asks, and when.</param>
+internal sealed record RunView(RunDetail Run, Timeline Timeline, int First, int Count, string Step, string? Done, string? Problem, PageContext Page)
+{
+    public string Url(int? first = null, int? attempt = null, string? step = null, bool? fit = null)
+    {
+        (string Name, string Value)[] parts =
+        [
+            ("from", (first ?? First) is > 0 and var from ? from.ToString(System.Globalization.CultureInfo.InvariantCulture) : ""),
+            ("attempt", (attempt ?? Timeline.Zoom) is > 0 and var zoom ? zoom.ToString(System.Globalization.CultureInfo.InvariantCulture) : ""),
+            ("fit", fit ?? Timeline.IsFitted ? "1" : ""),
+            ("step", step ?? Step),
+        ];
+        var query = string.Join('&', parts.Where(part => part.Value.Length > 0).Select(part => $"{part.Name}={Uri.EscapeDataString(part.Value)}"));
+        return $"/runs/{Run.Run.Id}" + (query.Length == 0 ? "" : $"?{query}");
+    }
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using DurableGateway.Admin;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Dashboard;
+
+/// <summary>The filters of the list of runs as they stand in its URL, so that a view can be kept and sent to a colleague.</summary>
+internal sealed record RunFilters
+{
+    public const string Path = "/runs";
+
+    private const string TimeForm = "yyyy-MM-dd'T'HH:mm";
+
+    public static IReadOnlyList<(string Name, string Text, TimeSpan Length)> Spans { get; } =
+    [
+        ("15m", "last 15 minutes", TimeSpan.FromMinutes(15)),
+        ("1h", "last hour", TimeSpan.FromHours(1)),
+        ("1d", "last day", TimeSpan.FromDays(1)),
+        ("7d", "last week", TimeSpan.FromDays(7)),
+    ];
+
+    public string State { get; init; } = "";
+    public string Route { get; init; } = "";
+    public string Since { get; init; } = "";
+    public string After { get; init; } = "";
+    public string Before { get; init; } = "";
+    public string Step { get; init; } = "";
+    public string Search { get; init; } = "";
+    public string Cursor { get; init; } = "";
+
+    /// <summary>Whether there is a filter at all: an empty list then means something else.</summary>
+    public bool AreSet => Url() != Path;
+
+    public bool HasMore => After.Length + Before.Length + Step.Length > 0;
+
+    public static RunFilters Read(IQueryCollection query) => new()
+    {
+        State = RunStates.TryParse(query["state"], out _) ? query["state"].ToString() : "",
+        Route = Text(query, "route"),
+        Since = Spans.Any(span => span.Name == query["since"]) ? query["since"].ToString() : "",
+        After = Time(query["after"]) is { } after ? after.ToString(TimeForm, CultureInfo.InvariantCulture) : "",
+        Before = Time(query["before"]) is { } before ? before.ToString(TimeForm, CultureInfo.InvariantCulture) : "",
+        Step = Text(query, "step"),
+        Search = Text(query, "q"),
+        Cursor = Text(query, "cursor"),
+    };
+
+    public RunQuery ToQuery(DateTimeOffset now, int limit) => new()
+    {
+        State = RunStates.TryParse(State, out var state) ? state : null,
+        Route = Or(Route),
+        After = Time(After) ?? Spans.Where(span => span.Name == Since).Select(span => (DateTimeOffset?)(now - span.Length)).FirstOrDefault(),
+        Before = Time(Before),
+        Step = Or(Step),
+        Search = Or(Search),
+        Cursor = Or(Cursor),
+        Limit = limit,
+    };
+
+    /// <summary>The address of the list under these filters, and at this place in it.</summary>
+    public string Url()
+    {
+        (string Name, string Value)[] parts =
+            [("state", State), ("route", Route), ("since", Since), ("after", After), ("before", Before), ("step", Step), ("q", Search), ("cursor", Cursor)];
+        var query = string.Join('&', parts.Where(part => part.Value.Length > 0).Select(part => $"{part.Name}={Uri.EscapeDataString(part.Value)}"));
+        return query.Length == 0 ? Path : $"{Path}?{query}";
+    }
+
+    private static string Text(IQueryCollection query, string name) => query[name].ToString().Trim();
+
+    private static string? Or(string text) => text.Length == 0 ? null : text;
+
+    private static DateTimeOffset? Time(string? text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+}

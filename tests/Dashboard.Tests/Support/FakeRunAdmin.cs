@@ -1,0 +1,70 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using DurableGateway.Admin;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Dashboard.Tests.Support;
+
+/// <summary>Runs in memory, for pages to show: what a test puts in, and what is done to them is written down.</summary>
+internal sealed class FakeRunAdmin : IRunAdmin
+{
+    private readonly ConcurrentDictionary<RunId, RunDetail> _runs = new();
+
+    public Overview Overview { get; set; } = new([], 0, null);
+
+    /// <summary>What was done, by whom, oldest first.</summary>
+    public ConcurrentQueue<(RunId Run, RunAction Action, string Who)> Actions { get; } = new();
+
+    /// <summary>What is answered to the next action instead of doing it.</summary>
+    public string? Forbids { get; set; }
+
+    /// <summary>Thrown by every call, where set.</summary>
+    public Exception? Fails { get; set; }
+
+    public RunDetail this[RunId id] => _runs[id];
+
+    public RunDetail Put(RunDetail run) => _runs[run.Run.Id] = run;
+
+    public void Change(RunId id, Func<RunRow, RunRow> change) => _runs[id] = _runs[id] with { Run = change(_runs[id].Run) };
+
+    public Task<RunPage> ListAsync(RunQuery query, CancellationToken cancellation = default)
+    {
+        if (Fails is not null) throw Fails;
+        var from = query.Cursor is null ? 0 : int.Parse(query.Cursor, NumberStyles.None, CultureInfo.InvariantCulture);
+        var found = _runs.Values
+            .Where(run => query.State is null || run.Run.State == query.State)
+            .Where(run => query.Route is null || run.Run.Route == query.Route)
+            .Where(run => query.After is null || run.Run.StartedAt >= query.After)
+            .Where(run => query.Before is null || run.Run.StartedAt < query.Before)
+            .Where(run => query.Step is null || run.Steps.Any(step => step.Id == query.Step))
+            .Where(run => query.Search is null || run.Run.Id.ToString() == query.Search)
+            .Select(run => run.Run).OrderByDescending(run => run.StartedAt).Skip(from).Take(query.Limit + 1).ToList();
+        var next = found.Count > query.Limit ? (from + query.Limit).ToString(CultureInfo.InvariantCulture) : null;
+        return Task.FromResult(new RunPage([.. found.Take(query.Limit)], next));
+    }
+
+    public Task<RunDetail?> GetAsync(RunId run, CancellationToken cancellation = default) =>
+        Fails is null ? Task.FromResult(_runs.GetValueOrDefault(run)) : throw Fails;
+
+    public Task<Overview> GetOverviewAsync(CancellationToken cancellation = default) => Fails is null ? Task.FromResult(Overview) : throw Fails;
+
+    public Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default)
+    {
+        if (Forbids is not null) return Task.FromResult(new ActionResult(false, Forbids));
+        Actions.Enqueue((run, action, who));
+        if (action is RunAction.RunAgain)
+        {
+            var again = Put(_runs[run] with { Run = _runs[run].Run with { Id = RunId.New(_runs[run].Run.StartedAt.AddSeconds(1)), State = RunState.Running } });
+            return Task.FromResult(new ActionResult(true, NewRun: again.Run.Id));
+        }
+
+        Change(run, row => action switch
+        {
+            RunAction.Pause => row with { Paused = true },
+            RunAction.Resume => row with { Paused = false },
+            RunAction.Cancel => row with { State = RunState.Cancelled, EndedAt = row.StartedAt.AddSeconds(9) },
+            _ => row,
+        });
+        return Task.FromResult(new ActionResult(true));
+    }
+}

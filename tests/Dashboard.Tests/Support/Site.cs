@@ -1,0 +1,65 @@
+using DurableGateway.Admin;
+using DurableGateway.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Playwright;
+
+namespace DurableGateway.Dashboard.Tests.Support;
+
+/// <summary>A gateway that really runs, with runs made up, and a browser that looks at it.</summary>
+internal sealed class Site : IAsyncDisposable
+{
+    private readonly GatewayHost _gateway;
+    private readonly IBrowserContext? _browser;
+
+    private Site(GatewayHost gateway, FakeRunAdmin admin, IBrowserContext? browser, IPage? page)
+    {
+        (_gateway, Admin, _browser) = (gateway, admin, browser);
+        PageOrNone = page;
+        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = gateway.Control };
+    }
+
+    public FakeRunAdmin Admin { get; }
+    public GatewayHost Gateway => _gateway;
+    public Uri Base => _gateway.Control;
+
+    /// <summary>To the control listener, without a browser's manners.</summary>
+    public HttpClient Client { get; }
+
+    /// <summary>What the page's console said that is an error: scripts that failed, what the policy forbade.</summary>
+    public List<string> Errors { get; } = [];
+
+    public IPage Page => PageOrNone ?? throw new InvalidOperationException("This site was opened without a browser.");
+
+    private IPage? PageOrNone { get; }
+
+    public static async Task<Site> OpenAsync(Browser? browser, int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light, params string[] settings)
+    {
+        var context = browser is null ? null : await browser.OpenAsync(width, height, scheme);
+        var admin = new FakeRunAdmin();
+        var gateway = await GatewayHost.StartAsync("http://127.0.0.1:9", builder => builder.Services.AddSingleton<IRunAdmin>(admin), settings);
+        var page = context is null ? null : await context.NewPageAsync();
+        var site = new Site(gateway, admin, context, page);
+        if (page is not null)
+        {
+            page.Console += (_, message) => site.Note(message.Type == "error", message.Text);
+            page.PageError += (_, error) => site.Note(true, error);
+        }
+
+        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<Sessions>().IsReady, "the store has answered");
+        return site;
+    }
+
+    public Task GoAsync(string path) => Page.GotoAsync(new Uri(Base, path).ToString());
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        if (_browser is not null) await _browser.DisposeAsync();
+        await _gateway.DisposeAsync();
+    }
+
+    private void Note(bool isError, string text)
+    {
+        if (isError) Errors.Add(text);
+    }
+}
