@@ -18,6 +18,9 @@ internal enum HistoryKind
     AttemptFailed = 'f',
     Ended = 'e',
     Cancelled = 'c',
+
+    /// <summary>An operator did something; the text says what, and who.</summary>
+    Operator = 'o',
 }
 
 /// <summary>One thing that happened to a run.</summary>

@@ -19,9 +19,12 @@ internal static class Script
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
     public static string End { get; } = Load("end");
+    public static string Act { get; } = Load("act");
+    public static string Revise { get; } = Load("revise");
     public static string Cancel { get; } = Load("cancel");
 
     private const string HistoryName = "history";
+    private const string IndexName = "index";
 
     private static string Load(string name)
     {
@@ -29,6 +32,6 @@ internal static class Script
             ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
         using var reader = new StreamReader(stream);
         var script = reader.ReadToEnd();
-        return script.Contains("note(", StringComparison.Ordinal) && name != HistoryName ? Load(HistoryName) + script : script;
+        return script.Contains("note(", StringComparison.Ordinal) && name is not (HistoryName or IndexName) ? Load(IndexName) + Load(HistoryName) + script : script;
     }
 }
