@@ -32,7 +32,8 @@ internal static class GatewayApp
             .AddStorage()
             .AddRuns(settings)
             .AddDurableProxy(builder.Configuration)
-            .AddReplay();
+            .AddReplay()
+            .AddAdmin();
 
         var app = builder.Build();
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
@@ -48,9 +49,11 @@ internal static class GatewayApp
         app.Services.GetRequiredService<StepEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.Services.GetRequiredService<CallbackEndpoints>().Map(app);
         app.Services.GetRequiredService<EventEndpoints>().Map(app.MapGroup("").OnControlListener());
+        app.Services.GetRequiredService<AdminEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.MapGroup("").OnControlListener().MapHealth();
         app.MapReverseProxy(proxy =>
         {
+            proxy.UseMiddleware<RouteCounting>();
             proxy.UseMiddleware<DurableMiddleware>();
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
