@@ -34,6 +34,7 @@ internal static class GatewayApp
             .AddRuns(settings)
             .AddDurableProxy(builder.Configuration)
             .AddReplay()
+            .AddAdmin()
             .AddDashboard();
 
         var app = builder.Build();
@@ -51,10 +52,12 @@ internal static class GatewayApp
         app.Services.GetRequiredService<StepEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.Services.GetRequiredService<CallbackEndpoints>().Map(app);
         app.Services.GetRequiredService<EventEndpoints>().Map(app.MapGroup("").OnControlListener());
+        app.Services.GetRequiredService<AdminEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.MapGroup("").OnControlListener().MapHealth();
         app.MapGroup("").OnControlListener().MapDashboard();
         app.MapReverseProxy(proxy =>
         {
+            proxy.UseMiddleware<RouteCounting>();
             proxy.UseMiddleware<DurableMiddleware>();
             proxy.UseMiddleware<BuildPinning>();
             proxy.UseSessionAffinity();

@@ -1,6 +1,8 @@
 using DurableGateway;
+using DurableGateway.Cli;
 using DurableGateway.Configuration;
 
+if (args is [RunsCommand.Name, ..]) return await RunsCommand.RunAsync(args);
 try
 {
     await using var app = GatewayApp.Build(args);

@@ -16,11 +16,14 @@ internal sealed class ApiKeys(GatewaySettings settings)
 
     public bool AreRequired => _hashes.Length > 0;
 
+    /// <summary>For the history of runs: which key, without telling it.</summary>
+    public string NameOf(HttpRequest request) => AreRequired ? NameOf(Given(request)) ?? "unknown" : "loopback";
+
     public bool Allow(HttpRequest request)
     {
         if (!AreRequired) return true;
         var given = request.Headers.Authorization.ToString();
-        return given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && NameOf(given[Scheme.Length..].Trim()) is not null;
+        return given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && NameOf(Given(request)) is not null;
     }
 
     /// <summary>What a key is called where it must not be shown: the beginning of its hash. <see langword="null"/> where it is none of ours.</summary>
@@ -36,4 +39,8 @@ internal sealed class ApiKeys(GatewaySettings settings)
     public bool HasName(string name) => _hashes.Any(hash => Name(hash) == name);
 
     private static string Name(byte[] hash) => Convert.ToHexStringLower(hash)[..NameChars];
+
+    private static string Given(HttpRequest request) => request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+        ? given[Scheme.Length..].Trim()
+        : "";
 }

@@ -63,4 +63,10 @@ internal sealed record GatewaySettings
     public long MaxEventBytes { get; init; } = 1 << 20;
 
     public bool IsEmbedded => StoreConnectionString is null;
+
+    /// <summary><c>Durable:Admin:Mask:Headers</c>: beside those that are always masked in what operators are shown.</summary>
+    public ImmutableArray<string> MaskedHeaders { get; init; } = [];
+
+    /// <summary><c>Durable:Admin:Mask:JsonPaths</c>: dotted, <c>*</c> for any member or item.</summary>
+    public ImmutableArray<string> MaskedJsonPaths { get; init; } = [];
 }

@@ -36,6 +36,7 @@ internal static class SettingsBinder
 
         var admin = durable.Section("Admin");
         var apiKeys = admin.Children("ApiKeys").ToArray();
+        var (maskedHeaders, maskedPaths) = MaskBinder.Bind(admin);
         admin.RefuseUnknownKeys();
         if (apiKeys.Length == 0 && !IsLoopback(controlAddress))
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
@@ -62,6 +63,8 @@ internal static class SettingsBinder
             Keys = Keys(durable),
             Policies = PolicyBinder.Bind(durable, errors),
             AdminApiKeys = [.. apiKeys.Select(key => key.Value).OfType<string>().Where(key => key.Length > 0)],
+            MaskedHeaders = maskedHeaders,
+            MaskedJsonPaths = maskedPaths,
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
             EventRetention = retention,
             MaxEventBytes = maxEventBytes,

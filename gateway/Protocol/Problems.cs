@@ -74,6 +74,7 @@ internal static class Problems
     public static Problem CallbackExpired(RunId run) => Make("callback-expired", "The callback has expired", 410, "Its step no longer waits.", run);
     public static Problem EventMalformed(string detail) => Make("event-malformed", "This is not a CloudEvent", 400, detail);
     public static Problem EventTooLarge(long limit) => Make("event-too-large", "The event is too large", 413, $"Durable:Events:MaxBytes is {limit} bytes.");
+    public static Problem ActionRefused(RunId run, string detail) => Make("action-refused", "The run's state forbids that", 409, detail, run);
     public static Problem KeyRequired() =>
         Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys.");
     public static Problem StepOfOtherKind(RunId run, string step) =>

@@ -19,6 +19,9 @@ internal enum HistoryKind
     Mismatch = 'm',
     Ended = 'e',
     Cancelled = 'c',
+
+    /// <summary>An operator did something; the text says what, and who.</summary>
+    Operator = 'o',
 }
 
 /// <summary>One thing that happened to a run.</summary>

@@ -36,6 +36,9 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     /// <summary>Who holds leases here: the name of this machine, for people, and what tells its processes apart.</summary>
     public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 
+    /// <summary>An attempt of this node has ended its run.</summary>
+    public event Action<Attempt, RunState>? EndedHere;
+
     public TimeSpan LeaseTime => settings.Lease;
 
     /// <summary>Stores a live run with its attempt in flight.</summary>
@@ -295,6 +298,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         attempt.IsSettled = true;
         log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
+        EndedHere?.Invoke(attempt, state);
         signals.Ended(attempt.Run);
         if (answer.Due != default) signals.Parked(attempt.Run, answer.Due);
         return new AttemptEnd(Fate.Ended);

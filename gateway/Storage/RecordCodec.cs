@@ -59,6 +59,15 @@ internal sealed class RecordCodec(KeyRing keys)
         Trailers = reader.BaseStream.Position < reader.BaseStream.Length ? ReadLines(reader) : [],
     });
 
+    /// <summary>Method and path: what a list of runs shows of a request, so that it need not read the whole.</summary>
+    public byte[] EncodeLabel(RunId run, StoredRequest request) => Seal(run, "label", writer =>
+    {
+        writer.Write(request.Method);
+        writer.Write(request.Path);
+    });
+
+    public (string Method, string Path) DecodeLabel(RunId run, byte[] record) => Open(run, "label", record, reader => (reader.ReadString(), reader.ReadString()));
+
     public byte[] Encode(RunId run, StoredResponse response) => Seal(run, "result", writer =>
     {
         writer.Write(response.Status);

@@ -211,6 +211,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
             run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "",
+            RunIndex.SearchHash(run.Request), codec.EncodeLabel(run.Id, run.Request),
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }

@@ -25,10 +25,13 @@ internal static class Script
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
     public static string End { get; } = Load("end");
+    public static string Act { get; } = Load("act");
+    public static string Revise { get; } = Load("revise");
     public static string Cancel { get; } = Load("cancel");
 
     private const string HistoryName = "history";
     private const string GateName = "gate";
+    private const string IndexName = "index";
 
     private static string Load(string name)
     {
@@ -36,8 +39,8 @@ internal static class Script
             ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
         using var reader = new StreamReader(stream);
         var script = reader.ReadToEnd();
-        return name is HistoryName or GateName ? script
-            : script.Contains("note(", StringComparison.Ordinal) ? Load(HistoryName) + script
+        return name is HistoryName or IndexName or GateName ? script
+            : script.Contains("note(", StringComparison.Ordinal) ? Load(IndexName) + Load(HistoryName) + script
             : script.Contains("admit(", StringComparison.Ordinal) ? Load(GateName) + script
             : script;
     }

@@ -15,6 +15,7 @@ redis.call('ZREM', KEYS[5], ARGV[1])
 redis.call('DEL', KEYS[4])
 note(KEYS[1], KEYS[6], ARGV[3], 'c', run[2], 0, ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+moved(KEYS[1], state, 'cancelled', ARGV[3] + ARGV[2])
 if others[1] then redis.call('PEXPIRE', others[1], ARGV[2]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('PEXPIRE', KEYS[3], ARGV[2])

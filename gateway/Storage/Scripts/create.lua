@@ -4,7 +4,8 @@
 --       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version,
 --       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one),
 --       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed,
---       18 the gate that it has to pass ('' for none)
+--       18 the gate that it has to pass ('' for none),
+--       last but one: hash of the idempotency key alone, for who searches ('' without one); last: method and path, sealed
 -- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
 -- first answer was lost may say it again, as long as its first attempt still holds the run. An idempotency key is one run's.
@@ -27,8 +28,9 @@ if not run[1] then
   if ARGV[15] ~= '' then redis.call('HSET', KEYS[1], 'parent', ARGV[15]) end
   if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'gate', ARGV[18]) end
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10])
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10], 'why', ARGV[17])
 if not run[1] then
+  redis.call('HSET', KEYS[1], 'label', ARGV[#ARGV])
   redis.call('PEXPIRE', KEYS[1], ARGV[11])
   if ARGV[13] == '0' then
     note(KEYS[1], KEYS[5], ARGV[5], 'q', 0, 0, '')
@@ -38,4 +40,12 @@ if not run[1] then
   end
 end
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+moved(KEYS[1], run[1], ARGV[2], ARGV[16] + ARGV[11])
+local at = string.match(KEYS[1], '^(.-:)run:')
+if ARGV[#ARGV - 1] ~= '' then
+  local sought = at .. 'ix:k:' .. ARGV[#ARGV - 1]
+  redis.call('ZADD', sought, ARGV[5], ARGV[1])
+  redis.call('PEXPIRE', sought, ARGV[11])
+end
+forget(at, ARGV[16])
 return 1

@@ -13,11 +13,12 @@ if ARGV[8] ~= '-1' and tonumber(ARGV[8]) ~= tonumber(run[4]) then return {'failu
 local others = redis.call('HMGET', KEYS[1], 'idem', 'parent')
 if others[2] then redis.call('ZADD', KEYS[6], ARGV[7], 'p:' .. ARGV[1]) end
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5], 'PX', ARGV[6]) end
-redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7], 'by', ARGV[2])
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7], 'by', ARGV[2], 'why', ARGV[9])
 redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('DEL', KEYS[4])
 note(KEYS[1], KEYS[7], ARGV[7], 'e', ARGV[2], 0, ARGV[4] .. ' ' .. ARGV[9])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
+moved(KEYS[1], 'running', ARGV[4], ARGV[7] + ARGV[6])
 if others[1] then redis.call('PEXPIRE', others[1], ARGV[6]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])

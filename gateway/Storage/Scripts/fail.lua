@@ -13,7 +13,8 @@ if ARGV[4] ~= '-1' then
 end
 local due = ARGV[5]
 if tonumber(due) > tonumber(run[4]) then due = run[4] end
-redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due)
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due, 'why', ARGV[7])
 redis.call('ZADD', KEYS[2], due, ARGV[1])
+moved(KEYS[1], 'running', 'waiting')
 note(KEYS[1], KEYS[3], ARGV[6], 'f', ARGV[2], due, ARGV[7])
 return {'parked', due}

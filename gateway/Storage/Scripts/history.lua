@@ -8,9 +8,11 @@
 --   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text why
 --   m  the handler has changed: number is how many steps do not fit, text which
 --   e  the run ended: text is its state, and why                c  it was cancelled
+--   o  an operator did something: text is what, and who
 local function note(run, history, now, kind, attempt, number, text)
   local n = redis.call('HINCRBY', run, 'noted', 1)
   redis.call('ZADD', history, n, n .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text)
+  if string.find('CFPSWE', kind, 1, true) then stepped(run, text) end
   if n == 1 then
     redis.call('PEXPIRE', history, redis.call('PTTL', run))
   elseif n > 1000 then

@@ -16,5 +16,6 @@ end
 if tonumber(due) > tonumber(run[4]) then due = run[4] end
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due)
 redis.call('ZADD', KEYS[3], due, ARGV[1])
+moved(KEYS[1], 'running', 'waiting')
 note(KEYS[1], KEYS[4], ARGV[4], 'z', ARGV[2], due, '')
 return {'parked', due}

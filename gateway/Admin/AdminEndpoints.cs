@@ -1,0 +1,144 @@
+using System.Net.Mime;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Http = Microsoft.AspNetCore.Http.Results;
+
+namespace DurableGateway.Admin;
+
+/// <summary>The admin API on the control listener. What it serves is described at <c>openapi.json</c>.</summary>
+internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets, ApiKeys keys)
+{
+    public const string Path = "/_durable/v1/admin";
+    public const string DocumentName = "openapi";
+
+    public void Map(IEndpointRouteBuilder listener)
+    {
+        listener.MapOpenApi(Path + "/{documentName}.json").AddEndpointFilter(GuardAsync);
+        var routes = listener.MapGroup(Path);
+        routes.AddEndpointFilter(GuardAsync);
+        routes.MapGet("/runs", ListAsync).Produces<RunPageJson>().Refuses(400);
+        routes.MapGet("/runs/{id}", (string id, CancellationToken cancellation) => OfRunAsync(id, run => ShowAsync(run, cancellation))).Produces<RunDetailJson>().Refuses(404);
+        routes.MapGet("/runs/{id}/request/body", (string id, HttpContext context) => BodyAsync(context, id,
+            detail => (detail.Request.Body, ValueOf(detail.Request.Headers)))).Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
+        routes.MapGet("/runs/{id}/response/body", (string id, HttpContext context) => BodyAsync(context, id,
+            detail => detail.Response is { } response ? (response.Body, ValueOf(response.Headers)) : null)).Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
+        routes.MapGet("/runs/{id}/steps/{step}/body", (string id, string step, HttpContext context) => BodyAsync(context, id,
+            detail => detail.Steps.FirstOrDefault(known => known.Id == step) is { ContentType: { } type } outcome ? (outcome.Body, type) : null))
+            .Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
+        routes.MapGet("/overview", async (CancellationToken cancellation) => Http.Ok(Json(await admin.GetOverviewAsync(cancellation)))).Produces<OverviewJson>();
+        routes.MapGet("/routes", async (CancellationToken cancellation) => Http.Ok(Json(await admin.GetOverviewAsync(cancellation)).Routes)).Produces<IReadOnlyList<RouteJson>>();
+
+        foreach (var name in new[] { "retry", "cancel", "pause", "resume", "again" })
+        {
+            routes.MapPost($"/runs/{{id}}/{name}", (string id, HttpContext context) => ActAsync(context, id, AdminQuery.Action(name)!))
+                .Produces<DoneJson>().Refuses(404, 409);
+        }
+
+        routes.MapDelete("/runs/{id}", (string id, HttpContext context) => ActAsync(context, id, new RunAction.Cancel())).Produces<DoneJson>().Refuses(404, 409);
+        routes.MapPost("/runs/{id}/from-step", (string id, StepActionJson body, HttpContext context) =>
+            ActAsync(context, id, new RunAction.RunFromStep(StepOf(body)))).Produces<DoneJson>().Refuses(400, 404, 409);
+        routes.MapPost("/runs/{id}/edit-step", (string id, StepActionJson body, HttpContext context) => ActAsync(context, id, new RunAction.EditStep(
+            StepOf(body), body.Failed, body.ContentType ?? (body.Failed ? Problem.ContentType : MediaTypeNames.Application.Json),
+            Convert.FromBase64String(body.Body ?? "")))).Produces<DoneJson>().Refuses(400, 404, 409);
+
+        routes.MapPost("/actions", Begin).Produces<ProgressJson>(202).Refuses(400);
+        routes.MapGet("/actions/{id}", (string id) => Progress(id, _ => { })).Produces<ProgressJson>().Refuses(404);
+        routes.MapDelete("/actions/{id}", (string id) => Progress(id, action => action.Stop())).Produces<ProgressJson>().Refuses(404);
+    }
+
+    /// <summary>Lets in who may, and says what went wrong as a problem.</summary>
+    private async ValueTask<object?> GuardAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
+    {
+        var context = call.HttpContext;
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (!keys.Allow(context.Request)) return Refusal(Problems.KeyRequired());
+        try
+        {
+            return await next(call);
+        }
+        catch (FormatException e)
+        {
+            return Refusal(Problems.BadRequest(400, e.Message));
+        }
+        catch (StoreUnavailableException e)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            return Refusal(Problems.StoreUnavailable(null, e.Message));
+        }
+        catch (UnreadableRecordException e)
+        {
+            return Refusal(Problems.BadRequest(502, e.Message) with { Type = "/_durable/problems/record-unreadable", Title = "A record cannot be read" });
+        }
+    }
+
+    private async Task<IResult> ListAsync(
+        HttpContext context, string? state, string? route, string? after, string? before, string? step, string? search, string? cursor, string? limit)
+    {
+        AdminQuery.RefuseUnknown(context.Request.Query);
+        var page = await admin.ListAsync(AdminQuery.Read(new FilterJson(state, route, after, before, step, search), cursor, limit), context.RequestAborted);
+        return Http.Ok(new RunPageJson([.. page.Runs.Select(RunJson.From)], page.Next));
+    }
+
+    private async Task<IResult> ShowAsync(RunId run, CancellationToken cancellation) =>
+        await admin.GetAsync(run, cancellation) is { } detail ? Http.Ok(RunDetailJson.From(detail)) : Refusal(Unknown());
+
+    private Task<IResult> BodyAsync(HttpContext context, string id, Func<RunDetail, (ReadOnlyMemory<byte> Body, string? ContentType)?> choose) => OfRunAsync(id, async run =>
+    {
+        if (await admin.GetAsync(run, context.RequestAborted) is not { } detail || choose(detail) is not { } chosen) return Refusal(Unknown());
+
+        // It came from outside: a browser must neither render it nor guess what it is.
+        context.Response.Headers.ContentDisposition = "attachment; filename=\"body\"";
+        context.Response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
+        return Http.Bytes(chosen.Body, System.Net.Http.Headers.MediaTypeHeaderValue.TryParse(chosen.ContentType, out var type) ? type.ToString() : MediaTypeNames.Application.Octet);
+    });
+
+    private Task<IResult> ActAsync(HttpContext context, string id, RunAction action) => OfRunAsync(id, async run =>
+    {
+        var result = await admin.ActAsync(run, action, keys.NameOf(context.Request), context.RequestAborted);
+        return result.Done ? Http.Ok(new DoneJson(true, result.NewRun?.ToString()))
+            : ReferenceEquals(result, ActionResult.Unknown) ? Refusal(Unknown())
+            : Refusal(Problems.ActionRefused(run, result.Problem!));
+    });
+
+    private IResult Begin(SetActionJson body, HttpContext context)
+    {
+        if (AdminQuery.Action(body.Action ?? "") is not { } action)
+            throw new FormatException($"There is no action '{body.Action}' for many runs; there are retry, cancel, pause, resume and again.");
+        if (body.Filter is not { } filter)
+            throw new FormatException("filter is missing; an empty one, {}, means all runs.");
+        var begun = sets.Begin(body.Action!, action, AdminQuery.Read(filter), keys.NameOf(context.Request));
+        return Http.Accepted($"{Path}/actions/{begun.Id}", begun.ToJson());
+    }
+
+    private IResult Progress(string id, Action<SetAction> act)
+    {
+        if (sets.Find(id) is not { } action) return Refusal(Problems.NotFound());
+        act(action);
+        return Http.Ok(action.ToJson());
+    }
+
+    private static Task<IResult> OfRunAsync(string id, Func<RunId, Task<IResult>> call) =>
+        RunId.TryParse(id, out var run) ? call(run) : Task.FromResult<IResult>(Refusal(Unknown()));
+
+    private static string StepOf(StepActionJson body) => body.Step is { Length: > 0 } step ? step : throw new FormatException("step is missing; name the id of a step of the run.");
+
+    private static OverviewJson Json(Overview overview) => new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting);
+
+    private static string? ValueOf(IReadOnlyList<HeaderLine> lines) =>
+        lines.FirstOrDefault(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value;
+
+    private static Problem Unknown() => Problems.NotFound() with { Detail = "There is no such run, or nothing of the kind in it." };
+
+    private static ProblemResult Refusal(Problem problem) => new(problem);
+
+    private sealed class ProblemResult(Problem problem) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => httpContext.Response.WriteProblemAsync(problem);
+    }
+}

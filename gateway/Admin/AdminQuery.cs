@@ -1,0 +1,51 @@
+using System.Globalization;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Admin;
+
+/// <summary>Reads the filters of a list and the names of actions, and says what is wrong with them.</summary>
+internal static class AdminQuery
+{
+    private static readonly string[] Known = ["state", "route", "after", "before", "step", "search", "cursor", "limit"];
+
+    /// <exception cref="FormatException">A filter is unknown or malformed.</exception>
+    public static void RefuseUnknown(IQueryCollection query)
+    {
+        if (query.Keys.FirstOrDefault(key => !Known.Contains(key, StringComparer.Ordinal)) is { } unknown)
+            throw new FormatException($"There is no filter '{unknown}'; there are {string.Join(", ", Known)}.");
+    }
+
+    /// <exception cref="FormatException">A filter is malformed.</exception>
+    public static RunQuery Read(FilterJson filter, string? cursor = null, string? limit = null) => new()
+    {
+        State = Empty(filter.State) is not { } name ? null
+            : RunStates.TryParse(name, out var state) ? state
+            : throw new FormatException($"state is '{name}'; it is one of running, waiting, completed, failed, cancelled."),
+        Route = Empty(filter.Route),
+        After = Time("after", filter.After),
+        Before = Time("before", filter.Before),
+        Step = Empty(filter.Step),
+        Search = Empty(filter.Search),
+        Cursor = Empty(cursor),
+        Limit = Empty(limit) is not { } text ? 50
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 200 ? number
+            : throw new FormatException($"limit is '{text}'; it is a whole number from 1 to 200."),
+    };
+
+    /// <summary>An action that needs no more than its name; <see langword="null"/> where there is none.</summary>
+    public static RunAction? Action(string name) => name switch
+    {
+        "retry" => new RunAction.Retry(),
+        "cancel" => new RunAction.Cancel(),
+        "pause" => new RunAction.Pause(),
+        "resume" => new RunAction.Resume(),
+        "again" => new RunAction.RunAgain(),
+        _ => null,
+    };
+
+    private static DateTimeOffset? Time(string name, string? text) => Empty(text) is not { } given ? null
+        : DateTimeOffset.TryParse(given, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time
+        : throw new FormatException($"{name} is '{given}'; it is a time (RFC 3339), for example 2026-03-01T12:00:00Z.");
+
+    private static string? Empty(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
+}

@@ -1,0 +1,44 @@
+using DurableGateway.Protocol;
+using DurableGateway.Storage;
+
+namespace DurableGateway.Admin;
+
+/// <summary>What the admin API is made of.</summary>
+internal static class AdminServices
+{
+    public static IServiceCollection AddAdmin(this IServiceCollection services)
+    {
+        // A body that cannot be bound is a problem like any other (see GatewayErrors).
+        services.Configure<Microsoft.AspNetCore.Routing.RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddOpenApi(AdminEndpoints.DocumentName, options =>
+        {
+            options.ShouldInclude = endpoint => endpoint.RelativePath?.StartsWith(AdminEndpoints.Path[1..] + "/", StringComparison.Ordinal) ?? false;
+            options.AddDocumentTransformer((document, _, _) =>
+            {
+                document.Info = new() { Title = "Durable Gateway, admin API", Version = "v1", Description = "Runs, and what can be done to them." };
+                document.Servers = [];
+                return Task.CompletedTask;
+            });
+        });
+        return services
+            .AddSingleton<RunIndex>()
+            .AddSingleton<RunRecords>()
+            .AddSingleton<RunOperations>()
+            .AddSingleton<RouteCounters>()
+            .AddSingleton<Masking>()
+            .AddSingleton<RunCommands>()
+            .AddSingleton<RouteViews>()
+            .AddSingleton<IRunAdmin, RunAdmin>()
+            .AddSingleton<SetActions>()
+            .AddSingleton<AdminEndpoints>()
+            .AddSingleton<RouteCounts>()
+            .AddHostedService(provider => provider.GetRequiredService<RouteCounts>());
+    }
+
+    /// <summary>That it answers with these problems, for the description.</summary>
+    public static RouteHandlerBuilder Refuses(this RouteHandlerBuilder endpoint, params int[] statuses)
+    {
+        foreach (var status in statuses.Append(401).Append(503)) endpoint.Produces<Problem>(status, Problem.ContentType);
+        return endpoint;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Text;
+using DurableGateway.Protocol;
+using DurableGateway.Results;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+
+namespace DurableGateway.Admin;
+
+/// <summary>What operators see and do. Whatever leaves here has its secrets masked.</summary>
+internal sealed class RunAdmin(
+    RunIndex index, RunRecords records, RunHistory history, RunCommands commands, IRunStore store, IWaitStore waits, ResultUrls urls, Masking masking,
+    RouteViews routes, TimeProvider time) : IRunAdmin
+{
+    /// <summary>How many runs are looked at for one page where a filter has no index of its own.</summary>
+    private const int MostLookedAt = 2000;
+
+    public async Task<RunPage> ListAsync(RunQuery query, CancellationToken cancellation = default)
+    {
+        var beyond = query.Cursor is { } cursor ? ParseCursor(cursor) : (RunPlace?)null;
+        var limit = Math.Clamp(query.Limit, 1, 200);
+
+        // An idempotency key may well look like the id of a run.
+        if (RunId.TryParse(query.Search, out var id) && await records.GetAsync(id) is { } only)
+        {
+            return new RunPage(beyond is null && await FitsAsync(query, only, stepIsIndexed: false) ? [RunViews.Row(only)] : [], null);
+        }
+
+        var name = query switch
+        {
+            { Search: { } key } => RunIndex.OfKey(key),
+            { Step: { } step } => RunIndex.OfStep(step),
+            { State: { } state, Route: { } route } => RunIndex.Of(state, route),
+            { State: { } state } => RunIndex.Of(state),
+            { Route: { } route } => RunIndex.OfRoute(route),
+            _ => RunIndex.All,
+        };
+        var rows = new List<RunRow>();
+        for (var looked = 0; looked < MostLookedAt; looked += limit + 1)
+        {
+            var places = await index.NewestAsync(name, beyond, Milliseconds(query.After), Milliseconds(query.Before), limit + 1);
+            var found = await Task.WhenAll(places.Take(limit).Select(place => records.GetAsync(place.Id)));
+            cancellation.ThrowIfCancellationRequested();
+            for (var i = 0; i < found.Length; i++)
+            {
+                // What has expired since, or has just changed its state, is passed over.
+                beyond = places[i];
+                if (found[i] is { } record && await FitsAsync(query, record, stepIsIndexed: query.Search is null)) rows.Add(RunViews.Row(record));
+                if (rows.Count == limit) return new RunPage(rows, i + 1 < places.Count ? Cursor(places[i]) : null);
+            }
+
+            if (places.Count <= limit) return new RunPage(rows, null);
+        }
+
+        return new RunPage(rows, beyond is { } end ? Cursor(end) : null);
+    }
+
+    public async Task<RunDetail?> GetAsync(RunId run, CancellationToken cancellation = default)
+    {
+        if (await records.GetAsync(run) is not { } record || await store.GetPolicyAsync(run) is not { } policy
+            || await waits.GetRequestAsync(run) is not { } request) return null;
+        var entries = await history.GetAsync(run);
+        var response = record.State.HasEnded() ? await store.GetResultAsync(run) : null;
+        var steps = RunViews.Steps(await records.GetStepsAsync(run), entries)
+            .Select(step => step with { Body = masking.Body(step.Body, step.ContentType) }).ToArray();
+        var row = RunViews.Row(record);
+        return new RunDetail(
+            response is null ? row : row with { Status = response.Status }, policy.Name, masking.Request(request, policy.IdempotencyScope),
+            response is null ? null : masking.Response(response, policy.IdempotencyScope), RunViews.Attempts(entries, record), steps, entries,
+            urls.For(run, time.GetUtcNow() + policy.Lifetime));
+    }
+
+    public async Task<Overview> GetOverviewAsync(CancellationToken cancellation = default)
+    {
+        var (waiting, oldest) = await index.CountAsync(RunState.Waiting);
+        return new Overview(await routes.GetAsync(), waiting, oldest);
+    }
+
+    public Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default) =>
+        commands.ActAsync(run, action, who);
+
+    private async Task<bool> FitsAsync(RunQuery query, RunRecord run, bool stepIsIndexed) =>
+        (query.State is null || run.State == query.State)
+        && (query.Route is null || run.Route.Equals(query.Route, StringComparison.OrdinalIgnoreCase))
+        && (query.After is null || run.StartedAt >= query.After)
+        && (query.Before is null || run.StartedAt < query.Before)
+        && (query.Step is null || stepIsIndexed || await records.HasStepAsync(run.Id, query.Step));
+
+    private static string Cursor(RunPlace place) =>
+        System.Buffers.Text.Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{place.Started} {place.Id}")));
+
+    private static RunPlace ParseCursor(string text)
+    {
+        var decoded = Encoding.ASCII.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(text));
+        return decoded.Split(' ') is [var started, var id] && long.TryParse(started, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            && RunId.TryParse(id, out var run)
+            ? new RunPlace(milliseconds, run)
+            : throw new FormatException("The cursor is none that this gateway gave out; begin without one.");
+    }
+
+    private static long? Milliseconds(DateTimeOffset? at) => at?.ToUnixTimeMilliseconds();
+}

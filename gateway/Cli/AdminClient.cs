@@ -1,0 +1,67 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+
+namespace DurableGateway.Cli;
+
+/// <summary>The gateway refused, or could not be reached; the message is for the person at the terminal.</summary>
+internal sealed class AdminRefusalException(string message) : Exception(message);
+
+/// <summary>The admin API as its clients see it: over HTTP, with a key where one is needed.</summary>
+internal sealed class AdminClient : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly HttpClient _http;
+
+    /// <exception cref="UriFormatException">The URL is none.</exception>
+    public AdminClient(string url, string? key)
+    {
+        var address = new Uri(url.TrimEnd('/') + Admin.AdminEndpoints.Path + "/", UriKind.Absolute);
+        if (address.Scheme is not ("http" or "https")) throw new UriFormatException(url);
+        _http = new HttpClient { BaseAddress = address, Timeout = Patience };
+        if (key is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+    }
+
+    public Task<JsonElement> ListAsync(string? state, string? route, string? search, string? after, int limit, CancellationToken cancellation)
+    {
+        (string Name, string? Value)[] filters = [("state", state), ("route", route), ("search", search), ("after", after), ("limit", $"{limit}")];
+        return GetAsync("runs?" + string.Join('&', filters.Where(filter => filter.Value is not null).Select(filter => $"{filter.Name}={Uri.EscapeDataString(filter.Value!)}")), cancellation);
+    }
+
+    public Task<JsonElement> GetAsync(string path, CancellationToken cancellation) => SendAsync(HttpMethod.Get, path, cancellation);
+
+    public Task<JsonElement> PostAsync(string path, CancellationToken cancellation) => SendAsync(HttpMethod.Post, path, cancellation);
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, CancellationToken cancellation)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, path);
+            using var answer = await _http.SendAsync(request, cancellation);
+            var text = await answer.Content.ReadAsStringAsync(cancellation);
+            using var document = JsonDocument.Parse(text);
+            var root = document.RootElement.Clone();
+            return answer.IsSuccessStatusCode ? root : throw new AdminRefusalException(Explain(root));
+        }
+        catch (HttpRequestException e)
+        {
+            throw new AdminRefusalException($"{_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} does not answer: {e.Message}");
+        }
+        catch (TaskCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new AdminRefusalException($"{_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} did not answer within {Patience.TotalSeconds} s.");
+        }
+        catch (JsonException)
+        {
+            throw new AdminRefusalException($"{_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} is not the control listener of a gateway.");
+        }
+    }
+
+    private static string Explain(JsonElement problem)
+    {
+        var title = problem.TryGetProperty("title", out var said) ? said.GetString() : "The gateway refused";
+        return problem.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String ? $"{title}: {detail.GetString()}" : $"{title}.";
+    }
+}

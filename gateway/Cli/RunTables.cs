@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Spectre.Console;
+
+namespace DurableGateway.Cli;
+
+/// <summary>Runs for people to read.</summary>
+internal static class RunTables
+{
+    /// <summary>Where the output is no terminal, lines are not to be broken at eighty characters: others read them.</summary>
+    private const int WideEnough = 400;
+
+    public static IAnsiConsole Console(TextWriter output)
+    {
+        if (ReferenceEquals(output, System.Console.Out) && !System.Console.IsOutputRedirected) return AnsiConsole.Console;
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(output) });
+        console.Profile.Width = WideEnough;
+        return console;
+    }
+
+    public static void List(IAnsiConsole console, JsonElement page)
+    {
+        var table = Table("run", "state", "route", "request", "attempt", "started", "next", "steps", "last error");
+        foreach (var run in page.GetProperty("runs").EnumerateArray())
+        {
+            Add(table, Text(run, "id"), State(run), Text(run, "route"), $"{Text(run, "method")} {Text(run, "path")}", Text(run, "attempt"), Text(run, "startedAt"),
+                Text(run, "nextAttemptAt"), Steps(run), Text(run, "lastError"));
+        }
+
+        console.Write(table);
+        if (Text(page, "next").Length > 0) console.WriteLine("There are more; raise --limit, or narrow it down.");
+    }
+
+    public static void Show(IAnsiConsole console, JsonElement detail)
+    {
+        var run = detail.GetProperty("run");
+        console.WriteLine($"{Text(run, "id")}  {State(run)}  {Text(run, "method")} {Text(run, "path")}  route {Text(run, "route")}, policy {Text(detail, "policy")}");
+        Section(console, detail, "attempts", "number", "startedAt", "endedAt", "node", "destination", "outcome", "reason");
+        Section(console, detail, "steps", "id", "type", "state", "tries", "startedAt", "endedAt", "until");
+        Section(console, detail, "history", "time", "kind", "attempt", "until", "text");
+    }
+
+    public static string Line(JsonElement run) =>
+        $"{Text(run, "startedAt")}  {Text(run, "id")}  {State(run),-9}  {Text(run, "route")}  {Text(run, "method")} {Text(run, "path")}  attempt {Text(run, "attempt")}  {Text(run, "lastError")}".TrimEnd();
+
+    public static string State(JsonElement run) => run.GetProperty("paused").GetBoolean() ? Text(run, "state") + ", paused" : Text(run, "state");
+
+    private static void Section(IAnsiConsole console, JsonElement detail, string name, params string[] columns)
+    {
+        if (detail.GetProperty(name).GetArrayLength() == 0) return;
+        var table = Table(columns).Title(name);
+        foreach (var row in detail.GetProperty(name).EnumerateArray()) Add(table, [.. columns.Select(column => Text(row, column))]);
+        console.Write(table);
+    }
+
+    private static Table Table(params string[] columns)
+    {
+        var table = new Table().Border(TableBorder.Simple);
+        foreach (var column in columns) table.AddColumn(new TableColumn(column).NoWrap());
+        return table;
+    }
+
+    // What comes from outside is text, not markup, and cannot steer the terminal.
+    private static void Add(Table table, params string[] cells) => table.AddRow(cells.Select(cell => new Text(new string([.. cell.Where(letter => !char.IsControl(letter))]))));
+
+    private static string Steps(JsonElement run) => $"{Text(run, "completedSteps")}/{Text(run, "failedSteps")}/{Text(run, "pendingSteps")}";
+
+    private static string Text(JsonElement element, string name) =>
+        !element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? ""
+        : value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
+}

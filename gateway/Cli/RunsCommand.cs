@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace DurableGateway.Cli;
+
+/// <summary><c>gateway runs …</c>: what the admin API has, for a terminal.</summary>
+internal static class RunsCommand
+{
+    public const string Name = "runs";
+
+    private static readonly Option<string> Url = new("--url")
+    {
+        Description = "The control listener of any node.",
+        DefaultValueFactory = _ => "http://127.0.0.1:8081",
+        Recursive = true,
+    };
+
+    private static readonly Option<string?> Key = new("--key") { Description = "One of Durable:Admin:ApiKeys.", Recursive = true };
+    private static readonly Option<bool> Json = new("--json") { Description = "What the admin API answers, as it is.", Recursive = true };
+
+    /// <returns>0 done, 1 the gateway refused or did not answer, 2 the command line is wrong.</returns>
+    public static async Task<int> RunAsync(string[] args, TextWriter? output = null, TextWriter? error = null)
+    {
+        output ??= Console.Out;
+        error ??= Console.Error;
+        var parsed = Build(output).Parse(args[1..]);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var wrong in parsed.Errors) await error.WriteLineAsync(wrong.Message);
+            return 2;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        }
+        catch (AdminRefusalException e)
+        {
+            await error.WriteLineAsync(e.Message);
+            return 1;
+        }
+        catch (UriFormatException)
+        {
+            await error.WriteLineAsync($"--url is '{parsed.GetValue(Url)}', which is no address; write for example http://127.0.0.1:8081");
+            return 2;
+        }
+        catch (OperationCanceledException)
+        {
+            return 0;
+        }
+    }
+
+    private static RootCommand Build(TextWriter output)
+    {
+        var state = new Option<string?>("--state") { Description = "running, waiting, completed, failed or cancelled." };
+        var route = new Option<string?>("--route");
+        var search = new Option<string?>("--search") { Description = "A run id, or an idempotency key." };
+        var limit = new Option<int>("--limit") { DefaultValueFactory = _ => 20 };
+        var list = new Command("list", "Lists runs, the newest first.") { state, route, search, limit };
+        list.SetAction((parsed, stop) => WithClientAsync(parsed, async client => await ShowAsync(
+            parsed, output, await client.ListAsync(parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(search), null, parsed.GetValue(limit), stop), RunTables.List)));
+
+        var show = OfRun("show", "Shows a run with its attempts, steps and history.", (parsed, client, run, stop) =>
+            ShowAsync(parsed, output, client.GetAsync($"runs/{Uri.EscapeDataString(run)}", stop), RunTables.Show));
+        var retry = OfRun("retry", "Has a parked run tried at once.", (parsed, client, run, stop) =>
+            ShowAsync(parsed, output, client.PostAsync($"runs/{Uri.EscapeDataString(run)}/retry", stop), (console, _) => console.WriteLine("It is due now.")));
+        var cancel = OfRun("cancel", "Cancels a run, whatever it does.", (parsed, client, run, stop) =>
+            ShowAsync(parsed, output, client.PostAsync($"runs/{Uri.EscapeDataString(run)}/cancel", stop), (console, _) => console.WriteLine("It is cancelled.")));
+
+        var tail = new Command("tail", "Names runs as they begin and as their state changes, until it is interrupted.") { state, route };
+        tail.SetAction((parsed, stop) => WithClientAsync(parsed, client =>
+            RunTail.FollowAsync(client, output, parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(Json), stop)));
+
+        return new RootCommand("Looks at the runs of a gateway, and acts on them.") { list, show, retry, cancel, tail, Url, Key, Json };
+    }
+
+    private static Command OfRun(string name, string description, Func<ParseResult, AdminClient, string, CancellationToken, Task> act)
+    {
+        var run = new Argument<string>("run") { Description = "The id of the run." };
+        var command = new Command(name, description) { run };
+        command.SetAction((parsed, stop) => WithClientAsync(parsed, client => act(parsed, client, parsed.GetValue(run)!, stop)));
+        return command;
+    }
+
+    private static async Task<int> WithClientAsync(ParseResult parsed, Func<AdminClient, Task> act)
+    {
+        using var client = new AdminClient(parsed.GetValue(Url)!, parsed.GetValue(Key));
+        await act(client);
+        return 0;
+    }
+
+    private static async Task ShowAsync(ParseResult parsed, TextWriter output, Task<JsonElement> asked, Action<IAnsiConsole, JsonElement> show) =>
+        await ShowAsync(parsed, output, await asked, show);
+
+    private static async Task ShowAsync(ParseResult parsed, TextWriter output, JsonElement answer, Action<IAnsiConsole, JsonElement> show)
+    {
+        if (parsed.GetValue(Json)) await output.WriteLineAsync(answer.GetRawText());
+        else show(RunTables.Console(output), answer);
+    }
+}

@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>Reads <c>Durable:Admin:Mask</c>: what operators are not shown.</summary>
+internal static class MaskBinder
+{
+    public static (ImmutableArray<string> Headers, ImmutableArray<string> JsonPaths) Bind(SettingsReader admin)
+    {
+        var mask = admin.Section("Mask");
+        var headers = Read(mask, "Headers", text => text.All(letter => char.IsAsciiLetterOrDigit(letter) || "!#$%&'*+-.^_`|~".Contains(letter, StringComparison.Ordinal)),
+            "is not the name of a header; write for example X-Api-Key");
+        var paths = Read(mask, "JsonPaths", text => text.Split('.').All(segment => segment.Length > 0),
+            "is not a path; write member names with dots between them, and * for any, for example items.*.card.number");
+        mask.RefuseUnknownKeys();
+        return (headers, paths);
+    }
+
+    private static ImmutableArray<string> Read(SettingsReader mask, string key, Predicate<string> valid, string remedy)
+    {
+        var values = ImmutableArray.CreateBuilder<string>();
+        foreach (var child in mask.Children(key))
+        {
+            if (child.Value?.Trim() is { Length: > 0 } text && valid(text)) values.Add(text);
+            else mask.Report($"{key}:{child.Key}", child.Value, remedy, false);
+        }
+
+        return values.ToImmutable();
+    }
+}

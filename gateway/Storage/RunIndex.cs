@@ -1,0 +1,108 @@
+using System.Security.Cryptography;
+using System.Text;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>A place in a list of runs: the start of the last one that was listed, and its id.</summary>
+internal readonly record struct RunPlace(long Started, RunId Id);
+
+/// <summary>Runs by what operators look for, the newest first. The sets are kept by the transitions themselves (<c>index.lua</c>).</summary>
+internal sealed class RunIndex(StoreConnection connection)
+{
+    /// <summary>How many each shard is asked for at first: the newest runs are spread over all of them.</summary>
+    private const int FirstLook = 8;
+
+    public const string All = "ix:a";
+
+    public static string Of(RunState state) => "ix:s:" + state.Name();
+    public static string OfRoute(string route) => "ix:r:" + route;
+    public static string Of(RunState state, string route) => $"ix:q:{state.Name()}:{route}";
+    public static string OfStep(string step) => "ix:p:" + step;
+    public static string OfKey(string idempotencyKey) => "ix:k:" + Hash(idempotencyKey);
+
+    /// <summary>By what a run can be found that came with an idempotency key; empty where it did not.</summary>
+    public static string SearchHash(StoredRequest request)
+    {
+        var line = request.Headers.FirstOrDefault(header => header.Name.Equals(DurableHeaders.IdempotencyKey, StringComparison.OrdinalIgnoreCase));
+        return line.Name is null || IdempotencyKeyHeader.Read(line.Value, out _) is not { } key ? "" : Hash(key);
+    }
+
+    /// <summary>The newest runs of a set that are older than a place, and within a span of time.</summary>
+    /// <param name="index">The name of the set.</param>
+    /// <param name="beyond">Where the page before this one ended.</param>
+    /// <param name="after">The earliest start (ms).</param>
+    /// <param name="before">The first start that is too late (ms).</param>
+    /// <param name="limit">The most to name.</param>
+    public async Task<IReadOnlyList<RunPlace>> NewestAsync(string index, RunPlace? beyond, long? after, long? before, int limit)
+    {
+        var first = Math.Min(limit, FirstLook);
+        var shards = await Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(shard => OfShardAsync(shard, first)));
+        var newest = Merge();
+        if (first < limit)
+        {
+            // A shard has more to say only where all that it said is among the newest.
+            var again = Enumerable.Range(0, shards.Length)
+                .Where(shard => shards[shard].Count == first && (newest.Count < limit || Newer(shards[shard][^1], newest[^1]) >= 0)).ToArray();
+            foreach (var (shard, places) in again.Zip(await Task.WhenAll(again.Select(shard => OfShardAsync(shard, limit))))) shards[shard] = places;
+            newest = Merge();
+        }
+
+        return newest;
+
+        List<RunPlace> Merge()
+        {
+            var all = shards.SelectMany(places => places).ToList();
+            all.Sort((one, other) => -Newer(one, other));
+            if (all.Count > limit) all.RemoveRange(limit, all.Count - limit);
+            return all;
+        }
+
+        async Task<List<RunPlace>> OfShardAsync(int shard, int count)
+        {
+            var key = StoreKeys.InShard(shard, index);
+            var max = Math.Min(beyond?.Started ?? long.MaxValue, before - 1 ?? long.MaxValue);
+            var found = new List<RunPlace>();
+            for (var skip = 0; found.Count < count;)
+            {
+                // Those of the cursor's own millisecond are asked for again, and left out here.
+                var offset = skip;
+                var entries = await connection.ExecuteAsync(db => db.SortedSetRangeByScoreWithScoresAsync(
+                    key, after ?? double.NegativeInfinity, max == long.MaxValue ? double.PositiveInfinity : max, order: Order.Descending, skip: offset, take: count));
+                foreach (var entry in entries)
+                {
+                    if (!RunId.TryParse(entry.Element, out var id)) continue;
+                    var place = new RunPlace((long)entry.Score, id);
+                    if (found.Count < count && (beyond is null || Newer(place, beyond.Value) < 0)) found.Add(place);
+                }
+
+                if (entries.Length < count) break;
+                skip += entries.Length;
+            }
+
+            return found;
+        }
+    }
+
+    /// <summary>How many runs are in a state, and the start of the oldest.</summary>
+    public async Task<(long Count, DateTimeOffset? Oldest)> CountAsync(RunState state)
+    {
+        var shards = await Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(async shard =>
+        {
+            var key = StoreKeys.InShard(shard, Of(state));
+            var count = connection.ExecuteAsync(db => db.SortedSetLengthAsync(key));
+            var oldest = await connection.ExecuteAsync(db => db.SortedSetRangeByRankWithScoresAsync(key, 0, 0));
+            return (Count: await count, Oldest: oldest is [var first] ? (long)first.Score : long.MaxValue);
+        }));
+        var earliest = shards.Min(shard => shard.Oldest);
+        return (shards.Sum(shard => shard.Count), earliest == long.MaxValue ? null : DateTimeOffset.FromUnixTimeMilliseconds(earliest));
+    }
+
+    private static int Newer(RunPlace one, RunPlace other) => one.Started != other.Started
+        ? one.Started.CompareTo(other.Started)
+        : string.CompareOrdinal(one.Id.ToString(), other.Id.ToString());
+
+    private static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)).AsSpan(0, 16));
+}

@@ -1,0 +1,36 @@
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>What operators do to runs, each one script.</summary>
+internal sealed class RunOperations(StoreConnection connection, RecordCodec codec, TimeProvider time)
+{
+    /// <summary>Retries, pauses or resumes a run, or notes that it was begun again.</summary>
+    /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, or <c>refused</c> with the state and whether it is paused.</returns>
+    public async Task<(string Verdict, RunState State, bool Paused)> ActAsync(RunId run, string verb, string note)
+    {
+        var keys = new StoreKeys(run, connection.Shards);
+        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Act,
+            [keys.Run, keys.Due, keys.History], [run.ToString(), verb, Now(), note])))!;
+        _ = RunStates.TryParse(answer.Length > 1 ? answer[1].ToString() : null, out var state);
+        return (answer[0].ToString(), state, answer.Length > 2 && answer[2] == "1");
+    }
+
+    /// <summary>Has a run go on from a step, or, where an outcome is given, with that one.</summary>
+    /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, <c>running</c> or <c>step</c>.</returns>
+    public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)
+    {
+        var keys = new StoreKeys(run, connection.Shards);
+        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Revise,
+            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History],
+            [
+                run.ToString(), outcome is null ? "from" : "edit", step, outcome is { Failed: true } ? "F" : "C",
+                outcome is null ? RedisValue.EmptyString : codec.Encode(run, outcome), Now(),
+                (long)policy.RunTimeout.TotalMilliseconds, (long)policy.Retention.TotalMilliseconds, note,
+            ])))!;
+        return answer[0].ToString();
+    }
+
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+}

@@ -1,0 +1,78 @@
+using System.Globalization;
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>What the store has of a run beyond what a transition needs, for those who look.</summary>
+internal sealed record RunRecord(
+    RunId Id, string Route, string Method, string Path, RunState State, bool Paused, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
+    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, string Why, int Mismatches);
+
+/// <summary>A step as it stands in the store: its value's letter, what that says, and when it is due where it is pending.</summary>
+internal sealed record StepRecord(string Id, char Kind, string Value, DateTimeOffset? Due, StepOutcome? Outcome);
+
+/// <summary>Reads runs for those who look at them. Nothing here changes anything.</summary>
+internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, StepValues values)
+{
+    private static readonly RedisValue[] Fields =
+        ["state", "paused", "attempt", "started", "ended", "next", "completed", "failed", "label", "why", "route", "mismatches"];
+
+    /// <returns><see langword="null"/> where the run is gone.</returns>
+    public async Task<RunRecord?> GetAsync(RunId run)
+    {
+        var keys = new StoreKeys(run, connection.Shards);
+        var asked = connection.ExecuteAsync(db => db.HashGetAsync(keys.Run, Fields));
+        var steps = (int)await connection.ExecuteAsync(db => db.HashLengthAsync(keys.Steps));
+        var fields = await asked;
+        if (!RunStates.TryParse(fields[0], out var state)) return null;
+        var (method, path) = fields[8].IsNullOrEmpty ? ("", "") : Label(run, fields[8]!);
+        int completed = (int)fields[6], failed = (int)fields[7];
+        return new RunRecord(
+            run, fields[10].ToString(), method, path, state, !fields[1].IsNull, (int)fields[2], Time(fields[3]) ?? default, Time(fields[4]),
+            state == RunState.Waiting ? Time(fields[5]) : null, completed, failed, state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed), fields[9].ToString(),
+            fields[11].IsNull ? 0 : (int)fields[11]);
+    }
+
+    /// <summary>All steps of a run, whatever became of them.</summary>
+    public async Task<IReadOnlyList<StepRecord>> GetStepsAsync(RunId run)
+    {
+        var keys = new StoreKeys(run, connection.Shards);
+        var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
+        var pending = (await connection.ExecuteAsync(db => db.SortedSetRangeByRankWithScoresAsync(keys.Pending)))
+            .ToDictionary(entry => entry.Element.ToString(), entry => DateTimeOffset.FromUnixTimeMilliseconds((long)entry.Score));
+        var outcomes = values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray()).ToDictionary(outcome => outcome.Id);
+        return
+        [
+            .. steps.Select(step =>
+            {
+                var id = step.Name.ToString();
+                var outcome = outcomes.GetValueOrDefault(id);
+                var text = outcome is null ? step.Value.ToString() : "";
+                var kind = outcome is null ? text[0] : outcome.Failed ? 'F' : 'C';
+                return new StepRecord(id, kind, text, pending.TryGetValue(id, out var due) ? due : null, outcome);
+            }),
+        ];
+    }
+
+    public async Task<bool> HasStepAsync(RunId run, string step) =>
+        await connection.ExecuteAsync(db => db.HashExistsAsync(new StoreKeys(run, connection.Shards).Steps, step));
+
+    /// <summary>A list is not to fail for one run that this node has no key for.</summary>
+    private (string Method, string Path) Label(RunId run, byte[] record)
+    {
+        try
+        {
+            return codec.DecodeLabel(run, record);
+        }
+        catch (UnreadableRecordException)
+        {
+            return ("", "");
+        }
+    }
+
+    private static DateTimeOffset? Time(RedisValue milliseconds) =>
+        double.TryParse(milliseconds.ToString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            ? DateTimeOffset.FromUnixTimeMilliseconds((long)number)
+            : null;
+}

@@ -1,0 +1,64 @@
+-- Stands before every script that adds to a run's history or moves it from state to state (see Script.cs).
+-- What operators ask for is answered from sorted sets of the shard, of run ids by the time of their start (ms):
+--   ix:a all   ix:s:<state>   ix:r:<route>   ix:q:<state>:<route>   ix:p:<step>   ix:k:<hash of an idempotency key>
+--   ix:x '<id> <final state, or ->  <route>' by the time at which the run's keys are gone
+-- Keeps: a run is in the sets of its own state only. What has expired leaves the sets with the runs that come: two for each.
+local function forget(at, now)
+  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', at .. 'ix:x', '-inf', now, 'LIMIT', 0, 2)) do
+    local id, state, route = string.match(entry, '^(%S+) (%S+) (.*)$')
+    if redis.call('EXISTS', at .. 'run:' .. id) == 1 then
+      redis.call('ZADD', at .. 'ix:x', tonumber(now) + 60000, entry)
+    else
+      redis.call('ZREM', at .. 'ix:a', id)
+      redis.call('ZREM', at .. 'ix:r:' .. route, id)
+      for _, name in ipairs(state == '-' and {'running', 'waiting'} or {state}) do
+        redis.call('ZREM', at .. 'ix:s:' .. name, id)
+        redis.call('ZREM', at .. 'ix:q:' .. name .. ':' .. route, id)
+      end
+      redis.call('ZREM', at .. 'ix:x', entry)
+    end
+  end
+end
+
+local function final(state) return state ~= 'running' and state ~= 'waiting' and state or '-' end
+
+-- gone: when the run's keys expire, where that has just been set (nil: as before)
+local function moved(run, from, to, gone)
+  local at, id = string.match(run, '^(.-:)run:(.*)$')
+  local of = redis.call('HMGET', run, 'started', 'route')
+  -- A run that cannot be read is still to be ended.
+  if not of[2] or not string.match(of[1] or '', '^%d+$') then return end
+  if from and from ~= to then
+    redis.call('ZREM', at .. 'ix:s:' .. from, id)
+    redis.call('ZREM', at .. 'ix:q:' .. from .. ':' .. of[2], id)
+  end
+  if not from then
+    redis.call('ZADD', at .. 'ix:a', of[1], id)
+    redis.call('ZADD', at .. 'ix:r:' .. of[2], of[1], id)
+  end
+  if from ~= to then
+    redis.call('ZADD', at .. 'ix:s:' .. to, of[1], id)
+    redis.call('ZADD', at .. 'ix:q:' .. to .. ':' .. of[2], of[1], id)
+  end
+  if gone then
+    if from and final(from) ~= final(to) then redis.call('ZREM', at .. 'ix:x', id .. ' ' .. final(from) .. ' ' .. of[2]) end
+    redis.call('ZADD', at .. 'ix:x', gone, id .. ' ' .. final(to) .. ' ' .. of[2])
+  end
+end
+
+-- The newest ten thousand runs of a step's name in each shard; '#2' of its second use is not part of the name.
+local function stepped(run, step)
+  local at, id = string.match(run, '^(.-:)run:(.*)$')
+  local name = at .. 'ix:p:' .. string.gsub(step, '#%d+$', '')
+  local started = redis.call('HGET', run, 'started') or ''
+  if not string.match(started, '^%d+$') or redis.call('ZADD', name, started, id) == 0 then return end
+  local left = redis.call('PTTL', run)
+  if redis.call('PTTL', name) < left then redis.call('PEXPIRE', name, left) end
+  local oldest = redis.call('ZRANGE', name, 0, 1)
+  local many = redis.call('ZCARD', name) > 10000
+  for _, other in ipairs(oldest) do
+    if many or redis.call('EXISTS', at .. 'run:' .. other) == 0 then redis.call('ZREM', name, other) end
+    many = false
+  end
+end
+

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Text.Json;
+using DurableGateway.Runs;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Contract;
+
+public sealed class EmbeddedAdminListTests : AdminListTests<OnEmbedded>;
+
+public sealed class RedisAdminListTests : AdminListTests<OnRedis>;
+
+/// <summary><c>GET runs</c> of the admin API: every filter, and pages that neither repeat nor leave out.</summary>
+public abstract class AdminListTests<TStore> where TStore : IStoreChoice
+{
+    [Fact]
+    public async Task ParkedRun_IsFound_ByIdStateRouteTimeAndStep_AndNowhereElse()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
+        var attempt = await world.BeginAsync();
+        var step = $"charge-{attempt.RunId}";
+        await attempt.PutAsync(step);
+        attempt.Answer(503);
+        using var redirect = await world.LiveAnswerAsync();
+        var id = attempt.RunId;
+
+        foreach (var query in new[] { $"search={id}", "state=waiting&limit=200", "route=upstream&limit=200", "limit=200", $"step={step}", "state=waiting&route=upstream&limit=200", "after=2020-01-01T00:00:00Z&limit=200" })
+            Assert.True((await world.IdsAsync(query)).Contains(id), $"{query} does not find it.");
+        foreach (var query in new[] { $"search={id}&state=failed", "state=running&limit=200", "state=completed&route=upstream&limit=200", "route=none", "before=2020-01-01T00:00:00Z", $"step={step}&state=running", "search=no-such-key" })
+            Assert.False((await world.IdsAsync(query)).Contains(id), $"{query} finds it.");
+
+        var row = (await world.GetJsonAsync($"runs?search={id}")).GetProperty("runs")[0];
+        Assert.Equal(("GET", world.Path, "waiting", 1, 1), (row.GetProperty("method").GetString(), row.GetProperty("path").GetString(),
+            row.GetProperty("state").GetString(), row.GetProperty("attempt").GetInt32(), row.GetProperty("completedSteps").GetInt32()));
+        Assert.StartsWith("status 503", row.GetProperty("lastError").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task IdempotencyKey_FindsItsRun()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
+        var key = Guid.NewGuid().ToString();
+        var attempt = await world.BeginAsync(("Idempotency-Key", $"\"{key}\""));
+        Assert.Equal([attempt.RunId], await world.IdsAsync($"search={key}"));
+        Assert.Equal([attempt.RunId], await world.IdsAsync($"search={key}&state=running"));
+        attempt.Answer(200);
+        using var answer = await world.LiveAnswerAsync();
+        Assert.Equal([attempt.RunId], await world.IdsAsync($"search={key}&state=completed"));
+        Assert.Empty(await world.IdsAsync($"search={key}&state=running"));
+    }
+
+    [Fact]
+    public async Task Pages_HaveEachRunOnce_WhileRunsAreAdded()
+    {
+        await using var world = await World.StartAsync<TStore>("Durable:Policies:default:RunTimeout=1.00:00:00");
+        var start = Make.Start.AddDays(-Random.Shared.Next(1, 1000));
+
+        // Many of them in one millisecond: then only their ids tell them apart.
+        var runs = new List<string>();
+        for (var i = 0; i < 300; i++) runs.Add(await AddAsync(world, start.AddMilliseconds(i / 100)));
+        var seen = new List<string>();
+        string? cursor = null;
+        do
+        {
+            var page = await world.GetJsonAsync($"runs?limit=17&route={world.Path[1..]}{(cursor is null ? "" : "&cursor=" + cursor)}");
+            seen.AddRange(page.GetProperty("runs").EnumerateArray().Select(run => run.GetProperty("id").GetString()!));
+            cursor = page.TryGetProperty("next", out var next) && next.ValueKind == JsonValueKind.String ? next.GetString() : null;
+            await AddAsync(world, start.AddDays(1));
+        }
+        while (cursor is not null);
+        Assert.Equal(runs.Order(), seen.Order());
+        Assert.Equal(300, seen.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task UnknownFilter_BadValues_AndBadCursors_AreProblems()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
+        foreach (var query in new[] { "colour=red", "state=asleep", "limit=0", "limit=many", "after=yesterday", "cursor=x", "cursor=YWJj" })
+            (await world.CallAsync(HttpMethod.Get, "runs?" + query)).AssertProblem(HttpStatusCode.BadRequest, "bad-request");
+        (await world.CallAsync(HttpMethod.Get, $"runs/{RunId.New(Make.Start)}")).AssertProblem(HttpStatusCode.NotFound, "not-found");
+        (await world.CallAsync(HttpMethod.Get, "runs/none")).AssertProblem(HttpStatusCode.NotFound, "not-found");
+    }
+
+    [Fact]
+    public async Task Overview_CountsRequestsAndWaitingRuns()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater, "Durable:Policies:default:Retention=01:00:00");
+        (await world.BeginAsync()).Answer(200);
+        using var answer = await world.LiveAnswerAsync();
+        await world.ParkAsync();
+        await Eventually.TrueAsync(async () =>
+        {
+            var overview = await world.GetJsonAsync("overview");
+            var minutes = overview.GetProperty("routes")[0].GetProperty("minutes");
+            return overview.GetProperty("waiting").GetInt64() >= 1 && overview.GetProperty("oldestWaiting").ValueKind == JsonValueKind.String
+                && minutes.GetArrayLength() == 60 && Sum(minutes, "started") >= 2 && Sum(minutes, "completed") >= 1;
+        }, "the overview counts two requests");
+        Assert.Equal("upstream", (await world.GetJsonAsync("routes"))[0].GetProperty("route").GetString());
+    }
+
+    private static long Sum(JsonElement minutes, string name) => minutes.EnumerateArray().Sum(minute => minute.GetProperty(name).GetInt64());
+
+    private static async Task<string> AddAsync(World world, DateTimeOffset start)
+    {
+        var run = new NewRun(RunId.New(start), new RunPolicy { RunTimeout = TimeSpan.FromDays(3650) }, world.Path[1..], start, Make.Request());
+        await world.Gateway.Store.CreateWaitingAsync(run, "test", DateTimeOffset.UtcNow.AddDays(300));
+        return run.Id.ToString();
+    }
+}
