@@ -1,5 +1,8 @@
 using DurableGateway;
+using DurableGateway.Admin;
 using DurableGateway.Configuration;
+
+if (args is [HealthCheck.Command, .. var rest]) return await HealthCheck.RunAsync(rest, Console.Out);
 
 try
 {
