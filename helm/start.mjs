@@ -26,10 +26,11 @@ const secret = ({ name, key }) => {
   return /redis/.test(name) && key !== "password" ? "redis:6379,password=secret" : "secret";
 };
 
+const podIp = gateway.env.some(variable => variable.value?.includes("[$(POD_IP)]")) ? "::1" : "127.0.0.1";
 const env = { PATH: process.env.PATH, HOME: folder, DOTNET_ROOT: process.env.DOTNET_ROOT ?? "" };
 for (const { name, value, valueFrom } of gateway.env) {
   const plain = valueFrom?.secretKeyRef ? secret(valueFrom.secretKeyRef)
-    : valueFrom?.fieldRef ? (valueFrom.fieldRef.fieldPath === "status.podIP" ? "127.0.0.1" : "pod")
+    : valueFrom?.fieldRef ? (valueFrom.fieldRef.fieldPath === "status.podIP" ? podIp : "pod")
     : value.replace(/\$\((\w+)\)/g, (all, other) => env[other] ?? all);
   env[name] = plain.replace("*:8080", `*:${publicPort}`).replace("*:8081", `*:${controlPort}`);
 }
