@@ -59,6 +59,9 @@ spec:
           valueFrom:
             fieldRef:
               fieldPath: status.podIP
+        # The file below is replaced by turning a link, which only polling notices.
+        - name: DOTNET_USE_POLLING_FILE_WATCHER
+          value: "1"
         - name: Durable__Listeners__Public
           value: http://*:8080
         - name: Durable__Listeners__Control
