@@ -26,10 +26,12 @@ internal static class GatewayApp
         var settings = SettingsBinder.Bind(builder.Configuration);
         GatewayConfiguration.RequireRoutes(builder.Configuration);
 
-        builder.WebHost.ConfigureKestrel(kestrel => Listeners.Configure(kestrel, settings));
+        var connections = new PublicConnections(settings.Limits, TimeProvider.System);
+        builder.WebHost.ConfigureKestrel(kestrel => Listeners.Configure(kestrel, settings, connections));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + (2 * Drain.Grace));
         builder.Services
             .AddSingleton(settings)
+            .AddSingleton(connections)
             .AddStorage()
             .AddRuns(settings)
             .AddDurableProxy(builder.Configuration)

@@ -1,8 +1,11 @@
 using DurableGateway;
+using DurableGateway.Admin;
 using DurableGateway.Cli;
 using DurableGateway.Configuration;
 
 if (args is [RunsCommand.Name, ..]) return await RunsCommand.RunAsync(args);
+if (args is [HealthCheck.Command, .. var rest]) return await HealthCheck.RunAsync(rest, Console.Out);
+
 try
 {
     await using var app = GatewayApp.Build(args);

@@ -15,7 +15,7 @@ namespace DurableGateway.Configuration;
 /// </summary>
 internal static class Listeners
 {
-    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings)
+    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, settings.Limits);
@@ -25,7 +25,6 @@ internal static class Listeners
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
         // The control listener is bound last: its address is looked up as such.
-        var connections = new PublicConnections(settings.Limits, TimeProvider.System);
         foreach (var endPoint in PublicTransport.EndPoints(Parts(settings.Public)))
         {
             kestrel.Listen(endPoint, options =>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
@@ -9,10 +10,14 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
 {
     private static readonly byte[] Preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8];
 
+    private readonly ConcurrentDictionary<ConnectionContext, long> _silent = new();
     private long _open;
 
     /// <summary>The server's pipeline for connections of HTTP/2.</summary>
     public ConnectionDelegate? Http2 { get; set; }
+
+    /// <summary>Whether a client has connected within this time and not said anything yet: what it is about to say is to be answered.</summary>
+    public bool IsAboutToSpeak(TimeSpan within) => _silent.Values.Any(since => time.GetElapsedTime(since) < within);
 
     /// <summary>The server's own limit would count connections of the control listener, too, and shut out services for their clients.</summary>
     public async Task LimitAsync(ConnectionContext connection, ConnectionDelegate next)
@@ -35,6 +40,7 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
     public async Task ChooseAsync(ConnectionContext connection, ConnectionDelegate http1)
     {
         ConnectionDelegate chosen;
+        _silent.TryAdd(connection, time.GetTimestamp());
         try
         {
             chosen = await IsHttp2Async(connection) ? Http2! : http1;
@@ -43,6 +49,10 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
         {
             // The client said nothing in its time, or left, or the server stops.
             return;
+        }
+        finally
+        {
+            _silent.TryRemove(connection, out _);
         }
 
         await chosen(connection);

@@ -9,6 +9,8 @@ namespace DurableGateway.Configuration;
 /// <summary>From configuration keys to <see cref="GatewaySettings"/>, or to every error at once.</summary>
 internal static class SettingsBinder
 {
+    public const string DefaultControl = "http://127.0.0.1:8081";
+
     private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
 
     /// <exception cref="ConfigurationException">Anything is wrong.</exception>
@@ -19,7 +21,7 @@ internal static class SettingsBinder
 
         var listeners = durable.Section("Listeners");
         var publicAddress = Address(listeners, "Public", "http://*:8080");
-        var controlAddress = Address(listeners, "Control", "http://127.0.0.1:8081");
+        var controlAddress = Address(listeners, "Control", DefaultControl);
         listeners.RefuseUnknownKeys();
         if (publicAddress.Port == controlAddress.Port && publicAddress.Port != 0)
             listeners.Report("Control", controlAddress.ToString(), $"has the port of Durable:Listeners:Public ({publicAddress}); give each its own", false);

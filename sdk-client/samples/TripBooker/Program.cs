@@ -3,7 +3,7 @@ using TripBooker;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.Logging.ClearProviders();
-builder.WebHost.UseUrls("http://localhost:5000");
+builder.WebHost.UseUrls(builder.Configuration["urls"] ?? "http://localhost:5000");
 builder.Services.AddDurableSteps();
 
 await using var app = builder.Build();
@@ -19,6 +19,13 @@ app.MapPost("/booking", async (Trip trip, IStep step) =>
 }).WithDurableSteps();
 
 await app.StartAsync();
+if (builder.Configuration["gateway"] == "none")
+{
+    // One stands in front of it already: see config/compose.
+    await app.WaitForShutdownAsync();
+    return 0;
+}
+
 await using var gateway = GatewayInFront.Start("http://localhost:5000");
 await Task.WhenAny(app.WaitForShutdownAsync(), gateway.Exited);
 return gateway.ExitCode;
