@@ -7,6 +7,7 @@ using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Steps;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Connections;
 using Yarp.ReverseProxy.Configuration.RouteValidators;
 using Yarp.ReverseProxy.Forwarder;
@@ -32,6 +33,7 @@ internal static class GatewayApp
             .AddRuns(settings)
             .AddDurableProxy(builder.Configuration)
             .AddReplay();
+        builder.AddTelemetry();
 
         var app = builder.Build();
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
@@ -41,10 +43,12 @@ internal static class GatewayApp
         app.UseRouting();
         app.UseMiddleware<UnknownReservedPaths>();
         app.UseRequestTimeouts();
+        app.UseMiddleware<TracedAttempts>();
 
         app.Services.GetRequiredService<ResultEndpoints>().Map(app);
         app.Services.GetRequiredService<StepEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.MapGroup("").OnControlListener().MapHealth();
+        app.MapGroup("").OnControlListener().MapMetrics();
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<DurableMiddleware>();

@@ -1,8 +1,8 @@
-using System.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Model;
 
@@ -26,10 +26,11 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
         if (bytes is not { } whole) return false;
         var now = time.GetUtcNow();
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
-        var request = RequestRecorder.Record(context, Activity.Current, whole);
+        var request = RequestRecorder.Record(context, TracedAttempts.RequestOf(context), whole);
         var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
         var run = new NewRun(ids.New(now, hash), policy, route, now, request) { Idempotency = RunIds.Mark(hash, request) };
         await CreateAsync(run);
+        RunTelemetry.Started(route, policy);
         signals.Parked(run.Id, now);
 
         var response = context.Response;

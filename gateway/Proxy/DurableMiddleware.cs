@@ -25,7 +25,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     }
 
     /// <summary>Upgrades and gRPC are conversations, not requests: they pass as they are.</summary>
-    private static bool IsUntouchable(HttpContext context) =>
+    public static bool IsUntouchable(HttpContext context) =>
         context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
         || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
         || (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);

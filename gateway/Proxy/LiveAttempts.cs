@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
@@ -41,7 +40,9 @@ internal sealed class LiveAttempts(
         });
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
         using var attempt = begun = Begin(context, policy, body, idempotencyKey);
+        using var scope = Spans.AreOn ? log.InRun(attempt.Run) : null;
         var feature = new AttemptFeature(attempt) { RequestBody = body };
+        var sent = false;
         registry.Add(attempt);
         try
         {
@@ -51,6 +52,8 @@ internal sealed class LiveAttempts(
                 return;
             }
 
+            sent = true;
+            RunTelemetry.Started(attempt);
             context.Features.Set(feature);
             context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
 
@@ -84,6 +87,7 @@ internal sealed class LiveAttempts(
         finally
         {
             await attempt.CloseAsync();
+            if (sent && !attempt.IsSettled) RunTelemetry.Abandoned(attempt);
             registry.Remove(attempt);
         }
     }
@@ -105,7 +109,7 @@ internal sealed class LiveAttempts(
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
         var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
         var run = ids.New(now, hash);
-        var activity = Activity.Current;
+        var activity = TracedAttempts.RequestOf(context);
         return new Attempt(new AttemptKey(run, 1, engine.Owner), policy, route, now, time.GetTimestamp(), async cancellation =>
         {
             var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
@@ -114,6 +118,7 @@ internal sealed class LiveAttempts(
             return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request) };
         })
         {
+            Span = TracedAttempts.SpanOf(context),
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
 
             // A service that has not been given the whole request yet is not late.
@@ -226,14 +231,19 @@ internal sealed class LiveAttempts(
     {
         var attempt = feature.Attempt;
         await attempt.CloseAsync();
-        if (!attempt.IsStored && !attempt.MayBeStored) return;
+        var state = feature.Outcome == AttemptOutcome.Completed ? RunState.Completed : RunState.Failed;
+        if (!attempt.IsStored && !attempt.MayBeStored)
+        {
+            engine.EndUnstored(attempt, state, feature.Status);
+            return;
+        }
+
         var result = feature.Capture switch
         {
             null => Problems.ResultNotKept(attempt.Run).ToResponse(),
             { Overflowed: true } => Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes).ToResponse(),
             var capture => new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context)),
         };
-        var state = feature.Outcome == AttemptOutcome.Completed ? RunState.Completed : RunState.Failed;
         var began = time.GetTimestamp();
         var released = false;
         while (true)

@@ -66,6 +66,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         }
 
         if (run is null) return null;
+        RunTelemetry.Claimed(run, time.GetUtcNow());
         var left = run.Deadline - time.GetUtcNow();
         return (run, new Attempt(new AttemptKey(id, run.Attempt, Owner), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
         {
@@ -87,6 +88,13 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         return Ended(attempt, answer, state, result);
     }
 
+    /// <summary>A run that never needed the store is over.</summary>
+    public void EndUnstored(Attempt attempt, RunState state, int status)
+    {
+        attempt.IsSettled = true;
+        RunTelemetry.Ended(attempt, state, status, time.GetUtcNow());
+    }
+
     /// <summary>Parks the run after a failed attempt, or ends it where that was the last one. Stores it first where need be.</summary>
     public async Task<AttemptEnd> FailAsync(Attempt attempt, AttemptFailure failure)
     {
@@ -103,7 +111,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                 if (!stored) return new AttemptEnd(Fate.None);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
-                if (attempt.LeaseEnd == 0) return Parked(attempt, failure.Reason, due);
+                if (attempt.LeaseEnd == 0) return Failed(due);
             }
 
             if (!attempt.IsStored && !await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
@@ -119,9 +127,15 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             }
 
             var park = await store.FailAsync(attempt.Key, failures, due);
-            if (park.Verdict == ParkVerdict.Done) return Parked(attempt, failure.Reason, park.Due);
+            if (park.Verdict == ParkVerdict.Done) return Failed(park.Due);
             if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
             failures = park.Failures;
+        }
+
+        AttemptEnd Failed(DateTimeOffset due)
+        {
+            RunTelemetry.Failed(attempt, failure.Reason);
+            return Parked(attempt, failure.Reason, due);
         }
     }
 
@@ -136,6 +150,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             {
                 attempt.IsSettled = true;
                 log.Suspended(attempt.Run, attempt.Key.Number, answer.Due);
+                RunTelemetry.Suspended(attempt);
                 signals.Parked(attempt.Run, answer.Due);
                 return new AttemptEnd(Fate.Parked, answer.Due);
             }
@@ -151,6 +166,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay);
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         signals.HandedBack(attempt.Run, answer.Due);
+        RunTelemetry.HandedBack(attempt);
         return Parked(attempt, "handed back", answer.Due);
     }
 
@@ -158,8 +174,14 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     /// <returns><see langword="null"/> where the run is unknown.</returns>
     public async Task<bool?> CancelAsync(RunId run, RunPolicy policy)
     {
+        var origin = await store.GetOriginAsync(run);
         var cancelled = await store.CancelAsync(run, policy.Retention);
-        if (cancelled is true) signals.Ended(run);
+        if (cancelled is true)
+        {
+            RunTelemetry.Cancelled(run, origin, time.GetUtcNow());
+            signals.Ended(run);
+        }
+
         return cancelled is false ? (await store.GetSnapshotAsync(run))?.State == RunState.Cancelled : cancelled;
     }
 
@@ -215,6 +237,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         try
         {
             await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run, e.Message).ToResponse(), new RunPolicy());
+            RunTelemetry.Unreadable();
             signals.Ended(key.Run);
         }
         catch (UnreadableRecordException)
@@ -236,6 +259,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         attempt.IsSettled = true;
         log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
+        RunTelemetry.Ended(attempt, state, result.Status, time.GetUtcNow());
         signals.Ended(attempt.Run);
         return new AttemptEnd(Fate.Ended);
     }
@@ -244,6 +268,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     {
         attempt.IsSettled = true;
         log.AttemptLost(attempt.Run, attempt.Key.Number);
+        RunTelemetry.Lost(attempt);
         return new AttemptEnd(Fate.Lost);
     }
 }

@@ -8,6 +8,9 @@ namespace DurableGateway.Steps;
 /// <summary>A <c>PUT …/steps/{step}</c> as its headers describe it (§3).</summary>
 internal abstract record StepCall(string Id)
 {
+    /// <summary>What is stored when the step is over.</summary>
+    public abstract StepOutcome ToOutcome(int attempt, byte[] body, DateTimeOffset now);
+
     private const string DefaultContentType = "application/json";
     private static readonly string[] Rfc3339 = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz"];
 
@@ -74,7 +77,7 @@ internal abstract record StepCall(string Id)
 /// <summary>A piece of the handler that has been executed.</summary>
 internal sealed record RunStepCall(string Id, bool Failed, bool IsFinal, TimeSpan? RetryAfter, TimeSpan? Duration, string ContentType) : StepCall(Id)
 {
-    public StepOutcome ToOutcome(int attempt, byte[] body, DateTimeOffset now) => new()
+    public override StepOutcome ToOutcome(int attempt, byte[] body, DateTimeOffset now) => new()
     {
         Id = Id,
         Failed = Failed,
@@ -89,7 +92,7 @@ internal sealed record RunStepCall(string Id, bool Failed, bool IsFinal, TimeSpa
 /// <summary>The handler sleeps until a time.</summary>
 internal sealed record SleepStepCall(string Id, DateTimeOffset Until) : StepCall(Id)
 {
-    public StepOutcome Awake(int attempt, DateTimeOffset now) => new()
+    public override StepOutcome ToOutcome(int attempt, byte[] body, DateTimeOffset now) => new()
     {
         Id = Id,
         Type = "sleep",

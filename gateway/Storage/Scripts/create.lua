@@ -2,7 +2,8 @@
 -- KEYS  1 run, 2 request, 3 due-queue of the shard, 4 idempotency key of the request (the run again where it has none)
 -- ARGV  1 run id, 2 state, 3 owner of the first attempt, 4 score in the queue (lease end, or next attempt), 5 start,
 --       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version,
---       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one)
+--       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one),
+--       15 trace parent of the client's request
 -- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
 -- first answer was lost may say it again, as long as its first attempt still holds the run. An idempotency key is one run's.
@@ -17,7 +18,7 @@ if ARGV[2] == 'waiting' then owner = '' end
 if not run[1] then
   redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
   redis.call('HSET', KEYS[1], 'v', ARGV[12], 'attempt', ARGV[13], 'started', ARGV[5], 'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8],
-    'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
+    'trace', ARGV[15], 'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
   if ARGV[14] ~= '' then
     redis.call('SET', KEYS[4], ARGV[14], 'PX', ARGV[11])
     redis.call('HSET', KEYS[1], 'idem', KEYS[4])
