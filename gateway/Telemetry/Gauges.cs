@@ -24,7 +24,7 @@ internal sealed class Gauges(
     {
         _meter.CreateObservableGauge(Metrics.AttemptsInFlight, () => (long)registry.Count, "{attempt}", "Attempts at work on this node");
         _meter.CreateObservableGauge(Metrics.ReplaysInFlight, () => (long)slots.InFlight, "{replay}", "Replays at work on this node");
-        _meter.CreateObservableGauge(Metrics.StoreReady, () => connection.IsReady ? 1L : 0L, "1", "1 while the store is connected");
+        _meter.CreateObservableGauge(Metrics.StoreReady, () => connection.IsReady ? 1L : 0L, description: "1 while the store is connected");
         _meter.CreateObservableGauge(Metrics.RunsOpen, () => Queues(figures => figures.Open), "{run}", "Stored runs that have not ended");
         _meter.CreateObservableGauge(Metrics.RunsOverdue, () => Queues(figures => figures.Overdue), "{run}", "Runs that are due and that no node has taken up");
         _meter.CreateObservableGauge(Metrics.OldestOverdue, () => Queues(Age), "s", "For how long the oldest overdue run has been due");

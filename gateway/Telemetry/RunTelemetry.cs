@@ -15,6 +15,8 @@ internal static class RunTelemetry
     /// <summary>What stands for a route or a policy that cannot be known any more.</summary>
     private const string Unknown = "unknown";
 
+    private const string StatusReason = "status ";
+
     /// <summary>A run begins with its live attempt.</summary>
     public static void Started(Attempt attempt)
     {
@@ -55,7 +57,12 @@ internal static class RunTelemetry
         1, new Tag(Attributes.Route, Unknown), new Tag(Attributes.Policy, Unknown), new Tag(Attributes.Outcome, RunState.Failed.Name()));
 
     /// <summary>The attempt failed, and its run waits for another.</summary>
-    public static void Failed(Attempt attempt, string reason) => AttemptEnded(attempt, "failed", 0, reason);
+    public static void Failed(Attempt attempt, string reason)
+    {
+        // As OpenTelemetry has it: the status alone where that is the error.
+        var status = reason.StartsWith(StatusReason, StringComparison.Ordinal) && int.TryParse(reason.AsSpan(StatusReason.Length), out var code) ? code : 0;
+        AttemptEnded(attempt, "failed", status, status > 0 ? reason[StatusReason.Length..] : reason);
+    }
 
     /// <summary>The attempt was given up through no fault of the service.</summary>
     public static void HandedBack(Attempt attempt) => AttemptEnded(attempt, "handed_back", 0, null);
