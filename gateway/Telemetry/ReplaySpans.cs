@@ -10,7 +10,7 @@ internal static class ReplaySpans
     public static Activity? Start(ClaimedRun run)
     {
         var request = run.Request;
-        var span = Spans.AreOn ? Spans.StartAttempt(run.Route, run.Policy, isReplay: true, Spans.Parse(request.TraceParent, request.TraceState)) : null;
+        var span = Spans.AreOn ? Spans.StartAttempt(run.Route, run.Policy, isReplay: true, Spans.Parse(request.TraceParent, request.TraceState) ?? default) : null;
         span?.SetTag(TelemetryNames.Attributes.RunId, run.Id.ToString()).SetTag(TelemetryNames.Attributes.AttemptNumber, run.Attempt);
         if ((span ?? Unseen(request)) is not { } activity) return null;
         foreach (var (key, value) in Baggage(request)) activity.AddBaggage(key, value);

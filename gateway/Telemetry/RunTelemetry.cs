@@ -20,7 +20,13 @@ internal static class RunTelemetry
     /// <summary>A run begins with its live attempt.</summary>
     public static void Started(Attempt attempt)
     {
-        attempt.Span?.SetTag(Attributes.RunId, attempt.Run.ToString()).SetTag(Attributes.AttemptNumber, attempt.Key.Number);
+        if (attempt.Span is { } span)
+        {
+            var run = attempt.Run.ToString();
+            span.SetTag(Attributes.RunId, run).SetTag(Attributes.AttemptNumber, attempt.Key.Number);
+            span.Parent?.SetTag(Attributes.RunId, run);
+        }
+
         Started(attempt.Route, attempt.Policy);
     }
 

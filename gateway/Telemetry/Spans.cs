@@ -16,7 +16,11 @@ internal static class Spans
     /// <summary>Whether anybody listens. Where nobody does, nothing below is to cost anything.</summary>
     public static bool AreOn => Source.HasListeners();
 
-    public static Activity? StartAttempt(string route, RunPolicy policy, bool isReplay, ActivityContext parent)
+    /// <param name="route">The id of the route.</param>
+    /// <param name="policy">The policy of the run.</param>
+    /// <param name="isReplay">Whether it is a replay.</param>
+    /// <param name="parent">The span of the client's request; by default the one that is current.</param>
+    public static Activity? StartAttempt(string route, RunPolicy policy, bool isReplay, ActivityContext parent = default)
     {
         var span = Source.StartActivity($"{TelemetryNames.Spans.Attempt} {route}", ActivityKind.Internal, parent);
         return span?.SetTag(Attributes.Route, route).SetTag(Attributes.Policy, policy.Name).SetTag(Attributes.AttemptKind, Kind(isReplay));
@@ -38,11 +42,11 @@ internal static class Spans
     /// <param name="state">How it ended.</param>
     /// <param name="attempts">How many attempts it had.</param>
     /// <param name="status">The status of its result; 0 for none.</param>
-    public static void RunEnded(ActivityContext parent, RunIdentity run, TimeSpan took, RunState state, int attempts, int status)
+    public static void RunEnded(ActivityContext? parent, RunIdentity run, TimeSpan took, RunState state, int attempts, int status)
     {
-        if (!AreOn) return;
+        if (!AreOn || parent is not { } beside) return;
         var now = Now;
-        using var span = Source.StartActivity($"{TelemetryNames.Spans.Run} {run.Route}", ActivityKind.Internal, parent, startTime: now - took);
+        using var span = Source.StartActivity($"{TelemetryNames.Spans.Run} {run.Route}", ActivityKind.Internal, beside, startTime: now - took);
         if (span is not { IsAllDataRequested: true }) return;
         span.SetTag(Attributes.RunId, run.Id.ToString()).SetTag(Attributes.Route, run.Route).SetTag(Attributes.Policy, run.Policy)
             .SetTag(Attributes.Outcome, state.Name()).SetTag(Attributes.AttemptNumber, attempts);
@@ -92,8 +96,8 @@ internal static class Spans
         new(attempt.TraceId, attempt.ParentSpanId, attempt.ActivityTraceFlags, attempt.TraceStateString);
 
     /// <summary>A context that was kept; nothing where it is none.</summary>
-    public static ActivityContext Parse(string? traceParent, string? traceState = null) =>
-        ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var context) ? context : default;
+    public static ActivityContext? Parse(string? traceParent, string? traceState = null) =>
+        ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var context) ? context : null;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static string Kind(bool isReplay) => isReplay ? "replay" : "live";

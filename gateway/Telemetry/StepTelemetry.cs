@@ -31,20 +31,21 @@ internal sealed class StepTelemetry(AttemptRegistry registry, IRunStore store, T
 
         // A try that failed took its time, and is a span of its own; the beginning of a sleep is none yet.
         if (!Spans.AreOn || outcome is "repeated" or "refused" || (isSleep && outcome == "pending")) return;
-        Spans.StepEnded(await ParentAsync(run, attempt), run, attempt, step, outcome);
+        if (await ParentAsync(run, attempt) is { } parent) Spans.StepEnded(parent, run, attempt, step, outcome);
     }
 
     /// <summary>The attempt's span is on the node that drives it; elsewhere a step stands beside its attempt.</summary>
-    private async ValueTask<ActivityContext> ParentAsync(RunId run, int attempt)
+    /// <returns><see langword="null"/> where nobody looks at the run's trace.</returns>
+    private async ValueTask<ActivityContext?> ParentAsync(RunId run, int attempt)
     {
-        if (registry.TryGet(run, out var own) && own.Key.Number == attempt && own.Span is { } span) return span.Context;
+        if (registry.TryGet(run, out var own) && own.Key.Number == attempt) return own.Span?.Context;
         try
         {
             return Spans.Parse((await store.GetOriginAsync(run))?.TraceParent);
         }
         catch (StoreUnavailableException)
         {
-            return default;
+            return null;
         }
     }
 }

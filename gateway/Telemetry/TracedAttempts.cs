@@ -17,7 +17,7 @@ internal sealed class TracedAttempts(RequestDelegate next, PolicyRegistry polici
         Spans.AreOn
         && context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { } route && policies.For(route) is { } policy
         && !DurableMiddleware.IsUntouchable(context) && !PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer])
-        && Spans.StartAttempt(route.Config.RouteId, policy, isReplay: false, Activity.Current?.Context ?? default) is { } span
+        && Spans.StartAttempt(route.Config.RouteId, policy, isReplay: false) is { } span
             ? TraceAsync(context, span)
             : next(context);
 

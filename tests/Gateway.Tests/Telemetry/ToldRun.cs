@@ -24,12 +24,14 @@ public sealed class ToldRun : IAsyncLifetime
     /// <summary>What only those may know whom it was given to.</summary>
     internal IReadOnlyList<string> Secrets => _secrets;
 
-    internal static HttpRequestMessage Request(string path, string traceId = TraceId)
+    internal static HttpRequestMessage Request(string path, string traceId = TraceId, bool sampled = true)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, path);
-        request.Headers.Add("traceparent", $"00-{traceId}-{ClientSpan}-01");
+        request.Headers.Add("traceparent", $"00-{traceId}-{ClientSpan}-{(sampled ? "01" : "00")}");
         return request;
     }
+
+    internal IEnumerable<SeenRequest> SeenAt(string path) => _service!.Seen.Where(seen => seen.Target == path);
 
     public async ValueTask InitializeAsync()
     {

@@ -24,7 +24,7 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Equal(2, attempts.Count);
         Assert.All([.. attempts, run], span => Assert.Equal(request.SpanId, span.ParentId));
         Assert.Equal(attempts[0].SpanId, step.ParentId);
-        Assert.All([.. attempts, run, step], span => Assert.Equal(told.RunId, span[TelemetryNames.Attributes.RunId]));
+        Assert.All([.. attempts, run, step, request], span => Assert.Equal(told.RunId, span[TelemetryNames.Attributes.RunId]));
     }
 
     [Fact]
@@ -108,6 +108,23 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
     }
 
     [Fact]
+    public async Task TraceThatTheClientDoesNotSample_IsNotTold_AndStillPassedOn()
+    {
+        const string Quiet = "4df7651916cd43dd8448eb211c80319a";
+        const string Loud = "5df7651916cd43dd8448eb211c80319a";
+        foreach (var (trace, sampled) in new[] { (Quiet, false), (Loud, true) })
+        {
+            using var request = ToldRun.Request("/" + trace, trace, sampled);
+            using var redirect = await told.Gateway.Client.SendAsync(request);
+            Assert.Equal("done", await told.Gateway.Follower.GetStringAsync(redirect.Headers.Location));
+        }
+
+        await told.Receiver.TraceAsync(Loud, spans => spans.Any(span => span.Name == Run));
+        Assert.DoesNotContain(told.Receiver.Spans, span => span.TraceId == Quiet);
+        Assert.Equal([Quiet, Quiet], told.SeenAt("/" + Quiet).Select(seen => seen["traceparent"]!.Split('-')[1]));
+    }
+
+    [Fact]
     public async Task Replay_OfAProcessThatWasStartedLater_GoesOnWithTheTrace()
     {
         const string Trace = "1bf7651916cd43dd8448eb211c80319d";
@@ -125,12 +142,14 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
         await gateway.KillAsync();
         await gateway.StartAgainAsync();
 
-        var trace = await receiver.TraceAsync(Trace, spans => spans.Any(span => span.Name == Run));
-        var replay = Assert.Single(trace, span => span[TelemetryNames.Attributes.AttemptNumber] == "2" && span.Name == Attempt);
+        var trace = await receiver.TraceAsync(Trace, spans => spans.Any(span => span.Name == Run) && spans.Any(IsReplay));
+        var replay = Assert.Single(trace, IsReplay);
         var run = trace.Single(span => span.Name == Run);
         Assert.Equal(replay.ParentId, run.ParentId);
         Assert.True(run.Duration >= TimeSpan.FromSeconds(1), $"The run took {run.Duration}.");
         Assert.Equal(Trace, service.Seen.Last()["traceparent"]!.Split('-')[1]);
+
+        static bool IsReplay(OtlpSpan span) => span.Name == Attempt && span[TelemetryNames.Attributes.AttemptKind] == "replay";
     }
 
     private Task<List<OtlpSpan>> TraceAsync() => told.Receiver.TraceAsync(ToldRun.TraceId, spans =>
