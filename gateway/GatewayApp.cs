@@ -1,5 +1,6 @@
 using DurableGateway.Admin;
 using DurableGateway.Configuration;
+using DurableGateway.Events;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Replay;
@@ -38,6 +39,8 @@ internal static class GatewayApp
         var app = builder.Build();
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
         app.UseMiddleware<GatewayErrors>();
+        app.Use(app.Services.GetRequiredService<Invocations>().Watch);
+        app.UseMiddleware<ControlLimits>();
         app.UseMiddleware<ReservedPaths>();
         app.UseMiddleware<DisguisedDots>();
         app.UseRouting();
@@ -47,11 +50,14 @@ internal static class GatewayApp
 
         app.Services.GetRequiredService<ResultEndpoints>().Map(app);
         app.Services.GetRequiredService<StepEndpoints>().Map(app.MapGroup("").OnControlListener());
+        app.Services.GetRequiredService<CallbackEndpoints>().Map(app);
+        app.Services.GetRequiredService<EventEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.MapGroup("").OnControlListener().MapHealth();
         app.MapGroup("").OnControlListener().MapMetrics();
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<DurableMiddleware>();
+            proxy.UseMiddleware<BuildPinning>();
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
@@ -66,11 +72,22 @@ internal static class GatewayApp
         .AddSingleton<StoreConnection>()
         .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
         .AddSingleton<RecordCodec>()
-        .AddSingleton<IRunStore, RedisRunStore>();
+        .AddSingleton<StepValues>()
+        .AddSingleton<IRunStore, RedisRunStore>()
+        .AddSingleton<RunHistory>()
+        .AddSingleton<FlowStore>()
+        .AddSingleton<StreamStore>()
+        .AddSingleton<IWaitStore, RedisWaitStore>()
+        .AddSingleton<IEventStore, RedisEventStore>();
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))
         .AddSingleton<RunEngine>()
+        .AddSingleton<FlowControl>()
+        .AddHostedService(provider => provider.GetRequiredService<FlowControl>())
+        .AddSingleton<Waits>()
+        .AddSingleton<EventDelivery>()
+        .AddSingleton<InvocationResults>()
         .AddSingleton<AttemptRegistry>()
         .AddHostedService(provider => provider.GetRequiredService<AttemptRegistry>());
 
@@ -79,7 +96,9 @@ internal static class GatewayApp
         services.AddRequestTimeouts();
         services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy"))
             .AddTransforms<AttemptTransforms>()
-            .AddTransforms<Transparency>();
+            .AddTransforms<Transparency>()
+            .AddTransforms<Http1Trailers>()
+            .AddTransforms<ForwardedHeaders>();
         return services
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
             .AddSingleton<IRouteValidator, RouteValidator>()
@@ -89,11 +108,21 @@ internal static class GatewayApp
             .AddSingleton<Tokens>()
             .AddSingleton<RunIds>()
             .AddSingleton<LiveAnswers>()
+            .AddSingleton<ServiceBuilds>()
+            .AddSingleton<RequestFlow>()
             .AddSingleton<AcceptedRequests>()
             .AddSingleton<ExistingRuns>()
             .AddSingleton<LiveAttempts>()
+            .AddSingleton<Invocations>()
+            .AddSingleton<StepCalls>()
             .AddSingleton<StepEndpoints>()
+            .AddSingleton<ApiKeys>()
+            .AddSingleton<EventEndpoints>()
+            .AddSingleton<CallbackUrls>()
+            .AddSingleton<CallbackEndpoints>()
             .AddSingleton<ResultEndpoints>()
+            .AddSingleton<ProgressStream>()
+            .AddSingleton<StreamFollower>()
             .AddSingleton<ResultUrls>()
             .AddSingleton<EndedRuns>();
     }
@@ -103,6 +132,7 @@ internal static class GatewayApp
         .AddSingleton<RunSignals>()
         .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignals>())
         .AddHostedService(provider => provider.GetRequiredService<RunSignals>())
+        .AddSingleton<Errands>()
         .AddSingleton<ReplaySlots>()
         .AddSingleton<ReplayRunner>()
         .AddHostedService<ReplayLoop>()

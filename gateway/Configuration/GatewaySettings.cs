@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
 
@@ -12,6 +13,12 @@ internal sealed record GatewaySettings
 
     /// <summary><c>Durable:Listeners:Control</c>: step calls, events, admin API, health.</summary>
     public required BindingAddress Control { get; init; }
+
+    /// <summary><c>Durable:Limits</c>: what the public listener takes.</summary>
+    public ServerLimits Limits { get; init; } = new();
+
+    /// <summary><c>Durable:TrustedProxies</c>: whose <c>X-Forwarded-*</c> are believed.</summary>
+    public ImmutableArray<IPNetwork> TrustedProxies { get; init; } = [];
 
     /// <summary><c>Durable:AdvertisedAddress</c>; where absent, the control listener's own.</summary>
     public required string? AdvertisedAddress { get; init; }
@@ -42,6 +49,18 @@ internal sealed record GatewaySettings
 
     /// <summary><c>Durable:Policies</c>, by name; <c>default</c> is always there.</summary>
     public required ImmutableDictionary<string, RunPolicy> Policies { get; init; }
+
+    /// <summary><c>Durable:Admin:ApiKeys</c>; empty: the control listener is on loopback.</summary>
+    public ImmutableArray<string> AdminApiKeys { get; init; } = [];
+
+    /// <summary><c>Durable:PublicBaseUrl</c>: how third parties reach the public listener; where absent, as the run's client did.</summary>
+    public string? PublicBaseUrl { get; init; }
+
+    /// <summary><c>Durable:Events:Retention</c>: how long an event is kept for waits that come later.</summary>
+    public TimeSpan EventRetention { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary><c>Durable:Events:MaxBytes</c>: the largest event that is taken in.</summary>
+    public long MaxEventBytes { get; init; } = 1 << 20;
 
     public bool IsEmbedded => StoreConnectionString is null;
 }

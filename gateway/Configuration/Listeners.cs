@@ -18,20 +18,25 @@ internal static class Listeners
     public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = null;
-
-        // In front of a service on an internal network: what it takes, and how slowly, is its own affair.
-        kestrel.Limits.MinRequestBodyDataRate = null;
-        kestrel.Limits.MinResponseDataRate = null;
-        kestrel.Limits.MaxRequestHeaderCount = 1000;
-        kestrel.Limits.MaxRequestHeadersTotalSize = 256 * 1024;
-        kestrel.Limits.MaxRequestLineSize = 64 * 1024;
+        Limit(kestrel.Limits, settings.Limits);
 
         // Bytes beyond ASCII pass as they are, in both directions: what they mean is between the client and the service.
         kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+
+        // The control listener is bound last: its address is looked up as such.
+        var connections = new PublicConnections(settings.Limits, TimeProvider.System);
         foreach (var endPoint in PublicTransport.EndPoints(Parts(settings.Public)))
-            kestrel.Listen(endPoint, options => Configure(options, settings.Public));
+        {
+            kestrel.Listen(endPoint, options =>
+            {
+                if (settings.Limits.MaxConcurrentConnections is not null) options.Use(next => connection => connections.LimitAsync(connection, next));
+                if (settings.Public.Scheme == "http") options.Use(next => connection => connections.ChooseAsync(connection, next));
+                Configure(options, settings.Public);
+            });
+        }
+
+        if (settings.Public.Scheme == "http") ListenForHttp2(kestrel, connections);
         Listen(kestrel, settings.Control, options => options.Use(next => connection =>
         {
             connection.Features.Set(ControlListener.Instance);
@@ -44,6 +49,30 @@ internal static class Listeners
     /// <summary>Marks endpoints as reachable on the control listener only.</summary>
     public static TBuilder OnControlListener<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(ControlListener.Instance);
+
+    private static void Limit(KestrelServerLimits server, ServerLimits limits)
+    {
+        server.MaxRequestBodySize = limits.MaxRequestBodySize;
+        server.MaxRequestHeadersTotalSize = limits.MaxRequestHeadersTotalSize;
+        server.MaxRequestHeaderCount = limits.MaxRequestHeaderCount;
+        server.MaxRequestLineSize = limits.MaxRequestLineSize;
+        server.KeepAliveTimeout = limits.KeepAliveTimeout;
+        server.RequestHeadersTimeout = limits.RequestHeadersTimeout;
+        server.MinRequestBodyDataRate = Rate(limits.MinRequestBodyDataRate);
+        server.MinResponseDataRate = Rate(limits.MinResponseDataRate);
+        server.MaxConcurrentUpgradedConnections = limits.MaxConcurrentUpgradedConnections;
+        server.Http2.MaxStreamsPerConnection = limits.MaxStreamsPerConnection;
+        server.Http2.MaxRequestHeaderFieldSize = limits.MaxRequestHeadersTotalSize;
+        MinDataRate? Rate(long? bytes) => bytes is { } rate ? new MinDataRate(rate, limits.DataRateGracePeriod) : null;
+    }
+
+    /// <summary>A pipeline for HTTP/2, to which connections of the public listener are handed; nothing arrives at it by itself.</summary>
+    private static void ListenForHttp2(KestrelServerOptions kestrel, PublicConnections connections) =>
+        kestrel.Listen(PublicTransport.Nowhere, options =>
+        {
+            options.Protocols = HttpProtocols.Http2;
+            options.Use(next => connections.Http2 = next);
+        });
 
     private static void Listen(KestrelServerOptions kestrel, BindingAddress address, Action<ListenOptions> configure)
     {

@@ -58,8 +58,24 @@ internal static class PolicyBinder
             InlineStepBytes = (int)reader.Bytes("InlineStepBytes", basis.InlineStepBytes, 0, 1 << 20),
             IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
             AllowCancel = reader.Boolean("AllowCancel", basis.AllowCancel),
+            Mismatch = reader.Choice("Mismatch", basis.Mismatch),
+            PinToBuild = reader.Boolean("PinToBuild", basis.PinToBuild),
             SendIdempotencyKey = reader.Boolean("SendIdempotencyKey", basis.SendIdempotencyKey),
         };
+        var concurrency = reader.Section("Concurrency");
+        var rate = reader.Section("RateLimit");
+        const string KeyRemedy = "is not a key of flow control: write route, header:<name> or query:<name>";
+        policy = policy with
+        {
+            ConcurrencyLimit = concurrency.OptionalInteger("Limit", basis.ConcurrencyLimit, 1, 1_000_000),
+            ConcurrencyKey = concurrency.Text("Key", basis.ConcurrencyKey, FlowKey.IsValid, KeyRemedy),
+            RatePermits = rate.OptionalInteger("Permits", basis.RatePermits, 1, 1_000_000),
+            RateWindow = rate.Duration("Window", basis.RateWindow, Shortest, TimeSpan.FromDays(1)),
+            RateKey = rate.Text("Key", basis.RateKey, FlowKey.IsValid, KeyRemedy),
+            Priority = reader.Text("Priority", basis.Priority, FlowKey.IsHeader, "is not a header: write header:<name>"),
+        };
+        concurrency.RefuseUnknownKeys();
+        rate.RefuseUnknownKeys();
         retry.RefuseUnknownKeys();
         reader.RefuseUnknownKeys();
         return policy;

@@ -15,6 +15,8 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     /// <summary>How long the last connections in the system's queue have to be taken out of it.</summary>
     private static readonly TimeSpan QueueTime = TimeSpan.FromMilliseconds(200);
 
+    private const int KeepAliveSeconds = 60;
+
     private readonly SocketTransportFactory _factory;
     private readonly List<IConnectionListener> _listeners = [];
     private readonly List<Socket> _sockets = [];
@@ -26,11 +28,20 @@ internal sealed class PublicTransport : IConnectionListenerFactory
         options.Value.CreateBoundListenSocket = endpoint =>
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            if (endpoint is PublicEndPoint) _sockets.Add(socket);
+            if (endpoint is not PublicEndPoint) return socket;
+
+            // A client that has vanished without a word, from a WebSocket that may be silent, is found out; connections take this over.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds / 4);
+            _sockets.Add(socket);
             return socket;
         };
         _factory = new SocketTransportFactory(options, loggers);
     }
+
+    /// <summary>The end point of a listener that accepts nothing.</summary>
+    public static EndPoint Nowhere { get; } = new NoEndPoint();
 
     /// <summary>Where public listeners are bound.</summary>
     public static IEnumerable<IPEndPoint> EndPoints(BindingAddressParts address) => address switch
@@ -44,6 +55,7 @@ internal sealed class PublicTransport : IConnectionListenerFactory
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
+        if (endpoint is NoEndPoint) return new NoListener(endpoint);
         var listener = await _factory.BindAsync(endpoint, cancellationToken);
         if (endpoint is PublicEndPoint) _listeners.Add(listener);
         return listener;
@@ -61,6 +73,28 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     }
 
     private sealed class PublicEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
+
+    private sealed class NoEndPoint : EndPoint
+    {
+        public override string ToString() => "public-http2";
+    }
+
+    private sealed class NoListener(EndPoint endPoint) : IConnectionListener
+    {
+        private readonly TaskCompletionSource<ConnectionContext?> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public EndPoint EndPoint => endPoint;
+
+        public ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) => new(_end.Task);
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => DisposeAsync();
+
+        public ValueTask DisposeAsync()
+        {
+            _end.TrySetResult(null);
+            return default;
+        }
+    }
 }
 
 /// <summary>A listener's address, taken apart.</summary>

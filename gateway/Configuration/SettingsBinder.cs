@@ -41,13 +41,16 @@ internal static class SettingsBinder
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
 
         var events = durable.Section("Events");
-        events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
+        var retention = events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
+        var maxEventBytes = events.Bytes("MaxBytes", 1 << 20, 1, 1L << 30);
         events.RefuseUnknownKeys();
 
         var settings = new GatewaySettings
         {
             Public = publicAddress,
             Control = controlAddress,
+            Limits = LimitsBinder.Bind(durable),
+            TrustedProxies = TrustedProxies(durable),
             AdvertisedAddress = durable.Url("AdvertisedAddress"),
             SharedAddress = durable.Url("SharedAddress"),
             StoreConnectionString = connectionString,
@@ -58,8 +61,11 @@ internal static class SettingsBinder
             ShutdownTimeout = durable.Duration("ShutdownTimeout", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)),
             Keys = Keys(durable),
             Policies = PolicyBinder.Bind(durable, errors),
+            AdminApiKeys = [.. apiKeys.Select(key => key.Value).OfType<string>().Where(key => key.Length > 0)],
+            PublicBaseUrl = durable.Url("PublicBaseUrl"),
+            EventRetention = retention,
+            MaxEventBytes = maxEventBytes,
         };
-        durable.Url("PublicBaseUrl");
         durable.RefuseUnknownKeys();
         var proxy = configuration.GetSection("ReverseProxy");
         RouteChecks.Check(proxy, settings.Policies, errors);
@@ -124,5 +130,19 @@ internal static class SettingsBinder
         }
 
         return keys.ToImmutable();
+    }
+
+    private static ImmutableArray<IPNetwork> TrustedProxies(SettingsReader durable)
+    {
+        var networks = ImmutableArray.CreateBuilder<IPNetwork>();
+        foreach (var child in durable.Children("TrustedProxies"))
+        {
+            var text = child.Value?.Trim();
+            if (IPAddress.TryParse(text, out var address)) networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
+            else if (IPNetwork.TryParse(text, out var network)) networks.Add(network);
+            else durable.Report($"TrustedProxies:{child.Key}", text, "is neither an IP address nor a network; write for example 10.0.0.7, 10.0.0.0/8 or fd00::/8", false);
+        }
+
+        return networks.ToImmutable();
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace DurableGateway.Configuration;
@@ -29,7 +30,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
         return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
     }
 
-    public string Text(string key, string fallback, Predicate<string> valid, string remedy) =>
+    [return: NotNullIfNotNull(nameof(fallback))]
+    public string? Text(string key, string? fallback, Predicate<string> valid, string remedy) =>
         Text(key) is not { } value ? fallback : valid(value) ? value : Report(key, value, remedy, fallback);
 
     public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan min, TimeSpan max) =>
@@ -39,6 +41,9 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     public int Integer(string key, int fallback, int min, int max) =>
         Parse(key, fallback, (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value),
             value => value >= min && value <= max, $"is not a whole number between {min} and {max}");
+
+    /// <summary>A whole number that may be absent.</summary>
+    public int? OptionalInteger(string key, int? fallback, int min, int max) => Text(key) is null ? fallback : Integer(key, min, min, max);
 
     public long Bytes(string key, long fallback, long min, long max) =>
         Parse(key, fallback, ByteSize.TryParse, value => value >= min && value <= max,

@@ -16,6 +16,7 @@ internal static class DurableHeaders
     public const string Token = "Durable-Token";
     public const string StepCount = "Durable-Step-Count";
     public const string Steps = "Durable-Steps";
+    public const string FinalAttempt = "Durable-Final-Attempt";
     public const string IdempotencyKey = "Idempotency-Key";
 
     // Service → gateway (§3, §4).
@@ -24,8 +25,19 @@ internal static class DurableHeaders
     public const string StepDuration = "Durable-Step-Duration";
     public const string StepFor = "Durable-Step-For";
     public const string StepUntil = "Durable-Step-Until";
+    public const string StepTimeout = "Durable-Step-Timeout";
+    public const string StepRetry = "Durable-Step-Retry";
+    public const string EventType = "Durable-Event-Type";
+    public const string EventKey = "Durable-Event-Key";
+    public const string EventLookback = "Durable-Event-Lookback";
+    public const string CallbackUrl = "Durable-Callback-Url";
+    public const string InvokePath = "Durable-Invoke-Path";
+    public const string InvokeMethod = "Durable-Invoke-Method";
     public const string Suspended = "Durable-Suspended";
     public const string Retry = "Durable-Retry";
+    public const string Stream = "Durable-Stream";
+    public const string Mismatch = "Durable-Mismatch";
+    public const string Build = "Durable-Build";
 
     // Gateway → client (§5).
     public const string Status = "Durable-Status";

@@ -71,7 +71,7 @@ internal sealed class KeyRing
     private static byte[] Mac(Key key, string purpose, ReadOnlySpan<byte> message)
     {
         using var hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key.Signing);
-        hmac.AppendData(Encoding.ASCII.GetBytes(purpose));
+        hmac.AppendData(Encoding.UTF8.GetBytes(purpose));
         hmac.AppendData([0]);
         hmac.AppendData(message);
         return hmac.GetHashAndReset()[..MacBytes];

@@ -55,6 +55,27 @@ internal static class Problems
         Make("token-invalid", "Durable-Token is missing or not this run's", 401, "Send the Durable-Token header of the attempt unchanged.");
     public static Problem StepMalformed(RunId run, string detail) => Make("step-malformed", "The step call is malformed", 400, detail, run);
     public static Problem StepUnsupported(RunId run, string detail) => Make("step-unsupported", "This step cannot be taken", 422, detail, run);
+    public static Problem StepTimeout(RunId run, string step) =>
+        Make("step-timeout", "What the step waited for did not come in time", 504, $"Step '{step}' has given up.", run);
+    public static Problem StepInterrupted(RunId run, string step) =>
+        Make("step-interrupted", "The step was begun, and nobody knows how it ended", 500,
+            $"Step '{step}' may be executed once at most; the attempt that began it ended without an outcome.", run, Service);
+    public static Problem InvokeNowhere(RunId run, string method, string path) =>
+        Make("invoke-no-route", "There is nothing to invoke", 422, $"No durable route of this gateway takes {method} {path}.", run);
+    public static Problem InvokeTooDeep(RunId run, int limit) =>
+        Make("invoke-too-deep", "Runs invoke one another too deeply", 422, $"This run is the {limit}th of a chain, and the last.", run);
+    public static Problem InvokeTooLarge(RunId run, long limit) =>
+        Make("request-too-large", "The request is larger than the invoked route's policy allows", 413, $"MaxRequestBytes is {limit} bytes.", run);
+    public static Problem InvokeFailed(RunId child, int status, string? detail) =>
+        Make("invoke-failed", "The invoked run failed", status, detail, child, Service);
+    public static Problem CallbackUnknown() =>
+        Make("callback-unknown", "No such callback", 404, "The run is unknown, or this URL is not one that a callback step gave out.");
+    public static Problem CallbackUsed(RunId run) => Make("callback-used", "The callback has been used", 409, "It completes its step once.", run);
+    public static Problem CallbackExpired(RunId run) => Make("callback-expired", "The callback has expired", 410, "Its step no longer waits.", run);
+    public static Problem EventMalformed(string detail) => Make("event-malformed", "This is not a CloudEvent", 400, detail);
+    public static Problem EventTooLarge(long limit) => Make("event-too-large", "The event is too large", 413, $"Durable:Events:MaxBytes is {limit} bytes.");
+    public static Problem KeyRequired() =>
+        Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys.");
     public static Problem StepOfOtherKind(RunId run, string step) =>
         Make("step-of-other-type", "The step was begun with another type", 422, $"Step '{step}' waits already, or has failed tries, as a step of another type. Give the new step a new name.", run);
     public static Problem StepTooLarge(RunId run, long limit) =>
@@ -71,6 +92,8 @@ internal static class Problems
         Make("response-too-large", "The response is larger than the policy allows", 502, $"MaxResponseBytes is {limit} bytes.", run, Service);
     public static Problem ResultNotKept(RunId run) =>
         Make("result-not-kept", "The response was not kept", 502, "It was sent to the client, and had begun before the run was stored.", run);
+    public static Problem HandlerMismatch(RunId run, string what) =>
+        Make("handler-mismatch", "The handler has changed since the run began", 502, $"Stored steps do not fit it: {what}. Mismatch of the route's policy is Fail.", run, Service);
     public static Problem RunTimeout(RunId run, TimeSpan limit) =>
         Make("run-timeout", "The run did not end in time", 504, $"RunTimeout is {limit:c}.", run, Service);
     public static Problem ServiceUnreachable(RunId run, string detail) =>

@@ -20,6 +20,8 @@ internal static class StepsHeader
             list.AppendString(step.Id).Append(step.Failed ? ";err=" : ";ok=").AppendBytes(step.Body.Span);
             if (step.ContentType != type) list.Append(";ct=").AppendString(step.ContentType);
 
+            if (step.Type != "run") list.Append(";t=").Append(step.Type);
+
             // One that does not fit is left out; a later, smaller one may still fit.
             if (list.Length > budget) list.Length = start;
         }

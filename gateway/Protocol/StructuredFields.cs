@@ -42,6 +42,35 @@ internal static class StructuredFields
         };
     }
 
+    /// <summary>Reads a String item (§4.2.5); what is none, such as a bare word, is taken as it is.</summary>
+    public static string? ParseText(string? field)
+    {
+        var item = field?.Trim(' ');
+        if (item is not ['"', ..]) return string.IsNullOrEmpty(item) ? null : item;
+        var text = new StringBuilder();
+        for (var i = 1; i < item.Length && item[i] != '"'; i++)
+        {
+            if (item[i] == '\\' && i + 1 < item.Length) i++;
+            text.Append(item[i]);
+        }
+
+        return text.Length == 0 ? null : text.ToString();
+    }
+
+    /// <summary>How many members a List (§3.1) has.</summary>
+    public static int CountMembers(string list)
+    {
+        var (count, quoted) = (1, false);
+        for (var i = 0; i < list.Length; i++)
+        {
+            if (quoted && list[i] == '\\') i++;
+            else if (list[i] == '"') quoted = !quoted;
+            else if (list[i] == ',' && !quoted) count++;
+        }
+
+        return count;
+    }
+
     /// <summary>
     /// Reads a span of time: a non-negative decimal number of seconds (§3.3.2), of at most ten years, so that it can be
     /// added to any time.

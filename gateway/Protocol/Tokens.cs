@@ -5,13 +5,14 @@ using DurableGateway.Runs;
 namespace DurableGateway.Protocol;
 
 /// <summary>
-/// The two capabilities of the contract, both opaque to their bearers: <c>Durable-Token</c> for one attempt of one run
-/// (§2), and the token of a result URL, which carries its end (§5).
+/// The capabilities of the contract, all opaque to their bearers: <c>Durable-Token</c> for one attempt of one run (§2), the token of a
+/// result URL, which carries its end (§5), and that of a callback URL (§6).
 /// </summary>
 internal sealed class Tokens(KeyRing keys)
 {
     private const string StepPurpose = "step";
     private const string ResultPurpose = "result";
+    private const string CallbackPurpose = "callback";
     private const int ClaimBytes = 8;
     private const int RunBytes = 16;
 
@@ -28,6 +29,11 @@ internal sealed class Tokens(KeyRing keys)
     /// <summary>The end that the token carries, or <see langword="null"/> where it is not this run's.</summary>
     public DateTimeOffset? VerifyResult(RunId run, string? token) =>
         Verify(ResultPurpose, run, token) is { } end ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
+
+    /// <summary>The token in the path of a callback URL (§6): good for one step of one run.</summary>
+    public string ForCallback(RunId run, string step) => Issue($"{CallbackPurpose}/{step}", run, 0);
+
+    public bool VerifyCallback(RunId run, string step, string? token) => Verify($"{CallbackPurpose}/{step}", run, token) is not null;
 
     private string Issue(string purpose, RunId run, long claim)
     {

@@ -21,6 +21,10 @@ internal sealed record StepJson(
         step.Id, step.Type, step.Failed ? "failed" : "completed", step.ContentType, step.Body, step.Attempt, step.StartedAt, step.EndedAt);
 }
 
+/// <summary>How many runs an event has woken (§6).</summary>
+internal sealed record WokenJson(int Woken);
+
+[JsonSerializable(typeof(WokenJson))]
 [JsonSerializable(typeof(RunStateJson))]
 [JsonSerializable(typeof(IEnumerable<StepJson>))]
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

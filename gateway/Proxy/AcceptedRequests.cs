@@ -12,7 +12,7 @@ namespace DurableGateway.Proxy;
 /// <c>Prefer: respond-async</c> (RFC 7240 §4.1): the request is stored as a run that is due at once, and its client is told where the
 /// result will be.
 /// </summary>
-internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IRunStore store, ResultUrls results, RunIds ids, TimeProvider time)
+internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IRunStore store, ResultUrls results, RunIds ids, RequestFlow flow, TimeProvider time)
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan UnknownFor = TimeSpan.FromSeconds(5);
@@ -28,10 +28,13 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
         var request = RequestRecorder.Record(context, TracedAttempts.RequestOf(context), whole);
         var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
-        var run = new NewRun(ids.New(now, hash), policy, route, now, request) { Idempotency = RunIds.Mark(hash, request) };
-        await CreateAsync(run);
-        RunTelemetry.Started(route, policy);
-        signals.Parked(run.Id, now);
+        var id = ids.New(now, hash);
+        var run = new NewRun(id, policy, route, now, request)
+        {
+            Idempotency = RunIds.Mark(hash, request),
+            Gate = flow.GateOf(context.Request, policy, route),
+        };
+        await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, id));
 
         var response = context.Response;
         response.Headers[DurableHeaders.RunId] = run.Id.ToString();
@@ -40,15 +43,30 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
         return true;
     }
 
+    /// <summary>Stores the request that a step of another run invokes. Its id is given by that step, so this may be repeated.</summary>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task AcceptAsync(HttpContext context, RunPolicy policy, Invocation invocation)
+    {
+        var now = time.GetUtcNow();
+        // Its trace is that of the run that invokes it, as its headers say: the call that is at work here is the step's.
+        var request = RequestRecorder.Record(context, activity: null, invocation.Body);
+        var route = context.GetReverseProxyFeature().Route.Config.RouteId;
+        var run = new NewRun(invocation.Id, policy, route, now, request) { Invoker = invocation.Invoker, Gate = flow.GateOf(context.Request, policy, route) };
+        await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, run.Id));
+    }
+
     /// <summary>Says it again where there was no answer: a client that is refused must be able to rely on it.</summary>
-    private async Task CreateAsync(NewRun run)
+    private async Task CreateAsync(NewRun run, DateTimeOffset due)
     {
         var began = time.GetTimestamp();
         while (true)
         {
             try
             {
-                await store.CreateDueAsync(run, engine.Owner);
+                await store.CreateDueAsync(run, engine.Owner, due);
+                RunTelemetry.Started(run.Route, run.Policy);
+                if (due > run.StartedAt) RunTelemetry.Queued(run.Route, run.Policy);
+                signals.Parked(run.Id, due);
                 return;
             }
             catch (StoreUnavailableException e) when (e.MayHaveHappened && time.GetElapsedTime(began) < UnknownFor)

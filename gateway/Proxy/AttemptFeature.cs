@@ -13,11 +13,17 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>The live request's body as it is captured; <see langword="null"/> where there is none.</summary>
     public RequestCapture? RequestBody { get; init; }
 
+    /// <summary>Cancelled when the live request's client goes away.</summary>
+    public CancellationToken ClientGone { get; init; }
+
     /// <summary>What the response means; <see langword="null"/> where none arrived.</summary>
     public AttemptOutcome? Outcome { get; set; }
 
     /// <summary><c>Retry-After</c> of a failed response.</summary>
     public TimeSpan? RetryAfter { get; set; }
+
+    /// <summary>The stored steps that the handler did not ask for, or as another type, as it says itself; <see langword="null"/> where there are none.</summary>
+    public string? Mismatch { get; set; }
 
     /// <summary>The response is not for the client: the gateway makes its own.</summary>
     public bool IsSuppressed { get; set; }
@@ -27,6 +33,9 @@ internal sealed class AttemptFeature(Attempt attempt)
 
     /// <summary>The result URL, once it has been told to the client or is about to be.</summary>
     public string? ResultUrl { get; set; }
+
+    /// <summary>Where the response is a stream of events that its client may resume.</summary>
+    public StreamKeeper? Keeper { get; set; }
 
     /// <summary>The copy of the response, where one is made.</summary>
     public ResponseCapture? Capture { get; set; }

@@ -5,6 +5,7 @@ using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
+using DurableGateway.Storage;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -12,8 +13,10 @@ namespace DurableGateway.Proxy;
 
 /// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
 internal sealed class AttemptTransforms(
-    CallbackAddresses addresses, Tokens tokens, ResultUrls results, RunEngine engine, TimeProvider time) : ITransformProvider
+    CallbackAddresses addresses, Tokens tokens, ResultUrls results, ServiceBuilds builds, StreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
 {
+    private const string LastEventId = "Last-Event-ID";
+
     public void ValidateRoute(TransformRouteValidationContext context)
     {
     }
@@ -33,6 +36,7 @@ internal sealed class AttemptTransforms(
     {
         if (context.HttpContext.Features.Get<AttemptFeature>() is not { } feature) return default;
         var attempt = feature.Attempt;
+        attempt.Destination = context.DestinationPrefix;
         var headers = context.ProxyRequest.Headers;
         headers.TryAddWithoutValidation(DurableHeaders.Protocol, DurableHeaders.ProtocolVersion);
         headers.TryAddWithoutValidation(DurableHeaders.RunId, attempt.Run.ToString());
@@ -41,6 +45,13 @@ internal sealed class AttemptTransforms(
         headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Number));
         if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
             headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.Run}\"");
+        if (attempt.LastEventId is { } last)
+        {
+            headers.Remove(LastEventId);
+            headers.TryAddWithoutValidation(LastEventId, last);
+        }
+
+        if (attempt.Failures + 1 >= attempt.Policy.MaxAttempts) headers.TryAddWithoutValidation(DurableHeaders.FinalAttempt, "?1");
         if (attempt.StepCount > 0) AddSteps(headers, attempt);
         return default;
     }
@@ -52,16 +63,16 @@ internal sealed class AttemptTransforms(
         if (list.Length > 0) headers.TryAddWithoutValidation(DurableHeaders.Steps, list);
     }
 
-    private ValueTask OnResponse(ResponseTransformContext context)
+    private async ValueTask OnResponse(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (context.ProxyResponse is not { } answer) return default;
+        if (context.ProxyResponse is not { } answer) return;
         if (http.Features.Get<AttemptFeature>() is not { } feature)
         {
-            if (http.Features.Get<NotDurable>() is null) return default;
+            if (http.Features.Get<NotDurable>() is null) return;
             HopHeaders.RemoveDurable(http.Response.Headers);
             NotDurable.Mark(http);
-            return default;
+            return;
         }
 
         var attempt = feature.Attempt;
@@ -69,6 +80,8 @@ internal sealed class AttemptTransforms(
         feature.Outcome = AttemptJudge.Judge(attempt.Policy, feature.Status,
             StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Suspended)),
             StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Retry)));
+        builds.Learn(http, StructuredFields.ParseText(Field(answer, DurableHeaders.Build)));
+        feature.Mismatch = Field(answer, DurableHeaders.Mismatch);
         feature.RetryAfter = RetryAfter.Parse(Field(answer, "Retry-After"), time.GetUtcNow());
 
         // A failure with no try left after it is the client's to see, as it is.
@@ -82,17 +95,46 @@ internal sealed class AttemptTransforms(
         HopHeaders.RemoveDurable(http.Response.Headers);
         if (tooLarge) NotDurable.Mark(http);
         feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
-        if (attempt.IsReplay) return default;
+        var isStream = feature.Outcome == AttemptOutcome.Completed && Field(answer, DurableHeaders.Stream) == "resume"
+            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
+        if (attempt.IsReplay)
+        {
+            if (isStream) Keep(http, feature, Stream.Null);
+            return;
+        }
+
         if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !engine.HoldsLease(attempt)))
         {
             // The status code stays: passive health checks look at it.
             context.SuppressResponseBody = true;
             feature.IsSuppressed = true;
-            return default;
+            return;
         }
 
+        Http1Trailers.Begin(context);
+        if (isStream && await IsStoredAsync(attempt)) Keep(http, feature, http.Response.Body);
         BeginResponse(http, feature);
-        return default;
+    }
+
+    /// <summary>What a client may resume is kept from its first event on.</summary>
+    private async Task<bool> IsStoredAsync(Attempt attempt)
+    {
+        try
+        {
+            return await engine.EnsureStoredAsync(attempt);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or IOException or OperationCanceledException)
+        {
+            // Then it is a stream like any other.
+            return false;
+        }
+    }
+
+    private void Keep(HttpContext http, AttemptFeature feature, Stream client)
+    {
+        feature.Attempt.ClockStart = null;
+        feature.Keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
+        http.Response.Body = feature.Keeper;
     }
 
     private void BeginResponse(HttpContext http, AttemptFeature feature)
@@ -103,6 +145,12 @@ internal sealed class AttemptTransforms(
         // From here on the response flows at the pace of service and client; YARP watches that it does.
         attempt.ClockStart = null;
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
+        if (feature.Keeper is null && Conversations.Includes(http))
+        {
+            // Who subscribes and leaves has had what they wanted; a service that dies before that is asked again.
+            feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
+        }
+
         var hasBody = !HttpMethods.IsHead(http.Request.Method) && feature.Status is not (204 or 304);
         if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
         {
@@ -112,6 +160,7 @@ internal sealed class AttemptTransforms(
 
         feature.ResultUrl = results.For(attempt);
         response.Headers[DurableHeaders.Result] = feature.ResultUrl;
+        if (feature.Keeper is not null) return;
         feature.Capture = new ResponseCapture(response.Body, attempt.Policy.MaxResponseBytes, length: response.ContentLength);
         response.Body = feature.Capture;
     }

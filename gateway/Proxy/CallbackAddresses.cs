@@ -10,14 +10,17 @@ namespace DurableGateway.Proxy;
 /// <summary>Where services reach the control listener: this node first, then the address that reaches any (§2).</summary>
 internal sealed class CallbackAddresses(GatewaySettings settings, IServer server)
 {
+    /// <summary>What the path of a run on the control listener begins with; events that an SDK sends have it as their source.</summary>
+    public const string RunPath = "/_durable/v1/runs/";
+
     private string? _own;
 
     /// <summary>This node's control address.</summary>
     public string Own => _own ??= settings.AdvertisedAddress ?? Bound();
 
     public string For(RunId run) => settings.SharedAddress is { } shared
-        ? $"{Own}/_durable/v1/runs/{run}, {shared}/_durable/v1/runs/{run}"
-        : $"{Own}/_durable/v1/runs/{run}";
+        ? $"{Own}{RunPath}{run}, {shared}{RunPath}{run}"
+        : $"{Own}{RunPath}{run}";
 
     /// <summary>The address as it was bound, which may have been asked for with port 0.</summary>
     private string Bound()

@@ -13,22 +13,36 @@ namespace DurableGateway.Proxy;
 /// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
 /// <see cref="LiveAttempt"/>.
 /// </summary>
-internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live)
+internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live, AcceptedRequests accepted)
 {
-    public Task InvokeAsync(HttpContext context)
-    {
+    public Task InvokeAsync(HttpContext context) =>
         // A replay comes down the same road; whoever sent it reads the outcome.
-        if (context.Features.Get<AttemptFeature>() is not null) return next(context);
+        context.Features.Get<AttemptFeature>() is not null ? next(context) : LiveAsync(context);
+
+    private async Task LiveAsync(HttpContext context)
+    {
+        if (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        {
+            await context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status501NotImplemented, "This is a reverse proxy: it opens no tunnels."));
+            return;
+        }
+
         HopHeaders.RemoveDurable(context.Request.Headers);
+        Conversations.AllowSilence(context);
         var policy = policies.For(context.GetReverseProxyFeature().Route);
-        return policy is null || IsUntouchable(context) ? PlainAsync(context) : DurableAsync(context, policy);
+        await (context.Features.Get<Invocation>() is { } invocation ? InvokedAsync(context, policy, invocation)
+            : policy is null || Conversations.Begins(context) ? PlainAsync(context)
+            : DurableAsync(context, policy));
+        await Http1Trailers.EndAsync(context);
     }
 
-    /// <summary>Upgrades and gRPC are conversations, not requests: they pass as they are.</summary>
-    public static bool IsUntouchable(HttpContext context) =>
-        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
-        || (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);
+    /// <summary>A step of another run wants this request made: it is stored, and due at once.</summary>
+    private Task InvokedAsync(HttpContext context, RunPolicy? policy, Invocation invocation)
+    {
+        if (policy is null) return Task.CompletedTask;
+        invocation.Policy = policy;
+        return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook ? Task.CompletedTask : accepted.AcceptAsync(context, policy, invocation);
+    }
 
     private Task DurableAsync(HttpContext context, RunPolicy policy)
     {
@@ -59,6 +73,9 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     private async Task PlainAsync(HttpContext context)
     {
         await next(context);
+
+        // The forwarder clears what was there when it fails.
+        if (!context.Response.HasStarted) NotDurable.MarkAgain(context);
         if (context.GetForwarderErrorFeature() is { Error: not ForwarderError.None } error && !context.Response.HasStarted
             && context.Response.StatusCode >= 500 && !context.RequestAborted.IsCancellationRequested)
             await context.Response.WriteProblemAsync(ProblemWriter.Describe(null, error.Error, timedOut: false) with { Status = context.Response.StatusCode });

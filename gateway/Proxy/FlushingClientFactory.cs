@@ -20,26 +20,39 @@ internal sealed class FlushingClientFactory : ForwarderHttpClientFactory
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            if (request.Content is { } content) request.Content = new FlushingContent(content);
-            return base.SendAsync(request, cancellationToken);
+            if (request.Content is not { } content) return base.SendAsync(request, cancellationToken);
+            var trailers = request.Options.TryGetValue(RequestTrailers.Option, out var option) ? option : null;
+            request.Content = new FlushingContent(content, trailers);
+            return trailers is null ? base.SendAsync(request, cancellationToken) : SendAsync(request, trailers, cancellationToken);
+        }
+
+        private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, RequestTrailers trailers, CancellationToken cancellationToken)
+        {
+            trailers.Begin();
+            return await base.SendAsync(request, cancellationToken);
         }
     }
 
     private sealed class FlushingContent : HttpContent
     {
         private readonly HttpContent _inner;
+        private readonly RequestTrailers? _trailers;
 
-        public FlushingContent(HttpContent inner)
+        public FlushingContent(HttpContent inner, RequestTrailers? trailers)
         {
             _inner = inner;
+            _trailers = trailers;
             foreach (var (name, values) in inner.Headers.NonValidated) Headers.TryAddWithoutValidation(name, values);
         }
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
             SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
-            _inner.CopyToAsync(new FlushingStream(stream), context, cancellationToken);
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+        {
+            await _inner.CopyToAsync(new FlushingStream(stream), context, cancellationToken);
+            if (_trailers?.Take() is true) await stream.FlushAsync(cancellationToken);
+        }
 
         protected override bool TryComputeLength(out long length)
         {

@@ -16,7 +16,7 @@ namespace DurableGateway.Proxy;
 /// fails is stored, parked, and answered with a redirect.
 /// </summary>
 internal sealed class LiveAttempts(
-    AttemptRegistry registry, RunEngine engine, EndedRuns ended, RunIds ids, LiveAnswers answers, AcceptedRequests accepted, ExistingRuns existing,
+    AttemptRegistry registry, RunEngine engine, EndedRuns ended, RunIds ids, LiveAnswers answers, AcceptedRequests accepted, ExistingRuns existing, RequestFlow flow,
     TimeProvider time, ILogger<LiveAttempts> log)
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
@@ -39,13 +39,25 @@ internal sealed class LiveAttempts(
             if (begun is not null) begun.ClockStart = time.GetTimestamp();
         });
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
-        using var attempt = begun = Begin(context, policy, body, idempotencyKey);
+        var gate = flow.GateOf(context.Request, policy, context.GetReverseProxyFeature().Route.Config.RouteId);
+        using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
         using var scope = Spans.AreOn ? log.InRun(attempt.Run) : null;
-        var feature = new AttemptFeature(attempt) { RequestBody = body };
+        var feature = new AttemptFeature(attempt) { RequestBody = body, ClientGone = context.RequestAborted };
+        FlowControl.Permit? permit = null;
         var sent = false;
-        registry.Add(attempt);
         try
         {
+            if (RequestFlow.IsLimited(policy))
+            {
+                (permit, var due) = await flow.TakeTurnAsync(context.Request, attempt, gate);
+                if (due is { } later)
+                {
+                    await WaitItsTurnAsync(context, feature, later, next);
+                    return;
+                }
+            }
+
+            registry.Add(attempt);
             if ((policy.Persist == PersistMode.OnStart || idempotencyKey is not null) && !await engine.EnsureStoredAsync(attempt))
             {
                 await LiveAnswers.OversizedAsync(context, policy, next);
@@ -89,7 +101,16 @@ internal sealed class LiveAttempts(
             await attempt.CloseAsync();
             if (sent && !attempt.IsSettled) RunTelemetry.Abandoned(attempt);
             registry.Remove(attempt);
+            if (permit is not null) await permit.DisposeAsync();
         }
+    }
+
+    /// <summary>There is no room for it now: it is stored, its client is told where the result will be, and it starts in its turn.</summary>
+    private async Task WaitItsTurnAsync(HttpContext context, AttemptFeature feature, DateTimeOffset due, RequestDelegate next)
+    {
+        using var waiter = ended.Register(feature.Attempt.Run);
+        if (await engine.StoreForLaterAsync(feature.Attempt, due)) await answers.LaterAsync(context, feature, new AttemptEnd(Fate.Parked, due), waiter.Ended);
+        else await LiveAnswers.OversizedAsync(context, feature.Attempt.Policy, next);
     }
 
     private static RequestCapture? Capture(HttpContext context, RunPolicy policy, Action arrived)
@@ -103,7 +124,7 @@ internal sealed class LiveAttempts(
         return capture;
     }
 
-    private Attempt Begin(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)
+    private Attempt Begin(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey, Gate? gate)
     {
         var now = time.GetUtcNow();
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
@@ -115,7 +136,7 @@ internal sealed class LiveAttempts(
             var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
             if (bytes is not { } whole) return null;
             var request = RequestRecorder.Record(context, activity, whole);
-            return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request) };
+            return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request), Gate = gate };
         })
         {
             Span = TracedAttempts.SpanOf(context),
@@ -166,6 +187,13 @@ internal sealed class LiveAttempts(
         {
             context.Response.Clear();
             await context.Response.WriteProblemAsync(Problems.RequestTooLarge(attempt.Policy.MaxRequestBytes));
+            return;
+        }
+
+        if (attempt.Interrupted == AttemptInterrupt.ClientGone && error != ForwarderError.ResponseBodyDestination)
+        {
+            await attempt.CloseAsync();
+            if (attempt.IsStored || attempt.MayBeStored) await engine.CancelAsync(attempt.Run, attempt.Policy, "the client left");
             return;
         }
 
@@ -238,7 +266,7 @@ internal sealed class LiveAttempts(
             return;
         }
 
-        var result = feature.Capture switch
+        var result = feature.Keeper is { } keeper ? new StoredResponse(feature.Status, feature.ResponseHeaders, await keeper.CompleteAsync(context.RequestAborted), Trailers(context)) : feature.Capture switch
         {
             null => Problems.ResultNotKept(attempt.Run).ToResponse(),
             { Overflowed: true } => Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes).ToResponse(),

@@ -8,6 +8,12 @@ internal sealed class NotDurable
 {
     private static readonly NotDurable Instance = new();
 
+    /// <summary>Marks the response of a request that was marked.</summary>
+    public static void MarkAgain(HttpContext context)
+    {
+        if (context.Features.Get<NotDurable>() is not null) Mark(context);
+    }
+
     public static void Mark(HttpContext context)
     {
         context.Features.Set(Instance);

@@ -5,6 +5,7 @@ namespace DurableGateway.Proxy;
 /// <summary>
 /// HTTP/1.0 services close after each response unless they say <c>keep-alive</c>; .NET's client does not know that, keeps the
 /// connection, and loses the next request to it. This says it in words that the client knows: <c>Connection: close</c>.
+/// On the way out, trailers of a request are put in (<see cref="RequestTrailers"/>).
 /// </summary>
 internal sealed class OldConnections(Stream inner) : Stream
 {
@@ -42,8 +43,11 @@ internal sealed class OldConnections(Stream inner) : Stream
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => inner.WriteAsync(buffer, offset, count, cancellationToken);
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(RequestTrailers.Replace(buffer), cancellationToken);
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
     public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
     public override void Flush() => inner.Flush();
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();

@@ -24,6 +24,7 @@ internal sealed class Transparency : ITransformProvider
         var rewrites = transforms.Any(transform => transform.Keys.Any(key =>
             key.StartsWith("Path", StringComparison.OrdinalIgnoreCase) || key.StartsWith("Query", StringComparison.OrdinalIgnoreCase)));
         if (!rewrites) context.AddRequestTransform(KeepTarget);
+        context.AddRequestTransform(KeepTrailers);
         context.AddResponseTransform(OpenEventStream);
     }
 
@@ -34,6 +35,16 @@ internal sealed class Transparency : ITransformProvider
         var response = context.HttpContext.Response;
         if (response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true && response.ContentLength is null)
             await response.Body.FlushAsync(context.CancellationToken);
+    }
+
+    /// <summary>They come after a body of unknown length, or not at all.</summary>
+    private static ValueTask KeepTrailers(RequestTransformContext context)
+    {
+        var request = context.HttpContext.Request;
+        if (request.ContentLength is not null || context.ProxyRequest.Content is null
+            || context.HttpContext.Features.Get<IHttpRequestTrailersFeature>() is not { } source) return default;
+        context.ProxyRequest.Options.Set(RequestTrailers.Option, new RequestTrailers(source));
+        return default;
     }
 
     private static ValueTask KeepTarget(RequestTransformContext context)

@@ -28,6 +28,7 @@ internal static class ReplayContext
         };
         stored.Headers.CopyTo(request.Headers);
         if (stored.Chunked) request.Headers.TransferEncoding = "chunked";
+        if (stored.Trailers.Count > 0) features.Set<IHttpRequestTrailersFeature>(new RequestTrailersOf(stored.Trailers));
         features.Set<IHttpRequestFeature>(request);
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(capture));
@@ -62,6 +63,14 @@ internal static class ReplayContext
     }
 
     private static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) ? address : null;
+
+    private sealed class RequestTrailersOf : IHttpRequestTrailersFeature
+    {
+        public RequestTrailersOf(IReadOnlyList<HeaderLine> lines) => lines.CopyTo(Trailers);
+
+        public bool Available => true;
+        public IHeaderDictionary Trailers { get; } = new HeaderDictionary();
+    }
 
     private sealed class BodyDetection(bool canHaveBody) : IHttpRequestBodyDetectionFeature
     {

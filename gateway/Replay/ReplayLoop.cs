@@ -9,7 +9,7 @@ namespace DurableGateway.Replay;
 /// every shard's queue, for what other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
-    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock,
+    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock, Errands errands, FlowControl flow,
     EngineSettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ReplayLoop> log) : BackgroundService
 {
     private const int Batch = 16;
@@ -19,6 +19,9 @@ internal sealed class ReplayLoop(
     /// several nodes that look at the same queue must not all claim the same.
     /// </summary>
     private const int Look = 32 * Batch;
+
+    /// <summary>How long who waits at a gate is kept there with no news of anybody.</summary>
+    private static readonly TimeSpan GateLifetime = TimeSpan.FromDays(30);
 
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
 
@@ -87,23 +90,24 @@ internal sealed class ReplayLoop(
         var due = await store.GetDueAsync(shard, time.GetUtcNow(), Look, slots.FullRoutes());
         if (due.Next is { } next) clock.Hear(shard, next);
         foreach (var route in due.Held) _backlog.Hold(slots.ClusterOf(route), shard);
+        foreach (var errand in due.Errands) await errands.TakeAsync(errand);
         var runs = due.Runs.ToArray();
         var claims = new List<Task>(Batch);
-        foreach (var (run, route) in runs.Length > Batch ? Pick(runs) : runs)
+        foreach (var (run, route, gate) in runs.Length > Batch ? Pick(runs) : runs)
         {
             cancellation.ThrowIfCancellationRequested();
 
             // Its lease ran out while the store was away, but this node is still at it: it renews the lease, or records the end.
             if (registry.TryGet(run, out var own) && own is { IsSettled: false, Interrupted: not AttemptInterrupt.Lost }) continue;
             var cluster = slots.ClusterOf(route);
-            if (slots.TryTake(cluster)) claims.Add(ClaimAsync(run, cluster));
+            if (slots.TryTake(cluster)) claims.Add(ClaimAsync(run, Gate.Parse(gate), cluster));
             else if (slots.HasRoom) _backlog.Hold(cluster, shard);
             else _backlog.Add(shard);
         }
 
         // What has been claimed is no longer named by the next look. Where nothing could be named, that waits for room.
         await Task.WhenAll(claims);
-        if (claims.Count > 0 && (runs.Length > Batch || due.More)) _backlog.Add(shard);
+        if ((claims.Count > 0 || due.Errands.Count > 0) && (runs.Length > Batch || due.More)) _backlog.Add(shard);
     }
 
     /// <summary>Some of each cluster's, in turn.</summary>
@@ -114,22 +118,33 @@ internal sealed class ReplayLoop(
             .OrderBy(pick => pick.turn).Take(Batch).Select(pick => pick.run);
     }
 
-    private async Task ClaimAsync(RunId run, string cluster)
+    private async Task ClaimAsync(RunId run, Gate? gate, string cluster)
     {
+        FlowControl.Permit? permit = null;
         var taken = true;
         try
         {
+            if (gate is not null)
+            {
+                (permit, var askAgain) = await flow.EnterAsync(gate, run, GateLifetime);
+                if (permit is null)
+                {
+                    await flow.DeferAsync(run, askAgain);
+                    return;
+                }
+            }
+
             if (await engine.ClaimAsync(run) is not { } claimed) return;
             taken = false;
-            _ = ReplayAsync(claimed, cluster);
+            _ = ReplayAsync(claimed, permit, cluster);
         }
         finally
         {
-            if (taken) slots.Release(cluster);
+            if (taken) await ReleaseAsync(permit, cluster);
         }
     }
 
-    private async Task ReplayAsync((ClaimedRun Run, Attempt Attempt) claimed, string cluster)
+    private async Task ReplayAsync((ClaimedRun Run, Attempt Attempt) claimed, FlowControl.Permit? permit, string cluster)
     {
         try
         {
@@ -137,7 +152,13 @@ internal sealed class ReplayLoop(
         }
         finally
         {
-            slots.Release(cluster);
+            await ReleaseAsync(permit, cluster);
         }
+    }
+
+    private async Task ReleaseAsync(FlowControl.Permit? permit, string cluster)
+    {
+        slots.Release(cluster);
+        if (permit is not null) await permit.DisposeAsync();
     }
 }

@@ -70,8 +70,15 @@ internal sealed class ReplayRunner(
 
         // A response that arrived counts as it is, whatever became of the request's body.
         if (error is ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled && feature.Outcome is not null) error = ForwarderError.None;
-        var response = new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, HopHeaders.Keep(
+        var body = feature.Keeper is { } keeper && error == ForwarderError.None ? await keeper.CompleteAsync(CancellationToken.None) : capture.Body;
+        var response = new StoredResponse(feature.Status, feature.ResponseHeaders, body, HopHeaders.Keep(
             context.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers));
+        if (feature.Mismatch is { } mismatch)
+        {
+            await engine.NoteMismatchAsync(attempt, mismatch);
+            if (run.Policy.Mismatch == MismatchHandling.Fail) return () => EndAsync(Problems.HandlerMismatch(run.Id, mismatch));
+        }
+
         return (attempt.Interrupted, error, feature.Outcome) switch
         {
             (AttemptInterrupt.Lost, _, _) => () => Task.FromResult(new AttemptEnd(Fate.Lost)),

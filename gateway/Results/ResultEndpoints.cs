@@ -11,14 +11,21 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
-internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class ResultEndpoints(
+    IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
     /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// A token is genuine, so its run was there, or will be: a client that was cut off may be here before its run is stored.
+    /// </summary>
+    private static readonly TimeSpan StoringTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StoringRetry = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
 
     public void Map(IEndpointRouteBuilder routes)
@@ -80,7 +87,7 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
         {
             null => Problems.ResultUnknown(),
             { AllowCancel: false } => Problems.CancelNotAllowed(run),
-            var policy => await engine.CancelAsync(run, policy) switch
+            var policy => await engine.CancelAsync(run, policy, "client") switch
             {
                 true => null,
                 false => Problems.CancelTooLate(run),
@@ -93,8 +100,18 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
 
     private async Task AnswerAsync(HttpContext context, RunId run)
     {
+        var wantsStream = ProgressStream.IsWanted(context.Request);
+        if (wantsStream && await follower.TryWriteAsync(context, run)) return;
+        if (wantsStream && !await IsOwnStreamAsync(context, run))
+        {
+            await progress.WriteAsync(context, run);
+            return;
+        }
+
+        // A person is shown something soon; a program is answered once.
         var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]);
-        var snapshot = await WaitAsync(run, wait is { } asked && asked < LongestWait ? asked : wait is null ? DefaultWait : LongestWait, context.RequestAborted);
+        var patience = ProgressPage.IsWanted(context.Request) ? PageWait : DefaultWait;
+        var snapshot = await WaitAsync(run, wait is null ? patience : wait < LongestWait ? wait.Value : LongestWait, context.RequestAborted);
         switch (snapshot)
         {
             case null:
@@ -113,6 +130,13 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
                 break;
         }
     }
+
+    /// <summary>Who asked the service for a stream of events, and comes when that has ended, gets that stream.</summary>
+    private async Task<bool> IsOwnStreamAsync(HttpContext context, RunId run) =>
+        !context.Request.Headers.ContainsKey("Last-Event-ID")
+        && await store.GetSnapshotAsync(run) is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(run) is { } result
+        && result.Headers.Any(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)
+            && line.Value.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase));
 
     private async Task<RunSnapshot?> WaitAsync(RunId run, TimeSpan wait, CancellationToken cancellation)
     {
@@ -133,6 +157,13 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
                 continue;
             }
 
+            if (snapshot is null && (registry.TryGet(run, out _) || time.GetElapsedTime(began) < StoringTime)
+                && left > TimeSpan.Zero && !lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                await Task.Delay(StoringRetry, time, cancellation);
+                continue;
+            }
+
             if (snapshot is null || snapshot.State.HasEnded() || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return snapshot;
             using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.ApplicationStopping);
             await Task.WhenAny(waiter.Ended, Task.Delay(left < AskAgain ? left : AskAgain, time, woken.Token));
@@ -146,8 +177,16 @@ internal sealed class ResultEndpoints(IRunStore store, RunEngine engine, EndedRu
     {
         var response = context.Response;
         response.Headers.CacheControl = "no-store";
+        response.Headers["Referrer-Policy"] = "no-referrer";
+        response.Headers.Vary = "Accept";
         response.Headers[DurableHeaders.RunId] = snapshot.Id.ToString();
         response.Headers.RetryAfter = RetryAfter.Format((snapshot.NextAttemptAt ?? time.GetUtcNow()) - time.GetUtcNow());
+        if (ProgressPage.IsWanted(context.Request))
+        {
+            await ProgressPage.WriteAsync(context, snapshot, await history.GetAsync(snapshot.Id));
+            return;
+        }
+
         _ = int.TryParse(context.Request.Query["hop"], NumberStyles.None, CultureInfo.InvariantCulture, out var hop);
         if (hop < MaxHops && wait != TimeSpan.Zero)
         {

@@ -13,6 +13,9 @@ internal enum AttemptInterrupt
     Lost,
     ResponseTooLarge,
     Shutdown,
+
+    /// <summary>The client has left a conversation, which is over thereby; any other run goes on.</summary>
+    ClientGone,
 }
 
 /// <summary>
@@ -65,6 +68,18 @@ internal sealed class Attempt : IDisposable
 
     /// <summary>How many outcomes were stored when the attempt began; more than <see cref="Steps"/> has where they are large.</summary>
     public int StepCount { get; init; }
+
+    /// <summary>The address of the service that it went to, once that is known.</summary>
+    public string? Destination { get; set; }
+
+    /// <summary>A reason as it stands in the run's history.</summary>
+    public string Explain(string reason) => Destination is null ? reason : $"{reason}, {Destination}";
+
+    /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
+    public string? Build { get; set; }
+
+    /// <summary>The last event of its stream that is kept, where it can be resumed.</summary>
+    public string? LastEventId { get; init; }
 
     /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
     public int Failures { get; init; }

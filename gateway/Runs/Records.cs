@@ -26,6 +26,9 @@ internal sealed record StoredRequest
 
     /// <summary>The body arrived with no length: it is sent so again.</summary>
     public required bool Chunked { get; init; }
+
+    /// <summary>What came after a body in chunks.</summary>
+    public IReadOnlyList<HeaderLine> Trailers { get; init; } = [];
     public required IReadOnlyList<HeaderLine> Headers { get; init; }
     public required IReadOnlyList<KeyValuePair<string, string>> RouteValues { get; init; }
     public required ReadOnlyMemory<byte> Body { get; init; }
@@ -43,6 +46,12 @@ internal sealed record NewRun(RunId Id, RunPolicy Policy, string Route, DateTime
 {
     /// <summary>Where the client sent an idempotency key.</summary>
     public IdempotencyMark? Idempotency { get; init; }
+
+    /// <summary>Where its policy limits how many run at once.</summary>
+    public Gate? Gate { get; init; }
+
+    /// <summary>Where a step of another run invoked it.</summary>
+    public Invoker? Invoker { get; init; }
 
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
 }
@@ -72,6 +81,12 @@ internal sealed record ClaimedRun
     public required RunPolicy Policy { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
     public required StoredRequest Request { get; init; }
+
+    /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
+    public string? Build { get; init; }
+
+    /// <summary>The last event of its stream that is kept, where it can be resumed.</summary>
+    public string? LastEventId { get; init; }
 
     /// <summary>How many outcomes are stored.</summary>
     public required int StepCount { get; init; }

@@ -28,16 +28,31 @@ internal sealed record AttemptFailure(string Reason, Func<StoredResponse> Result
 /// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
 internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
 {
+    private const int MostMismatchText = 2000;
+
     /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
 
-    public string Owner { get; } = Guid.NewGuid().ToString("N");
+    /// <summary>Who holds leases here: the name of this machine, for people, and what tells its processes apart.</summary>
+    public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 
     public TimeSpan LeaseTime => settings.Lease;
 
     /// <summary>Stores a live run with its attempt in flight.</summary>
     public Task<bool> EnsureStoredAsync(Attempt attempt) =>
         attempt.IsStored ? Task.FromResult(true) : attempt.EnsureStoredAsync(run => CreateAsync(attempt, run));
+
+    /// <summary>Stores a run whose first attempt is not to begin before a time.</summary>
+    /// <returns><see langword="false"/> where there is no whole request that could be stored.</returns>
+    public async Task<bool> StoreForLaterAsync(Attempt attempt, DateTimeOffset due)
+    {
+        if (!await attempt.EnsureStoredAsync(run => store.CreateDueAsync(run, Owner, due))) return false;
+        attempt.IsSettled = true;
+        log.Queued(attempt.Run, due);
+        RunTelemetry.Queued(attempt);
+        signals.Parked(attempt.Run, due);
+        return true;
+    }
 
     /// <summary>Extends the lease of an attempt, or interrupts it where the lease is gone.</summary>
     public async Task RenewAsync(Attempt attempt)
@@ -73,6 +88,8 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             Steps = run.Steps,
             StepCount = run.StepCount,
             Failures = run.Failures,
+            Build = run.Build,
+            LastEventId = run.LastEventId,
             LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
         });
@@ -84,7 +101,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     /// <summary>Ends the run of a stored attempt with its result.</summary>
     public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result)
     {
-        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy);
+        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, why: attempt.Explain($"status {result.Status}"));
         return Ended(attempt, answer, state, result);
     }
 
@@ -107,7 +124,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             var due = now + RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble());
             if (!attempt.IsStored && !failure.Final && failures + 1 < attempt.Policy.MaxAttempts)
             {
-                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due));
+                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Explain(failure.Reason)));
                 if (!stored) return new AttemptEnd(Fate.None);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
@@ -120,13 +137,13 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                 var result = now >= attempt.Deadline && !failure.Final
                     ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
                     : failure.Result();
-                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures);
+                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures, attempt.Explain(failure.Reason));
                 if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result);
                 failures = end.Failures;
                 continue;
             }
 
-            var park = await store.FailAsync(attempt.Key, failures, due);
+            var park = await store.FailAsync(attempt.Key, failures, due, attempt.Explain(failure.Reason));
             if (park.Verdict == ParkVerdict.Done) return Failed(park.Due);
             if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
             failures = park.Failures;
@@ -163,7 +180,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
     {
         if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
-        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay);
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay, attempt.Explain("handed back"));
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         signals.HandedBack(attempt.Run, answer.Due);
         RunTelemetry.HandedBack(attempt);
@@ -172,22 +189,61 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
 
     /// <summary>Cancels a run, whoever drives it: <see langword="true"/> where it is cancelled now, <see langword="false"/> where it had ended otherwise.</summary>
     /// <returns><see langword="null"/> where the run is unknown.</returns>
-    public async Task<bool?> CancelAsync(RunId run, RunPolicy policy)
+    /// <param name="run">The run.</param>
+    /// <param name="policy">Its policy.</param>
+    /// <param name="who">For its history: who cancels it.</param>
+    public async Task<bool?> CancelAsync(RunId run, RunPolicy policy, string who)
     {
         var origin = await store.GetOriginAsync(run);
-        var cancelled = await store.CancelAsync(run, policy.Retention);
+        var cancelled = await store.CancelAsync(run, policy.Retention, who);
         if (cancelled is true)
         {
             RunTelemetry.Cancelled(run, origin, time.GetUtcNow());
             signals.Ended(run);
+            signals.Parked(run, time.GetUtcNow());
         }
 
         return cancelled is false ? (await store.GetSnapshotAsync(run))?.State == RunState.Cancelled : cancelled;
     }
 
+    /// <summary>Writes down that stored steps do not fit the handler any more.</summary>
+    /// <param name="attempt">The attempt that found it.</param>
+    /// <param name="what">The steps: a List (RFC 9651), an item each.</param>
+    public Task NoteMismatchAsync(Attempt attempt, string what) => NoteMismatchAsync(attempt.Run, attempt.Key.Number, what, StructuredFields.CountMembers(what));
+
+    public async Task NoteMismatchAsync(RunId run, int attempt, string what, int count = 1)
+    {
+        log.Mismatch(run, attempt, what);
+        try
+        {
+            await store.NoteMismatchAsync(run, attempt, count, what.Length > MostMismatchText ? what[..MostMismatchText] : what);
+        }
+        catch (StoreUnavailableException e)
+        {
+            // The log has it; what the attempt came to is more important.
+            log.NotRecorded(run, attempt, e.Message);
+        }
+    }
+
     /// <summary>Stores a step's result or its final failure.</summary>
     public Task<StepAnswer> CompleteStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome outcome) =>
         store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);
+
+    /// <summary>A step begins that may be executed once at most; one that an earlier attempt began has failed for good.</summary>
+    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, RunPolicy policy, string step)
+    {
+        var now = time.GetUtcNow();
+        return store.StartStepAsync(run, attempt, policy.MaxSteps, new StepOutcome
+        {
+            Id = step,
+            Failed = true,
+            ContentType = Problem.ContentType,
+            Body = Problems.StepInterrupted(run, step).ToJson(),
+            Attempt = attempt,
+            StartedAt = now,
+            EndedAt = now,
+        });
+    }
 
     /// <summary>Begins a sleep, or ends it when its time has come.</summary>
     public Task<StepAnswer> SleepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome awake, DateTimeOffset until) =>
@@ -261,6 +317,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
         RunTelemetry.Ended(attempt, state, result.Status, time.GetUtcNow());
         signals.Ended(attempt.Run);
+        if (answer.Due != default) signals.Parked(attempt.Run, answer.Due);
         return new AttemptEnd(Fate.Ended);
     }
 

@@ -17,6 +17,22 @@ internal readonly record struct RunId(Guid Value)
         return new RunId(new Guid(bytes, bigEndian: true));
     }
 
+    /// <summary>The id of the run that a step of another run invokes: the same one however often it is asked for.</summary>
+    public static RunId Derive(RunId parent, string step)
+    {
+        Span<byte> source = stackalloc byte[16];
+        parent.Value.TryWriteBytes(source, bigEndian: true, out _);
+        Span<byte> hash = stackalloc byte[32];
+        System.Security.Cryptography.SHA256.HashData([.. source, .. System.Text.Encoding.UTF8.GetBytes(step)], hash);
+
+        // The parent's time, so that the id is a UUID of version 7 all the same.
+        var id = hash[..16];
+        source[..6].CopyTo(id);
+        id[6] = (byte)(0x70 | (id[6] & 0x0F));
+        id[8] = (byte)(0x80 | (id[8] & 0x3F));
+        return new RunId(new Guid(id, bigEndian: true));
+    }
+
     public static bool TryParse([NotNullWhen(true)] string? text, out RunId id)
     {
         // One id has one spelling: what Guid.TryParseExact also takes in upper case is another path, so another resource.

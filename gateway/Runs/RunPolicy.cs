@@ -28,6 +28,16 @@ internal enum OversizedRequests
     Refuse,
 }
 
+/// <summary>What becomes of a run whose stored steps do not fit the handler any more (§4, <c>Durable-Mismatch</c>).</summary>
+internal enum MismatchHandling
+{
+    /// <summary>It goes on, and its record says so.</summary>
+    Continue,
+
+    /// <summary>It fails for good.</summary>
+    Fail,
+}
+
 /// <summary>
 /// A named policy. A run keeps the policy that it started under, so this is also part of its record.
 /// Defaults are those of the configuration page; sizes are bytes.
@@ -63,6 +73,29 @@ internal sealed record RunPolicy
 
     /// <summary>Whether <c>DELETE</c> on the result URL cancels the run.</summary>
     public bool AllowCancel { get; init; }
+
+    /// <summary>The most attempts that run at once for each value of <see cref="ConcurrencyKey"/>; <see langword="null"/>: any number.</summary>
+    public int? ConcurrencyLimit { get; init; }
+
+    /// <summary><c>route</c>, <c>header:&lt;name&gt;</c> or <c>query:&lt;name&gt;</c>.</summary>
+    public string ConcurrencyKey { get; init; } = FlowKey.Route;
+
+    /// <summary>The most runs that start within <see cref="RateWindow"/> for each value of <see cref="RateKey"/>; <see langword="null"/>: any number.</summary>
+    public int? RatePermits { get; init; }
+    public TimeSpan RateWindow { get; init; } = TimeSpan.FromSeconds(1);
+    public string RateKey { get; init; } = FlowKey.Route;
+
+    /// <summary>
+    /// <c>header:&lt;name&gt;</c> of the urgency by which runs that wait for <see cref="ConcurrencyLimit"/> are ordered, as RFC 9218 writes
+    /// it (<c>u=0</c> first, <c>u=7</c> last, 3 where it is absent).
+    /// </summary>
+    public string? Priority { get; init; }
+
+    /// <summary>What becomes of a run whose stored steps do not fit the handler any more.</summary>
+    public MismatchHandling Mismatch { get; init; }
+
+    /// <summary>Whether replays go to destinations of the build whose steps the run has, while there are any.</summary>
+    public bool PinToBuild { get; init; }
 
     /// <summary>How long after its start the last trace of the run is gone.</summary>
     public TimeSpan Lifetime => RunTimeout + Retention;

@@ -12,7 +12,7 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Steps;
 
 /// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
-internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, IRunStore store, Tokens tokens, StepTelemetry telemetry, TimeProvider time)
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, StepTelemetry telemetry, TimeProvider time)
 {
     private const string Base = "/_durable/v1/runs/";
     private const string StepsSegment = "/steps/";
@@ -84,30 +84,33 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        if (StepCall.Read(context.Request, SegmentOf(context), time.GetUtcNow(), run, out var problem) is not { } call)
+        if (StepCallReader.Read(context.Request, SegmentOf(context), time.GetUtcNow(), run, out var problem) is not { } call)
         {
             await response.WriteProblemAsync(problem!);
             return;
         }
 
-        if (await ReadBodyAsync(context, policy.MaxStepBytes) is not { } body)
+        if (await context.Request.ReadWholeAsync(policy.MaxStepBytes) is not { } body)
         {
             await response.WriteProblemAsync(Problems.StepTooLarge(run, policy.MaxStepBytes));
             return;
         }
 
-        var step = call.ToOutcome(attempt, body, time.GetUtcNow());
-        var answer = call switch
+        if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build) await store.SetBuildAsync(run, build);
+        var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, policy, body, response);
+        if (refused is not null)
         {
-            SleepStepCall sleep => await engine.SleepAsync(run, attempt, policy, step, sleep.Until),
-            RunStepCall { Failed: true, IsFinal: false } failed => await engine.FailStepAsync(run, attempt, policy, step, failed.RetryAfter),
-            RunStepCall => await engine.CompleteStepAsync(run, attempt, policy, step),
-            _ => throw new NotSupportedException(call.GetType().Name),
-        };
+            await response.WriteProblemAsync(refused);
+            return;
+        }
+
+        if (answer.Verdict == StepVerdict.OtherKind) await engine.NoteMismatchAsync(run, attempt, $"\"{call.Id}\";asked={call.Type}");
+        else if (answer.Outcome is { } stored && stored.Type != call.Type)
+            await engine.NoteMismatchAsync(run, attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 
         // A call that had no answer was repeated, and this one went through.
         if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = false;
-        await telemetry.ReportedAsync(run, attempt, policy, step, answer, began);
+        await telemetry.ReportedAsync(run, attempt, policy, call, answer, began);
         await AnswerAsync(response, run, call.Id, policy, answer);
     }
 
@@ -135,7 +138,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
                 return Task.CompletedTask;
             case StepVerdict.Scheduled:
                 response.StatusCode = StatusCodes.Status202Accepted;
-                response.Headers.RetryAfter = RetryAfter.Format(answer.Due - time.GetUtcNow());
+                if (answer.Due != default) response.Headers.RetryAfter = RetryAfter.Format(answer.Due - time.GetUtcNow());
                 return Task.CompletedTask;
             case StepVerdict.Stored:
                 var stored = answer.Outcome!;
@@ -164,21 +167,6 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         var path = query < 0 ? target : target[..query];
         var start = path.IndexOf(StepsSegment, StringComparison.Ordinal);
         return start < 0 ? "" : path[(start + StepsSegment.Length)..];
-    }
-
-    private static async Task<byte[]?> ReadBodyAsync(HttpContext context, long limit)
-    {
-        if (context.Request.ContentLength > limit) return null;
-        using var body = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        int read;
-        while ((read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0)
-        {
-            if (body.Length + read > limit) return null;
-            body.Write(buffer, 0, read);
-        }
-
-        return body.ToArray();
     }
 
     private static RunSnapshot Unstored(Attempt live) => new()

@@ -16,13 +16,13 @@ internal interface IRunStore
     Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
 
     /// <summary>Writes a run whose first attempt has failed already. May be repeated where an answer was lost.</summary>
-    Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt);
+    Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why = "");
 
     /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
     Task<DateTimeOffset?> GetNextDueAsync(int shard);
 
-    /// <summary>Writes a run that has had no attempt yet and is due at once. May be repeated where an answer was lost.</summary>
-    Task<bool> CreateDueAsync(NewRun run, string owner);
+    /// <summary>Writes a run that has had no attempt yet. May be repeated where an answer was lost.</summary>
+    Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due);
 
     /// <summary>The runs of a shard that are due, in order, and when the next one after them will be.</summary>
     /// <param name="shard">The shard.</param>
@@ -52,6 +52,9 @@ internal interface IRunStore
     /// <summary>Counts a failed try of a step and schedules the next.</summary>
     Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry);
 
+    /// <summary>Marks a step as begun by this attempt; where an earlier one began it, stores the outcome and answers it.</summary>
+    Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted);
+
     /// <summary>Registers a step that waits for a time; when that has come, stores the outcome and answers it.</summary>
     /// <param name="run">The run of the step.</param>
     /// <param name="attempt">The number of the attempt that says so.</param>
@@ -68,13 +71,20 @@ internal interface IRunStore
     /// <param name="attempt">The attempt that failed.</param>
     /// <param name="expectedFailures">The failures this is reckoned with; <see langword="null"/>: this one does not count.</param>
     /// <param name="nextAttempt">When the next attempt is due.</param>
-    Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt);
+    /// <param name="why">For the run's history.</param>
+    Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why = "");
 
     /// <summary>Ends the run with its result.</summary>
-    Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null);
+    Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null, string why = "");
 
     /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
-    Task<bool?> CancelAsync(RunId run, TimeSpan retention);
+    Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who = "");
+
+    /// <summary>The build of the service whose steps the run has; the first one that is said counts.</summary>
+    Task SetBuildAsync(RunId run, string build);
+
+    /// <summary>Writes down that stored steps do not fit the handler any more.</summary>
+    Task NoteMismatchAsync(RunId run, int attempt, int count, string what);
 
     Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps = false);
 
@@ -97,15 +107,20 @@ internal interface IRunStore
 /// <summary>Names an attempt and who drives it.</summary>
 internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);
 
-/// <summary>A run that is due, and its route, which is empty where nothing is left of the run but its entry in the queue.</summary>
-internal readonly record struct DueRun(RunId Id, string Route);
+/// <summary>A run that is due.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="Route">Its route; empty where nothing is left of the run but its entry in the queue.</param>
+/// <param name="Gate">The gate that it has to pass, as <see cref="Gate.Format"/> wrote it; empty for none.</param>
+internal readonly record struct DueRun(RunId Id, string Route, string Gate);
 
 /// <summary>The due runs of a shard.</summary>
 /// <param name="Runs">The runs, the longest due first.</param>
 /// <param name="Next">The time of the first one that is not due yet.</param>
 /// <param name="More">Whether there are more that are due.</param>
 /// <param name="Held">The routes that were passed over and have due runs.</param>
-internal readonly record struct DueRuns(IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, bool More, IReadOnlyList<string> Held);
+/// <param name="Errands">What is due and is no run.</param>
+internal readonly record struct DueRuns(
+    IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, bool More, IReadOnlyList<string> Held, IReadOnlyList<Errand> Errands);
 
 /// <summary>How full the queues of all shards are.</summary>
 /// <param name="Open">Runs that have not ended.</param>
@@ -152,4 +167,7 @@ internal enum ParkVerdict
     Lost,
 }
 
+/// <param name="Verdict">What became of the call.</param>
+/// <param name="Due">When the run is due; of one that has ended: when its end is to be told to the run that invoked it, if one did.</param>
+/// <param name="Failures">The failures that there are.</param>
 internal readonly record struct ParkAnswer(ParkVerdict Verdict, DateTimeOffset Due = default, int Failures = 0);

@@ -32,6 +32,9 @@ internal sealed class RecordCodec(KeyRing keys)
         Write(writer, request.Headers);
         Write(writer, [.. request.RouteValues.Select(pair => new HeaderLine(pair.Key, pair.Value))]);
         Write(writer, request.Body);
+
+        // Few requests have any, and records of earlier releases end here.
+        if (request.Trailers.Count > 0) Write(writer, request.Trailers);
     });
 
     public StoredRequest DecodeRequest(RunId run, byte[]? record) => Open(run, "request", record, reader => new StoredRequest
@@ -53,6 +56,7 @@ internal sealed class RecordCodec(KeyRing keys)
         Headers = ReadLines(reader),
         RouteValues = [.. ReadLines(reader).Select(line => KeyValuePair.Create(line.Name, line.Value))],
         Body = ReadBytes(reader),
+        Trailers = reader.BaseStream.Position < reader.BaseStream.Length ? ReadLines(reader) : [],
     });
 
     public byte[] Encode(RunId run, StoredResponse response) => Seal(run, "result", writer =>
@@ -93,6 +97,37 @@ internal sealed class RecordCodec(KeyRing keys)
         Body = ReadBytes(reader),
     });
 
+    /// <summary>Status and headers of a response whose body is elsewhere.</summary>
+    public byte[] EncodeHead(RunId run, StoredResponse head) => Seal(run, "head", writer =>
+    {
+        writer.Write(head.Status);
+        Write(writer, head.Headers);
+    });
+
+    public StoredResponse DecodeHead(RunId run, byte[]? record) => Open(run, "head", record, reader =>
+        new StoredResponse(reader.ReadInt32(), ReadLines(reader), ReadOnlyMemory<byte>.Empty));
+
+    public byte[] Encode(RunId run, StreamEvent streamed) => Seal(run, "stream", writer => Write(writer, streamed.Bytes));
+
+    public ReadOnlyMemory<byte> DecodeStreamEvent(RunId run, byte[]? record) => Open(run, "stream", record, ReadBytes);
+
+    public byte[] Encode(StoredEvent stored) => Seal("event", stored.Name, writer =>
+    {
+        writer.Write(stored.Topic.Type);
+        writer.Write(stored.Topic.Key is not null);
+        writer.Write(stored.Topic.Key ?? "");
+        writer.Write(stored.ContentType);
+        Write(writer, stored.Data);
+    });
+
+    public StoredEvent DecodeEvent(string name, byte[]? record) => Open("event", name, record, reader =>
+    {
+        var type = reader.ReadString();
+        var hasKey = reader.ReadBoolean();
+        var key = reader.ReadString();
+        return new StoredEvent(name, new Topic(type, hasKey ? key : null), reader.ReadString(), ReadBytes(reader));
+    });
+
     public static byte[] Encode(RunPolicy policy) => JsonSerializer.SerializeToUtf8Bytes(policy, PolicyJson.Default.RunPolicy);
 
     public static RunPolicy DecodePolicy(byte[]? record)
@@ -107,34 +142,38 @@ internal sealed class RecordCodec(KeyRing keys)
         }
     }
 
-    private byte[] Seal(RunId run, string field, Action<BinaryWriter> write)
+    private byte[] Seal(RunId run, string field, Action<BinaryWriter> write) => Seal(run.ToString(), field, write);
+
+    private T Open<T>(RunId run, string field, byte[]? record, Func<BinaryReader, T> read) => Open(run.ToString(), field, record, read);
+
+    private byte[] Seal(string owner, string field, Action<BinaryWriter> write)
     {
         using var stream = new MemoryStream();
         using var writer = new BinaryWriter(stream);
         writer.Write(Version);
         write(writer);
         writer.Flush();
-        return keys.Seal(stream.GetBuffer().AsSpan(0, (int)stream.Length), $"{run}/{field}");
+        return keys.Seal(stream.GetBuffer().AsSpan(0, (int)stream.Length), $"{owner}/{field}");
     }
 
-    private T Open<T>(RunId run, string field, byte[]? record, Func<BinaryReader, T> read)
+    private T Open<T>(string owner, string field, byte[]? record, Func<BinaryReader, T> read)
     {
-        if (record is null) throw new UnreadableRecordException($"The {field} of run {run} is missing.");
+        if (record is null) throw new UnreadableRecordException($"The {field} of {owner} is missing.");
         try
         {
-            using var reader = new BinaryReader(new MemoryStream(keys.Open(record, $"{run}/{field}")));
+            using var reader = new BinaryReader(new MemoryStream(keys.Open(record, $"{owner}/{field}")));
             var version = reader.ReadByte();
             if (version != Version)
-                throw new UnreadableRecordException($"The {field} of run {run} has format {version}; this gateway reads {Version}.");
+                throw new UnreadableRecordException($"The {field} of {owner} has format {version}; this gateway reads {Version}.");
             return read(reader);
         }
         catch (KeyMissingException e)
         {
-            throw new UnreadableRecordException($"The {field} of run {run} cannot be read: {e.Message}", e) { KeyIsMissing = true };
+            throw new UnreadableRecordException($"The {field} of {owner} cannot be read: {e.Message}", e) { KeyIsMissing = true };
         }
         catch (Exception e) when (e is IOException or System.Security.Cryptography.CryptographicException or ArgumentException or FormatException)
         {
-            throw new UnreadableRecordException($"The {field} of run {run} cannot be read: {e.Message}", e);
+            throw new UnreadableRecordException($"The {field} of {owner} cannot be read: {e.Message}", e);
         }
     }
 

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
-internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, TimeProvider time) : IRunStore
+internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, TimeProvider time) : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
     private const int MostEntries = 1000;
@@ -21,13 +21,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
-        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0);
+        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0, why: "");
 
-    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt) =>
-        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: 1);
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why) =>
+        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: 1, why);
 
-    public Task<bool> CreateDueAsync(NewRun run, string owner) =>
-        CreateAsync(run, RunState.Waiting, owner, run.StartedAt, attempt: 0, failures: 0);
+    public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) =>
+        CreateAsync(run, RunState.Waiting, owner, due < run.Deadline ? due : run.Deadline, attempt: 0, failures: 0, why: "");
 
     public async Task<DateTimeOffset?> GetNextDueAsync(int shard)
     {
@@ -41,24 +41,27 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [Milliseconds(now), limit, MostEntries, StoreKeys.RunPrefix(shard), .. fullRoutes.Select(route => (RedisValue)route)]);
         var held = (int)answer[2];
         var runs = new List<DueRun>();
-        for (var i = 3 + held; i + 1 < answer.Length; i += 2)
+        var errands = new List<Errand>();
+        for (var i = 3 + held; i + 2 < answer.Length; i += 3)
         {
             var entry = answer[i];
-            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString()));
+            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString()));
 
-            // What is no run can never be claimed, and would stay at the head for ever.
+            else if (Errand.IsErrand(entry.ToString())) errands.Add(new Errand(shard, entry.ToString()));
+
+            // What is neither can never be claimed, and would stay at the head for ever.
             else await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(shard), entry));
         }
 
         return new DueRuns(
             runs, answer[0].IsNullOrEmpty ? null : FromMilliseconds((long)(double)answer[0]), (int)answer[1] == 1,
-            [.. answer.Skip(3).Take(held).Select(route => route.ToString())]);
+            [.. answer.Skip(3).Take(held).Select(route => route.ToString())], errands);
     }
 
     public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd)
     {
         var keys = Keys(run);
-        var answer = await EvaluateAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
+        var answer = await EvaluateAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
             [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes]);
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
@@ -76,8 +79,10 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 Route = (string)answer[6]!,
                 Request = codec.DecodeRequest(run, (byte[]?)answer[7]),
                 StepCount = (int)answer[8],
-                DueAt = FromMilliseconds((long)(double)answer[9]),
-                Steps = DecodeSteps(run, answer.AsSpan(10)),
+                Build = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
+                LastEventId = answer[10].IsNullOrEmpty ? null : answer[10].ToString(),
+                DueAt = FromMilliseconds((long)(double)answer[11]),
+                Steps = values.Outcomes(run, answer.AsSpan(12)),
             };
         }
         catch (UnreadableRecordException e)
@@ -104,42 +109,54 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
         StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries);
 
+    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted) =>
+        StepAsync(run, attempt, interrupted.Id, maxSteps, "S", codec.Encode(run, interrupted), expectedTries: -1);
+
     public async Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
         var keys = Keys(run);
-        return Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending], () =>
+        return values.Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
             [attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome)]));
     }
 
     public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner]));
+        return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due, keys.History], () =>
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow())]));
     }
 
-    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt)
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt)]));
+        return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due, keys.History], () =>
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why]));
     }
 
-    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures)
+    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due], () =>
+        return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
-                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1]));
+                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why]));
     }
 
-    public async Task<bool?> CancelAsync(RunId run, TimeSpan retention)
+    public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
     {
         var keys = Keys(run);
         var answer = await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Cancel,
-            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due],
-            [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow())]));
+            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
+            [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), who]));
         return (int)answer switch { 1 => true, 0 => false, _ => null };
+    }
+
+    public Task SetBuildAsync(RunId run, string build) =>
+        connection.ExecuteAsync(db => db.HashSetAsync(Keys(run).Run, "build", build, When.NotExists));
+
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what)
+    {
+        var keys = Keys(run);
+        return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Mismatch, [keys.Run, keys.History], [attempt, Milliseconds(time.GetUtcNow()), count, what]));
     }
 
     public async Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps)
@@ -168,7 +185,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(run);
         var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
         if (steps.Length == 0 && !await connection.ExecuteAsync(db => db.KeyExistsAsync(keys.Run))) return null;
-        return Ordered(steps.Select(step => Decode(run, step.Name, step.Value)));
+        return values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray());
     }
 
     public async Task<RunPolicy?> GetPolicyAsync(RunId run)
@@ -208,16 +225,17 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
-    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures)
+    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why)
     {
         // Made inside the call, so that a store that is away costs no encryption.
         var keys = Keys(run.Id);
         var key = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run;
-        var answer = (RedisValue)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key],
+        var answer = (RedisValue)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key, keys.History],
         [
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
-            (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "", run.Request.TraceParent,
+            (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
+            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent,
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
@@ -226,54 +244,19 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         RunId run, int attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries)
     {
         var keys = Keys(run);
-        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending], () =>
-            [attempt, step, maxSteps, kind, value, expectedTries]);
-        return Answer(run, step, answer);
+        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
+            [attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow())]);
+        return values.Answer(run, step, answer);
     }
-
-    private StepAnswer Answer(RunId run, string step, RedisValue[] answer) => (string)answer[0]! switch
-    {
-        "created" => new(StepVerdict.Created),
-        "scheduled" => new(StepVerdict.Scheduled, Due: FromMilliseconds((long)(double)answer[1])),
-        "stored" => new(StepVerdict.Stored, Decode(run, step, (byte[])answer[1]!)?.Outcome),
-        "tries" => new(StepVerdict.Recount, Tries: (int)answer[1]),
-        "many" => new(StepVerdict.TooMany),
-        "other" => new(StepVerdict.OtherKind),
-        "ended" => new(StepVerdict.Ended),
-        "superseded" => new(StepVerdict.Superseded),
-        _ => new(StepVerdict.Unknown),
-    };
 
     private static ParkAnswer Park(RedisValue[] answer) => (string)answer[0]! switch
     {
         "parked" => new(ParkVerdict.Done, FromMilliseconds((long)(double)answer[1])),
-        "ended" => new(ParkVerdict.Done),
+        "ended" => new(ParkVerdict.Done, answer.Length > 1 ? FromMilliseconds((long)answer[1]) : default),
         "nothing" => new(ParkVerdict.Nothing),
         "failures" => new(ParkVerdict.Recount, Failures: (int)answer[1]),
         _ => new(ParkVerdict.Lost),
     };
-
-    private List<StepOutcome> DecodeSteps(RunId run, ReadOnlySpan<RedisValue> pairs)
-    {
-        var steps = new List<(long, StepOutcome)?>(pairs.Length / 2);
-        for (var i = 0; i + 1 < pairs.Length; i += 2) steps.Add(Decode(run, pairs[i], pairs[i + 1]));
-        return Ordered(steps);
-    }
-
-    private static List<StepOutcome> Ordered(IEnumerable<(long Sequence, StepOutcome Outcome)?> steps) =>
-        [.. steps.OfType<(long Sequence, StepOutcome Outcome)>().OrderBy(step => step.Sequence).Select(step => step.Outcome)];
-
-    /// <summary>Reads <c>C&lt;seq&gt;:&lt;record&gt;</c> or <c>F…</c>; a step that is only pending has no outcome.</summary>
-    private (long Sequence, StepOutcome Outcome)? Decode(RunId run, RedisValue id, RedisValue value)
-    {
-        var bytes = (byte[])value!;
-        if (bytes is [(byte)'P' or (byte)'W', ..]) return null;
-        var colon = Array.IndexOf(bytes, (byte)':');
-        if (colon < 2 || bytes[0] is not ((byte)'C' or (byte)'F')
-            || !long.TryParse(bytes.AsSpan(1, colon - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
-            throw new UnreadableRecordException($"Step '{id}' of run {run} cannot be read.");
-        return (sequence, codec.DecodeStep(run, id!, bytes[0] == 'F', bytes[(colon + 1)..]));
-    }
 
     private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values, [CallerMemberName] string caller = "") =>
         (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values), caller))!;

@@ -10,16 +10,35 @@ internal static class Script
     public static string Renew { get; } = Load("renew");
     public static string Step { get; } = Load("step");
     public static string Wait { get; } = Load("wait");
+    public static string Await { get; } = Load("await");
+    public static string Deliver { get; } = Load("deliver");
+    public static string Listen { get; } = Load("listen");
+    public static string Publish { get; } = Load("publish");
+    public static string Delivered { get; } = Load("delivered");
+    public static string Defer { get; } = Load("defer");
+    public static string Enter { get; } = Load("enter");
+    public static string Leave { get; } = Load("leave");
+    public static string Wake { get; } = Load("wake");
+    public static string Rate { get; } = Load("rate");
+    public static string Mismatch { get; } = Load("mismatch");
+    public static string Append { get; } = Load("append");
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
     public static string End { get; } = Load("end");
     public static string Cancel { get; } = Load("cancel");
+
+    private const string HistoryName = "history";
+    private const string GateName = "gate";
 
     private static string Load(string name)
     {
         using var stream = typeof(Script).Assembly.GetManifestResourceStream(name + ".lua")
             ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
         using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
+        var script = reader.ReadToEnd();
+        return name is HistoryName or GateName ? script
+            : script.Contains("note(", StringComparison.Ordinal) ? Load(HistoryName) + script
+            : script.Contains("admit(", StringComparison.Ordinal) ? Load(GateName) + script
+            : script;
     }
 }

@@ -21,6 +21,9 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public RedisKey Request => $"{_tag}req:{run}";
     public RedisKey Steps => $"{_tag}steps:{run}";
     public RedisKey Pending => $"{_tag}pend:{run}";
+    public RedisKey History => $"{_tag}hist:{run}";
+    public RedisKey Stream => $"{_tag}stream:{run}";
+    public RedisKey StreamIds => $"{_tag}stream-ids:{run}";
     public RedisKey Result => $"{_tag}res:{run}";
     public RedisKey Due => _tag + "due";
 
@@ -30,7 +33,10 @@ internal readonly struct StoreKeys(RunId run, int shards)
     /// <summary>What the key of a run's hash begins with; its id follows.</summary>
     public static string RunPrefix(int shard) => Tag(shard) + "run:";
 
-    public static RedisKey DueOf(int shard) => Tag(shard) + "due";
+    public static RedisKey DueOf(int shard) => InShard(shard, "due");
+
+    /// <summary>A key that belongs to no run.</summary>
+    public static RedisKey InShard(int shard, string name) => Tag(shard) + name;
 
     /// <summary>A key of no meaning in the slot of another, to be written where only the writing matters.</summary>
     public static RedisKey BarrierBeside(RedisKey key)

@@ -6,16 +6,9 @@ using static DurableGateway.Telemetry.TelemetryNames;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>Runs that wait for a place under a limit of their policy. Who keeps such a queue registers this, and it is measured.</summary>
-internal interface IFlowQueue
-{
-    /// <summary>How many wait, by the name of the policy.</summary>
-    IEnumerable<KeyValuePair<string, long>> Waiting { get; }
-}
-
 /// <summary>What is looked up when somebody collects, and only then.</summary>
 internal sealed class Gauges(
-    StoreConnection connection, QueueSweep queues, AttemptRegistry registry, ReplaySlots slots, IEnumerable<IFlowQueue> flow, TimeProvider time)
+    StoreConnection connection, QueueSweep queues, AttemptRegistry registry, ReplaySlots slots, FlowControl flow, TimeProvider time)
     : IHostedService, IDisposable
 {
     private readonly Meter _meter = new(Source, Instruments.Version);
@@ -28,11 +21,7 @@ internal sealed class Gauges(
         _meter.CreateObservableGauge(Metrics.RunsOpen, () => Queues(figures => figures.Open), "{run}", "Stored runs that have not ended");
         _meter.CreateObservableGauge(Metrics.RunsOverdue, () => Queues(figures => figures.Overdue), "{run}", "Runs that are due and that no node has taken up");
         _meter.CreateObservableGauge(Metrics.OldestOverdue, () => Queues(Age), "s", "For how long the oldest overdue run has been due");
-        _meter.CreateObservableGauge(
-            Metrics.FlowQueued,
-            () => flow.SelectMany(queue => queue.Waiting)
-                .Select(queue => new Measurement<long>(queue.Value, new KeyValuePair<string, object?>(Attributes.Policy, queue.Key))),
-            "{run}", "Runs that wait for a place under a limit");
+        _meter.CreateObservableGauge(Metrics.FlowInFlight, () => (long)flow.InFlight, "{run}", "Runs on this node that have a place under a concurrency limit");
         return Task.CompletedTask;
     }
 

@@ -14,6 +14,9 @@ internal static class Instruments
 
     public static Counter<long> RunsEnded { get; } = Meter.CreateCounter<long>(Metrics.RunsEnded, "{run}", "Runs that ended, by outcome");
 
+    public static Counter<long> RunsQueued { get; } =
+        Meter.CreateCounter<long>(Metrics.RunsQueued, "{run}", "Runs that had to wait for their turn under a limit of their policy");
+
     public static Counter<long> RunsSuspended { get; } =
         Meter.CreateCounter<long>(Metrics.RunsSuspended, "{run}", "Attempts that ended with steps pending");
 

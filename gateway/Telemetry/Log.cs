@@ -59,6 +59,18 @@ internal static partial class Log
     [LoggerMessage(120, LogLevel.Warning, "Due runs could not be claimed: {Reason}")]
     public static partial void ClaimFailed(this ILogger log, string reason);
 
+    [LoggerMessage(119, LogLevel.Information, "Run {RunId} waits its turn, until {Due:O} at the latest")]
+    public static partial void Queued(this ILogger log, RunId runId, DateTimeOffset due);
+
+    [LoggerMessage(122, LogLevel.Warning, "The places of runs within their limits could not be told to the store: {Reason}")]
+    public static partial void GateAway(this ILogger log, string reason);
+
+    [LoggerMessage(123, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has a handler that its stored steps do not fit: {Steps}")]
+    public static partial void Mismatch(this ILogger log, RunId runId, int attempt, string steps);
+
+    [LoggerMessage(121, LogLevel.Warning, "The entry {Entry} of a due-queue could not be dealt with; it is tried again. {Reason}")]
+    public static partial void ErrandFailed(this ILogger log, string entry, string reason);
+
     [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} met an unexpected error")]
     public static partial void Unexpected(this ILogger log, Exception error, RunId runId, int attempt);
 

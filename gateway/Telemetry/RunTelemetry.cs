@@ -34,6 +34,18 @@ internal static class RunTelemetry
     public static void Started(string route, RunPolicy policy) =>
         Instruments.RunsStarted.Add(1, new Tag(Attributes.Route, route), new Tag(Attributes.Policy, policy.Name));
 
+    /// <summary>A run begins that has to wait for its turn: what its client asked for is no attempt yet.</summary>
+    public static void Queued(Attempt attempt)
+    {
+        Started(attempt);
+        Queued(attempt.Route, attempt.Policy);
+        Spans.AttemptEnded(attempt, "queued", 0, null);
+    }
+
+    /// <summary>A run has to wait for its turn.</summary>
+    public static void Queued(string route, RunPolicy policy) =>
+        Instruments.RunsQueued.Add(1, new Tag(Attributes.Route, route), new Tag(Attributes.Policy, policy.Name));
+
     /// <summary>A due run was claimed.</summary>
     public static void Claimed(ClaimedRun run, DateTimeOffset now) => Instruments.ReplayLag.Record(
         Math.Max(0, (now - run.DueAt).TotalSeconds), new Tag(Attributes.Route, run.Route), new Tag(Attributes.Policy, run.Policy.Name));

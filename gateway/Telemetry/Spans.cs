@@ -60,7 +60,7 @@ internal static class Spans
     /// <param name="attempt">The number of the attempt.</param>
     /// <param name="step">The step, and how long it took.</param>
     /// <param name="outcome">How it ended.</param>
-    public static void StepEnded(ActivityContext parent, RunId run, int attempt, StepOutcome step, string outcome)
+    public static void StepEnded(ActivityContext parent, RunId run, int attempt, EndedStep step, string outcome)
     {
         if (!AreOn) return;
         var now = Now;
@@ -68,7 +68,7 @@ internal static class Spans
         // The call itself belongs to the trace of the service, where that has one.
         var call = Activity.Current is { } current && current.TraceId != parent.TraceId ? new[] { new ActivityLink(current.Context) } : null;
         using var span = Source.StartActivity(
-            $"{TelemetryNames.Spans.Step} {step.Id}", ActivityKind.Internal, parent, links: call, startTime: now - (step.EndedAt - step.StartedAt));
+            $"{TelemetryNames.Spans.Step} {step.Id}", ActivityKind.Internal, parent, links: call, startTime: now - step.Took);
         if (span is not { IsAllDataRequested: true }) return;
         span.SetTag(Attributes.RunId, run.ToString()).SetTag(Attributes.AttemptNumber, attempt)
             .SetTag(Attributes.StepId, step.Id).SetTag(Attributes.StepType, step.Type).SetTag(Attributes.Outcome, outcome);

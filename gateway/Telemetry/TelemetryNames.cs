@@ -21,6 +21,9 @@ public static class TelemetryNames
         /// <summary>Counter, <c>{run}</c>, by route, policy and outcome: <c>completed</c>, <c>failed</c> or <c>cancelled</c>.</summary>
         public const string RunsEnded = "durable.runs.ended";
 
+        /// <summary>Counter, <c>{run}</c>, by route and policy: runs that had to wait for their turn under a limit of their policy.</summary>
+        public const string RunsQueued = "durable.runs.queued";
+
         /// <summary>Counter, <c>{run}</c>, by route and policy: attempts that ended with steps pending.</summary>
         public const string RunsSuspended = "durable.runs.suspended";
 
@@ -34,8 +37,8 @@ public static class TelemetryNames
         public const string AttemptsInFlight = "durable.attempts.in_flight";
 
         /// <summary>
-        /// Counter, <c>{step}</c>, by policy, type and outcome: <c>completed</c>, <c>failed</c>, <c>pending</c> (a retry or a sleep is
-        /// scheduled), <c>repeated</c> (an outcome was there) or <c>refused</c>.
+        /// Counter, <c>{step}</c>, by policy, type and outcome: <c>completed</c>, <c>failed</c>, <c>started</c>, <c>pending</c> (a retry is
+        /// scheduled, or it waits), <c>repeated</c> (an outcome was there) or <c>refused</c>.
         /// </summary>
         public const string Steps = "durable.steps";
 
@@ -66,8 +69,8 @@ public static class TelemetryNames
         /// <summary>Gauge, 1 while the store is connected on this node, else 0.</summary>
         public const string StoreReady = "durable.store.ready";
 
-        /// <summary>Gauge, <c>{run}</c>, by policy: runs that wait for a place under a limit.</summary>
-        public const string FlowQueued = "durable.flow.queued";
+        /// <summary>Gauge, <c>{run}</c>: runs on this node that have a place under a concurrency limit.</summary>
+        public const string FlowInFlight = "durable.flow.in_flight";
     }
 
     /// <summary>What spans are called; the id of the route or of the step follows after a space.</summary>

@@ -4,7 +4,7 @@ using System.Net;
 namespace DurableGateway.Chaos;
 
 /// <summary>Clients that send requests to any gateway, and follow redirects to any gateway.</summary>
-internal sealed class Clients(IReadOnlyList<Uri> gateways, History history) : IDisposable
+internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> controls, History history) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -17,6 +17,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, History history) : ID
     private int _direct;
     private int _unanswered;
     private int _notDurable;
+    private int _events;
 
     public int Requests => _requests;
 
@@ -28,6 +29,9 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, History history) : ID
 
     /// <summary>Requests that were answered without durability, because the store was away.</summary>
     public int NotDurable => _notDurable;
+
+    /// <summary>Events that were taken in.</summary>
+    public int Events => _events;
 
     public Task RunAsync(int count, CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, count).Select(_ => SendUntilAsync(stop)));
 
@@ -98,6 +102,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, History history) : ID
             {
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 patience.CancelAfter(TimeSpan.FromSeconds(4));
+                if (!run.EventTaken && Service.KindOf(run.Request) == 2) await SendEventAsync(run, patience.Token);
                 using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), run.ResultUrl));
                 request.Headers.Add("Prefer", "wait=2");
                 using var response = await _http.SendAsync(request, patience.Token);
@@ -124,6 +129,18 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, History history) : ID
                 await Task.Delay(20, CancellationToken.None);
             }
         }
+    }
+
+    /// <summary>An event whose answer was lost is sent again: it is the same one.</summary>
+    private async Task SendEventAsync(ClientRun run, CancellationToken cancellation)
+    {
+        using var content = new StringContent($"\"{run.Request}\"", System.Text.Encoding.UTF8, "application/json");
+        foreach (var (name, value) in new[] { ("specversion", "1.0"), ("type", Service.EventType), ("source", "/chaos"), ("id", run.Request), ("subject", run.Request) })
+            content.Headers.Add("ce-" + name, value);
+        using var response = await _http.PostAsync(new Uri(controls[Random.Shared.Next(controls.Count)], "/_durable/v1/events"), content, cancellation);
+        run.EventTaken = response.StatusCode == HttpStatusCode.Accepted;
+        if (run.EventTaken) Interlocked.Increment(ref _events);
+        else await Task.Delay(50, CancellationToken.None);
     }
 
     private Uri Any() => gateways[Random.Shared.Next(gateways.Count)];

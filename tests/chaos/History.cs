@@ -22,6 +22,9 @@ internal sealed class ClientRun(string request)
     /// <summary>The client was told to come for the result: it must be there.</summary>
     public bool Promised { get; set; }
 
+    /// <summary>The event that the run waits for was answered 202.</summary>
+    public bool EventTaken { get; set; }
+
     /// <summary>Every whole answer it got, in order.</summary>
     public List<Answer> Answers { get; } = [];
 

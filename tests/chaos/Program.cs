@@ -46,6 +46,7 @@ var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}
     "--Durable:Policies:default:Retry:MaxAttempts=1000",
     "--Durable:Policies:default:Retry:Delay=00:00:00.050",
     "--Durable:Policies:default:Retry:MaxDelay=00:00:00.500",
+    "--Durable:Policies:default:Concurrency:Limit=20",
     "--Logging:LogLevel:Default=None",
 ], new Uri($"http://127.0.0.1:{ports[i + 3]}/readyz"))).ToArray();
 using var http = new HttpClient();
@@ -56,7 +57,7 @@ try
     foreach (var node in gateways.Append(service)) await node.AwaitHealthAsync(http);
 
     var history = new History();
-    using var clients = new Clients([.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))], history);
+    using var clients = new Clients([.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))], [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i + 3]}"))], history);
     using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]), lease, options.Seed);
     using var stop = new CancellationTokenSource();
     var load = clients.RunAsync(options.Clients, stop.Token);

@@ -14,6 +14,7 @@ internal static class Report
         Row("  promised by a redirect", runs.Count(run => run.Promised));
         Row("  not durable, the store being away", clients.NotDurable);
         Row("  no connection, or cut off before a promise", clients.Unanswered);
+        Row("events taken in", clients.Events);
         Row("results fetched", runs.Where(run => run.ResultUrl is not null).Sum(run => run.Answers.Count));
         Row("attempts, the highest of a run", history.Steps.Count == 0 ? 0 : history.Steps.Max(step => step.Attempt));
         Row("steps executed", executed.Length);

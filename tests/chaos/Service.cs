@@ -11,6 +11,9 @@ namespace DurableGateway.Chaos;
 /// </summary>
 internal static class Service
 {
+    /// <summary>What clients send to runs that wait for them.</summary>
+    public const string EventType = "chaos.approved";
+
     public static async Task<int> RunAsync(int port, string journal)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -30,11 +33,41 @@ internal static class Service
             var first = await StepAsync("first");
             var both = await Task.WhenAll(StepAsync("left"), StepAsync("right"));
             if (Random.Shared.Next(10) == 0) return Microsoft.AspNetCore.Http.Results.StatusCode(503);
+            if (await WaitAsync(step, request) is { } wrong) return Microsoft.AspNetCore.Http.Results.Text(wrong, statusCode: StatusCodes.Status409Conflict);
             var last = await StepAsync("last");
             return Microsoft.AspNetCore.Http.Results.Text($"{request}:{first}.{both[0]}.{both[1]}.{last}");
         }).WithDurableSteps();
+        app.MapPost("/child", async (HttpContext context, IStep step) =>
+        {
+            using var reader = new StreamReader(context.Request.Body);
+            var request = await reader.ReadToEndAsync();
+            await ExecuteAsync(file, step, "only");
+            return Microsoft.AspNetCore.Http.Results.Text(request, "application/json");
+        }).WithDurableSteps();
         await app.RunAsync();
         return 0;
+    }
+
+    /// <summary>What requests wait for, by their number: nothing, a time, an event that their client sends, a run of its own.</summary>
+    public static int KindOf(string request) => int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 4;
+
+    /// <returns>What came instead of what was waited for; <see langword="null"/> where that came.</returns>
+    private static async Task<string?> WaitAsync(IStep step, string request)
+    {
+        switch (KindOf(request))
+        {
+            case 1:
+                await step.SleepAsync("nap", TimeSpan.FromMilliseconds(Random.Shared.Next(200)));
+                return null;
+            case 2:
+                var approved = await step.WaitForEventAsync<string>("approval", EventType, key: request);
+                return approved == request ? null : $"the event of {approved} came to {request}";
+            case 3:
+                var child = await step.InvokeAsync<string>("child", "/child", request);
+                return child == request ? null : $"the child of {child} came to {request}";
+            default:
+                return null;
+        }
     }
 
     private static async Task<string> ExecuteAsync(Journal journal, IStep step, string name)

@@ -1,9 +1,10 @@
 -- Writes a new run, running under a lease or waiting to be due.
--- KEYS  1 run, 2 request, 3 due-queue of the shard, 4 idempotency key of the request (the run again where it has none)
+-- KEYS  1 run, 2 request, 3 due-queue of the shard, 4 idempotency key of the request (the run again where it has none), 5 history
 -- ARGV  1 run id, 2 state, 3 owner of the first attempt, 4 score in the queue (lease end, or next attempt), 5 start,
 --       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version,
 --       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one),
---       15 trace parent of the client's request
+--       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed,
+--       18 the gate that it has to pass ('' for none), 19 trace parent of the client's request
 -- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
 -- first answer was lost may say it again, as long as its first attempt still holds the run. An idempotency key is one run's.
@@ -18,13 +19,23 @@ if ARGV[2] == 'waiting' then owner = '' end
 if not run[1] then
   redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
   redis.call('HSET', KEYS[1], 'v', ARGV[12], 'attempt', ARGV[13], 'started', ARGV[5], 'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8],
-    'trace', ARGV[15], 'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
+    'trace', ARGV[19], 'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
   if ARGV[14] ~= '' then
     redis.call('SET', KEYS[4], ARGV[14], 'PX', ARGV[11])
     redis.call('HSET', KEYS[1], 'idem', KEYS[4])
   end
+  if ARGV[15] ~= '' then redis.call('HSET', KEYS[1], 'parent', ARGV[15]) end
+  if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'gate', ARGV[18]) end
 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10])
-if not run[1] then redis.call('PEXPIRE', KEYS[1], ARGV[11]) end
+if not run[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[11])
+  if ARGV[13] == '0' then
+    note(KEYS[1], KEYS[5], ARGV[5], 'q', 0, 0, '')
+  else
+    note(KEYS[1], KEYS[5], ARGV[5], 'a', ARGV[13], 0, ARGV[3])
+    if ARGV[2] == 'waiting' then note(KEYS[1], KEYS[5], ARGV[16], 'f', ARGV[13], ARGV[4], ARGV[17]) end
+  end
+end
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 return 1

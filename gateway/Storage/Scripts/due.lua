@@ -1,7 +1,7 @@
 -- Names the due runs of a shard, but for those whose routes have no room.
 -- KEYS  1 due-queue of the shard
 -- ARGV  1 now, 2 most runs to name, 3 most entries to look at, 4 prefix of the keys of runs, 5… routes without room
--- Answer {next, more, n, route1, … routen, id1, route1, id2, route2, …}: when the next entry that is not due yet will be ('' for
+-- Answer {next, more, n, route1, … routen, id1, route1, gate1, id2, route2, gate2, …}: when the next entry that is not due yet will be ('' for
 --   none); 1 where entries that are due were left out for want of space; the routes without room that have runs here; the runs.
 -- Reads only. The keys of runs are derived from the prefix, which has the hash tag of KEYS[1].
 local room = {}
@@ -10,14 +10,16 @@ local entries = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0
 local more = 0
 local held, runs, seen = {}, {}, {}
 for i, id in ipairs(entries) do
-  if i > tonumber(ARGV[3]) or #runs >= 2 * tonumber(ARGV[2]) then
+  if i > tonumber(ARGV[3]) or #runs >= 3 * tonumber(ARGV[2]) then
     more = 1
     break
   end
-  local route = redis.call('HGET', ARGV[4] .. id, 'route') or ''
+  local run = redis.call('HMGET', ARGV[4] .. id, 'route', 'gate')
+  local route = run[1] or ''
   if room[route] == nil then
     runs[#runs + 1] = id
     runs[#runs + 1] = route
+    runs[#runs + 1] = run[2] or ''
   elseif not seen[route] then
     seen[route] = true
     held[#held + 1] = route

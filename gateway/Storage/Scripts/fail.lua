@@ -1,6 +1,6 @@
 -- Ends an attempt that failed and schedules the next one.
--- KEYS  1 run, 2 due-queue of the shard
--- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt
+-- KEYS  1 run, 2 due-queue of the shard, 3 history
+-- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt, 6 now, 7 why
 -- Answer {'parked', due} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run
 -- Keeps: a waiting run is in the due-queue, never later than its deadline; a failure is counted once.
 -- An attempt whose first answer was lost may say it again: while no later one has begun, nobody else can have parked the run.
@@ -15,4 +15,5 @@ local due = ARGV[5]
 if tonumber(due) > tonumber(run[4]) then due = run[4] end
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due)
 redis.call('ZADD', KEYS[2], due, ARGV[1])
+note(KEYS[1], KEYS[3], ARGV[6], 'f', ARGV[2], due, ARGV[7])
 return {'parked', due}

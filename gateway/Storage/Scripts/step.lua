@@ -1,11 +1,12 @@
--- Stores a step's outcome, or counts a failed try of it.
--- KEYS  1 run, 2 steps, 3 pending steps
--- ARGV  1 attempt, 2 step id, 3 most steps, 4 'C' completed | 'F' failed for good | 'P' a try failed,
---       5 outcome record | time of the next try, 6 the failed tries that the caller reckons with (-1: any)
+-- Stores a step's outcome, or counts a failed try of it, or marks it as begun.
+-- KEYS  1 run, 2 steps, 3 pending steps, 4 history
+-- ARGV  1 attempt, 2 step id, 3 most steps, 4 'C' completed | 'F' failed for good | 'P' a try failed | 'S' it begins, once at most,
+--       5 outcome record ('S': the one to store where an earlier attempt began it) | time of the next try,
+--       6 the failed tries that the caller reckons with (-1: any), 7 now
 -- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
--- failed try of a step at most, however often it has to say so.
--- A step's value is 'P<tries>:<attempt>', or 'C<seq>:<record>' or 'F<seq>:<record>'; of one that waits see wait.lua.
+-- failed try of a step at most, however often it has to say so; a step that was begun once at most is begun by one attempt only.
+-- A step's value is 'P<tries>:<attempt>', 'S<attempt>', or 'C<seq>:<record>' or 'F<seq>:<record>'; of one that waits see wait.lua and await.lua.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
 if not run[1] then return {'unknown'} end
 if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
@@ -13,10 +14,10 @@ if run[2] ~= ARGV[1] then return {'superseded'} end
 local value = redis.call('HGET', KEYS[2], ARGV[2])
 local kind = value and string.sub(value, 1, 1)
 if kind == 'C' or kind == 'F' then return {'stored', value} end
-if kind == 'W' then return {'other'} end
+if kind == 'W' or kind == 'E' then return {'other'} end
 if not value and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[3]) then return {'many'} end
 local tries, by = 0, nil
-if value then
+if kind == 'P' then
   tries, by = string.match(value, '^P(%d+):(%d+)$')
   tries = tonumber(tries)
   local due = redis.call('ZSCORE', KEYS[3], ARGV[2])
@@ -28,15 +29,24 @@ if ARGV[4] == 'P' then
   redis.call('HSET', KEYS[2], ARGV[2], 'P' .. (tries + 1) .. ':' .. ARGV[1])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[2])
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))
+  note(KEYS[1], KEYS[4], ARGV[7], 'P', ARGV[1], ARGV[5], ARGV[2])
   answer = {'scheduled', ARGV[5]}
+elseif ARGV[4] == 'S' and (kind ~= 'S' or value == 'S' .. ARGV[1]) then
+  redis.call('HSET', KEYS[2], ARGV[2], 'S' .. ARGV[1])
+  redis.call('ZREM', KEYS[3], ARGV[2])
+  if value ~= 'S' .. ARGV[1] then note(KEYS[1], KEYS[4], ARGV[7], 'S', ARGV[1], 0, ARGV[2]) end
+  answer = {'created'}
 else
+  local outcome = ARGV[4] == 'C' and 'C' or 'F'
   local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-  redis.call('HSET', KEYS[2], ARGV[2], ARGV[4] .. seq .. ':' .. ARGV[5])
+  local stored = outcome .. seq .. ':' .. ARGV[5]
+  redis.call('HSET', KEYS[2], ARGV[2], stored)
   redis.call('ZREM', KEYS[3], ARGV[2])
   redis.call('HSET', KEYS[1], 'failures', '0')
   redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] + #ARGV[5])
-  redis.call('HINCRBY', KEYS[1], ARGV[4] == 'C' and 'completed' or 'failed', 1)
-  answer = {'created'}
+  redis.call('HINCRBY', KEYS[1], outcome == 'C' and 'completed' or 'failed', 1)
+  note(KEYS[1], KEYS[4], ARGV[7], outcome, ARGV[1], 0, ARGV[2])
+  answer = ARGV[4] == 'S' and {'stored', stored} or {'created'}
 end
 if redis.call('HLEN', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1])) end
 return answer

@@ -1,5 +1,5 @@
 -- Registers a step that waits for a time, or answers its outcome when the time has come.
--- KEYS  1 run, 2 steps, 3 pending steps
+-- KEYS  1 run, 2 steps, 3 pending steps, 4 history
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 when it is over, 5 now, 6 the outcome record to store when it is over
 -- Answer {'stored', value} | {'scheduled', due} | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: the time is that of the first call, whatever later attempts say; a stored outcome never changes.
@@ -27,8 +27,10 @@ if tonumber(due) <= tonumber(ARGV[5]) then
   redis.call('HSET', KEYS[1], 'failures', '0')
   redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] + #ARGV[6])
   redis.call('HINCRBY', KEYS[1], 'completed', 1)
+  note(KEYS[1], KEYS[4], ARGV[5], 'C', ARGV[1], 0, ARGV[2])
   answer = {'stored', value}
 else
+  if not value then note(KEYS[1], KEYS[4], ARGV[5], 'W', ARGV[1], due, ARGV[2]) end
   redis.call('HSET', KEYS[2], ARGV[2], 'W' .. due)
   redis.call('ZADD', KEYS[3], due, ARGV[2])
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))

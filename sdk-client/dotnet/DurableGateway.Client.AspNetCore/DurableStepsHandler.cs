@@ -28,35 +28,42 @@ internal static class DurableStepsHandler
         }
 
         // An exception handler or a filter further in may have made a response of what was meant for the gateway.
-        var told = false;
+        bool told = false, answered = false;
         context.Response.OnStarting(() =>
         {
-            if (attempt.Override is not { } verdict) return Task.CompletedTask;
-            told = true;
-            SetHeaders(context, verdict);
+            if (answered) return Task.CompletedTask;
+            told = attempt.Override is not null;
+            SetHeaders(context, attempt.HeadersOf(context.Response.StatusCode));
             return Task.CompletedTask;
         });
         var verdict = await attempt.RunAsync(_ => handler(context));
         if (verdict.IsCompleted) return;
-        if (!context.Response.HasStarted) await AnswerAsync(context, verdict);
+        if (!context.Response.HasStarted)
+        {
+            answered = true;
+            await AnswerAsync(context, verdict);
+        }
 
         // A response that is under way cannot say so any more: one that ended well would be taken for the run's result.
-        else if (!told) context.Abort();
+        else if (!told)
+        {
+            context.Abort();
+        }
     }
 
     private static async Task AnswerAsync(HttpContext context, AttemptVerdict verdict)
     {
         context.Response.Clear();
         context.Response.StatusCode = verdict.StatusCode;
-        SetHeaders(context, verdict);
+        SetHeaders(context, verdict.Headers);
         if (verdict.Problem is not { } problem) return;
         context.Response.ContentType = "application/problem+json";
         context.Response.ContentLength = problem.Length;
         await context.Response.Body.WriteAsync(problem);
     }
 
-    private static void SetHeaders(HttpContext context, AttemptVerdict verdict)
+    private static void SetHeaders(HttpContext context, IEnumerable<KeyValuePair<string, string>> headers)
     {
-        foreach (var (name, value) in verdict.Headers) context.Response.Headers[name] = value;
+        foreach (var (name, value) in headers) context.Response.Headers[name] = value;
     }
 }

@@ -27,8 +27,12 @@ public static class DurableStepsServiceCollectionExtensions
     public static IHttpClientBuilder AddDurableSteps(this IServiceCollection services, Action<DurableStepsOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
+        var isFirst = !services.Any(service => service.ServiceType == typeof(StepScope));
+
+        // Before what the application says of the options, so that it has the last word.
+        if (isFirst) services.AddOptions<DurableStepsOptions>().Configure<IServiceProvider>((steps, provider) => steps.TimeProvider = provider.GetService<TimeProvider>() ?? steps.TimeProvider);
         if (configure is not null) services.Configure(configure);
-        if (services.Any(service => service.ServiceType == typeof(StepScope))) return services.AddHttpClient(StepScope.HttpClientName);
+        if (!isFirst) return services.AddHttpClient(StepScope.HttpClientName);
         services.AddOptions<DurableStepsOptions>().PostConfigure<IOptions<JsonOptions>>((steps, json) => steps.Json ??= json.Value.SerializerOptions);
         services.AddScoped<StepScope>();
         services.AddScoped(provider => provider.GetRequiredService<StepScope>().Step);

@@ -22,17 +22,20 @@ public sealed class AttemptVerdict
     /// <summary>The status to answer with.</summary>
     public int StatusCode { get; }
 
-    /// <summary>The headers to answer with.</summary>
+    /// <summary>The headers to answer with, those of a handler's own response among them: set them in any case.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
 
     /// <summary>The body to answer with, of type <c>application/problem+json</c>; <see langword="null"/>: none.</summary>
     public byte[]? Problem { get; }
 
-    internal static AttemptVerdict FailedForGood(StepFailedException e) =>
-        new(500, [new(DurableHeaders.Retry, "?0")], e.Problem.ToClientJson(e.Step));
+    internal bool IsSuspended => StatusCode == 202;
 
-    internal static AttemptVerdict FailedForGood(StepUsageException e) =>
-        new(500, [new(DurableHeaders.Retry, "?0")], StepProblem.Of("A durable step is used wrongly", e.Message).ToClientJson());
+    /// <summary>The same with more headers.</summary>
+    internal AttemptVerdict With(IReadOnlyList<KeyValuePair<string, string>> headers) =>
+        headers.Count == 0 ? this : new(StatusCode, [.. Headers, .. headers], Problem);
+
+    internal static AttemptVerdict FailedForGood(StepProblem problem, string? step, IReadOnlyList<StepFailedException> compensations) =>
+        new(500, [new(DurableHeaders.Retry, "?0")], problem.ToClientJson(step, compensations));
 
     internal static AttemptVerdict Failed(Exception e) =>
         new(500, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("A checkpoint failed", e.Message).ToClientJson());

@@ -3,7 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using System.Net.Http;
-using System.Text.Json;
+using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -17,7 +17,8 @@ namespace DurableGateway.Client;
 /// <code>
 /// using var attempt = DurableAttempt.Begin(name => request.Headers[name], httpClient, aborted: cancellation);
 /// var verdict = await attempt.RunAsync(cancellation => handler(attempt.Step, cancellation));
-/// if (!verdict.IsCompleted) Answer(verdict.StatusCode, verdict.Headers, verdict.Problem);
+/// SetHeaders(verdict.Headers);
+/// if (!verdict.IsCompleted) Answer(verdict.StatusCode, verdict.Problem);
 /// </code>
 /// </example>
 public sealed class DurableAttempt : IDisposable
@@ -26,11 +27,19 @@ public sealed class DurableAttempt : IDisposable
 
     private readonly CancellationTokenSource _over;
     private readonly StepRunner _runner;
+    private readonly StoredSteps _stored;
+    private readonly string? _build;
+    private readonly bool _isLast;
+    private bool _threw;
 
-    private DurableAttempt(RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, DurableStepsOptions options, CancellationToken aborted)
+    private DurableAttempt(
+        RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, bool isLast, DurableStepsOptions options, CancellationToken aborted)
     {
         _over = CancellationTokenSource.CreateLinkedTokenSource(aborted);
-        _runner = new StepRunner(run, gateway, known, complete, options, _over);
+        _stored = new StoredSteps(known, complete, gateway);
+        _build = gateway is null ? null : options.BuildHeader;
+        _isLast = isLast;
+        _runner = new StepRunner(run, gateway, _stored, options, _over);
     }
 
     /// <summary>The steps of the handler.</summary>
@@ -56,7 +65,7 @@ public sealed class DurableAttempt : IDisposable
         if (http is null) throw new ArgumentNullException(nameof(http));
         options ??= new DurableStepsOptions();
         var version = header(DurableHeaders.Protocol);
-        if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, options, aborted);
+        if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, false, options, aborted);
         if (version != Version)
             throw new CheckpointException($"The gateway speaks version '{version}' of the contract and this SDK version {Version}. Update the SDK of this service.");
         try
@@ -65,7 +74,8 @@ public sealed class DurableAttempt : IDisposable
             var callbacks = Required(DurableHeaders.Callback).Split(',').Select(Address).ToArray();
             var known = StepsHeader.Parse(header(DurableHeaders.Steps));
             var count = header(DurableHeaders.StepCount) is { Length: > 0 } text ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : 0;
-            return new DurableAttempt(run, new GatewayClient(http, callbacks, Required(DurableHeaders.Token)), known, count <= known.Count, options, aborted);
+            var gateway = new GatewayClient(http, callbacks, Required(DurableHeaders.Token), options.BuildHeader);
+            return new DurableAttempt(run, gateway, known, count <= known.Count, header(DurableHeaders.FinalAttempt)?.Trim() == "?1", options, aborted);
         }
         catch (Exception e) when (e is FormatException or OverflowException)
         {
@@ -83,36 +93,52 @@ public sealed class DurableAttempt : IDisposable
     /// <param name="handler">The handler. Its token is cancelled when the attempt is over.</param>
     /// <returns>Where the handler finished, that its own response stands; else the answer to give in its place.</returns>
     /// <remarks>
-    /// An exception of the handler that no step is the cause of is thrown to the host, as it would be without steps. When this
-    /// returns, no step is executing any more.
+    /// <para>An exception of the handler that no step is the cause of is thrown to the host, as it would be without steps. When this
+    /// returns, no step is executing any more.</para>
+    /// <para>Where the handler has failed for good, its compensations (<see cref="IStep.OnRollback"/>) have been executed.</para>
     /// </remarks>
     public async Task<AttemptVerdict> RunAsync(Func<CancellationToken, Task> handler)
     {
         if (handler is null) throw new ArgumentNullException(nameof(handler));
+        ExceptionDispatchInfo? failure = null;
         try
         {
             await handler(_over.Token).ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            // Branches that still run may checkpoint before the attempt ends, so that they need not run again.
-            await _runner.DrainAsync().ConfigureAwait(false);
-            if ((_runner.Override ?? Judge(e)) is { } verdict) return verdict;
-            throw;
+            failure = ExceptionDispatchInfo.Capture(e);
         }
 
-        await _runner.DrainAsync().ConfigureAwait(false);
-        return _runner.Override ?? AttemptVerdict.Completed;
+        // Known before anything is waited for: a response that the host writes of it is not a handler's that finished.
+        _threw = failure is not null;
+        var verdict = await _runner.EndAsync(failure?.SourceException, _isLast).ConfigureAwait(false);
+        if (verdict is null) failure?.Throw();
+        verdict ??= AttemptVerdict.Completed;
+        var finished = verdict.IsCompleted || verdict.Headers.Any(header => header is { Key: DurableHeaders.Retry, Value: "?0" });
+        return verdict.With(Notes(finished));
     }
+
+    /// <summary>
+    /// The headers that a response must bear which begins now and was written by the handler, or by something around it: those of
+    /// <see cref="Override"/>, the build, and how the handler differs from what is stored.
+    /// </summary>
+    /// <param name="statusCode">The response's status.</param>
+    /// <remarks>
+    /// A response that begins before the handler has asked for its last step is judged as if it had. One with a status from 500 up is
+    /// taken for that of a handler that stopped on its way.
+    /// </remarks>
+    public IReadOnlyList<KeyValuePair<string, string>> HeadersOf(int statusCode) =>
+        Override is { } verdict ? [.. verdict.Headers, .. Notes(false)] : Notes(!_threw && statusCode < 500);
 
     /// <inheritdoc/>
     public void Dispose() => _over.Dispose();
 
-    private static AttemptVerdict? Judge(Exception e) => e switch
+    private List<KeyValuePair<string, string>> Notes(bool finished)
     {
-        StepFailedException failed => AttemptVerdict.FailedForGood(failed),
-        StepUsageException usage => AttemptVerdict.FailedForGood(usage),
-        CheckpointException checkpoint => AttemptVerdict.Failed(checkpoint),
-        _ => null,
-    };
+        var headers = new List<KeyValuePair<string, string>>();
+        if (_build is not null) headers.Add(new(DurableHeaders.Build, _build));
+        if (_stored.Mismatches(finished) is { } mismatches) headers.Add(new(DurableHeaders.Mismatch, mismatches));
+        return headers;
+    }
 }

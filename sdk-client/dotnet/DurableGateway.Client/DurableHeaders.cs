@@ -17,4 +17,15 @@ internal static class DurableHeaders
     public const string StepDuration = "Durable-Step-Duration";
     public const string Retry = "Durable-Retry";
     public const string Suspended = "Durable-Suspended";
+    public const string FinalAttempt = "Durable-Final-Attempt";
+    public const string Build = "Durable-Build";
+    public const string Mismatch = "Durable-Mismatch";
+    public const string StepRetry = "Durable-Step-Retry";
+    public const string StepTimeout = "Durable-Step-Timeout";
+    public const string EventType = "Durable-Event-Type";
+    public const string EventKey = "Durable-Event-Key";
+    public const string EventLookback = "Durable-Event-Lookback";
+    public const string CallbackUrl = "Durable-Callback-Url";
+    public const string InvokePath = "Durable-Invoke-Path";
+    public const string InvokeMethod = "Durable-Invoke-Method";
 }

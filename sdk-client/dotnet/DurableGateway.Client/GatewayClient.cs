@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Globalization;
 using System.Linq;
 using System.Net;
 using System.Net.Http;
@@ -12,7 +11,7 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client;
 
 /// <summary>The calls of §3 of the wire contract. Repeating them is the <see cref="HttpClient"/>'s affair.</summary>
-internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callbacks, string token)
+internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callbacks, string token, string? build = null)
 {
     /// <summary>The address that answered last: the run is known there.</summary>
     private int _best;
@@ -24,13 +23,28 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// the next one begins.
     /// </remarks>
     public Task<HttpResponseMessage> PutAsync(string step, IStepWrite write) =>
-        SendAsync("/steps/" + Uri.EscapeDataString(step), write.ToRequest, CancellationToken.None);
+        SendAsync(callback => callback + "/steps/" + Uri.EscapeDataString(step), url => Built(write.ToRequest(url)), CancellationToken.None);
+
+    /// <summary>Tells the gateway of an event. The caller disposes of the answer.</summary>
+    /// <param name="cloudEvent">A CloudEvent in structured mode.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="CheckpointException">No address took the call.</exception>
+    public Task<HttpResponseMessage> PostEventAsync(byte[] cloudEvent, CancellationToken cancellationToken) =>
+        SendAsync(
+            EventsOf,
+            url =>
+            {
+                var message = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(cloudEvent) };
+                message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/cloudevents+json");
+                return message;
+            },
+            cancellationToken);
 
     /// <summary>All stored outcomes of the run.</summary>
     /// <exception cref="CheckpointException">No address took the call.</exception>
     public async Task<Dictionary<string, StepOutcome>> GetStepsAsync(CancellationToken cancellationToken)
     {
-        using var response = await SendAsync("/steps", url => new HttpRequestMessage(HttpMethod.Get, url), cancellationToken).ConfigureAwait(false);
+        using var response = await SendAsync(callback => callback + "/steps", url => new HttpRequestMessage(HttpMethod.Get, url), cancellationToken).ConfigureAwait(false);
         if (response.StatusCode != HttpStatusCode.OK) throw await RefusedAsync("The stored steps", response).ConfigureAwait(false);
         try
         {
@@ -40,7 +54,8 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
                 step => new StepOutcome(
                     step.GetProperty("outcome").GetString() == "failed",
                     step.GetProperty("contentType").GetString() ?? StepContent.JsonType,
-                    step.GetProperty("body").GetBytesFromBase64()),
+                    step.GetProperty("body").GetBytesFromBase64(),
+                    step.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null),
                 StringComparer.Ordinal);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
@@ -60,14 +75,27 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// <summary>The body, which the client has taken in already.</summary>
     public static Task<byte[]> ReadAsync(HttpResponseMessage response) => response.Content.ReadAsByteArrayAsync();
 
-    private async Task<HttpResponseMessage> SendAsync(string path, Func<string, HttpRequestMessage> request, CancellationToken cancellationToken)
+    /// <summary>A control listener behind a prefix has its events behind the same one.</summary>
+    private static string EventsOf(string callback)
+    {
+        var end = callback.LastIndexOf("/runs/", StringComparison.Ordinal);
+        return end < 0 ? new Uri(new Uri(callback), "/_durable/v1/events").AbsoluteUri : callback.Remove(end) + "/events";
+    }
+
+    private HttpRequestMessage Built(HttpRequestMessage message)
+    {
+        if (build is not null) message.Headers.TryAddWithoutValidation(DurableHeaders.Build, build);
+        return message;
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(Func<string, string> address, Func<string, HttpRequestMessage> request, CancellationToken cancellationToken)
     {
         Exception? last = null;
         var first = Volatile.Read(ref _best);
         for (var i = 0; i < callbacks.Count; i++)
         {
             var turn = (first + i) % callbacks.Count;
-            var url = callbacks[turn].AbsoluteUri + path;
+            var url = address(callbacks[turn].AbsoluteUri);
             try
             {
                 using var message = request(url);
@@ -94,52 +122,4 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
 
         throw new CheckpointException($"The gateway cannot be reached at {string.Join(", ", callbacks)}: {last?.Message}", last);
     }
-}
-
-/// <summary>What a call says of a step.</summary>
-internal interface IStepWrite
-{
-    HttpRequestMessage ToRequest(string url);
-}
-
-/// <summary>A step that sleeps.</summary>
-internal sealed class SleepWrite(string header, string value) : IStepWrite
-{
-    public static SleepWrite For(TimeSpan time) => new(DurableHeaders.StepFor, StepWrite.Seconds(time));
-
-    public static SleepWrite Until(DateTimeOffset time) =>
-        new(DurableHeaders.StepUntil, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture));
-
-    public HttpRequestMessage ToRequest(string url)
-    {
-        var message = new HttpRequestMessage(HttpMethod.Put, url);
-        message.Headers.Add(DurableHeaders.StepType, "sleep");
-        message.Headers.Add(header, value);
-        return message;
-    }
-}
-
-/// <summary>What a checkpoint says of a step.</summary>
-internal sealed class StepWrite : IStepWrite
-{
-    public bool Failed { get; set; }
-    public bool NoRetry { get; set; }
-    public TimeSpan? RetryAfter { get; set; }
-    public TimeSpan Duration { get; set; }
-    public string ContentType { get; set; } = StepContent.JsonType;
-    public byte[] Body { get; set; } = [];
-
-    public HttpRequestMessage ToRequest(string url)
-    {
-        var message = new HttpRequestMessage(HttpMethod.Put, url) { Content = new ByteArrayContent(Body) };
-        message.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(ContentType);
-        message.Headers.Add(DurableHeaders.StepDuration, Seconds(Duration));
-        if (!Failed) return message;
-        message.Headers.Add(DurableHeaders.StepOutcome, "failed");
-        if (NoRetry) message.Headers.Add(DurableHeaders.Retry, "?0");
-        if (RetryAfter is { } delay) message.Headers.TryAddWithoutValidation("Retry-After", Seconds(delay));
-        return message;
-    }
-
-    public static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 }

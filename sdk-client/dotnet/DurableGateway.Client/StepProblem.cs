@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Text.Json;
 
@@ -10,8 +11,11 @@ public sealed class StepProblem
     internal const string ContentType = "application/problem+json";
     private const int MaxStackChars = 2048;
 
-    private StepProblem(string title, string? detail, string? exceptionType, string? stackTrace, int? status)
+    private const string StepTimeoutType = "/_durable/problems/step-timeout";
+
+    private StepProblem(string? type, string title, string? detail, string? exceptionType, string? stackTrace, int? status)
     {
+        Type = type;
         Title = title;
         Detail = detail;
         ExceptionType = exceptionType;
@@ -19,7 +23,13 @@ public sealed class StepProblem
         Status = status;
     }
 
-    /// <summary>What kind of failure it is.</summary>
+    /// <summary>
+    /// The kind of failure as a URI reference, such as <c>/_durable/problems/step-timeout</c> and <c>/_durable/problems/step-interrupted</c>
+    /// of the gateway, or what an invoked service named; <see langword="null"/> for an exception of a step.
+    /// </summary>
+    public string? Type { get; }
+
+    /// <summary>What kind of failure it is, for people.</summary>
     public string Title { get; }
 
     /// <summary>What went wrong: the exception's message.</summary>
@@ -34,16 +44,19 @@ public sealed class StepProblem
     /// <summary>A status that the failure stands for, where it has one.</summary>
     public int? Status { get; }
 
+    /// <summary>Whether what the step waited for has not come in its time.</summary>
+    internal bool IsStepTimeout => Type?.EndsWith(StepTimeoutType, StringComparison.Ordinal) == true;
+
     internal static StepProblem Of(Exception e, bool withStack)
     {
         var stack = withStack ? e.StackTrace : null;
         if (stack?.Length > MaxStackChars) stack = stack.Substring(0, MaxStackChars);
-        return new StepProblem(e.GetType().Name, e.Message, e.GetType().FullName, stack, null);
+        return new StepProblem(null, e.GetType().Name, e.Message, e.GetType().FullName, stack, (e as FailedResponseException)?.Status);
     }
 
-    internal static StepProblem Of(string title, string detail) => new(title, detail, null, null, null);
+    internal static StepProblem Of(string title, string detail) => new(null, title, detail, null, null, null);
 
-    internal StepProblem Shortened() => new(Title, Detail is { Length: > 256 } ? Detail.Substring(0, 256) : Detail, ExceptionType, null, Status);
+    internal StepProblem Shortened() => new(Type, Title, Detail is { Length: > 256 } ? Detail.Substring(0, 256) : Detail, ExceptionType, null, Status);
 
     /// <summary>Reads what is stored, however little it resembles problem details.</summary>
     internal static StepProblem Parse(byte[] json)
@@ -55,7 +68,7 @@ public sealed class StepProblem
             if (root.ValueKind == JsonValueKind.Object)
             {
                 return new StepProblem(
-                    Text(root, "title") ?? "The step failed", Text(root, "detail"), Text(root, "exceptionType"), Text(root, "stackTrace"),
+                    Text(root, "type"), Text(root, "title") ?? "The step failed", Text(root, "detail"), Text(root, "exceptionType"), Text(root, "stackTrace"),
                     root.TryGetProperty("status", out var status) && status.ValueKind == JsonValueKind.Number && status.TryGetInt32(out var number) ? number : null);
             }
         }
@@ -64,7 +77,7 @@ public sealed class StepProblem
             // Another SDK's idea of a failure is still a failure.
         }
 
-        return new StepProblem("The step failed", null, null, null, null);
+        return new StepProblem(null, "The step failed", null, null, null, null);
     }
 
     /// <summary>As it is stored: all of it.</summary>
@@ -76,10 +89,24 @@ public sealed class StepProblem
     });
 
     /// <summary>As a client may see it: nothing of the inside of the service but the message.</summary>
-    internal byte[] ToClientJson(string? step = null) => Write(json =>
+    /// <param name="step">The step that failed.</param>
+    /// <param name="compensations">The compensations that failed for good.</param>
+    internal byte[] ToClientJson(string? step = null, IReadOnlyList<StepFailedException>? compensations = null) => Write(json =>
     {
         json.WriteNumber("status", 500);
         if (step is not null) json.WriteString("step", step);
+        if (compensations is not { Count: > 0 }) return;
+        json.WriteStartArray("compensationFailures");
+        foreach (var failure in compensations)
+        {
+            json.WriteStartObject();
+            json.WriteString("step", failure.Step);
+            json.WriteString("title", failure.Problem.Title);
+            if (failure.Problem.Detail is not null) json.WriteString("detail", failure.Problem.Detail);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     });
 
     private byte[] Write(Action<Utf8JsonWriter> more)
@@ -88,6 +115,7 @@ public sealed class StepProblem
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
+            if (Type is not null) json.WriteString("type", Type);
             json.WriteString("title", Title);
             if (Detail is not null) json.WriteString("detail", Detail);
             more(json);

@@ -21,7 +21,7 @@ internal static class StepsHeader
             reader.SkipBlanks();
             var id = reader.ReadString();
             byte[]? ok = null, err = null;
-            string? contentType = null;
+            string? contentType = null, type = StepTypes.Run;
             while (reader.TryTake(';'))
             {
                 reader.SkipSpaces();
@@ -32,11 +32,12 @@ internal static class StepsHeader
                     case "ok": ok = parameter as byte[]; break;
                     case "err": err = parameter as byte[]; break;
                     case "ct": contentType = parameter as string; break;
+                    case "t": type = parameter as string; break;
                 }
             }
 
             if ((ok ?? err) is { } body)
-                steps[id] = new StepOutcome(ok is null, contentType ?? (ok is null ? StepProblem.ContentType : StepContent.JsonType), body);
+                steps[id] = new StepOutcome(ok is null, contentType ?? (ok is null ? StepProblem.ContentType : StepContent.JsonType), body, type);
             reader.SkipBlanks();
             if (reader.AtEnd) return steps;
             if (!reader.TryTake(',')) throw reader.Unexpected();

@@ -78,6 +78,20 @@ public sealed class SettingsBinderTests
         (string Key, string Value, string Remedy)[] wrong =
         [
             ("Durable:Listeners:Public", "8080", "http://host:port"),
+            ("Durable:Limits:MaxRequestBodySize", "0", "between 1 and"),
+            ("Durable:Limits:MaxRequestHeadersTotalSize", "2 MiB", "between 1 KiB and 1 MiB"),
+            ("Durable:Limits:MaxRequestHeaderCount", "many", "between 10 and 100000"),
+            ("Durable:Limits:MaxRequestLineSize", "8 KB", "KiB or MiB"),
+            ("Durable:Limits:KeepAliveTimeout", "0", "between 00:00:01 and"),
+            ("Durable:Limits:RequestHeadersTimeout", "30", "[d.]hh:mm:ss"),
+            ("Durable:Limits:MinRequestBodyDataRate", "-1", "between 1 and"),
+            ("Durable:Limits:MinResponseDataRate", "fast", "KiB or MiB"),
+            ("Durable:Limits:DataRateGracePeriod", "00:00:01", "between 00:00:02 and"),
+            ("Durable:Limits:MaxConcurrentConnections", "0", "between 1 and"),
+            ("Durable:Limits:MaxConcurrentUpgradedConnections", "x", "between 1 and"),
+            ("Durable:Limits:MaxStreamsPerConnection", "0", "between 1 and 10000"),
+            ("Durable:TrustedProxies:0", "10.0.0.0/33", "10.0.0.0/8 or fd00::/8"),
+            ("Durable:TrustedProxies:2", "proxy.internal", "10.0.0.0/8 or fd00::/8"),
             ("Durable:AdvertisedAddress", "node:8081", "absolute http:// or https:// URL"),
             ("Durable:PublicBaseUrl", "/base", "absolute http:// or https:// URL"),
             ("Durable:Store:Shards", "0", "between 1 and 16384"),
@@ -112,6 +126,7 @@ public sealed class SettingsBinderTests
     [Theory]
     [InlineData("Durable:Leese", "Lease")]
     [InlineData("Durable:Store:Shard", "Shards")]
+    [InlineData("Durable:Limits:MaxRequestBody", "MaxRequestBodySize")]
     [InlineData("Durable:Listeners:Privat", "Public")]
     [InlineData("Durable:Policies:default:Retry:MaxAttempt", "MaxAttempts")]
     [InlineData("Durable:Policies:orders:RetryStatuses", "Retry")]
@@ -120,6 +135,27 @@ public sealed class SettingsBinderTests
         var error = Assert.Single(Errors($"{key}=1"));
         Assert.Equal(key, error.Key);
         Assert.Contains(known, error.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Limits_AreNoneButThoseOfHeads_UnlessTheyAreSet()
+    {
+        var limits = Bind().Limits;
+        Assert.Equal(new ServerLimits(), limits);
+        Assert.Equal((null, null, null, null), (limits.MaxRequestBodySize, limits.MinRequestBodyDataRate, limits.MinResponseDataRate, limits.MaxConcurrentConnections));
+        Assert.Equal((256 << 10, 1000, 64 << 10), (limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestLineSize));
+        Assert.Equal((TimeSpan.FromSeconds(130), TimeSpan.FromSeconds(30)), (limits.KeepAliveTimeout, limits.RequestHeadersTimeout));
+
+        limits = Bind("Durable:Limits:MaxRequestBodySize=30 MiB", "Durable:Limits:MinResponseDataRate=1 KiB", "Durable:Limits:KeepAliveTimeout=00:00:05").Limits;
+        Assert.Equal((30L << 20, 1024, TimeSpan.FromSeconds(5)), (limits.MaxRequestBodySize, limits.MinResponseDataRate, limits.KeepAliveTimeout));
+    }
+
+    [Fact]
+    public void TrustedProxies_AreAddressesAndNetworks()
+    {
+        Assert.Empty(Bind().TrustedProxies);
+        Assert.Equal(["10.0.0.7/32", "192.168.0.0/16", "::1/128", "fd00::/8"], Bind("Durable:TrustedProxies:0=10.0.0.7", "Durable:TrustedProxies:1=192.168.0.0/16",
+            "Durable:TrustedProxies:2=::1", "Durable:TrustedProxies:3=fd00::/8").TrustedProxies.Select(network => network.ToString()));
     }
 
     [Fact]

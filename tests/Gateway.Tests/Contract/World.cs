@@ -40,6 +40,9 @@ internal sealed class World : IAsyncDisposable
 
     public static async Task<World> StartAsync(params string[] settings) => new(await Hub.OfAsync(settings));
 
+    public static async Task<World> StartAsync<TStore>(params string[] settings) where TStore : IStoreChoice =>
+        await StartAsync([.. settings, .. await TStore.SettingsAsync(settings)]);
+
     /// <summary>Sends a request; answers its first attempt as soon as it is with the service.</summary>
     public Task<HeldAttempt> BeginAsync(params (string Name, string Value)[] headers)
     {
@@ -123,7 +126,11 @@ internal sealed class Hub
 /// <summary>The end of all <see cref="Hub"/>s.</summary>
 public sealed class HubsFixture : IAsyncDisposable
 {
-    public async ValueTask DisposeAsync() => await Hub.StopAllAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Hub.StopAllAsync();
+        await OnRedis.StopAsync();
+    }
 }
 
 /// <summary>One attempt, waiting at the service for the test to say what it does.</summary>
@@ -171,6 +178,10 @@ internal sealed class HeldAttempt(SeenRequest request)
 
         return await SendAsync(call);
     }
+
+    /// <summary>A step of a type other than <c>run</c>.</summary>
+    public Task<StepAnswer> PutTypeAsync(string type, string segment, params (string Name, string Value)[] headers) =>
+        PutAsync(segment, "", [("Durable-Step-Type", type), .. headers]);
 
     public Task<StepAnswer> FailAsync(string segment, params (string Name, string Value)[] headers) =>
         PutAsync(segment, """{"title":"no"}""",

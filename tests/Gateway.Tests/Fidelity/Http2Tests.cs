@@ -12,8 +12,14 @@ using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Fidelity;
 
-/// <summary>HTTP/2 at the client's end (by TLS), and at either end.</summary>
-public sealed class Http2Tests : IAsyncLifetime
+/// <summary>HTTP/2 by TLS, as browsers and most clients want it.</summary>
+public sealed class Http2WithTlsTests() : Http2Tests("https");
+
+/// <summary>HTTP/2 without TLS, on the port of HTTP/1.1: gRPC within a network.</summary>
+public sealed class Http2WithoutTlsTests() : Http2Tests("http");
+
+/// <summary>HTTP/2 at the client's end, and at either end.</summary>
+public abstract class Http2Tests(string scheme) : IAsyncLifetime
 {
     private readonly RawService _raw = new();
     private WebApplication _service = null!;
@@ -33,7 +39,7 @@ public sealed class Http2Tests : IAsyncLifetime
 
         string[] settings =
         [
-            "Durable:Listeners:Public=https://127.0.0.1:0",
+            $"Durable:Listeners:Public={scheme}://127.0.0.1:0",
             .. Lanes.Routes("upstream"),
             "ReverseProxy:Routes:h2:ClusterId=h2",
             "ReverseProxy:Routes:h2:Match:Path=/h2/{**path}",
@@ -64,6 +70,7 @@ public sealed class Http2Tests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         _client.Dispose();
         await _gateway.DisposeAsync();
         await _service.DisposeAsync();

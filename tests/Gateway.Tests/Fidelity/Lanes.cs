@@ -23,10 +23,24 @@ public sealed class Lanes : IAsyncLifetime
 
     private static readonly string[] All = [Plain, Disabled, Durable];
 
-    internal RawService Service { get; } = new();
+    private readonly string[] _settings;
+
+    public Lanes() : this(new RawService())
+    {
+    }
+
+    /// <param name="service">What the routes lead to.</param>
+    /// <param name="settings">Further configuration of the gateway.</param>
+    internal Lanes(RawService service, params string[] settings)
+    {
+        Service = service;
+        _settings = settings;
+    }
+
+    internal RawService Service { get; }
     internal GatewayHost Gateway { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Gateway = await StartAsync(Service.Url);
+    public async ValueTask InitializeAsync() => Gateway = await StartAsync(Service.Url, _settings);
 
     public async ValueTask DisposeAsync()
     {
@@ -115,6 +129,7 @@ public sealed class Lanes : IAsyncLifetime
         Assert.Equal(exchange.Sent.Head.StartLine, seen.Head.StartLine);
         Assert.Equal(Fields(exchange.Sent.Head), Fields(seen.Head));
         Assert.True(exchange.Sent.Body.AsSpan().SequenceEqual(seen.Body), "The service saw another body.");
+        Assert.Equal(exchange.Sent.Trailers, seen.Trailers);
     }
 
     /// <summary>The client got the response as the service gave it.</summary>
@@ -124,6 +139,7 @@ public sealed class Lanes : IAsyncLifetime
         Assert.Equal(answered.Head.StartLine, exchange.Received.Head.StartLine);
         Assert.Equal(Fields(answered.Head), Fields(exchange.Received.Head));
         Assert.True(answered.Body.AsSpan().SequenceEqual(exchange.Received.Body), "The client saw another body.");
+        Assert.Equal(answered.Trailers, exchange.Received.Trailers);
     }
 
     /// <summary>

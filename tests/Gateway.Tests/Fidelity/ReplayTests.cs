@@ -21,6 +21,7 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
         { "PUT with a body", Lanes.Head("PUT", "/r", "Content-Type: a/b", "Content-Length: 5") + "\r\na\0\u00ff\r\n" },
         { "chunked", Lanes.Head("POST", "/r", "Transfer-Encoding: chunked") + "\r\n3;x\r\nabc\r\n2\r\nde\r\n0\r\n\r\n" },
         { "chunked and empty", Lanes.Head("POST", "/r", "Transfer-Encoding: chunked") + "\r\n0\r\n\r\n" },
+        { "chunked, with trailers", Lanes.Head("POST", "/r", "Trailer: X-Sum", "Transfer-Encoding: chunked") + "\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nX-Sum: 2\r\n\r\n" },
         { "GET with a body", Lanes.Head("GET", "/r", "Content-Length: 3") + "\r\nabc" },
         { "Expect", Lanes.Head("PUT", "/r", "Expect: 100-continue", "Content-Length: 3") + "\r\nabc" },
         { "odd target", Lanes.Get("/@a%2Fb/%7E/%41/%zz/;x/[0]//c/./d?x=%2f&&y==#z") },

@@ -88,6 +88,20 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         await lanes.SameAsync(Lanes.Head("OPTIONS", "*") + "\r\n");
     }
 
+    /// <summary>A tunnel is for a forward proxy; it is not tried, and not tried again.</summary>
+    [Theory]
+    [InlineData(Lanes.Plain)]
+    [InlineData(Lanes.Durable)]
+    public async Task Connect_IsRefused(string lane)
+    {
+        lanes.Service.Reply(RawService.Ok());
+
+        var exchange = await lanes.SendAsync(lane, $"CONNECT {Lanes.Host}:443 HTTP/1.1\r\nHost: {Lanes.Host}:443\r\n\r\n");
+
+        Assert.Equal(501, exchange.Received.Head.Status);
+        Assert.DoesNotContain(lanes.Service.Seen, message => message.Head.Method == "CONNECT");
+    }
+
     public static TheoryData<string, string[]> Headers { get; } = new()
     {
         { "duplicates keep their order", ["X-Dup: 1", "X-Other: o", "x-dup: 2", "X-DUP: 3", "Accept: a/b", "Accept: c/d;q=0.5"] },
@@ -177,6 +191,8 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         { "chunked with extensions", "Transfer-Encoding: chunked\r\n\r\n03;a=b;c=\"d\"\r\nabc\r\n0000A;x\r\n0123456789\r\n0;last\r\n\r\n" },
         { "chunked and empty", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
         { "chunked, with trailers", "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n" },
+        { "chunked and empty, with trailers", "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\nX-Name: M\u00fcller\r\n\r\n" },
+        { "what looks like the end of one in chunks", "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n5\r\n0\r\n\r\n\r\n0\r\nX-Sum: 1\r\n\r\n" },
         { "gzip", "Content-Encoding: gzip\r\nContent-Type: application/x\r\nContent-Length: 6\r\n\r\n\u001f\u008b\u0008\0\0x" },
         { "form", "Content-Type: application/x-www-form-urlencoded\r\nContent-MD5: x\r\nContent-Length: 11\r\n\r\na=%20b&c=+d" },
     };
@@ -191,6 +207,18 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
 
         Lanes.AssertAsSent(exchange);
         Assert.Equal(exchange.Sent.Head["Transfer-Encoding"], exchange.Seen!.Head["Transfer-Encoding"]);
+    }
+
+    /// <summary>What a service decides by before it reads the body is not believed after it.</summary>
+    [Fact]
+    public async Task Trailers_ThatNoneMayBe_AreRemoved()
+    {
+        lanes.Service.Reply(RawService.Ok());
+
+        var exchange = await lanes.SameAsync(Lanes.Head("POST", "/b", "Transfer-Encoding: chunked")
+            + "\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nHost: h\r\nAuthorization: x\r\nX-Forwarded-For: 192.0.2.1\r\nDurable-Token: x\r\nTransfer-Encoding: x\r\n\r\n");
+
+        Assert.Equal(["X-Sum: 1"], exchange.Seen!.Trailers);
     }
 
     [Theory]

@@ -4,7 +4,7 @@ using System.Text;
 namespace DurableGateway.Tests.Fidelity;
 
 /// <summary>What reaches the client: on every kind of route the same, and what the service answered.</summary>
-/// <remarks>Kestrel sends no trailers over HTTP/1.1, on any route; over HTTP/2 they arrive: see <see cref="Http2Tests"/>.</remarks>
+/// <remarks>Trailers that the service did not announce with <c>Trailer</c> reach clients of HTTP/2 only: see <see cref="Http2Tests"/>.</remarks>
 public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
 {
     private const string Created = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
@@ -52,6 +52,35 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         var exchange = await lanes.SameAsync(Lanes.Get("/r", "TE: trailers", "X-What: " + what));
 
         await Lanes.AssertAsAnsweredAsync(response, exchange);
+    }
+
+    /// <summary>Nor does a response that is never finished get a last chunk because it has trailers.</summary>
+    [Theory]
+    [InlineData(Lanes.Plain, "3\r\nabc\r\n")]
+    [InlineData(Lanes.Durable, "3\r\nabc\r\n")]
+    [InlineData(Lanes.Durable, "")]
+    public async Task Trailers_OfAResponseCutShort_AreNotMadeUp(string lane, string sent)
+    {
+        lanes.Service.Handler = async (wire, _) =>
+        {
+            lanes.Service.Reply(RawService.Ok("later"));
+            await wire.WriteAsync("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n" + sent);
+            wire.Close();
+        };
+        using var client = await Wire.ConnectAsync(lanes.Gateway.Public);
+        await client.WriteAsync(Lanes.Get("/t").Replace(Lanes.Host, Lanes.HostOf(lane), StringComparison.Ordinal));
+
+        WireMessage? whole = null;
+        try
+        {
+            if (await client.ReadHeadAsync() is { } head) whole = await client.ReadRestAsync(head);
+        }
+        catch (IOException)
+        {
+            // The connection was cut, as it should be.
+        }
+
+        Assert.True(whole is null or { Head.Status: 303, Body.Length: 0 }, $"The client got a whole response: {whole?.Head.StartLine}");
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using DurableGateway.Runs;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Fidelity;
 
@@ -123,6 +125,39 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         }
 
         Assert.Empty(await client.ReadChunkAsync());
+    }
+
+    /// <summary>A subscription is over with its client, also where it is stored because its first event took long, and nothing repeats it.</summary>
+    [Theory]
+    [InlineData(Lanes.Plain, "")]
+    [InlineData(Lanes.Durable, "")]
+    [InlineData(Lanes.Durable, "Idempotency-Key: \"a\"")]
+    public async Task Events_EndWhenTheClientLeaves(string lane, string header)
+    {
+        var requests = 0;
+        var left = Signal();
+        lanes.Service.Handler = async (wire, _) =>
+        {
+            Interlocked.Increment(ref requests);
+            await wire.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n");
+            await wire.WriteAsync("9\r\ndata: 1\n\n\r\n");
+            if ((await wire.ReadSomeAsync()).Length == 0) left.SetResult("");
+        };
+        string? run;
+        using (var client = await Wire.ConnectAsync(lanes.Gateway.Public))
+        {
+            await client.WriteAsync(header.Length > 0 ? Head(lane, "GET", header) : Head(lane, "GET"));
+            var head = await client.ReadHeadAsync();
+            run = head!["Durable-Run-Id"];
+            Assert.Equal(9, (await client.ReadChunkAsync()).Length);
+        }
+
+        await left.Task.WaitAsync(Patience);
+
+        Assert.Equal(1, requests);
+        if (!RunId.TryParse(run, out var id)) return;
+        await Eventually.TrueAsync(async () => await lanes.Gateway.Store.GetSnapshotAsync(id) is var snapshot
+            && (header.Length > 0 ? snapshot is { State: RunState.Cancelled } : snapshot is null or { State: RunState.Cancelled }), "a run that was stored has ended");
     }
 
     [Theory]

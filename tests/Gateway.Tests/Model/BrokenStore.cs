@@ -9,9 +9,9 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 {
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) => inner.CreateRunningAsync(run, owner, leaseEnd);
 
-    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt) => inner.CreateWaitingAsync(run, owner, nextAttempt);
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why) => inner.CreateWaitingAsync(run, owner, nextAttempt, why);
 
-    public Task<bool> CreateDueAsync(NewRun run, string owner) => inner.CreateDueAsync(run, owner);
+    public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) => inner.CreateDueAsync(run, owner, due);
 
     public async Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries)
     {
@@ -22,18 +22,18 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
         return answer;
     }
 
-    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt)
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why)
     {
-        var answer = await inner.FailAsync(attempt, expectedFailures, nextAttempt);
+        var answer = await inner.FailAsync(attempt, expectedFailures, nextAttempt, why);
         if (how == "forgets the queue" && answer.Verdict == ParkVerdict.Done) await inner.SetAsideAsync(attempt.Run);
         return answer;
     }
 
-    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures)
+    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why)
     {
         if (how == "ends twice" && await inner.GetSnapshotAsync(attempt.Run) is { State: RunState.Completed or RunState.Failed })
             await connection.ExecuteAsync(db => db.HashSetAsync(Keys(attempt.Run).Run, [new("state", "running"), new("attempt", attempt.Number), new("owner", attempt.Owner), new("by", "")]).ContinueWith(_ => true, TaskScheduler.Default));
-        return await inner.EndAsync(attempt, state, result, policy, expectedFailures);
+        return await inner.EndAsync(attempt, state, result, policy, expectedFailures, why);
     }
 
     public Task<DateTimeOffset?> GetNextDueAsync(int shard) => inner.GetNextDueAsync(shard);
@@ -49,12 +49,19 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
         inner.ScheduleStepAsync(run, attempt, step, maxSteps, expectedTries, nextTry);
 
+    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted) =>
+        inner.StartStepAsync(run, attempt, maxSteps, interrupted);
+
     public Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now) =>
         inner.WaitAsync(run, attempt, outcome, maxSteps, due, now);
 
     public Task<ParkAnswer> SuspendAsync(AttemptKey attempt) => inner.SuspendAsync(attempt);
 
-    public Task<bool?> CancelAsync(RunId run, TimeSpan retention) => inner.CancelAsync(run, retention);
+    public Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who) => inner.CancelAsync(run, retention, who);
+
+    public Task SetBuildAsync(RunId run, string build) => inner.SetBuildAsync(run, build);
+
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what) => inner.NoteMismatchAsync(run, attempt, count, what);
 
     public Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps) => inner.GetSnapshotAsync(run, countSteps);
 

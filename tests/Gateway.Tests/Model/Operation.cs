@@ -33,7 +33,7 @@ internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<strin
             async (store, run) => $"{await store.CreateWaitingAsync(run, owner, At(next))}",
             model => model.Create(RunState.Waiting, owner, Math.Min(next, model.Deadline), 1, 1)))),
         (1, Owner.Select(owner => new Operation($"create due {owner}",
-            async (store, run) => $"{await store.CreateDueAsync(run, owner)}",
+            async (store, run) => $"{await store.CreateDueAsync(run, owner, run.StartedAt)}",
             model => model.Create(RunState.Waiting, owner, model.Started, 0, 0)))),
         (6, Gen.Select(Owner, Time, Time, (owner, now, lease) => new Operation($"claim {owner} at {now} until {lease}",
             async (store, run) => await store.ClaimAsync(run.Id, owner, At(now), At(lease)) is { } claimed

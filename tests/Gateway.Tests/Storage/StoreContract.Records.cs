@@ -162,7 +162,7 @@ public abstract partial class StoreContract
         await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty);
         await Store.ScheduleStepAsync(run.Id, 1, "b", Plenty, 0, Now);
         var names = await NamesAsync(run.Id);
-        Assert.Equal(4, names.Length);
+        Assert.Equal(5, names.Length);
         Assert.All(names, name => Assert.StartsWith($"dg1:{{s{run.Id.Shard(StoreFixture.Shards)}}}:", name, StringComparison.Ordinal));
     }
 }

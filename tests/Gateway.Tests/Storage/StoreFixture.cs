@@ -121,20 +121,27 @@ public sealed class ClusterStoreFixture : StoreFixture
 /// <summary>What one gateway has of the store.</summary>
 internal sealed class StoreNode : IAsyncDisposable
 {
-    private StoreNode(StoreConnection connection, KeyRing keys)
+    private StoreNode(StoreConnection connection, KeyRing keys, GatewaySettings settings)
     {
         Connection = connection;
-        Store = new RedisRunStore(connection, new RecordCodec(keys), TimeProvider.System);
+        var codec = new RecordCodec(keys);
+        Store = new RedisRunStore(connection, codec, new StepValues(codec), TimeProvider.System);
+        Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
+        Streams = new StreamStore(connection, codec);
+        Events = new RedisEventStore(connection, codec, settings, TimeProvider.System);
     }
 
     public StoreConnection Connection { get; }
     public IRunStore Store { get; }
+    public FlowStore Flow { get; }
+    public StreamStore Streams { get; }
+    public IEventStore Events { get; }
 
     /// <exception cref="ConfigurationException">The store is not one that this gateway may use.</exception>
     public static async Task<StoreNode> OpenAsync(GatewaySettings settings)
     {
         var keys = new KeyRing();
-        var node = new StoreNode(new StoreConnection(settings, keys, new StoreClock(TimeProvider.System), NullLoggerFactory.Instance), keys);
+        var node = new StoreNode(new StoreConnection(settings, keys, new StoreClock(TimeProvider.System), NullLoggerFactory.Instance), keys, settings);
         try
         {
             await node.Connection.StartAsync(CancellationToken.None);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 
 namespace DurableGateway.Tests.Support;
@@ -34,6 +35,10 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public Uri Control { get; }
     public HttpClient Client { get; }
     public HttpClient Follower { get; }
+
+    /// <summary>The most memory that the process has had so far, in MiB.</summary>
+    public int PeakMemory => int.Parse(File.ReadLines($"/proc/{_process!.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+        .Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 
     /// <summary>What the process has written so far.</summary>
     public string Output

@@ -1,0 +1,61 @@
+using System.Text.Json;
+using DurableGateway.Admin;
+using DurableGateway.Configuration;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Events;
+
+/// <summary><c>POST /_durable/v1/events</c> on the control listener (§6): takes a CloudEvent and wakes the runs that wait for it.</summary>
+internal sealed class EventEndpoints(EventDelivery delivery, ApiKeys keys, Tokens tokens, GatewaySettings settings)
+{
+    public const string Path = "/_durable/v1/events";
+
+    public void Map(IEndpointRouteBuilder routes) => routes.MapPost(Path, TakeAsync);
+
+    private async Task TakeAsync(HttpContext context)
+    {
+        var response = context.Response;
+        if (await context.Request.ReadWholeAsync(settings.MaxEventBytes) is not { } body)
+        {
+            await response.WriteProblemAsync(Problems.EventTooLarge(settings.MaxEventBytes));
+            return;
+        }
+
+        var (arrived, source, problem) = await EventReader.ReadAsync(context.Request, body);
+        if (arrived is null)
+        {
+            await response.WriteProblemAsync(problem!);
+            return;
+        }
+
+        if (!keys.Allow(context.Request) && !IsOfRun(context.Request, source))
+        {
+            await response.WriteProblemAsync(Problems.KeyRequired());
+            return;
+        }
+
+        try
+        {
+            var woken = await delivery.PublishAsync(arrived);
+            response.StatusCode = StatusCodes.Status202Accepted;
+            response.ContentType = "application/json";
+            await response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new WokenJson(woken), WireJson.Default.WokenJson), context.RequestAborted);
+        }
+        catch (StoreUnavailableException e)
+        {
+            response.Headers.RetryAfter = "1";
+            await response.WriteProblemAsync(Problems.StoreUnavailable(null, e.Message));
+        }
+    }
+
+    /// <summary>An attempt may send events in its own run's name.</summary>
+    private bool IsOfRun(HttpRequest request, string source) =>
+        source.StartsWith(CallbackAddresses.RunPath, StringComparison.Ordinal) && RunId.TryParse(source[CallbackAddresses.RunPath.Length..], out var run)
+        && tokens.VerifySteps(run, request.Headers[DurableHeaders.Token]) is not null;
+}

@@ -1,0 +1,126 @@
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// Keeps the events of a response that can be resumed, and lets each go on to the client, if there is one, once it is kept: what a client
+/// has seen, the run has. An attempt that repeats what an earlier one has sent adds nothing.
+/// </summary>
+internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, StoredResponse head, Stream client, TimeProvider time) : Stream
+{
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private readonly EventSplitter _splitter = new();
+    private bool _begun;
+    private bool _clientGone;
+
+    public override bool CanRead => false;
+    public override bool CanSeek => false;
+    public override bool CanWrite => true;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        var events = _splitter.Take(buffer.Span);
+        await KeepAsync([.. events.Where(one => one.HasData).Select(one => one.Event)]);
+        foreach (var one in events) await ToClientAsync(one.Event.Bytes, cancellationToken);
+        if (events.Count > 0) await FlushAsync(cancellationToken);
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <summary>The service has ended its response.</summary>
+    /// <returns>The whole stream.</returns>
+    public async Task<ReadOnlyMemory<byte>> CompleteAsync(CancellationToken cancellation)
+    {
+        var rest = _splitter.Rest;
+        await KeepAsync(rest.IsEmpty ? [] : [new StreamEvent("", rest)]);
+        if (!rest.IsEmpty) await ToClientAsync(rest, cancellation);
+        await store.ExpireAsync(feature.Attempt.Run, feature.Attempt.Policy.Retention);
+        return await store.ReadAllAsync(feature.Attempt.Run);
+    }
+
+    public override async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        if (_clientGone) return;
+        try
+        {
+            await client.FlushAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            _clientGone = true;
+        }
+    }
+
+    public override void Flush() => throw new NotSupportedException("Flush the response asynchronously.");
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write the response asynchronously.");
+
+    private async Task KeepAsync(IReadOnlyList<StreamEvent> events)
+    {
+        if (_begun && events.Count == 0) return;
+        var attempt = feature.Attempt;
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                switch (await store.AppendAsync(attempt.Key, _begun ? null : head, events, attempt.Policy.MaxResponseBytes))
+                {
+                    case StreamVerdict.Lost:
+                        attempt.Interrupt(AttemptInterrupt.Lost);
+                        throw new IOException("Another attempt owns the run.");
+                    case StreamVerdict.Full:
+                        attempt.Interrupt(AttemptInterrupt.ResponseTooLarge);
+                        throw new IOException("The stream is larger than the policy allows.");
+                    default:
+                        _begun = true;
+                        return;
+                }
+            }
+            catch (StoreUnavailableException e) when (e.MayHaveHappened && events.Any(one => one.Id.Length == 0))
+            {
+                // It cannot be said again: what has no id would be there twice.
+                GiveUp();
+                throw new IOException(e.Message, e);
+            }
+            catch (StoreUnavailableException) when (time.GetElapsedTime(began) < Patience)
+            {
+                await Task.Delay(StoreRetry, time);
+            }
+            catch (StoreUnavailableException e)
+            {
+                GiveUp();
+                throw new IOException(e.Message, e);
+            }
+        }
+    }
+
+    /// <summary>That the store is away is not the service's failure; the run is taken up again.</summary>
+    private void GiveUp()
+    {
+        feature.Attempt.StoreFailed = true;
+        feature.Outcome = AttemptOutcome.Failed;
+    }
+
+    private async ValueTask ToClientAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        if (_clientGone) return;
+        try
+        {
+            await client.WriteAsync(bytes, cancellation);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        {
+            // The run goes on without its client, who may come back.
+            _clientGone = true;
+        }
+    }
+}

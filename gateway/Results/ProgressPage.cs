@@ -1,0 +1,85 @@
+using System.Net.Mime;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Results;
+
+/// <summary>
+/// What a person sees who follows a redirect before the result is there (§5). Without JavaScript the page reloads itself; with it, it
+/// follows the event stream. When the result is there, it is what the same address answers.
+/// </summary>
+internal static class ProgressPage
+{
+    private static readonly string Template = Load();
+
+    public static bool IsWanted(HttpRequest request) =>
+        request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(MediaTypeNames.Text.Html, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
+
+    public static async Task WriteAsync(HttpContext context, RunSnapshot run, IReadOnlyList<HistoryEntry> history)
+    {
+        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
+        var response = context.Response;
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = "text/html; charset=utf-8";
+        response.Headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        response.Headers.XContentTypeOptions = "nosniff";
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        await response.Body.WriteAsync(Encoding.UTF8.GetBytes(Render(run, history, nonce)), context.RequestAborted);
+    }
+
+    private static string Render(RunSnapshot run, IReadOnlyList<HistoryEntry> history, string nonce)
+    {
+        var waits = run.State == RunState.Waiting;
+        var next = waits ? run.NextAttemptAt is { } due ? $"It goes on at {due:yyyy-MM-dd HH:mm:ss} UTC." : "It goes on in a while." : $"Attempt {run.Attempt} is at work.";
+        var values = new Dictionary<string, string>
+        {
+            ["title"] = waits ? "Waiting" : "In progress",
+            ["headline"] = waits ? "Waiting" : "In progress",
+            ["next"] = next,
+            ["run"] = run.Id.ToString(),
+            ["nonce"] = nonce,
+            ["steps"] = Steps(history),
+        };
+        return values.Aggregate(Template, (page, pair) => page.Replace("{{" + pair.Key + "}}", pair.Value, StringComparison.Ordinal));
+    }
+
+    /// <summary>Each step once, where it began, as it is now.</summary>
+    private static string Steps(IReadOnlyList<HistoryEntry> history)
+    {
+        var order = new List<string>();
+        var states = new Dictionary<string, ProgressData>(StringComparer.Ordinal);
+        foreach (var data in history.Select(ProgressEvent.From).OfType<ProgressEvent>().Select(progress => progress.Data).Where(data => data.Step is not null))
+        {
+            if (states.TryAdd(data.Step!, data)) order.Add(data.Step!);
+            else states[data.Step!] = data;
+        }
+
+        var items = new StringBuilder();
+        foreach (var step in order)
+        {
+            var name = HtmlEncoder.Default.Encode(step);
+            items.Append(System.Globalization.CultureInfo.InvariantCulture,
+                $"<li data-step=\"{name}\" class=\"{states[step].State}\"><b>{name}</b><span>{Words(states[step].State!)}</span></li>");
+        }
+
+        return items.ToString();
+    }
+
+    private static string Words(string state) => state switch
+    {
+        "completed" => "done",
+        "retrying" => "will be tried again",
+        "running" => "at work",
+        _ => state,
+    };
+
+    private static string Load()
+    {
+        using var stream = typeof(ProgressPage).Assembly.GetManifestResourceStream("progress.html")!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}

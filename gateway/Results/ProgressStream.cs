@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Results;
+
+/// <summary>
+/// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
+/// node can go on after <c>Last-Event-ID</c>.
+/// </summary>
+internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedRuns ended, IHostApplicationLifetime lifetime, TimeProvider time)
+{
+    public const string ContentType = "text/event-stream";
+
+    /// <summary>The id of the last event: a client that has it comes back because it does not know that there is no more.</summary>
+    private const string End = "end";
+
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan StayAlive = TimeSpan.FromSeconds(15);
+
+    public static bool IsWanted(HttpRequest request) =>
+        request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
+
+    public async Task WriteAsync(HttpContext context, RunId run)
+    {
+        var response = context.Response;
+        var last = context.Request.Headers["Last-Event-ID"].ToString();
+        if (last == End)
+        {
+            // What tells an EventSource not to come again (HTML, server-sent events, processing model).
+            response.StatusCode = StatusCodes.Status204NoContent;
+            return;
+        }
+
+        _ = long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var after);
+        using var waiter = ended.Register(run);
+        if (await store.GetSnapshotAsync(run) is null)
+        {
+            await Proxy.ProblemWriter.WriteProblemAsync(response, Problems.ResultUnknown());
+            return;
+        }
+
+        response.ContentType = ContentType;
+        response.Headers.CacheControl = "no-store";
+        response.Headers[DurableHeaders.RunId] = run.ToString();
+
+        // Proxies in between are asked not to hold it back.
+        response.Headers["X-Accel-Buffering"] = "no";
+        var spoken = time.GetTimestamp();
+        await response.Body.FlushAsync(context.RequestAborted);
+        while (!lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // The state is read before the history: what happened until it ended is in there by then.
+            var snapshot = await ReadAsync(() => store.GetSnapshotAsync(run), context.RequestAborted);
+            var text = new StringBuilder();
+            foreach (var entry in await ReadAsync(() => history.GetAsync(run, after), context.RequestAborted) ?? [])
+            {
+                after = entry.Number;
+                if (ProgressEvent.From(entry) is { } progress)
+                    Append(text, progress.Id.ToString(CultureInfo.InvariantCulture), progress.Type, JsonSerializer.Serialize(progress.Data, ProgressJson.Default.ProgressData));
+            }
+
+            if (snapshot is null || snapshot.State.HasEnded())
+            {
+                Append(text, End, "result", JsonSerializer.Serialize(ResultData.From(await ResultOfAsync(run, snapshot)), ProgressJson.Default.ResultData));
+                await SayAsync(response, text.ToString(), context.RequestAborted);
+                return;
+            }
+
+            if (text.Length == 0 && time.GetElapsedTime(spoken) >= StayAlive) text.Append(":\n\n");
+            if (text.Length > 0)
+            {
+                await SayAsync(response, text.ToString(), context.RequestAborted);
+                spoken = time.GetTimestamp();
+            }
+
+            using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+            await Task.WhenAny(waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
+            await woken.CancelAsync();
+            context.RequestAborted.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task<StoredResponse> ResultOfAsync(RunId run, RunSnapshot? snapshot) => snapshot switch
+    {
+        null => Problems.ResultUnknown().ToResponse(),
+        { State: RunState.Cancelled } => Problems.RunCancelled(run).ToResponse(),
+        _ => await store.GetResultAsync(run) ?? Problems.ResultUnknown().ToResponse(),
+    };
+
+    /// <summary>Who watches a run waits for the store too.</summary>
+    private async Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                return await read();
+            }
+            catch (StoreUnavailableException) when (!lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                await Task.Delay(LookAgain, time, cancellation);
+            }
+        }
+    }
+
+    private static void Append(StringBuilder text, string id, string type, string data) =>
+        text.Append(CultureInfo.InvariantCulture, $"id: {id}\nevent: {type}\ndata: {data}\n\n");
+
+    private static async Task SayAsync(HttpResponse response, string text, CancellationToken cancellation)
+    {
+        await response.Body.WriteAsync(Encoding.UTF8.GetBytes(text), cancellation);
+        await response.Body.FlushAsync(cancellation);
+    }
+}

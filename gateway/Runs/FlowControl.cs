@@ -1,0 +1,100 @@
+using System.Collections.Concurrent;
+using DurableGateway.Storage;
+using DurableGateway.Telemetry;
+
+namespace DurableGateway.Runs;
+
+/// <summary>
+/// Lets runs through the gates of their policies, here and on all other nodes together, and keeps the places of those that are in. One
+/// that is turned away is parked; whoever leaves makes the next one due, and so does, should that get lost, its own due time.
+/// </summary>
+internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<FlowControl> log) : BackgroundService
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan PerPlace = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
+
+    private readonly ConcurrentDictionary<Permit, byte> _permits = new();
+
+    /// <summary>Those who are in, on this node.</summary>
+    public int InFlight => _permits.Count;
+
+    /// <returns>The permit, to be disposed when the attempt is over; or when to ask again at the latest.</returns>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task<(Permit? Permit, DateTimeOffset AskAgain)> EnterAsync(Gate gate, RunId run, TimeSpan lifetime)
+    {
+        var now = time.GetUtcNow();
+        var answer = await store.EnterAsync(gate, run, now + settings.Lease, lifetime);
+        if (answer.Woken.Count > 0) await WakeAsync(gate, answer.Woken);
+        if (!answer.IsIn)
+        {
+            // It is woken when its turn comes; this is for when nobody is left to do so.
+            var wait = (settings.Lease * 2) + (PerPlace * answer.Before);
+            return (null, now + (wait < LongestWait ? wait : LongestWait));
+        }
+
+        var permit = new Permit(this, gate, run);
+        _permits.TryAdd(permit, 0);
+        return (permit, default);
+    }
+
+    /// <summary>Puts off a due run that was turned away.</summary>
+    public async Task DeferAsync(RunId run, DateTimeOffset until)
+    {
+        await store.DeferAsync(run, until);
+        signals.Parked(run, until);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // As leases are: kept for as long as attempts are in flight, which is longer than the host calls "running".
+        using var timer = new PeriodicTimer(Tick, time);
+        var kept = time.GetTimestamp();
+        while (await timer.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && _permits.IsEmpty))
+        {
+            if (time.GetElapsedTime(kept) < settings.Lease / 3) continue;
+            kept = time.GetTimestamp();
+            try
+            {
+                var until = time.GetUtcNow() + settings.Lease;
+                await Task.WhenAll(_permits.Keys.Select(permit => store.KeepAsync(permit.Gate, permit.Run, until)));
+            }
+            catch (StoreUnavailableException e)
+            {
+                log.GateAway(e.Message);
+            }
+        }
+    }
+
+    private async Task LeaveAsync(Permit permit)
+    {
+        if (!_permits.TryRemove(permit, out _)) return;
+        try
+        {
+            await WakeAsync(permit.Gate, await store.LeaveAsync(permit.Gate, permit.Run));
+        }
+        catch (StoreUnavailableException e)
+        {
+            // Its place is free when its lease ends.
+            log.GateAway(e.Message);
+        }
+    }
+
+    private async Task WakeAsync(Gate gate, IReadOnlyList<RunId> runs)
+    {
+        foreach (var run in runs)
+        {
+            if (await store.WakeAsync(run)) signals.Parked(run, time.GetUtcNow());
+            else await WakeAsync(gate, await store.LeaveAsync(gate, run));
+        }
+    }
+
+    /// <summary>A run's place within its gate.</summary>
+    internal sealed class Permit(FlowControl owner, Gate gate, RunId run) : IAsyncDisposable
+    {
+        public Gate Gate => gate;
+        public RunId Run => run;
+
+        public ValueTask DisposeAsync() => new(owner.LeaveAsync(this));
+    }
+}

@@ -1,0 +1,47 @@
+using System.Globalization;
+
+namespace DurableGateway.Runs;
+
+/// <summary>What an entry of a run's history is about; the letters are those of the store.</summary>
+internal enum HistoryKind
+{
+    Accepted = 'q',
+    AttemptBegan = 'a',
+    StepCompleted = 'C',
+    StepFailed = 'F',
+    StepTryFailed = 'P',
+    StepBegan = 'S',
+    StepSleeps = 'W',
+    StepWaits = 'E',
+    StepDelivered = 'D',
+    Suspended = 'z',
+    AttemptFailed = 'f',
+    Mismatch = 'm',
+    Ended = 'e',
+    Cancelled = 'c',
+}
+
+/// <summary>One thing that happened to a run.</summary>
+/// <param name="Number">Its number within the history: it only rises, and entries that are gone leave a gap at the beginning.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="Kind">What happened.</param>
+/// <param name="Attempt">The attempt that was the latest then.</param>
+/// <param name="Until">The time that it speaks of, if it does: the next try, the end of a sleep.</param>
+/// <param name="Text">The step, the node, or the reason; see <c>history.lua</c>.</param>
+internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKind Kind, int Attempt, DateTimeOffset? Until, string Text)
+{
+    /// <returns><see langword="null"/> where it is no such entry.</returns>
+    public static HistoryEntry? Parse(string text)
+    {
+        var parts = text.Split(' ', 6);
+        if (parts.Length < 6 || parts[2].Length != 1 || !Enum.IsDefined((HistoryKind)parts[2][0])) return null;
+        return long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var time)
+            && int.TryParse(parts[3], NumberStyles.None, CultureInfo.InvariantCulture, out var attempt)
+            && double.TryParse(parts[4], NumberStyles.Float, CultureInfo.InvariantCulture, out var until)
+            ? new HistoryEntry(number, At(time), (HistoryKind)parts[2][0], attempt, until == 0 ? null : At(until), parts[5])
+            : null;
+    }
+
+    private static DateTimeOffset At(double milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds);
+}

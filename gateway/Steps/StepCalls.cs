@@ -1,0 +1,40 @@
+using DurableGateway.Events;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Steps;
+
+/// <summary>What each type of step comes to.</summary>
+internal sealed class StepCalls(RunEngine engine, Waits waits, Invocations invocations, CallbackUrls callbacks, TimeProvider time)
+{
+    /// <returns>The answer, or the problem where the call cannot be taken.</returns>
+    public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(StepCall call, RunId run, int attempt, RunPolicy policy, byte[] body, HttpResponse response)
+    {
+        var waiter = new Waiter(run, call.Id);
+        var now = time.GetUtcNow();
+        switch (call)
+        {
+            case RunStepCall { Failed: true, IsFinal: false } failed:
+                return (await engine.FailStepAsync(run, attempt, failed.Retry.Over(policy), failed.ToOutcome(attempt, body, now), failed.RetryAfter), null);
+            case RunStepCall ended:
+                return (await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt, body, now)), null);
+            case StartStepCall:
+                return (await engine.StartStepAsync(run, attempt, policy, call.Id), null);
+            case SleepStepCall sleep:
+                return (await engine.SleepAsync(run, attempt, policy, sleep.Awake(attempt, now), sleep.Until), null);
+            case WaitStepCall wait:
+                return (await waits.ForEventAsync(waiter, attempt, policy, wait.Topic, wait.Timeout, wait.Lookback), null);
+            case CallbackStepCall callback:
+                // The URL is there as long as the step waits, and in every attempt the same.
+                response.Headers[DurableHeaders.CallbackUrl] = await callbacks.ForAsync(waiter);
+                return (await waits.ForAsync(waiter, attempt, policy, WaitKind.Callback, callback.Timeout), null);
+            case InvokeStepCall invoke:
+                return await invocations.InvokeAsync(waiter, attempt, policy, invoke.Method, invoke.Target, invoke.ContentType, body);
+            default:
+                throw new NotSupportedException(call.GetType().Name);
+        }
+    }
+}

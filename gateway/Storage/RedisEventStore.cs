@@ -1,0 +1,84 @@
+using DurableGateway.Configuration;
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>Events on the Redis protocol.</summary>
+internal sealed class RedisEventStore(StoreConnection connection, RecordCodec codec, GatewaySettings settings, TimeProvider time) : IEventStore
+{
+    /// <summary>
+    /// How long an event that is being delivered is kept at most: longer than any outage of all gateways after which somebody
+    /// would still expect it.
+    /// </summary>
+    private static readonly TimeSpan DeliveryTime = TimeSpan.FromDays(30);
+
+    public int ShardOf(Topic topic) => topic.Shard(connection.Shards);
+
+    public async Task<IReadOnlyList<string>> ListenAsync(Topic topic, Waiter waiter, DateTimeOffset expiry, DateTimeOffset since, int skip, int limit)
+    {
+        var now = time.GetUtcNow();
+        var kept = now - settings.EventRetention;
+        var answer = await EvaluateAsync(Script.Listen, [TopicKeys(topic).Waiters, TopicKeys(topic).Log],
+            [waiter.ToString(), Milliseconds(expiry), Milliseconds(now), Milliseconds(since > kept ? since : kept), skip, limit]);
+        return [.. ((RedisValue[])answer!).Select(name => name.ToString())];
+    }
+
+    public Task UnlistenAsync(Topic topic, Waiter waiter) =>
+        connection.ExecuteAsync(db => db.SortedSetRemoveAsync(TopicKeys(topic).Waiters, waiter.ToString()));
+
+    public async Task<Publication> PublishAsync(StoredEvent published, DateTimeOffset others)
+    {
+        var shard = ShardOf(published.Topic);
+        var keys = new EventKeys(shard, published.Name);
+        var one = TopicKeys(published.Topic);
+        var any = TopicKeys(published.Topic with { Key = null });
+        var answer = (RedisValue[])(await EvaluateAsync(Script.Publish,
+            [keys.Event, one.Log, any.Log, one.Waiters, any.Waiters, keys.Recipients, keys.FurtherRecipients, StoreKeys.DueOf(shard)],
+            [published.Name, codec.Encode(published), Milliseconds(time.GetUtcNow()), Span(settings.EventRetention),
+                Span(settings.EventRetention + DeliveryTime), Milliseconds(others)]))!;
+        return new Publication((int)answer[0] == 1, (int)answer[1]);
+    }
+
+    public async Task<StoredEvent?> GetAsync(int shard, string name)
+    {
+        var record = await connection.ExecuteAsync(db => db.HashGetAsync(new EventKeys(shard, name).Event, "record"));
+        return record.IsNull ? null : codec.DecodeEvent(name, record);
+    }
+
+    public async Task<IReadOnlyList<Recipient>> GetRecipientsAsync(int shard, string name, int limit)
+    {
+        var keys = new EventKeys(shard, name);
+        var one = await connection.ExecuteAsync(db => db.SortedSetRangeByRankAsync(keys.Recipients, 0, limit - 1));
+        if (one.Length > 0) return [.. one.Select(waiter => new Recipient(waiter.ToString(), AnyKey: false))];
+        var any = await connection.ExecuteAsync(db => db.SortedSetRangeByRankAsync(keys.FurtherRecipients, 0, limit - 1));
+        return [.. any.Select(waiter => new Recipient(waiter.ToString(), AnyKey: true))];
+    }
+
+    public async Task<bool> CrossOffAsync(int shard, string name, IReadOnlyList<Recipient> recipients, int woken, DateTimeOffset others)
+    {
+        var keys = new EventKeys(shard, name);
+        return (int)await EvaluateAsync(Script.Delivered, [keys.Event, keys.Recipients, keys.FurtherRecipients, StoreKeys.DueOf(shard)],
+            [name, woken, Milliseconds(others), Span(settings.EventRetention), .. recipients.Select(recipient => (RedisValue)recipient.Name)]) == 1;
+    }
+
+    private (RedisKey Waiters, RedisKey Log) TopicKeys(Topic topic)
+    {
+        var shard = ShardOf(topic);
+        return (StoreKeys.InShard(shard, $"wait:{topic.Name}"), StoreKeys.InShard(shard, $"log:{topic.Name}"));
+    }
+
+    private Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) =>
+        connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, values));
+
+    private static long Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
+
+    private static long Span(TimeSpan span) => (long)span.TotalMilliseconds;
+
+    private readonly struct EventKeys(int shard, string name)
+    {
+        public RedisKey Event => StoreKeys.InShard(shard, $"event:{name}");
+        public RedisKey Recipients => StoreKeys.InShard(shard, $"to:{name}");
+        public RedisKey FurtherRecipients => StoreKeys.InShard(shard, $"also-to:{name}");
+    }
+}

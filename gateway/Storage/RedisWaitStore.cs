@@ -1,0 +1,67 @@
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>Steps that wait, on the Redis protocol.</summary>
+internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec codec, StepValues values, TimeProvider time) : IWaitStore
+{
+    public async Task<AwaitAnswer> AwaitAsync(
+        Waiter waiter, int attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)
+    {
+        var keys = Keys(waiter.Run);
+        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Await, [keys.Run, keys.Steps, keys.Pending, keys.History],
+        [
+            attempt, waiter.Step, maxSteps, Letter(kind), Milliseconds(until), Milliseconds(since), Milliseconds(time.GetUtcNow()), codec.Encode(waiter.Run, givenUp),
+        ])))!;
+        if ((string)answer[0]! != "waiting") return new AwaitAnswer(values.Answer(waiter.Run, waiter.Step, answer));
+        var over = answer[1].IsNullOrEmpty ? (DateTimeOffset?)null : From(answer[1]);
+        return new AwaitAnswer(new StepAnswer(StepVerdict.Scheduled, Due: over ?? default), From(answer[2]), over ?? From(answer[3]));
+    }
+
+    public async Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName, int told)
+    {
+        var keys = Keys(run);
+        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Deliver, [keys.Run, keys.Steps, keys.Due, keys.Pending, keys.History],
+        [
+            run.ToString(), outcome.Id, Letter(kind), outcome.Failed ? "F" : "C", codec.Encode(run, outcome), Milliseconds(time.GetUtcNow()), eventName ?? "", told,
+        ])))!;
+        return (string)answer[0]! switch
+        {
+            "woken" => new(DeliveryVerdict.Woken),
+            "used" => new(DeliveryVerdict.Used, From(answer[2]), From(answer[1].IsNullOrEmpty ? answer[3] : answer[1])),
+            "done" => new(DeliveryVerdict.Done),
+            "late" => new(DeliveryVerdict.Late),
+            "none" => new(DeliveryVerdict.Nobody),
+            "ended" => new(DeliveryVerdict.Ended),
+            _ => new(DeliveryVerdict.Unknown),
+        };
+    }
+
+    public async Task<Invoker?> GetInvokerAsync(RunId run)
+    {
+        var parent = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, "parent"));
+        return parent.IsNullOrEmpty ? null : Invoker.Parse(parent.ToString());
+    }
+
+    public async Task<StoredRequest?> GetRequestAsync(RunId run)
+    {
+        var record = await connection.ExecuteAsync(db => db.StringGetAsync(Keys(run).Request));
+        return record.IsNull ? null : codec.DecodeRequest(run, record);
+    }
+
+    public async Task<bool> TakeErrandAsync(Errand errand, DateTimeOffset until) =>
+        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Defer, [StoreKeys.DueOf(errand.Shard)],
+            [errand.Entry, Milliseconds(time.GetUtcNow()), Milliseconds(until)])) == 1;
+
+    public Task SettleErrandAsync(Errand errand) =>
+        connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(errand.Shard), errand.Entry));
+
+    private StoreKeys Keys(RunId run) => new(run, connection.Shards);
+
+    private static string Letter(WaitKind kind) => ((char)kind).ToString();
+
+    private static RedisValue Milliseconds(DateTimeOffset? time) => time is { } known ? known.ToUnixTimeMilliseconds() : RedisValue.EmptyString;
+
+    private static DateTimeOffset From(RedisValue milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)(double)milliseconds);
+}

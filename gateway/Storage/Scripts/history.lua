@@ -1,0 +1,19 @@
+-- Stands before every script that adds to a run's history (see Script.cs).
+-- The history of a run is a sorted set; an entry is '<n> <time> <kind> <attempt> <number> <text>' and its score <n>, which only
+-- rises. The newest thousand are kept, as long as the run is.
+--   a  an attempt begins: text is the node                      q  the run was accepted, and has had no attempt yet
+--   C  a step completed, F failed for good: text is the step    P  a try of it failed: number is when the next is due
+--   S  a step that is executed once at most begins              W  it sleeps: number is until when
+--   E  it waits: number is when it gives up (0: never)          D  what it waited for came
+--   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text why
+--   m  the handler has changed: number is how many steps do not fit, text which
+--   e  the run ended: text is its state, and why                c  it was cancelled
+local function note(run, history, now, kind, attempt, number, text)
+  local n = redis.call('HINCRBY', run, 'noted', 1)
+  redis.call('ZADD', history, n, n .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text)
+  if n == 1 then
+    redis.call('PEXPIRE', history, redis.call('PTTL', run))
+  elseif n > 1000 then
+    redis.call('ZREMRANGEBYRANK', history, 0, 0)
+  end
+end

@@ -1,0 +1,42 @@
+using System;
+using System.Net.Http;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace DurableGateway.Client;
+
+/// <summary>How a fetched response becomes bytes and comes back.</summary>
+internal sealed class ResponseContent(DurableStepsOptions options) : StepContent<HttpResponseMessage>
+{
+    public override string ContentType => StoredResponse.ContentType;
+
+    public override async Task<HttpResponseMessage> ReceiveAsync(string step, HttpResponseMessage result, CancellationToken cancellationToken)
+    {
+        if (result is null) throw new StepUsageException($"Step '{step}' gives null where a response is expected. Return what the HttpClient gave.");
+        using (result)
+        {
+            // 408 and 429 are no failures of the other side, but it asks to be called again.
+            if ((int)result.StatusCode is 408 or 429 or 500 or 502 or 503 or 504) throw Failed(result);
+            return (await StoredResponse.ReadAsync(result, cancellationToken).ConfigureAwait(false)).ToResponse();
+        }
+    }
+
+    public override async Task<(byte[] Body, HttpResponseMessage Result)> WriteAsync(HttpResponseMessage result)
+    {
+        var stored = await StoredResponse.ReadAsync(result, CancellationToken.None).ConfigureAwait(false);
+        return (stored.ToJson(), result);
+    }
+
+    public override HttpResponseMessage Read(byte[] body) => StoredResponse.Parse(body).ToResponse();
+
+    private FailedResponseException Failed(HttpResponseMessage response)
+    {
+        var after = response.Headers.RetryAfter;
+        var delay = after?.Delta ?? (after?.Date is { } date ? date - options.Now : null);
+        if (delay < TimeSpan.Zero) delay = TimeSpan.Zero;
+
+        // Neither path nor query: they may hold what no log should.
+        var who = response.RequestMessage?.RequestUri is { IsAbsoluteUri: true } url ? url.Authority : "The other side";
+        return new FailedResponseException($"{who} answered {(int)response.StatusCode} ({response.ReasonPhrase}).", (int)response.StatusCode, delay);
+    }
+}

@@ -1,0 +1,131 @@
+using System;
+using System.Collections.Generic;
+using System.Text;
+using System.Threading.Tasks;
+
+namespace DurableGateway.Client;
+
+/// <summary>The ids of an attempt's steps, and which of them are executing.</summary>
+internal sealed class StepNames
+{
+    /// <summary>The step that keeps why a run is rolled back.</summary>
+    public const string RollbackBegun = "rollback begun";
+
+    private const int MaxIdBytes = 256;
+    private const string HandedOut = " handed out";
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
+    private readonly object _gate = new();
+    private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _ids = new(StringComparer.Ordinal) { RollbackBegun };
+    private readonly HashSet<string> _executing = new(StringComparer.Ordinal);
+    private TaskCompletionSource<bool>? _idle;
+    private bool _closed;
+
+    /// <summary>The step that hands the URL of a callback out. By the callback's id: each use of a name is handed out for itself.</summary>
+    public static string HandOutOf(string callback) => callback + HandedOut;
+
+    /// <summary>The callback that a step hands out; <see langword="null"/> for other steps.</summary>
+    public static string? CallbackOf(string id) =>
+        id.EndsWith(HandedOut, StringComparison.Ordinal) ? id.Substring(0, id.Length - HandedOut.Length) : null;
+
+    /// <summary>Gives a step its id, and begins it. Nothing of it has happened yet where this throws.</summary>
+    /// <exception cref="StepUsageException">It cannot have the name, or not now.</exception>
+    public string Enter(string name)
+    {
+        lock (_gate)
+        {
+            var id = Assign(name);
+            _executing.Add(id);
+            return id;
+        }
+    }
+
+    /// <summary>Gives a step its id that is begun later, or never.</summary>
+    /// <exception cref="StepUsageException">It cannot have the name.</exception>
+    public string Reserve(string name)
+    {
+        lock (_gate) return Assign(name);
+    }
+
+    /// <summary>Begins the step that belongs to a callback.</summary>
+    /// <exception cref="StepUsageException">The name is taken, or too long.</exception>
+    public string EnterHandOut(string callback)
+    {
+        var id = HandOutOf(callback);
+        if (!IsWithinBytes(id)) throw new StepUsageException($"'{callback}' is too long for the name of a callback: with '{HandedOut}' it is at most {MaxIdBytes} bytes of UTF-8.");
+        lock (_gate)
+        {
+            if (!_ids.Add(id)) throw new StepUsageException($"The name '{id}' is that of the step that hands the URL of '{callback}' out. Give the other step of that name another one.");
+            _executing.Add(id);
+            return id;
+        }
+    }
+
+    /// <summary>Begins a step that has its id already, though the handler has ended.</summary>
+    public void EnterReserved(string id)
+    {
+        lock (_gate) _executing.Add(id);
+    }
+
+    public void Leave(string id)
+    {
+        lock (_gate)
+        {
+            _executing.Remove(id);
+            if (_executing.Count == 0) _idle?.TrySetResult(true);
+        }
+    }
+
+    /// <summary>Lets no further step begin, and completes when none is executing.</summary>
+    public Task DrainAsync()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            if (_executing.Count == 0) return Task.CompletedTask;
+            _idle ??= new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _idle.Task;
+        }
+    }
+
+    private string Assign(string name)
+    {
+        if (string.IsNullOrEmpty(name)) throw new StepUsageException("A step has no name. Give each step a name of its own: the stored outcome is found by it.");
+        if (name == RollbackBegun) throw new StepUsageException($"'{name}' is the name of the step that keeps why a run is rolled back. Give the step another name.");
+        if (_closed) throw new StepUsageException($"Step '{name}' begins when the handler has ended. Await every step in the handler.");
+        _uses.TryGetValue(name, out var uses);
+        if (uses > 0 && _executing.Contains(IdOf(name, uses)))
+        {
+            throw new StepUsageException(
+                $"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, such as '{name}-' "
+                + "and the item's id.");
+        }
+
+        var id = IdOf(name, uses + 1);
+        if (id is "." or ".." || !IsWithinBytes(id))
+            throw new StepUsageException($"'{name}' cannot be the name of a step. A name is at most {MaxIdBytes} bytes of UTF-8, and not '.' or '..'.");
+        if (!_ids.Add(id))
+        {
+            throw new StepUsageException(
+                $"The name '{name}' was made to look like the {uses + 1}. use of another. Do not use names that end in '#' and a number, or in '{HandedOut}'.");
+        }
+
+        _uses[name] = uses + 1;
+        return id;
+    }
+
+    private static string IdOf(string name, int use) => use == 1 ? name : $"{name}#{use}";
+
+    private static bool IsWithinBytes(string id)
+    {
+        try
+        {
+            return StrictUtf8.GetByteCount(id) <= MaxIdBytes;
+        }
+        catch (EncoderFallbackException)
+        {
+            return false;
+        }
+    }
+}

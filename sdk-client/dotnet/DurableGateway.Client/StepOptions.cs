@@ -1,0 +1,118 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+
+namespace DurableGateway.Client;
+
+/// <summary>How one step is tried. What is not set is as the route's policy says.</summary>
+/// <remarks>
+/// The gateway keeps to them; behind it, no try is waited for in the handler. Without a gateway the tries are made at once in the
+/// handler, with the delays in between.
+/// </remarks>
+public sealed class StepOptions
+{
+    private static readonly TimeSpan LocalDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LocalMaxDelay = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromMilliseconds(int.MaxValue);
+
+    private int? _maxAttempts;
+    private TimeSpan? _retryDelay;
+    private TimeSpan? _maxRetryDelay;
+    private StepBackoff? _backoff;
+    private TimeSpan? _timeout;
+
+    /// <summary>How often the step is tried in all.</summary>
+    /// <value>1 or more; 1 is no retry. The default is the policy's <c>Retry:MaxAttempts</c>; without a gateway, 1.</value>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
+    public int? MaxAttempts
+    {
+        get => _maxAttempts;
+        set => _maxAttempts = value is < 1
+            ? throw new ArgumentOutOfRangeException(nameof(value), value, "A step is tried at least once: MaxAttempts is 1 or more.")
+            : value;
+    }
+
+    /// <summary>The delay before the second try.</summary>
+    /// <value>Zero or more, of a precision of a millisecond. The default is the policy's; without a gateway, one second.</value>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public TimeSpan? RetryDelay
+    {
+        get => _retryDelay;
+        set => _retryDelay = NotNegative(value, nameof(RetryDelay));
+    }
+
+    /// <summary>The longest delay before a try. A <c>Retry-After</c> of the failure may be longer.</summary>
+    /// <value>Zero or more, of a precision of a millisecond. The default is the policy's; without a gateway, one minute.</value>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public TimeSpan? MaxRetryDelay
+    {
+        get => _maxRetryDelay;
+        set => _maxRetryDelay = NotNegative(value, nameof(MaxRetryDelay));
+    }
+
+    /// <summary>How the delay grows from try to try.</summary>
+    /// <value>The default is the policy's; without a gateway, <see cref="StepBackoff.Exponential"/>.</value>
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the enumeration.</exception>
+    public StepBackoff? Backoff
+    {
+        get => _backoff;
+        set => _backoff = value is null or StepBackoff.Exponential or StepBackoff.Linear or StepBackoff.Constant
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "Backoff is exponential, linear or constant.");
+    }
+
+    /// <summary>
+    /// How long one try may take. Then the token of the body is cancelled, and a body that gives in to it counts as a failed try with
+    /// a <see cref="TimeoutException"/>. One that ignores its token is waited for.
+    /// </summary>
+    /// <value>More than zero, at most 24 days. The default is no time-out of the step's own.</value>
+    /// <exception cref="ArgumentOutOfRangeException">It is zero, negative or too long.</exception>
+    public TimeSpan? Timeout
+    {
+        get => _timeout;
+        set => _timeout = value is { } time && (time <= TimeSpan.Zero || time > LongestTimeout)
+            ? throw new ArgumentOutOfRangeException(nameof(value), value, "A time-out of a step is more than zero and at most 24 days. Leave it out for none.")
+            : value;
+    }
+
+    /// <summary>
+    /// Whether the body is never executed twice: for effects that cannot be made idempotent. The gateway notes first that the step
+    /// begins. If nobody can tell how it ended (a crash, a lost connection), the step has failed with the problem
+    /// <c>/_durable/problems/step-interrupted</c>; a failure of the body is final at once, whatever the other options say.
+    /// </summary>
+    /// <value>The default is <see langword="false"/>: a step is executed at least once.</value>
+    public bool AtMostOnce { get; set; }
+
+    /// <summary>The Dictionary of <c>Durable-Step-Retry</c>; <see langword="null"/> where nothing is set.</summary>
+    internal string? ToHeader()
+    {
+        var members = new List<string>();
+        if (MaxAttempts is { } attempts) members.Add("max-attempts=" + attempts.ToString(CultureInfo.InvariantCulture));
+        if (RetryDelay is { } delay) members.Add("delay=" + StructuredField.Decimal(delay));
+        if (MaxRetryDelay is { } max) members.Add("max-delay=" + StructuredField.Decimal(max));
+        if (Backoff is { } backoff)
+            members.Add("backoff=" + backoff switch { StepBackoff.Linear => "linear", StepBackoff.Constant => "constant", _ => "exponential" });
+        return members.Count == 0 ? null : string.Join(", ", members);
+    }
+
+    /// <summary>How many tries are made without a gateway.</summary>
+    internal int LocalAttempts => AtMostOnce ? 1 : MaxAttempts ?? 1;
+
+    /// <summary>The delay after a failed try without a gateway.</summary>
+    internal TimeSpan LocalDelayAfter(int tries, TimeSpan? atLeast)
+    {
+        var first = (RetryDelay ?? LocalDelay).TotalSeconds;
+        var seconds = Backoff switch
+        {
+            StepBackoff.Constant => first,
+            StepBackoff.Linear => first * tries,
+            _ => first * Math.Pow(2, Math.Min(tries - 1, 30)),
+        };
+        var delay = TimeSpan.FromSeconds(Math.Min(seconds, (MaxRetryDelay ?? LocalMaxDelay).TotalSeconds));
+        return atLeast > delay ? atLeast.Value : delay;
+    }
+
+    private static TimeSpan? NotNegative(TimeSpan? value, string name) => value < TimeSpan.Zero
+        ? throw new ArgumentOutOfRangeException(nameof(value), value, $"{name} is a delay, and not negative.")
+        : value;
+}

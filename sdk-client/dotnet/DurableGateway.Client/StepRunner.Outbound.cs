@@ -1,0 +1,84 @@
+using System;
+using System.Net;
+using System.Net.Http;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace DurableGateway.Client;
+
+/// <summary>The steps that send something.</summary>
+internal sealed partial class StepRunner
+{
+    public Task<int> SendEventAsync(string name, string type, string? key, object? data, CancellationToken cancellationToken = default)
+    {
+        if (string.IsNullOrWhiteSpace(type)) throw new ArgumentException("An event has a type: what those who wait for it name.", nameof(type));
+        if (key is { Length: 0 }) throw new ArgumentException("A key is not empty. Give null for an event without one.", nameof(key));
+        return ExecuteAsync(name, (id, token) => PostEventAsync(id, type, key, data, token), _ => CountContent.Instance, null, cancellationToken);
+    }
+
+    public Task<HttpResponseMessage> FetchAsync(string name, Func<CancellationToken, Task<HttpResponseMessage>> send, CancellationToken cancellationToken = default) =>
+        FetchAsync(name, send, null, cancellationToken);
+
+    public Task<HttpResponseMessage> FetchAsync(
+        string name, Func<CancellationToken, Task<HttpResponseMessage>> send, StepOptions? options, CancellationToken cancellationToken = default)
+    {
+        if (send is null) throw new ArgumentNullException(nameof(send));
+        return ExecuteAsync(name, (_, token) => send(token), NewResponseContent, options, cancellationToken);
+    }
+
+    private StepContent<HttpResponseMessage> NewResponseContent(string id) => new ResponseContent(options);
+
+    private async Task<int> PostEventAsync(string id, string type, string? key, object? data, CancellationToken cancellationToken)
+    {
+        var to = RequireGateway(id, "sends an event, which a gateway delivers");
+        var (bytes, contentType) = Payload(id, data);
+        using var response = await to.PostEventAsync(CloudEvent.Write(run.Id!, id, type, key, bytes, contentType), cancellationToken).ConfigureAwait(false);
+        switch (response.StatusCode)
+        {
+            case HttpStatusCode.Accepted or HttpStatusCode.OK:
+                return Woken(await GatewayClient.ReadAsync(response).ConfigureAwait(false));
+
+            case HttpStatusCode.Conflict or HttpStatusCode.Gone:
+                throw await AbandonAsync(id, response).ConfigureAwait(false);
+
+            case HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnsupportedMediaType or (HttpStatusCode)422:
+                throw new NonRetryableException((await GatewayClient.RefusedAsync($"The event '{type}'", response).ConfigureAwait(false)).Message);
+
+            default:
+                throw await GatewayClient.RefusedAsync($"The event '{type}' of step '{id}'", response).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What is sent for a value of the handler: bytes as they are, and anything else as JSON.</summary>
+    /// <exception cref="StepUsageException">It cannot be written.</exception>
+    private (byte[] Bytes, string ContentType) Payload(string id, object? value)
+    {
+        if (value is null) return ([], StepContent.JsonType);
+        if (value is byte[] bytes) return (bytes, StepContent.BytesType);
+        try
+        {
+            return (JsonSerializer.SerializeToUtf8Bytes(value, options.JsonOrDefault.GetTypeInfo(value.GetType())), StepContent.JsonType);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
+        {
+            throw new StepUsageException(
+                $"Step '{id}' sends {value.GetType()}, which cannot be written as JSON: {e.Message} Give plain data. With source generation, add the type to the "
+                + "JsonSerializerContext.", e);
+        }
+    }
+
+    private static int Woken(byte[] answer)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(answer);
+            return document.RootElement.TryGetProperty("woken", out var woken) && woken.TryGetInt32(out var count) ? count : 0;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // The event was taken; that nobody knows how many waited for it changes nothing.
+            return 0;
+        }
+    }
+}

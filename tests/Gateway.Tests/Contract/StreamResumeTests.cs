@@ -1,0 +1,152 @@
+using System.Net;
+using System.Threading.Channels;
+using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Tests.Contract;
+
+public sealed class EmbeddedStreamResumeTests : StreamResumeTests<OnEmbedded>;
+
+public sealed class RedisStreamResumeTests : StreamResumeTests<OnRedis>;
+
+/// <summary>Services that stream events: live, cut off and taken up again (<c>Durable-Stream: resume</c>).</summary>
+public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
+{
+    /// <summary>What the service says next; <see langword="null"/>: its process dies.</summary>
+    private readonly Channel<string?> _script = Channel.CreateUnbounded<string?>();
+
+    private readonly List<string?> _lastIds = [];
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ServiceDies_ClientComesBack_AndHasEveryEventOnce(bool serviceResumes)
+    {
+        await using var service = await StartAsync(resume: true);
+        await using var gateway = await GatewayAsync(service);
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        Assert.False(live.Answer.Headers.Contains("Durable-Stream"));
+        await SayAsync("id: 1\ndata: one\n\n", ": nothing\n\nid: 2\ndata: t");
+        Assert.Equal("id: 1|data: one||: nothing||", await live.ReadAsync(5));
+        await SayAsync("wo\n\n");
+        Assert.Equal("id: 2|data: two||", await live.ReadAsync(3));
+        await SayAsync("id: 3\ndata: half", null);
+        await Assert.ThrowsAnyAsync<IOException>(() => live.ReadAsync(1));
+
+        using var again = await OpenAsync(gateway, url, "2");
+        Assert.Equal("text/event-stream", again.Answer.Content.Headers.ContentType!.MediaType);
+        await SayAsync([.. serviceResumes ? Array.Empty<string>() : ["id: 1\ndata: one\n\n", "id: 2\ndata: two\n\n"], "id: 3\ndata: three\n\n"]);
+        Assert.Equal("id: 3|data: three||", await again.ReadAsync(3));
+        using var late = await OpenAsync(gateway, url);
+        Assert.Equal("id: 1|data: one||id: 2|data: two||id: 3|data: three||", await late.ReadAsync(9));
+        await SayAsync("id: 4\r\ndata: four\r\n\r\n", "end");
+        Assert.Equal("id: 4|data: four||", await again.ReadAsync(3));
+        Assert.Null(await again.ReadAsync(1));
+        Assert.Equal("id: 4|data: four||", await late.ReadAsync(3));
+
+        Assert.Equal([null, "2"], _lastIds);
+        Assert.Equal("id: 1\ndata: one\n\nid: 2\ndata: two\n\nid: 3\ndata: three\n\nid: 4\r\ndata: four\r\n\r\n", await gateway.Follower.GetStringAsync(url));
+        using var over = await OpenAsync(gateway, url, "4");
+        Assert.Equal(HttpStatusCode.NoContent, over.Answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task WithoutTheHeader_TheStreamPassesAtOnce_AndIsRetriedWhole()
+    {
+        await using var service = await StartAsync(resume: false);
+        await using var gateway = await GatewayAsync(service);
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        await SayAsync("id: 1\ndata: one\n\n");
+        Assert.Equal("id: 1|data: one||", await live.ReadAsync(3));
+        await SayAsync((string?)null);
+        await Assert.ThrowsAnyAsync<IOException>(() => live.ReadAsync(1));
+        await SayAsync("id: 1\ndata: one\n\n", "id: 2\ndata: two\n\n", "end");
+        Assert.Equal("id: 1\ndata: one\n\nid: 2\ndata: two\n\n", await gateway.Follower.GetStringAsync(url));
+    }
+
+    [Fact]
+    public async Task Client_ThatIsGone_LosesNothing()
+    {
+        await using var service = await StartAsync(resume: true);
+        await using var gateway = await GatewayAsync(service);
+        string url;
+        using (var live = await OpenAsync(gateway, "/ticker"))
+        {
+            url = live.Answer.Headers.GetValues("Durable-Result").Single();
+            await SayAsync("id: a\ndata: 1\n\n");
+            Assert.Equal("id: a|data: 1||", await live.ReadAsync(3));
+        }
+
+        await SayAsync("id: b\ndata: 2\n\n", "id: c\ndata: 3\n\n");
+        using var again = await OpenAsync(gateway, url, "a");
+        Assert.Equal("id: b|data: 2||id: c|data: 3||", await again.ReadAsync(6));
+        await SayAsync("end");
+        Assert.Null(await again.ReadAsync(1));
+    }
+
+    private static async Task<GatewayHost> GatewayAsync(TestService service)
+    {
+        var wanted = new[] { "Durable:Policies:default:Retry:MaxAttempts=100" };
+        return await GatewayHost.StartAsync(service.Url, [.. wanted, .. await TStore.SettingsAsync([.. wanted, Guid.NewGuid().ToString()])]);
+    }
+
+    private async Task SayAsync(params string?[] words)
+    {
+        foreach (var word in words) await _script.Writer.WriteAsync(word);
+    }
+
+    private Task<TestService> StartAsync(bool resume) => TestService.StartAsync(async (context, _) =>
+    {
+        _lastIds.Add(context.Request.Headers["Last-Event-ID"] is { Count: > 0 } last ? last.ToString() : null);
+        context.Response.ContentType = "text/event-stream";
+        if (resume) context.Response.Headers["Durable-Stream"] = "resume";
+        await context.Response.Body.FlushAsync();
+        await foreach (var word in _script.Reader.ReadAllAsync(context.RequestAborted))
+        {
+            if (word == "end") return;
+            if (word is null)
+            {
+                context.Abort();
+                return;
+            }
+
+            await context.Response.WriteAsync(word);
+            await context.Response.Body.FlushAsync();
+        }
+    });
+
+    private static async Task<Lines> OpenAsync(GatewayHost gateway, string url, string? lastEventId = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
+        if (lastEventId is not null) request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+        var answer = await gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(World.Patience);
+        return new Lines(answer, new StreamReader(await answer.Content.ReadAsStreamAsync()));
+    }
+
+    private sealed class Lines(HttpResponseMessage answer, StreamReader reader) : IDisposable
+    {
+        public HttpResponseMessage Answer => answer;
+
+        /// <summary>Some lines, each with a bar behind it; <see langword="null"/> where the stream has ended.</summary>
+        public async Task<string?> ReadAsync(int count)
+        {
+            var lines = "";
+            for (var i = 0; i < count; i++)
+            {
+                if (await reader.ReadLineAsync().WaitAsync(World.Patience) is not { } line) return lines.Length == 0 ? null : lines;
+                lines += line + "|";
+            }
+
+            return lines;
+        }
+
+        public void Dispose()
+        {
+            reader.Dispose();
+            answer.Dispose();
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using System.Text;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Stores;
+
+/// <summary>Gates, rates, topics and streams: what is shared by runs, or kept beside them.</summary>
+public abstract partial class StoreContract
+{
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
+
+    private FlowStore Flow => fixture.Node.Flow;
+    private static DateTimeOffset Today => TimeProvider.System.GetUtcNow();
+
+    private static Gate NewGate(int limit, int place = 0) => new(Topic.Hash(Guid.NewGuid().ToString()), limit, place);
+
+    [Fact]
+    public async Task Gate_LetsInAsManyAsItMay_AndTheNextWhenOneLeaves()
+    {
+        var gate = NewGate(2);
+        var runs = Enumerable.Range(0, 4).Select(_ => Make.RunId()).ToArray();
+        for (var i = 0; i < 4; i++)
+        {
+            var answer = await Flow.EnterAsync(gate with { Order = i }, runs[i], Today + Long, Long);
+            Assert.Equal((i < 2, Math.Max(0, i - 2)), (answer.IsIn, answer.Before));
+            Assert.Empty(answer.Woken);
+        }
+
+        Assert.True((await Flow.EnterAsync(gate, runs[0], Today + Long, Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(gate with { Order = 3 }, runs[3], Today + Long, Long)).IsIn);
+        Assert.Equal([runs[2]], await Flow.LeaveAsync(gate, runs[1]));
+        Assert.True((await Flow.EnterAsync(gate with { Order = 2 }, runs[2], Today + Long, Long)).IsIn);
+        Assert.Equal([runs[3]], await Flow.LeaveAsync(gate, runs[0]));
+        Assert.Empty(await Flow.LeaveAsync(gate, runs[2]));
+    }
+
+    [Fact]
+    public async Task Gate_OneWhoseLeaseRanOutHasLeft_AndThoseInTheQueueGoFirst()
+    {
+        var gate = NewGate(1);
+        var (gone, waits, comes) = (Make.RunId(), Make.RunId(), Make.RunId());
+        Assert.True((await Flow.EnterAsync(gate, gone, Today + TimeSpan.FromMilliseconds(300), Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(gate with { Order = 1 }, waits, Today + Long, Long)).IsIn);
+        await Eventually.TrueAsync(async () =>
+        {
+            var answer = await Flow.EnterAsync(gate with { Order = 2 }, comes, Today + Long, Long);
+            Assert.False(answer.IsIn);
+            return answer.Woken.SequenceEqual([waits]);
+        }, "the one in the queue is told");
+        Assert.True((await Flow.EnterAsync(gate with { Order = 1 }, waits, Today + Long, Long)).IsIn);
+    }
+
+    [Fact]
+    public async Task Rate_GivesEachStartItsTime_AndTheSameWhenAskedAgain()
+    {
+        var rate = Topic.Hash(Guid.NewGuid().ToString());
+        var window = TimeSpan.FromMinutes(1);
+        var runs = Enumerable.Range(0, 5).Select(_ => Make.RunId()).ToArray();
+        var starts = new List<DateTimeOffset>();
+        foreach (var run in runs) starts.Add(await Flow.ReserveAsync(rate, run, 2, window));
+        Assert.True(starts[1] - starts[0] < window);
+        Assert.Equal([starts[0] + window, starts[1] + window, starts[0] + (2 * window)], starts[2..]);
+        Assert.Equal(starts[3], await Flow.ReserveAsync(rate, runs[3], 2, window));
+    }
+
+    [Fact]
+    public async Task Stream_KeepsEachEventOnce_AndOnlyFromItsOwner()
+    {
+        var run = await RunningAsync();
+        var streams = fixture.Node.Streams;
+        var head = Make.Response("") with { Status = 200 };
+        Task<StreamVerdict> SayAsync(AttemptKey key, params string[] events) => streams.AppendAsync(key, head,
+            [.. events.Select(one => new StreamEvent(one.Split(':')[0], Encoding.UTF8.GetBytes(one)))], 10_000);
+        Assert.Equal(StreamVerdict.Kept, await SayAsync(Key(run), "1:a", "2:b"));
+        Assert.Equal(StreamVerdict.Kept, await SayAsync(Key(run), "2:b", "3:c", ":x", ":x"));
+        Assert.Equal(StreamVerdict.Lost, await SayAsync(Key(run) with { Owner = OtherOwner }, "4:d"));
+        Assert.Equal("1:a2:b3:c:x:x", Encoding.UTF8.GetString((await streams.ReadAllAsync(run.Id)).Span));
+        Assert.Equal((2, 0), (await streams.FindAsync(run.Id, "2"), await streams.FindAsync(run.Id, "9")));
+        Assert.Equal(200, (await streams.GetHeadAsync(run.Id))!.Status);
+        var claimed = (await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd))!;
+        Assert.Equal("3", claimed.LastEventId);
+        Assert.Equal(StreamVerdict.Lost, await SayAsync(Key(run), "4:d"));
+        Assert.Equal(StreamVerdict.Full, await streams.AppendAsync(new AttemptKey(run.Id, 2, OtherOwner), null, [new StreamEvent("5", new byte[20_000])], 10_000));
+    }
+
+    [Fact]
+    public async Task Topic_GivesAnEventToThoseWhoWait_AndToThoseWhoComeLater()
+    {
+        var events = fixture.Node.Events;
+        var topic = new Topic(Guid.NewGuid().ToString(), "7");
+        var shard = events.ShardOf(topic);
+        var early = new Waiter(Make.RunId(), "step with spaces");
+        Assert.Empty(await events.ListenAsync(topic, early, Today + Long, Today, 0, 10));
+        var published = new StoredEvent(StoredEvent.NameOf("/s", Guid.NewGuid().ToString()), topic, "text/plain", "hello"u8.ToArray());
+        Assert.Equal(new Publication(true, 1), await events.PublishAsync(published, Today + Long));
+        Assert.Equal(new Publication(false, 0), await events.PublishAsync(published, Today + Long));
+        Assert.Equal([new Recipient(early.ToString(), AnyKey: false)], await events.GetRecipientsAsync(shard, published.Name, 10));
+        Assert.False(await events.CrossOffAsync(shard, published.Name, [new Recipient(early.ToString(), AnyKey: false)], 1, Today + Long));
+        Assert.Equal(new Publication(false, 1), await events.PublishAsync(published, Today + Long));
+
+        var late = new Waiter(Make.RunId(), "s");
+        Assert.Equal([published.Name], await events.ListenAsync(topic with { Key = null }, late, Today + Long, Today - Long, 0, 10));
+        Assert.Empty(await events.ListenAsync(topic, late, Today + Long, Today + Long, 0, 10));
+        var kept = (await events.GetAsync(shard, published.Name))!;
+        Assert.Equal(("hello", topic), (Encoding.UTF8.GetString(kept.Data.Span), kept.Topic));
+    }
+}

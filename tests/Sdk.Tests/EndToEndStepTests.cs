@@ -1,0 +1,151 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using DurableGateway.Client.Tests.Support;
+using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Client.Tests;
+
+/// <summary>Fetching and undoing before the real gateway.</summary>
+public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journeys>
+{
+    [Fact]
+    public async Task Fetch_IsSentUntilItSucceeds_AndThenNeverAgain()
+    {
+        var journey = new Journey(async (step, context, me) =>
+        {
+            using var rate = await step.FetchAsync("rate", _ => Task.FromResult(
+                me.Count("rate") < 3 ? new HttpResponseMessage(HttpStatusCode.ServiceUnavailable) : new HttpResponseMessage { Content = new StringContent("1.08") }));
+            await step.RunAsync("notify", _ => me.Count("notify") < 2 ? throw new TimeoutException() : Task.CompletedTask);
+            await context.Response.WriteAsync($"{await rate.Content.ReadAsStringAsync()} {rate.Content.Headers.ContentType}");
+        });
+
+        using var response = await SendAsync(journey);
+
+        Assert.Equal("1.08 text/plain; charset=utf-8", await response.Content.ReadAsStringAsync());
+        Assert.Equal((3, 2), (journey.Executed("rate"), journey.Executed("notify")));
+    }
+
+    [Fact]
+    public async Task Rollback_SurvivesTheTriesOfItsCompensations()
+    {
+        var journey = new Journey(async (step, context, me) =>
+        {
+            await step.RunAsync("flight", _ => Task.FromResult(me.Count("flight")));
+            step.OnRollback("cancel flight", _ => me.Count("cancel flight") < 3 ? throw new TimeoutException("busy") : Task.CompletedTask);
+            await step.RunAsync("hotel", _ => Task.FromResult(me.Count("hotel")));
+            step.OnRollback("cancel hotel", _ => me.Count("cancel hotel") < 2 ? throw new TimeoutException("busy") : throw new NonRetryableException("too late"));
+            if (me.Count("handler") == 1) throw new NonRetryableException("closed");
+            await step.RunAsync("pay", _ => Task.FromResult(me.Count("pay")));
+        });
+
+        using var response = await SendAsync(journey);
+
+        Assert.Equal((HttpStatusCode.InternalServerError, "failed"), (response.StatusCode, response.Header("Durable-Status")));
+        var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("closed", problem.GetProperty("detail").GetString());
+        Assert.Equal("cancel hotel", Assert.Single(problem.GetProperty("compensationFailures").EnumerateArray()).GetProperty("step").GetString());
+        Assert.Equal((1, 1, 3, 2, 0), (journey.Executed("flight"), journey.Executed("hotel"), journey.Executed("cancel flight"), journey.Executed("cancel hotel"), journey.Executed("pay")));
+    }
+
+    [Fact]
+    public async Task Event_SentByAnotherHandler_WakesTheOneThatWaits()
+    {
+        var topic = Guid.NewGuid().ToString();
+        var waits = new Journey(async (step, context, _) =>
+            await context.Response.WriteAsync($"by {await step.WaitForEventAsync<string>("approval", topic, key: "größe 7", timeout: TimeSpan.FromMinutes(1))}"));
+        var sends = new Journey(async (step, context, me) =>
+        {
+            var woken = await step.SendEventAsync("approve", topic, "größe 7", "Ann");
+            if (me.Count("handler") == 1) throw new TimeoutException("once more");
+            await context.Response.WriteAsync($"{woken}");
+        });
+
+        var waiting = SendAsync(waits);
+        await Eventually.TrueAsync(() => waits.Attempts > 0, "it waits");
+        using var sent = await SendAsync(sends);
+        using var approved = await waiting;
+
+        Assert.Equal("by Ann", await approved.Content.ReadAsStringAsync());
+        Assert.Contains(await sent.Content.ReadAsStringAsync(), new[] { "0", "1" });
+    }
+
+    [Fact]
+    public async Task Event_ThatDoesNotCome_IsNull()
+    {
+        var journey = new Journey(async (step, context, _) =>
+            await context.Response.WriteAsync($"{await step.WaitForEventAsync<string>("approval", Guid.NewGuid().ToString(), timeout: TimeSpan.FromMilliseconds(200)) ?? "nobody"}"));
+        using var response = await SendAsync(journey);
+        Assert.Equal("nobody", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Callback_IsHandedOutOnce_AndCompletedByItsUrl()
+    {
+        using var http = new HttpClient();
+        var journey = new Journey(async (step, context, me) =>
+        {
+            var signed = await step.CallbackAsync<string>("signed", async (url, cancellation) =>
+            {
+                me.Count("hand out");
+                using var answer = await http.PostAsync(url, JsonContent.Create("by Ann"), cancellation);
+                answer.EnsureSuccessStatusCode();
+            });
+            await context.Response.WriteAsync($"signed {signed}");
+        });
+        using var response = await SendAsync(journey);
+        Assert.Equal("signed by Ann", await response.Content.ReadAsStringAsync());
+        Assert.Equal(1, journey.Executed("hand out"));
+    }
+
+    [Fact]
+    public async Task Invoke_GivesTheOtherRunsAnswer_OrItsFailure()
+    {
+        var child = journeys.Add("minimal", new Journey(async (step, context, me) =>
+        {
+            var number = await context.Request.ReadFromJsonAsync<int>();
+            await step.RunAsync("count", _ => Task.FromResult(me.Count("count")));
+            if (number < 0) context.Response.StatusCode = 409;
+            else await context.Response.WriteAsJsonAsync(number + 1);
+        }));
+        var parent = new Journey(async (step, context, _) =>
+        {
+            var sum = await step.InvokeAsync<int>("good", child, 41);
+            var failed = await Assert.ThrowsAsync<StepFailedException>(() => step.InvokeAsync<int>("bad", child, -1));
+            await context.Response.WriteAsync($"{sum} {failed.Problem.Type}");
+        });
+        using var response = await SendAsync(parent);
+        Assert.Equal("42 /_durable/problems/invoke-failed", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task AtMostOnce_IsNotExecutedAgain_WhenNobodyKnowsHowItEnded()
+    {
+        var journey = new Journey(async (step, context, me) =>
+        {
+            try
+            {
+                await step.RunAsync("pay", _ =>
+                {
+                    me.Count("pay");
+                    context.Abort();
+                    return new TaskCompletionSource<int>().Task.WaitAsync(_);
+                }, new StepOptions { AtMostOnce = true });
+            }
+            catch (StepFailedException e)
+            {
+                await context.Response.WriteAsync(e.Problem.Type!);
+            }
+        });
+        using var response = await SendAsync(journey);
+        Assert.Equal("/_durable/problems/step-interrupted", await response.Content.ReadAsStringAsync());
+        Assert.Equal(1, journey.Executed("pay"));
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(Journey journey)
+    {
+        using var body = new StringContent("the body");
+        return await journeys.Gateway.Follower.PostAsync(new Uri(journeys.Add("minimal", journey), UriKind.Relative), body).WaitAsync(TimeSpan.FromSeconds(20));
+    }
+}

@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Services;
+
+/// <summary>A server in a process of its own, on a free port of loopback. It is stopped by its own id.</summary>
+internal sealed partial class Server : IAsyncDisposable
+{
+    private const int Terminate = 15;
+    private const int Halt = 19;
+
+    private readonly Func<ProcessStartInfo> _start;
+    private readonly Queue<string> _said = new();
+    private Process _process = null!;
+
+    private Server(string name, int port, Func<ProcessStartInfo> start)
+    {
+        Name = name;
+        Port = port;
+        _start = start;
+    }
+
+    public string Name { get; }
+    public int Port { get; }
+    public Uri Url => new($"http://127.0.0.1:{Port}");
+
+    /// <param name="name">What it is called where it fails.</param>
+    /// <param name="start">Its command, given its port.</param>
+    public static async Task<Server> StartAsync(string name, Func<int, ProcessStartInfo> start)
+    {
+        var port = FreePort.Next();
+        var server = new Server(name, port, () => start(port));
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    /// <summary>A gateway with one durable route, to all of the service.</summary>
+    public static async Task<Server> GatewayAsync(Uri service, string directory, IReadOnlyList<string> settings)
+    {
+        var control = FreePort.Next();
+        var gateway = await StartAsync("the gateway", port => Command.Start(directory, "dotnet",
+        [
+            Path.Combine(AppContext.BaseDirectory, "gateway.dll"),
+            "--upstream", service.AbsoluteUri,
+            $"--Durable:Listeners:Public=http://127.0.0.1:{port}",
+            $"--Durable:Listeners:Control=http://127.0.0.1:{control}",
+            $"--Durable:Store:DataDirectory={Path.Combine(directory, "data")}",
+            "--Durable:Policies:default:Retry:Delay=00:00:00.250",
+            .. settings.Select(setting => "--" + setting),
+        ]));
+        using var http = new HttpClient();
+        for (var tries = 0; !await IsReadyAsync(http, control); tries++)
+        {
+            if (tries == 400) throw new TimeoutException($"The gateway is not ready: {gateway.Said}");
+            await Task.Delay(25);
+        }
+
+        return gateway;
+    }
+
+    /// <summary>The last of what it said.</summary>
+    public string Said
+    {
+        get
+        {
+            lock (_said) return string.Join('\n', _said);
+        }
+    }
+
+    /// <summary>On the same port.</summary>
+    public async Task StartAgainAsync()
+    {
+        _process = Process.Start(_start())!;
+        _process.OutputDataReceived += (_, line) => Keep(line.Data);
+        _process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        for (var tries = 0; !await IsListeningAsync(); tries++)
+        {
+            if (_process.HasExited) throw new InvalidOperationException($"{Name} has exited with {_process.ExitCode}: {Said}");
+            if (tries == 800) throw new TimeoutException($"{Name} does not listen on port {Port}: {Said}");
+            await Task.Delay(25);
+        }
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGSTOP: it takes connections, as the system does that for it, and reads nothing.</summary>
+    public void Stop() => _ = Signal(_process.Id, Halt);
+
+    /// <summary>Bytes have arrived that the stopped process has not read.</summary>
+    public bool HasUnread()
+    {
+        // Address and port in hexadecimal; state 01 is an open connection; the second queue is what was received.
+        var local = $"0100007F:{Port:X4}";
+        return File.ReadLines("/proc/net/tcp").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Any(field => field[1] == local && field[3] == "01" && !field[4].EndsWith(":00000000", StringComparison.Ordinal));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _ = Signal(_process.Id, Terminate);
+            try
+            {
+                await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(5));
+            }
+            catch (TimeoutException)
+            {
+                _process.Kill(entireProcessTree: true);
+            }
+        }
+
+        _process.Dispose();
+    }
+
+    private static async Task<bool> IsReadyAsync(HttpClient http, int control)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{control}/readyz"));
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<bool> IsListeningAsync()
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync("127.0.0.1", Port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null) return;
+        lock (_said)
+        {
+            _said.Enqueue(line);
+            if (_said.Count > 20) _said.Dequeue();
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int process, int signal);
+}
