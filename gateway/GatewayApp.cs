@@ -9,6 +9,7 @@ using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Steps;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Connections;
 using Yarp.ReverseProxy.Configuration.RouteValidators;
 using Yarp.ReverseProxy.Forwarder;
@@ -38,6 +39,7 @@ internal static class GatewayApp
             .AddReplay()
             .AddAdmin()
             .AddDashboard();
+        builder.AddTelemetry();
 
         var app = builder.Build();
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
@@ -49,6 +51,7 @@ internal static class GatewayApp
         app.UseRouting();
         app.UseMiddleware<UnknownReservedPaths>();
         app.UseRequestTimeouts();
+        app.UseMiddleware<TracedAttempts>();
 
         app.Services.GetRequiredService<ResultEndpoints>().Map(app);
         app.Services.GetRequiredService<StepEndpoints>().Map(app.MapGroup("").OnControlListener());
@@ -57,6 +60,7 @@ internal static class GatewayApp
         app.Services.GetRequiredService<AdminEndpoints>().Map(app.MapGroup("").OnControlListener());
         app.MapGroup("").OnControlListener().MapHealth();
         app.MapGroup("").OnControlListener().MapDashboard();
+        app.MapGroup("").OnControlListener().MapMetrics();
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<RouteCounting>();

@@ -1,8 +1,8 @@
-using System.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Model;
 
@@ -26,7 +26,7 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
         if (bytes is not { } whole) return false;
         var now = time.GetUtcNow();
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
-        var request = RequestRecorder.Record(context, Activity.Current, whole);
+        var request = RequestRecorder.Record(context, TracedAttempts.RequestOf(context), whole);
         var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
         var id = ids.New(now, hash);
         var run = new NewRun(id, policy, route, now, request)
@@ -48,7 +48,8 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
     public async Task AcceptAsync(HttpContext context, RunPolicy policy, Invocation invocation)
     {
         var now = time.GetUtcNow();
-        var request = RequestRecorder.Record(context, Activity.Current, invocation.Body);
+        // Its trace is that of the run that invokes it, as its headers say: the call that is at work here is the step's.
+        var request = RequestRecorder.Record(context, activity: null, invocation.Body);
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
         var run = new NewRun(invocation.Id, policy, route, now, request) { Invoker = invocation.Invoker, Gate = flow.GateOf(context.Request, policy, route) };
         await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, run.Id));
@@ -63,6 +64,8 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
             try
             {
                 await store.CreateDueAsync(run, engine.Owner, due);
+                RunTelemetry.Started(run.Route, run.Policy);
+                if (due > run.StartedAt) RunTelemetry.Queued(run.Route, run.Policy);
                 signals.Parked(run.Id, due);
                 return;
             }

@@ -74,6 +74,7 @@ internal sealed class Invocations(IWaitStore store, Waits waits, IServiceScopeFa
             Body = new MemoryStream(invocation.Body.ToArray(), writable: false),
         };
         foreach (var line in own.Headers.Where(line => line.Name.Equals("Host", StringComparison.OrdinalIgnoreCase))) request.Headers.Append(line.Name, line.Value);
+        if (own.TraceParent.Length > 0) (request.Headers.TraceParent, request.Headers.TraceState) = (own.TraceParent, own.TraceState);
         if (contentType is not null) request.Headers.ContentType = contentType;
         if (!invocation.Body.IsEmpty) request.Headers.ContentLength = invocation.Body.Length;
 

@@ -2,6 +2,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -42,6 +43,7 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
         var response = context.Response;
         response.Clear();
         response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
+        RunTelemetry.Redirected(feature.Attempt);
         response.Redirect(feature.ResultUrl ?? results.For(feature.Attempt), StatusCodes.Status303SeeOther, retryAfter);
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
@@ -42,8 +41,10 @@ internal sealed class LiveAttempts(
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
         var gate = flow.GateOf(context.Request, policy, context.GetReverseProxyFeature().Route.Config.RouteId);
         using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
+        using var scope = Spans.AreOn ? log.InRun(attempt.Run) : null;
         var feature = new AttemptFeature(attempt) { RequestBody = body, ClientGone = context.RequestAborted };
         FlowControl.Permit? permit = null;
+        var sent = false;
         try
         {
             if (RequestFlow.IsLimited(policy))
@@ -63,6 +64,8 @@ internal sealed class LiveAttempts(
                 return;
             }
 
+            sent = true;
+            RunTelemetry.Started(attempt);
             context.Features.Set(feature);
             context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
 
@@ -96,6 +99,7 @@ internal sealed class LiveAttempts(
         finally
         {
             await attempt.CloseAsync();
+            if (sent && !attempt.IsSettled) RunTelemetry.Abandoned(attempt);
             registry.Remove(attempt);
             if (permit is not null) await permit.DisposeAsync();
         }
@@ -126,7 +130,7 @@ internal sealed class LiveAttempts(
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
         var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
         var run = ids.New(now, hash);
-        var activity = Activity.Current;
+        var activity = TracedAttempts.RequestOf(context);
         return new Attempt(new AttemptKey(run, 1, engine.Owner), policy, route, now, time.GetTimestamp(), async cancellation =>
         {
             var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
@@ -135,6 +139,7 @@ internal sealed class LiveAttempts(
             return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request), Gate = gate };
         })
         {
+            Span = TracedAttempts.SpanOf(context),
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
 
             // A service that has not been given the whole request yet is not late.
@@ -254,14 +259,19 @@ internal sealed class LiveAttempts(
     {
         var attempt = feature.Attempt;
         await attempt.CloseAsync();
-        if (!attempt.IsStored && !attempt.MayBeStored) return;
+        var state = feature.Outcome == AttemptOutcome.Completed ? RunState.Completed : RunState.Failed;
+        if (!attempt.IsStored && !attempt.MayBeStored)
+        {
+            engine.EndUnstored(attempt, state, feature.Status);
+            return;
+        }
+
         var result = feature.Keeper is { } keeper ? new StoredResponse(feature.Status, feature.ResponseHeaders, await keeper.CompleteAsync(context.RequestAborted), Trailers(context)) : feature.Capture switch
         {
             null => Problems.ResultNotKept(attempt.Run).ToResponse(),
             { Overflowed: true } => Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes).ToResponse(),
             var capture => new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context)),
         };
-        var state = feature.Outcome == AttemptOutcome.Completed ? RunState.Completed : RunState.Failed;
         var began = time.GetTimestamp();
         var released = false;
         while (true)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
@@ -22,7 +21,9 @@ internal sealed class ReplayRunner(
 
     public async Task RunAsync(ClaimedRun run, Attempt attempt)
     {
-        using var activity = Begin(run);
+        using var span = ReplaySpans.Start(run);
+        attempt.Span = span;
+        using var scope = log.InRun(run.Id);
         registry.Add(attempt);
         try
         {
@@ -39,6 +40,7 @@ internal sealed class ReplayRunner(
         }
         finally
         {
+            if (!attempt.IsSettled) RunTelemetry.Abandoned(attempt);
             registry.Remove(attempt);
         }
     }
@@ -116,26 +118,4 @@ internal sealed class ReplayRunner(
             }
         }
     }
-
-    /// <summary>There is no hosting activity around a replay: it continues the trace of the original request.</summary>
-    private static Activity? Begin(ClaimedRun run)
-    {
-        if (run.Request.TraceParent.Length == 0) return null;
-        var activity = new Activity("durable.replay");
-        activity.SetParentId(run.Request.TraceParent);
-        if (run.Request.TraceState.Length > 0) activity.TraceStateString = run.Request.TraceState;
-        activity.SetIdFormat(ActivityIdFormat.W3C);
-        foreach (var (key, value) in Baggage(run.Request)) activity.AddBaggage(key, value);
-        return activity.Start();
-    }
-
-    /// <summary>YARP leaves the trace headers out and writes them anew from the activity.</summary>
-    private static IEnumerable<KeyValuePair<string, string?>> Baggage(StoredRequest request) =>
-        DistributedContextPropagator.Current.ExtractBaggage(request, static (object? carrier, string name, out string? value, out IEnumerable<string>? values) =>
-        {
-            values = null;
-            value = string.Join(", ", ((StoredRequest)carrier!).Headers
-                .Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value));
-            if (value.Length == 0) value = null;
-        }) ?? [];
 }

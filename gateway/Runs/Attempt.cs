@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DurableGateway.Storage;
 
 namespace DurableGateway.Runs;
@@ -58,6 +59,9 @@ internal sealed class Attempt : IDisposable
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
     public long Began { get; }
     public bool IsReplay => _prepare is null;
+
+    /// <summary>Its span, where somebody looks at traces.</summary>
+    public Activity? Span { get; set; }
 
     /// <summary>The outcomes that were stored when the attempt began, oldest first.</summary>
     public IReadOnlyList<StepOutcome> Steps { get; init; } = [];

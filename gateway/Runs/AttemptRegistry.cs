@@ -36,6 +36,9 @@ internal sealed class AttemptRegistry : BackgroundService
 
     public bool IsEmpty => _attempts.IsEmpty;
 
+    /// <summary>Attempts in flight. Dear: for those who look now and then.</summary>
+    public int Count => _attempts.Count;
+
     /// <summary>Takes an attempt in. An earlier one of the same run has lost it.</summary>
     public void Add(Attempt attempt)
     {
@@ -121,6 +124,7 @@ internal sealed class AttemptRegistry : BackgroundService
 
     private async Task WorkAsync(Attempt attempt, Func<Attempt, Task> work)
     {
+        Spans.Continue(attempt);
         try
         {
             await work(attempt);

@@ -94,7 +94,18 @@ internal sealed record ClaimedRun
     /// <summary>The stored outcomes, oldest first; none where they are too large to come along.</summary>
     public required IReadOnlyList<StepOutcome> Steps { get; init; }
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
+
+    /// <summary>When it was due.</summary>
+    public required DateTimeOffset DueAt { get; init; }
 }
+
+/// <summary>Where a run comes from: what can be said of one that this node does not drive.</summary>
+/// <param name="Route">The id of its route.</param>
+/// <param name="Policy">The name of its policy.</param>
+/// <param name="Attempt">The number of its last attempt.</param>
+/// <param name="StartedAt">Its start.</param>
+/// <param name="TraceParent">The span of the client's request; empty where it is not known.</param>
+internal sealed record RunOrigin(string Route, string Policy, int Attempt, DateTimeOffset StartedAt, string TraceParent);
 
 /// <summary>A run's state as clients and services are told it.</summary>
 internal sealed record RunSnapshot

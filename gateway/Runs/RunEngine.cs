@@ -52,6 +52,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         if (!await attempt.EnsureStoredAsync(run => store.CreateDueAsync(run, Owner, due))) return false;
         attempt.IsSettled = true;
         log.Queued(attempt.Run, due);
+        RunTelemetry.Queued(attempt);
         signals.Parked(attempt.Run, due);
         return true;
     }
@@ -83,6 +84,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         }
 
         if (run is null) return null;
+        RunTelemetry.Claimed(run, time.GetUtcNow());
         var left = run.Deadline - time.GetUtcNow();
         return (run, new Attempt(new AttemptKey(id, run.Attempt, Owner), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
         {
@@ -106,6 +108,13 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         return Ended(attempt, answer, state, result);
     }
 
+    /// <summary>A run that never needed the store is over.</summary>
+    public void EndUnstored(Attempt attempt, RunState state, int status)
+    {
+        attempt.IsSettled = true;
+        RunTelemetry.Ended(attempt, state, status, time.GetUtcNow());
+    }
+
     /// <summary>Parks the run after a failed attempt, or ends it where that was the last one. Stores it first where need be.</summary>
     public async Task<AttemptEnd> FailAsync(Attempt attempt, AttemptFailure failure)
     {
@@ -122,7 +131,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                 if (!stored) return new AttemptEnd(Fate.None);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
-                if (attempt.LeaseEnd == 0) return Parked(attempt, failure.Reason, due);
+                if (attempt.LeaseEnd == 0) return Failed(due);
             }
 
             if (!attempt.IsStored && !await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
@@ -138,9 +147,15 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             }
 
             var park = await store.FailAsync(attempt.Key, failures, due, attempt.Explain(failure.Reason));
-            if (park.Verdict == ParkVerdict.Done) return Parked(attempt, failure.Reason, park.Due);
+            if (park.Verdict == ParkVerdict.Done) return Failed(park.Due);
             if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
             failures = park.Failures;
+        }
+
+        AttemptEnd Failed(DateTimeOffset due)
+        {
+            RunTelemetry.Failed(attempt, failure.Reason);
+            return Parked(attempt, failure.Reason, due);
         }
     }
 
@@ -155,6 +170,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             {
                 attempt.IsSettled = true;
                 log.Suspended(attempt.Run, attempt.Key.Number, answer.Due);
+                RunTelemetry.Suspended(attempt);
                 signals.Parked(attempt.Run, answer.Due);
                 return new AttemptEnd(Fate.Parked, answer.Due);
             }
@@ -170,6 +186,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay, attempt.Explain("handed back"));
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         signals.HandedBack(attempt.Run, answer.Due);
+        RunTelemetry.HandedBack(attempt);
         return Parked(attempt, "handed back", answer.Due);
     }
 
@@ -180,9 +197,11 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     /// <param name="who">For its history: who cancels it.</param>
     public async Task<bool?> CancelAsync(RunId run, RunPolicy policy, string who)
     {
+        var origin = await store.GetOriginAsync(run);
         var cancelled = await store.CancelAsync(run, policy.Retention, who);
         if (cancelled is true)
         {
+            RunTelemetry.Cancelled(run, origin, time.GetUtcNow());
             signals.Ended(run);
             signals.Parked(run, time.GetUtcNow());
         }
@@ -277,6 +296,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         try
         {
             await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run, e.Message).ToResponse(), new RunPolicy());
+            RunTelemetry.Unreadable();
             signals.Ended(key.Run);
         }
         catch (UnreadableRecordException)
@@ -299,6 +319,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         attempt.IsSettled = true;
         log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
         EndedHere?.Invoke(attempt, state);
+        RunTelemetry.Ended(attempt, state, result.Status, time.GetUtcNow());
         signals.Ended(attempt.Run);
         if (answer.Due != default) signals.Parked(attempt.Run, answer.Due);
         return new AttemptEnd(Fate.Ended);
@@ -308,6 +329,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     {
         attempt.IsSettled = true;
         log.AttemptLost(attempt.Run, attempt.Key.Number);
+        RunTelemetry.Lost(attempt);
         return new AttemptEnd(Fate.Lost);
     }
 }

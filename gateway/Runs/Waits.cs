@@ -1,5 +1,6 @@
 using DurableGateway.Protocol;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 
 namespace DurableGateway.Runs;
 
@@ -7,7 +8,7 @@ namespace DurableGateway.Runs;
 /// Steps that wait for something from outside. While they do, nothing is held for them here: a step that waits is a value of its run
 /// and, for an event, an entry of its topic.
 /// </summary>
-internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals signals, TimeProvider time)
+internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals signals, StepTelemetry telemetry, TimeProvider time)
 {
     private const int Page = 32;
 
@@ -37,7 +38,9 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
     public async Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome)
     {
         var delivery = await store.DeliverAsync(run, kind, outcome);
-        if (delivery.Verdict == DeliveryVerdict.Woken) signals.Parked(run, time.GetUtcNow());
+        if (delivery.Verdict != DeliveryVerdict.Woken) return delivery;
+        signals.Parked(run, time.GetUtcNow());
+        await telemetry.DeliveredAsync(run, outcome);
         return delivery;
     }
 
@@ -54,6 +57,7 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
 
         if (delivery.Verdict != DeliveryVerdict.Woken) return false;
         signals.Parked(waiter.Run, time.GetUtcNow());
+        await telemetry.DeliveredAsync(waiter.Run, OutcomeOf(waiter, arrived));
         return true;
     }
 
@@ -84,7 +88,12 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
                 if (await events.GetAsync(events.ShardOf(topic), name) is not { } stored) continue;
                 var delivery = await store.DeliverAsync(waiter.Run, WaitKind.Event, OutcomeOf(waiter, stored), name, told);
                 if (delivery.Verdict == DeliveryVerdict.Used) continue;
-                if (delivery.Verdict == DeliveryVerdict.Woken && told == 0) signals.Parked(waiter.Run, time.GetUtcNow());
+                if (delivery.Verdict == DeliveryVerdict.Woken)
+                {
+                    if (told == 0) signals.Parked(waiter.Run, time.GetUtcNow());
+                    await telemetry.DeliveredAsync(waiter.Run, OutcomeOf(waiter, stored));
+                }
+
                 await events.UnlistenAsync(topic, waiter);
                 return delivery.Verdict is DeliveryVerdict.Woken or DeliveryVerdict.Done;
             }

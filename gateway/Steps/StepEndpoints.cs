@@ -3,6 +3,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -11,7 +12,7 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Steps;
 
 /// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
-internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, TimeProvider time)
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, StepTelemetry telemetry, TimeProvider time)
 {
     private const string Base = "/_durable/v1/runs/";
     private const string StepsSegment = "/steps/";
@@ -76,6 +77,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
     private async Task PutStepAsync(HttpContext context, RunId run, int attempt)
     {
         var response = context.Response;
+        var began = time.GetTimestamp();
         if (await FindPolicyAsync(run, attempt) is not { } policy)
         {
             await response.WriteProblemAsync(Problems.RunUnknown(run));
@@ -108,6 +110,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
 
         // A call that had no answer was repeated, and this one went through.
         if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = false;
+        await telemetry.ReportedAsync(run, attempt, policy, call, answer, began);
         await AnswerAsync(response, run, call.Id, policy, answer);
     }
 

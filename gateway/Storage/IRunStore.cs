@@ -94,6 +94,12 @@ internal interface IRunStore
     /// <summary>The policy that the run started under; <see langword="null"/> where the run is unknown.</summary>
     Task<RunPolicy?> GetPolicyAsync(RunId run);
 
+    /// <summary>Where the run comes from; <see langword="null"/> where it is unknown.</summary>
+    Task<RunOrigin?> GetOriginAsync(RunId run);
+
+    /// <summary>How full the queues are: two numbers and a head for each shard, never a look at the runs.</summary>
+    Task<QueueFigures> GetQueueFiguresAsync(DateTimeOffset now);
+
     /// <summary>The result of an ended run; <see langword="null"/> where there is none.</summary>
     Task<StoredResponse?> GetResultAsync(RunId run);
 }
@@ -115,6 +121,12 @@ internal readonly record struct DueRun(RunId Id, string Route, string Gate);
 /// <param name="Errands">What is due and is no run.</param>
 internal readonly record struct DueRuns(
     IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, bool More, IReadOnlyList<string> Held, IReadOnlyList<Errand> Errands);
+
+/// <summary>How full the queues of all shards are.</summary>
+/// <param name="Open">Runs that have not ended.</param>
+/// <param name="Overdue">Of those, the ones that are due and that nobody has taken up.</param>
+/// <param name="First">When the first of all is due.</param>
+internal readonly record struct QueueFigures(long Open, long Overdue, DateTimeOffset? First);
 
 internal enum StepVerdict
 {

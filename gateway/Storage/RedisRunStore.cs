@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using DurableGateway.Runs;
 using StackExchange.Redis;
 
@@ -16,6 +17,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// </summary>
     private const int MostStepBytes = 64 * 1024;
 
+    private static readonly RedisValue[] OriginFields = ["route", "policy", "attempt", "started", "trace"];
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
@@ -79,7 +81,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 StepCount = (int)answer[8],
                 Build = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
                 LastEventId = answer[10].IsNullOrEmpty ? null : answer[10].ToString(),
-                Steps = values.Outcomes(run, answer.AsSpan(11)),
+                DueAt = FromMilliseconds((long)(double)answer[11]),
+                Steps = values.Outcomes(run, answer.AsSpan(12)),
             };
         }
         catch (UnreadableRecordException e)
@@ -191,6 +194,28 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return record.IsNull ? null : RecordCodec.DecodePolicy(record);
     }
 
+    public async Task<RunOrigin?> GetOriginAsync(RunId run)
+    {
+        var fields = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, OriginFields));
+        return fields[0].IsNull || !fields[2].TryParse(out int attempt) || !fields[3].TryParse(out long started)
+            ? null
+            : new RunOrigin(fields[0].ToString(), RecordCodec.DecodePolicy(fields[1]).Name, attempt, FromMilliseconds(started), fields[4].ToString());
+    }
+
+    public async Task<QueueFigures> GetQueueFiguresAsync(DateTimeOffset now)
+    {
+        var shards = await connection.ExecuteAsync(db => Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(async shard =>
+        {
+            var queue = StoreKeys.DueOf(shard);
+            var open = db.SortedSetLengthAsync(queue);
+            var overdue = db.SortedSetLengthAsync(queue, max: Milliseconds(now));
+            var head = db.SortedSetRangeByRankWithScoresAsync(queue, 0, 0);
+            return (Open: await open, Overdue: await overdue, Head: await head);
+        })));
+        var heads = shards.SelectMany(shard => shard.Head).Select(entry => (long)entry.Score).ToList();
+        return new QueueFigures(shards.Sum(shard => shard.Open), shards.Sum(shard => shard.Overdue), heads.Count == 0 ? null : FromMilliseconds(heads.Min()));
+    }
+
     public async Task<StoredResponse?> GetResultAsync(RunId run)
     {
         // Nobody is told a result that a failover could still take back.
@@ -210,7 +235,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
-            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "",
+            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent,
             RunIndex.SearchHash(run.Request), codec.EncodeLabel(run.Id, run.Request),
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
@@ -234,12 +259,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         _ => new(ParkVerdict.Lost),
     };
 
-    private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) =>
-        (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values)))!;
+    private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values, [CallerMemberName] string caller = "") =>
+        (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values), caller))!;
 
     /// <summary>For what is answered to others as done.</summary>
-    private async Task<RedisValue[]> EvaluateSafelyAsync(string script, RedisKey[] keys, Func<RedisValue[]> values) =>
-        (RedisValue[])(await connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, values())))!;
+    private async Task<RedisValue[]> EvaluateSafelyAsync(string script, RedisKey[] keys, Func<RedisValue[]> values, [CallerMemberName] string caller = "") =>
+        (RedisValue[])(await connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, values()), caller))!;
 
     /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));

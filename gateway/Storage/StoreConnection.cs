@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
@@ -66,14 +67,18 @@ internal sealed class StoreConnection(
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <param name="command">What is asked.</param>
+    /// <param name="caller">What it is called in traces.</param>
     /// <exception cref="StoreUnavailableException">The store does not answer. What was asked may have happened all the same.</exception>
-    public Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command) => GuardAsync(() => command(Next().GetDatabase()));
+    public Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
+        GuardAsync(() => command(Next().GetDatabase()), caller);
 
     /// <summary>Executes what must not be lost once it is answered: it is on <c>MinReplicas</c> replicas by then.</summary>
     /// <param name="key">The key that is written, or another one of its slot.</param>
     /// <param name="command">The write, which can be repeated.</param>
+    /// <param name="caller">What it is called in traces.</param>
     /// <exception cref="StoreUnavailableException">As above, or too few replicas have it.</exception>
-    public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command) => _barrier is null ? ExecuteAsync(command) : GuardAsync(async () =>
+    public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") => _barrier is null ? ExecuteAsync(command, caller) : GuardAsync(async () =>
     {
         // Had the primary been replaced between the write and the barrier, the barrier would speak of another server's writes.
         var connection = Next();
@@ -83,7 +88,7 @@ internal sealed class StoreConnection(
         return Primary(connection, key) == before
             ? answer
             : throw new StoreUnavailableException("The primary was replaced while it was written to.") { MayHaveHappened = true };
-    });
+    }, caller);
 
     private ConnectionMultiplexer Next() => _connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length];
 
@@ -93,7 +98,21 @@ internal sealed class StoreConnection(
         return (server.EndPoint, server.GetCounters().Interactive.SocketCount);
     }
 
-    private async Task<T> GuardAsync<T>(Func<Task<T>> command)
+    private async Task<T> GuardAsync<T>(Func<Task<T>> command, string caller)
+    {
+        using var span = Spans.StartStoreCall(caller);
+        try
+        {
+            return await AskAsync(command);
+        }
+        catch (Exception e)
+        {
+            StoreTelemetry.Failed(span, e);
+            throw;
+        }
+    }
+
+    private async Task<T> AskAsync<T>(Func<Task<T>> command)
     {
         if (!IsReady) throw new StoreUnavailableException("The store is not connected.");
         if (Interlocked.Increment(ref _pending) > MostPending)

@@ -5,6 +5,9 @@ namespace DurableGateway.Telemetry;
 /// <summary>Every log message, with its stable id. Nothing is at Error that needs no action.</summary>
 internal static partial class Log
 {
+    /// <summary>Puts the run's id on whatever is logged meanwhile, by others too.</summary>
+    public static IDisposable? InRun(this ILogger log, RunId run) => log.BeginScope(new RunScope(run));
+
     [LoggerMessage(100, LogLevel.Warning, "The store at {EndPoints} does not answer; plain routes are served, durable ones are not durable. {Reason}")]
     public static partial void StoreAway(this ILogger log, string endPoints, string reason);
 

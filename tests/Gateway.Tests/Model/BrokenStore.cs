@@ -69,6 +69,10 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<RunPolicy?> GetPolicyAsync(RunId run) => inner.GetPolicyAsync(run);
 
+    public Task<RunOrigin?> GetOriginAsync(RunId run) => inner.GetOriginAsync(run);
+
+    public Task<QueueFigures> GetQueueFiguresAsync(DateTimeOffset now) => inner.GetQueueFiguresAsync(now);
+
     public Task<StoredResponse?> GetResultAsync(RunId run) => inner.GetResultAsync(run);
 
     private static StoreKeys Keys(RunId run) => new(run, StoreFixture.Shards);

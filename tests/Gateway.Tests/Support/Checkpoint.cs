@@ -9,7 +9,7 @@ internal static class Checkpoint
     private static readonly HttpClient Http = new();
 
     /// <returns>The status of the answer; 0 where there was none.</returns>
-    public static async Task<HttpStatusCode> PutAsync(SeenRequest request, string step, string json)
+    public static async Task<HttpStatusCode> PutAsync(SeenRequest request, string step, string json, params (string Name, string Value)[] headers)
     {
         using var call = new HttpRequestMessage(HttpMethod.Put, $"{request["Durable-Callback"]}/steps/{step}")
         {
@@ -17,6 +17,7 @@ internal static class Checkpoint
         };
         call.Content.Headers.ContentType = new("application/json");
         call.Headers.Add("Durable-Token", request["Durable-Token"]);
+        foreach (var (name, value) in headers) call.Headers.Add(name, value);
         try
         {
             using var answer = await Http.SendAsync(call);

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using DurableGateway.Runs;
+using static DurableGateway.Telemetry.TelemetryNames;
+
+namespace DurableGateway.Telemetry;
+
+/// <summary>
+/// The spans of a run, all children of the span of the client's request: its attempts, with what they call and their steps beneath, and
+/// the run itself. Their times are this machine's, as those of all other spans are, and not the store's.
+/// </summary>
+internal static class Spans
+{
+    private static readonly ActivitySource Source = new(TelemetryNames.Source, Instruments.Version);
+
+    /// <summary>Whether anybody listens. Where nobody does, nothing below is to cost anything.</summary>
+    public static bool AreOn => Source.HasListeners();
+
+    /// <param name="route">The id of the route.</param>
+    /// <param name="policy">The policy of the run.</param>
+    /// <param name="isReplay">Whether it is a replay.</param>
+    /// <param name="parent">The span of the client's request; by default the one that is current.</param>
+    public static Activity? StartAttempt(string route, RunPolicy policy, bool isReplay, ActivityContext parent = default)
+    {
+        var span = Source.StartActivity($"{TelemetryNames.Spans.Attempt} {route}", ActivityKind.Internal, parent);
+        return span?.SetTag(Attributes.Route, route).SetTag(Attributes.Policy, policy.Name).SetTag(Attributes.AttemptKind, Kind(isReplay));
+    }
+
+    /// <summary>A span that ends with its attempt, whatever else is done for the client or the store after that.</summary>
+    public static void AttemptEnded(Attempt attempt, string outcome, int status, string? error)
+    {
+        if (attempt.Span is not { IsAllDataRequested: true } span) return;
+        span.SetTag(Attributes.Outcome, outcome);
+        if (status > 0) span.SetTag(Attributes.ResponseStatus, status);
+        if (error is not null) span.SetTag(Attributes.ErrorType, error).SetStatus(ActivityStatusCode.Error, error);
+        span.SetEndTime(Now.UtcDateTime);
+    }
+
+    /// <param name="parent">The span of the client's request.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="took">From its start to its end.</param>
+    /// <param name="state">How it ended.</param>
+    /// <param name="attempts">How many attempts it had.</param>
+    /// <param name="status">The status of its result; 0 for none.</param>
+    public static void RunEnded(ActivityContext? parent, RunIdentity run, TimeSpan took, RunState state, int attempts, int status)
+    {
+        if (!AreOn || parent is not { } beside) return;
+        var now = Now;
+        using var span = Source.StartActivity($"{TelemetryNames.Spans.Run} {run.Route}", ActivityKind.Internal, beside, startTime: now - took);
+        if (span is not { IsAllDataRequested: true }) return;
+        span.SetTag(Attributes.RunId, run.Id.ToString()).SetTag(Attributes.Route, run.Route).SetTag(Attributes.Policy, run.Policy)
+            .SetTag(Attributes.Outcome, state.Name()).SetTag(Attributes.AttemptNumber, attempts);
+        if (status > 0) span.SetTag(Attributes.ResponseStatus, status);
+        if (state == RunState.Failed) span.SetTag(Attributes.ErrorType, $"{status}").SetStatus(ActivityStatusCode.Error);
+        span.SetEndTime(now.UtcDateTime);
+    }
+
+    /// <param name="parent">The span of the attempt, or of the client's request where that is not known here.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="attempt">The number of the attempt.</param>
+    /// <param name="step">The step, and how long it took.</param>
+    /// <param name="outcome">How it ended.</param>
+    public static void StepEnded(ActivityContext parent, RunId run, int attempt, EndedStep step, string outcome)
+    {
+        if (!AreOn) return;
+        var now = Now;
+
+        // The call itself belongs to the trace of the service, where that has one.
+        var call = Activity.Current is { } current && current.TraceId != parent.TraceId ? new[] { new ActivityLink(current.Context) } : null;
+        using var span = Source.StartActivity(
+            $"{TelemetryNames.Spans.Step} {step.Id}", ActivityKind.Internal, parent, links: call, startTime: now - step.Took);
+        if (span is not { IsAllDataRequested: true }) return;
+        span.SetTag(Attributes.RunId, run.ToString()).SetTag(Attributes.AttemptNumber, attempt)
+            .SetTag(Attributes.StepId, step.Id).SetTag(Attributes.StepType, step.Type).SetTag(Attributes.Outcome, outcome);
+        if (step.Failed) span.SetTag(Attributes.ErrorType, "step-failed").SetStatus(ActivityStatusCode.Error);
+        span.SetEndTime(now.UtcDateTime);
+    }
+
+    /// <summary>A call of the store, where it is part of something: the sweeps of an idle node are no traces.</summary>
+    public static Activity? StartStoreCall(string caller)
+    {
+        if (!AreOn || Activity.Current is null) return null;
+        var operation = caller.EndsWith("Async", StringComparison.Ordinal) ? caller[..^"Async".Length] : caller;
+        var span = Source.StartActivity($"{operation} {TelemetryNames.Spans.Store}", ActivityKind.Client);
+        return span?.SetTag(Attributes.DbSystem, "redis").SetTag(Attributes.DbOperation, operation);
+    }
+
+    /// <summary>Has what the clock of attempts does for one appear beneath it. For the rest of the calling async method.</summary>
+    public static void Continue(Attempt attempt)
+    {
+        if (attempt.Span is { } span) Activity.Current = span;
+    }
+
+    /// <summary>The span of the client's request, beside which a run's attempts stand.</summary>
+    public static ActivityContext RequestOf(Activity attempt) =>
+        new(attempt.TraceId, attempt.ParentSpanId, attempt.ActivityTraceFlags, attempt.TraceStateString);
+
+    /// <summary>A context that was kept; nothing where it is none.</summary>
+    public static ActivityContext? Parse(string? traceParent, string? traceState = null) =>
+        ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var context) ? context : null;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static string Kind(bool isReplay) => isReplay ? "replay" : "live";
+
+    private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
+}

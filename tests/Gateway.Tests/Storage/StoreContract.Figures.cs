@@ -1,0 +1,46 @@
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Stores;
+
+/// <summary>What is told of runs and queues to those who only look.</summary>
+public abstract partial class StoreContract
+{
+    [Fact]
+    public async Task Origin_IsWhatTheRunWasCreatedWith()
+    {
+        var run = await RunningAsync(new RunPolicy { Name = "orders-policy" });
+
+        Assert.Equal(
+            new RunOrigin("orders", "orders-policy", 1, Make.Start, run.Request.TraceParent), await Store.GetOriginAsync(run.Id));
+        Assert.Null(await Store.GetOriginAsync(Make.RunId()));
+    }
+
+    [Fact]
+    public async Task Claim_SaysWhenTheRunWasDue()
+    {
+        var run = Make.Run();
+        await Store.CreateWaitingAsync(run, Owner, Now.AddSeconds(7));
+
+        Assert.Equal(Now.AddSeconds(7), (await Store.ClaimAsync(run.Id, OtherOwner, Now.AddMinutes(1), Now.AddMinutes(2)))!.DueAt);
+    }
+
+    [Fact]
+    public async Task QueueFigures_CountWhatIsThere_AndNameTheFirst()
+    {
+        // Other tests park runs in the same store, none of them as early as this.
+        var early = DateTimeOffset.FromUnixTimeMilliseconds(1000);
+        var before = await Store.GetQueueFiguresAsync(early);
+        var (first, second) = (Make.Run(), Make.Run());
+        await Store.CreateWaitingAsync(first, Owner, early);
+        await Store.CreateWaitingAsync(second, Owner, early.AddMilliseconds(1));
+
+        var figures = await Store.GetQueueFiguresAsync(early);
+
+        Assert.Equal(new QueueFigures(figures.Open, before.Overdue + 1, early), figures);
+        Assert.True(figures.Open >= 2);
+        foreach (var run in new[] { first, second }) await Store.SetAsideAsync(run.Id);
+        Assert.Equal(before.Overdue, (await Store.GetQueueFiguresAsync(early.AddMilliseconds(1))).Overdue);
+    }
+}

@@ -1,0 +1,160 @@
+using System.Net;
+using DurableGateway.Telemetry;
+using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Tests.Telemetry;
+
+/// <summary>A run is one trace, the client's, from its first attempt to its end.</summary>
+public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
+{
+    private const string Attempt = TelemetryNames.Spans.Attempt + " upstream";
+    private const string Run = TelemetryNames.Spans.Run + " upstream";
+
+    [Fact]
+    public async Task Run_ItsAttemptsAndSteps_AreInTheTraceOfTheClient()
+    {
+        var trace = await TraceAsync();
+
+        var request = Assert.Single(trace, span => span.ParentId == ToldRun.ClientSpan);
+        var attempts = trace.Where(span => span.Name == Attempt).OrderBy(span => span.Start).ToList();
+        var run = Assert.Single(trace, span => span.Name == Run);
+        var step = Assert.Single(trace, span => span.Name == TelemetryNames.Spans.Step + " charge");
+
+        Assert.Equal(2, attempts.Count);
+        Assert.All([.. attempts, run], span => Assert.Equal(request.SpanId, span.ParentId));
+        Assert.Equal(attempts[0].SpanId, step.ParentId);
+        Assert.All([.. attempts, run, step, request], span => Assert.Equal(told.RunId, span[TelemetryNames.Attributes.RunId]));
+    }
+
+    [Fact]
+    public async Task Attempts_SayHowTheyEnded()
+    {
+        var attempts = (await TraceAsync()).Where(span => span.Name == Attempt).OrderBy(span => span.Start).ToList();
+
+        Assert.Equal(["1", "2"], attempts.Select(span => span[TelemetryNames.Attributes.AttemptNumber]));
+        Assert.Equal(["live", "replay"], attempts.Select(span => span[TelemetryNames.Attributes.AttemptKind]));
+        Assert.Equal(["failed", "completed"], attempts.Select(span => span[TelemetryNames.Attributes.Outcome]));
+        Assert.Equal(["503", null], attempts.Select(span => span[TelemetryNames.Attributes.ErrorType]));
+        Assert.Equal([true, false], attempts.Select(span => span.Failed));
+        Assert.True(attempts[0].End <= attempts[1].Start);
+    }
+
+    [Fact]
+    public async Task RunSpan_ReachesFromTheFirstAttemptToTheEnd()
+    {
+        var trace = await TraceAsync();
+        var run = trace.Single(span => span.Name == Run);
+        var attempts = trace.Where(span => span.Name == Attempt).ToList();
+
+        Assert.Equal("completed", run[TelemetryNames.Attributes.Outcome]);
+        Assert.Equal("200", run[TelemetryNames.Attributes.ResponseStatus]);
+
+        // The store's clock and this machine's agree to a few milliseconds.
+        Assert.InRange((double)run.Start - attempts.Min(span => span.Start), -50e6, 50e6);
+        Assert.InRange((double)run.End - attempts.Max(span => span.End), -50e6, 50e6);
+    }
+
+    [Fact]
+    public async Task StepSpan_IsAsLongAsTheCheckpointSays()
+    {
+        var step = (await TraceAsync()).Single(span => span.Name.EndsWith(" charge", StringComparison.Ordinal));
+
+        Assert.Equal(TimeSpan.FromMilliseconds(250), step.Duration);
+        Assert.Equal("charge", step[TelemetryNames.Attributes.StepId]);
+        Assert.Equal("run", step[TelemetryNames.Attributes.StepType]);
+        Assert.Equal("completed", step[TelemetryNames.Attributes.Outcome]);
+    }
+
+    [Fact]
+    public async Task SpansOfForwarderClientAndStore_AreBeneathTheAttempts()
+    {
+        var trace = await TraceAsync();
+        foreach (var attempt in trace.Where(span => span.Name == Attempt))
+        {
+            var beneath = Beneath(trace, attempt).ToList();
+            Assert.Contains(beneath, span => span.Scope == "Yarp.ReverseProxy");
+            Assert.Contains(beneath, span => span.Scope == "System.Net.Http");
+            Assert.Contains(beneath, span => span.Name.EndsWith(" redis", StringComparison.Ordinal) && span[TelemetryNames.Attributes.DbSystem] == "redis");
+        }
+    }
+
+    [Fact]
+    public async Task NoSecret_IsTold()
+    {
+        await TraceAsync();
+
+        Assert.NotEmpty(told.Secrets);
+        Assert.All(told.Secrets, secret => Assert.False(told.Receiver.WasTold(secret)));
+    }
+
+    [Fact]
+    public async Task LogLines_BearTheRunAndTheTrace()
+    {
+        await Eventually.TrueAsync(() => told.Receiver.Logs.Any(IsEnd), "the end of the run is logged");
+        var end = told.Receiver.Logs.First(IsEnd);
+        Assert.Equal(told.RunId, end.Attributes[TelemetryNames.Attributes.RunId]);
+        Assert.Equal(ToldRun.TraceId, end.TraceId);
+
+        static bool IsEnd(OtlpLog log) => log.Body.Contains(" ended as completed", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task SweepsOfAnIdleNode_AreNoTraces()
+    {
+        await TraceAsync();
+
+        Assert.DoesNotContain(told.Receiver.Spans, span => span.Name.EndsWith(" redis", StringComparison.Ordinal) && span.ParentId.Length == 0);
+    }
+
+    [Fact]
+    public async Task TraceThatTheClientDoesNotSample_IsNotTold_AndStillPassedOn()
+    {
+        const string Quiet = "4df7651916cd43dd8448eb211c80319a";
+        const string Loud = "5df7651916cd43dd8448eb211c80319a";
+        foreach (var (trace, sampled) in new[] { (Quiet, false), (Loud, true) })
+        {
+            using var request = ToldRun.Request("/" + trace, trace, sampled);
+            using var redirect = await told.Gateway.Client.SendAsync(request);
+            Assert.Equal("done", await told.Gateway.Follower.GetStringAsync(redirect.Headers.Location));
+        }
+
+        await told.Receiver.TraceAsync(Loud, spans => spans.Any(span => span.Name == Run));
+        Assert.DoesNotContain(told.Receiver.Spans, span => span.TraceId == Quiet);
+        Assert.Equal([Quiet, Quiet], told.SeenAt("/" + Quiet).Select(seen => seen["traceparent"]!.Split('-')[1]));
+    }
+
+    [Fact]
+    public async Task Replay_OfAProcessThatWasStartedLater_GoesOnWithTheTrace()
+    {
+        const string Trace = "1bf7651916cd43dd8448eb211c80319d";
+        await using var receiver = await OtlpReceiver.StartAsync();
+        await using var service = await TestService.StartAsync((context, count) =>
+        {
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+            return Task.CompletedTask;
+        });
+        await using var gateway = await GatewayProcess.StartAsync(service.Url, [.. receiver.Settings, "Durable:Policies:default:Retry:Delay=00:00:03"]);
+        using var request = ToldRun.Request("/later", Trace);
+        using var redirect = await gateway.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
+
+        await gateway.KillAsync();
+        await gateway.StartAgainAsync();
+
+        var trace = await receiver.TraceAsync(Trace, spans => spans.Any(span => span.Name == Run) && spans.Any(IsReplay));
+        var replay = Assert.Single(trace, IsReplay);
+        var run = trace.Single(span => span.Name == Run);
+        Assert.Equal(replay.ParentId, run.ParentId);
+        Assert.True(run.Duration >= TimeSpan.FromSeconds(1), $"The run took {run.Duration}.");
+        Assert.Equal(Trace, service.Seen.Last()["traceparent"]!.Split('-')[1]);
+
+        static bool IsReplay(OtlpSpan span) => span.Name == Attempt && span[TelemetryNames.Attributes.AttemptKind] == "replay";
+    }
+
+    private Task<List<OtlpSpan>> TraceAsync() => told.Receiver.TraceAsync(ToldRun.TraceId, spans =>
+        spans.Any(span => span.Name == Run) && spans.Count(span => span.Name == Attempt) == 2 && spans.Any(span => span.ParentId == ToldRun.ClientSpan));
+
+    private static IEnumerable<OtlpSpan> Beneath(List<OtlpSpan> trace, OtlpSpan top) =>
+        trace.Where(span => span.ParentId == top.SpanId).SelectMany(span => Beneath(trace, span).Prepend(span));
+}
