@@ -92,11 +92,9 @@ internal static class DashboardMapping
         .AddSingleton<PageWriter>()
         .AddSingleton<DashboardGate>();
 
-    /// <summary>Where nothing tells of runs there is nothing to show, and then its endpoints could not be made.</summary>
     public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
         var services = routes.ServiceProvider;
-        if (services.GetService<IRunAdmin>() is null) return;
         ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services)).Map(routes);
     }
 
