@@ -53,11 +53,11 @@ public sealed class WaitingTraceTests : IAsyncLifetime
         {
             if (context.Request.Path != "/first") return;
             arrived.TrySetResult();
-            await released.Task;
+            await released.Task.WaitAsync(TimeSpan.FromSeconds(60));
         });
         await using var gateway = await GatewayProcess.StartAsync(service.Url, [.. _receiver.Settings, "Durable:Policies:default:Concurrency:Limit=1"]);
         var first = gateway.Client.GetAsync("/first");
-        await arrived.Task;
+        await arrived.Task.WaitAsync(TimeSpan.FromSeconds(30));
         using var request = ToldRun.Request("/second", Trace);
         using var redirect = await gateway.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
