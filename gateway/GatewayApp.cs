@@ -132,6 +132,7 @@ internal static class GatewayApp
             .AddSingleton<ProgressStream>()
             .AddSingleton<StreamFollower>()
             .AddSingleton<ResultUrls>()
+            .AddSingleton<ResultAccess>()
             .AddSingleton<EndedRuns>();
     }
 
