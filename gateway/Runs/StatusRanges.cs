@@ -30,8 +30,9 @@ internal sealed record StatusRanges(string Text)
 
     public override string ToString() => Text;
 
-    private static ImmutableArray<(int Low, int High)>? TryParse(string text)
+    private static ImmutableArray<(int Low, int High)>? TryParse(string? text)
     {
+        if (text is null) return null;
         var ranges = ImmutableArray.CreateBuilder<(int, int)>();
         foreach (var part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
