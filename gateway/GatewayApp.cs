@@ -126,6 +126,7 @@ internal static class GatewayApp
             .AddSingleton<StepCalls>()
             .AddSingleton<StepEndpoints>()
             .AddSingleton<ApiKeys>()
+            .AddSingleton<OidcTokens>()
             .AddSingleton<EventEndpoints>()
             .AddSingleton<CallbackUrls>()
             .AddSingleton<CallbackEndpoints>()

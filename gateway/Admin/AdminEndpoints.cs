@@ -5,13 +5,14 @@ using DurableGateway.Runs;
 using DurableGateway.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Http = Microsoft.AspNetCore.Http.Results;
 
 namespace DurableGateway.Admin;
 
 /// <summary>The admin API on the control listener. What it serves is described at <c>openapi.json</c>.</summary>
-internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets, ApiKeys keys)
+internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets)
 {
     public const string Path = "/_durable/v1/admin";
     public const string DocumentName = "openapi";
@@ -88,7 +89,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets, ApiKeys k
 
         // The result URL gives what is masked here, and may cancel the run: it is not for who may look only.
         var shown = RunDetailJson.From(detail);
-        return Http.Ok(keys.RoleOf(context.Request) == AdminRole.Operator ? shown : shown with { ResultUrl = null });
+        return Http.Ok(Caller(context).Role == AdminRole.Operator ? shown : shown with { ResultUrl = null });
     }
 
     private Task<IResult> BodyAsync(HttpContext context, string id, Func<RunDetail, (ReadOnlyMemory<byte> Body, string? ContentType)?> choose) => OfRunAsync(id, async run =>
@@ -103,7 +104,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets, ApiKeys k
 
     private Task<IResult> ActAsync(HttpContext context, string id, RunAction action) => OfRunAsync(id, async run =>
     {
-        var result = await admin.ActAsync(run, action, keys.NameOf(context.Request), context.RequestAborted);
+        var result = await admin.ActAsync(run, action, Caller(context).Who, context.RequestAborted);
         return result.Done ? Http.Ok(new DoneJson(true, result.NewRun?.ToString()))
             : ReferenceEquals(result, ActionResult.Unknown) ? Refusal(Unknown())
             : Refusal(Problems.ActionRefused(run, result.Problem!));
@@ -115,7 +116,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets, ApiKeys k
             throw new FormatException($"There is no action '{body.Action}' for many runs; there are retry, cancel, pause, resume and again.");
         if (body.Filter is not { } filter)
             throw new FormatException("filter is missing; an empty one, {}, means all runs.");
-        var begun = sets.Begin(body.Action!, action, AdminQuery.Read(filter), keys.NameOf(context.Request));
+        var begun = sets.Begin(body.Action!, action, AdminQuery.Read(filter), Caller(context).Who);
         return Http.Accepted($"{Path}/actions/{begun.Id}", begun.ToJson());
     }
 
@@ -132,6 +133,8 @@ internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets, ApiKeys k
     private static string StepOf(StepActionJson body) => body.Step is { Length: > 0 } step ? step : throw new FormatException("step is missing; name the id of a step of the run.");
 
     private static OverviewJson Json(Overview overview) => new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting);
+
+    private static AdminCaller Caller(HttpContext context) => context.Features.GetRequiredFeature<AdminCaller>();
 
     private static string? ValueOf(IReadOnlyList<HeaderLine> lines) =>
         lines.FirstOrDefault(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value;

@@ -31,7 +31,8 @@ internal sealed class ApiKeys(GatewaySettings settings)
     private readonly byte[][] _readers = Hashes(settings.ReadOnlyApiKeys);
     private readonly byte[][] _senders = Hashes(settings.EventApiKeys);
 
-    public bool AreRequired => _operators.Length + _readers.Length > 0;
+    /// <summary>Also where they are not keys, but tokens of <c>Durable:Admin:Oidc</c>.</summary>
+    public bool AreRequired => _operators.Length + _readers.Length > 0 || settings.AdminOidc is not null;
 
     /// <summary>For the history of runs: which key, without telling it.</summary>
     public string NameOf(HttpRequest request) => AreRequired ? NameOf(Given(request)) ?? "unknown" : "loopback";
@@ -78,7 +79,8 @@ internal sealed class ApiKeys(GatewaySettings settings)
 
     private static string Name(byte[] hash) => Convert.ToHexStringLower(hash)[..NameChars];
 
-    private static string Given(HttpRequest request) => request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+    /// <summary>What the request has as its bearer key or token; empty without one.</summary>
+    public static string Given(HttpRequest request) => request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
         ? given[Scheme.Length..].Trim()
         : "";
 }

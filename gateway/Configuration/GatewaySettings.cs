@@ -56,6 +56,9 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Admin:ReadOnlyApiKeys</c>: for who may look, and not act.</summary>
     public ImmutableArray<string> ReadOnlyApiKeys { get; init; } = [];
 
+    /// <summary><c>Durable:Admin:Oidc</c>: whose tokens open the admin API beside the keys.</summary>
+    public OidcSettings? AdminOidc { get; init; }
+
     /// <summary><c>Durable:Events:ApiKeys</c>: for who may send events, and nothing else.</summary>
     public ImmutableArray<string> EventApiKeys { get; init; } = [];
 
@@ -76,3 +79,9 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Admin:Mask:JsonPaths</c>: dotted, <c>*</c> for any member or item.</summary>
     public ImmutableArray<string> MaskedJsonPaths { get; init; } = [];
 }
+
+/// <summary>An OpenID provider whose tokens the admin API takes.</summary>
+/// <param name="Authority">Its issuer URL, without a slash at the end.</param>
+/// <param name="Audience">What tokens for this gateway have in <c>aud</c>.</param>
+/// <param name="RoleClaim">The claim that has the role.</param>
+internal sealed record OidcSettings(string Authority, string Audience, string RoleClaim);

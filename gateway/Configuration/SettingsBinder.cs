@@ -40,9 +40,10 @@ internal static class SettingsBinder
         var apiKeys = ApiKeys(admin, "ApiKeys");
         var readOnlyKeys = ApiKeys(admin, "ReadOnlyApiKeys");
         var (maskedHeaders, maskedPaths) = MaskBinder.Bind(admin);
+        var oidc = Oidc(admin);
         admin.RefuseUnknownKeys();
         if (readOnlyKeys.Intersect(apiKeys).Any()) admin.Report("ReadOnlyApiKeys", "…", "has a key of Durable:Admin:ApiKeys; give each role keys of its own", false);
-        if (apiKeys.Length + readOnlyKeys.Length == 0 && !IsLoopback(controlAddress))
+        if (apiKeys.Length + readOnlyKeys.Length == 0 && oidc is null && !IsLoopback(controlAddress))
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
 
         var events = durable.Section("Events");
@@ -71,6 +72,7 @@ internal static class SettingsBinder
             AdminApiKeys = apiKeys,
             ReadOnlyApiKeys = readOnlyKeys,
             EventApiKeys = eventKeys,
+            AdminOidc = oidc,
             MaskedHeaders = maskedHeaders,
             MaskedJsonPaths = maskedPaths,
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
@@ -82,6 +84,21 @@ internal static class SettingsBinder
         RouteChecks.Check(proxy, settings.Policies, errors);
         ClusterChecks.Check(proxy, errors);
         return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
+    }
+
+    private static OidcSettings? Oidc(SettingsReader admin)
+    {
+        var section = admin.Section("Oidc");
+        var authority = section.Url("Authority");
+        var audience = section.Text("Audience");
+        var claim = section.Text("RoleClaim") ?? "roles";
+        section.RefuseUnknownKeys();
+        if (authority is null && audience is null) return null;
+        if (authority is null || audience is null)
+            return section.Report<OidcSettings?>(authority is null ? "Authority" : "Audience", null, "is missing: a provider needs both Authority and Audience", null);
+        if (new Uri(authority) is { Scheme: "http", IsLoopback: false })
+            return section.Report<OidcSettings?>("Authority", authority, "is not https: whoever is in between could give keys of their own", null);
+        return new OidcSettings(authority, audience, claim);
     }
 
     private static ImmutableArray<string> ApiKeys(SettingsReader section, string key) =>

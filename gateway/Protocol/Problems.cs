@@ -78,9 +78,9 @@ internal static class Problems
     public static Problem EventTooLarge(long limit) => Make("event-too-large", "The event is too large", 413, $"Durable:Events:MaxBytes is {limit} bytes.");
     public static Problem ActionRefused(RunId run, string detail) => Make("action-refused", "The run's state forbids that", 409, detail, run);
     public static Problem KeyRequired() =>
-        Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys.");
+        Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys, or with a token of Durable:Admin:Oidc that has a role.");
     public static Problem RoleRequired() =>
-        Make("role-required", "The key's role is to look, not to act", 403, "It is one of Durable:Admin:ReadOnlyApiKeys. This needs one of Durable:Admin:ApiKeys.");
+        Make("role-required", "The key's role is to look, not to act", 403, "It is one of Durable:Admin:ReadOnlyApiKeys, or a token with the role durable-reader. This needs one of Durable:Admin:ApiKeys, or the role durable-operator.");
     public static Problem EventKeyRequired() =>
         Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Events:ApiKeys or Durable:Admin:ApiKeys, or an attempt's Durable-Token with an event of its run.");
     public static Problem StepOfOtherKind(RunId run, string step) =>

@@ -77,6 +77,9 @@ internal static partial class Log
     [LoggerMessage(132, LogLevel.Error, "A {Method} request met an unexpected error")]
     public static partial void RequestFailed(this ILogger log, Exception error, string method);
 
+    [LoggerMessage(133, LogLevel.Warning, "The provider of Durable:Admin:Oidc cannot be asked for its keys, so its tokens are refused: {Reason}")]
+    public static partial void OidcAway(this ILogger log, string reason);
+
     [LoggerMessage(131, LogLevel.Warning, "The changed configuration is not used: {Errors}")]
     public static partial void ReloadRefused(this ILogger log, string errors);
 }

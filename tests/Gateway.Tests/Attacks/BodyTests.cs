@@ -7,7 +7,7 @@ namespace DurableGateway.Tests.Attacks;
 /// <summary>Bodies that are small on the wire and large when they are opened, or that never come.</summary>
 public sealed class BodyTests
 {
-    private const int Opened = 256 << 20;
+    private const int Opened = 64 << 20;
 
     private static readonly byte[] Bomb = Compress();
 

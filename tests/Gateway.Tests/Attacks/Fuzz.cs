@@ -7,11 +7,11 @@ namespace DurableGateway.Tests.Attacks;
 /// <summary>
 /// Feeds a parser with inputs that are made up, or valid ones with something changed. The seed is printed with what went wrong;
 /// <c>DURABLE_FUZZ_SEED</c> takes it again, <c>DURABLE_FUZZ_ITERATIONS</c> says how many inputs there are (without it: as many as come
-/// within two seconds, at most twenty thousand).
+/// within two seconds, at most five thousand).
 /// </summary>
 internal sealed class Fuzz
 {
-    private const int ShortForm = 20_000;
+    private const int ShortForm = 5_000;
     private static readonly TimeSpan ShortTime = TimeSpan.FromSeconds(2);
 
     /// <summary>No input of these sizes takes a parser longer, however busy the machine is.</summary>

@@ -172,6 +172,23 @@ public sealed class SettingsBinderTests
         Assert.Equal("Durable:Policies:orders:Cors:Credentials", Assert.Single(Errors("Durable:Policies:default:Cors:Origins=*", "Durable:Policies:orders:Cors:Credentials=true")).Key);
     }
 
+    [Theory]
+    [InlineData("Durable:Admin:Oidc:Audience", "Durable:Admin:Oidc:Authority=https://login.example")]
+    [InlineData("Durable:Admin:Oidc:Authority", "Durable:Admin:Oidc:Audience=gateway")]
+    [InlineData("Durable:Admin:Oidc:Authority", "Durable:Admin:Oidc:Audience=gateway", "Durable:Admin:Oidc:Authority=http://login.example")]
+    [InlineData("Durable:Admin:ReadOnlyApiKeys", "Durable:Admin:ApiKeys:0=one", "Durable:Admin:ReadOnlyApiKeys:0=one")]
+    [InlineData("Durable:Events:ApiKeys", "Durable:Admin:ApiKeys:0=one", "Durable:Events:ApiKeys:0=one")]
+    [InlineData("Durable:Events:ApiKeys", "Durable:Admin:ReadOnlyApiKeys:0=one", "Durable:Events:ApiKeys:0=one")]
+    [InlineData("Durable:Listeners:Control", "Durable:Events:ApiKeys:0=one", "Durable:Listeners:Control=http://0.0.0.0:8081")]
+    public void Roles_ThatCannotBe_AreRefused(string key, params string[] given) => Assert.Equal(key, Assert.Single(Errors(given)).Key);
+
+    [Theory]
+    [InlineData("Durable:Admin:ApiKeys:0=one")]
+    [InlineData("Durable:Admin:ReadOnlyApiKeys:0=one")]
+    [InlineData("Durable:Admin:Oidc:Authority=https://login.example", "Durable:Admin:Oidc:Audience=gateway")]
+    public void ControlListener_ThatAsksWhoIsThere_MayBeBeyondLoopback(params string[] given) =>
+        Assert.Equal("0.0.0.0", Bind([.. given, "Durable:Listeners:Control=http://0.0.0.0:8081"]).Control.Host);
+
     [Fact]
     public void KeysAreCaseInsensitive()
     {

@@ -1,0 +1,111 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text.Json;
+using DurableGateway.Admin;
+using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace DurableGateway.Tests.Contract;
+
+/// <summary>Tokens of an OpenID provider open the admin API, by the role that they have, and nothing else.</summary>
+public sealed class OidcTests : IAsyncLifetime
+{
+    private const string Audience = "durable-gateway";
+    private const string Key = "operator-key-of-the-tests";
+
+    private readonly RSA _rsa = RSA.Create(2048);
+    private readonly RSA _foreign = RSA.Create(2048);
+    private TestService _provider = null!;
+    private GatewayHost _gateway = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _provider = await TestService.StartAsync((context, _) =>
+        {
+            var key = JsonWebKeyConverter.ConvertFromRSASecurityKey(new RsaSecurityKey(_rsa.ExportParameters(false)) { KeyId = "1" });
+            var self = $"http://{context.Request.Host}";
+            return context.Response.WriteAsJsonAsync<object>(context.Request.Path == "/keys"
+                ? new { keys = new[] { new { kty = "RSA", use = "sig", kid = "1", n = key.N, e = key.E } } }
+                : new { issuer = self, jwks_uri = self + "/keys" });
+        });
+        _gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", $"Durable:Admin:Oidc:Authority={_provider.Url}", $"Durable:Admin:Oidc:Audience={Audience}", $"Durable:Admin:ApiKeys:0={Key}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _gateway.DisposeAsync();
+        await _provider.DisposeAsync();
+        _rsa.Dispose();
+        _foreign.Dispose();
+    }
+
+    [Fact]
+    public async Task Role_OfTheToken_SaysWhatItsBearerMayDo()
+    {
+        var (reader, acting) = (Token(OidcTokens.ReaderRole), Token("other", OidcTokens.OperatorRole));
+        Assert.Equal((200, 403), (await GetAsync(reader), await ActAsync(reader)));
+
+        // There is no such run, and that is what the operator is told.
+        Assert.Equal((200, 404), (await GetAsync(acting), await ActAsync(acting)));
+        Assert.Equal((200, 401, 401), (await GetAsync(Key), await GetAsync(Token("other")), await GetAsync(Token())));
+    }
+
+    [Fact]
+    public async Task Token_ThatIsNotForUs_OpensNothing()
+    {
+        string[] tokens =
+        [
+            Token(audience: "another", roles: OidcTokens.OperatorRole), Token(issuer: "https://evil.example", roles: OidcTokens.OperatorRole), Token(lifetime: -10, roles: OidcTokens.OperatorRole),
+            Token(rsa: _foreign, roles: OidcTokens.OperatorRole), Unsigned(Token(roles: OidcTokens.OperatorRole)), Token(roles: OidcTokens.OperatorRole)[..^3] + "AAA", "a.b.c", "..", Symmetric(),
+        ];
+        foreach (var token in tokens) Assert.Equal((401, 401), (await GetAsync(token), await ActAsync(token)));
+        using var events = new HttpRequestMessage(HttpMethod.Post, new Uri(_gateway.Control, "/_durable/v1/events"));
+        events.Headers.Authorization = new("Bearer", Token(OidcTokens.OperatorRole));
+        using var answer = await _gateway.Client.SendAsync(events);
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
+    private async Task<int> GetAsync(string token) => await SendAsync(HttpMethod.Get, "/_durable/v1/admin/runs", token);
+
+    private async Task<int> ActAsync(string token) => await SendAsync(HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/pause", token);
+
+    private async Task<int> SendAsync(HttpMethod method, string path, string token)
+    {
+        using var call = new HttpRequestMessage(method, new Uri(_gateway.Control, path));
+        call.Headers.Authorization = new("Bearer", token);
+        using var answer = await _gateway.Client.SendAsync(call).WaitAsync(World.Patience);
+        return (int)answer.StatusCode;
+    }
+
+    private string Token(params string[] roles) => Token(Audience, _provider.Url, 5, _rsa, roles);
+
+    private string Token(string? audience = null, string? issuer = null, int lifetime = 5, RSA? rsa = null, params string[] roles)
+    {
+        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        {
+            Audience = audience ?? Audience,
+            Issuer = issuer ?? _provider.Url,
+            NotBefore = now.AddHours(-1),
+            IssuedAt = now.AddHours(-1),
+            Expires = now.AddMinutes(lifetime),
+            Claims = new Dictionary<string, object> { ["sub"] = "ann", ["roles"] = roles },
+            SigningCredentials = new SigningCredentials(new RsaSecurityKey(rsa ?? _rsa) { KeyId = "1" }, SecurityAlgorithms.RsaSha256),
+        });
+    }
+
+    private static string Unsigned(string token) =>
+        Base64UrlEncoder.Encode(JsonSerializer.Serialize(new { alg = "none", typ = "JWT" })) + "." + token.Split('.')[1] + ".";
+
+    /// <summary>Signed with the public key as if that were a shared secret.</summary>
+    private string Symmetric() => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+    {
+        Audience = Audience,
+        Issuer = _provider.Url,
+        Expires = TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(5),
+        Claims = new Dictionary<string, object> { ["roles"] = new[] { OidcTokens.OperatorRole } },
+        SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(_rsa.ExportSubjectPublicKeyInfo()) { KeyId = "1" }, SecurityAlgorithms.HmacSha256),
+    });
+}
