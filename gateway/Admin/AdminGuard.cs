@@ -29,7 +29,7 @@ internal sealed class AdminGuard(RequestDelegate next, ApiKeys keys, OidcTokens 
         context.Features.Set(new AdminCaller(role, who));
         await (role switch
         {
-            AdminRole.None => response.WriteProblemAsync(Problems.KeyRequired()),
+            AdminRole.None => response.WriteChallengeAsync(Problems.KeyRequired()),
             AdminRole.Reader when !HttpMethods.IsGet(context.Request.Method) => response.WriteProblemAsync(Problems.RoleRequired()),
             _ => next(context),
         });

@@ -12,9 +12,11 @@ internal static class GatewayConfiguration
         var sources = builder.Configuration;
         try
         {
+            // .NET's own setting, for where the system has too few watchers of files. The file that is named is watched all the same.
+            var watch = sources.GetValue("hostBuilder:reloadConfigOnChange", defaultValue: true);
             sources.Sources.Clear();
-            sources.AddJsonFile("appsettings.json", optional: true, reloadOnChange: true);
-            sources.AddJsonFile($"appsettings.{builder.Environment.EnvironmentName}.json", optional: true, reloadOnChange: true);
+            sources.AddJsonFile("appsettings.json", optional: true, reloadOnChange: watch);
+            sources.AddJsonFile($"appsettings.{builder.Environment.EnvironmentName}.json", optional: true, reloadOnChange: watch);
             if (line.ConfigFile is { } file) sources.AddJsonFile(file, optional: false, reloadOnChange: true);
             sources.AddEnvironmentVariables();
             if (line.Upstream is not null) sources.AddInMemoryCollection(line.UpstreamRoutes());

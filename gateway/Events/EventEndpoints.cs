@@ -25,7 +25,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, ApiKeys keys, Token
         if (!maySend && !context.Request.Headers.ContainsKey(DurableHeaders.Token))
         {
             // Nothing is read of who has no word to say.
-            await response.WriteProblemAsync(Problems.EventKeyRequired());
+            await response.WriteChallengeAsync(Problems.EventKeyRequired());
             return;
         }
 
@@ -44,7 +44,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, ApiKeys keys, Token
 
         if (!maySend && !IsOfRun(context.Request, source))
         {
-            await response.WriteProblemAsync(Problems.EventKeyRequired());
+            await response.WriteChallengeAsync(Problems.EventKeyRequired());
             return;
         }
 

@@ -18,6 +18,13 @@ internal static class ProblemWriter
         await response.Body.WriteAsync(body, response.HttpContext.RequestAborted);
     }
 
+    /// <summary>The problem of who has no key, and how one is given (RFC 9110 §11.6.1).</summary>
+    public static Task WriteChallengeAsync(this HttpResponse response, Problem problem)
+    {
+        response.Headers.WWWAuthenticate = "Bearer";
+        return response.WriteProblemAsync(problem);
+    }
+
     /// <summary>What the forwarder's error says about the service.</summary>
     public static Problem Describe(Runs.RunId? run, ForwarderError error, bool timedOut)
     {

@@ -27,7 +27,9 @@ public abstract partial class RoleTests<TStore> where TStore : IStoreChoice
         foreach (var path in new[] { "runs", $"runs/{id}", $"runs/{id}/request/body", "overview", "routes", "openapi.json" })
         {
             Assert.Equal(HttpStatusCode.OK, (await world.CallAsync(HttpMethod.Get, path, key: Reader)).Status);
-            (await world.CallAsync(HttpMethod.Get, path, key: Sender)).AssertProblem(HttpStatusCode.Unauthorized, "api-key-required");
+            var stranger = await world.CallAsync(HttpMethod.Get, path, key: Sender);
+            stranger.AssertProblem(HttpStatusCode.Unauthorized, "api-key-required");
+            Assert.Equal("Bearer", stranger["WWW-Authenticate"]);
         }
 
         // With it they could cancel the run, and read what is masked.
