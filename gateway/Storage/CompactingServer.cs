@@ -9,8 +9,19 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : GarnetServer(args, loggers)
 {
+    private readonly SharedRounds<bool> _commits = new();
     private AofAddress _mark;
     private long _readOnly;
+
+    /// <summary>
+    /// Completes when all that the server has answered before this call is in the file. The server's own way, a wait in each
+    /// command, also waits in each command of a script: 85 µs for each write instead of once for all who wait.
+    /// </summary>
+    public async ValueTask CommitAsync()
+    {
+        var log = storeWrapper.appendOnlyFile.Log;
+        if (!log.CommittedUntilAddress.EqualsAll(log.TailAddress)) await _commits.JoinAsync(async () => await Store.CommitAOFAsync(default));
+    }
 
     /// <summary>Remembers where the file ends now. Whatever is alive has to be written again before <see cref="CutOffAsync"/>.</summary>
     public void Mark()
