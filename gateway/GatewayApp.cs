@@ -2,6 +2,7 @@ using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard;
 using DurableGateway.Events;
+using DurableGateway.Notices;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Replay;
@@ -90,6 +91,7 @@ internal static class GatewayApp
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))
+        .AddSingleton(settings.Notices?.Wishes ?? NoticeWishes.None)
         .AddSingleton<RunEngine>()
         .AddSingleton<FlowControl>()
         .AddHostedService(provider => provider.GetRequiredService<FlowControl>())
@@ -141,6 +143,7 @@ internal static class GatewayApp
         .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignals>())
         .AddHostedService(provider => provider.GetRequiredService<RunSignals>())
         .AddSingleton<Errands>()
+        .AddNotices()
         .AddSingleton<ReplaySlots>()
         .AddSingleton<ReplayRunner>()
         .AddHostedService<ReplayLoop>()

@@ -62,6 +62,9 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Events:MaxBytes</c>: the largest event that is taken in.</summary>
     public long MaxEventBytes { get; init; } = 1 << 20;
 
+    /// <summary><c>Durable:Notices</c>; <see langword="null"/>: nobody is told.</summary>
+    public NoticeSettings? Notices { get; init; }
+
     public bool IsEmbedded => StoreConnectionString is null;
 
     /// <summary><c>Durable:Admin:Mask:Headers</c>: beside those that are always masked in what operators are shown.</summary>

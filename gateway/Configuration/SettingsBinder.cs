@@ -70,6 +70,7 @@ internal static class SettingsBinder
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
             EventRetention = retention,
             MaxEventBytes = maxEventBytes,
+            Notices = NoticesBinder.Bind(durable),
         };
         durable.RefuseUnknownKeys();
         var proxy = configuration.GetSection("ReverseProxy");

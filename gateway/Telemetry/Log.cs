@@ -71,6 +71,12 @@ internal static partial class Log
     [LoggerMessage(121, LogLevel.Warning, "The entry {Entry} of a due-queue could not be dealt with; it is tried again. {Reason}")]
     public static partial void ErrandFailed(this ILogger log, string entry, string reason);
 
+    [LoggerMessage(124, LogLevel.Warning, "The notice {Notice} could not be delivered; it is tried again. {Reason}")]
+    public static partial void NoticeFailed(this ILogger log, string notice, string reason);
+
+    [LoggerMessage(125, LogLevel.Error, "The notice {Notice} could not be delivered for a day, and is given up. {Reason}")]
+    public static partial void NoticeGivenUp(this ILogger log, string notice, string reason);
+
     [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} met an unexpected error")]
     public static partial void Unexpected(this ILogger log, Exception error, RunId runId, int attempt);
 

@@ -63,6 +63,9 @@ public static class TelemetryNames
         /// <summary>Gauge, <c>s</c>: for how long the oldest of the overdue has been due; 0 where none is. The same on every node.</summary>
         public const string OldestOverdue = "durable.runs.overdue.age";
 
+        /// <summary>Counter, <c>{delivery}</c>, by kind and outcome: notices that were <c>delivered</c>, <c>failed</c> and are tried again, or <c>given_up</c>.</summary>
+        public const string Notices = "durable.notices";
+
         /// <summary>Counter, <c>{error}</c>, by error.type: calls that the store did not answer, or answered with an error.</summary>
         public const string StoreErrors = "durable.store.errors";
 
@@ -115,6 +118,9 @@ public static class TelemetryNames
 
         /// <summary><c>run</c>, <c>sleep</c>, …</summary>
         public const string StepType = "durable.step.type";
+
+        /// <summary><c>failed</c>, <c>stuck</c> or <c>mismatch</c>.</summary>
+        public const string NoticeKind = "durable.notice.kind";
 
         /// <summary>OpenTelemetry's: the status, the forwarder's error or the exception.</summary>
         public const string ErrorType = "error.type";

@@ -29,6 +29,7 @@ if not run[1] then
   if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'gate', ARGV[18]) end
 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10], 'why', ARGV[17])
+if ARGV[10] ~= '0' then falter(KEYS[1], KEYS[3], ARGV[1], ARGV[16], '') end
 if not run[1] then
   redis.call('HSET', KEYS[1], 'label', ARGV[#ARGV])
   redis.call('PEXPIRE', KEYS[1], ARGV[11])

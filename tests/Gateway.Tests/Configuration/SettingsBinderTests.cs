@@ -168,6 +168,21 @@ public sealed class SettingsBinderTests
     }
 
     [Fact]
+    public void Notices_NeedAnAddressAndASecret()
+    {
+        var secret = Convert.ToBase64String(new byte[24]);
+        var notices = Bind("Durable:Notices:Url=https://ops.example.com/hook", $"Durable:Notices:Secret=whsec_{secret}", "Durable:Notices:Kinds=failed, Mismatch").Notices!;
+        Assert.Equal(("https://ops.example.com/hook", 24, TimeSpan.FromMinutes(15)), (notices.Url.ToString(), notices.Secret.Length, notices.StuckAfter));
+        Assert.Equal(new NoticeWishes(true, null, true), notices.Wishes);
+        Assert.Equal(new NoticeWishes(true, TimeSpan.FromHours(1), true), Bind("Durable:Notices:Url=http://h", $"Durable:Notices:Secret={secret}", "Durable:Notices:StuckAfter=01:00:00").Notices!.Wishes);
+        Assert.Null(Bind().Notices);
+        foreach (var wrong in new[] { "", "Durable:Notices:Secret=whsec_c2hvcnQ=", "Durable:Notices:Secret=$$$" })
+            Assert.Equal("Durable:Notices:Secret", Assert.Single(Errors("Durable:Notices:Url=http://h", wrong.Length > 0 ? wrong : "Durable:Lease=00:00:05")).Key);
+        Assert.Equal("Durable:Notices:Secret", Assert.Single(Errors($"Durable:Notices:Secret={secret}")).Key);
+        Assert.Contains("Failed, Mismatch, Stuck", Assert.Single(Errors("Durable:Notices:Url=http://h", $"Durable:Notices:Secret={secret}", "Durable:Notices:Kinds=failed, late")).Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Policy_InheritsFromDefault_NotFromItsSiblings()
     {
         // "a" sorts before "default": the base must be read first all the same.
