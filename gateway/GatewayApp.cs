@@ -91,7 +91,7 @@ internal static class GatewayApp
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))
-        .AddSingleton(settings.Notices?.Wishes ?? NoticeWishes.None)
+        .AddSingleton(new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders))
         .AddSingleton<RunEngine>()
         .AddSingleton<FlowControl>()
         .AddHostedService(provider => provider.GetRequiredService<FlowControl>())

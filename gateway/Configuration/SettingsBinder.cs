@@ -39,6 +39,7 @@ internal static class SettingsBinder
         var admin = durable.Section("Admin");
         var apiKeys = admin.Children("ApiKeys").ToArray();
         var (maskedHeaders, maskedPaths) = MaskBinder.Bind(admin);
+        var searchHeaders = MaskBinder.HeaderNames(admin, "SearchHeaders");
         admin.RefuseUnknownKeys();
         if (apiKeys.Length == 0 && !IsLoopback(controlAddress))
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
@@ -66,6 +67,7 @@ internal static class SettingsBinder
             Policies = PolicyBinder.Bind(durable, errors),
             AdminApiKeys = [.. apiKeys.Select(key => key.Value).OfType<string>().Where(key => key.Length > 0)],
             MaskedHeaders = maskedHeaders,
+            SearchHeaders = searchHeaders,
             MaskedJsonPaths = maskedPaths,
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
             EventRetention = retention,
