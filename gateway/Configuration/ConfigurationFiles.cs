@@ -1,36 +1,29 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration.Json;
 
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// The JSON files of the configuration. At the start one that cannot be read is an error like any other. Later it is read as empty, which is
-/// noted here: what a running gateway has is not taken from it by a slip of the pen.
+/// The JSON files of the configuration. At the start one that cannot be read is an error like any other. Later that is noted, and what it
+/// said before stays: nothing is taken from a running gateway by a slip of the pen.
 /// </summary>
 internal sealed class ConfigurationFiles
 {
-    private readonly ConcurrentDictionary<FileConfigurationProvider, string> _faults = [];
     private bool _isRunning;
 
-    public void Add(IConfigurationBuilder sources, string path, bool optional, bool reload) => sources.Add<JsonConfigurationSource>(source =>
+    public void Add(IConfigurationBuilder sources, string path, bool optional, bool reload)
     {
-        (source.Path, source.Optional, source.ReloadOnChange, source.OnLoadException) = (path, optional, reload, OnLoadException);
+        var source = new FileSource(this) { Path = path, Optional = optional, ReloadOnChange = reload };
         source.ResolveFileProvider();
-    });
+        sources.Add(source);
+    }
 
     /// <summary>From here on a file that cannot be read is a fault, not an exception.</summary>
     public void BeginToRun() => _isRunning = true;
 
     /// <summary>What is wrong with the files as they are now.</summary>
-    public IEnumerable<ConfigurationError> Faults(IConfiguration configuration)
-    {
-        foreach (var provider in ((IConfigurationRoot)configuration).Providers.OfType<FileConfigurationProvider>().Where(IsEmpty))
-        {
-            if (_faults.TryGetValue(provider, out var fault)) yield return new ConfigurationError(PathOf(provider), null, fault);
-            else if (!provider.Source.Optional) yield return new ConfigurationError(PathOf(provider), null, "is gone, or has nothing in it");
-        }
-    }
+    public static ConfigurationError[] Faults(IConfiguration configuration) =>
+        [.. ((IConfigurationRoot)configuration).Providers.OfType<FileReader>().Where(file => file.Fault is not null).Select(file => new ConfigurationError(file.FullPath, null, file.Fault!))];
 
     /// <summary>What is wrong with a file, in a few words.</summary>
     public static string Explain(Exception error) => error switch
@@ -40,15 +33,35 @@ internal sealed class ConfigurationFiles
         _ => $"cannot be read: {error.Message.TrimEnd('.')}",
     };
 
-    private static bool IsEmpty(FileConfigurationProvider provider) => !provider.GetChildKeys([], null).Any();
-
-    private static string PathOf(FileConfigurationProvider provider) =>
-        provider.Source.FileProvider?.GetFileInfo(provider.Source.Path ?? "").PhysicalPath ?? provider.Source.Path ?? "";
-
-    private void OnLoadException(FileLoadExceptionContext context)
+    private sealed class FileSource(ConfigurationFiles files) : JsonConfigurationSource
     {
-        if (!_isRunning) return;
-        _faults[context.Provider] = Explain(context.Exception);
-        context.Ignore = true;
+        public override IConfigurationProvider Build(IConfigurationBuilder builder)
+        {
+            EnsureDefaults(builder);
+            return new FileReader(this, files);
+        }
+    }
+
+    private sealed class FileReader(FileSource source, ConfigurationFiles files) : JsonConfigurationProvider(source)
+    {
+        private string? _unreadable;
+
+        /// <summary>A file that is gone is read as empty; one that must be there should say something.</summary>
+        public string? Fault => _unreadable ?? (Source.Optional || Data.Count > 0 ? null : File.Exists(FullPath) ? "has nothing in it" : "is gone");
+
+        public string FullPath => Source.FileProvider?.GetFileInfo(Source.Path ?? "").PhysicalPath ?? Source.Path ?? "";
+
+        public override void Load(Stream stream)
+        {
+            _unreadable = null;
+            try
+            {
+                base.Load(stream);
+            }
+            catch (Exception e) when (files._isRunning && e is FormatException or JsonException or IOException)
+            {
+                _unreadable = Explain(e);
+            }
+        }
     }
 }

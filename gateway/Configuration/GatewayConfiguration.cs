@@ -24,7 +24,6 @@ internal static class GatewayConfiguration
         }
 
         files.BeginToRun();
-        builder.Services.AddSingleton(files);
         return builder;
     }
 

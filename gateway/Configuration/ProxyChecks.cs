@@ -38,12 +38,12 @@ internal static class ProxyChecks
             Add(proxy.GetSection($"Clusters:{cluster.ClusterId}"), validator.ValidateClusterAsync(cluster).AsTask().GetAwaiter().GetResult(), errors);
     }
 
-    /// <summary>The key is that of the value that YARP quotes, where there is just one.</summary>
+    /// <summary>The key is that of the value that YARP quotes, where there is just one beside the section's name.</summary>
     private static void Add(IConfigurationSection section, IList<Exception> refusals, List<ConfigurationError> errors)
     {
         foreach (var refusal in refusals)
         {
-            var quoted = Leaves(section).Where(leaf => refusal.Message.Contains($"'{leaf.Value}'", StringComparison.Ordinal)).ToArray();
+            var quoted = Leaves(section).Where(leaf => leaf.Value != section.Key && refusal.Message.Contains($"'{leaf.Value}'", StringComparison.Ordinal)).ToArray();
             var key = quoted.Length == 1 ? quoted[0].Key : section.Path;
 
             // What our own checks have found is not said twice.

@@ -9,7 +9,7 @@ namespace DurableGateway.Configuration;
 /// and the gateway goes on with what it had.
 /// </summary>
 internal sealed class Reloader(
-    IConfiguration configuration, ConfigurationFiles files, PolicyRegistry policies, RouteSource routes, ILogger<Reloader> log) : IHostedService, IDisposable
+    IConfiguration configuration, PolicyRegistry policies, RouteSource routes, ILogger<Reloader> log) : IHostedService, IDisposable
 {
     /// <summary>What is read once, when the gateway starts.</summary>
     private static readonly string[] Fixed = [SettingsBinder.Section + ":", "Kestrel:"];
@@ -18,6 +18,7 @@ internal sealed class Reloader(
     private readonly Lock _gate = new();
     private readonly Dictionary<string, string?> _atStart = Copy(configuration);
     private Dictionary<string, string?> _seen = [];
+    private ConfigurationError[] _faults = [];
     private string _waiting = "";
     private IDisposable? _subscription;
 
@@ -43,9 +44,10 @@ internal sealed class Reloader(
             try
             {
                 // One that is saved is often noticed twice.
-                var changed = Copy(configuration);
-                if (changed.Count == _seen.Count && !changed.Except(_seen).Any()) return;
-                _seen = changed;
+                var (changed, faults) = (Copy(configuration), ConfigurationFiles.Faults(configuration));
+                if (changed.Count == _seen.Count && !changed.Except(_seen).Any() && faults.SequenceEqual(_faults)) return;
+                (_seen, _faults) = (changed, faults);
+                if (faults.Length > 0) throw new ConfigurationException(faults);
                 Take(changed);
             }
             catch (ConfigurationException e)
@@ -61,8 +63,6 @@ internal sealed class Reloader(
 
     private void Take(Dictionary<string, string?> changed)
     {
-        if (files.Faults(configuration).ToArray() is { Length: > 0 } faults) throw new ConfigurationException(faults);
-
         // Checked and used is this copy: the files may go on changing meanwhile.
         var candidate = new ConfigurationBuilder().AddInMemoryCollection(changed).Build();
         var settings = GatewayConfiguration.Read(candidate);

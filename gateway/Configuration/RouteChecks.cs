@@ -44,8 +44,7 @@ internal static class RouteChecks
     {
         foreach (var item in metadata.GetChildren().Where(item => item.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)))
         {
-            if (!known.Contains(item.Key, StringComparer.OrdinalIgnoreCase))
-                errors.Add(new ConfigurationError(item.Path, null, $"is set, but there is no such key; known here are {string.Join(", ", known)}"));
+            if (!known.Contains(item.Key, StringComparer.OrdinalIgnoreCase)) errors.Add(new ConfigurationError(item.Path, null, Spelling.NoSuchKey(item.Key, known)));
         }
     }
 

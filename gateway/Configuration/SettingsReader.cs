@@ -76,9 +76,7 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
         foreach (var child in section.GetChildren())
         {
             // The value stays out of the message: a misspelt key may well be that of a secret.
-            if (_known.Contains(child.Key)) continue;
-            var meant = Spelling.Nearest(child.Key, _known) is { } near ? $"did you mean {near}? Known" : "known";
-            errors.Add(new ConfigurationError(child.Path, null, $"is set, but there is no such key; {meant} here are {string.Join(", ", _known.Order())}"));
+            if (!_known.Contains(child.Key)) errors.Add(new ConfigurationError(child.Path, null, Spelling.NoSuchKey(child.Key, _known)));
         }
     }
 

@@ -3,6 +3,10 @@ namespace DurableGateway.Configuration;
 /// <summary>Finds the name that was meant by a misspelt one.</summary>
 internal static class Spelling
 {
+    /// <summary>What to say of a key that nothing reads.</summary>
+    public static string NoSuchKey(string key, IReadOnlyCollection<string> known) =>
+        $"is set, but there is no such key; {(Nearest(key, known) is { } meant ? $"did you mean {meant}? Known" : "known")} here are {string.Join(", ", known.Order())}";
+
     /// <summary>The known name that is nearest: every third letter may be wrong.</summary>
     /// <returns><see langword="null"/> where none is near.</returns>
     public static string? Nearest(string name, IEnumerable<string> known) => known
