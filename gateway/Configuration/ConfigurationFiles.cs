@@ -28,7 +28,7 @@ internal sealed class ConfigurationFiles
     /// <summary>What is wrong with a file, in a few words.</summary>
     public static string Explain(Exception error) => error switch
     {
-        JsonException json => $"{JsonPositions.Explain(json)} in line {json.LineNumber + 1}",
+        JsonException json => $"{JsonPositions.Explain(json)}, in line {json.LineNumber + 1}",
         { InnerException: { } inner } => Explain(inner),
         _ => $"cannot be read: {error.Message.TrimEnd('.')}",
     };
