@@ -7,7 +7,7 @@ namespace DurableGateway.Runs;
 internal sealed record StatusRanges(string Text)
 {
     private readonly ImmutableArray<(int Low, int High)> _ranges =
-        TryParse(Text) ?? throw new FormatException($"'{Text}' is not a list of status codes and ranges.");
+        (Text is null ? null : TryParse(Text)) ?? throw new FormatException($"'{Text}' is not a list of status codes and ranges.");
 
     public static StatusRanges Default { get; } = new("500, 502-504");
 

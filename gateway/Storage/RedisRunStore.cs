@@ -212,10 +212,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             var open = db.SortedSetLengthAsync(queue);
             var overdue = db.SortedSetLengthAsync(queue, max: Milliseconds(now));
             var head = db.SortedSetRangeByRankWithScoresAsync(queue, 0, 0);
-            return (Open: await open, Overdue: await overdue, Head: await head);
+            var waiting = db.SortedSetRangeByRankWithScoresAsync(StoreKeys.WaitingIn(shard));
+            return (Open: await open, Overdue: await overdue, Head: await head, Queued: (await waiting).Sum(gate => (long)gate.Score));
         })));
         var heads = shards.SelectMany(shard => shard.Head).Select(entry => (long)entry.Score).ToList();
-        return new QueueFigures(shards.Sum(shard => shard.Open), shards.Sum(shard => shard.Overdue), heads.Count == 0 ? null : FromMilliseconds(heads.Min()));
+        return new QueueFigures(shards.Sum(shard => shard.Open), shards.Sum(shard => shard.Overdue), heads.Count == 0 ? null : FromMilliseconds(heads.Min()),
+            shards.Sum(shard => shard.Queued));
     }
 
     public async Task<StoredResponse?> GetResultAsync(RunId run)

@@ -48,7 +48,7 @@ internal sealed class StoreConnection(
     public Task Opened => _opened.Task;
 
     /// <summary>Whether the store has been opened and is connected at this moment.</summary>
-    public bool IsReady => _opened.Task.IsCompletedSuccessfully && _connections[0].IsConnected;
+    public bool IsReady => _opened.Task.IsCompletedSuccessfully && _connections[0].IsConnected && _embedded?.Server.IsBroken is not true;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -111,7 +111,7 @@ internal sealed class StoreConnection(
 
     private async Task<T> AskAsync<T>(Func<Task<T>> command)
     {
-        if (!IsReady) throw new StoreUnavailableException("The store is not connected.");
+        if (!IsReady) throw new StoreUnavailableException(_embedded?.Server.IsBroken is true ? "The embedded store could not write its file; restart the gateway when the disk has room." : "The store is not connected.");
         if (Interlocked.Increment(ref _pending) > MostPending)
         {
             Interlocked.Decrement(ref _pending);

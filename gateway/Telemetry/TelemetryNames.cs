@@ -72,6 +72,9 @@ public static class TelemetryNames
         /// <summary>Gauge, 1 while the store is connected on this node, else 0.</summary>
         public const string StoreReady = "durable.store.ready";
 
+        /// <summary>Gauge, <c>{run}</c>: runs that wait for their turn under a concurrency limit. The same on every node.</summary>
+        public const string FlowWaiting = "durable.flow.waiting";
+
         /// <summary>Gauge, <c>{run}</c>: runs on this node that have a place under a concurrency limit.</summary>
         public const string FlowInFlight = "durable.flow.in_flight";
     }

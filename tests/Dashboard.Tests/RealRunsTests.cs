@@ -118,7 +118,9 @@ public sealed class RealRunsTests(Browser browser)
         await page.GetByLabel("Type", new() { Exact = true }).FillAsync("order.approved");
         await page.GetByLabel("Data").FillAsync("""{"by":"Ann"}""");
         await page.GetByRole(AriaRole.Button, new() { Name = "Send event" }).ClickAsync();
-        await Expect(page.GetByText("1 run")).ToBeVisibleAsync();
+        await Expect(page.GetByText("It woke 1 run.")).ToBeVisibleAsync();
+        await Expect(page.Locator("tbody tr")).ToContainTextAsync("order.approved");
+        await ShootAsync(page, "real-events");
         Assert.Equal("approved", await gateway.Follower.GetStringAsync(redirect.Headers.Location));
     }
 
