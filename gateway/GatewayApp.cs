@@ -12,7 +12,6 @@ using DurableGateway.Steps;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Connections;
-using Yarp.ReverseProxy.Configuration.RouteValidators;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway;
@@ -25,7 +24,7 @@ internal static class GatewayApp
     {
         var builder = GatewayConfiguration.CreateBuilder(StartOptions.Parse(args));
         customize?.Invoke(builder);
-        var settings = SettingsBinder.Bind(builder.Configuration);
+        var settings = GatewayConfiguration.Read(builder.Configuration);
         GatewayConfiguration.RequireRoutes(builder.Configuration);
 
         var connections = new PublicConnections(settings.Limits, TimeProvider.System);
@@ -36,7 +35,8 @@ internal static class GatewayApp
             .AddSingleton(connections)
             .AddStorage()
             .AddRuns(settings)
-            .AddDurableProxy(builder.Configuration)
+            .AddDurableProxy(new RouteSource(builder.Configuration))
+            .AddHostedService<Reloader>()
             .AddReplay()
             .AddAdmin()
             .AddDashboard();
@@ -91,7 +91,7 @@ internal static class GatewayApp
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))
-        .AddSingleton(settings.Notices?.Wishes ?? NoticeWishes.None)
+        .AddSingleton(new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders))
         .AddSingleton<RunEngine>()
         .AddSingleton<FlowControl>()
         .AddHostedService(provider => provider.GetRequiredService<FlowControl>())
@@ -101,17 +101,17 @@ internal static class GatewayApp
         .AddSingleton<AttemptRegistry>()
         .AddHostedService(provider => provider.GetRequiredService<AttemptRegistry>());
 
-    private static IServiceCollection AddDurableProxy(this IServiceCollection services, ConfigurationManager configuration)
+    private static IServiceCollection AddDurableProxy(this IServiceCollection services, RouteSource routes)
     {
         services.AddRequestTimeouts();
-        services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy"))
+        services.AddReverseProxy().LoadFromConfig(routes.Section)
             .AddTransforms<AttemptTransforms>()
             .AddTransforms<Transparency>()
             .AddTransforms<Http1Trailers>()
             .AddTransforms<ForwardedHeaders>();
         return services
+            .AddSingleton(routes)
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
-            .AddSingleton<IRouteValidator, RouteValidator>()
             .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
             .AddSingleton<PolicyRegistry>()
             .AddSingleton<CallbackAddresses>()

@@ -67,6 +67,9 @@ internal sealed record GatewaySettings
 
     public bool IsEmbedded => StoreConnectionString is null;
 
+    /// <summary><c>Durable:Admin:SearchHeaders</c>: the headers of requests by whose values operators find runs.</summary>
+    public ImmutableArray<string> SearchHeaders { get; init; } = [];
+
     /// <summary><c>Durable:Admin:Mask:Headers</c>: beside those that are always masked in what operators are shown.</summary>
     public ImmutableArray<string> MaskedHeaders { get; init; } = [];
 

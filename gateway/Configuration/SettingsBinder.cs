@@ -9,15 +9,25 @@ namespace DurableGateway.Configuration;
 /// <summary>From configuration keys to <see cref="GatewaySettings"/>, or to every error at once.</summary>
 internal static class SettingsBinder
 {
+    public const string Section = "Durable";
     public const string DefaultControl = "http://127.0.0.1:8081";
 
+    private static readonly string[] Sections = [Section, ProxyChecks.Section];
     private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
 
     /// <exception cref="ConfigurationException">Anything is wrong.</exception>
     public static GatewaySettings Bind(IConfiguration configuration)
     {
         var errors = new List<ConfigurationError>();
-        var durable = new SettingsReader(configuration.GetSection("Durable"), errors);
+        var settings = Bind(configuration, errors);
+        return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
+    }
+
+    /// <summary>Where there are errors, the settings are of no use.</summary>
+    public static GatewaySettings Bind(IConfiguration configuration, List<ConfigurationError> errors)
+    {
+        RefuseMisspeltSections(configuration, errors);
+        var durable = new SettingsReader(configuration.GetSection(Section), errors);
 
         var listeners = durable.Section("Listeners");
         var publicAddress = Address(listeners, "Public", "http://*:8080");
@@ -39,6 +49,7 @@ internal static class SettingsBinder
         var admin = durable.Section("Admin");
         var apiKeys = admin.Children("ApiKeys").ToArray();
         var (maskedHeaders, maskedPaths) = MaskBinder.Bind(admin);
+        var searchHeaders = MaskBinder.HeaderNames(admin, "SearchHeaders");
         admin.RefuseUnknownKeys();
         if (apiKeys.Length == 0 && !IsLoopback(controlAddress))
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
@@ -66,6 +77,7 @@ internal static class SettingsBinder
             Policies = PolicyBinder.Bind(durable, errors),
             AdminApiKeys = [.. apiKeys.Select(key => key.Value).OfType<string>().Where(key => key.Length > 0)],
             MaskedHeaders = maskedHeaders,
+            SearchHeaders = searchHeaders,
             MaskedJsonPaths = maskedPaths,
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
             EventRetention = retention,
@@ -73,10 +85,20 @@ internal static class SettingsBinder
             Notices = NoticesBinder.Bind(durable),
         };
         durable.RefuseUnknownKeys();
-        var proxy = configuration.GetSection("ReverseProxy");
+        var proxy = configuration.GetSection(ProxyChecks.Section);
         RouteChecks.Check(proxy, settings.Policies, errors);
         ClusterChecks.Check(proxy, errors);
-        return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
+        return settings;
+    }
+
+    /// <summary>Beside ours there are sections of others; one that is nearly ours is a mistake that would go unseen.</summary>
+    private static void RefuseMisspeltSections(IConfiguration configuration, List<ConfigurationError> errors)
+    {
+        foreach (var section in configuration.GetChildren().Where(section => section.GetChildren().Any()))
+        {
+            if (Spelling.Nearest(section.Key, Sections) is { } meant && !meant.Equals(section.Key, StringComparison.OrdinalIgnoreCase))
+                errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads; did you mean {meant}?"));
+        }
     }
 
     private static BindingAddress Address(SettingsReader listeners, string key, string fallback)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
@@ -103,6 +104,11 @@ internal interface IRunStore
     /// <summary>The result of an ended run; <see langword="null"/> where there is none.</summary>
     Task<StoredResponse?> GetResultAsync(RunId run);
 }
+
+/// <summary>What operators want of the store.</summary>
+/// <param name="Notices">What they are told of.</param>
+/// <param name="SearchHeaders">The headers of requests by whose values they find runs.</param>
+internal sealed record StoreWishes(NoticeWishes Notices, ImmutableArray<string> SearchHeaders);
 
 /// <summary>Names an attempt and who drives it.</summary>
 internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);

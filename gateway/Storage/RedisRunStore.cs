@@ -6,7 +6,7 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
-internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, NoticeWishes wishes, TimeProvider time) : IRunStore
+internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, StoreWishes wishes, TimeProvider time) : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
     private const int MostEntries = 1000;
@@ -139,7 +139,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
                 (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why,
-                Flag(wishes.Failed && state == RunState.Failed)]));
+                Flag(wishes.Notices.Failed && state == RunState.Failed)]));
     }
 
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
@@ -158,7 +158,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         var keys = Keys(run);
         return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Mismatch, [keys.Run, keys.History, keys.Due],
-            [attempt, Milliseconds(time.GetUtcNow()), count, what, run.ToString(), Flag(wishes.Mismatch)]));
+            [attempt, Milliseconds(time.GetUtcNow()), count, what, run.ToString(), Flag(wishes.Notices.Mismatch)]));
     }
 
     public async Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps)
@@ -240,7 +240,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
             run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent,
-            RunIndex.SearchHash(run.Request), codec.EncodeLabel(run.Id, run.Request),
+            RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
@@ -273,7 +273,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
 
-    private RedisValue Stuck => wishes.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.EmptyString;
+    private RedisValue Stuck => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.EmptyString;
 
     private static RedisValue Flag(bool set) => set ? "1" : "";
 

@@ -62,6 +62,19 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
     }
 
     [Fact]
+    public async Task ValueOfASearchHeader_FindsItsRuns_AndThatOfAnotherDoesNot()
+    {
+        await using var world = await World.StartAsync<TStore>("Durable:Admin:SearchHeaders:0=x-order-id", "Durable:Admin:SearchHeaders:1=X-Tenant", World.RetryMuchLater);
+        var attempt = await world.BeginAsync(("X-Order-Id", " A 17 "), ("X-Tenant", "acme"), ("X-Other", "blue"), ("Idempotency-Key", "\"k-17\""));
+        attempt.Answer(503);
+        using var redirect = await world.LiveAnswerAsync();
+        foreach (var text in new[] { "A 17", "acme", "k-17" })
+            Assert.Equal([attempt.RunId], await world.IdsAsync("search=" + Uri.EscapeDataString(text)));
+        foreach (var text in new[] { "blue", "A", "a 17" }) Assert.Empty(await world.IdsAsync("search=" + Uri.EscapeDataString(text)));
+        Assert.Empty(await world.IdsAsync("search=acme&state=failed"));
+    }
+
+    [Fact]
     public async Task IdempotencyKey_FindsItsRun()
     {
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
