@@ -25,3 +25,6 @@ catch (Exception e) when (StartErrors.Explain(e) is { } message)
     await Console.Error.WriteLineAsync(message);
     return 2;
 }
+
+// Otherwise ASP.NET Core would make it public.
+internal sealed partial class Program;

@@ -132,7 +132,7 @@ public sealed class RealRunsTests(Browser browser)
         await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:9", RetryMuchLater);
         await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) =>
         {
-            var run = new NewRun(RunId.New(DateTimeOffset.UtcNow), new RunPolicy(), "upstream", DateTimeOffset.UtcNow, new StoredRequest
+            var run = new NewRun(RunId.New(TimeProvider.System.GetUtcNow()), new RunPolicy(), "upstream", TimeProvider.System.GetUtcNow(), new StoredRequest
             {
                 Method = "POST",
                 Scheme = "http",
@@ -152,7 +152,7 @@ public sealed class RealRunsTests(Browser browser)
                 RouteValues = [],
                 Body = default,
             });
-            await gateway.Store.CreateWaitingAsync(run, "node", DateTimeOffset.UtcNow.AddHours(1), "status 503");
+            await gateway.Store.CreateWaitingAsync(run, "node", TimeProvider.System.GetUtcNow().AddHours(1), "status 503");
         });
         await using var window = await browser.OpenAsync();
         var page = await window.NewPageAsync();

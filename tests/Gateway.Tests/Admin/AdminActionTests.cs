@@ -101,7 +101,7 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
         var second = await world.BeginAsync();
 
         var copy = (await world.ActAsync(first.RunId, "again")).Json.GetProperty("newRun").GetString()!;
-        await Eventually.TrueAsync(async () => (await world.Gateway.Store.GetQueueFiguresAsync(DateTimeOffset.UtcNow)).Queued == 1, "the copy waits for its turn");
+        await Eventually.TrueAsync(async () => (await world.Gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow())).Queued == 1, "the copy waits for its turn");
         second.Answer(200);
         var attempt = await world.NextAttemptAsync();
         Assert.Equal(copy, attempt.RunId);

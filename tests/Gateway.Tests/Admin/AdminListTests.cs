@@ -143,7 +143,7 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
     private static async Task<string> AddAsync(World world, DateTimeOffset start)
     {
         var run = new NewRun(RunId.New(start), new RunPolicy { RunTimeout = TimeSpan.FromDays(3650) }, world.Path[1..], start, Make.Request());
-        await world.Gateway.Store.CreateWaitingAsync(run, "test", DateTimeOffset.UtcNow.AddDays(300));
+        await world.Gateway.Store.CreateWaitingAsync(run, "test", TimeProvider.System.GetUtcNow().AddDays(300));
         return run.Id.ToString();
     }
 }

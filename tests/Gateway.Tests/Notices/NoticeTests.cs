@@ -104,7 +104,7 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
         await NextAsync();
 
         // It stays in the queue, and is put off.
-        await Eventually.TrueAsync(async () => await gateway.Store.GetQueueFiguresAsync(DateTimeOffset.UtcNow) is { Open: 1, Overdue: 0 }, "the notice is put off");
+        await Eventually.TrueAsync(async () => await gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow()) is { Open: 1, Overdue: 0 }, "the notice is put off");
         Assert.Equal("/told", Assert.Single(_webhook.Seen).Target);
     }
 
@@ -128,5 +128,5 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
     private async Task<SeenRequest> NextAsync() => await _told.Reader.ReadAsync().AsTask().WaitAsync(World.Patience);
 
     private static Task AssertSettledAsync(GatewayHost gateway) =>
-        Eventually.TrueAsync(async () => (await gateway.Store.GetQueueFiguresAsync(DateTimeOffset.UtcNow)).Open == 0, "nothing is left in the queue");
+        Eventually.TrueAsync(async () => (await gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow())).Open == 0, "nothing is left in the queue");
 }
