@@ -23,7 +23,10 @@ internal sealed class ConfigurationFiles
 
     /// <summary>What is wrong with the files as they are now.</summary>
     public static ConfigurationError[] Faults(IConfiguration configuration) =>
-        [.. ((IConfigurationRoot)configuration).Providers.OfType<FileReader>().Where(file => file.Fault is not null).Select(file => new ConfigurationError(file.FullPath, null, file.Fault!))];
+    [
+        .. ((IConfigurationRoot)configuration).Providers.OfType<FileReader>()
+            .Where(file => file.Fault is not null).Select(file => new ConfigurationError(file.FullPath, null, file.Fault!)),
+    ];
 
     /// <summary>What is wrong with a file, in a few words.</summary>
     public static string Explain(Exception error) => error switch

@@ -298,7 +298,8 @@ public sealed class ReloadTests
             Save(_file.ToJsonString());
             await Eventually.TrueAsync(() => Log.Of(Taken).Count > taken, "the change is taken");
             var proxy = Gateway.Services.GetRequiredService<IProxyStateLookup>();
-            var wanted = Routes(_file).Select(route => (route.Key, (string?)route.Value!["ClusterId"], (int?)route.Value["Order"], (string?)route.Value["Metadata"]?["Durable.Policy"]));
+            var wanted = Routes(_file).Select(route =>
+                (route.Key, (string?)route.Value!["ClusterId"], (int?)route.Value["Order"], (string?)route.Value["Metadata"]?["Durable.Policy"]));
             await Eventually.TrueAsync(() => wanted.ToHashSet().SetEquals(proxy.GetRoutes().Where(route => route.Config.RouteId != "upstream")
                 .Select(route => (route.Config.RouteId, route.Config.ClusterId, route.Config.Order, route.Config.Metadata?.GetValueOrDefault("Durable.Policy")))), "the routes are those of the file");
         }
