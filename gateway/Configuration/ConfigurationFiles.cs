@@ -28,7 +28,7 @@ internal sealed class ConfigurationFiles
     /// <summary>What is wrong with a file, in a few words.</summary>
     public static string Explain(Exception error) => error switch
     {
-        JsonException json => $"{JsonPositions.Explain(json)} in line {json.LineNumber + 1}",
+        JsonException json => $"{JsonPositions.Explain(json)}, in line {json.LineNumber + 1}",
         { InnerException: { } inner } => Explain(inner),
         _ => $"cannot be read: {error.Message.TrimEnd('.')}",
     };
@@ -45,9 +45,10 @@ internal sealed class ConfigurationFiles
     private sealed class FileReader(FileSource source, ConfigurationFiles files) : JsonConfigurationProvider(source)
     {
         private string? _unreadable;
+        private bool _hadData;
 
-        /// <summary>A file that is gone is read as empty; one that must be there should say something.</summary>
-        public string? Fault => _unreadable ?? (Source.Optional || Data.Count > 0 ? null : File.Exists(FullPath) ? "has nothing in it" : "is gone");
+        /// <summary>A file that is gone is read as empty; neither is what anybody wants who had settings in it.</summary>
+        public string? Fault => _unreadable ?? (Source.Optional || Data.Count > 0 || !_hadData ? null : File.Exists(FullPath) ? "has nothing in it" : "is gone");
 
         public string FullPath => Source.FileProvider?.GetFileInfo(Source.Path ?? "").PhysicalPath ?? Source.Path ?? "";
 
@@ -57,6 +58,7 @@ internal sealed class ConfigurationFiles
             try
             {
                 base.Load(stream);
+                _hadData |= Data.Count > 0;
             }
             catch (Exception e) when (files._isRunning && e is FormatException or JsonException or IOException)
             {

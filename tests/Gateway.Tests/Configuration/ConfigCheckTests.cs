@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DurableGateway.Cli;
 using DurableGateway.Tests.Support;
 
@@ -120,6 +121,38 @@ public sealed class ConfigCheckTests
         (status, said) = await GatewayProcess.RunAsync("config", "check", Path.Combine(AppContext.BaseDirectory, "gateway.runtimeconfig.json"));
         Assert.Equal(2, status);
         Assert.Contains("ReverseProxy:Routes", said, StringComparison.Ordinal);
+    }
+
+    /// <summary>A setting of the environment is no part of the file, unless it is asked for.</summary>
+    [Theory]
+    [InlineData(false, 2)]
+    [InlineData(true, 0)]
+    public async Task Environment_IsReadWhereItIsAskedFor(bool asked, int expected)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, """
+                {
+                  "Durable": { "Listeners": { "Control": "http://*:8081" } },
+                  "ReverseProxy": {
+                    "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/{**rest}" } } },
+                    "Clusters": { "c": { "Destinations": { "d": { "Address": "http://localhost:5000" } } } }
+                  }
+                }
+                """);
+            string[] args = [Path.Combine(AppContext.BaseDirectory, "gateway.dll"), "config", "check", file, .. asked ? new[] { "--environment" } : []];
+            var start = new ProcessStartInfo("dotnet", args) { RedirectStandardOutput = true, Environment = { ["Durable__Admin__ApiKeys__0"] = "hunter2-hunter2" } };
+            using var process = Process.Start(start)!;
+            var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.Equal(expected, process.ExitCode);
+            Assert.Equal(!asked, said.Contains(":2:31: Durable:Listeners:Control: ", StringComparison.Ordinal));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     /// <summary>Checks a file that is wrong; answers what is said, without the file's name.</summary>

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using DurableGateway.Configuration;
+using DurableGateway.Replay;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
@@ -147,6 +149,23 @@ public sealed class ReloadTests
         Assert.Equal("/orders/once", Assert.Single(scene.B.Seen).Target);
         using var answer = await scene.Gateway.Client.GetAsync(result);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task RenamedRoute_KeepsThePaceOfItsCluster_ForTheRunsOfItsFormerName()
+    {
+        await using var scene = await Scene.StartAsync();
+        await scene.ChangeAsync(file =>
+        {
+            Routes(file).Remove("orders");
+            Routes(file)["purchases"] = JsonNode.Parse("""
+                { "ClusterId": "b", "Match": { "Path": "/purchases/{**rest}" }, "Metadata": { "Durable.Policy": "orders", "Durable.RenamedFrom": "orders" } }
+                """);
+        });
+        var slots = scene.Gateway.Services.GetRequiredService<ReplaySlots>();
+        Assert.Equal("b", slots.ClusterOf("Orders"));
+        for (var i = 0; i < ClusterChecks.DefaultMaxReplays; i++) Assert.True(slots.TryTake("b"));
+        Assert.Equal(["orders", "purchases"], slots.FullRoutes().Order());
     }
 
     [Fact]
