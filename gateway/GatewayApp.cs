@@ -134,6 +134,7 @@ internal static class GatewayApp
             .AddSingleton<ProgressStream>()
             .AddSingleton<StreamFollower>()
             .AddSingleton<ResultUrls>()
+            .AddSingleton<ResultAccess>()
             .AddSingleton<EndedRuns>();
     }
 

@@ -13,6 +13,7 @@ internal static class PolicyBinder
     private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
     private const long Largest = 1L << 30;
+    private const string AnyOrigin = "*";
 
     public static ImmutableDictionary<string, RunPolicy> Bind(SettingsReader durable, List<ConfigurationError> errors)
     {
@@ -65,6 +66,7 @@ internal static class PolicyBinder
         };
         var concurrency = reader.Section("Concurrency");
         var rate = reader.Section("RateLimit");
+        var cors = reader.Section("Cors");
         const string KeyRemedy = "is not a key of flow control: write route, header:<name> or query:<name>";
         policy = policy with
         {
@@ -74,12 +76,34 @@ internal static class PolicyBinder
             RateWindow = rate.Duration("Window", basis.RateWindow, Shortest, TimeSpan.FromDays(1)),
             RateKey = rate.Text("Key", basis.RateKey, FlowKey.IsValid, KeyRemedy),
             Priority = reader.Text("Priority", basis.Priority, FlowKey.IsHeader, "is not a header: write header:<name>"),
+            BindResultTo = reader.Text("BindResultTo", basis.BindResultTo, FlowKey.IsHeader, "is not a header: write header:<name>, for example header:Authorization"),
+            CorsOrigins = cors.List("Origins") is { } origins ? Origins(cors, origins) : basis.CorsOrigins,
+            CorsCredentials = cors.Boolean("Credentials", basis.CorsCredentials),
         };
+        if (policy is { CorsOrigins: AnyOrigin, CorsCredentials: true })
+            cors.Report("Credentials", "true", "lets every site act in its visitors' names, with Cors:Origins *; name the origins, or leave it out", false);
+        cors.RefuseUnknownKeys();
         concurrency.RefuseUnknownKeys();
         rate.RefuseUnknownKeys();
         retry.RefuseUnknownKeys();
         reader.RefuseUnknownKeys();
         return policy;
+    }
+
+    /// <summary>As browsers write them, so that they can be compared with what a browser sends.</summary>
+    private static string Origins(SettingsReader cors, IReadOnlyList<(string Key, string Value)> given)
+    {
+        var origins = new List<string>();
+        foreach (var (key, value) in given)
+        {
+            if (value == AnyOrigin && given.Count == 1) return AnyOrigin;
+            if (Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url is { PathAndQuery: "/", UserInfo: "", Fragment: "" } && !value.EndsWith('/'))
+                origins.Add(url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped).ToLowerInvariant());
+            else
+                cors.Report(key, value, "is not an origin: write scheme and host, for example https://app.example.com, or * alone for any", false);
+        }
+
+        return string.Join(',', origins);
     }
 
     private static bool Is(IConfigurationSection section, string name) => section.Key.Equals(name, StringComparison.OrdinalIgnoreCase);

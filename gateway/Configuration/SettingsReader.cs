@@ -34,6 +34,18 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     public string? Text(string key, string? fallback, Predicate<string> valid, string remedy) =>
         Text(key) is not { } value ? fallback : valid(value) ? value : Report(key, value, remedy, fallback);
 
+    /// <summary>Several values: items of a section, or one text with commas; <see langword="null"/> where the key is absent.</summary>
+    /// <returns>Each with the key that it has.</returns>
+    public IReadOnlyList<(string Key, string Value)>? List(string key)
+    {
+        _known.Add(key);
+        var text = section[key];
+        var items = section.GetSection(key).GetChildren().Select(child => ($"{key}:{child.Key}", child.Value?.Trim() ?? "")).ToArray();
+        return items.Length > 0 ? items
+            : text is null ? null
+            : [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(item => (key, item))];
+    }
+
     public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan min, TimeSpan max) =>
         Parse(key, fallback, TryDuration, value => value >= min && value <= max,
             $"is not a span of time between {min:c} and {max:c}, written [d.]hh:mm:ss[.fff]");

@@ -39,6 +39,8 @@ internal static class Problems
     public static Problem GatewayFailed() => Make("gateway-failed", "The gateway failed", 500, "This is not the service's doing; the gateway's log says more.");
     public static Problem ResultUnknown() =>
         Make("result-unknown", "No such result", 404, "The run is unknown, or the token of this URL is missing or wrong.");
+    public static Problem ResultBound(RunId run, string header) =>
+        Make("result-bound", "The result is for another caller", 403, $"Send {header} as the original request had it: BindResultTo of the route's policy says so.", run);
     public static Problem ResultExpired(RunId run) =>
         Make("result-expired", "The result has expired", 410, "The token of this URL has reached its end.", run);
     public static Problem RunCancelled(RunId run) => Make("run-cancelled", "The run was cancelled", 410, null, run);

@@ -38,6 +38,7 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
 
         var response = context.Response;
         response.Headers[DurableHeaders.RunId] = run.Id.ToString();
+        response.AllowOrigin(policy);
         response.Headers[DurableHeaders.PreferenceApplied] = "respond-async";
         response.Redirect(results.For(run.Id, now + policy.Lifetime), StatusCodes.Status202Accepted);
         return true;

@@ -1,5 +1,6 @@
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
+using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using Microsoft.AspNetCore.Http;
@@ -49,19 +50,25 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         if (context.Request.ContentLength > policy.MaxRequestBytes)
         {
             return policy.OversizedRequests == OversizedRequests.Refuse
-                ? context.Response.WriteProblemAsync(Problems.RequestTooLarge(policy.MaxRequestBytes))
+                ? RefuseAsync(context, policy, Problems.RequestTooLarge(policy.MaxRequestBytes))
                 : NotDurableAsync(context);
         }
 
         var headers = context.Request.Headers;
         var key = IdempotencyKeyHeader.Read(headers[DurableHeaders.IdempotencyKey], out var wrong);
-        if (wrong is not null) return context.Response.WriteProblemAsync(Problems.IdempotencyKeyMalformed(wrong));
+        if (wrong is not null) return RefuseAsync(context, policy, Problems.IdempotencyKeyMalformed(wrong));
         if (store.IsReady) return live.InvokeAsync(context, policy, key, next);
 
         // Who sends a key, or does not want to wait, relies on the store; so does who configured that every request is stored.
         return policy.Persist == PersistMode.OnStart || key is not null || PreferHeader.RespondAsync(headers[DurableHeaders.Prefer])
-            ? context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, "This request is stored before it is sent, and the store is away."))
+            ? RefuseAsync(context, policy, Problems.StoreUnavailable(null, "This request is stored before it is sent, and the store is away."))
             : NotDurableAsync(context);
+    }
+
+    private static Task RefuseAsync(HttpContext context, RunPolicy policy, Problem problem)
+    {
+        context.Response.AllowOrigin(policy);
+        return context.Response.WriteProblemAsync(problem);
     }
 
     private Task NotDurableAsync(HttpContext context)

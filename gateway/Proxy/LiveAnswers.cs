@@ -43,6 +43,7 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
         var response = context.Response;
         response.Clear();
         response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
+        response.AllowOrigin(feature.Attempt.Policy);
         RunTelemetry.Redirected(feature.Attempt);
         response.Redirect(feature.ResultUrl ?? results.For(feature.Attempt), StatusCodes.Status303SeeOther, retryAfter);
     }
@@ -61,6 +62,7 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
     {
         var attempt = feature.Attempt;
         context.Response.Clear();
+        context.Response.AllowOrigin(attempt.Policy);
         context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (attempt.MayBeStored) context.Response.Headers[DurableHeaders.Result] = results.For(attempt);
         else NotDurable.Mark(context);

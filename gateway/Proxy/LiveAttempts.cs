@@ -80,7 +80,7 @@ internal sealed class LiveAttempts(
         }
         catch (IdempotencyKeyTakenException e)
         {
-            await AnswerExistingAsync(context, e.Taken, body);
+            await AnswerExistingAsync(context, policy, e.Taken, body);
         }
         catch (StoreUnavailableException e)
         {
@@ -156,10 +156,11 @@ internal sealed class LiveAttempts(
         }
         catch (IdempotencyKeyTakenException e)
         {
-            await AnswerExistingAsync(context, e.Taken, body);
+            await AnswerExistingAsync(context, policy, e.Taken, body);
         }
         catch (StoreUnavailableException e)
         {
+            context.Response.AllowOrigin(policy);
             await context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, $"The request was to be stored first, and could not be: {e.Message}"));
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
@@ -171,11 +172,11 @@ internal sealed class LiveAttempts(
     }
 
     /// <summary>The request is taken in whole by now: its key was looked up when it was to be stored.</summary>
-    private async Task AnswerExistingAsync(HttpContext context, TakenKey taken, RequestCapture? body)
+    private async Task AnswerExistingAsync(HttpContext context, RunPolicy policy, TakenKey taken, RequestCapture? body)
     {
         var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(context.RequestAborted) ?? default;
         var request = RequestRecorder.Record(context, null, bytes);
-        await existing.AnswerAsync(context, taken, IdempotencyMark.FingerprintOf(request.Method, request.RawTarget, bytes.Span));
+        await existing.AnswerAsync(context, policy, taken, IdempotencyMark.FingerprintOf(request.Method, request.RawTarget, bytes.Span));
     }
 
     private async Task AfterAsync(HttpContext context, AttemptFeature feature, RequestCapture? body)
@@ -186,6 +187,7 @@ internal sealed class LiveAttempts(
         if (body is { Overflowed: true, RefuseOverflow: true } && !context.Response.HasStarted)
         {
             context.Response.Clear();
+            context.Response.AllowOrigin(attempt.Policy);
             await context.Response.WriteProblemAsync(Problems.RequestTooLarge(attempt.Policy.MaxRequestBytes));
             return;
         }

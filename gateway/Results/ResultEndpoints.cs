@@ -12,7 +12,7 @@ namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
-    IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
+    IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
@@ -32,10 +32,12 @@ internal sealed class ResultEndpoints(
     {
         routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Get, HttpMethods.Head], context => CallAsync(context, AnswerAsync));
         routes.MapDelete(ResultUrls.Path + "{run}", context => CallAsync(context, CancelAsync));
+        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Options], context => CallAsync(context, access.PreflightAsync, isPreflight: true));
     }
 
-    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, Task> call)
+    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, Task> call, bool isPreflight = false)
     {
+        ResultAccess.ProtectUrl(context.Response);
         if (!await CanVerifyAsync(context))
         {
             context.Response.Headers.RetryAfter = "1";
@@ -58,6 +60,17 @@ internal sealed class ResultEndpoints(
 
         try
         {
+            if (!isPreflight)
+            {
+                // A browser shows problems, too, to those sites only that it was told of.
+                await access.AllowOriginAsync(context, run);
+                if (await CheckAsync(context, run) is { } problem)
+                {
+                    await context.Response.WriteProblemAsync(problem);
+                    return;
+                }
+            }
+
             await call(context, run);
         }
         catch (StoreUnavailableException e)
@@ -78,6 +91,18 @@ internal sealed class ResultEndpoints(
         while (!tokens.CanVerify && time.GetElapsedTime(began) < DefaultWait && !lifetime.ApplicationStopping.IsCancellationRequested)
             await Task.Delay(StoreRetry, time, context.RequestAborted);
         return tokens.CanVerify;
+    }
+
+    /// <summary>
+    /// What the result is bound to is stored with the run, so a client that is here first has to wait for it; without it nobody
+    /// gets anything.
+    /// </summary>
+    private async Task<Problem?> CheckAsync(HttpContext context, RunId run)
+    {
+        var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) ?? DefaultWait;
+        return await WaitAsync(run, wait < LongestWait ? wait : LongestWait, forEnd: false, context.RequestAborted) is { } snapshot
+            ? access.Check(context.Request, snapshot)
+            : Problems.ResultUnknown();
     }
 
     /// <summary>Who has the URL may cancel the run, where its policy says so.</summary>
@@ -111,7 +136,7 @@ internal sealed class ResultEndpoints(
         // A person is shown something soon; a program is answered once.
         var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]);
         var patience = ProgressPage.IsWanted(context.Request) ? PageWait : DefaultWait;
-        var snapshot = await WaitAsync(run, wait is null ? patience : wait < LongestWait ? wait.Value : LongestWait, context.RequestAborted);
+        var snapshot = await WaitAsync(run, wait is null ? patience : wait < LongestWait ? wait.Value : LongestWait, forEnd: true, context.RequestAborted);
         switch (snapshot)
         {
             case null:
@@ -138,7 +163,11 @@ internal sealed class ResultEndpoints(
         && result.Headers.Any(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)
             && line.Value.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase));
 
-    private async Task<RunSnapshot?> WaitAsync(RunId run, TimeSpan wait, CancellationToken cancellation)
+    /// <param name="run">The run.</param>
+    /// <param name="wait">How long at most.</param>
+    /// <param name="forEnd">Whether for its end, or for its being stored only.</param>
+    /// <param name="cancellation">The client has gone.</param>
+    private async Task<RunSnapshot?> WaitAsync(RunId run, TimeSpan wait, bool forEnd, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
         using var waiter = ended.Register(run);
@@ -164,7 +193,7 @@ internal sealed class ResultEndpoints(
                 continue;
             }
 
-            if (snapshot is null || snapshot.State.HasEnded() || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return snapshot;
+            if (snapshot is null || !forEnd || snapshot.State.HasEnded() || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return snapshot;
             using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.ApplicationStopping);
             await Task.WhenAny(waiter.Ended, Task.Delay(left < AskAgain ? left : AskAgain, time, woken.Token));
             await woken.CancelAsync();
@@ -177,7 +206,6 @@ internal sealed class ResultEndpoints(
     {
         var response = context.Response;
         response.Headers.CacheControl = "no-store";
-        response.Headers["Referrer-Policy"] = "no-referrer";
         response.Headers.Vary = "Accept";
         response.Headers[DurableHeaders.RunId] = snapshot.Id.ToString();
         response.Headers.RetryAfter = RetryAfter.Format((snapshot.NextAttemptAt ?? time.GetUtcNow()) - time.GetUtcNow());

@@ -91,6 +91,15 @@ internal sealed record RunPolicy
     /// </summary>
     public string? Priority { get; init; }
 
+    /// <summary><c>header:&lt;name&gt;</c> that who asks for the result must have as the original request had it; <see langword="null"/>: the URL is enough.</summary>
+    public string? BindResultTo { get; init; }
+
+    /// <summary>The origins whose scripts may read what the gateway answers, with commas between them, or <c>*</c>; empty: none.</summary>
+    public string CorsOrigins { get; init; } = "";
+
+    /// <summary>Whether they may do so with credentials.</summary>
+    public bool CorsCredentials { get; init; }
+
     /// <summary>What becomes of a run whose stored steps do not fit the handler any more.</summary>
     public MismatchHandling Mismatch { get; init; }
 

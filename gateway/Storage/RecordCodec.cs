@@ -137,6 +137,9 @@ internal sealed class RecordCodec(KeyRing keys)
         return new StoredEvent(name, new Topic(type, hasKey ? key : null), reader.ReadString(), ReadBytes(reader));
     });
 
+    /// <summary>What the run's result is bound to; empty for nothing.</summary>
+    public string Binding(NewRun run) => ResultBinding.Of(keys, run);
+
     public static byte[] Encode(RunPolicy policy) => JsonSerializer.SerializeToUtf8Bytes(policy, PolicyJson.Default.RunPolicy);
 
     public static RunPolicy DecodePolicy(byte[]? record)

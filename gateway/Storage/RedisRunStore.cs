@@ -18,7 +18,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private const int MostStepBytes = 64 * 1024;
 
     private static readonly RedisValue[] OriginFields = ["route", "policy", "attempt", "started", "trace"];
-    private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed"];
+    private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0, why: "");
@@ -176,6 +176,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             Attempt = attempt,
             StartedAt = FromMilliseconds(started),
             NextAttemptAt = state == RunState.Waiting ? FromMilliseconds(next) : null,
+            Binding = fields[6].ToString(),
         };
         if (!countSteps || !fields[4].TryParse(out int completed) || !fields[5].TryParse(out int failed)) return snapshot;
         var steps = (int)await connection.ExecuteAsync(db => db.HashLengthAsync(keys.Steps));
@@ -239,7 +240,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
-            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent,
+            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run),
             RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));

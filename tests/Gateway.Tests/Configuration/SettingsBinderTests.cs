@@ -106,6 +106,10 @@ public sealed class SettingsBinderTests
             ("Durable:Policies:default:Retry:Statuses", "500-", "500, 502-504"),
             ("Durable:Policies:default:MaxStepBytes", "4 MB", "KiB or MiB"),
             ("Durable:Policies:default:IdempotencyScope", "not a header", "name of a header"),
+            ("Durable:Policies:default:BindResultTo", "Authorization", "header:Authorization"),
+            ("Durable:Policies:default:Cors:Origins", "app.example.com", "https://app.example.com"),
+            ("Durable:Policies:orders:Cors:Origins:0", "https://app.example.com/path", "https://app.example.com"),
+            ("Durable:Policies:orders:Cors:Origins:1", "*", "* alone"),
             ("Durable:Policies:orders:AttemptTimeout", "25:00:00:00", "[d.]hh:mm:ss"),
             ("ReverseProxy:Routes:r:ClusterId", "nowhere", "ReverseProxy:Clusters"),
             ("ReverseProxy:Routes:r:Metadata:Durable.Policy", "gold", "default, orders and disable"),
@@ -156,6 +160,16 @@ public sealed class SettingsBinderTests
         Assert.Empty(Bind().TrustedProxies);
         Assert.Equal(["10.0.0.7/32", "192.168.0.0/16", "::1/128", "fd00::/8"], Bind("Durable:TrustedProxies:0=10.0.0.7", "Durable:TrustedProxies:1=192.168.0.0/16",
             "Durable:TrustedProxies:2=::1", "Durable:TrustedProxies:3=fd00::/8").TrustedProxies.Select(network => network.ToString()));
+    }
+
+    [Fact]
+    public void Origins_AreAListOrOneString_AndAnyOfThemNeverWithCredentials()
+    {
+        Assert.Equal("https://a.example,http://b.example:81", Bind("Durable:Policies:default:Cors:Origins=https://A.example:443, http://b.example:81").Policies["default"].CorsOrigins);
+        var policies = Bind("Durable:Policies:default:Cors:Origins:0=https://a.example", "Durable:Policies:default:Cors:Origins:1=http://b.example",
+            "Durable:Policies:open:Cors:Origins=*", "Durable:Policies:closed:Cors:Origins=").Policies;
+        Assert.Equal(["https://a.example,http://b.example", "*", ""], new[] { "default", "open", "closed" }.Select(name => policies[name].CorsOrigins));
+        Assert.Equal("Durable:Policies:orders:Cors:Credentials", Assert.Single(Errors("Durable:Policies:default:Cors:Origins=*", "Durable:Policies:orders:Cors:Credentials=true")).Key);
     }
 
     [Fact]
