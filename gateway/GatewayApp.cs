@@ -50,6 +50,7 @@ internal static class GatewayApp
         app.UseMiddleware<ReservedPaths>();
         app.UseMiddleware<DisguisedDots>();
         app.UseRouting();
+        app.UseMiddleware<AdminGuard>();
         app.UseMiddleware<UnknownReservedPaths>();
         app.UseRequestTimeouts();
         app.UseMiddleware<TracedAttempts>();

@@ -22,7 +22,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
         var routes = listener.MapGroup(Path);
         routes.AddEndpointFilter(GuardAsync);
         routes.MapGet("/runs", ListAsync).Produces<RunPageJson>().Refuses(400);
-        routes.MapGet("/runs/{id}", (string id, CancellationToken cancellation) => OfRunAsync(id, run => ShowAsync(run, cancellation))).Produces<RunDetailJson>().Refuses(404);
+        routes.MapGet("/runs/{id}", (string id, HttpContext context) => OfRunAsync(id, run => ShowAsync(run, context))).Produces<RunDetailJson>().Refuses(404);
         routes.MapGet("/runs/{id}/request/body", (string id, HttpContext context) => BodyAsync(context, id,
             detail => (detail.Request.Body, ValueOf(detail.Request.Headers)))).Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
         routes.MapGet("/runs/{id}/response/body", (string id, HttpContext context) => BodyAsync(context, id,
@@ -53,13 +53,10 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
         routes.MapDelete("/actions/{id}", (string id) => Progress(id, action => action.Stop())).Produces<ProgressJson>().Refuses(404);
     }
 
-    /// <summary>Lets in who may, and says what went wrong as a problem.</summary>
+    /// <summary>Says what went wrong as a problem. Who may not is out already (<see cref="AdminGuard"/>).</summary>
     private async ValueTask<object?> GuardAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
     {
         var context = call.HttpContext;
-        context.Response.Headers.CacheControl = "no-store";
-        context.Response.Headers.XContentTypeOptions = "nosniff";
-        if (!keys.Allow(context.Request)) return Refusal(Problems.KeyRequired());
         try
         {
             return await next(call);
@@ -93,8 +90,14 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
         return Http.Ok(new EventsJson([.. (await events.GetRecentAsync(AdminQuery.Read(new FilterJson(null, null, null, null, null, null), null, limit).Limit)).Select(EventJson.From)]));
     }
 
-    private async Task<IResult> ShowAsync(RunId run, CancellationToken cancellation) =>
-        await admin.GetAsync(run, cancellation) is { } detail ? Http.Ok(RunDetailJson.From(detail)) : Refusal(Unknown());
+    private async Task<IResult> ShowAsync(RunId run, HttpContext context)
+    {
+        if (await admin.GetAsync(run, context.RequestAborted) is not { } detail) return Refusal(Unknown());
+
+        // The result URL gives what is masked here, and may cancel the run: it is not for who may look only.
+        var shown = RunDetailJson.From(detail);
+        return Http.Ok(keys.RoleOf(context.Request) == AdminRole.Operator ? shown : shown with { ResultUrl = null });
+    }
 
     private Task<IResult> BodyAsync(HttpContext context, string id, Func<RunDetail, (ReadOnlyMemory<byte> Body, string? ContentType)?> choose) => OfRunAsync(id, async run =>
     {

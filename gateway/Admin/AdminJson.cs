@@ -37,7 +37,7 @@ internal sealed record HistoryJson(long Number, DateTimeOffset Time, string Kind
 
 internal sealed record RunDetailJson(
     RunJson Run, string Policy, MessageJson Request, MessageJson? Response, IReadOnlyList<AttemptJson> Attempts, IReadOnlyList<StepDetailJson> Steps,
-    IReadOnlyList<HistoryJson> History, string ResultUrl)
+    IReadOnlyList<HistoryJson> History, string? ResultUrl)
 {
     public static RunDetailJson From(RunDetail detail) => new(
         RunJson.From(detail.Run), detail.Policy,

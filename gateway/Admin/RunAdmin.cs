@@ -89,7 +89,7 @@ internal sealed class RunAdmin(
     private static string Cursor(RunPlace place) =>
         System.Buffers.Text.Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{place.Started} {place.Id}")));
 
-    private static RunPlace ParseCursor(string text)
+    internal static RunPlace ParseCursor(string text)
     {
         var decoded = Encoding.ASCII.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(text));
         return decoded.Split(' ') is [var started, var id] && long.TryParse(started, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)

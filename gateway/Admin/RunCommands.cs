@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 
@@ -68,6 +69,7 @@ internal sealed class RunCommands(
         var outcomes = await store.GetStepsAsync(run);
         if (outcomes is null) return ActionResult.Unknown;
         if (outcomes.FirstOrDefault(outcome => outcome.Id == edit.Step) is not { } old) return new ActionResult(false, NoStep(edit.Step));
+        if (!StructuredFields.IsString(edit.ContentType)) return new ActionResult(false, "The content type is no header value: it has characters beyond printable ASCII.");
         if (await store.GetPolicyAsync(run) is { } policy && edit.Body.Length > policy.MaxStepBytes)
             return new ActionResult(false, $"The outcome is larger than MaxStepBytes of the run's policy, {policy.MaxStepBytes} bytes.");
         return await ReviseAsync(run, edit.Step, old with { Failed = edit.Failed, ContentType = edit.ContentType, Body = edit.Body }, $"edit-step {edit.Step} by {who}");

@@ -53,6 +53,12 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Admin:ApiKeys</c>; empty: the control listener is on loopback.</summary>
     public ImmutableArray<string> AdminApiKeys { get; init; } = [];
 
+    /// <summary><c>Durable:Admin:ReadOnlyApiKeys</c>: for who may look, and not act.</summary>
+    public ImmutableArray<string> ReadOnlyApiKeys { get; init; } = [];
+
+    /// <summary><c>Durable:Events:ApiKeys</c>: for who may send events, and nothing else.</summary>
+    public ImmutableArray<string> EventApiKeys { get; init; } = [];
+
     /// <summary><c>Durable:PublicBaseUrl</c>: how third parties reach the public listener; where absent, as the run's client did.</summary>
     public string? PublicBaseUrl { get; init; }
 

@@ -47,15 +47,19 @@ internal static class SettingsBinder
         store.RefuseUnknownKeys();
 
         var admin = durable.Section("Admin");
-        var apiKeys = admin.Children("ApiKeys").ToArray();
+        var apiKeys = ApiKeys(admin, "ApiKeys");
+        var readOnlyKeys = ApiKeys(admin, "ReadOnlyApiKeys");
         var (maskedHeaders, maskedPaths) = MaskBinder.Bind(admin);
         var searchHeaders = MaskBinder.HeaderNames(admin, "SearchHeaders");
         admin.RefuseUnknownKeys();
-        if (apiKeys.Length == 0 && !IsLoopback(controlAddress))
+        if (readOnlyKeys.Intersect(apiKeys).Any()) admin.Report("ReadOnlyApiKeys", "…", "has a key of Durable:Admin:ApiKeys; give each role keys of its own", false);
+        if (apiKeys.Length + readOnlyKeys.Length == 0 && !IsLoopback(controlAddress))
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
 
         var events = durable.Section("Events");
         var retention = events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
+        var eventKeys = ApiKeys(events, "ApiKeys");
+        if (eventKeys.Intersect([.. apiKeys, .. readOnlyKeys]).Any()) events.Report("ApiKeys", "…", "has a key of Durable:Admin; give each role keys of its own", false);
         var maxEventBytes = events.Bytes("MaxBytes", 1 << 20, 1, 1L << 30);
         events.RefuseUnknownKeys();
 
@@ -75,7 +79,9 @@ internal static class SettingsBinder
             ShutdownTimeout = durable.Duration("ShutdownTimeout", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)),
             Keys = Keys(durable),
             Policies = PolicyBinder.Bind(durable, errors),
-            AdminApiKeys = [.. apiKeys.Select(key => key.Value).OfType<string>().Where(key => key.Length > 0)],
+            AdminApiKeys = apiKeys,
+            ReadOnlyApiKeys = readOnlyKeys,
+            EventApiKeys = eventKeys,
             MaskedHeaders = maskedHeaders,
             SearchHeaders = searchHeaders,
             MaskedJsonPaths = maskedPaths,
@@ -100,6 +106,9 @@ internal static class SettingsBinder
                 errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads; did you mean {meant}?"));
         }
     }
+
+    private static ImmutableArray<string> ApiKeys(SettingsReader section, string key) =>
+        [.. section.Children(key).Select(child => child.Value).OfType<string>().Where(value => value.Length > 0)];
 
     private static BindingAddress Address(SettingsReader listeners, string key, string fallback)
     {

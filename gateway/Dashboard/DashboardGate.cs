@@ -16,7 +16,9 @@ internal sealed class DashboardGate(Sessions sessions, PageWriter writer, TimePr
 
     /// <param name="act">Gives the page to show, or <see langword="null"/> where it has answered with a redirect.</param>
     public RequestDelegate GuardForm(Func<HttpContext, PageContext, IFormCollection, Task<Page?>> act) => context => AnswerAsync(context, async page =>
-        await ReadFormAsync(context.Request) is { } form ? await act(context, page, form) : ErrorPage.ForeignForm());
+        !page.MayAct ? ErrorPage.ReadOnly()
+        : await ReadFormAsync(context.Request) is { } form ? await act(context, page, form)
+        : ErrorPage.ForeignForm());
 
     /// <summary>Whatever a service or a client wrote is a file here, never a page of this origin.</summary>
     public RequestDelegate GuardDownload(Func<HttpContext, Task<(string Name, ReadOnlyMemory<byte> Body)?>> find) => context => AnswerAsync(context, async _ =>
@@ -45,7 +47,7 @@ internal sealed class DashboardGate(Sessions sessions, PageWriter writer, TimePr
         var next = Next(form["next"]);
         if (!sessions.LogIn(context, form["key"].ToString().Trim()))
         {
-            return new Page("Log in", LoginPage.Show("This is none of the keys in Durable:Admin:ApiKeys.", next, page), Status: StatusCodes.Status403Forbidden);
+            return new Page("Log in", LoginPage.Show("This is none of the keys in Durable:Admin:ApiKeys or Durable:Admin:ReadOnlyApiKeys.", next, page), Status: StatusCodes.Status403Forbidden);
         }
 
         context.SeeOther(next);
@@ -82,7 +84,8 @@ internal sealed class DashboardGate(Sessions sessions, PageWriter writer, TimePr
             else if (!sessions.IsReady) shown = ErrorPage.NoStore();
             else
             {
-                page = page with { Who = sessions.Who(context.Request), Form = sessions.FormToken(context) };
+                var (who, mayAct) = sessions.Find(context.Request);
+                page = page with { Who = who, MayAct = mayAct, Form = sessions.FormToken(context) };
                 shown = await answer(page);
             }
         }

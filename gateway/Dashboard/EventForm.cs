@@ -1,4 +1,5 @@
 using System.Text;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
 
@@ -23,6 +24,7 @@ internal sealed record EventForm(string Type, string Subject, string Id, string 
     {
         if (Type.Length == 0) return "An event needs a type: the one that a wait step names.";
         if (Type.Length > MaxNameLength || Subject.Length > MaxNameLength) return $"Type and subject can have {MaxNameLength} characters.";
+        if (!StructuredFields.IsString(ContentType)) return "The content type has characters that no header can have.";
         if (Encoding.UTF8.GetByteCount(Data) > maxBytes) return $"The data can have {Format.Bytes(maxBytes)}.";
         if (ContentType.Contains("json", StringComparison.OrdinalIgnoreCase) && !IsJson()) return "The data is not JSON, though its content type says so.";
         return null;

@@ -12,7 +12,8 @@ namespace DurableGateway.Dashboard;
 /// <param name="Now">Ages are reckoned from here.</param>
 /// <param name="Form">See <see cref="Sessions.FormToken"/>.</param>
 /// <param name="Path">Of the page, to mark it in the navigation.</param>
-internal sealed record PageContext(string? Who, bool HasLogin, DateTimeOffset Now, string Form, string Path);
+/// <param name="MayAct">Whether they may do more than look.</param>
+internal sealed record PageContext(string? Who, bool HasLogin, DateTimeOffset Now, string Form, string Path, bool MayAct = false);
 
 /// <summary>A page: markup that is rendered once, here, and sent. There is no connection and no state behind it.</summary>
 /// <param name="Title">Of the document.</param>

@@ -29,11 +29,13 @@ internal sealed class Sessions(ApiKeys keys, KeyRing ring, TimeProvider time)
 
     public bool AreRequired => keys.AreRequired;
 
-    /// <summary>Who the request is from, as histories name them; <see langword="null"/> where they have to log in.</summary>
-    public string? Who(HttpRequest request)
+    /// <summary>Who the request is from, as histories name them, and what they may do; <see langword="null"/> where they have to log in.</summary>
+    public (string? Who, bool MayAct) Find(HttpRequest request)
     {
-        if (!keys.AreRequired) return "dashboard";
-        return Read(request.Cookies[Cookie]) is { } name && keys.HasName(name) ? $"dashboard, key {name}" : null;
+        if (!keys.AreRequired) return ("dashboard", true);
+        if (Read(request.Cookies[Cookie]) is not { } name) return default;
+        var role = keys.RoleOfName(name);
+        return role == AdminRole.None ? default : ($"dashboard, key {name}", role == AdminRole.Operator);
     }
 
     /// <returns>Whether it is a key; then the response sets the session's cookie.</returns>

@@ -21,6 +21,14 @@ internal sealed class EventEndpoints(EventDelivery delivery, ApiKeys keys, Token
     private async Task TakeAsync(HttpContext context)
     {
         var response = context.Response;
+        var maySend = keys.MaySendEvents(context.Request);
+        if (!maySend && !context.Request.Headers.ContainsKey(DurableHeaders.Token))
+        {
+            // Nothing is read of who has no word to say.
+            await response.WriteProblemAsync(Problems.EventKeyRequired());
+            return;
+        }
+
         if (await context.Request.ReadWholeAsync(settings.MaxEventBytes) is not { } body)
         {
             await response.WriteProblemAsync(Problems.EventTooLarge(settings.MaxEventBytes));
@@ -34,9 +42,9 @@ internal sealed class EventEndpoints(EventDelivery delivery, ApiKeys keys, Token
             return;
         }
 
-        if (!keys.Allow(context.Request) && !IsOfRun(context.Request, source))
+        if (!maySend && !IsOfRun(context.Request, source))
         {
-            await response.WriteProblemAsync(Problems.KeyRequired());
+            await response.WriteProblemAsync(Problems.EventKeyRequired());
             return;
         }
 

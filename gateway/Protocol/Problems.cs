@@ -79,6 +79,10 @@ internal static class Problems
     public static Problem ActionRefused(RunId run, string detail) => Make("action-refused", "The run's state forbids that", 409, detail, run);
     public static Problem KeyRequired() =>
         Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys.");
+    public static Problem RoleRequired() =>
+        Make("role-required", "The key's role is to look, not to act", 403, "It is one of Durable:Admin:ReadOnlyApiKeys. This needs one of Durable:Admin:ApiKeys.");
+    public static Problem EventKeyRequired() =>
+        Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Events:ApiKeys or Durable:Admin:ApiKeys, or an attempt's Durable-Token with an event of its run.");
     public static Problem StepOfOtherKind(RunId run, string step) =>
         Make("step-of-other-type", "The step was begun with another type", 422, $"Step '{step}' waits already, or has failed tries, as a step of another type. Give the new step a new name.", run);
     public static Problem StepTooLarge(RunId run, long limit) =>

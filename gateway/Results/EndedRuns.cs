@@ -18,6 +18,8 @@ internal sealed class EndedRuns
         }
     }
 
+    public bool IsEmpty => _waiting.IsEmpty;
+
     public void Signal(RunId run)
     {
         if (_waiting.TryGetValue(run, out var waiters)) waiters.Ended.TrySetResult();

@@ -7,7 +7,7 @@ namespace DurableGateway.Runs;
 internal sealed record StatusRanges(string Text)
 {
     private readonly ImmutableArray<(int Low, int High)> _ranges =
-        (Text is null ? null : TryParse(Text)) ?? throw new FormatException($"'{Text}' is not a list of status codes and ranges.");
+        TryParse(Text) ?? throw new FormatException($"'{Text}' is not a list of status codes and ranges.");
 
     public static StatusRanges Default { get; } = new("500, 502-504");
 
@@ -30,8 +30,9 @@ internal sealed record StatusRanges(string Text)
 
     public override string ToString() => Text;
 
-    private static ImmutableArray<(int Low, int High)>? TryParse(string text)
+    private static ImmutableArray<(int Low, int High)>? TryParse(string? text)
     {
+        if (text is null) return null;
         var ranges = ImmutableArray.CreateBuilder<(int, int)>();
         foreach (var part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {

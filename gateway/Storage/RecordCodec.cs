@@ -222,5 +222,5 @@ internal sealed class RecordCodec(KeyRing keys)
 }
 
 [JsonSerializable(typeof(RunPolicy))]
-[JsonSourceGenerationOptions(UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(UseStringEnumConverter = true, RespectNullableAnnotations = true)]
 internal sealed partial class PolicyJson : JsonSerializerContext;
