@@ -10,8 +10,11 @@ internal static class GatewayConfiguration
         // appsettings.json lies beside the program, wherever it is started from.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         var (sources, files) = (builder.Configuration, new ConfigurationFiles());
+
+        // .NET's own switch (DOTNET_hostBuilder__reloadConfigOnChange), for many hosts on one machine: each watch costs an inotify instance.
+        var watchDefaults = sources.GetValue("hostBuilder:reloadConfigOnChange", true);
         sources.Sources.Clear();
-        AddFiles(sources, files, line.ConfigFile, builder.Environment.EnvironmentName, reload: true);
+        AddFiles(sources, files, line.ConfigFile, builder.Environment.EnvironmentName, watchDefaults, watchFile: true);
         sources.AddEnvironmentVariables();
         if (line.Upstream is not null) sources.AddInMemoryCollection(line.UpstreamRoutes());
         try
@@ -33,7 +36,7 @@ internal static class GatewayConfiguration
     {
         var sources = new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory);
         var environment = Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
-        AddFiles(sources, new ConfigurationFiles(), file, withEnvironment ? environment : Environments.Production, reload: false);
+        AddFiles(sources, new ConfigurationFiles(), file, withEnvironment ? environment : Environments.Production, watchDefaults: false, watchFile: false);
         if (withEnvironment) sources.AddEnvironmentVariables();
         try
         {
@@ -63,17 +66,17 @@ internal static class GatewayConfiguration
         if (!HasRoutes(configuration)) throw new NothingToProxyException();
     }
 
-    private static void AddFiles(IConfigurationBuilder sources, ConfigurationFiles files, string? file, string environment, bool reload)
+    private static void AddFiles(IConfigurationBuilder sources, ConfigurationFiles files, string? file, string environment, bool watchDefaults, bool watchFile)
     {
-        Add("appsettings.json", optional: true);
-        Add($"appsettings.{environment}.json", optional: true);
-        if (file is not null) Add(file, optional: false);
+        Add("appsettings.json", optional: true, watchDefaults);
+        Add($"appsettings.{environment}.json", optional: true, watchDefaults);
+        if (file is not null) Add(file, optional: false, watchFile);
 
-        void Add(string path, bool optional)
+        void Add(string path, bool optional, bool watch)
         {
             try
             {
-                files.Add(sources, path, optional, reload);
+                files.Add(sources, path, optional, watch);
             }
             catch (InvalidDataException e)
             {

@@ -31,6 +31,12 @@ internal static class Listeners
             {
                 if (settings.Limits.MaxConcurrentConnections is not null) options.Use(next => connection => connections.LimitAsync(connection, next));
                 if (settings.Public.Scheme == "http") options.Use(next => connection => connections.ChooseAsync(connection, next));
+                else options.Use(next => connection =>
+                {
+                    connections.Begun(connection);
+                    return next(connection);
+                });
+
                 Configure(options, settings.Public);
             });
         }
