@@ -9,7 +9,7 @@ ARG TARGETARCH
 WORKDIR /src
 
 # What decides about packages comes first: as long as it is the same, so is this layer.
-COPY global.json Directory.Build.props Directory.Packages.props .bannedsymbols.txt ./
+COPY global.json Directory.Build.props Directory.Packages.props Package.props BannedSymbols.txt ./
 COPY gateway/Gateway.csproj gateway/
 RUN dotnet restore gateway/Gateway.csproj --arch $TARGETARCH -p:PublishReadyToRun=true
 

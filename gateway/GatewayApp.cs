@@ -2,6 +2,7 @@ using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard;
 using DurableGateway.Events;
+using DurableGateway.Notices;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Replay;
@@ -11,7 +12,6 @@ using DurableGateway.Steps;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Connections;
-using Yarp.ReverseProxy.Configuration.RouteValidators;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway;
@@ -24,18 +24,21 @@ internal static class GatewayApp
     {
         var builder = GatewayConfiguration.CreateBuilder(StartOptions.Parse(args));
         customize?.Invoke(builder);
-        var settings = SettingsBinder.Bind(builder.Configuration);
+        var settings = GatewayConfiguration.Read(builder.Configuration);
         GatewayConfiguration.RequireRoutes(builder.Configuration);
 
         var connections = new PublicConnections(settings.Limits, TimeProvider.System);
-        builder.WebHost.ConfigureKestrel(kestrel => Listeners.Configure(kestrel, settings, connections));
+        var certificates = new ClientCertificates(settings);
+        builder.WebHost.ConfigureKestrel(kestrel => Listeners.Configure(kestrel, settings, connections, certificates));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + (2 * Drain.Grace));
         builder.Services
             .AddSingleton(settings)
             .AddSingleton(connections)
+            .AddSingleton(certificates)
             .AddStorage()
             .AddRuns(settings)
-            .AddDurableProxy(builder.Configuration)
+            .AddDurableProxy(new RouteSource(builder.Configuration))
+            .AddHostedService<Reloader>()
             .AddReplay()
             .AddAdmin()
             .AddDashboard();
@@ -46,6 +49,7 @@ internal static class GatewayApp
         app.UseMiddleware<GatewayErrors>();
         app.Use(app.Services.GetRequiredService<Invocations>().Watch);
         app.UseMiddleware<ControlLimits>();
+        app.UseMiddleware<CertificateGate>();
         app.UseMiddleware<ReservedPaths>();
         app.UseMiddleware<DisguisedDots>();
         app.UseRouting();
@@ -91,6 +95,7 @@ internal static class GatewayApp
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))
+        .AddSingleton(new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders))
         .AddSingleton<RunEngine>()
         .AddSingleton<FlowControl>()
         .AddHostedService(provider => provider.GetRequiredService<FlowControl>())
@@ -100,17 +105,17 @@ internal static class GatewayApp
         .AddSingleton<AttemptRegistry>()
         .AddHostedService(provider => provider.GetRequiredService<AttemptRegistry>());
 
-    private static IServiceCollection AddDurableProxy(this IServiceCollection services, ConfigurationManager configuration)
+    private static IServiceCollection AddDurableProxy(this IServiceCollection services, RouteSource routes)
     {
         services.AddRequestTimeouts();
-        services.AddReverseProxy().LoadFromConfig(configuration.GetSection("ReverseProxy"))
+        services.AddReverseProxy().LoadFromConfig(routes.Section)
             .AddTransforms<AttemptTransforms>()
             .AddTransforms<Transparency>()
             .AddTransforms<Http1Trailers>()
             .AddTransforms<ForwardedHeaders>();
         return services
+            .AddSingleton(routes)
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
-            .AddSingleton<IRouteValidator, RouteValidator>()
             .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
             .AddSingleton<PolicyRegistry>()
             .AddSingleton<CallbackAddresses>()
@@ -127,6 +132,7 @@ internal static class GatewayApp
             .AddSingleton<StepEndpoints>()
             .AddSingleton<ApiKeys>()
             .AddSingleton<OidcTokens>()
+            .AddSingleton<AdminAccess>()
             .AddSingleton<EventEndpoints>()
             .AddSingleton<CallbackUrls>()
             .AddSingleton<CallbackEndpoints>()
@@ -144,6 +150,7 @@ internal static class GatewayApp
         .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignals>())
         .AddHostedService(provider => provider.GetRequiredService<RunSignals>())
         .AddSingleton<Errands>()
+        .AddNotices()
         .AddSingleton<ReplaySlots>()
         .AddSingleton<ReplayRunner>()
         .AddHostedService<ReplayLoop>()

@@ -4,6 +4,7 @@ using DurableGateway.Cli;
 using DurableGateway.Configuration;
 
 if (args is [RunsCommand.Name, ..]) return await RunsCommand.RunAsync(args);
+if (args is [ConfigCommand.Name, ..]) return await ConfigCommand.RunAsync(args);
 if (args is [HealthCheck.Command, .. var rest]) return await HealthCheck.RunAsync(rest, Console.Out);
 
 try
@@ -24,3 +25,6 @@ catch (Exception e) when (StartErrors.Explain(e) is { } message)
     await Console.Error.WriteLineAsync(message);
     return 2;
 }
+
+// Otherwise ASP.NET Core would make it public.
+internal sealed partial class Program;

@@ -12,7 +12,7 @@ using Http = Microsoft.AspNetCore.Http.Results;
 namespace DurableGateway.Admin;
 
 /// <summary>The admin API on the control listener. What it serves is described at <c>openapi.json</c>.</summary>
-internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets)
+internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetActions sets)
 {
     public const string Path = "/_durable/v1/admin";
     public const string DocumentName = "openapi";
@@ -33,6 +33,8 @@ internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets)
             .Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
         routes.MapGet("/overview", async (CancellationToken cancellation) => Http.Ok(Json(await admin.GetOverviewAsync(cancellation)))).Produces<OverviewJson>();
         routes.MapGet("/routes", async (CancellationToken cancellation) => Http.Ok(Json(await admin.GetOverviewAsync(cancellation)).Routes)).Produces<IReadOnlyList<RouteJson>>();
+
+        routes.MapGet("/events", EventsAsync).Produces<EventsJson>().Refuses(400);
 
         foreach (var name in new[] { "retry", "cancel", "pause", "resume", "again" })
         {
@@ -81,6 +83,12 @@ internal sealed class AdminEndpoints(IRunAdmin admin, SetActions sets)
         AdminQuery.RefuseUnknown(context.Request.Query);
         var page = await admin.ListAsync(AdminQuery.Read(new FilterJson(state, route, after, before, step, search), cursor, limit), context.RequestAborted);
         return Http.Ok(new RunPageJson([.. page.Runs.Select(RunJson.From)], page.Next));
+    }
+
+    private async Task<IResult> EventsAsync(HttpContext context, string? limit)
+    {
+        AdminQuery.RefuseUnknown(context.Request.Query);
+        return Http.Ok(new EventsJson([.. (await events.GetRecentAsync(AdminQuery.Read(new FilterJson(null, null, null, null, null, null), null, limit).Limit)).Select(EventJson.From)]));
     }
 
     private async Task<IResult> ShowAsync(RunId run, HttpContext context)

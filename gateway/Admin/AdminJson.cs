@@ -1,4 +1,5 @@
 using DurableGateway.Runs;
+using DurableGateway.Storage;
 
 namespace DurableGateway.Admin;
 
@@ -11,6 +12,15 @@ internal sealed record RunJson(
     public static RunJson From(RunRow run) => new(
         run.Id.ToString(), run.Route, run.Method, run.Path, run.State.Name(), run.Paused, run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
         run.CompletedSteps, run.FailedSteps, run.PendingSteps, run.Status, run.LastError);
+}
+
+internal sealed record EventsJson(IReadOnlyList<EventJson> Events);
+
+/// <summary>An event without its data.</summary>
+internal sealed record EventJson(DateTimeOffset Time, string Type, string? Subject, string ContentType, int Bytes, int Woken)
+{
+    public static EventJson From(RecentEvent recent) => new(
+        recent.At, recent.Event.Topic.Type, recent.Event.Topic.Key, recent.Event.ContentType, recent.Event.Data.Length, recent.Woken);
 }
 
 internal sealed record HeaderJson(string Name, string Value);

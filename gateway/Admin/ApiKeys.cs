@@ -5,23 +5,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Admin;
 
-/// <summary>What who comes to the control listener may do there.</summary>
-internal enum AdminRole
-{
-    /// <summary>Nothing.</summary>
-    None,
-
-    /// <summary>See runs, and change nothing: <c>Durable:Admin:ReadOnlyApiKeys</c>.</summary>
-    Reader,
-
-    /// <summary>See and act: <c>Durable:Admin:ApiKeys</c>.</summary>
-    Operator,
-}
-
-/// <summary>
-/// The bearer keys of <c>Durable:Admin:ApiKeys</c>, <c>Durable:Admin:ReadOnlyApiKeys</c> and <c>Durable:Events:ApiKeys</c>. Without any of
-/// the first two the control listener is on loopback, and whoever reaches it may use it.
-/// </summary>
+/// <summary>The bearer keys of <c>Durable:Admin:ApiKeys</c>, <c>Durable:Admin:ReadOnlyApiKeys</c> and <c>Durable:Events:ApiKeys</c>.</summary>
 internal sealed class ApiKeys(GatewaySettings settings)
 {
     private const string Scheme = "Bearer ";
@@ -31,26 +15,20 @@ internal sealed class ApiKeys(GatewaySettings settings)
     private readonly byte[][] _readers = Hashes(settings.ReadOnlyApiKeys);
     private readonly byte[][] _senders = Hashes(settings.EventApiKeys);
 
-    /// <summary>Also where they are not keys, but tokens of <c>Durable:Admin:Oidc</c>.</summary>
-    public bool AreRequired => _operators.Length + _readers.Length > 0 || settings.AdminOidc is not null;
+    /// <summary>Whether there are keys for events and nothing else.</summary>
+    public bool HaveSenders => _senders.Length > 0;
 
-    /// <summary>For the history of runs: which key, without telling it.</summary>
-    public string NameOf(HttpRequest request) => AreRequired ? NameOf(Given(request)) ?? "unknown" : "loopback";
+    /// <summary>What the request has as its bearer key or token; empty without one.</summary>
+    public static string Given(HttpRequest request) => request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+        ? given[Scheme.Length..].Trim()
+        : "";
 
-    public AdminRole RoleOf(HttpRequest request) => AreRequired ? RoleOf(Hash(Given(request))) : AdminRole.Operator;
-
-    /// <summary>Operators may send events, and so may who has a key for that and for nothing else.</summary>
-    public bool MaySendEvents(HttpRequest request)
-    {
-        if (_senders.Length > 0 && IsAmong(_senders, Hash(Given(request)))) return true;
-        return AreRequired ? RoleOf(request) == AdminRole.Operator : _senders.Length == 0;
-    }
-
-    /// <summary>What a key is called where it must not be shown: the beginning of its hash. <see langword="null"/> where it is none of an operator or reader.</summary>
-    public string? NameOf(string key)
+    /// <summary>The role of a key, and what it is called where it must not be shown: the beginning of its hash.</summary>
+    public AdminCaller? Find(string key)
     {
         var hash = Hash(key);
-        return RoleOf(hash) == AdminRole.None ? null : Name(hash);
+        var (operates, reads) = (IsAmong(_operators, hash), IsAmong(_readers, hash));
+        return operates || reads ? new AdminCaller(operates ? AdminRole.Operator : AdminRole.Reader, Name(hash)) : null;
     }
 
     /// <summary>The role of a key of that name, where it is still configured.</summary>
@@ -58,11 +36,7 @@ internal sealed class ApiKeys(GatewaySettings settings)
         : _readers.Any(hash => Name(hash) == name) ? AdminRole.Reader
         : AdminRole.None;
 
-    private AdminRole RoleOf(byte[] hash)
-    {
-        var (operates, reads) = (IsAmong(_operators, hash), IsAmong(_readers, hash));
-        return operates ? AdminRole.Operator : reads ? AdminRole.Reader : AdminRole.None;
-    }
+    public bool IsSender(string key) => IsAmong(_senders, Hash(key));
 
     /// <summary>Looks at all of them, whichever it is.</summary>
     private static bool IsAmong(byte[][] known, byte[] hash)
@@ -78,9 +52,4 @@ internal sealed class ApiKeys(GatewaySettings settings)
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
     private static string Name(byte[] hash) => Convert.ToHexStringLower(hash)[..NameChars];
-
-    /// <summary>What the request has as its bearer key or token; empty without one.</summary>
-    public static string Given(HttpRequest request) => request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-        ? given[Scheme.Length..].Trim()
-        : "";
 }

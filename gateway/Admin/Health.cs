@@ -8,6 +8,8 @@ namespace DurableGateway.Admin;
 /// <summary>Probes: alive as long as the process answers; ready while the store does.</summary>
 internal static class Health
 {
+    public static bool IsProbe(PathString path) => path == "/healthz" || path == "/readyz";
+
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/healthz", () => Microsoft.AspNetCore.Http.Results.Text("alive"));

@@ -33,21 +33,21 @@ internal sealed class OidcTokens(GatewaySettings settings, ILogger<OidcTokens> l
         ClockSkew = TimeSpan.FromSeconds(30),
     };
 
-    /// <returns>The role that the token gives, and how histories name its bearer.</returns>
-    public async Task<(AdminRole Role, string Who)> ReadAsync(string token)
+    /// <returns>The role that the token gives, and how histories name its bearer; <see langword="null"/> where it is no good, or gives none.</returns>
+    public async ValueTask<AdminCaller?> ReadAsync(string token)
     {
-        if (_expected is null || token.Count(c => c == '.') != 2) return default;
+        if (_expected is null || token.Count(c => c == '.') != 2) return null;
         var result = await _handler.ValidateTokenAsync(token, _expected);
         if (!result.IsValid)
         {
             // Of a token that is no good it is its bearer's affair; of a provider that does not answer it is ours.
             if (result.Exception is InvalidOperationException or IOException or HttpRequestException) log.OidcAway(result.Exception.Message);
-            return default;
+            return null;
         }
 
         var roles = result.ClaimsIdentity.FindAll(settings.AdminOidc!.RoleClaim).Select(claim => claim.Value).ToArray();
         var role = roles.Contains(OperatorRole) ? AdminRole.Operator : roles.Contains(ReaderRole) ? AdminRole.Reader : AdminRole.None;
-        return (role, Name(result.ClaimsIdentity));
+        return role == AdminRole.None ? null : new AdminCaller(role, Name(result.ClaimsIdentity));
     }
 
     private static string Name(ClaimsIdentity identity)

@@ -28,7 +28,7 @@ internal sealed class RunAdmin(
 
         var name = query switch
         {
-            { Search: { } key } => RunIndex.OfKey(key),
+            { Search: { } key } => RunIndex.OfSearched(key),
             { Step: { } step } => RunIndex.OfStep(step),
             { State: { } state, Route: { } route } => RunIndex.Of(state, route),
             { State: { } state } => RunIndex.Of(state),

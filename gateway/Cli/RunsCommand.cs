@@ -55,7 +55,7 @@ internal static class RunsCommand
     {
         var state = new Option<string?>("--state") { Description = "running, waiting, completed, failed or cancelled." };
         var route = new Option<string?>("--route");
-        var search = new Option<string?>("--search") { Description = "A run id, or an idempotency key." };
+        var search = new Option<string?>("--search") { Description = "A run id, an idempotency key, or the value of a header of Durable:Admin:SearchHeaders." };
         var limit = new Option<int>("--limit") { DefaultValueFactory = _ => 20 };
         var list = new Command("list", "Lists runs, the newest first.") { state, route, search, limit };
         list.SetAction((parsed, stop) => WithClientAsync(parsed, async client => await ShowAsync(

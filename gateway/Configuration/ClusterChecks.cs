@@ -1,4 +1,5 @@
 using System.Globalization;
+using DurableGateway.Proxy;
 
 namespace DurableGateway.Configuration;
 
@@ -17,8 +18,10 @@ internal static class ClusterChecks
             if (cluster[$"Metadata:{MaxReplaysMetadata}"] is { } limit
                 && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0))
                 errors.Add(new ConfigurationError($"{cluster.Path}:Metadata:{MaxReplaysMetadata}", limit, "is not a whole number of at least 1"));
+            RouteChecks.RefuseUnknown(cluster.GetSection("Metadata"), [MaxReplaysMetadata], errors);
             foreach (var destination in cluster.GetSection("Destinations").GetChildren())
             {
+                RouteChecks.RefuseUnknown(destination.GetSection("Metadata"), [ServiceBuilds.Metadata], errors);
                 var address = destination["Address"];
                 if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
                     errors.Add(new ConfigurationError($"{destination.Path}:Address", address ?? "", "is not an absolute http:// or https:// URL"));

@@ -59,6 +59,12 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Admin:Oidc</c>: whose tokens open the admin API beside the keys.</summary>
     public OidcSettings? AdminOidc { get; init; }
 
+    /// <summary><c>Durable:Admin:ClientCertificates</c>: mutual TLS at the control listener.</summary>
+    public ClientCertificateSettings? ClientCertificates { get; init; }
+
+    /// <summary>Whether it is said who operates. Otherwise the control listener is on loopback, and whoever reaches it does.</summary>
+    public bool NamesOperators => AdminApiKeys.Length + ReadOnlyApiKeys.Length > 0 || AdminOidc is not null || ClientCertificates is { NamesAnyone: true };
+
     /// <summary><c>Durable:Events:ApiKeys</c>: for who may send events, and nothing else.</summary>
     public ImmutableArray<string> EventApiKeys { get; init; } = [];
 
@@ -71,7 +77,13 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Events:MaxBytes</c>: the largest event that is taken in.</summary>
     public long MaxEventBytes { get; init; } = 1 << 20;
 
+    /// <summary><c>Durable:Notices</c>; <see langword="null"/>: nobody is told.</summary>
+    public NoticeSettings? Notices { get; init; }
+
     public bool IsEmbedded => StoreConnectionString is null;
+
+    /// <summary><c>Durable:Admin:SearchHeaders</c>: the headers of requests by whose values operators find runs.</summary>
+    public ImmutableArray<string> SearchHeaders { get; init; } = [];
 
     /// <summary><c>Durable:Admin:Mask:Headers</c>: beside those that are always masked in what operators are shown.</summary>
     public ImmutableArray<string> MaskedHeaders { get; init; } = [];
@@ -85,3 +97,15 @@ internal sealed record GatewaySettings
 /// <param name="Audience">What tokens for this gateway have in <c>aud</c>.</param>
 /// <param name="RoleClaim">The claim that has the role.</param>
 internal sealed record OidcSettings(string Authority, string Audience, string RoleClaim);
+
+/// <summary>Whose certificates the control listener takes.</summary>
+/// <param name="Authority">The PEM file of the authorities.</param>
+/// <param name="Operators">Names in certificates of who may see and act.</param>
+/// <param name="Readers">Names in certificates of who may see.</param>
+/// <param name="Required">Whether nobody else is let in, but for probes.</param>
+internal sealed record ClientCertificateSettings(string Authority, ImmutableArray<string> Operators, ImmutableArray<string> Readers, bool Required)
+{
+    public const string AuthorityKey = "Durable:Admin:ClientCertificates:Authority";
+
+    public bool NamesAnyone => Operators.Length + Readers.Length > 0;
+}

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Text;
+using DurableGateway.Admin;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Matching;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace DurableGateway.Configuration;
 
@@ -15,7 +17,7 @@ namespace DurableGateway.Configuration;
 /// </summary>
 internal static class Listeners
 {
-    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections)
+    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections, ClientCertificates certificates)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, settings.Limits);
@@ -31,12 +33,18 @@ internal static class Listeners
             {
                 if (settings.Limits.MaxConcurrentConnections is not null) options.Use(next => connection => connections.LimitAsync(connection, next));
                 if (settings.Public.Scheme == "http") options.Use(next => connection => connections.ChooseAsync(connection, next));
+                else options.Use(next => connection =>
+                {
+                    connections.Begun(connection);
+                    return next(connection);
+                });
+
                 Configure(options, settings.Public);
             });
         }
 
         if (settings.Public.Scheme == "http") ListenForHttp2(kestrel, connections);
-        Listen(kestrel, settings.Control, options => options.Use(next => connection =>
+        Listen(kestrel, settings.Control, certificates.Configure, options => options.Use(next => connection =>
         {
             connection.Features.Set(ControlListener.Instance);
             return next(connection);
@@ -73,12 +81,12 @@ internal static class Listeners
             options.Use(next => connections.Http2 = next);
         });
 
-    private static void Listen(KestrelServerOptions kestrel, BindingAddress address, Action<ListenOptions> configure)
+    private static void Listen(KestrelServerOptions kestrel, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure, Action<ListenOptions> configure)
     {
         void Options(ListenOptions options)
         {
             configure(options);
-            Configure(options, address);
+            Configure(options, address, secure);
         }
 
         var (ip, isLocalhost, port) = Parts(address);
@@ -87,10 +95,10 @@ internal static class Listeners
         else kestrel.ListenAnyIP(port, Options);
     }
 
-    private static void Configure(ListenOptions options, BindingAddress address)
+    private static void Configure(ListenOptions options, BindingAddress address, Action<HttpsConnectionAdapterOptions>? secure = null)
     {
         options.Protocols = address.Scheme == "https" ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
-        if (address.Scheme == "https") options.UseHttps();
+        if (address.Scheme == "https") options.UseHttps(https => secure?.Invoke(https));
     }
 
     private static BindingAddressParts Parts(BindingAddress address) =>

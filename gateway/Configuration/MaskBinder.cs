@@ -8,13 +8,16 @@ internal static class MaskBinder
     public static (ImmutableArray<string> Headers, ImmutableArray<string> JsonPaths) Bind(SettingsReader admin)
     {
         var mask = admin.Section("Mask");
-        var headers = Read(mask, "Headers", text => text.All(letter => char.IsAsciiLetterOrDigit(letter) || "!#$%&'*+-.^_`|~".Contains(letter, StringComparison.Ordinal)),
-            "is not the name of a header; write for example X-Api-Key");
+        var headers = HeaderNames(mask, "Headers");
         var paths = Read(mask, "JsonPaths", text => text.Split('.').All(segment => segment.Length > 0),
             "is not a path; write member names with dots between them, and * for any, for example items.*.card.number");
         mask.RefuseUnknownKeys();
         return (headers, paths);
     }
+
+    public static ImmutableArray<string> HeaderNames(SettingsReader section, string key) => Read(
+        section, key, text => text.All(letter => char.IsAsciiLetterOrDigit(letter) || "!#$%&'*+-.^_`|~".Contains(letter, StringComparison.Ordinal)),
+        "is not the name of a header; write for example X-Api-Key");
 
     private static ImmutableArray<string> Read(SettingsReader mask, string key, Predicate<string> valid, string remedy)
     {

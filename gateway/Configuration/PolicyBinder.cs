@@ -6,6 +6,7 @@ namespace DurableGateway.Configuration;
 /// <summary>Reads <c>Durable:Policies</c>. What a policy does not say is as in <c>default</c>.</summary>
 internal static class PolicyBinder
 {
+    public const string Section = "Policies";
     public const string DefaultName = "default";
     public const string DisableName = "disable";
 
@@ -16,7 +17,7 @@ internal static class PolicyBinder
 
     public static ImmutableDictionary<string, RunPolicy> Bind(SettingsReader durable, List<ConfigurationError> errors)
     {
-        var sections = durable.Children("Policies").ToArray();
+        var sections = durable.Children(Section).ToArray();
         var policies = ImmutableDictionary.CreateBuilder<string, RunPolicy>(StringComparer.OrdinalIgnoreCase);
         var basis = new RunPolicy();
         if (sections.FirstOrDefault(section => Is(section, DefaultName)) is { } root) basis = Read(root, basis, errors);

@@ -11,13 +11,20 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
     private static readonly byte[] Preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8];
 
     private readonly ConcurrentDictionary<ConnectionContext, long> _silent = new();
+    private readonly ConcurrentDictionary<ConnectionContext, long> _arrived = new();
     private long _open;
 
     /// <summary>The server's pipeline for connections of HTTP/2.</summary>
     public ConnectionDelegate? Http2 { get; set; }
 
     /// <summary>Whether a client has connected within this time and not said anything yet: what it is about to say is to be answered.</summary>
-    public bool IsAboutToSpeak(TimeSpan within) => _silent.Values.Any(since => time.GetElapsedTime(since) < within);
+    public bool IsAboutToSpeak(TimeSpan within) => _silent.Values.Concat(_arrived.Values).Any(since => time.GetElapsedTime(since) < within);
+
+    /// <summary>A connection has been taken; until the server comes to it, it is about to speak.</summary>
+    public void Arrived(ConnectionContext connection) => _arrived[connection] = time.GetTimestamp();
+
+    /// <summary>The server has come to it.</summary>
+    public void Begun(ConnectionContext connection) => _arrived.TryRemove(connection, out _);
 
     /// <summary>The server's own limit would count connections of the control listener, too, and shut out services for their clients.</summary>
     public async Task LimitAsync(ConnectionContext connection, ConnectionDelegate next)
@@ -25,11 +32,17 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
         try
         {
             if (Interlocked.Increment(ref _open) <= limits.MaxConcurrentConnections) await next(connection);
-            else connection.Abort(new ConnectionAbortedException("There are as many connections as Durable:Limits:MaxConcurrentConnections allows."));
+            else Refuse(connection);
         }
         finally
         {
             Interlocked.Decrement(ref _open);
+        }
+
+        void Refuse(ConnectionContext connection)
+        {
+            Begun(connection);
+            connection.Abort(new ConnectionAbortedException("There are as many connections as Durable:Limits:MaxConcurrentConnections allows."));
         }
     }
 
@@ -41,6 +54,7 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
     {
         ConnectionDelegate chosen;
         _silent.TryAdd(connection, time.GetTimestamp());
+        Begun(connection);
         try
         {
             chosen = await IsHttp2Async(connection) ? Http2! : http1;

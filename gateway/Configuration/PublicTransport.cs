@@ -13,18 +13,23 @@ namespace DurableGateway.Configuration;
 internal sealed class PublicTransport : IConnectionListenerFactory
 {
     /// <summary>How long the last connections in the system's queue have to be taken out of it.</summary>
-    private static readonly TimeSpan QueueTime = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan QueueTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a handshake that has begun takes to end.</summary>
+    private static readonly TimeSpan HandshakeTime = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     private const int KeepAliveSeconds = 60;
 
     private readonly SocketTransportFactory _factory;
     private readonly List<IConnectionListener> _listeners = [];
     private readonly List<Socket> _sockets = [];
+    private readonly PublicConnections _connections;
     private readonly TimeProvider _time;
 
-    public PublicTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers, TimeProvider time)
+    public PublicTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers, PublicConnections connections, TimeProvider time)
     {
-        _time = time;
+        (_connections, _time) = (connections, time);
         options.Value.CreateBoundListenSocket = endpoint =>
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
@@ -57,22 +62,42 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     {
         if (endpoint is NoEndPoint) return new NoListener(endpoint);
         var listener = await _factory.BindAsync(endpoint, cancellationToken);
-        if (endpoint is PublicEndPoint) _listeners.Add(listener);
-        return listener;
+        if (endpoint is not PublicEndPoint) return listener;
+        _listeners.Add(listener);
+        return new PublicListener(listener, _connections);
     }
 
     /// <summary>
     /// Closes the public sockets. Connections that are open stay so. What the system has accepted and this process has not would be
-    /// reset by that, so its queue is made as short as can be first, and emptied.
+    /// reset by that, so nothing new is let into its queue first, and that is emptied.
     /// </summary>
     public async Task StopListeningAsync(CancellationToken cancellation)
     {
-        foreach (var socket in _sockets) socket.Listen(0);
-        await Task.Delay(QueueTime, _time, cancellation);
+        foreach (var socket in _sockets) LastCalls.TakeNoNew(socket);
+        await Task.Delay(HandshakeTime, _time, cancellation);
+        var began = _time.GetTimestamp();
+        while (_sockets.Any(LastCalls.HasWaiting) && _time.GetElapsedTime(began) < QueueTime) await Task.Delay(Look, _time, cancellation);
         foreach (var listener in _listeners) await listener.UnbindAsync(cancellation);
     }
 
     private sealed class PublicEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
+
+    /// <summary>Says of each connection that it is there, before anything else is done with it.</summary>
+    private sealed class PublicListener(IConnectionListener listener, PublicConnections connections) : IConnectionListener
+    {
+        public EndPoint EndPoint => listener.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            var connection = await listener.AcceptAsync(cancellationToken);
+            if (connection is not null) connections.Arrived(connection);
+            return connection;
+        }
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => listener.UnbindAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => listener.DisposeAsync();
+    }
 
     private sealed class NoEndPoint : EndPoint
     {

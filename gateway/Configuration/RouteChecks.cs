@@ -5,16 +5,25 @@ namespace DurableGateway.Configuration;
 
 /// <summary>
 /// What is checked about YARP's own section before YARP sees it, so that its mistakes are listed along with ours:
-/// each route's durable policy and cluster.
+/// each route's durable policy and cluster, and whose runs it takes over.
 /// </summary>
 internal static class RouteChecks
 {
     public const string PolicyMetadata = "Durable.Policy";
 
+    /// <summary>The former names of a route, comma-separated: it takes over their runs.</summary>
+    public const string RenamedFromMetadata = "Durable.RenamedFrom";
+
+    /// <summary>What metadata of ours begins with.</summary>
+    public const string Prefix = "Durable.";
+
+    private static readonly string[] Known = [PolicyMetadata, RenamedFromMetadata];
+
     public static void Check(IConfigurationSection proxy, ImmutableDictionary<string, RunPolicy> policies, List<ConfigurationError> errors)
     {
         var clusters = proxy.GetSection("Clusters").GetChildren().Select(cluster => cluster.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        foreach (var route in proxy.GetSection("Routes").GetChildren())
+        var routes = proxy.GetSection("Routes").GetChildren().ToArray();
+        foreach (var route in routes)
         {
             var policy = route[$"Metadata:{PolicyMetadata}"];
             if (policy is not null && !policies.ContainsKey(policy) && !policy.Equals(PolicyBinder.DisableName, StringComparison.OrdinalIgnoreCase))
@@ -24,6 +33,38 @@ internal static class RouteChecks
             if (cluster is null || !clusters.Contains(cluster))
                 errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster ?? "",
                     $"is no cluster of ReverseProxy:Clusters; route '{route.Key}' needs one"));
+            RefuseUnknown(route.GetSection("Metadata"), Known, errors);
+        }
+
+        CheckRenames(routes, errors);
+    }
+
+    /// <summary>Metadata is free, but for what begins with our name: a slip there would go unseen.</summary>
+    public static void RefuseUnknown(IConfigurationSection metadata, string[] known, List<ConfigurationError> errors)
+    {
+        foreach (var item in metadata.GetChildren().Where(item => item.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)))
+        {
+            if (!known.Contains(item.Key, StringComparer.OrdinalIgnoreCase)) errors.Add(new ConfigurationError(item.Path, null, Spelling.NoSuchKey(item.Key, known)));
+        }
+    }
+
+    /// <summary>The former names that the metadata lists.</summary>
+    public static string[] FormerNames(string? list) => (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    private static void CheckRenames(IConfigurationSection[] routes, List<ConfigurationError> errors)
+    {
+        var names = routes.Select(route => route.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var heirs = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var route in routes)
+        {
+            var (key, list) = ($"{route.Path}:Metadata:{RenamedFromMetadata}", route[$"Metadata:{RenamedFromMetadata}"]);
+            foreach (var name in FormerNames(list))
+            {
+                if (names.Contains(name))
+                    errors.Add(new ConfigurationError(key, list, $"names '{name}', which is a route that is configured; its runs are its own"));
+                else if (!heirs.TryAdd(name, route.Key))
+                    errors.Add(new ConfigurationError(key, list, $"names '{name}', whose runs route '{heirs[name]}' takes over already"));
+            }
         }
     }
 }

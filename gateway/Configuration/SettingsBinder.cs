@@ -9,15 +9,25 @@ namespace DurableGateway.Configuration;
 /// <summary>From configuration keys to <see cref="GatewaySettings"/>, or to every error at once.</summary>
 internal static class SettingsBinder
 {
+    public const string Section = "Durable";
     public const string DefaultControl = "http://127.0.0.1:8081";
 
+    private static readonly string[] Sections = [Section, ProxyChecks.Section];
     private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
 
     /// <exception cref="ConfigurationException">Anything is wrong.</exception>
     public static GatewaySettings Bind(IConfiguration configuration)
     {
         var errors = new List<ConfigurationError>();
-        var durable = new SettingsReader(configuration.GetSection("Durable"), errors);
+        var settings = Bind(configuration, errors);
+        return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
+    }
+
+    /// <summary>Where there are errors, the settings are of no use.</summary>
+    public static GatewaySettings Bind(IConfiguration configuration, List<ConfigurationError> errors)
+    {
+        RefuseMisspeltSections(configuration, errors);
+        var durable = new SettingsReader(configuration.GetSection(Section), errors);
 
         var listeners = durable.Section("Listeners");
         var publicAddress = Address(listeners, "Public", "http://*:8080");
@@ -41,10 +51,10 @@ internal static class SettingsBinder
         var readOnlyKeys = ApiKeys(admin, "ReadOnlyApiKeys");
         var (maskedHeaders, maskedPaths) = MaskBinder.Bind(admin);
         var oidc = Oidc(admin);
+        var certificates = Certificates(admin, controlAddress);
+        var searchHeaders = MaskBinder.HeaderNames(admin, "SearchHeaders");
         admin.RefuseUnknownKeys();
         if (readOnlyKeys.Intersect(apiKeys).Any()) admin.Report("ReadOnlyApiKeys", "…", "has a key of Durable:Admin:ApiKeys; give each role keys of its own", false);
-        if (apiKeys.Length + readOnlyKeys.Length == 0 && oidc is null && !IsLoopback(controlAddress))
-            listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
 
         var events = durable.Section("Events");
         var retention = events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
@@ -73,17 +83,32 @@ internal static class SettingsBinder
             ReadOnlyApiKeys = readOnlyKeys,
             EventApiKeys = eventKeys,
             AdminOidc = oidc,
+            ClientCertificates = certificates,
             MaskedHeaders = maskedHeaders,
+            SearchHeaders = searchHeaders,
             MaskedJsonPaths = maskedPaths,
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
             EventRetention = retention,
             MaxEventBytes = maxEventBytes,
+            Notices = NoticesBinder.Bind(durable),
         };
         durable.RefuseUnknownKeys();
-        var proxy = configuration.GetSection("ReverseProxy");
+        if (!settings.NamesOperators && !IsLoopback(controlAddress))
+            listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
+        var proxy = configuration.GetSection(ProxyChecks.Section);
         RouteChecks.Check(proxy, settings.Policies, errors);
         ClusterChecks.Check(proxy, errors);
-        return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
+        return settings;
+    }
+
+    /// <summary>Beside ours there are sections of others; one that is nearly ours is a mistake that would go unseen.</summary>
+    private static void RefuseMisspeltSections(IConfiguration configuration, List<ConfigurationError> errors)
+    {
+        foreach (var section in configuration.GetChildren().Where(section => section.GetChildren().Any()))
+        {
+            if (Spelling.Nearest(section.Key, Sections) is { } meant && !meant.Equals(section.Key, StringComparison.OrdinalIgnoreCase))
+                errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads; did you mean {meant}?"));
+        }
     }
 
     private static OidcSettings? Oidc(SettingsReader admin)
@@ -99,6 +124,27 @@ internal static class SettingsBinder
         if (new Uri(authority) is { Scheme: "http", IsLoopback: false })
             return section.Report<OidcSettings?>("Authority", authority, "is not https: whoever is in between could give keys of their own", null);
         return new OidcSettings(authority, audience, claim);
+    }
+
+    private static ClientCertificateSettings? Certificates(SettingsReader admin, BindingAddress control)
+    {
+        var section = admin.Section("ClientCertificates");
+        var authority = section.Text("Authority");
+        var operators = ApiKeys(section, "Operators");
+        var readers = ApiKeys(section, "Readers");
+        var required = section.Boolean("Required", false);
+        section.RefuseUnknownKeys();
+        if (authority is null)
+        {
+            return operators.Length + readers.Length == 0 && !required ? null
+                : section.Report<ClientCertificateSettings?>("Authority", null, "is missing: the PEM file of the authorities whose certificates count", null);
+        }
+
+        if (operators.Length + readers.Length == 0 && !required)
+            section.Report("Authority", authority, "is of no use: set Operators, Readers, or Required", false);
+        if (control.Scheme != "https")
+            section.Report("Authority", authority, $"needs TLS: Durable:Listeners:Control is {control}, make it an https:// address", false);
+        return new ClientCertificateSettings(Path.GetFullPath(authority), operators, readers, required);
     }
 
     private static ImmutableArray<string> ApiKeys(SettingsReader section, string key) =>

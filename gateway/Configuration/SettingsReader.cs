@@ -88,8 +88,7 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
         foreach (var child in section.GetChildren())
         {
             // The value stays out of the message: a misspelt key may well be that of a secret.
-            if (!_known.Contains(child.Key))
-                errors.Add(new ConfigurationError(child.Path, null, $"is set, but there is no such key; known here are {string.Join(", ", _known.Order())}"));
+            if (!_known.Contains(child.Key)) errors.Add(new ConfigurationError(child.Path, null, Spelling.NoSuchKey(child.Key, _known)));
         }
     }
 

@@ -2,6 +2,7 @@ using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard.Pages;
 using DurableGateway.Runs;
+using DurableGateway.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -10,7 +11,7 @@ namespace DurableGateway.Dashboard;
 
 /// <summary>The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.</summary>
 internal sealed class DashboardEndpoints(
-    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, EventDelivery events, GatewaySettings settings, TimeProvider time)
+    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, EventDelivery events, IEventStore store, GatewaySettings settings, TimeProvider time)
 {
     /// <summary>How often a page of what is under way is read again, in seconds.</summary>
     public const int Live = 2;
@@ -66,21 +67,23 @@ internal sealed class DashboardEndpoints(
     private async Task<Page> RoutesAsync(HttpContext context, PageContext page) =>
         new("Routes", RoutesPage.Show(await admin.GetOverviewAsync(context.RequestAborted), settings.Policies), LiveSeconds: Live);
 
-    private Task<Page> ShowEventFormAsync(HttpContext context, PageContext page)
+    private async Task<Page> ShowEventFormAsync(HttpContext context, PageContext page)
     {
         var woken = int.TryParse(context.Request.Query["woken"], out var count) ? count : (int?)null;
-        return Task.FromResult(new Page("Events", EventsPage.Show(EventForm.Empty, null, woken, page)));
+        return new Page("Events", EventsPage.Show(EventForm.Empty, null, woken, await store.GetRecentAsync(EventsShown), page), LiveSeconds: Live);
     }
 
     private async Task<Page?> SendEventAsync(HttpContext context, PageContext page, IFormCollection form)
     {
         var given = EventForm.Read(form);
         if (given.Check(settings.MaxEventBytes) is { } problem)
-            return new Page("Events", EventsPage.Show(given, problem, null, page), Status: StatusCodes.Status422UnprocessableEntity);
+            return new Page("Events", EventsPage.Show(given, problem, null, await store.GetRecentAsync(EventsShown), page), Status: StatusCodes.Status422UnprocessableEntity);
         var woken = await events.PublishAsync(given.ToEvent(Guid.CreateVersion7(time.GetUtcNow())));
         context.SeeOther($"/events?woken={woken}");
         return null;
     }
+
+    private const int EventsShown = 50;
 
     private sealed record RouteNames(IReadOnlyList<string> Names, DateTimeOffset Until);
 }

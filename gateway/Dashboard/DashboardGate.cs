@@ -1,4 +1,4 @@
-using System.Net;
+using DurableGateway.Admin;
 using DurableGateway.Dashboard.Pages;
 using DurableGateway.Storage;
 using Microsoft.AspNetCore.Http;
@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Dashboard;
 
 /// <summary>What stands before every page: that the one who asks may, that a form is ours, and what is said when something is in the way.</summary>
-internal sealed class DashboardGate(Sessions sessions, PageWriter writer, TimeProvider time, ILogger<DashboardGate> log)
+internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageWriter writer, TimeProvider time, ILogger<DashboardGate> log)
 {
     /// <summary>A step's outcome may be 4 MiB; nothing that is typed in comes near.</summary>
     private const long MaxFormBytes = 8 << 20;
@@ -80,11 +80,11 @@ internal sealed class DashboardGate(Sessions sessions, PageWriter writer, TimePr
         Page? shown;
         try
         {
-            if (!IsOurName(context.Request)) shown = ErrorPage.ForeignName();
+            if (!access.IsOurName(context.Request)) shown = ErrorPage.ForeignName();
             else if (!sessions.IsReady) shown = ErrorPage.NoStore();
             else
             {
-                var (who, mayAct) = sessions.Find(context.Request);
+                var (who, mayAct) = sessions.Find(context);
                 page = page with { Who = who, MayAct = mayAct, Form = sessions.FormToken(context) };
                 shown = await answer(page);
             }
@@ -100,16 +100,6 @@ internal sealed class DashboardGate(Sessions sessions, PageWriter writer, TimePr
         }
 
         if (shown is not null) await writer.WriteAsync(context.Response, shown, page);
-    }
-
-    /// <summary>
-    /// Without keys the listener is on loopback, and the browser is what keeps other sites away. A site whose name is made to point to
-    /// this machine would pass for ours, so then it has to be called by address or as localhost.
-    /// </summary>
-    private bool IsOurName(HttpRequest request)
-    {
-        var host = request.Host.Host;
-        return sessions.AreRequired || host == "localhost" || host.EndsWith(".localhost", StringComparison.Ordinal) || IPAddress.TryParse(host.Trim('[', ']'), out _);
     }
 
     private async Task<IFormCollection?> ReadFormAsync(HttpRequest request)

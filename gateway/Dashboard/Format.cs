@@ -55,6 +55,9 @@ internal static class Format
 
     public static string Relative(DateTimeOffset time, DateTimeOffset now) => time > now ? $"in {Coarse(time - now)}" : $"{Coarse(now - time)} ago";
 
+    /// <summary>How many of something: the word with an <c>s</c>, or the other one, unless it is one.</summary>
+    public static string Count(long count, string one, string? many = null) => $"{Count(count)} {(count == 1 ? one : many ?? one + "s")}";
+
     public static string Count(long count) => count.ToString("N0", Culture);
 
     public static string Number(double value, string format = "0.##") => value.ToString(format, Culture);

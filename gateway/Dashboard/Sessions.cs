@@ -12,7 +12,7 @@ namespace DurableGateway.Dashboard;
 /// Who uses the dashboard, in two cookies that any node can check: the session, under a MAC of the <see cref="KeyRing"/>, and a random
 /// one that forms are bound to. Nothing of either is kept on a node.
 /// </summary>
-internal sealed class Sessions(ApiKeys keys, KeyRing ring, TimeProvider time)
+internal sealed class Sessions(ApiKeys keys, AdminAccess access, KeyRing ring, TimeProvider time)
 {
     public const string Cookie = "durable-session";
     public const string FormCookie = "durable-form";
@@ -27,13 +27,14 @@ internal sealed class Sessions(ApiKeys keys, KeyRing ring, TimeProvider time)
     /// <summary>Keys that the store generates are there only once it has answered.</summary>
     public bool IsReady => ring.IsReady;
 
-    public bool AreRequired => keys.AreRequired;
+    public bool AreRequired => access.IsGuarded;
 
     /// <summary>Who the request is from, as histories name them, and what they may do; <see langword="null"/> where they have to log in.</summary>
-    public (string? Who, bool MayAct) Find(HttpRequest request)
+    public (string? Who, bool MayAct) Find(HttpContext context)
     {
-        if (!keys.AreRequired) return ("dashboard", true);
-        if (Read(request.Cookies[Cookie]) is not { } name) return default;
+        if (!access.IsGuarded) return ("dashboard", true);
+        if (access.ByCertificate(context) is { } caller) return ($"dashboard, {caller.Who}", caller.Role == AdminRole.Operator);
+        if (Read(context.Request.Cookies[Cookie]) is not { } name) return default;
         var role = keys.RoleOfName(name);
         return role == AdminRole.None ? default : ($"dashboard, key {name}", role == AdminRole.Operator);
     }
@@ -41,8 +42,8 @@ internal sealed class Sessions(ApiKeys keys, KeyRing ring, TimeProvider time)
     /// <returns>Whether it is a key; then the response sets the session's cookie.</returns>
     public bool LogIn(HttpContext context, string key)
     {
-        if (keys.NameOf(key) is not { } name) return false;
-        context.Response.Cookies.Append(Cookie, Sealed(name, time.GetUtcNow() + Length), Options(context.Request));
+        if (keys.Find(key) is not { } caller) return false;
+        context.Response.Cookies.Append(Cookie, Sealed(caller.Who, time.GetUtcNow() + Length), Options(context.Request));
         return true;
     }
 
@@ -66,7 +67,7 @@ internal sealed class Sessions(ApiKeys keys, KeyRing ring, TimeProvider time)
     public bool IsOurForm(HttpRequest request, IFormCollection form)
     {
         // Browsers say where a request comes from; those that do not are held to the token alone.
-        if (request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none")) return false;
+        if (AdminAccess.IsOfForeignPage(request)) return false;
         var token = form[FormField].ToString();
         return Nonce(request) is { } nonce && Base64Url.IsValid(token) && ring.Verify(FormPurpose, nonce, Base64Url.DecodeFromChars(token));
     }

@@ -12,7 +12,7 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Events;
 
 /// <summary><c>POST /_durable/v1/events</c> on the control listener (§6): takes a CloudEvent and wakes the runs that wait for it.</summary>
-internal sealed class EventEndpoints(EventDelivery delivery, ApiKeys keys, Tokens tokens, GatewaySettings settings)
+internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access, Tokens tokens, GatewaySettings settings)
 {
     public const string Path = "/_durable/v1/events";
 
@@ -21,7 +21,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, ApiKeys keys, Token
     private async Task TakeAsync(HttpContext context)
     {
         var response = context.Response;
-        var maySend = keys.MaySendEvents(context.Request);
+        var maySend = access.MaySendEvents(context);
         if (!maySend && !context.Request.Headers.ContainsKey(DurableHeaders.Token))
         {
             // Nothing is read of who has no word to say.

@@ -79,8 +79,12 @@ internal static class Problems
     public static Problem ActionRefused(RunId run, string detail) => Make("action-refused", "The run's state forbids that", 409, detail, run);
     public static Problem KeyRequired() =>
         Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys, or with a token of Durable:Admin:Oidc that has a role.");
+    public static Problem ForeignPage(string host) =>
+        Make("foreign-page", "The admin API is not for pages of other sites", 403, $"A page of another site asks, or '{host}' is not what this gateway is called by: without keys that is localhost or an address.");
+    public static Problem CertificateRequired() =>
+        Make("certificate-required", "A client certificate is required", 401, "Connect with a certificate of the authorities of Durable:Admin:ClientCertificates.");
     public static Problem RoleRequired() =>
-        Make("role-required", "The key's role is to look, not to act", 403, "It is one of Durable:Admin:ReadOnlyApiKeys, or a token with the role durable-reader. This needs one of Durable:Admin:ApiKeys, or the role durable-operator.");
+        Make("role-required", "The key's role is to look, not to act", 403, "It is a reader's. This needs one of Durable:Admin:ApiKeys, a certificate of Durable:Admin:ClientCertificates:Operators, or a token with the role durable-operator.");
     public static Problem EventKeyRequired() =>
         Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Events:ApiKeys or Durable:Admin:ApiKeys, or an attempt's Durable-Token with an event of its run.");
     public static Problem StepOfOtherKind(RunId run, string step) =>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
-using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
@@ -27,7 +26,7 @@ internal sealed class AttemptTransforms(
 
     public void Apply(TransformBuilderContext context)
     {
-        if (context.Route.Metadata?.ContainsKey(RouteChecks.PolicyMetadata) is not true) return;
+        // On plain routes too: a run that was parked before its route became plain goes on by it, under the policy that it has.
         context.AddRequestTransform(OnRequest);
         context.AddResponseTransform(OnResponse);
     }

@@ -2,34 +2,15 @@ using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using DurableGateway.Configuration;
 using DurableGateway.Runs;
-using DurableGateway.Telemetry;
-using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>The named policies in force, and which of them a route has. Follows the configuration as it changes.</summary>
-internal sealed class PolicyRegistry : IDisposable
+/// <summary>The named policies in force, and which of them a route has.</summary>
+internal sealed class PolicyRegistry(GatewaySettings settings)
 {
-    private readonly IDisposable _subscription;
-    private volatile Snapshot _current;
-
-    public PolicyRegistry(GatewaySettings settings, IConfiguration configuration, ILogger<PolicyRegistry> log)
-    {
-        _current = new Snapshot(settings.Policies);
-        _subscription = ChangeToken.OnChange(configuration.GetReloadToken, () =>
-        {
-            try
-            {
-                _current = new Snapshot(SettingsBinder.Bind(configuration).Policies);
-            }
-            catch (ConfigurationException e)
-            {
-                log.ReloadRefused(e.Message);
-            }
-        });
-    }
+    private volatile Snapshot _current = new(settings.Policies);
 
     /// <summary>The policy of the route, or <see langword="null"/> where it is plain YARP.</summary>
     public RunPolicy? For(RouteModel route)
@@ -40,12 +21,15 @@ internal sealed class PolicyRegistry : IDisposable
 
     public RunPolicy? Find(RouteConfig route) => _current.Find(route);
 
-    public void Dispose() => _subscription.Dispose();
+    /// <summary>Takes changed policies. One that is gone stays for the routes that YARP has yet to change: no request falls in between.</summary>
+    public void Use(ImmutableDictionary<string, RunPolicy> policies) => _current = new Snapshot(_current.Policies.SetItems(policies));
 
     private sealed record Holder(RunPolicy? Policy);
 
     private sealed class Snapshot(ImmutableDictionary<string, RunPolicy> policies)
     {
+        public ImmutableDictionary<string, RunPolicy> Policies => policies;
+
         public ConditionalWeakTable<RouteModel, Holder> ByRoute { get; } = [];
 
         public RunPolicy? Find(RouteConfig route) =>

@@ -45,6 +45,7 @@ internal sealed class UnknownReservedPaths(RequestDelegate next)
     /// <summary>Plain escapes and dot segments have been resolved by now. Slashes of either kind, however written, empty segments and parameters have not.</summary>
     public static bool IsReserved(string path)
     {
+        if (!path.Contains(Reserved, StringComparison.OrdinalIgnoreCase)) return false;
         var first = path.Replace("%2f", "/", StringComparison.OrdinalIgnoreCase).Split('/', '\\')
             .Select(segment => segment.Split(';')[0].Trim())
             .FirstOrDefault(segment => segment is not ("" or "."));

@@ -1,3 +1,4 @@
+using DurableGateway.Notices;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
@@ -5,10 +6,11 @@ using DurableGateway.Telemetry;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// What is in due-queues beside runs: events that are not delivered to all yet, ends that the invoking run has not been told. Whoever
+/// What is in due-queues beside runs: events that are not delivered to all yet, ends that the invoking run has not been told,
+/// notices to operators. Whoever
 /// began an errand usually ends it; a node that finds one due takes it over.
 /// </summary>
-internal sealed class Errands(IWaitStore store, EventDelivery events, InvocationResults results, DueClock clock, TimeProvider time, ILogger<Errands> log)
+internal sealed class Errands(IWaitStore store, EventDelivery events, InvocationResults results, NoticeDelivery notices, DueClock clock, TimeProvider time, ILogger<Errands> log)
 {
     private static readonly TimeSpan Others = TimeSpan.FromSeconds(10);
 
@@ -28,6 +30,13 @@ internal sealed class Errands(IWaitStore store, EventDelivery events, Invocation
             if (errand.Entry.StartsWith(EventDelivery.Prefix, StringComparison.Ordinal))
             {
                 await events.ResumeAsync(errand.Shard, name);
+                return;
+            }
+
+            if (Notice.TryParse(errand.Entry, out var notice) && await notices.DeliverAsync(notice) is { } later)
+            {
+                await store.PutOffErrandAsync(errand, later);
+                clock.Hear(errand.Shard, later);
                 return;
             }
 

@@ -51,8 +51,7 @@ internal sealed class ReplayRunner(
         if (time.GetUtcNow() >= run.Deadline) return () => EndAsync(Problems.RunTimeout(run.Id, run.Policy.RunTimeout));
 
         // Looked up afresh each time: a reload of the configuration replaces the endpoints.
-        var endpoint = endpoints.Endpoints.FirstOrDefault(candidate =>
-            candidate.Metadata.GetMetadata<RouteModel>() is { } route && route.Config.RouteId.Equals(run.Route, StringComparison.OrdinalIgnoreCase));
+        var endpoint = RunRoutes.Find(endpoints.Endpoints, candidate => candidate.Metadata.GetMetadata<RouteModel>()?.Config, run.Route);
         if (endpoint?.RequestDelegate is not { } pipeline)
         {
             // Nodes are updated one after the other: another may know the route already, or still.

@@ -34,7 +34,8 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     }
 
     /// <summary>The cluster that a run of the route goes to. One whose route is gone needs no room anywhere.</summary>
-    public string ClusterOf(string route) => proxy.TryGetRoute(route, out var model) ? model.Config.ClusterId ?? "" : "";
+    public string ClusterOf(string route) =>
+        (proxy.TryGetRoute(route, out var model) ? model : RunRoutes.Find(proxy.GetRoutes(), each => each.Config, route))?.Config.ClusterId ?? "";
 
     public bool HasRoomIn(string cluster)
     {
@@ -47,7 +48,7 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
         lock (_gate)
         {
             var full = _inFlight.Keys.Where(cluster => Free(cluster) <= 0).ToHashSet(StringComparer.OrdinalIgnoreCase);
-            return full.Count == 0 ? [] : [.. proxy.GetRoutes().Where(route => full.Contains(route.Config.ClusterId ?? "")).Select(route => route.Config.RouteId)];
+            return full.Count == 0 ? [] : [.. proxy.GetRoutes().Where(route => full.Contains(route.Config.ClusterId ?? "")).SelectMany(route => RunRoutes.NamesOf(route.Config))];
         }
     }
 

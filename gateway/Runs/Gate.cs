@@ -16,6 +16,9 @@ internal sealed record Gate(string Name, int Limit, double Order)
     public static Gate For(RunPolicy policy, string scope, int urgency, DateTimeOffset now) =>
         new(Topic.Hash("gate", policy.Name.ToUpperInvariant(), policy.ConcurrencyKey, scope), policy.ConcurrencyLimit!.Value, (urgency * UrgencyUnit) + now.ToUnixTimeMilliseconds());
 
+    /// <summary>The same place, for a run that comes now.</summary>
+    public Gate Behind(DateTimeOffset now) => this with { Order = (Math.Floor(Order / UrgencyUnit) * UrgencyUnit) + now.ToUnixTimeMilliseconds() };
+
     public string Format() => string.Create(CultureInfo.InvariantCulture, $"{Limit} {Order:F0} {Name}");
 
     /// <returns><see langword="null"/> where the text is that of no gate.</returns>

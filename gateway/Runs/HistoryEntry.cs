@@ -41,10 +41,12 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
         return long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var time)
             && int.TryParse(parts[3], NumberStyles.None, CultureInfo.InvariantCulture, out var attempt)
-            && double.TryParse(parts[4], NumberStyles.Float, CultureInfo.InvariantCulture, out var until)
+            && double.TryParse(parts[4], NumberStyles.Float, CultureInfo.InvariantCulture, out var until) && IsTime(time) && IsTime(until)
             ? new HistoryEntry(number, At(time), (HistoryKind)parts[2][0], attempt, until == 0 ? null : At(until), parts[5])
             : null;
     }
+
+    private static bool IsTime(double milliseconds) => milliseconds >= 0 && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
     private static DateTimeOffset At(double milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds);
 }

@@ -1,5 +1,6 @@
 using Garnet;
 using Garnet.server;
+using Tsavorite.core;
 
 namespace DurableGateway.Storage;
 
@@ -9,8 +10,34 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : GarnetServer(args, loggers)
 {
+    private static readonly TimeSpan CommitPatience = TimeSpan.FromSeconds(5);
+
+    private readonly SharedRounds<bool> _commits = new();
     private AofAddress _mark;
     private long _readOnly;
+
+    /// <summary>A write of its file has failed: until the next start it takes none, whatever room there is.</summary>
+    public bool IsBroken { get; private set; }
+
+    /// <summary>
+    /// Completes when all that the server has answered before this call is in the file. The server's own way, a wait in each
+    /// command, also waits in each command of a script: 85 µs for each write instead of once for all who wait.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The disk is full, broken or too slow. What was answered may be lost, or not.</exception>
+    public async ValueTask CommitAsync()
+    {
+        var log = storeWrapper.appendOnlyFile.Log;
+        if (log.CommittedUntilAddress.EqualsAll(log.TailAddress)) return;
+        try
+        {
+            await _commits.JoinAsync(async () => await Store.CommitAOFAsync(default)).WaitAsync(CommitPatience);
+        }
+        catch (Exception e)
+        {
+            IsBroken |= e is CommitFailureException;
+            throw new StoreUnavailableException($"The embedded store could not write its file: {e.Message}", e) { MayHaveHappened = true };
+        }
+    }
 
     /// <summary>Remembers where the file ends now. Whatever is alive has to be written again before <see cref="CutOffAsync"/>.</summary>
     public void Mark()

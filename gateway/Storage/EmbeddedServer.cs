@@ -12,8 +12,6 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class EmbeddedServer : IDisposable
 {
-    private const int MinThreads = 64;
-
     private readonly CompactingServer _server;
     private readonly FileStream _lock;
 
@@ -35,18 +33,15 @@ internal sealed class EmbeddedServer : IDisposable
         var exclusive = Lock(directory);
         try
         {
-            // Its sessions block a pool thread each while the file is written, and the writing needs threads of the same
-            // pool: with as many as there are cores, writers that meet would stand still for seconds.
-            ThreadPool.GetMinThreads(out var workers, out var completions);
-            ThreadPool.SetMinThreads(Math.Max(workers, MinThreads), Math.Max(completions, MinThreads));
-
             var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
             var port = FreePort();
             var server = new CompactingServer(
             [
                 "--bind", "127.0.0.1", "--port", $"{port}", "--auth", "Password", "--password", password, "-q",
                 "--lua", "--lua-transaction-mode",
-                "--aof", "--aof-commit-wait", "--aof-commit-freq", "0", "--recover", "--storage-tier",
+
+                // Committed by who needs it: see CompactingServer.CommitAsync.
+                "--aof", "--aof-commit-freq", "-1", "--recover", "--storage-tier",
                 "--logdir", directory, "--checkpointdir", directory,
 
                 // Garnet's native device wants libaio, which few images have.

@@ -14,7 +14,7 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     {
         var now = time.GetUtcNow();
         var answer = (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Enter, Keys(gate),
-            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), gate.Limit, gate.Order, Milliseconds(now + settings.Lease), (long)lifetime.TotalMilliseconds])))!;
+            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), gate.Limit, gate.Order, Milliseconds(now + settings.Lease), (long)lifetime.TotalMilliseconds, gate.Name])))!;
         return new GateAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
     }
 
@@ -23,7 +23,7 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     {
         var now = time.GetUtcNow();
         return Parse((RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Leave, Keys(gate),
-            [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + settings.Lease)])))!);
+            [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + settings.Lease), gate.Name])))!);
     }
 
     /// <summary>Extends the lease of a run that is in; one whose lease ran out is in again.</summary>
@@ -50,7 +50,7 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     }
 
     private RedisKey[] Keys(Gate gate) =>
-        [StoreKeys.InShard(ShardOf(gate.Name), $"in:{gate.Name}"), StoreKeys.InShard(ShardOf(gate.Name), $"queue:{gate.Name}")];
+        [StoreKeys.InShard(ShardOf(gate.Name), $"in:{gate.Name}"), StoreKeys.InShard(ShardOf(gate.Name), $"queue:{gate.Name}"), StoreKeys.WaitingIn(ShardOf(gate.Name))];
 
     private int ShardOf(string name) => (int)(BinaryPrimitives.ReadUInt32BigEndian(Base64Url.DecodeFromChars(name)) % (uint)connection.Shards);
 

@@ -25,6 +25,9 @@ internal interface IEventStore
     /// <summary>An event that is kept; <see langword="null"/> where it is gone.</summary>
     Task<StoredEvent?> GetAsync(int shard, string name);
 
+    /// <summary>The events that were taken in last, the newest first, as long as they are kept.</summary>
+    Task<IReadOnlyList<RecentEvent>> GetRecentAsync(int limit);
+
     /// <summary>The shard that a topic and its events are in.</summary>
     int ShardOf(Topic topic);
 
@@ -34,6 +37,12 @@ internal interface IEventStore
     /// <summary>Crosses off those whom an event has been delivered to; <see langword="true"/> where there are more.</summary>
     Task<bool> CrossOffAsync(int shard, string name, IReadOnlyList<Recipient> recipients, int woken, DateTimeOffset others);
 }
+
+/// <summary>An event that was taken in.</summary>
+/// <param name="Event">The event.</param>
+/// <param name="At">When it came.</param>
+/// <param name="Woken">How many runs it has woken so far.</param>
+internal sealed record RecentEvent(StoredEvent Event, DateTimeOffset At, int Woken);
 
 /// <param name="IsNew">Whether the event was taken in by this call.</param>
 /// <param name="Count">How many wait for it; of one that was there already: how many it has woken.</param>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
@@ -104,6 +105,11 @@ internal interface IRunStore
     Task<StoredResponse?> GetResultAsync(RunId run);
 }
 
+/// <summary>What operators want of the store.</summary>
+/// <param name="Notices">What they are told of.</param>
+/// <param name="SearchHeaders">The headers of requests by whose values they find runs.</param>
+internal sealed record StoreWishes(NoticeWishes Notices, ImmutableArray<string> SearchHeaders);
+
 /// <summary>Names an attempt and who drives it.</summary>
 internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);
 
@@ -126,7 +132,8 @@ internal readonly record struct DueRuns(
 /// <param name="Open">Runs that have not ended.</param>
 /// <param name="Overdue">Of those, the ones that are due and that nobody has taken up.</param>
 /// <param name="First">When the first of all is due.</param>
-internal readonly record struct QueueFigures(long Open, long Overdue, DateTimeOffset? First);
+/// <param name="Queued">Runs that wait for their turn at a gate.</param>
+internal readonly record struct QueueFigures(long Open, long Overdue, DateTimeOffset? First, long Queued);
 
 internal enum StepVerdict
 {

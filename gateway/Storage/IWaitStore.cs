@@ -32,6 +32,9 @@ internal interface IWaitStore
     /// <summary>Takes an errand that is due upon oneself until a time; <see langword="false"/> where somebody else has.</summary>
     Task<bool> TakeErrandAsync(Errand errand, DateTimeOffset until);
 
+    /// <summary>An errand that could not be done is due again at a time.</summary>
+    Task PutOffErrandAsync(Errand errand, DateTimeOffset until);
+
     /// <summary>An errand has been done.</summary>
     Task SettleErrandAsync(Errand errand);
 }

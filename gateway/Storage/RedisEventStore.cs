@@ -13,6 +13,8 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
     /// </summary>
     private static readonly TimeSpan DeliveryTime = TimeSpan.FromDays(30);
 
+    private static readonly RedisValue[] RecentFields = ["record", "woken"];
+
     public int ShardOf(Topic topic) => topic.Shard(connection.Shards);
 
     public async Task<IReadOnlyList<string>> ListenAsync(Topic topic, Waiter waiter, DateTimeOffset expiry, DateTimeOffset since, int skip, int limit)
@@ -34,7 +36,7 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
         var one = TopicKeys(published.Topic);
         var any = TopicKeys(published.Topic with { Key = null });
         var answer = (RedisValue[])(await EvaluateAsync(Script.Publish,
-            [keys.Event, one.Log, any.Log, one.Waiters, any.Waiters, keys.Recipients, keys.FurtherRecipients, StoreKeys.DueOf(shard)],
+            [keys.Event, one.Log, any.Log, one.Waiters, any.Waiters, keys.Recipients, keys.FurtherRecipients, StoreKeys.DueOf(shard), Newest(shard)],
             [published.Name, codec.Encode(published), Milliseconds(time.GetUtcNow()), Span(settings.EventRetention),
                 Span(settings.EventRetention + DeliveryTime), Milliseconds(others)]))!;
         return new Publication((int)answer[0] == 1, (int)answer[1]);
@@ -44,6 +46,20 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
     {
         var record = await connection.ExecuteAsync(db => db.HashGetAsync(new EventKeys(shard, name).Event, "record"));
         return record.IsNull ? null : codec.DecodeEvent(name, record);
+    }
+
+    public async Task<IReadOnlyList<RecentEvent>> GetRecentAsync(int limit)
+    {
+        var heads = await connection.ExecuteAsync(db => Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(async shard =>
+            (Shard: shard, Names: await db.SortedSetRangeByRankWithScoresAsync(Newest(shard), 0, limit - 1, Order.Descending)))));
+        var newest = heads.SelectMany(head => head.Names.Select(entry => (head.Shard, Name: entry.Element.ToString(), At: (long)entry.Score)))
+            .OrderByDescending(entry => entry.At).Take(limit);
+        var found = await Task.WhenAll(newest.Select(async entry =>
+        {
+            var fields = await connection.ExecuteAsync(db => db.HashGetAsync(new EventKeys(entry.Shard, entry.Name).Event, RecentFields));
+            return fields[0].IsNull ? null : Read(entry.Name, entry.At, fields);
+        }));
+        return [.. found.OfType<RecentEvent>()];
     }
 
     public async Task<IReadOnlyList<Recipient>> GetRecipientsAsync(int shard, string name, int limit)
@@ -61,6 +77,21 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
         return (int)await EvaluateAsync(Script.Delivered, [keys.Event, keys.Recipients, keys.FurtherRecipients, StoreKeys.DueOf(shard)],
             [name, woken, Milliseconds(others), Span(settings.EventRetention), .. recipients.Select(recipient => (RedisValue)recipient.Name)]) == 1;
     }
+
+    /// <summary>An event that cannot be read does not hide the others.</summary>
+    private RecentEvent? Read(string name, long at, RedisValue[] fields)
+    {
+        try
+        {
+            return new RecentEvent(codec.DecodeEvent(name, fields[0]!), DateTimeOffset.FromUnixTimeMilliseconds(at), fields[1].TryParse(out int woken) ? woken : 0);
+        }
+        catch (UnreadableRecordException)
+        {
+            return null;
+        }
+    }
+
+    private static RedisKey Newest(int shard) => StoreKeys.InShard(shard, "ix:e");
 
     private (RedisKey Waiters, RedisKey Log) TopicKeys(Topic topic)
     {

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
-internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, TimeProvider time) : IRunStore
+internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, StoreWishes wishes, TimeProvider time) : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
     private const int MostEntries = 1000;
@@ -130,7 +130,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why]));
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why, Stuck]));
     }
 
     public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why)
@@ -138,7 +138,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
-                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why]));
+                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why,
+                Flag(wishes.Notices.Failed && state == RunState.Failed)]));
     }
 
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
@@ -156,7 +157,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task NoteMismatchAsync(RunId run, int attempt, int count, string what)
     {
         var keys = Keys(run);
-        return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Mismatch, [keys.Run, keys.History], [attempt, Milliseconds(time.GetUtcNow()), count, what]));
+        return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Mismatch, [keys.Run, keys.History, keys.Due],
+            [attempt, Milliseconds(time.GetUtcNow()), count, what, run.ToString(), Flag(wishes.Notices.Mismatch)]));
     }
 
     public async Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps)
@@ -211,10 +213,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             var open = db.SortedSetLengthAsync(queue);
             var overdue = db.SortedSetLengthAsync(queue, max: Milliseconds(now));
             var head = db.SortedSetRangeByRankWithScoresAsync(queue, 0, 0);
-            return (Open: await open, Overdue: await overdue, Head: await head);
+            var waiting = db.SortedSetRangeByRankWithScoresAsync(StoreKeys.WaitingIn(shard));
+            return (Open: await open, Overdue: await overdue, Head: await head, Queued: (await waiting).Sum(gate => (long)gate.Score));
         })));
         var heads = shards.SelectMany(shard => shard.Head).Select(entry => (long)entry.Score).ToList();
-        return new QueueFigures(shards.Sum(shard => shard.Open), shards.Sum(shard => shard.Overdue), heads.Count == 0 ? null : FromMilliseconds(heads.Min()));
+        return new QueueFigures(shards.Sum(shard => shard.Open), shards.Sum(shard => shard.Overdue), heads.Count == 0 ? null : FromMilliseconds(heads.Min()),
+            shards.Sum(shard => shard.Queued));
     }
 
     public async Task<StoredResponse?> GetResultAsync(RunId run)
@@ -237,7 +241,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
             run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run),
-            RunIndex.SearchHash(run.Request), codec.EncodeLabel(run.Id, run.Request),
+            RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
@@ -246,8 +250,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         RunId run, int attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries)
     {
         var keys = Keys(run);
-        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
-            [attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow())]);
+        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History, keys.Due], () =>
+            [attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck]);
         return values.Answer(run, step, answer);
     }
 
@@ -269,6 +273,10 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 
     /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
+
+    private RedisValue Stuck => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.EmptyString;
+
+    private static RedisValue Flag(bool set) => set ? "1" : "";
 
     private StoreKeys Keys(RunId run) => new(run, connection.Shards);
 

@@ -54,6 +54,9 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
         (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Defer, [StoreKeys.DueOf(errand.Shard)],
             [errand.Entry, Milliseconds(time.GetUtcNow()), Milliseconds(until)])) == 1;
 
+    public Task PutOffErrandAsync(Errand errand, DateTimeOffset until) =>
+        connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(errand.Shard), errand.Entry, until.ToUnixTimeMilliseconds()));
+
     public Task SettleErrandAsync(Errand errand) =>
         connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(errand.Shard), errand.Entry));
 

@@ -12,7 +12,7 @@ internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int repl
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    private readonly ConcurrentDictionary<EndPoint, Rounds> _rounds = new();
+    private readonly ConcurrentDictionary<EndPoint, SharedRounds<int>> _rounds = new();
 
     /// <summary>Completes when all that was written to the key's server before this call is on the replicas.</summary>
     /// <exception cref="StoreUnavailableException">Too few replicas confirmed in time. What was written is on the primary, and may be lost with it.</exception>
@@ -40,7 +40,7 @@ internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int repl
         try
         {
             var server = connection.GetServer(key);
-            var confirmed = await _rounds.GetOrAdd(server.EndPoint, _ => new Rounds()).JoinAsync(() => AskAsync(server, key));
+            var confirmed = await _rounds.GetOrAdd(server.EndPoint, _ => new SharedRounds<int>()).JoinAsync(() => AskAsync(server, key));
 
             // A slot that moved meanwhile has its writes on another server.
             return (connection.GetServer(key).EndPoint.Equals(server.EndPoint) ? confirmed : 0, null);
@@ -61,26 +61,5 @@ internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int repl
         await mark;
         var confirmed = (int)await wait;
         return server.GetCounters().Interactive.SocketCount == sockets ? confirmed : 0;
-    }
-
-    /// <summary>One round at a time; who comes while one is under way shares the next, which begins after their writes.</summary>
-    private sealed class Rounds
-    {
-        private readonly object _gate = new();
-        private Task<int> _current = Task.FromResult(0);
-        private Task<int>? _next;
-
-        public Task<int> JoinAsync(Func<Task<int>> ask)
-        {
-            lock (_gate) return _next ??= RunAsync(_current, ask);
-        }
-
-        private async Task<int> RunAsync(Task<int> before, Func<Task<int>> ask)
-        {
-            await Task.Yield();
-            await ((Task)before).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            lock (_gate) (_current, _next) = (_next!, null);
-            return await ask();
-        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Protocol;
@@ -21,14 +22,14 @@ internal sealed class RunIndex(StoreConnection connection)
     public static string OfRoute(string route) => "ix:r:" + route;
     public static string Of(RunState state, string route) => $"ix:q:{state.Name()}:{route}";
     public static string OfStep(string step) => "ix:p:" + step;
-    public static string OfKey(string idempotencyKey) => "ix:k:" + Hash(idempotencyKey);
+    public static string OfSearched(string text) => "ix:k:" + Hash(text);
 
-    /// <summary>By what a run can be found that came with an idempotency key; empty where it did not.</summary>
-    public static string SearchHash(StoredRequest request)
-    {
-        var line = request.Headers.FirstOrDefault(header => header.Name.Equals(DurableHeaders.IdempotencyKey, StringComparison.OrdinalIgnoreCase));
-        return line.Name is null || IdempotencyKeyHeader.Read(line.Value, out _) is not { } key ? "" : Hash(key);
-    }
+    /// <summary>By what a run can be found beside its id: its idempotency key, and the values of some headers. Separated by spaces.</summary>
+    public static string SearchHashes(StoredRequest request, ImmutableArray<string> headers) => string.Join(' ', request.Headers
+        .Select(line => line.Name.Equals(DurableHeaders.IdempotencyKey, StringComparison.OrdinalIgnoreCase) ? IdempotencyKeyHeader.Read(line.Value, out _)
+            : headers.Contains(line.Name, StringComparer.OrdinalIgnoreCase) ? line.Value.Trim()
+            : null)
+        .OfType<string>().Where(text => text.Length > 0).Select(Hash).Distinct());
 
     /// <summary>The newest runs of a set that are older than a place, and within a span of time.</summary>
     /// <param name="index">The name of the set.</param>

@@ -17,6 +17,13 @@ internal sealed class RunOperations(StoreConnection connection, RecordCodec code
         return (answer[0].ToString(), state, answer.Length > 2 && answer[2] == "1");
     }
 
+    /// <summary>The gate that a run has to pass; <see langword="null"/> where there is none.</summary>
+    public async Task<Gate?> GetGateAsync(RunId run)
+    {
+        var gate = await connection.ExecuteAsync(db => db.HashGetAsync(new StoreKeys(run, connection.Shards).Run, "gate"));
+        return Gate.Parse(gate.ToString());
+    }
+
     /// <summary>Has a run go on from a step, or, where an outcome is given, with that one.</summary>
     /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, <c>running</c> or <c>step</c>.</returns>
     public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)

@@ -32,6 +32,7 @@ internal static class Script
     private const string HistoryName = "history";
     private const string GateName = "gate";
     private const string IndexName = "index";
+    private const string NoticeName = "notice";
 
     private static string Load(string name)
     {
@@ -39,7 +40,8 @@ internal static class Script
             ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
         using var reader = new StreamReader(stream);
         var script = reader.ReadToEnd();
-        return name is HistoryName or IndexName or GateName ? script
+        return name is HistoryName or IndexName or GateName or NoticeName ? script
+            : script.Contains("tell(", StringComparison.Ordinal) || script.Contains("falter(", StringComparison.Ordinal) ? Load(NoticeName) + Load(IndexName) + Load(HistoryName) + script
             : script.Contains("note(", StringComparison.Ordinal) ? Load(IndexName) + Load(HistoryName) + script
             : script.Contains("admit(", StringComparison.Ordinal) ? Load(GateName) + script
             : script;

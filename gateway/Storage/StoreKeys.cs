@@ -35,6 +35,9 @@ internal readonly struct StoreKeys(RunId run, int shards)
 
     public static RedisKey DueOf(int shard) => InShard(shard, "due");
 
+    /// <summary>How many runs wait at each gate of a shard.</summary>
+    public static RedisKey WaitingIn(int shard) => InShard(shard, "waiting");
+
     /// <summary>A key that belongs to no run.</summary>
     public static RedisKey InShard(int shard, string name) => Tag(shard) + name;
 

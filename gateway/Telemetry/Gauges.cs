@@ -22,6 +22,7 @@ internal sealed class Gauges(
         _meter.CreateObservableGauge(Metrics.RunsOverdue, () => Queues(figures => figures.Overdue), "{run}", "Runs that are due and that no node has taken up");
         _meter.CreateObservableGauge(Metrics.OldestOverdue, () => Queues(Age), "s", "For how long the oldest overdue run has been due");
         _meter.CreateObservableGauge(Metrics.FlowInFlight, () => (long)flow.InFlight, "{run}", "Runs on this node that have a place under a concurrency limit");
+        _meter.CreateObservableGauge(Metrics.FlowWaiting, () => Queues(figures => figures.Queued), "{run}", "Runs that wait for their turn under a concurrency limit");
         return Task.CompletedTask;
     }
 

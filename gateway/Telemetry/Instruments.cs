@@ -26,6 +26,8 @@ internal static class Instruments
 
     public static Counter<long> Redirects { get; } = Meter.CreateCounter<long>(Metrics.Redirects, "{redirect}", "Clients sent to the result URL");
 
+    public static Counter<long> Notices { get; } = Meter.CreateCounter<long>(Metrics.Notices, "{delivery}", "Deliveries of notices, by outcome");
+
     public static Counter<long> StoreErrors { get; } =
         Meter.CreateCounter<long>(Metrics.StoreErrors, "{error}", "Calls that the store did not answer, or answered with an error");
 

@@ -53,7 +53,7 @@ internal static partial class Log
     [LoggerMessage(117, LogLevel.Error, "Run {RunId} is sealed with a key that this node does not have; add it to Durable:Keys. {Reason}")]
     public static partial void KeyMissing(this ILogger log, RunId runId, string reason);
 
-    [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, and its route {Route} is not configured here; it is tried again before it fails")]
+    [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, and its route {Route} is not configured here; it is tried again before it fails. A route with Durable.RenamedFrom takes it over")]
     public static partial void RouteMissing(this ILogger log, RunId runId, string route);
 
     [LoggerMessage(120, LogLevel.Warning, "Due runs could not be claimed: {Reason}")]
@@ -71,15 +71,30 @@ internal static partial class Log
     [LoggerMessage(121, LogLevel.Warning, "The entry {Entry} of a due-queue could not be dealt with; it is tried again. {Reason}")]
     public static partial void ErrandFailed(this ILogger log, string entry, string reason);
 
+    [LoggerMessage(124, LogLevel.Warning, "The notice {Notice} could not be delivered; it is tried again. {Reason}")]
+    public static partial void NoticeFailed(this ILogger log, string notice, string reason);
+
+    [LoggerMessage(125, LogLevel.Error, "The notice {Notice} could not be delivered for a day, and is given up. {Reason}")]
+    public static partial void NoticeGivenUp(this ILogger log, string notice, string reason);
+
     [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} met an unexpected error")]
     public static partial void Unexpected(this ILogger log, Exception error, RunId runId, int attempt);
 
     [LoggerMessage(132, LogLevel.Error, "A {Method} request met an unexpected error")]
     public static partial void RequestFailed(this ILogger log, Exception error, string method);
 
-    [LoggerMessage(133, LogLevel.Warning, "The provider of Durable:Admin:Oidc cannot be asked for its keys, so its tokens are refused: {Reason}")]
+    [LoggerMessage(136, LogLevel.Warning, "The provider of Durable:Admin:Oidc cannot be asked for its keys, so its tokens are refused: {Reason}")]
     public static partial void OidcAway(this ILogger log, string reason);
 
-    [LoggerMessage(131, LogLevel.Warning, "The changed configuration is not used: {Errors}")]
+    [LoggerMessage(131, LogLevel.Error, "The changed configuration is not used, what was before stays: {Errors}")]
     public static partial void ReloadRefused(this ILogger log, string errors);
+
+    [LoggerMessage(133, LogLevel.Information, "The changed configuration is used: {Routes} routes, {Policies} policies")]
+    public static partial void Reloaded(this ILogger log, int routes, int policies);
+
+    [LoggerMessage(134, LogLevel.Warning, "These settings have changed, and are used after a restart: {Keys}")]
+    public static partial void RestartNeeded(this ILogger log, string keys);
+
+    [LoggerMessage(135, LogLevel.Error, "The changed configuration is not used, what was before stays")]
+    public static partial void ReloadFailed(this ILogger log, Exception error);
 }

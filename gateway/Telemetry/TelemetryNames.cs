@@ -63,11 +63,17 @@ public static class TelemetryNames
         /// <summary>Gauge, <c>s</c>: for how long the oldest of the overdue has been due; 0 where none is. The same on every node.</summary>
         public const string OldestOverdue = "durable.runs.overdue.age";
 
+        /// <summary>Counter, <c>{delivery}</c>, by kind and outcome: notices that were <c>delivered</c>, <c>failed</c> and are tried again, or <c>given_up</c>.</summary>
+        public const string Notices = "durable.notices";
+
         /// <summary>Counter, <c>{error}</c>, by error.type: calls that the store did not answer, or answered with an error.</summary>
         public const string StoreErrors = "durable.store.errors";
 
         /// <summary>Gauge, 1 while the store is connected on this node, else 0.</summary>
         public const string StoreReady = "durable.store.ready";
+
+        /// <summary>Gauge, <c>{run}</c>: runs that wait for their turn under a concurrency limit. The same on every node.</summary>
+        public const string FlowWaiting = "durable.flow.waiting";
 
         /// <summary>Gauge, <c>{run}</c>: runs on this node that have a place under a concurrency limit.</summary>
         public const string FlowInFlight = "durable.flow.in_flight";
@@ -115,6 +121,9 @@ public static class TelemetryNames
 
         /// <summary><c>run</c>, <c>sleep</c>, …</summary>
         public const string StepType = "durable.step.type";
+
+        /// <summary><c>failed</c>, <c>stuck</c> or <c>mismatch</c>.</summary>
+        public const string NoticeKind = "durable.notice.kind";
 
         /// <summary>OpenTelemetry's: the status, the forwarder's error or the exception.</summary>
         public const string ErrorType = "error.type";

@@ -9,7 +9,7 @@ namespace DurableGateway.Dashboard.Tests;
 [Collection(Browsers.Name)]
 public sealed class LooksTests(Browser browser)
 {
-    private static readonly string Pictures = Path.Combine(
+    internal static readonly string Pictures = Path.Combine(
         Environment.GetEnvironmentVariable("DURABLE_TESTS_ARTIFACTS") ?? Path.Combine(AppContext.BaseDirectory, "artifacts"), "screenshots");
 
     public static TheoryData<int, int, string> Screens { get; } = new()

@@ -11,23 +11,30 @@ internal static class Comparisons
     public static async Task PassThroughAsync(Site site, int rounds)
     {
         Console.WriteLine("Pass-through, 32 clients      req/s     p50 ms    p99 ms");
-        var (direct, plain, durable) = (new List<Sample>(), new List<Sample>(), new List<Sample>());
+        var (direct, yarp, plain, durable) = (new List<Sample>(), new List<Sample>(), new List<Sample>(), new List<Sample>());
         for (var round = -1; round < rounds; round++)
         {
             var samples = (await Load.RunAsync(new Uri(site.Service, "/x"), 32, Round),
+                await Load.RunAsync(new Uri(site.Proxy, "/x"), 32, Round),
                 await Load.RunAsync(new Uri(site.Gateway, "/plain/x"), 32, Round),
                 await Load.RunAsync(new Uri(site.Gateway, "/durable/x"), 32, Round));
             if (round < 0) continue; // The first is for the compiler.
             direct.Add(samples.Item1);
-            plain.Add(samples.Item2);
-            durable.Add(samples.Item3);
+            yarp.Add(samples.Item2);
+            plain.Add(samples.Item3);
+            durable.Add(samples.Item4);
         }
 
         Print("  service alone", direct);
-        Print("  plain YARP", plain);
+        Print("  YARP alone", yarp);
+        Print("  plain route", plain);
         Print("  durable route", durable);
-        var ratio = Median(durable.Zip(plain, (d, p) => d.PerSecond / p.PerSecond));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  durable / plain            {ratio,6:P1}"));
+        foreach (var (name, route) in new[] { ("plain", plain), ("durable", durable) })
+        {
+            var ratio = Median(route.Zip(yarp, (ours, theirs) => ours.PerSecond / theirs.PerSecond));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {name + " / YARP alone",-26} {ratio,8:P1}"));
+        }
+
         Console.WriteLine();
     }
 

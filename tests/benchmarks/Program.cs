@@ -8,6 +8,12 @@ if (args is ["--serve", var port])
     return;
 }
 
+if (args is ["--proxy", var listen, var upstream])
+{
+    await PlainProxy.RunAsync(int.Parse(listen, CultureInfo.InvariantCulture), upstream);
+    return;
+}
+
 var rounds = args is ["--rounds", var count] ? int.Parse(count, CultureInfo.InvariantCulture) : 5;
 await using var site = await Site.StartAsync();
 Console.WriteLine($"{Environment.ProcessorCount} cores, {rounds} rounds, interleaved; every figure is the median of its rounds");

@@ -13,11 +13,15 @@ internal sealed class Site : IAsyncDisposable
     public required Uri Service { get; init; }
     public required Uri Gateway { get; init; }
 
+    /// <summary>A YARP with nothing of ours.</summary>
+    public required Uri Proxy { get; init; }
+
     public static async Task<Site> StartAsync()
     {
-        int service = FreePort(), gateway = FreePort(), control = FreePort();
-        var site = new Site { Service = new Uri($"http://127.0.0.1:{service}"), Gateway = new Uri($"http://127.0.0.1:{gateway}") };
+        int service = FreePort(), gateway = FreePort(), control = FreePort(), proxy = FreePort();
+        var site = new Site { Service = new Uri($"http://127.0.0.1:{service}"), Gateway = new Uri($"http://127.0.0.1:{gateway}"), Proxy = new Uri($"http://127.0.0.1:{proxy}") };
         site.Start("Benchmarks.dll", "--serve", $"{service}");
+        site.Start("Benchmarks.dll", "--proxy", $"{proxy}", $"{site.Service}");
         site.Start("gateway.dll",
             $"--Durable:Listeners:Public=http://127.0.0.1:{gateway}",
             $"--Durable:Listeners:Control=http://127.0.0.1:{control}",
@@ -32,7 +36,7 @@ internal sealed class Site : IAsyncDisposable
             "--ReverseProxy:Routes:durable:Metadata:Durable.Policy=default",
             $"--ReverseProxy:Clusters:service:Destinations:one:Address={site.Service}");
         using var client = new HttpClient();
-        foreach (var address in new[] { new Uri(site.Service, "/"), new Uri($"http://127.0.0.1:{control}/readyz") }) await AwaitAsync(client, address);
+        foreach (var address in new[] { new Uri(site.Service, "/"), new Uri(site.Proxy, "/"), new Uri($"http://127.0.0.1:{control}/readyz") }) await AwaitAsync(client, address);
         return site;
     }
 

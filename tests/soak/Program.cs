@@ -56,7 +56,7 @@ try
     await work;
     if (redis is not null)
     {
-        // All that is left when the last run has expired is the store's own mark.
+        // All that is left when the last run has expired is the store's own mark, and what is counted by the minute.
         await Task.Delay(TimeSpan.FromSeconds(9));
         samples.Add(await gauges.ReadAsync());
         Console.WriteLine($"  end{load.Requests,12:N0}{samples[^1].Keys,10:N0}{samples[^1].StoreMiB,12:N0}{samples[^1].GatewayMiB,13:N0}");

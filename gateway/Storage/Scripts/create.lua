@@ -31,6 +31,7 @@ if not run[1] then
   if ARGV[20] ~= '' then redis.call('HSET', KEYS[1], 'bound', ARGV[20]) end
 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10], 'why', ARGV[17])
+if ARGV[10] ~= '0' then falter(KEYS[1], KEYS[3], ARGV[1], ARGV[16], '') end
 if not run[1] then
   redis.call('HSET', KEYS[1], 'label', ARGV[#ARGV])
   redis.call('PEXPIRE', KEYS[1], ARGV[11])
@@ -44,10 +45,6 @@ end
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 moved(KEYS[1], run[1], ARGV[2], ARGV[16] + ARGV[11])
 local at = string.match(KEYS[1], '^(.-:)run:')
-if ARGV[#ARGV - 1] ~= '' then
-  local sought = at .. 'ix:k:' .. ARGV[#ARGV - 1]
-  redis.call('ZADD', sought, ARGV[5], ARGV[1])
-  redis.call('PEXPIRE', sought, ARGV[11])
-end
+for hash in string.gmatch(ARGV[#ARGV - 1], '%S+') do put(at .. 'ix:k:' .. hash, ARGV[5], ARGV[1], tonumber(ARGV[11])) end
 forget(at, ARGV[16])
 return 1

@@ -1,7 +1,7 @@
 -- Lets a run through a gate, or has it wait its turn.
--- KEYS  1 those who are in, 2 those who wait
+-- KEYS  1 those who are in, 2 those who wait, 3 how many wait at each gate of the shard
 -- ARGV  1 run id, 2 now, 3 lease end, 4 the most that may be in, 5 its place in the order, 6 until when those who are let in from the
---       queue are waited for, 7 how long those who wait are kept (ms)
+--       queue are waited for, 7 how long those who wait are kept (ms), 8 the gate
 -- Answer {1, 0, woken…} it is in | {0, how many are before it, woken…}; woken are those whose turn has come
 -- Keeps: no more are in than may be; nobody overtakes who is before it in the order; who is gone has left when its lease ends.
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2])
@@ -25,6 +25,8 @@ for _, id in ipairs(admit(KEYS[1], KEYS[2], ARGV[2], limit, ARGV[6])) do
   -- A run whose own turn it was just now is not told by somebody else.
   if id == ARGV[1] then answer[1] = 1 else answer[#answer + 1] = id end
 end
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[7]) end
-if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[7]) end
+count(KEYS[3], ARGV[8], KEYS[2])
+for _, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then redis.call('PEXPIRE', key, ARGV[7]) end
+end
 return answer

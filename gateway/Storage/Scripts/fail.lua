@@ -1,6 +1,7 @@
 -- Ends an attempt that failed and schedules the next one.
 -- KEYS  1 run, 2 due-queue of the shard, 3 history
--- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt, 6 now, 7 why
+-- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt, 6 now, 7 why,
+--       8 when it is stuck (see notice.lua)
 -- Answer {'parked', due} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run
 -- Keeps: a waiting run is in the due-queue, never later than its deadline; a failure is counted once.
 -- An attempt whose first answer was lost may say it again: while no later one has begun, nobody else can have parked the run.
@@ -9,6 +10,7 @@ if run[1] == 'waiting' and run[2] == ARGV[2] then return {'parked', run[6]} end
 if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
 if ARGV[4] ~= '-1' then
   if tonumber(ARGV[4]) ~= tonumber(run[5]) then return {'failures', tonumber(run[5])} end
+  falter(KEYS[1], KEYS[2], ARGV[1], ARGV[6], ARGV[8])
   redis.call('HINCRBY', KEYS[1], 'failures', 1)
 end
 local due = ARGV[5]

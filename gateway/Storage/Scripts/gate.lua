@@ -11,3 +11,9 @@ local function admit(holders, queue, now, limit, reservation)
   end
   return first
 end
+
+-- How many wait at each gate of the shard is in one sorted set for all of them, for who wants to know how long the queues are.
+local function count(waiting, gate, queue)
+  local many = redis.call('ZCARD', queue)
+  if many == 0 then redis.call('ZREM', waiting, gate) else redis.call('ZADD', waiting, many, gate) end
+end

@@ -2,7 +2,8 @@
 -- What operators ask for is answered from sorted sets of the shard, of run ids by the time of their start (ms):
 --   ix:a all   ix:s:<state>   ix:r:<route>   ix:q:<state>:<route>   ix:p:<step>   ix:k:<hash of an idempotency key>
 --   ix:x '<id> <final state, or ->  <route>' by the time at which the run's keys are gone
--- Keeps: a run is in the sets of its own state only. What has expired leaves the sets with the runs that come: two for each.
+-- Keeps: a run is in the sets of its own state only. What has expired leaves the sets with the runs that come: two for each;
+-- a set into which none come expires with the last run that it had.
 local function forget(at, now)
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', at .. 'ix:x', '-inf', now, 'LIMIT', 0, 2)) do
     local id, state, route = string.match(entry, '^(%S+) (%S+) (.*)$')
@@ -20,6 +21,12 @@ local function forget(at, now)
   end
 end
 
+local function put(set, score, member, left)
+  local new = redis.call('ZADD', set, score, member)
+  if redis.call('PTTL', set) < left then redis.call('PEXPIRE', set, left) end
+  return new
+end
+
 local function final(state) return state ~= 'running' and state ~= 'waiting' and state or '-' end
 
 -- gone: when the run's keys expire, where that has just been set (nil: as before)
@@ -32,17 +39,18 @@ local function moved(run, from, to, gone)
     redis.call('ZREM', at .. 'ix:s:' .. from, id)
     redis.call('ZREM', at .. 'ix:q:' .. from .. ':' .. of[2], id)
   end
-  if not from then
-    redis.call('ZADD', at .. 'ix:a', of[1], id)
-    redis.call('ZADD', at .. 'ix:r:' .. of[2], of[1], id)
+  local left = redis.call('PTTL', run)
+  if not from or gone then
+    put(at .. 'ix:a', of[1], id, left)
+    put(at .. 'ix:r:' .. of[2], of[1], id, left)
   end
   if from ~= to then
-    redis.call('ZADD', at .. 'ix:s:' .. to, of[1], id)
-    redis.call('ZADD', at .. 'ix:q:' .. to .. ':' .. of[2], of[1], id)
+    put(at .. 'ix:s:' .. to, of[1], id, left)
+    put(at .. 'ix:q:' .. to .. ':' .. of[2], of[1], id, left)
   end
   if gone then
     if from and final(from) ~= final(to) then redis.call('ZREM', at .. 'ix:x', id .. ' ' .. final(from) .. ' ' .. of[2]) end
-    redis.call('ZADD', at .. 'ix:x', gone, id .. ' ' .. final(to) .. ' ' .. of[2])
+    put(at .. 'ix:x', gone, id .. ' ' .. final(to) .. ' ' .. of[2], left)
   end
 end
 
@@ -51,9 +59,7 @@ local function stepped(run, step)
   local at, id = string.match(run, '^(.-:)run:(.*)$')
   local name = at .. 'ix:p:' .. string.gsub(step, '#%d+$', '')
   local started = redis.call('HGET', run, 'started') or ''
-  if not string.match(started, '^%d+$') or redis.call('ZADD', name, started, id) == 0 then return end
-  local left = redis.call('PTTL', run)
-  if redis.call('PTTL', name) < left then redis.call('PEXPIRE', name, left) end
+  if not string.match(started, '^%d+$') or put(name, started, id, redis.call('PTTL', run)) == 0 then return end
   local oldest = redis.call('ZRANGE', name, 0, 1)
   local many = redis.call('ZCARD', name) > 10000
   for _, other in ipairs(oldest) do

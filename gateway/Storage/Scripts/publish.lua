@@ -1,6 +1,7 @@
 -- Takes an event in: into the logs of its topics, and to those who wait for them.
 -- KEYS  1 the event, 2 log of the type with its key, 3 log of the type, 4 waiters for the type with its key, 5 waiters for the type,
---       6 and 7 those of 4 and 5 that it is to be delivered to, 8 due-queue of the shard
+--       6 and 7 those of 4 and 5 that it is to be delivered to, 8 due-queue of the shard,
+--       9 the newest events of the shard, for operators
 --       (an event without a key has the same keys at 2 and 3, and at 4 and 5)
 -- ARGV  1 the event's name, 2 its record, 3 now, 4 how long it is kept for later waits (ms), 5 how long it is kept while it is
 --       being delivered (ms), 6 when somebody else delivers it, should this caller be gone
@@ -30,5 +31,8 @@ if waiters == 0 then
   redis.call('ZREM', KEYS[8], 'e:' .. ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
 end
+redis.call('ZADD', KEYS[9], ARGV[3], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[9], 0, -1001)
+redis.call('PEXPIRE', KEYS[9], ARGV[4])
 redis.call('HSET', KEYS[1], 'woken', '0')
 return {1, waiters}

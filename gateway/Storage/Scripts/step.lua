@@ -1,8 +1,9 @@
 -- Stores a step's outcome, or counts a failed try of it, or marks it as begun.
--- KEYS  1 run, 2 steps, 3 pending steps, 4 history
+-- KEYS  1 run, 2 steps, 3 pending steps, 4 history, 5 due-queue of the shard
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 'C' completed | 'F' failed for good | 'P' a try failed | 'S' it begins, once at most,
 --       5 outcome record ('S': the one to store where an earlier attempt began it) | time of the next try,
---       6 the failed tries that the caller reckons with (-1: any), 7 now
+--       6 the failed tries that the caller reckons with (-1: any), 7 now,
+--       8 run id, 9 when it is stuck (see notice.lua)
 -- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
 -- failed try of a step at most, however often it has to say so; a step that was begun once at most is begun by one attempt only.
@@ -30,6 +31,7 @@ if ARGV[4] == 'P' then
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[2])
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))
   note(KEYS[1], KEYS[4], ARGV[7], 'P', ARGV[1], ARGV[5], ARGV[2])
+  falter(KEYS[1], KEYS[5], ARGV[8], ARGV[7], ARGV[9])
   answer = {'scheduled', ARGV[5]}
 elseif ARGV[4] == 'S' and (kind ~= 'S' or value == 'S' .. ARGV[1]) then
   redis.call('HSET', KEYS[2], ARGV[2], 'S' .. ARGV[1])

@@ -39,13 +39,13 @@ public sealed class DurableStepsOptions
 
     internal Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, TimeProvider, cancellationToken);
 #else
-#pragma warning disable CA1822 // Elsewhere they have a clock of the instance.
+#pragma warning disable CA1822, RS0030 // Elsewhere they have a clock of the instance. .NET Standard has none that could be injected.
     internal DateTimeOffset Now => DateTimeOffset.UtcNow;
 
     internal CancellationTokenSource CancelAfter(TimeSpan time) => new(time);
 
     internal Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, cancellationToken);
-#pragma warning restore CA1822
+#pragma warning restore CA1822, RS0030
 #endif
 
     internal string? BuildHeader => string.IsNullOrEmpty(Build) ? null : StructuredField.String(Build!);

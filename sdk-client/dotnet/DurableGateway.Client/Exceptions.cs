@@ -25,6 +25,7 @@ public sealed class StepFailedException : Exception
 /// <summary>Throw it in a step's body where no retry may help: the step fails for good at once.</summary>
 public class NonRetryableException : Exception
 {
+    /// <summary>Says that the step has failed for good.</summary>
     /// <param name="message">What went wrong.</param>
     /// <param name="innerException">Its cause.</param>
     public NonRetryableException(string message, Exception? innerException = null)
@@ -36,6 +37,7 @@ public class NonRetryableException : Exception
 /// <summary>Throw it in a step's body to say when the next try makes sense. The try counts as a failure.</summary>
 public class RetryAfterException : Exception
 {
+    /// <summary>Says when the step may be tried again.</summary>
     /// <param name="delay">The shortest time until the next try; longer where the policy's own delay is longer.</param>
     /// <param name="message">What went wrong.</param>
     /// <param name="innerException">Its cause.</param>

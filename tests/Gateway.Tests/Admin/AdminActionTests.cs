@@ -92,6 +92,24 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
     }
 
     [Fact]
+    public async Task Again_TakesItsTurnUnderTheLimitOfItsPolicy()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater, "Durable:Policies:default:Concurrency:Limit=1");
+        var first = await world.BeginAsync();
+        first.Answer(503);
+        using var redirect = await world.LiveAnswerAsync();
+        var second = await world.BeginAsync();
+
+        var copy = (await world.ActAsync(first.RunId, "again")).Json.GetProperty("newRun").GetString()!;
+        await Eventually.TrueAsync(async () => (await world.Gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow())).Queued == 1, "the copy waits for its turn");
+        second.Answer(200);
+        var attempt = await world.NextAttemptAsync();
+        Assert.Equal(copy, attempt.RunId);
+        attempt.Answer(200);
+        await EndedAsync(world, copy, "completed");
+    }
+
+    [Fact]
     public async Task FromStep_DropsItsOutcomeAndLaterOnes_AndAnEndedRunGoesOn()
     {
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);

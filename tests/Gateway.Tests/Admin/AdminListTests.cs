@@ -35,6 +35,46 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
     }
 
     [Fact]
+    public async Task Events_AreListed_TheNewestFirst_WithWhomTheyWoke()
+    {
+        await using var world = await World.StartAsync<TStore>("Durable:Events:Retention=00:10:00", World.RetryMuchLater);
+        var waiting = await world.BeginAsync();
+        await waiting.PutTypeAsync("wait", "settled", [("Durable-Event-Type", "payment.settled"), ("Durable-Event-Key", "42")]);
+        foreach (var (id, type, subject) in new[] { ("1", "order.placed", null), ("2", "payment.settled", "42"), ("2", "payment.settled", "42") })
+        {
+            using var sent = new HttpRequestMessage(HttpMethod.Post, new Uri(world.Gateway.Control, "/_durable/v1/events")) { Content = new StringContent("{\"a\":1}") };
+            sent.Content.Headers.ContentType = new("application/json");
+            foreach (var (name, value) in new[] { ("specversion", "1.0"), ("id", id), ("source", "/tests"), ("type", type), ("subject", subject) })
+            {
+                if (value is not null) sent.Headers.Add("ce-" + name, value);
+            }
+
+            using var answer = await world.Gateway.Client.SendAsync(sent, TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        }
+
+        var events = (await world.GetJsonAsync("events")).GetProperty("events").EnumerateArray().ToArray();
+        Assert.Equal([("payment.settled", "42", 1, 7), ("order.placed", null, 0, 7)], events.Select(one => (one.GetProperty("type").GetString(),
+            one.GetProperty("subject").GetString(), one.GetProperty("woken").GetInt32(), one.GetProperty("bytes").GetInt32())));
+        Assert.Single((await world.GetJsonAsync("events?limit=1")).GetProperty("events").EnumerateArray());
+        (await world.CallAsync(HttpMethod.Get, "events?limit=0")).AssertProblem(HttpStatusCode.BadRequest, "bad-request");
+        waiting.Answer(200);
+    }
+
+    [Fact]
+    public async Task ValueOfASearchHeader_FindsItsRuns_AndThatOfAnotherDoesNot()
+    {
+        await using var world = await World.StartAsync<TStore>("Durable:Admin:SearchHeaders:0=x-order-id", "Durable:Admin:SearchHeaders:1=X-Tenant", World.RetryMuchLater);
+        var attempt = await world.BeginAsync(("X-Order-Id", " A 17 "), ("X-Tenant", "acme"), ("X-Other", "blue"), ("Idempotency-Key", "\"k-17\""));
+        attempt.Answer(503);
+        using var redirect = await world.LiveAnswerAsync();
+        foreach (var text in new[] { "A 17", "acme", "k-17" })
+            Assert.Equal([attempt.RunId], await world.IdsAsync("search=" + Uri.EscapeDataString(text)));
+        foreach (var text in new[] { "blue", "A", "a 17" }) Assert.Empty(await world.IdsAsync("search=" + Uri.EscapeDataString(text)));
+        Assert.Empty(await world.IdsAsync("search=acme&state=failed"));
+    }
+
+    [Fact]
     public async Task IdempotencyKey_FindsItsRun()
     {
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
@@ -103,7 +143,7 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
     private static async Task<string> AddAsync(World world, DateTimeOffset start)
     {
         var run = new NewRun(RunId.New(start), new RunPolicy { RunTimeout = TimeSpan.FromDays(3650) }, world.Path[1..], start, Make.Request());
-        await world.Gateway.Store.CreateWaitingAsync(run, "test", DateTimeOffset.UtcNow.AddDays(300));
+        await world.Gateway.Store.CreateWaitingAsync(run, "test", TimeProvider.System.GetUtcNow().AddDays(300));
         return run.Id.ToString();
     }
 }

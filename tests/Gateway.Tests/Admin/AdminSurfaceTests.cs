@@ -37,6 +37,24 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         }
     }
 
+    [Theory]
+    [InlineData("127.0.0.1", "cross-site", 403)]
+    [InlineData("localhost", "same-site", 403)]
+    [InlineData("rebound.example", null, 403)]
+    [InlineData("rebound.example", "same-origin", 403)]
+    [InlineData("gateway.localhost", "same-origin", 200)]
+    [InlineData("[::1]", null, 200)]
+    public async Task PageOfAnotherSite_IsRefused_WhereThereAreNoKeys(string host, string? site, int status)
+    {
+        await using var world = await World.StartAsync<TStore>();
+        using var http = new HttpClient();
+        using var call = new HttpRequestMessage(HttpMethod.Get, new Uri(world.Gateway.Control, "/_durable/v1/admin/runs"));
+        call.Headers.Host = host;
+        if (site is not null) call.Headers.Add("Sec-Fetch-Site", site);
+        using var answer = await http.SendAsync(call, TestContext.Current.CancellationToken);
+        Assert.Equal(status, (int)answer.StatusCode);
+    }
+
     [Fact]
     public async Task WithKeys_OnlyTheyOpen_AndTheirNameIsInTheHistory()
     {

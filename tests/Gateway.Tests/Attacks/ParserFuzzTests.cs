@@ -98,6 +98,24 @@ public sealed class ParserFuzzTests
         });
     }
 
+    /// <summary>What stands in the store is the gateway's own, until something damages it.</summary>
+    [Fact]
+    public void StoredTexts_AreReadOrRefused()
+    {
+        string[] valid = ["3 30001767225600000 abc", $"n:f:1767225600000:{Run}", $"{Run} step", "2 1767225600001 P 1 1767225600000 step with spaces", $"1 {Run} step", $"{Run}:abc:1767225600", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"];
+        Fuzz.Run(fuzz =>
+        {
+            var text = fuzz.Text(valid);
+            Gate.Parse(text);
+            if (Notice.TryParse(text, out var notice)) Assert.True(Enum.IsDefined(notice.Kind));
+            if (Waiter.TryParse(text, out var waiter)) Assert.Equal(text, waiter.ToString());
+            HistoryEntry.Parse(text);
+            DurableGateway.Telemetry.Spans.Parse(text, text);
+            FormatIs(() => (object)Invoker.Parse(text));
+            FormatIs(() => (object)TakenKey.Parse(text));
+        });
+    }
+
     [Fact]
     public void RunIds_HaveOneSpelling() => Fuzz.Run(fuzz =>
     {

@@ -199,6 +199,21 @@ public sealed class SettingsBinderTests
     }
 
     [Fact]
+    public void Notices_NeedAnAddressAndASecret()
+    {
+        var secret = Convert.ToBase64String(new byte[24]);
+        var notices = Bind("Durable:Notices:Url=https://ops.example.com/hook", $"Durable:Notices:Secret=whsec_{secret}", "Durable:Notices:Kinds=failed, Mismatch").Notices!;
+        Assert.Equal(("https://ops.example.com/hook", 24, TimeSpan.FromMinutes(15)), (notices.Url.ToString(), notices.Secret.Length, notices.StuckAfter));
+        Assert.Equal(new NoticeWishes(true, null, true), notices.Wishes);
+        Assert.Equal(new NoticeWishes(true, TimeSpan.FromHours(1), true), Bind("Durable:Notices:Url=http://h", $"Durable:Notices:Secret={secret}", "Durable:Notices:StuckAfter=01:00:00").Notices!.Wishes);
+        Assert.Null(Bind().Notices);
+        foreach (var wrong in new[] { "", "Durable:Notices:Secret=whsec_c2hvcnQ=", "Durable:Notices:Secret=$$$" })
+            Assert.Equal("Durable:Notices:Secret", Assert.Single(Errors("Durable:Notices:Url=http://h", wrong.Length > 0 ? wrong : "Durable:Lease=00:00:05")).Key);
+        Assert.Equal("Durable:Notices:Secret", Assert.Single(Errors($"Durable:Notices:Secret={secret}")).Key);
+        Assert.Contains("Failed, Mismatch, Stuck", Assert.Single(Errors("Durable:Notices:Url=http://h", $"Durable:Notices:Secret={secret}", "Durable:Notices:Kinds=failed, late")).Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Policy_InheritsFromDefault_NotFromItsSiblings()
     {
         // "a" sorts before "default": the base must be read first all the same.
@@ -265,9 +280,19 @@ public sealed class SettingsBinderTests
     {
         Assert.Contains("Durable:Admin:ApiKeys", Assert.Single(Errors("Durable:Listeners:Control=http://*:8081")).Remedy, StringComparison.Ordinal);
         Assert.NotNull(Bind("Durable:Listeners:Control=http://*:8081", "Durable:Admin:ApiKeys:0=" + Secret));
+        Assert.NotNull(Bind("Durable:Listeners:Control=https://*:8081", "Durable:Admin:ClientCertificates:Authority=ca.pem", "Durable:Admin:ClientCertificates:Readers:0=ann"));
         Assert.NotNull(Bind("Durable:Listeners:Control=http://localhost:8081"));
         Assert.NotNull(Bind("Durable:Listeners:Control=http://[::1]:8081"));
     }
+
+    [Theory]
+    [InlineData("Durable:Listeners:Control", "Listeners:Control=https://*:8081", "Admin:ClientCertificates:Authority=ca.pem", "Admin:ClientCertificates:Required=true")]
+    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=http://localhost:8081", "Admin:ClientCertificates:Authority=ca.pem", "Admin:ClientCertificates:Readers:0=ann")]
+    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=https://localhost:8081", "Admin:ClientCertificates:Authority=ca.pem")]
+    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=https://localhost:8081", "Admin:ClientCertificates:Operators:0=ann")]
+    [InlineData("Durable:Admin:ClientCertificates:Reader", "Listeners:Control=https://localhost:8081", "Admin:ClientCertificates:Reader:0=ann")]
+    public void ClientCertificates_ThatOpenNothing_AreRefused(string key, params string[] settings) =>
+        Assert.Equal(key, Assert.Single(Errors([.. settings.Select(setting => "Durable:" + setting)])).Key);
 
     [Theory]
     [InlineData("Durable:Store:ConnectionString=redis:6379,password=" + Secret + ",abortConnect=perhaps")]

@@ -22,6 +22,10 @@ public sealed class StartErrorTests
     [InlineData("Durable:Store:DataDirectory", "/proc/durable", "Durable:Store:DataDirectory", "directory")]
     [InlineData("Durable:Store:MinReplicas", "1", "Durable:Store:MinReplicas", "Durable:Store:ConnectionString")]
     [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.Policy", "ordrs", "Durable.Policy", "default")]
+    [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.RenamedFrom", "upstream", "Durable.RenamedFrom", "is a route that is configured")]
+    [InlineData("ReverseProxy:Routes:upstream:Match:Path", "/{a", "ReverseProxy:Routes:upstream:Match:Path", "Invalid path")]
+    [InlineData("ReverseProxy:Routes:upstream:Order", "first", "ReverseProxy:Routes:upstream:Order", "cannot be read")]
+    [InlineData("ReverseProxy:Clusters:upstream:LoadBalancingPolicy", "Best", "ReverseProxy:Clusters:upstream:LoadBalancingPolicy", "ILoadBalancingPolicy")]
     [InlineData("ReverseProxy:Clusters:upstream:Metadata:Durable.MaxReplays", "0", "Durable.MaxReplays", "at least 1")]
     public async Task WrongValue(string key, string value, string named, string remedy)
     {

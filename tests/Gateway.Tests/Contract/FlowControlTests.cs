@@ -90,7 +90,7 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(OneAtATime, ByTenant, "Durable:Lease=00:00:00.400");
         var flow = world.Gateway.Services.GetRequiredService<FlowStore>();
-        var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency, DateTimeOffset.UtcNow);
+        var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency, TimeProvider.System.GetUtcNow());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
         Assert.True((await flow.EnterAsync(gate, RunId.New(now), now.AddMilliseconds(600), TimeSpan.FromMinutes(1))).IsIn);
         var waiting = await SendAsync(world, world.Path);

@@ -17,7 +17,7 @@ public sealed class OnEmbedded : IStoreChoice
 
 public sealed class OnRedis : IStoreChoice
 {
-    private static readonly Lazy<Task<RedisServer>> Server = new(() => RedisServer.StartAsync("--save", "", "--databases", "64"));
+    private static readonly Lazy<Task<RedisServer>> Server = new(() => RedisServer.StartAsync("--save", "", "--databases", "256"));
     private static readonly ConcurrentDictionary<string, int> Databases = new();
     private static int _databases;
 

@@ -133,11 +133,14 @@ public sealed class Lanes : IAsyncLifetime
     }
 
     /// <summary>The client got the response as the service gave it.</summary>
-    internal static async Task AssertAsAnsweredAsync(string response, Exchange exchange, params string[] added)
+    /// <param name="response">What the service said.</param>
+    /// <param name="exchange">What came of it.</param>
+    /// <param name="beside">A field that the gateway has added.</param>
+    internal static async Task AssertAsAnsweredAsync(string response, Exchange exchange, string? beside = null)
     {
         var answered = await ParseAsync(Encoding.Latin1.GetBytes(response), exchange.Sent.Head.Method);
         Assert.Equal(answered.Head.StartLine, exchange.Received.Head.StartLine);
-        Assert.Equal(Fields(answered.Head with { Lines = [.. answered.Head.Lines, .. added] }), Fields(exchange.Received.Head));
+        Assert.Equal(Fields(answered.Head), Fields(exchange.Received.Head).Where(line => beside is null || !Is(line, beside)));
         Assert.True(answered.Body.AsSpan().SequenceEqual(exchange.Received.Body), "The client saw another body.");
         Assert.Equal(answered.Trailers, exchange.Received.Trailers);
     }

@@ -38,7 +38,7 @@ public abstract partial class StoreContract
 
         var figures = await Store.GetQueueFiguresAsync(early);
 
-        Assert.Equal(new QueueFigures(figures.Open, before.Overdue + 1, early), figures);
+        Assert.Equal(new QueueFigures(figures.Open, before.Overdue + 1, early, before.Queued), figures);
         Assert.True(figures.Open >= 2);
         foreach (var run in new[] { first, second }) await Store.SetAsideAsync(run.Id);
         Assert.Equal(before.Overdue, (await Store.GetQueueFiguresAsync(early.AddMilliseconds(1))).Overdue);

@@ -19,6 +19,7 @@ public abstract partial class StoreContract
     public async Task Gate_LetsInAsManyAsItMay_AndTheNextWhenOneLeaves()
     {
         var gate = NewGate(2);
+        var before = (await Store.GetQueueFiguresAsync(Now)).Queued;
         var runs = Enumerable.Range(0, 4).Select(_ => Make.RunId()).ToArray();
         for (var i = 0; i < 4; i++)
         {
@@ -27,12 +28,14 @@ public abstract partial class StoreContract
             Assert.Empty(answer.Woken);
         }
 
+        Assert.Equal(before + 2, (await Store.GetQueueFiguresAsync(Now)).Queued);
         Assert.True((await Flow.EnterAsync(gate, runs[0], Today + Long, Long)).IsIn);
         Assert.False((await Flow.EnterAsync(gate with { Order = 3 }, runs[3], Today + Long, Long)).IsIn);
         Assert.Equal([runs[2]], await Flow.LeaveAsync(gate, runs[1]));
         Assert.True((await Flow.EnterAsync(gate with { Order = 2 }, runs[2], Today + Long, Long)).IsIn);
         Assert.Equal([runs[3]], await Flow.LeaveAsync(gate, runs[0]));
         Assert.Empty(await Flow.LeaveAsync(gate, runs[2]));
+        Assert.Equal(before, (await Store.GetQueueFiguresAsync(Now)).Queued);
     }
 
     [Fact]

@@ -125,7 +125,7 @@ internal sealed class StoreNode : IAsyncDisposable
     {
         Connection = connection;
         var codec = new RecordCodec(keys);
-        Store = new RedisRunStore(connection, codec, new StepValues(codec), TimeProvider.System);
+        Store = new RedisRunStore(connection, codec, new StepValues(codec), new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders), TimeProvider.System);
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
         Events = new RedisEventStore(connection, codec, settings, TimeProvider.System);

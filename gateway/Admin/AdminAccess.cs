@@ -1,0 +1,69 @@
+using System.Net;
+using DurableGateway.Configuration;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Admin;
+
+/// <summary>What who comes to the control listener may do there.</summary>
+internal enum AdminRole
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>See runs, and change nothing.</summary>
+    Reader,
+
+    /// <summary>See and act.</summary>
+    Operator,
+}
+
+/// <summary>Who calls.</summary>
+/// <param name="Role">What they may do.</param>
+/// <param name="Who">As histories name them.</param>
+internal sealed record AdminCaller(AdminRole Role, string Who)
+{
+    public static AdminCaller Stranger { get; } = new(AdminRole.None, "unknown");
+}
+
+/// <summary>
+/// Says who a request at the control listener is from: by key, by client certificate, or by token of an OpenID provider. Where none of
+/// these is configured the listener is on loopback, and whoever reaches it may use it.
+/// </summary>
+internal sealed class AdminAccess(ApiKeys keys, ClientCertificates certificates, OidcTokens tokens, GatewaySettings settings)
+{
+    private static readonly AdminCaller Neighbour = new(AdminRole.Operator, "loopback");
+
+    /// <summary>Whether callers have to say who they are.</summary>
+    public bool IsGuarded { get; } = settings.NamesOperators;
+
+    /// <summary>
+    /// Without credentials the listener is on loopback, and the browser is what keeps other sites away. A site whose name is made to point to
+    /// this machine would pass for ours, so then it has to be called by address or as localhost.
+    /// </summary>
+    public bool IsOurName(HttpRequest request)
+    {
+        var host = request.Host.Host;
+        return IsGuarded || host == "localhost" || host.EndsWith(".localhost", StringComparison.Ordinal) || IPAddress.TryParse(host.Trim('[', ']'), out _);
+    }
+
+    /// <summary>
+    /// Whether a browser says that a page of another site is behind the request: it sends a certificate with those, too, and to loopback what it
+    /// likes. Callers that are no browsers do not say.
+    /// </summary>
+    public static bool IsOfForeignPage(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none");
+
+    /// <summary>For the admin API.</summary>
+    public async ValueTask<AdminCaller> IdentifyAsync(HttpContext context) =>
+        Identify(context) ?? await tokens.ReadAsync(ApiKeys.Given(context.Request)) ?? AdminCaller.Stranger;
+
+    /// <summary>For pages, where a browser has no header to show: who the connection's certificate names.</summary>
+    public AdminCaller? ByCertificate(HttpContext context) => IsGuarded ? certificates.Find(context.Connection.ClientCertificate) : null;
+
+    /// <summary>Operators may send events, and so may who has a key for that and for nothing else.</summary>
+    public bool MaySendEvents(HttpContext context) =>
+        keys.IsSender(ApiKeys.Given(context.Request))
+        || (IsGuarded || !keys.HaveSenders) && Identify(context)?.Role == AdminRole.Operator;
+
+    private AdminCaller? Identify(HttpContext context) =>
+        !IsGuarded ? Neighbour : keys.Find(ApiKeys.Given(context.Request)) ?? certificates.Find(context.Connection.ClientCertificate);
+}

@@ -1,0 +1,87 @@
+using DurableGateway.Proxy;
+using DurableGateway.Telemetry;
+using Microsoft.Extensions.Primitives;
+
+namespace DurableGateway.Configuration;
+
+/// <summary>
+/// Follows the configuration as it changes. A change passes the checks of the start and is taken as a whole, or it is refused as a whole
+/// and the gateway goes on with what it had.
+/// </summary>
+internal sealed class Reloader(
+    IConfiguration configuration, PolicyRegistry policies, RouteSource routes, ILogger<Reloader> log) : IHostedService, IDisposable
+{
+    /// <summary>What is read once, when the gateway starts.</summary>
+    private static readonly string[] Fixed = [SettingsBinder.Section + ":", "Kestrel:"];
+    private static readonly string Policies = $"{SettingsBinder.Section}:{PolicyBinder.Section}:";
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, string?> _atStart = Copy(configuration);
+    private Dictionary<string, string?> _seen = [];
+    private ConfigurationError[] _faults = [];
+    private string _waiting = "";
+    private IDisposable? _subscription;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _seen = _atStart;
+        _subscription = ChangeToken.OnChange(configuration.GetReloadToken, Consider);
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        _subscription?.Dispose();
+        return Task.CompletedTask;
+    }
+
+    public void Dispose() => _subscription?.Dispose();
+
+    private void Consider()
+    {
+        lock (_gate)
+        {
+            try
+            {
+                // One that is saved is often noticed twice.
+                var (changed, faults) = (Copy(configuration), ConfigurationFiles.Faults(configuration));
+                if (changed.Count == _seen.Count && !changed.Except(_seen).Any() && faults.SequenceEqual(_faults)) return;
+                (_seen, _faults) = (changed, faults);
+                if (faults.Length > 0) throw new ConfigurationException(faults);
+                Take(changed);
+            }
+            catch (ConfigurationException e)
+            {
+                log.ReloadRefused(e.Message);
+            }
+            catch (Exception e)
+            {
+                log.ReloadFailed(e);
+            }
+        }
+    }
+
+    private void Take(Dictionary<string, string?> changed)
+    {
+        // Checked and used is this copy: the files may go on changing meanwhile.
+        var candidate = new ConfigurationBuilder().AddInMemoryCollection(changed).Build();
+        var settings = GatewayConfiguration.Read(candidate);
+        if (!GatewayConfiguration.HasRoutes(candidate)) throw new ConfigurationException("ReverseProxy:Routes", null, "has no route");
+
+        // Policies first: a route must find its own.
+        policies.Use(settings.Policies);
+        routes.Use(candidate);
+        log.Reloaded(candidate.GetSection("ReverseProxy:Routes").GetChildren().Count(), settings.Policies.Count);
+
+        var waiting = string.Join(", ", changed.Except(_atStart).Concat(_atStart.Except(changed))
+            .Where(pair => pair.Value is not null).Select(pair => pair.Key).Where(IsFixed)
+            .Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase));
+        if (waiting.Length > 0 && waiting != _waiting) log.RestartNeeded(waiting);
+        _waiting = waiting;
+    }
+
+    private static bool IsFixed(string key) =>
+        Fixed.Any(section => key.StartsWith(section, StringComparison.OrdinalIgnoreCase)) && !key.StartsWith(Policies, StringComparison.OrdinalIgnoreCase);
+
+    private static Dictionary<string, string?> Copy(IConfiguration configuration) => new(configuration.AsEnumerable(), StringComparer.OrdinalIgnoreCase);
+}

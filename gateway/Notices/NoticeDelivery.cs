@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using System.Net.Mime;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using CloudNative.CloudEvents;
+using CloudNative.CloudEvents.SystemTextJson;
+using DurableGateway.Configuration;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Telemetry;
+
+namespace DurableGateway.Notices;
+
+/// <summary>
+/// Brings notices to the webhook of <c>Durable:Notices</c>: CloudEvents 1.0 in structured mode, signed as the Standard Webhooks
+/// specification says. Delivered at least once: a notice stays in its queue until the webhook has answered with a success, and whoever
+/// finds it due tries again.
+/// </summary>
+internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses addresses, RunRecords runs, IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
+{
+    /// <summary>Of the client that calls the webhook.</summary>
+    public const string Client = "notices";
+
+    /// <summary>How long one delivery takes at most. Shorter than an errand is left to who took it.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan GiveUpAfter = TimeSpan.FromDays(1);
+    private static readonly JsonEventFormatter Formatter = new(JsonSerializerOptions.Web, default);
+
+    /// <returns>When it is to be tried again; <see langword="null"/> where it has been delivered, or never will be.</returns>
+    public async Task<DateTimeOffset?> DeliverAsync(Notice notice)
+    {
+        // Whoever has taken the webhook away does not want what is left.
+        if (settings.Notices is not { } webhook || await runs.GetAsync(notice.Run) is not { } run) return null;
+        if (await SendAsync(webhook, notice, run) is not { } problem)
+        {
+            Count(notice, "delivered");
+            return null;
+        }
+
+        var age = time.GetUtcNow() - notice.At;
+        if (age > GiveUpAfter)
+        {
+            log.NoticeGivenUp(notice.Id, problem);
+            Count(notice, "given_up");
+            return null;
+        }
+
+        log.NoticeFailed(notice.Id, problem);
+        Count(notice, "failed");
+
+        // Each pause is as long as all before it.
+        return time.GetUtcNow() + (age < FirstRetry ? FirstRetry : age > LastRetry ? LastRetry : age);
+    }
+
+    /// <returns>What went wrong.</returns>
+    private async Task<string?> SendAsync(NoticeSettings webhook, Notice notice, RunRecord run)
+    {
+        var body = Formatter.EncodeStructuredModeMessage(Event(notice, run), out var contentType);
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        using var request = new HttpRequestMessage(HttpMethod.Post, webhook.Url) { Content = new ReadOnlyMemoryContent(body) };
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType.ToString());
+        request.Headers.Add("webhook-id", notice.Id);
+        request.Headers.Add("webhook-timestamp", $"{now}");
+        request.Headers.Add("webhook-signature", Sign(webhook.Secret, notice.Id, now, body.Span));
+        try
+        {
+            using var answer = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            return answer.IsSuccessStatusCode ? null : $"It answered {(int)answer.StatusCode}.";
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or Polly.ExecutionRejectedException)
+        {
+            return e.Message;
+        }
+    }
+
+    internal static string Sign(ImmutableArray<byte> secret, string id, long timestamp, ReadOnlySpan<byte> body)
+    {
+        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret.AsSpan());
+        mac.AppendData(Encoding.UTF8.GetBytes($"{id}.{timestamp}."));
+        mac.AppendData(body);
+        return "v1," + Convert.ToBase64String(mac.GetHashAndReset());
+    }
+
+    /// <summary>Where an operator sees the run: at any node, where there is such an address.</summary>
+    private string Control => settings.SharedAddress ?? addresses.Own;
+
+    private CloudEvent Event(Notice notice, RunRecord run) => new(CloudEventsSpecVersion.V1_0)
+    {
+        Id = notice.Id,
+        Type = "durable-gateway.run." + notice.Kind.ToString().ToLowerInvariant(),
+        Source = new Uri(Control),
+        Subject = notice.Run.ToString(),
+        Time = notice.At,
+        DataContentType = MediaTypeNames.Application.Json,
+        Data = new NoticeData(
+            notice.Run.ToString(), run.Route, run.Method, run.Path.Split('?')[0], run.State.Name(), run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
+            run.CompletedSteps, run.FailedSteps, run.Mismatches, run.Why.Length > 0 ? run.Why : null, $"{Control}/runs/{notice.Run}"),
+    };
+
+    private static void Count(Notice notice, string outcome) => Instruments.Notices.Add(1,
+        new(TelemetryNames.Attributes.NoticeKind, notice.Kind.ToString().ToLowerInvariant()), new(TelemetryNames.Attributes.Outcome, outcome));
+}
+
+/// <summary>What a notice says of the run, as it is when the notice is sent.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Route">Its route.</param>
+/// <param name="Method">Of the request.</param>
+/// <param name="Path">Of the request, without its query.</param>
+/// <param name="State"><c>running</c>, <c>waiting</c>, <c>completed</c>, <c>failed</c> or <c>cancelled</c>.</param>
+/// <param name="Attempt">The number of the last attempt.</param>
+/// <param name="StartedAt">When the run began.</param>
+/// <param name="EndedAt">Of a run that has ended.</param>
+/// <param name="NextAttemptAt">Of a run that waits.</param>
+/// <param name="CompletedSteps">How many.</param>
+/// <param name="FailedSteps">How many, for good.</param>
+/// <param name="Mismatches">How many steps did not fit the handler.</param>
+/// <param name="LastError">Why the last attempt failed.</param>
+/// <param name="Url">Of its page.</param>
+internal sealed record NoticeData(
+    string RunId, string Route, string Method, string Path, string State, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
+    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int Mismatches, string? LastError, string Url);

@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace DurableGateway.Runs;
+
+/// <summary>What operators are told of by themselves.</summary>
+internal enum NoticeKind
+{
+    /// <summary>A run failed for good.</summary>
+    Failed = 'f',
+
+    /// <summary>A run has done nothing but fail for long, and goes on being tried.</summary>
+    Stuck = 's',
+
+    /// <summary>A run's stored steps do not fit the handler any more.</summary>
+    Mismatch = 'm',
+}
+
+/// <summary>Something that operators are to be told: an entry of a due-queue until they have been.</summary>
+internal readonly record struct Notice(NoticeKind Kind, DateTimeOffset At, RunId Run)
+{
+    /// <summary>What the entry in a due-queue begins with.</summary>
+    public const string Prefix = "n:";
+
+    /// <summary>The same for every delivery of it, so that who gets it twice can tell.</summary>
+    public string Id => string.Create(CultureInfo.InvariantCulture, $"{Run}-{Kind.ToString().ToLowerInvariant()}-{At.ToUnixTimeMilliseconds()}");
+
+    public static bool TryParse(string entry, out Notice notice)
+    {
+        notice = default;
+        if (entry.Split(':') is not ["n", [var kind], var at, var run] || !Enum.IsDefined((NoticeKind)kind)
+            || !long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) || ms > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            || !RunId.TryParse(run, out var id)) return false;
+        notice = new Notice((NoticeKind)kind, DateTimeOffset.FromUnixTimeMilliseconds(ms), id);
+        return true;
+    }
+}
+
+/// <summary>Which notices are written down.</summary>
+/// <param name="Failed">Of runs that failed for good.</param>
+/// <param name="StuckAfter">Of runs that have done nothing but fail for so long; <see langword="null"/>: of none.</param>
+/// <param name="Mismatch">Of runs whose steps do not fit the handler.</param>
+internal sealed record NoticeWishes(bool Failed, TimeSpan? StuckAfter, bool Mismatch)
+{
+    public static NoticeWishes None { get; } = new(false, null, false);
+}

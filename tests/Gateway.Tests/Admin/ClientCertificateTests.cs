@@ -1,0 +1,176 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using DurableGateway.Configuration;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests.Contract;
+
+/// <summary>Mutual TLS at the control listener: whose certificate it is says what they may do, and others do not get in.</summary>
+public sealed class ClientCertificateTests : IAsyncLifetime
+{
+    private const string Operator = "ann";
+    private const string Reader = "spiffe://cluster.example/ns/shop/sa/reader";
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("durable-certificates-").FullName;
+    private Authority _authority = null!;
+    private Authority _foreign = null!;
+    private string[] _settings = [];
+
+    public ValueTask InitializeAsync()
+    {
+        (_authority, _foreign) = (new Authority("ours"), new Authority("another"));
+        var server = _authority.Issue("CN=gateway", forClients: false, names => names.AddIpAddress(IPAddress.Loopback));
+        File.WriteAllText(At("ca.pem"), _authority.Pem);
+        File.WriteAllText(At("server.pem"), server.ExportCertificatePem());
+        File.WriteAllText(At("server.key"), server.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        _settings =
+        [
+            "Durable:Listeners:Control=https://127.0.0.1:0", $"Kestrel:Certificates:Default:Path={At("server.pem")}", $"Kestrel:Certificates:Default:KeyPath={At("server.key")}",
+            $"Durable:Admin:ClientCertificates:Authority={At("ca.pem")}",
+            $"Durable:Admin:ClientCertificates:Operators:0={Operator}", $"Durable:Admin:ClientCertificates:Readers:0={Reader}",
+        ];
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _authority.Dispose();
+        _foreign.Dispose();
+        Directory.Delete(_directory, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    [Fact]
+    public async Task Name_InTheCertificate_SaysWhatItsBearerMayDo()
+    {
+        await using var gateway = await StartAsync();
+        using var acting = _authority.Issue($"CN={Operator}, O=Platform", forClients: true);
+        using var reading = _authority.Issue("CN=whatever", forClients: true, names => names.AddUri(new Uri(Reader)));
+        using var other = _authority.Issue("CN=billing", forClients: true, names => names.AddDnsName("ann.example"));
+
+        // There is no such run, and that is what the operator is told.
+        Assert.Equal((200, 404), (await GetAsync(gateway, acting), await ActAsync(gateway, acting)));
+        Assert.Equal((200, 403), (await GetAsync(gateway, reading), await ActAsync(gateway, reading)));
+        Assert.Equal((401, 401), (await GetAsync(gateway, other), await ActAsync(gateway, other)));
+        Assert.Equal((401, 401), (await GetAsync(gateway, null), await ActAsync(gateway, null)));
+        Assert.Equal((200, 303), (await GetAsync(gateway, acting, "/runs"), await GetAsync(gateway, other, "/runs")));
+    }
+
+    [Fact]
+    public async Task Certificate_ThatIsNotGood_GetsNoConnection()
+    {
+        await using var gateway = await StartAsync();
+        using var foreign = _foreign.Issue($"CN={Operator}", forClients: true);
+        using var own = Authority.SelfSigned($"CN={Operator}");
+        using var forServers = _authority.Issue($"CN={Operator}", forClients: false);
+        using var over = _authority.Issue($"CN={Operator}", forClients: true, end: TimeProvider.System.GetUtcNow().AddMinutes(-1));
+        foreach (var certificate in new[] { foreign, own, forServers, over }) await Assert.ThrowsAnyAsync<HttpRequestException>(() => GetAsync(gateway, certificate));
+    }
+
+    [Fact]
+    public async Task PageOfAnotherSite_DoesNotActWithTheBrowsersCertificate()
+    {
+        await using var gateway = await StartAsync();
+        using var acting = _authority.Issue($"CN={Operator}", forClients: true);
+        Assert.Equal(403, await SendAsync(gateway, acting, HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/cancel", "cross-site"));
+        Assert.Equal(404, await SendAsync(gateway, acting, HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/cancel", "same-origin"));
+    }
+
+    [Fact]
+    public async Task Required_LetsInProbesOnly_WithoutOne()
+    {
+        await using var gateway = await StartAsync("Durable:Admin:ClientCertificates:Required=true", "Durable:Admin:ApiKeys:0=operator-key-of-the-tests");
+        using var service = _authority.Issue("CN=billing", forClients: true);
+        foreach (var path in new[] { "/", "/metrics", "/_durable/v1/admin/runs", "/_durable/v1/events", "/healthz/", "/readyzz" }) Assert.Equal(401, await GetAsync(gateway, null, path));
+        Assert.Equal((200, 200), (await GetAsync(gateway, null, "/healthz"), await GetAsync(gateway, null, "/readyz")));
+        Assert.Equal((200, 401), (await GetAsync(gateway, service, "/metrics"), await GetAsync(gateway, service)));
+
+        // Who has no token of the run is told so: it got as far as that.
+        Assert.Equal(401, await SendAsync(gateway, service, HttpMethod.Get, $"/_durable/v1/runs/{Make.RunId()}/steps"));
+        using var answer = await gateway.Client.GetAsync(new Uri("/", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("missing.pem")]
+    [InlineData("server.key")]
+    public async Task Authority_ThatCannotBeRead_IsNamed(string file)
+    {
+        var error = await Assert.ThrowsAsync<ConfigurationException>(() => GatewayHost.StartAsync("http://127.0.0.1:1", [.. _settings, $"Durable:Admin:ClientCertificates:Authority={At(file)}"]));
+        Assert.Contains("Durable:Admin:ClientCertificates:Authority", error.Message, StringComparison.Ordinal);
+        Assert.Contains(At(file), error.Message, StringComparison.Ordinal);
+    }
+
+    private string At(string file) => Path.Combine(_directory, file);
+
+    private Task<GatewayHost> StartAsync(params string[] more) => GatewayHost.StartAsync("http://127.0.0.1:1", [.. _settings, .. more]);
+
+    private Task<int> GetAsync(GatewayHost gateway, X509Certificate2? certificate, string path = "/_durable/v1/admin/runs") => SendAsync(gateway, certificate, HttpMethod.Get, path);
+
+    private Task<int> ActAsync(GatewayHost gateway, X509Certificate2? certificate) => SendAsync(gateway, certificate, HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/pause");
+
+    private async Task<int> SendAsync(GatewayHost gateway, X509Certificate2? certificate, HttpMethod method, string path, string? site = null)
+    {
+        using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false };
+        handler.SslOptions.CertificateChainPolicy = _authority.Trust();
+
+        // Whatever the server asks for: a client that means harm sends what it has.
+        if (certificate is not null) handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+        using var client = new HttpClient(handler) { Timeout = World.Patience };
+        using var request = new HttpRequestMessage(method, new Uri(gateway.Control, path));
+        if (site is not null) request.Headers.Add("Sec-Fetch-Site", site);
+        using var answer = await client.SendAsync(request);
+        return (int)answer.StatusCode;
+    }
+
+    /// <summary>An authority that exists for one test.</summary>
+    private sealed class Authority : IDisposable
+    {
+        private readonly X509Certificate2 _certificate;
+
+        public Authority(string name)
+        {
+            using var key = RSA.Create(2048);
+            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
+            _certificate = request.CreateSelfSigned(Now.AddHours(-2), Now.AddHours(2));
+        }
+
+        private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
+
+        public string Pem => _certificate.ExportCertificatePem();
+
+        public static X509Certificate2 SelfSigned(string subject)
+        {
+            using var key = RSA.Create(2048);
+            return new CertificateRequest(subject, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Now.AddHours(-1), Now.AddHours(1));
+        }
+
+        public X509Certificate2 Issue(string subject, bool forClients, Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null)
+        {
+            using var key = RSA.Create(2048);
+            var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(forClients ? "1.3.6.1.5.5.7.3.2" : "1.3.6.1.5.5.7.3.1")], critical: false));
+            if (name is not null)
+            {
+                var names = new SubjectAlternativeNameBuilder();
+                name(names);
+                request.CertificateExtensions.Add(names.Build());
+            }
+
+            using var signed = request.Create(_certificate, Now.AddHours(-1), end ?? Now.AddHours(1), RandomNumberGenerator.GetBytes(8));
+            return signed.CopyWithPrivateKey(key);
+        }
+
+        public X509ChainPolicy Trust()
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.Add(_certificate);
+            return policy;
+        }
+
+        public void Dispose() => _certificate.Dispose();
+    }
+}

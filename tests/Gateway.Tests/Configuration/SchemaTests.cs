@@ -1,0 +1,212 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using DurableGateway.Configuration;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.FileProviders;
+using Microsoft.Extensions.Primitives;
+using NJsonSchema;
+
+namespace DurableGateway.Tests.Configuration;
+
+/// <summary>The schema that editors read says what the code reads, no more and no less.</summary>
+public sealed class SchemaTests
+{
+    private static readonly JsonDocumentOptions Loose = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly string Directory = Path.Combine(AppContext.BaseDirectory, "config");
+    private static readonly string Text = File.ReadAllText(Path.Combine(Directory, "durable-gateway.schema.json"));
+    private static readonly Task<JsonSchema> Schema = JsonSchema.FromJsonAsync(Text);
+
+    [Fact]
+    public void KeysOfTheSchema_AreThoseOfTheCode()
+    {
+        var asked = new SortedSet<string>(StringComparer.Ordinal);
+        SettingsBinder.Bind(new AskedConfiguration("", asked), []);
+        Assert.Equal(asked.Where(key => key.StartsWith("Durable:", StringComparison.Ordinal)), Leaves().Select(leaf => leaf.Key).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void DefaultsOfTheSchema_AreThoseOfTheCode()
+    {
+        var stated = Leaves().Where(leaf => leaf.Schema["default"] is not null).Select(leaf => KeyValuePair.Create(leaf.Key, (string?)leaf.Schema["default"]!.ToString())).ToArray();
+        Assert.True(stated.Length > 30);
+        var (said, unsaid) = (Bind(stated), Bind([new("Durable:Policies:any:Persist", null)]));
+        Assert.Equal(unsaid.ToString(), said.ToString());
+        Assert.Equal(unsaid.Policies["any"].ToString(), said.Policies["any"].ToString());
+    }
+
+    [Fact]
+    public void SectionOfYarp_IsYarpsOwn_ButForOurMetadata()
+    {
+        var yarp = JsonNode.Parse(File.ReadAllText(Path.Combine(Directory, "yarp.schema.json")))!["properties"]!["ReverseProxy"]!;
+        var ours = JsonNode.Parse(Text)!["properties"]!["ReverseProxy"]!;
+        var (route, cluster) = (Any(ours["properties"]!["Routes"]!), Any(ours["properties"]!["Clusters"]!));
+        foreach (var part in new[] { route, cluster, Any(cluster["properties"]!["Destinations"]!) })
+        {
+            var metadata = part["properties"]!["Metadata"]!.AsObject();
+            Assert.All(metadata["properties"]!.AsObject(), property => Assert.StartsWith("Durable.", property.Key, StringComparison.Ordinal));
+            Assert.True(metadata.Remove("properties") && metadata.Remove("patternProperties"));
+        }
+
+        Assert.True(JsonNode.DeepEquals(yarp, ours), "Take over what has changed in ConfigurationSchema.json of YARP's package.");
+
+        static JsonNode Any(JsonNode named) => named["patternProperties"]!["."]!;
+    }
+
+    [Theory]
+    [InlineData("config/orders.json")]
+    [InlineData("config/legacy-api.json")]
+    [InlineData("config/internet.json")]
+    [InlineData("config/compose/gateway.json")]
+    [InlineData("appsettings.json")]
+    public async Task Sample_IsValid(string file)
+    {
+        var sample = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, file)), documentOptions: Loose)!;
+        Assert.Empty((await Schema).Validate(sample.ToJsonString()));
+        if (!file.StartsWith("config", StringComparison.Ordinal)) return;
+        var schema = sample["$schema"]!.GetValue<string>();
+        Assert.True(File.Exists(Path.Combine(AppContext.BaseDirectory, Path.GetDirectoryName(file)!, schema)), $"{file} names {schema}, which is not there.");
+    }
+
+    /// <summary>Of each key a value that is right and one that is wrong: schema and code are of one mind.</summary>
+    [Theory]
+    [InlineData("Durable:Listeners:Public", "http://*:8080", "8080")]
+    [InlineData("Durable:TrustedProxies:0", "10.0.0.0/8", "proxy.internal")]
+    [InlineData("Durable:TrustedProxies:0", "::1", "")]
+    [InlineData("Durable:Limits:MaxRequestBodySize", "8 MiB", "8 MB")]
+    [InlineData("Durable:Limits:MaxRequestHeaderCount", 100, 9)]
+    [InlineData("Durable:Limits:KeepAliveTimeout", "00:01:15", "75")]
+    [InlineData("Durable:Limits:MinResponseDataRate", 240, -1)]
+    [InlineData("Durable:Limits:MaxConcurrentConnections", 1, 0)]
+    [InlineData("Durable:Limits:MaxStreamsPerConnection", 10000, 10001)]
+    [InlineData("Durable:AdvertisedAddress", "http://node-1:8081", "node-1:8081")]
+    [InlineData("Durable:PublicBaseUrl", "https://api.example.com/base", "/base")]
+    [InlineData("Durable:Store:Shards", 16, 0)]
+    [InlineData("Durable:Lease", "00:00:05", "soon")]
+    [InlineData("Durable:Leese", null, "00:00:05")]
+    [InlineData("Durable:Keys:0", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "short")]
+    [InlineData("Durable:Admin:Mask:Headers:0", "X-Api-Key", "X Api Key")]
+    [InlineData("Durable:Admin:Mask:JsonPaths:0", "items.*.number", "items..number")]
+    [InlineData("Durable:Admin:ApiKey", null, "secret")]
+    [InlineData("Durable:Events:MaxBytes", "64 KiB", "64 k")]
+    [InlineData("Durable:Policies:disable:Persist", null, "OnStart")]
+    [InlineData("Durable:Policies:orders:Persist", "OnStart", "Sometimes")]
+    [InlineData("Durable:Policies:orders:AttemptTimeout", "00:10", "10:60:00")]
+    [InlineData("Durable:Policies:orders:RunTimeout", "7.00:00:00", "-00:00:01")]
+    [InlineData("Durable:Policies:orders:Retry:MaxAttempts", 1, 0)]
+    [InlineData("Durable:Policies:orders:Retry:MaxAttempt", null, 1)]
+    [InlineData("Durable:Policies:orders:Retry:Backoff", "Linear", "Cubic")]
+    [InlineData("Durable:Policies:orders:Retry:Jitter", false, "yes")]
+    [InlineData("Durable:Policies:orders:Retry:Statuses", "429, 500-599", "5xx")]
+    [InlineData("Durable:Policies:orders:Retry:Statuses", "503", "200")]
+    [InlineData("Durable:Policies:orders:MaxRequestBytes", 1000, "1.5 MiB")]
+    [InlineData("Durable:Policies:orders:OversizedRequests", "Refuse", "Drop")]
+    [InlineData("Durable:Policies:orders:IdempotencyScope", "X-Tenant", "not a header")]
+    [InlineData("Durable:Policies:orders:Concurrency:Key", "header:X-Tenant", "tenant")]
+    [InlineData("Durable:Policies:orders:RateLimit:Permits", 10, "many")]
+    [InlineData("Durable:Policies:orders:Priority", "header:Priority", "Priority")]
+    [InlineData("ReverseProxy:Routes:r:Metadata:Durable.Policy", "disable", null)]
+    [InlineData("ReverseProxy:Routes:r:Metadata:Durable.Polcy", null, "default")]
+    [InlineData("ReverseProxy:Routes:r:Metadata:Own", "anything", null)]
+    [InlineData("ReverseProxy:Routes:r:Order", 1, "first")]
+    [InlineData("ReverseProxy:Clusters:c:Metadata:Durable.MaxReplays", "64", "0")]
+    [InlineData("ReverseProxy:Clusters:c:HttpRequest:ActivityTimeout", "00:05:00", "soon")]
+    [InlineData("ReverseProxy:Clusters:c:HttpRequest:VersionPolicy", "RequestVersionExact", "Exactly")]
+    [InlineData("ReverseProxy:Clusters:c:Destinations:d:Metadata:Durable.Bild", null, "1")]
+    public async Task SchemaAndCode_Agree(string key, object? right, object? wrong)
+    {
+        var schema = await Schema;
+        if (right is not null)
+        {
+            Assert.Empty(schema.Validate(Sample(key, right).ToJsonString()));
+            Assert.Empty(Errors(Sample(key, right)));
+        }
+
+        if (wrong is not null)
+        {
+            Assert.NotEmpty(schema.Validate(Sample(key, wrong).ToJsonString()));
+            Assert.NotEmpty(Errors(Sample(key, wrong)));
+        }
+    }
+
+    /// <summary>A file that is right, and then has the value at the key.</summary>
+    private static JsonNode Sample(string key, object value)
+    {
+        var root = JsonNode.Parse("""
+            {
+              "Durable": {},
+              "ReverseProxy": {
+                "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/{**rest}" } } },
+                "Clusters": { "c": { "Destinations": { "d": { "Address": "http://localhost:5000" } } } }
+              }
+            }
+            """)!;
+        var parts = key.Split(':');
+        var node = root;
+        for (var i = 0; i < parts.Length - 1; i++)
+        {
+            var isList = parts[i + 1] == "0";
+            node = node[parts[i]] ??= isList ? new JsonArray() : new JsonObject();
+        }
+
+        if (node is JsonArray list) list.Add(JsonValue.Create(value));
+        else node[parts[^1]] = JsonValue.Create(value);
+        return root;
+    }
+
+    private static IReadOnlyList<ConfigurationError> Errors(JsonNode sample)
+    {
+        try
+        {
+            GatewayConfiguration.Read(new ConfigurationBuilder().AddJsonStream(new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(sample))).Build());
+            return [];
+        }
+        catch (ConfigurationException e)
+        {
+            return e.Errors;
+        }
+    }
+
+    private static GatewaySettings Bind(IEnumerable<KeyValuePair<string, string?>> settings) =>
+        SettingsBinder.Bind(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
+
+    /// <summary>Every key under <c>Durable</c>; a policy's are those of one named "any".</summary>
+    private static IEnumerable<(string Key, JsonNode Schema)> Leaves()
+    {
+        var root = JsonNode.Parse(Text)!;
+        return Below("Durable", root["properties"]!["Durable"]!);
+
+        IEnumerable<(string, JsonNode)> Below(string path, JsonNode schema)
+        {
+            if (path == "Durable:Policies") return Below(path + ":any", root["definitions"]!["policy"]!);
+            return schema["properties"] is JsonObject properties
+                ? properties.SelectMany(property => Below($"{path}:{property.Key}", property.Value!).Prepend(($"{path}:{property.Key}", property.Value!))).Distinct()
+                : [];
+        }
+    }
+
+    /// <summary>An empty configuration with one policy, which remembers what it was asked for.</summary>
+    private sealed class AskedConfiguration(string path, SortedSet<string> asked) : IConfigurationSection
+    {
+        public string Key => ConfigurationPath.GetSectionKey(path);
+        public string Path => path;
+        public string? Value { get; set; }
+
+        public string? this[string key]
+        {
+            get
+            {
+                asked.Add(Below(key));
+                return null;
+            }
+            set => throw new NotSupportedException();
+        }
+
+        public IConfigurationSection GetSection(string key) => new AskedConfiguration(Below(key), asked);
+
+        public IEnumerable<IConfigurationSection> GetChildren() => path == "Durable:Policies" ? [GetSection("any")] : [];
+
+        public IChangeToken GetReloadToken() => NullChangeToken.Singleton;
+
+        private string Below(string key) => path.Length == 0 ? key : ConfigurationPath.Combine(path, key);
+    }
+}
