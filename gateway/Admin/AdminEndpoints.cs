@@ -49,9 +49,10 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
             StepOf(body), body.Failed, body.ContentType ?? (body.Failed ? Problem.ContentType : MediaTypeNames.Application.Json),
             Convert.FromBase64String(body.Body ?? "")))).Produces<DoneJson>().Refuses(400, 404, 409);
 
-        routes.MapPost("/actions", Begin).Produces<ProgressJson>(202).Refuses(400);
-        routes.MapGet("/actions/{id}", (string id) => Progress(id, _ => { })).Produces<ProgressJson>().Refuses(404);
-        routes.MapDelete("/actions/{id}", (string id) => Progress(id, action => action.Stop())).Produces<ProgressJson>().Refuses(404);
+        routes.MapPost("/actions", BeginAsync).Produces<ProgressJson>(202).Refuses(400);
+        routes.MapGet("/actions", SetActionsAsync).Produces<SetActionsJson>().Refuses(400);
+        routes.MapGet("/actions/{id}", (string id) => ProgressAsync(sets.FindAsync(id))).Produces<ProgressJson>().Refuses(404);
+        routes.MapDelete("/actions/{id}", (string id) => ProgressAsync(sets.StopAsync(id))).Produces<ProgressJson>().Refuses(404);
     }
 
     /// <summary>Says what went wrong as a problem. Who may not is out already (<see cref="AdminGuard"/>).</summary>
@@ -88,7 +89,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
     private async Task<IResult> EventsAsync(HttpContext context, string? limit)
     {
         AdminQuery.RefuseUnknown(context.Request.Query);
-        return Http.Ok(new EventsJson([.. (await events.GetRecentAsync(AdminQuery.Read(new FilterJson(null, null, null, null, null, null), null, limit).Limit)).Select(EventJson.From)]));
+        return Http.Ok(new EventsJson([.. (await events.GetRecentAsync(AdminQuery.Limit(limit))).Select(EventJson.From)]));
     }
 
     private async Task<IResult> ShowAsync(RunId run, HttpContext context)
@@ -118,22 +119,24 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
             : Refusal(Problems.ActionRefused(run, result.Problem!));
     });
 
-    private IResult Begin(SetActionJson body, HttpContext context)
+    private async Task<IResult> BeginAsync(SetActionJson body, HttpContext context)
     {
-        if (AdminQuery.Action(body.Action ?? "") is not { } action)
+        if (AdminQuery.Action(body.Action ?? "") is null)
             throw new FormatException($"There is no action '{body.Action}' for many runs; there are retry, cancel, pause, resume and again.");
         if (body.Filter is not { } filter)
             throw new FormatException("filter is missing; an empty one, {}, means all runs.");
-        var begun = sets.Begin(body.Action!, action, AdminQuery.Read(filter), Caller(context).Who);
-        return Http.Accepted($"{Path}/actions/{begun.Id}", begun.ToJson());
+        var begun = await sets.BeginAsync(body.Action!, AdminQuery.Read(filter), Caller(context).Who);
+        return Http.Accepted($"{Path}/actions/{begun.Id}", ProgressJson.From(begun));
     }
 
-    private IResult Progress(string id, Action<SetAction> act)
+    private async Task<IResult> SetActionsAsync(HttpContext context, string? limit)
     {
-        if (sets.Find(id) is not { } action) return Refusal(Problems.NotFound());
-        act(action);
-        return Http.Ok(action.ToJson());
+        AdminQuery.RefuseUnknown(context.Request.Query);
+        return Http.Ok(new SetActionsJson([.. (await sets.GetNewestAsync(AdminQuery.Limit(limit))).Select(ProgressJson.From)]));
     }
+
+    private static async Task<IResult> ProgressAsync(Task<StoredSetAction?> action) =>
+        await action is { } known ? Http.Ok(ProgressJson.From(known)) : Refusal(Problems.NotFound());
 
     private static Task<IResult> OfRunAsync(string id, Func<RunId, Task<IResult>> call) =>
         RunId.TryParse(id, out var run) ? call(run) : Task.FromResult<IResult>(Refusal(Unknown()));

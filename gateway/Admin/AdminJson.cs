@@ -1,3 +1,4 @@
+using System.Text.Json;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 
@@ -74,8 +75,21 @@ internal sealed record DoneJson(bool Done, string? NewRun);
 internal sealed record StepActionJson(string Step, bool Failed = false, string? ContentType = null, string? Body = null);
 
 /// <summary>Which runs a set action is for: as the query of the list.</summary>
-internal sealed record FilterJson(string? State, string? Route, string? After, string? Before, string? Step, string? Search);
+internal sealed record FilterJson(string? State, string? Route, string? After, string? Before, string? Step, string? Search)
+{
+    public static FilterJson From(RunQuery query) => new(query.State?.Name(), query.Route, Time(query.After), Time(query.Before), query.Step, query.Search);
+
+    private static string? Time(DateTimeOffset? at) => at?.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+}
 
 internal sealed record SetActionJson(string Action, FilterJson? Filter);
 
-internal sealed record ProgressJson(string Id, string Action, string State, int Done, int Refused, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string? Problem);
+internal sealed record SetActionsJson(IReadOnlyList<ProgressJson> Actions);
+
+internal sealed record ProgressJson(
+    string Id, string Action, FilterJson? Filter, string Who, string State, int Done, int Refused, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string? Problem)
+{
+    public static ProgressJson From(StoredSetAction set) => new(
+        set.Id.ToString(), set.Verb, JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web), set.Who,
+        set.State.ToString().ToLowerInvariant(), set.Done, set.Refused, set.StartedAt, set.EndedAt, set.Problem);
+}

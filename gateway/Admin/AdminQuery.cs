@@ -27,10 +27,13 @@ internal static class AdminQuery
         Step = Empty(filter.Step),
         Search = Empty(filter.Search),
         Cursor = Empty(cursor),
-        Limit = Empty(limit) is not { } text ? 50
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 200 ? number
-            : throw new FormatException($"limit is '{text}'; it is a whole number from 1 to 200."),
+        Limit = Limit(limit),
     };
+
+    /// <exception cref="FormatException">It is none.</exception>
+    public static int Limit(string? limit) => Empty(limit) is not { } text ? 50
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 200 ? number
+        : throw new FormatException($"limit is '{text}'; it is a whole number from 1 to 200.");
 
     /// <summary>An action that needs no more than its name; <see langword="null"/> where there is none.</summary>
     public static RunAction? Action(string name) => name switch

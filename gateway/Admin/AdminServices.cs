@@ -31,7 +31,9 @@ internal static class AdminServices
             .AddSingleton<Masking>()
             .AddSingleton<RunCommands>()
             .AddSingleton<RouteViews>()
+            .AddSingleton<SetActionStore>()
             .AddSingleton<SetActions>()
+            .AddHostedService(provider => provider.GetRequiredService<SetActions>())
             .AddSingleton<AdminEndpoints>()
             .AddSingleton<RouteCounts>()
             .AddHostedService(provider => provider.GetRequiredService<RouteCounts>());

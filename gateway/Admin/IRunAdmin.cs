@@ -95,7 +95,8 @@ internal abstract record RunAction
     public sealed record Resume : RunAction;
 
     /// <summary>The same request as a new run.</summary>
-    public sealed record RunAgain : RunAction;
+    /// <param name="As">Its id, where the call may be repeated; <see langword="null"/>: a new one.</param>
+    public sealed record RunAgain(RunId? As = null) : RunAction;
 
     /// <summary>An ended or parked run goes on from a step: its outcome and the later ones are dropped.</summary>
     public sealed record RunFromStep(string Step) : RunAction;

@@ -14,7 +14,7 @@ internal sealed class RunCommands(
         RunAction.Pause => await SimplyAsync(run, "pause", who),
         RunAction.Resume => await SimplyAsync(run, "resume", who),
         RunAction.Cancel => await CancelAsync(run, who),
-        RunAction.RunAgain => await AgainAsync(run, who),
+        RunAction.RunAgain again => await AgainAsync(run, again.As, who),
         RunAction.RunFromStep from => await ReviseAsync(run, from.Step, null, $"run-from-step {from.Step} by {who}"),
         RunAction.EditStep edit => await EditAsync(run, edit, who),
         _ => throw new ArgumentOutOfRangeException(nameof(action)),
@@ -50,13 +50,13 @@ internal sealed class RunCommands(
     }
 
     /// <summary>The same request as a run of its own: the idempotency key stays the first one's.</summary>
-    private async Task<ActionResult> AgainAsync(RunId run, string who)
+    private async Task<ActionResult> AgainAsync(RunId run, RunId? id, string who)
     {
         var record = await store.GetPolicyAsync(run);
         var request = await waits.GetRequestAsync(run);
         if (record is null || request is null || (await records.GetAsync(run))?.Route is not { } route) return ActionResult.Unknown;
         var now = time.GetUtcNow();
-        var copy = RunId.New(now);
+        var copy = id ?? RunId.New(now);
         await store.CreateDueAsync(new NewRun(copy, record, route, now, request) { Gate = (await operations.GetGateAsync(run))?.Behind(now) }, engine.Owner, now);
         await operations.ActAsync(run, "again", $"again by {who}, as {copy}");
         await operations.ActAsync(copy, "again", $"again by {who}, from {run}");

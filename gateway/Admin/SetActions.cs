@@ -1,66 +1,137 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
+using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 
 namespace DurableGateway.Admin;
 
-/// <summary>Actions on sets of runs. Each run of the set is looked for, and acted on, one page after the other.</summary>
-internal sealed class SetActions(IRunAdmin admin, TimeProvider time) : IDisposable
+/// <summary>
+/// Actions on sets of runs: each run of the set is looked for, and acted on, one page after the other. How far that is stands in the store.
+/// A node that dies loses the count of the page in hand, no run: whoever goes on does the page again, which does nothing twice.
+/// </summary>
+internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitStore errands, TimeProvider time, ILogger<SetActions> log) : IHostedService
 {
-    /// <summary>Ended ones are forgotten beyond this.</summary>
-    private const int MostKept = 100;
-    private const int PageSize = 100;
+    private const int PageSize = 25;
 
-    private readonly ConcurrentDictionary<Guid, SetAction> _actions = new();
+    private readonly ConcurrentDictionary<Guid, Task> _underWay = new();
+    private volatile bool _leaving;
 
-    public SetAction Begin(string name, RunAction action, RunQuery filter, string who)
+    public async Task<StoredSetAction> BeginAsync(string verb, RunQuery filter, string who)
     {
-        foreach (var old in _actions.Values.Where(kept => kept.EndedAt is not null).OrderByDescending(kept => kept.EndedAt).Skip(MostKept - 1))
-        {
-            if (_actions.TryRemove(old.Id, out _)) old.Dispose();
-        }
-
-        var set = new SetAction(name, time.GetUtcNow());
-        _actions[set.Id] = set;
+        var now = time.GetUtcNow();
 
         // Runs that begin while it is under way are not meant.
-        var before = set.StartedAt < filter.Before || filter.Before is null ? set.StartedAt : filter.Before;
-        _ = RunAsync(set, action, filter with { Before = before, Limit = PageSize, Cursor = null }, who);
+        var meant = FilterJson.From(filter with { Before = filter.Before < now ? filter.Before : now });
+        var set = new StoredSetAction(Guid.CreateVersion7(now), verb, JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
+        await store.BeginAsync(set);
+        Go(set);
         return set;
     }
 
-    public SetAction? Find(string id) => Guid.TryParse(id, out var guid) ? _actions.GetValueOrDefault(guid) : null;
+    public async Task<StoredSetAction?> FindAsync(string id) => Guid.TryParseExact(id, "D", out var guid) ? await store.GetAsync(guid) : null;
 
-    public void Dispose()
+    public Task<IReadOnlyList<StoredSetAction>> GetNewestAsync(int limit) => store.GetNewestAsync(limit);
+
+    /// <returns>The action as it is then; <see langword="null"/> where there is none.</returns>
+    public async Task<StoredSetAction?> StopAsync(string id)
     {
-        foreach (var action in _actions.Values) action.Stop();
+        if (await FindAsync(id) is not { } set) return null;
+        await store.StopAsync(set.Id);
+        return await store.GetAsync(set.Id);
     }
 
-    private async Task RunAsync(SetAction set, RunAction action, RunQuery filter, string who)
+    /// <summary>Goes on with what a node began that is gone.</summary>
+    public async Task ResumeAsync(string id)
+    {
+        if (await FindAsync(id) is { IsUnderWay: true } set) Go(set);
+        else if (Guid.TryParseExact(id, "D", out var guid)) await errands.SettleErrandAsync(SetActionStore.ErrandOf(guid));
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        _leaving = true;
+        return Task.WhenAll(_underWay.Values).WaitAsync(cancellationToken);
+    }
+
+    private void Go(StoredSetAction set)
+    {
+        // A page that took longer than the lease makes it due once more.
+        var ended = new TaskCompletionSource();
+        if (!_leaving && _underWay.TryAdd(set.Id, ended.Task)) _ = DriveAsync(set, ended);
+    }
+
+    private async Task DriveAsync(StoredSetAction set, TaskCompletionSource ended)
     {
         try
         {
-            var query = filter;
-            do
+            while (await StepAsync(set) is { } next)
             {
-                var page = await admin.ListAsync(query, set.Stopped);
-                foreach (var run in page.Runs)
-                {
-                    set.Stopped.ThrowIfCancellationRequested();
-                    set.Count((await admin.ActAsync(run.Id, action, who, set.Stopped)).Done);
-                }
-
-                query = query with { Cursor = page.Next };
+                set = next;
+                if (!_leaving) continue;
+                await errands.PutOffErrandAsync(SetActionStore.ErrandOf(set.Id), time.GetUtcNow());
+                return;
             }
-            while (query.Cursor is not null);
-            set.End("completed", time.GetUtcNow());
         }
-        catch (OperationCanceledException)
+        catch (StoreUnavailableException e)
         {
-            set.End("stopped", time.GetUtcNow());
+            // It is in the due-queue: this node or another goes on when the store is back.
+            log.ErrandFailed(SetActionStore.ErrandOf(set.Id).Entry, e.Message);
         }
-        catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
+        finally
         {
-            set.End("failed", time.GetUtcNow(), e.Message);
+            _underWay.TryRemove(set.Id, out _);
+            ended.SetResult();
         }
     }
+
+    /// <summary>Acts on a page.</summary>
+    /// <returns>The set as it is then; <see langword="null"/> where this was the end of it, or it is somebody else's by now.</returns>
+    private async Task<StoredSetAction?> StepAsync(StoredSetAction set)
+    {
+        var (done, refused) = (0, 0);
+        var next = set.Cursor;
+        var state = SetActionState.Running;
+        try
+        {
+            if (set.State != SetActionState.Stopping)
+            {
+                var page = await admin.ListAsync(QueryOf(set) with { Limit = PageSize, Cursor = set.Cursor.Length == 0 ? null : set.Cursor });
+                foreach (var run in page.Runs)
+                {
+                    if (await ActAsync(set, run.Id)) done++;
+                    else refused++;
+                }
+
+                (next, state) = (page.Next ?? "", page.Next is null ? SetActionState.Completed : SetActionState.Running);
+            }
+        }
+        catch (Exception e) when (e is UnreadableRecordException or FormatException or JsonException)
+        {
+            await store.AdvanceAsync(set, next, done, refused, SetActionState.Failed, e.Message);
+            return null;
+        }
+
+        return await store.AdvanceAsync(set, next, done, refused, state) == SetActionState.Running ? set with { Cursor = next } : null;
+    }
+
+    private async Task<bool> ActAsync(StoredSetAction set, RunId run)
+    {
+        // A page that is done again makes no second copy of a run.
+        var action = AdminQuery.Action(set.Verb) ?? throw new FormatException($"There is no action '{set.Verb}'.");
+        if (action is RunAction.RunAgain) action = new RunAction.RunAgain(RunId.Derive(run, $"again {set.Id}"));
+        try
+        {
+            return (await admin.ActAsync(run, action, set.Who)).Done;
+        }
+        catch (UnreadableRecordException)
+        {
+            return false;
+        }
+    }
+
+    private static RunQuery QueryOf(StoredSetAction set) =>
+        AdminQuery.Read(JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web) ?? throw new FormatException("The filter is missing."));
 }

@@ -11,7 +11,7 @@ namespace DurableGateway.Dashboard;
 
 /// <summary>The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.</summary>
 internal sealed class DashboardEndpoints(
-    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, EventDelivery events, IEventStore store, GatewaySettings settings, TimeProvider time)
+    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, SetEndpoints sets, EventDelivery events, IEventStore store, GatewaySettings settings, TimeProvider time)
 {
     /// <summary>How often a page of what is under way is read again, in seconds.</summary>
     public const int Live = 2;
@@ -34,6 +34,7 @@ internal sealed class DashboardEndpoints(
         routes.MapGet("/events", gate.Guard(ShowEventFormAsync));
         routes.MapPost("/events", gate.GuardForm(SendEventAsync));
         runs.Map(routes);
+        sets.Map(routes);
     }
 
     private async Task<Page> OverviewAsync(HttpContext context, PageContext page) =>
@@ -98,7 +99,7 @@ internal static class DashboardMapping
     public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
         var services = routes.ServiceProvider;
-        ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services)).Map(routes);
+        ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services), ActivatorUtilities.CreateInstance<SetEndpoints>(services)).Map(routes);
     }
 
     /// <summary>After a form: the page that shows what came of it, which can be loaded again without doing it again.</summary>

@@ -31,6 +31,23 @@ internal static class RunActions
         new(Edit, "Edit outcome", "", "The run goes on with the edited outcome."),
     ];
 
+    /// <summary>What can be done to all runs that filters match.</summary>
+    private static readonly Choice[] OfSets =
+    [
+        Retry with { Question = "Waiting runs do not wait for their next attempt." },
+        Pause with { Question = "Runs are not taken up again until they are resumed." },
+        Resume with { Question = "Paused runs go on where they stand." },
+        Again with { Name = "again", Question = "Each request is sent again, as a new run." },
+        Cancel with { Label = "Cancel", Question = "Runs that have not ended end as cancelled. This cannot be taken back." },
+    ];
+
+    /// <summary>What makes sense for runs in a state; all of it where that is not said.</summary>
+    public static IEnumerable<Choice> ForSet(string state) => !RunStates.TryParse(state, out var known) ? OfSets
+        : known.HasEnded() ? OfSets.Where(choice => choice.Name == "again")
+        : OfSets.Where(choice => known == RunState.Waiting || choice.Name != "retry");
+
+    public static string LabelOf(string verb) => OfSets.FirstOrDefault(choice => choice.Name == verb)?.Label ?? verb;
+
     public static IEnumerable<Choice> For(RunRow run)
     {
         if (!run.State.HasEnded())

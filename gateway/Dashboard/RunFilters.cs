@@ -34,16 +34,20 @@ internal sealed record RunFilters
 
     public bool HasMore => After.Length + Before.Length + Step.Length > 0;
 
-    public static RunFilters Read(IQueryCollection query) => new()
+    public static RunFilters Read(IQueryCollection query) => Read(name => query[name].ToString().Trim());
+
+    public static RunFilters Read(IFormCollection form) => Read(name => form[name].ToString().Trim());
+
+    private static RunFilters Read(Func<string, string> text) => new()
     {
-        State = RunStates.TryParse(query["state"], out _) ? query["state"].ToString() : "",
-        Route = Text(query, "route"),
-        Since = Spans.Any(span => span.Name == query["since"]) ? query["since"].ToString() : "",
-        After = Time(query["after"]) is { } after ? after.ToString(TimeForm, CultureInfo.InvariantCulture) : "",
-        Before = Time(query["before"]) is { } before ? before.ToString(TimeForm, CultureInfo.InvariantCulture) : "",
-        Step = Text(query, "step"),
-        Search = Text(query, "q"),
-        Cursor = Text(query, "cursor"),
+        State = RunStates.TryParse(text("state"), out _) ? text("state") : "",
+        Route = text("route"),
+        Since = Spans.Any(span => span.Name == text("since")) ? text("since") : "",
+        After = Time(text("after")) is { } after ? after.ToString(TimeForm, CultureInfo.InvariantCulture) : "",
+        Before = Time(text("before")) is { } before ? before.ToString(TimeForm, CultureInfo.InvariantCulture) : "",
+        Step = text("step"),
+        Search = text("q"),
+        Cursor = text("cursor"),
     };
 
     public RunQuery ToQuery(DateTimeOffset now, int limit) => new()
@@ -61,13 +65,27 @@ internal sealed record RunFilters
     /// <summary>The address of the list under these filters, and at this place in it.</summary>
     public string Url()
     {
-        (string Name, string Value)[] parts =
-            [("state", State), ("route", Route), ("since", Since), ("after", After), ("before", Before), ("step", Step), ("q", Search), ("cursor", Cursor)];
-        var query = string.Join('&', parts.Where(part => part.Value.Length > 0).Select(part => $"{part.Name}={Uri.EscapeDataString(part.Value)}"));
+        var query = string.Join('&', Fields().Select(field => $"{field.Name}={Uri.EscapeDataString(field.Value)}"));
         return query.Length == 0 ? Path : $"{Path}?{query}";
     }
 
-    private static string Text(IQueryCollection query, string name) => query[name].ToString().Trim();
+    /// <summary>Those that are set, by their names in addresses and forms.</summary>
+    public IEnumerable<(string Name, string Value)> Fields() => new[]
+    {
+        ("state", State), ("route", Route), ("since", Since), ("after", After), ("before", Before), ("step", Step), ("q", Search), ("cursor", Cursor),
+    }.Where(field => field.Item2.Length > 0);
+
+    /// <summary>The same in words.</summary>
+    public string Describe() => string.Join(", ", Fields().Where(field => field.Name != "cursor").Select(field => field.Name switch
+    {
+        "state" => State,
+        "route" => $"route {Route}",
+        "since" => Spans.First(span => span.Name == Since).Text,
+        "after" => $"after {After.Replace('T', ' ')}",
+        "before" => $"before {Before.Replace('T', ' ')}",
+        "step" => $"step {Step}",
+        _ => $"“{Search}”",
+    }));
 
     private static string? Or(string text) => text.Length == 0 ? null : text;
 

@@ -1,3 +1,4 @@
+using DurableGateway.Admin;
 using DurableGateway.Notices;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
@@ -7,10 +8,9 @@ namespace DurableGateway.Replay;
 
 /// <summary>
 /// What is in due-queues beside runs: events that are not delivered to all yet, ends that the invoking run has not been told,
-/// notices to operators. Whoever
-/// began an errand usually ends it; a node that finds one due takes it over.
+/// notices to operators, actions on sets of runs. Whoever began an errand usually ends it; a node that finds one due takes it over.
 /// </summary>
-internal sealed class Errands(IWaitStore store, EventDelivery events, InvocationResults results, NoticeDelivery notices, DueClock clock, TimeProvider time, ILogger<Errands> log)
+internal sealed class Errands(IWaitStore store, EventDelivery events, InvocationResults results, NoticeDelivery notices, SetActions sets, DueClock clock, TimeProvider time, ILogger<Errands> log)
 {
     private static readonly TimeSpan Others = TimeSpan.FromSeconds(10);
 
@@ -30,6 +30,12 @@ internal sealed class Errands(IWaitStore store, EventDelivery events, Invocation
             if (errand.Entry.StartsWith(EventDelivery.Prefix, StringComparison.Ordinal))
             {
                 await events.ResumeAsync(errand.Shard, name);
+                return;
+            }
+
+            if (errand.Entry.StartsWith(StoredSetAction.Prefix, StringComparison.Ordinal))
+            {
+                await sets.ResumeAsync(name);
                 return;
             }
 

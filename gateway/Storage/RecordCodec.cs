@@ -137,6 +137,11 @@ internal sealed class RecordCodec(KeyRing keys)
         return new StoredEvent(name, new Topic(type, hasKey ? key : null), reader.ReadString(), ReadBytes(reader));
     });
 
+    /// <summary>Which runs a set action is for: values of headers may be among it.</summary>
+    public byte[] EncodeFilter(Guid set, ReadOnlyMemory<byte> filter) => Seal("set", set.ToString(), writer => Write(writer, filter));
+
+    public ReadOnlyMemory<byte> DecodeFilter(Guid set, byte[]? record) => Open("set", set.ToString(), record, ReadBytes);
+
     /// <summary>What the run's result is bound to; empty for nothing.</summary>
     public string Binding(NewRun run) => ResultBinding.Of(keys, run);
 

@@ -28,6 +28,9 @@ internal static class Script
     public static string Act { get; } = Load("act");
     public static string Revise { get; } = Load("revise");
     public static string Cancel { get; } = Load("cancel");
+    public static string SetBegin { get; } = Load("set-begin");
+    public static string SetAdvance { get; } = Load("set-advance");
+    public static string SetStop { get; } = Load("set-stop");
 
     private const string HistoryName = "history";
     private const string GateName = "gate";

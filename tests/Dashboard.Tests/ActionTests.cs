@@ -97,6 +97,56 @@ public sealed class ActionTests(Browser browser)
     }
 
     [Fact]
+    public async Task AllThatMatch_AreActedOn_AndThePageSaysHowManyWere()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        site.Admin.Fill(120);
+        var waiting = site.Admin.Runs.Where(run => run.Run.State == RunState.Waiting && run.Run.Route == "orders").Select(run => run.Run.Id).ToHashSet();
+        Assert.NotEmpty(waiting);
+        await site.GoAsync("/runs?state=waiting&route=orders");
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Act on all…" }).ClickAsync();
+        var dialog = site.Page.GetByRole(AriaRole.Dialog);
+        await Expect(dialog).ToContainTextAsync("waiting, route orders");
+
+        // Nothing is chosen beforehand.
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+        await Expect(dialog).ToBeVisibleAsync();
+        await dialog.GetByRole(AriaRole.Radio, new() { NameRegex = new("^Pause") }).CheckAsync();
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+
+        await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "Pause, many runs" })).ToBeVisibleAsync();
+        await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("completed");
+        await Expect(site.Page.Locator(".facts")).ToContainTextAsync($"{waiting.Count} run");
+        Assert.Equal(waiting, site.Admin.Actions.Where(one => one is { Action: RunAction.Pause, Who: "dashboard" }).Select(one => one.Run).ToHashSet());
+        Assert.Equal(waiting.Count, site.Admin.Actions.Count);
+
+        await site.Page.GetByRole(AriaRole.Link, new() { Name = "Earlier actions" }).ClickAsync();
+        await Expect(site.Page.Locator("[data-row]")).ToContainTextAsync("state waiting, route orders");
+        Assert.Empty(site.Errors);
+    }
+
+    [Fact]
+    public async Task AllThatMatch_CanBeStopped()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        site.Admin.Fill(400);
+        using var hold = new SemaphoreSlim(0);
+        site.Admin.Hold = hold;
+        await site.GoAsync("/runs");
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Act on all…" }).ClickAsync();
+        await Expect(site.Page.GetByRole(AriaRole.Dialog)).ToContainTextAsync("No filter is set");
+        await site.Page.GetByRole(AriaRole.Dialog).GetByLabel("Run again").CheckAsync();
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+        await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("running");
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Stop" }).ClickAsync();
+        await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("stopping");
+        hold.Release(400);
+        await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("stopped");
+        Assert.InRange(site.Admin.Actions.Count, 1, 25);
+        Assert.Empty(site.Errors);
+    }
+
+    [Fact]
     public async Task Event_IsSent_AndWrongOnesComeBack()
     {
         await using var site = await Site.OpenAsync(browser);

@@ -42,6 +42,15 @@ public sealed class LooksTests(Browser browser)
         await site.GoAsync($"/runs/{run}");
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel run…" }).ClickAsync();
         await LookAsync(site, null, $"dialog-{screen}");
+        await LookAsync(site, "/actions", $"no-actions-{screen}");
+        await site.GoAsync("/runs?state=waiting&route=orders");
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Act on all…" }).ClickAsync();
+        await LookAsync(site, null, $"act-on-all-{screen}");
+        await site.Page.GetByRole(AriaRole.Dialog).GetByLabel("Retry now").CheckAsync();
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+        await Assertions.Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("completed");
+        await LookAsync(site, new Uri(site.Page.Url).AbsolutePath, $"action-{screen}");
+        await LookAsync(site, "/actions", $"actions-{screen}");
     }
 
     [Theory]

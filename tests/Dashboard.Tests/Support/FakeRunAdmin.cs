@@ -18,6 +18,11 @@ internal sealed class FakeRunAdmin : IRunAdmin
     /// <summary>What is answered to the next action instead of doing it.</summary>
     public string? Forbids { get; set; }
 
+    /// <summary>Passed before each action, where set.</summary>
+    public SemaphoreSlim? Hold { get; set; }
+
+    public IEnumerable<RunDetail> Runs => _runs.Values;
+
     /// <summary>Thrown by every call, where set.</summary>
     public Exception? Fails { get; set; }
 
@@ -48,14 +53,15 @@ internal sealed class FakeRunAdmin : IRunAdmin
 
     public Task<Overview> GetOverviewAsync(CancellationToken cancellation = default) => Fails is null ? Task.FromResult(Overview) : throw Fails;
 
-    public Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default)
+    public async Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default)
     {
-        if (Forbids is not null) return Task.FromResult(new ActionResult(false, Forbids));
+        if (Forbids is not null) return new ActionResult(false, Forbids);
+        if (Hold is not null) await Hold.WaitAsync(cancellation);
         Actions.Enqueue((run, action, who));
         if (action is RunAction.RunAgain)
         {
             var again = Put(_runs[run] with { Run = _runs[run].Run with { Id = RunId.New(_runs[run].Run.StartedAt.AddSeconds(1)), State = RunState.Running } });
-            return Task.FromResult(new ActionResult(true, NewRun: again.Run.Id));
+            return new ActionResult(true, NewRun: again.Run.Id);
         }
 
         Change(run, row => action switch
@@ -65,6 +71,6 @@ internal sealed class FakeRunAdmin : IRunAdmin
             RunAction.Cancel => row with { State = RunState.Cancelled, EndedAt = row.StartedAt.AddSeconds(9) },
             _ => row,
         });
-        return Task.FromResult(new ActionResult(true));
+        return new ActionResult(true);
     }
 }

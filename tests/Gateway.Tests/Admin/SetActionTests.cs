@@ -1,83 +1,162 @@
-using System.Collections.Concurrent;
-using System.Text;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
 using DurableGateway.Admin;
-using DurableGateway.Cli;
 using DurableGateway.Runs;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Contract;
 
-/// <summary>What goes on for a while, and can be stopped.</summary>
-public sealed class SetActionTests
+public sealed class SetActionsOnEmbeddedTests : SetActionTests<OnEmbedded>;
+
+public sealed class SetActionsOnRedisTests : SetActionTests<OnRedis>
 {
     [Fact]
-    public async Task Set_IsStoppedInTheMiddle_AndSaysHowFarItGot()
+    public async Task Node_ThatIsGone_IsReplaced_AndCountsNoMore()
     {
-        var admin = new SlowAdmin();
-        using var sets = new SetActions(admin, TimeProvider.System);
-        var set = sets.Begin("retry", new RunAction.Retry(), new RunQuery(), "ann");
-        admin.Go.Release(3);
-        await Eventually.TrueAsync(() => set.ToJson() is { Done: 2, Refused: 1, State: "running" }, "three runs have been acted on");
+        string[] settings = ["Durable:Lease=00:00:00.500", .. await OnRedis.SettingsAsync([nameof(Node_ThatIsGone_IsReplaced_AndCountsNoMore)])];
+        var (gone, other) = (new SlowAdmin(pages: 3), new SlowAdmin(pages: 3));
+        await using var first = await StartAsync(gone, settings);
+        var set = await BeginAsync(first, "cancel");
+        gone.Go.Release(2);
+        await StateAsync(first, set, "running", 2, 0);
 
-        set.Stop();
+        // The first node does not get any further. The second has what it needs.
+        await using var second = await StartAsync(other, settings);
+        other.Go.Release(4);
+        await StateAsync(second, set, "completed", 4, 2);
+        Assert.Equal(4, other.Acted.Count);
 
-        await Eventually.TrueAsync(() => set.ToJson().State == "stopped", "it has stopped");
-        Assert.Equal((2, 1), (set.ToJson().Done, set.ToJson().Refused));
-        Assert.NotNull(set.ToJson().EndedAt);
-        Assert.Same(set, sets.Find(set.Id.ToString()));
+        gone.Go.Release(2);
+        await Eventually.TrueAsync(() => gone.Acted.Count == 4, "the first node has done its page, too");
+        await StateAsync(first, set, "completed", 4, 2);
     }
 
     [Fact]
-    public async Task Tail_NamesRuns_AndWhatBecomesOfThem_UntilItIsStopped()
+    public async Task Node_ThatLeaves_HandsOver()
     {
-        await using var world = await World.StartAsync(World.RetryMuchLater);
-        using var client = new AdminClient(world.Gateway.Control.ToString(), null);
-        await using var output = new Lines();
-        using var stop = new CancellationTokenSource();
-        var tail = RunTail.FollowAsync(client, output, null, null, json: false, stop.Token);
-        var id = await world.ParkedRunAsync();
-        await Eventually.TrueAsync(() => Said("waiting"), "the run is named");
-        await world.DoAsync(id, "cancel");
-        await Eventually.TrueAsync(() => Said("cancelled"), "its end is named");
-
-        await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => tail);
-
-        bool Said(string state) => output.Written.Count(line => line.Contains(id, StringComparison.Ordinal) && line.Contains(state, StringComparison.Ordinal)) == 1;
-    }
-
-    private sealed class Lines : TextWriter
-    {
-        public ConcurrentQueue<string> Written { get; } = new();
-
-        public override Encoding Encoding => Encoding.UTF8;
-
-        public override Task WriteLineAsync(string? value)
+        string[] settings = ["Durable:Lease=00:10:00", .. await OnRedis.SettingsAsync([nameof(Node_ThatLeaves_HandsOver)])];
+        const int Pages = SlowAdmin.MostRuns / 2;
+        var (leaving, other) = (new SlowAdmin(Pages), new SlowAdmin(Pages));
+        var first = await StartAsync(leaving, settings);
+        var set = await BeginAsync(first, "retry");
+        leaving.Go.Release(1);
+        await Eventually.TrueAsync(() => leaving.Acted.Count == 1, "the first page is in hand");
+        var left = first.DisposeAsync().AsTask();
+        await Eventually.TrueAsync(() =>
         {
-            Written.Enqueue(value ?? "");
-            return Task.CompletedTask;
-        }
+            leaving.Go.Release();
+            return left.IsCompleted;
+        }, "the first node ends with its page");
+        await left;
+        Assert.InRange(leaving.Acted.Count, 2, SlowAdmin.MostRuns - 1);
+
+        // Nobody waits for the lease, and no run is met twice.
+        await using var second = await StartAsync(other, settings);
+        other.Go.Release(SlowAdmin.MostRuns);
+        await StateAsync(second, set, "completed", SlowAdmin.MostRuns * 2 / 3, SlowAdmin.MostRuns / 3);
+        Assert.Equal(SlowAdmin.MostRuns, leaving.Acted.Concat(other.Acted).Distinct().Count());
+        Assert.Equal(SlowAdmin.MostRuns, leaving.Acted.Count + other.Acted.Count);
+    }
+}
+
+/// <summary>What is done to all runs of a filter: any node tells how far it is, stops it, and goes on with it.</summary>
+public abstract class SetActionTests<TStore> where TStore : IStoreChoice
+{
+    [Fact]
+    public async Task Set_IsStoppedAfterThePageInHand_AndSaysHowFarItGot()
+    {
+        var admin = new SlowAdmin(pages: int.MaxValue);
+        await using var gateway = await StartAsync(admin, await TStore.SettingsAsync([nameof(SetActionTests<TStore>)]));
+        var set = await BeginAsync(gateway, "retry");
+        admin.Go.Release(4);
+        await StateAsync(gateway, set, "running", 3, 1);
+
+        using var asked = await gateway.Client.DeleteAsync(new Uri(gateway.Control, set));
+        Assert.Equal("stopping", (await asked.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("state").GetString());
+
+        admin.Go.Release(2);
+        var stopped = await StateAsync(gateway, set, "stopped", 4, 2);
+        Assert.NotNull(stopped.GetProperty("endedAt").GetString());
+        Assert.Equal("loopback", stopped.GetProperty("who").GetString());
+        Assert.Equal("waiting", stopped.GetProperty("filter").GetProperty("state").GetString());
+        var all = await gateway.Client.GetFromJsonAsync<JsonElement>(new Uri(gateway.Control, "/_durable/v1/admin/actions"));
+        Assert.Contains(all.GetProperty("actions").EnumerateArray(), one => set.EndsWith(one.GetProperty("id").GetString()!, StringComparison.Ordinal));
     }
 
-    /// <summary>Has runs without end, and acts on one whenever it is let; every third is refused.</summary>
-    private sealed class SlowAdmin : IRunAdmin
+    [Fact]
+    public async Task RunAgain_IsOneCopy_HoweverOftenThePageIsDone()
     {
-        private int _count;
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater, "Durable:Policies:default:AttemptTimeout=00:01:38");
+        var run = await world.ParkedRunAsync();
+        Assert.True(RunId.TryParse(run, out var id));
+        var again = new RunAction.RunAgain(RunId.Derive(id, "again"));
+        var admin = world.Gateway.Services.GetRequiredService<IRunAdmin>();
+
+        var (one, other) = (await admin.ActAsync(id, again, "ann"), await admin.ActAsync(id, again, "ann"));
+
+        Assert.Equal((again.As, again.As), (one.NewRun, other.NewRun));
+        var attempt = await world.NextAttemptAsync();
+        attempt.Answer(200);
+        await Eventually.TrueAsync(async () => (await world.GetJsonAsync($"runs/{again.As}")).GetProperty("run").GetProperty("state").GetString() == "completed", "the copy ends");
+        Assert.Equal(1, (await world.GetJsonAsync($"runs/{again.As}")).GetProperty("run").GetProperty("attempt").GetInt32());
+    }
+
+    private protected static Task<GatewayHost> StartAsync(SlowAdmin admin, string[] settings) => GatewayHost.StartAsync(
+        "http://127.0.0.1:1", (WebApplicationBuilder builder) => builder.Services.Replace(ServiceDescriptor.Singleton<IRunAdmin>(admin)), settings);
+
+    /// <returns>Where it tells how far it is.</returns>
+    private protected static async Task<string> BeginAsync(GatewayHost gateway, string verb)
+    {
+        await Eventually.TrueAsync(async () => (await gateway.Client.GetAsync(new Uri(gateway.Control, "/readyz"))).IsSuccessStatusCode, "the store has answered");
+        using var begun = await gateway.Client.PostAsJsonAsync(new Uri(gateway.Control, "/_durable/v1/admin/actions"), new { action = verb, filter = new { state = "waiting" } });
+        Assert.Equal(HttpStatusCode.Accepted, begun.StatusCode);
+        return begun.Headers.Location!.ToString();
+    }
+
+    private protected static async Task<JsonElement> StateAsync(GatewayHost gateway, string set, string state, int done, int refused)
+    {
+        JsonElement told = default;
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = await gateway.Client.GetAsync(new Uri(gateway.Control, set));
+            if (!answer.IsSuccessStatusCode) return false;
+            told = await answer.Content.ReadFromJsonAsync<JsonElement>();
+            return (told.GetProperty("state").GetString(), told.GetProperty("done").GetInt32(), told.GetProperty("refused").GetInt32()) == (state, done, refused);
+        }, $"it is {state}, done to {done}, refused by {refused}");
+        return told;
+    }
+
+    /// <summary>Has two runs on each page, and acts on one whenever it is let; every third is refused.</summary>
+    private protected sealed class SlowAdmin(int pages) : IRunAdmin
+    {
+        public const int MostRuns = 1500;
+        private static readonly RunId[] Ids = [.. Enumerable.Range(0, MostRuns).Select(_ => Make.RunId())];
 
         public SemaphoreSlim Go { get; } = new(0);
 
-        public Task<RunPage> ListAsync(RunQuery query, CancellationToken cancellation) => Task.FromResult(new RunPage(
-            [.. Enumerable.Range(0, 2).Select(_ => new RunRow(Make.RunId(), "orders", "GET", "/", RunState.Waiting, false, 1, Make.Start, null, null, 0, 0, 0, null, null, 0))], "more"));
+        public System.Collections.Concurrent.ConcurrentQueue<RunId> Acted { get; } = new();
+
+        public Task<RunPage> ListAsync(RunQuery query, CancellationToken cancellation)
+        {
+            var page = query.Cursor is null ? 0 : int.Parse(query.Cursor, System.Globalization.CultureInfo.InvariantCulture);
+            return Task.FromResult(new RunPage([.. Ids.Skip(2 * page).Take(2).Select(Row)], page + 1 < pages ? $"{page + 1}" : null));
+        }
 
         public async Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation)
         {
             await Go.WaitAsync(cancellation);
-            return new ActionResult(Interlocked.Increment(ref _count) % 3 != 0);
+            Acted.Enqueue(run);
+            return new ActionResult(Array.IndexOf(Ids, run) % 3 != 2);
         }
 
-        public Task<RunDetail?> GetAsync(RunId run, CancellationToken cancellation) => throw new NotSupportedException();
+        public Task<RunDetail?> GetAsync(RunId run, CancellationToken cancellation) => Task.FromResult<RunDetail?>(null);
 
-        public Task<Overview> GetOverviewAsync(CancellationToken cancellation) => throw new NotSupportedException();
+        public Task<Overview> GetOverviewAsync(CancellationToken cancellation) => Task.FromResult(new Overview([], 0, null));
+
+        private static RunRow Row(RunId id) => new(id, "orders", "GET", "/", RunState.Waiting, false, 1, Make.Start, null, null, 0, 0, 0, null, null, 0);
     }
 }

@@ -1,0 +1,74 @@
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// Actions on sets of runs. They are few and need no spreading: all are in one shard. While one is under way it is in the due-queue, so
+/// that another node goes on where this one stopped.
+/// </summary>
+internal sealed class SetActionStore(StoreConnection connection, RecordCodec codec, EngineSettings engine, TimeProvider time)
+{
+    private const int Shard = 0;
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
+    private static readonly RedisKey Newest = StoreKeys.InShard(Shard, "sets");
+
+    public static Errand ErrandOf(Guid id) => new(Shard, $"{StoredSetAction.Prefix}{id}");
+
+    public async Task BeginAsync(StoredSetAction set) => await EvaluateAsync(Script.SetBegin, [Key(set.Id), Newest, StoreKeys.DueOf(Shard)],
+        [set.Id.ToString(), Milliseconds(set.StartedAt), Others(), (long)Kept.TotalMilliseconds, set.Verb, codec.EncodeFilter(set.Id, set.Filter), set.Who]);
+
+    /// <summary>Counts the page that begins at the set's cursor.</summary>
+    /// <param name="set">The set, with that cursor.</param>
+    /// <param name="next">Where the next page begins.</param>
+    /// <param name="done">How many runs it was done to.</param>
+    /// <param name="refused">How many runs were in no state for it.</param>
+    /// <param name="state">Whether that was all.</param>
+    /// <param name="problem">Why it failed.</param>
+    /// <returns>The state that it is in; <see langword="null"/> where somebody else is further, or it has ended.</returns>
+    public async Task<SetActionState?> AdvanceAsync(StoredSetAction set, string next, int done, int refused, SetActionState state, string problem = "") =>
+        State(await EvaluateAsync(Script.SetAdvance, [Key(set.Id), StoreKeys.DueOf(Shard)],
+            [set.Id.ToString(), Milliseconds(time.GetUtcNow()), Others(), set.Cursor, next, done, refused, Name(state), problem]));
+
+    public async Task StopAsync(Guid id) => await EvaluateAsync(Script.SetStop, [Key(id)], []);
+
+    /// <exception cref="UnreadableRecordException">Its filter is sealed with a key that is gone.</exception>
+    public async Task<StoredSetAction?> GetAsync(Guid id)
+    {
+        var fields = (await connection.ExecuteAsync(db => db.HashGetAllAsync(Key(id)))).ToDictionary(field => field.Name.ToString(), field => field.Value);
+        if (!fields.TryGetValue("state", out var state) || State(state) is not { } known) return null;
+        return new StoredSetAction(id, Text("verb"), codec.DecodeFilter(id, fields.GetValueOrDefault("filter")), Text("who"), At("started") ?? default)
+        {
+            State = known,
+            Cursor = Text("cursor"),
+            Done = (int)fields.GetValueOrDefault("done"),
+            Refused = (int)fields.GetValueOrDefault("refused"),
+            EndedAt = At("ended"),
+            Problem = Text("problem") is { Length: > 0 } problem ? problem : null,
+        };
+
+        string Text(string name) => fields.GetValueOrDefault(name).ToString();
+        DateTimeOffset? At(string name) => fields.GetValueOrDefault(name) is { IsNullOrEmpty: false } value ? DateTimeOffset.FromUnixTimeMilliseconds((long)value) : null;
+    }
+
+    public async Task<IReadOnlyList<StoredSetAction>> GetNewestAsync(int limit)
+    {
+        var ids = await connection.ExecuteAsync(db => db.SortedSetRangeByRankAsync(Newest, 0, limit - 1, Order.Descending));
+        return [.. (await Task.WhenAll(ids.Select(id => GetAsync(Guid.Parse(id.ToString()))))).OfType<StoredSetAction>()];
+    }
+
+    private Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] arguments) =>
+        connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, arguments));
+
+    private long Others() => Milliseconds(time.GetUtcNow() + engine.Lease);
+
+    private static SetActionState? State(RedisResult answer) => State((RedisValue)answer);
+
+    private static SetActionState? State(RedisValue name) => Enum.TryParse<SetActionState>(name.ToString(), ignoreCase: true, out var state) ? state : null;
+
+    private static string Name(SetActionState state) => state.ToString().ToLowerInvariant();
+
+    private static RedisKey Key(Guid id) => StoreKeys.InShard(Shard, $"set:{id}");
+
+    private static long Milliseconds(DateTimeOffset at) => at.ToUnixTimeMilliseconds();
+}
