@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.ServerSentEvents;
 
 namespace DurableGateway.Chaos;
 
@@ -18,6 +19,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
     private int _unanswered;
     private int _notDurable;
     private int _events;
+    private int _resumed;
 
     public int Requests => _requests;
 
@@ -32,6 +34,9 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
 
     /// <summary>Events that were taken in.</summary>
     public int Events => _events;
+
+    /// <summary>Streams that broke off, and were gone on with.</summary>
+    public int Resumed => _resumed;
 
     public Task RunAsync(int count, CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, count).Select(_ => SendUntilAsync(stop)));
 
@@ -56,7 +61,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
             try
             {
                 using var patience = new CancellationTokenSource(Patience);
-                await SendAsync(run, patience.Token);
+                await SendAsync(run, patience.Token, stop);
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
             {
@@ -68,9 +73,12 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
         }
     }
 
-    private async Task SendAsync(ClientRun run, CancellationToken cancellation)
+    private async Task SendAsync(ClientRun run, CancellationToken cancellation, CancellationToken stop)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Any(), "/order")) { Content = new StringContent(run.Request) };
+        var isStream = Service.KindOf(run.Request) == Kind.Stream;
+        using var request = isStream
+            ? new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), $"{Ticker.Path}?request={run.Request}"))
+            : new HttpRequestMessage(HttpMethod.Post, new Uri(Any(), "/order")) { Content = new StringContent(run.Request) };
         using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
         run.Run = Header(response, "Durable-Run-Id");
         run.ResultUrl = Header(response, "Durable-Result");
@@ -81,7 +89,15 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
             return;
         }
 
+        if (isStream && response.StatusCode == HttpStatusCode.OK && run.ResultUrl is not null)
+        {
+            run.Promised = true;
+            await FollowAsync(run, response, stop);
+            return;
+        }
+
         var body = await response.Content.ReadAsStringAsync(cancellation);
+        if (isStream) body = await Ticker.SumAsync(run.Request, body);
 
         // Without the store a failure cannot be kept, and says so.
         if (response.StatusCode == HttpStatusCode.ServiceUnavailable || Header(response, "Durable-Status") == "not-durable")
@@ -94,6 +110,49 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
         run.Answers.Add(new Answer((int)response.StatusCode, body));
     }
 
+    /// <summary>Reads a stream as EventSource does: where it breaks off or ends it goes on from its last event, until there is no more.</summary>
+    private async Task FollowAsync(ClientRun run, HttpResponseMessage live, CancellationToken stop)
+    {
+        var events = new List<SseItem<string>>();
+        var (response, isFirst) = (live, true);
+        while (true)
+        {
+            try
+            {
+                using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+                patience.CancelAfter(Patience);
+                if (!isFirst)
+                {
+                    using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), run.ResultUrl));
+                    request.Headers.Add("Accept", "text/event-stream");
+                    request.Headers.Add("Last-Event-ID", events.Count == 0 ? "0" : events[^1].EventId);
+                    response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
+                }
+
+                if (response.StatusCode == HttpStatusCode.NoContent)
+                {
+                    run.Answers.Add(new Answer(200, Ticker.Sum(run.Request, events)));
+                    return;
+                }
+
+                if (response.IsSuccessStatusCode) await Ticker.ReadAsync(await response.Content.ReadAsStreamAsync(patience.Token), events, patience.Token);
+                else await Task.Delay(50, CancellationToken.None);
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+            {
+                // What it has it keeps; the whole is fetched in the end.
+                if (stop.IsCancellationRequested) return;
+                Interlocked.Increment(ref _resumed);
+                await Task.Delay(20, CancellationToken.None);
+            }
+            finally
+            {
+                if (!isFirst) response.Dispose();
+                isFirst = false;
+            }
+        }
+    }
+
     private async Task FetchAsync(ClientRun run, CancellationToken cancellation)
     {
         while (!cancellation.IsCancellationRequested)
@@ -102,7 +161,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
             {
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 patience.CancelAfter(TimeSpan.FromSeconds(4));
-                if (!run.EventTaken && Service.KindOf(run.Request) == 2) await SendEventAsync(run, patience.Token);
+                if (!run.EventTaken && Service.KindOf(run.Request) == Kind.Event) await SendEventAsync(run, patience.Token);
                 using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), run.ResultUrl));
                 request.Headers.Add("Prefer", "wait=2");
                 using var response = await _http.SendAsync(request, patience.Token);
@@ -110,6 +169,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
                 var status = Header(response, "Durable-Status");
                 if (status is "completed" or "failed")
                 {
+                    if (Service.KindOf(run.Request) == Kind.Stream) body = await Ticker.SumAsync(run.Request, body);
                     run.Answers.Add(new Answer((int)response.StatusCode, body));
                     return;
                 }

@@ -3,7 +3,8 @@ using System.Globalization;
 using DurableGateway.Chaos;
 using DurableGateway.Tests.Support;
 
-if (args is ["service", var servicePort, var servicesJournal]) return await Service.RunAsync(int.Parse(servicePort, CultureInfo.InvariantCulture), servicesJournal);
+if (args is ["service", var servicePort, var servicesJournal, var partnerUrl])
+    return await Service.RunAsync(int.Parse(servicePort, CultureInfo.InvariantCulture), servicesJournal, new Uri(partnerUrl));
 if (Options.Parse(args) is not { } options)
 {
     Console.Error.WriteLine(Options.Usage);
@@ -29,8 +30,11 @@ string[] store = (cluster?.ConnectionString ?? single?.ConnectionString) is { } 
     ? [$"--Durable:Store:ConnectionString={redis},connectTimeout=1000", $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}"]
     : [$"--Durable:Store:DataDirectory={Path.Combine(directory, "data")}"];
 
-var ports = Enumerable.Range(0, 7).Select(_ => FreePort.Next()).ToArray();
-await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal], new Uri($"http://127.0.0.1:{ports[6]}/up"));
+var ports = Enumerable.Range(0, 8).Select(_ => FreePort.Next()).ToArray();
+Uri[] addresses = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))];
+Uri[] controls = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i + 3]}"))];
+await using var partner = await Partner.StartAsync(ports[7], addresses);
+await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal, $"http://127.0.0.1:{ports[7]}"], new Uri($"http://127.0.0.1:{ports[6]}/up"));
 service.Start();
 var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}", "gateway.dll",
 [
@@ -57,7 +61,7 @@ try
     foreach (var node in gateways.Append(service)) await node.AwaitHealthAsync(http);
 
     var history = new History();
-    using var clients = new Clients([.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))], [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i + 3]}"))], history);
+    using var clients = new Clients(addresses, controls, history);
     using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]), lease, options.Seed);
     using var stop = new CancellationTokenSource();
     var load = clients.RunAsync(options.Clients, stop.Token);
@@ -71,7 +75,7 @@ try
     history.Steps.AddRange(Service.Read(journal));
 
     var violations = Checker.Check(history);
-    Report.Print(history, clients, faults, violations, watch.Elapsed);
+    Report.Print(history, clients, partner, faults, violations, watch.Elapsed);
     return violations.Count == 0 ? 0 : 1;
 }
 finally

@@ -3,7 +3,7 @@ namespace DurableGateway.Chaos;
 /// <summary>What the run came to, in one table.</summary>
 internal static class Report
 {
-    public static void Print(History history, Clients clients, Faults faults, List<string> violations, TimeSpan elapsed)
+    public static void Print(History history, Clients clients, Partner partner, Faults faults, List<string> violations, TimeSpan elapsed)
     {
         var runs = history.Runs.ToArray();
         var executed = history.Steps.Where(step => !step.Done).ToArray();
@@ -15,6 +15,8 @@ internal static class Report
         Row("  not durable, the store being away", clients.NotDurable);
         Row("  no connection, or cut off before a promise", clients.Unanswered);
         Row("events taken in", clients.Events);
+        Row("callbacks taken", partner.Taken);
+        Row("streams gone on with", clients.Resumed);
         Row("results fetched", runs.Where(run => run.ResultUrl is not null).Sum(run => run.Answers.Count));
         Row("attempts, the highest of a run", history.Steps.Count == 0 ? 0 : history.Steps.Max(step => step.Attempt));
         Row("steps executed", executed.Length);

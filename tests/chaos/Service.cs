@@ -1,9 +1,21 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Text;
 using DurableGateway.Client;
 
 namespace DurableGateway.Chaos;
+
+/// <summary>See <see cref="Service.KindOf"/>.</summary>
+internal enum Kind
+{
+    Plain,
+    Sleep,
+    Event,
+    Invoke,
+    Callback,
+    Stream,
+}
 
 /// <summary>
 /// The service behind the gateways, as a process that can be killed. It writes down each real execution of a step, and each
@@ -14,7 +26,7 @@ internal static class Service
     /// <summary>What clients send to runs that wait for them.</summary>
     public const string EventType = "chaos.approved";
 
-    public static async Task<int> RunAsync(int port, string journal)
+    public static async Task<int> RunAsync(int port, string journal, Uri partner)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -22,6 +34,7 @@ internal static class Service
         builder.Services.AddDurableSteps();
         await using var app = builder.Build();
         await using var file = new Journal(journal);
+        using var http = new HttpClient { BaseAddress = partner };
         app.MapGet("/up", () => "up");
         app.MapPost("/order", async (HttpContext context, IStep step) =>
         {
@@ -33,7 +46,7 @@ internal static class Service
             var first = await StepAsync("first");
             var both = await Task.WhenAll(StepAsync("left"), StepAsync("right"));
             if (Random.Shared.Next(10) == 0) return Microsoft.AspNetCore.Http.Results.StatusCode(503);
-            if (await WaitAsync(step, request) is { } wrong) return Microsoft.AspNetCore.Http.Results.Text(wrong, statusCode: StatusCodes.Status409Conflict);
+            if (await WaitAsync(step, request, http) is { } wrong) return Microsoft.AspNetCore.Http.Results.Text(wrong, statusCode: StatusCodes.Status409Conflict);
             var last = await StepAsync("last");
             return Microsoft.AspNetCore.Http.Results.Text($"{request}:{first}.{both[0]}.{both[1]}.{last}");
         }).WithDurableSteps();
@@ -44,27 +57,38 @@ internal static class Service
             await ExecuteAsync(file, step, "only");
             return Microsoft.AspNetCore.Http.Results.Text(request, "application/json");
         }).WithDurableSteps();
+        app.MapGet(Ticker.Path, Ticker.ServeAsync);
         await app.RunAsync();
         return 0;
     }
 
-    /// <summary>What requests wait for, by their number: nothing, a time, an event that their client sends, a run of its own.</summary>
-    public static int KindOf(string request) => int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 4;
+    /// <summary>
+    /// What requests are, by their number: orders that wait for nothing, a time, an event that their client sends, a run of its own, a third
+    /// party; and streams.
+    /// </summary>
+    public static Kind KindOf(string request) => (Kind)(int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 6);
 
     /// <returns>What came instead of what was waited for; <see langword="null"/> where that came.</returns>
-    private static async Task<string?> WaitAsync(IStep step, string request)
+    private static async Task<string?> WaitAsync(IStep step, string request, HttpClient partner)
     {
         switch (KindOf(request))
         {
-            case 1:
+            case Kind.Sleep:
                 await step.SleepAsync("nap", TimeSpan.FromMilliseconds(Random.Shared.Next(200)));
                 return null;
-            case 2:
+            case Kind.Event:
                 var approved = await step.WaitForEventAsync<string>("approval", EventType, key: request);
                 return approved == request ? null : $"the event of {approved} came to {request}";
-            case 3:
+            case Kind.Invoke:
                 var child = await step.InvokeAsync<string>("child", "/child", request);
                 return child == request ? null : $"the child of {child} came to {request}";
+            case Kind.Callback:
+                var called = await step.CallbackAsync<string>("answer", async (url, cancellation) =>
+                {
+                    using var told = await partner.PostAsJsonAsync("/calls", new Partner.Handed(request, url.OriginalString), cancellation);
+                    told.EnsureSuccessStatusCode();
+                });
+                return called == request ? null : $"the answer for {called} came to {request}";
             default:
                 return null;
         }
