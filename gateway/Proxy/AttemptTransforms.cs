@@ -92,7 +92,6 @@ internal sealed class AttemptTransforms(
         if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended) feature.Outcome = AttemptOutcome.FailedForGood;
 
         HopHeaders.RemoveDurable(http.Response.Headers);
-        if (tooLarge) NotDurable.Mark(http);
         feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
         var isStream = feature.Outcome == AttemptOutcome.Completed && Field(answer, DurableHeaders.Stream) == "resume"
             && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
@@ -111,7 +110,12 @@ internal sealed class AttemptTransforms(
         }
 
         Http1Trailers.Begin(context);
-        if (isStream && await IsStoredAsync(attempt)) Keep(http, feature, http.Response.Body);
+        if (isStream)
+        {
+            if (await IsStoredAsync(attempt)) Keep(http, feature, http.Response.Body);
+            else if (!attempt.TryKeepOutOfStore()) NotDurable.Mark(http);
+        }
+
         BeginResponse(http, feature);
     }
 
@@ -124,7 +128,7 @@ internal sealed class AttemptTransforms(
         }
         catch (Exception e) when (e is StoreUnavailableException or IOException or OperationCanceledException)
         {
-            // Then it is a stream like any other.
+            // Then nothing is kept, and its client is told so: it has nowhere to come back to.
             return false;
         }
     }
@@ -148,6 +152,13 @@ internal sealed class AttemptTransforms(
         {
             // Who subscribes and leaves has had what they wanted; a service that dies before that is asked again.
             feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
+        }
+
+        if (attempt.CannotBeStored || (feature.RequestBody is { Overflowed: true } && !attempt.IsStored))
+        {
+            NotDurable.Mark(http);
+            attempt.IsStreamingUnstored = true;
+            return;
         }
 
         var hasBody = !HttpMethods.IsHead(http.Request.Method) && feature.Status is not (204 or 304);

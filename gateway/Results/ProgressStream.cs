@@ -10,20 +10,24 @@ namespace DurableGateway.Results;
 
 /// <summary>
 /// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
-/// node can go on after <c>Last-Event-ID</c>.
+/// node can go on after <c>Last-Event-ID</c>, with a letter before them that tells them from those of a service.
 /// </summary>
 internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedRuns ended, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public const string ContentType = "text/event-stream";
 
     /// <summary>The id of the last event: a client that has it comes back because it does not know that there is no more.</summary>
-    private const string End = "end";
+    private const string End = "h-end";
+    private const char Letter = 'h';
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan StayAlive = TimeSpan.FromSeconds(15);
 
     public static bool IsWanted(HttpRequest request) =>
         request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
+
+    /// <summary>Whether it is an id of a progress stream.</summary>
+    public static bool IsOurs(string id) => id == End || TryNumber(id, out _);
 
     public async Task WriteAsync(HttpContext context, RunId run)
     {
@@ -36,7 +40,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
             return;
         }
 
-        _ = long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var after);
+        _ = TryNumber(last, out var after);
         using var waiter = ended.Register(run);
         if (await store.GetSnapshotAsync(run) is null)
         {
@@ -61,7 +65,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
             {
                 after = entry.Number;
                 if (ProgressEvent.From(entry) is { } progress)
-                    Append(text, progress.Id.ToString(CultureInfo.InvariantCulture), progress.Type, JsonSerializer.Serialize(progress.Data, ProgressJson.Default.ProgressData));
+                    Append(text, string.Create(CultureInfo.InvariantCulture, $"{Letter}{progress.Id}"), progress.Type, JsonSerializer.Serialize(progress.Data, ProgressJson.Default.ProgressData));
             }
 
             if (snapshot is null || snapshot.State.HasEnded())
@@ -83,6 +87,12 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
             await woken.CancelAsync();
             context.RequestAborted.ThrowIfCancellationRequested();
         }
+    }
+
+    private static bool TryNumber(string id, out long number)
+    {
+        number = 0;
+        return id is [Letter, ..] && long.TryParse(id.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
     private async Task<StoredResponse> ResultOfAsync(RunId run, RunSnapshot? snapshot) => snapshot switch

@@ -160,8 +160,7 @@ internal sealed class ResultEndpoints(
     private async Task<bool> IsOwnStreamAsync(HttpContext context, RunId run) =>
         !context.Request.Headers.ContainsKey("Last-Event-ID")
         && await store.GetSnapshotAsync(run) is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(run) is { } result
-        && result.Headers.Any(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)
-            && line.Value.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase));
+        && StreamFollower.IsStream(result);
 
     /// <param name="run">The run.</param>
     /// <param name="wait">How long at most.</param>

@@ -19,15 +19,21 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Ended
     /// <returns><see langword="false"/> where the run has no such stream.</returns>
     public async Task<bool> TryWriteAsync(HttpContext context, RunId run)
     {
-        if (await streams.GetHeadAsync(run) is not { } head) return false;
         var last = context.Request.Headers["Last-Event-ID"].ToString();
-        var next = last.Length == 0 ? 0 : await streams.FindAsync(run, last);
+        if (last.Length > 0 && !ProgressStream.IsOurs(last)) return await GoOnAsync(context, run, last);
+        if (await streams.GetHeadAsync(run) is not { } head) return false;
+        await WriteAsync(context, run, head, 0);
+        return true;
+    }
+
+    private async Task WriteAsync(HttpContext context, RunId run, StoredResponse head, long next)
+    {
         var response = context.Response;
         if (next > 0 && await IsOverAsync(run, next))
         {
             // What tells an EventSource not to come again.
             response.StatusCode = StatusCodes.Status204NoContent;
-            return true;
+            return;
         }
 
         response.StatusCode = head.Status;
@@ -36,8 +42,75 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Ended
         response.Headers[DurableHeaders.RunId] = run.ToString();
         await response.Body.FlushAsync(context.RequestAborted);
         await FollowAsync(context, run, next);
+    }
+
+    /// <summary>
+    /// After an event that a client has. It may be one that is not kept: the store was away, or the service does not say that its stream can
+    /// be resumed. It is not given again, so what follows it is there when another attempt has come as far, or the run has ended.
+    /// </summary>
+    /// <returns><see langword="false"/> where no stream came of the run.</returns>
+    private async Task<bool> GoOnAsync(HttpContext context, RunId run, string last)
+    {
+        using var waiter = ended.Register(run);
+        var began = time.GetTimestamp();
+        while (!lifetime.ApplicationStopping.IsCancellationRequested && time.GetElapsedTime(began) < StayAlive)
+        {
+            try
+            {
+                var snapshot = await store.GetSnapshotAsync(run);
+                if (await streams.FindAsync(run, last) is > 0 and var next && await streams.GetHeadAsync(run) is { } head)
+                {
+                    await WriteAsync(context, run, head, next);
+                    return true;
+                }
+
+                if (snapshot is null || snapshot.State.HasEnded()) return await store.GetResultAsync(run) is { } result && await TryWriteRestAsync(context, run, result, last);
+            }
+            catch (StoreUnavailableException)
+            {
+                // Who waits for events waits for the store too.
+            }
+
+            using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
+            await woken.CancelAsync();
+            context.RequestAborted.ThrowIfCancellationRequested();
+        }
+
+        // An EventSource whose stream ends comes again, with the id that it has.
+        context.Response.ContentType = ProgressStream.ContentType;
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers[DurableHeaders.RunId] = run.ToString();
+        await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
         return true;
     }
+
+    /// <summary>What follows an event in a result that is a stream; all of it where the service has made another one.</summary>
+    private static async Task<bool> TryWriteRestAsync(HttpContext context, RunId run, StoredResponse result, string last)
+    {
+        if (!IsStream(result)) return false;
+        var splitter = new EventSplitter();
+        var events = splitter.Take(result.Body.Span);
+        using var rest = new MemoryStream();
+        foreach (var one in events.Skip(events.FindIndex(one => one.Event.Id == last) + 1)) rest.Write(one.Event.Bytes.Span);
+        rest.Write(splitter.Rest.Span);
+        if (rest.Length == 0)
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return true;
+        }
+
+        result.Headers.CopyTo(context.Response.Headers);
+        context.Response.StatusCode = result.Status;
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers[DurableHeaders.RunId] = run.ToString();
+        await context.Response.Body.WriteAsync(rest.GetBuffer().AsMemory(0, (int)rest.Length), context.RequestAborted);
+        return true;
+    }
+
+    /// <summary>Whether a service has answered with a stream of events.</summary>
+    public static bool IsStream(StoredResponse response) => response.Headers.Any(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)
+        && line.Value.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase));
 
     private async Task<bool> IsOverAsync(RunId run, long next) =>
         await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled } && (await streams.ReadAsync(run, next, 1)).Count == 0;

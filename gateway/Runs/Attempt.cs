@@ -98,7 +98,7 @@ internal sealed class Attempt : IDisposable
     /// </summary>
     public bool MayBeStored { get; private set; }
 
-    /// <summary>There is no whole request that could be stored.</summary>
+    /// <summary>There is no whole request that could be stored, or it has been said that it is not.</summary>
     public bool CannotBeStored { get; private set; }
 
     /// <summary>The store refused a checkpoint of this attempt: what comes of it is not the service's failure.</summary>
@@ -150,6 +150,17 @@ internal sealed class Attempt : IDisposable
             if (CannotBeStored) return Task.FromResult(false);
             if (_storing is { IsCompleted: false }) return _storing;
             return _closed ? Task.FromResult(false) : _storing = StoreAsync(write);
+        }
+    }
+
+    /// <summary>The run is not to be stored any more.</summary>
+    /// <returns><see langword="false"/> where it is in the store, or may be.</returns>
+    public bool TryKeepOutOfStore()
+    {
+        lock (_gate)
+        {
+            if (IsStored || MayBeStored || _storing is { IsCompleted: false }) return false;
+            return CannotBeStored = true;
         }
     }
 

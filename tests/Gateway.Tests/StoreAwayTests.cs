@@ -43,4 +43,26 @@ public sealed class StoreAwayTests
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready", seconds: 30);
         Assert.Equal("ok", await gateway.Follower.GetStringAsync("/flaky"));
     }
+
+    [Fact]
+    public async Task StreamThatCannotBeKept_Passes_AndSaysThatItCannotBeResumed()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            await redis.KillAsync();
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["Durable-Stream"] = "resume";
+            await context.Response.WriteAsync("id: 1\ndata: one\n\n");
+        });
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1");
+        using var control = new HttpClient { BaseAddress = gateway.Control };
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
+
+        using var answer = await gateway.Client.GetAsync("/ticker");
+
+        Assert.Equal("id: 1\ndata: one\n\n", await answer.Content.ReadAsStringAsync());
+        Assert.Equal("not-durable", answer.Headers.GetValues("Durable-Status").Single());
+    }
 }

@@ -91,7 +91,8 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
 
         if (isStream && response.StatusCode == HttpStatusCode.OK && run.ResultUrl is not null)
         {
-            run.Promised = true;
+            // Where the store was away nothing is kept, and the response says so.
+            run.Promised = Header(response, "Durable-Status") != "not-durable";
             await FollowAsync(run, response, stop);
             return;
         }
@@ -125,7 +126,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
                 {
                     using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), run.ResultUrl));
                     request.Headers.Add("Accept", "text/event-stream");
-                    request.Headers.Add("Last-Event-ID", events.Count == 0 ? "0" : events[^1].EventId);
+                    if (events.Count > 0) request.Headers.Add("Last-Event-ID", events[^1].EventId);
                     response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
                 }
 

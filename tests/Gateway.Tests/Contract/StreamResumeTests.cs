@@ -67,6 +67,44 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
     }
 
     [Fact]
+    public async Task WithoutTheHeader_AClientThatComesBack_GetsWhatItHasNotGot()
+    {
+        await using var service = await StartAsync(resume: false);
+        await using var gateway = await GatewayAsync(service);
+        var url = await BreakOffAsync(gateway);
+        var coming = OpenAsync(gateway, url, "2");
+        await SayAsync("id: 1\ndata: one\n\n", "id: 2\ndata: two\n\n", "id: 3\ndata: three\n\n", "end");
+        using var again = await coming;
+        Assert.Equal("id: 3|data: three||", await again.ReadAsync(3));
+        Assert.Null(await again.ReadAsync(1));
+        using var over = await OpenAsync(gateway, url, "3");
+        Assert.Equal(HttpStatusCode.NoContent, over.Answer.StatusCode);
+
+        // Of another stream nothing is known to be there already.
+        using var other = await OpenAsync(gateway, url, "x");
+        Assert.Equal("id: 1|data: one||id: 2|data: two||id: 3|data: three||", await other.ReadAsync(9));
+    }
+
+    [Fact]
+    public async Task Client_WhoseEventsWereNotKept_IsNotGivenThemAgain()
+    {
+        var resume = false;
+        await using var service = await StartAsync(() => resume);
+        await using var gateway = await GatewayAsync(service);
+        var url = await BreakOffAsync(gateway);
+        resume = true;
+        var coming = OpenAsync(gateway, url, "2");
+        await SayAsync("id: 1\ndata: one\n\n");
+        using var late = await OpenAsync(gateway, url, "1");
+        await SayAsync("id: 2\ndata: two\n\n");
+        Assert.Equal("id: 2|data: two||", await late.ReadAsync(3));
+        using var again = await coming;
+        await SayAsync("id: 3\ndata: three\n\n", "end");
+        Assert.Equal("id: 3|data: three||", await again.ReadAsync(3));
+        Assert.Null(await again.ReadAsync(1));
+    }
+
+    [Fact]
     public async Task Client_ThatIsGone_LosesNothing()
     {
         await using var service = await StartAsync(resume: true);
@@ -97,11 +135,26 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         foreach (var word in words) await _script.Writer.WriteAsync(word);
     }
 
-    private Task<TestService> StartAsync(bool resume) => TestService.StartAsync(async (context, _) =>
+    /// <summary>A client has two events when the service dies.</summary>
+    /// <returns>The result URL.</returns>
+    private async Task<string> BreakOffAsync(GatewayHost gateway)
+    {
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        await SayAsync("id: 1\ndata: one\n\n", "id: 2\ndata: two\n\n");
+        Assert.Equal("id: 1|data: one||id: 2|data: two||", await live.ReadAsync(6));
+        await SayAsync((string?)null);
+        await Assert.ThrowsAnyAsync<IOException>(() => live.ReadAsync(1));
+        return url;
+    }
+
+    private Task<TestService> StartAsync(bool resume) => StartAsync(() => resume);
+
+    private Task<TestService> StartAsync(Func<bool> resume) => TestService.StartAsync(async (context, _) =>
     {
         _lastIds.Add(context.Request.Headers["Last-Event-ID"] is { Count: > 0 } last ? last.ToString() : null);
         context.Response.ContentType = "text/event-stream";
-        if (resume) context.Response.Headers["Durable-Stream"] = "resume";
+        if (resume()) context.Response.Headers["Durable-Stream"] = "resume";
         await context.Response.Body.FlushAsync();
         await foreach (var word in _script.Reader.ReadAllAsync(context.RequestAborted))
         {
