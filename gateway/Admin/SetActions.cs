@@ -50,10 +50,12 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StopAsync(CancellationToken cancellationToken)
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         _leaving = true;
-        return Task.WhenAll(_underWay.Values).WaitAsync(cancellationToken);
+
+        // A page that does not end in time is done again by whoever goes on.
+        await Task.WhenAll(_underWay.Values).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Go(StoredSetAction set)

@@ -97,6 +97,7 @@ internal sealed class AttemptTransforms(
             && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
         if (attempt.IsReplay)
         {
+            if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
             if (isStream) Keep(http, feature, Stream.Null);
             return;
         }
@@ -133,9 +134,20 @@ internal sealed class AttemptTransforms(
         }
     }
 
+    /// <summary>What an EventSource is told when nothing follows the event that it has: the stream that there is was all.</summary>
+    private async Task<bool> ResumeAsync(AttemptFeature feature)
+    {
+        if (await streams.GetHeadAsync(feature.Attempt.Run) is not { } head) return false;
+        (feature.Status, feature.ResponseHeaders) = (head.Status, head.Headers);
+        return true;
+    }
+
     private void Keep(HttpContext http, AttemptFeature feature, Stream client)
     {
         feature.Attempt.ClockStart = null;
+
+        // The length of what this attempt adds is not that of the stream.
+        feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line => !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
         feature.Keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
         http.Response.Body = feature.Keeper;
     }

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace DurableGateway.Chaos;
 
 /// <summary>A process that is killed, stopped and started again.</summary>
-internal sealed partial class Node(string name, string assembly, string[] args, Uri health) : IAsyncDisposable
+internal sealed partial class Node(string name, string assembly, string[] args, Uri health, string? logs = null) : IAsyncDisposable
 {
     private Process? _process;
 
@@ -20,7 +20,7 @@ internal sealed partial class Node(string name, string assembly, string[] args, 
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
-        _process.OutputDataReceived += (_, _) => { };
+        _process.OutputDataReceived += (_, line) => Log(line.Data);
         _process.ErrorDataReceived += (_, line) =>
         {
             if (line.Data is { Length: > 0 } text) Console.Error.WriteLine($"{Name}: {text}");
@@ -79,6 +79,12 @@ internal sealed partial class Node(string name, string assembly, string[] args, 
     public async ValueTask DisposeAsync()
     {
         if (IsUp) await KillAsync();
+    }
+
+    private void Log(string? line)
+    {
+        if (logs is null || line is null) return;
+        lock (Name) File.AppendAllText(Path.Combine(logs, $"{Name}.log"), line + "\n");
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

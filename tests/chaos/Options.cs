@@ -6,13 +6,14 @@ namespace DurableGateway.Chaos;
 internal sealed record Options
 {
     public const string Usage = """
-        dotnet run -c Release --project tests/chaos -- [--seconds 60] [--seed n] [--store redis|cluster|embedded] [--clients 24]
+        dotnet run -c Release --project tests/chaos -- [--seconds 60] [--seed n] [--store redis|cluster|embedded] [--clients 24] [--logs folder]
 
           --seconds   how long faults are injected; the run ends when all that was promised has come home
           --seed      repeats the choice of faults; a random one is printed
           --store     a Redis with appendfsync always, or a Redis Cluster of three primaries and three replicas with MinReplicas 1,
                       or one gateway with the embedded store
           --clients   how many clients send at once
+          --logs      where the gateways' warnings are written; otherwise they are not
         """;
 
     public int Seconds { get; init; } = 60;
@@ -21,6 +22,7 @@ internal sealed record Options
     public bool Cluster => Store == "cluster";
     public bool Embedded => Store == "embedded";
     public int Clients { get; init; } = 24;
+    public string? Logs { get; init; }
 
     public static Options? Parse(string[] args)
     {
@@ -36,6 +38,7 @@ internal sealed record Options
                 ("--seed", { } seed) => options with { Seed = seed },
                 ("--clients", { } clients) => options with { Clients = clients },
                 ("--store", null) when value is "redis" or "cluster" or "embedded" => options with { Store = value },
+                ("--logs", _) => options with { Logs = Directory.CreateDirectory(value).FullName },
                 _ => null,
             };
             if (next is null) return null;

@@ -51,8 +51,8 @@ var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}
     "--Durable:Policies:default:Retry:Delay=00:00:00.050",
     "--Durable:Policies:default:Retry:MaxDelay=00:00:00.500",
     "--Durable:Policies:default:Concurrency:Limit=20",
-    "--Logging:LogLevel:Default=None",
-], new Uri($"http://127.0.0.1:{ports[i + 3]}/readyz"))).ToArray();
+    $"--Logging:LogLevel:Default={(options.Logs is null ? "None" : "Warning")}",
+], new Uri($"http://127.0.0.1:{ports[i + 3]}/readyz"), options.Logs)).ToArray();
 using var http = new HttpClient();
 var watch = Stopwatch.StartNew();
 try

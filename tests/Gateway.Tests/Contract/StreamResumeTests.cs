@@ -51,6 +51,37 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Equal(HttpStatusCode.NoContent, over.Answer.StatusCode);
     }
 
+    [Theory]
+    [InlineData(200)]
+    [InlineData(204)]
+    public async Task ServiceDiesAfterTheLastEvent_AndHasNoMore_TheStreamIsWhatThereWas(int status)
+    {
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["Durable-Stream"] = "resume";
+            context.Response.Headers["X-Attempt"] = $"{_lastIds.Count}";
+            _lastIds.Add(context.Request.Headers["Last-Event-ID"]);
+            context.Response.StatusCode = _lastIds.Count == 1 ? 200 : status;
+            if (_lastIds.Count > 1) return;
+            await context.Response.WriteAsync("id: 1\ndata: one\n\n");
+            await context.Response.Body.FlushAsync();
+            await _script.Reader.ReadAsync();
+            context.Abort();
+        });
+        await using var gateway = await GatewayAsync(service);
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        Assert.Equal("id: 1|data: one||", await live.ReadAsync(3));
+        await SayAsync((string?)null);
+
+        using var result = await gateway.Follower.GetAsync(url);
+        Assert.Equal((HttpStatusCode.OK, "id: 1\ndata: one\n\n"), (result.StatusCode, await result.Content.ReadAsStringAsync()));
+        Assert.Equal([null, "1"], _lastIds);
+        using var over = await OpenAsync(gateway, url, "1");
+        Assert.Equal(HttpStatusCode.NoContent, over.Answer.StatusCode);
+    }
+
     [Fact]
     public async Task WithoutTheHeader_TheStreamPassesAtOnce_AndIsRetriedWhole()
     {
