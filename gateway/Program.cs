@@ -6,6 +6,11 @@ using DurableGateway.Configuration;
 if (args is [RunsCommand.Name, ..]) return await RunsCommand.RunAsync(args);
 if (args is [ConfigCommand.Name, ..]) return await ConfigCommand.RunAsync(args);
 if (args is [HealthCheck.Command, .. var rest]) return await HealthCheck.RunAsync(rest, Console.Out);
+if (args is ["--help" or "-h" or "-?" or "help"])
+{
+    Console.WriteLine(StartOptions.Usage);
+    return 0;
+}
 
 try
 {

@@ -13,10 +13,11 @@ internal static class ConfigCommand
     {
         output ??= Console.Out;
         error ??= Console.Error;
-        var parsed = Build(output, error).Parse(args[1..]);
+        var parsed = Build(output, error).Parse(args);
         if (parsed.Errors.Count > 0)
         {
             foreach (var wrong in parsed.Errors) await error.WriteLineAsync(wrong.Message);
+            await error.WriteLineAsync("What there is: gateway config --help");
             return 2;
         }
 
@@ -29,7 +30,7 @@ internal static class ConfigCommand
         var environment = new Option<bool>("--environment") { Description = "Also reads the environment variables, as the gateway does: for settings that the file leaves to them." };
         var check = new Command("check", "Prints every error of a file, each with its line, and exits with 2 where there is one.") { file, environment };
         check.SetAction(async parsed => await CheckAsync(parsed.GetValue(file)!, parsed.GetValue(environment), output, error));
-        return new RootCommand("Looks at configuration.") { check };
+        return new RootCommand { new Command(Name, "Looks at configuration.") { check } };
     }
 
     private static async Task<int> CheckAsync(string file, bool withEnvironment, TextWriter output, TextWriter error)

@@ -24,10 +24,11 @@ internal static class RunsCommand
     {
         output ??= Console.Out;
         error ??= Console.Error;
-        var parsed = Build(output).Parse(args[1..]);
+        var parsed = Build(output).Parse(args);
         if (parsed.Errors.Count > 0)
         {
             foreach (var wrong in parsed.Errors) await error.WriteLineAsync(wrong.Message);
+            await error.WriteLineAsync("What there is: gateway runs --help");
             return 2;
         }
 
@@ -72,12 +73,17 @@ internal static class RunsCommand
         tail.SetAction((parsed, stop) => WithClientAsync(parsed, client =>
             RunTail.FollowAsync(client, output, parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(Json), stop)));
 
-        return new RootCommand("Looks at the runs of a gateway, and acts on them.") { list, show, retry, cancel, tail, Url, Key, Json };
+        return new RootCommand { new Command(Name, "Looks at the runs of a gateway, and acts on them.") { list, show, retry, cancel, tail, Url, Key, Json } };
     }
 
     private static Command OfRun(string name, string description, Func<ParseResult, AdminClient, string, CancellationToken, Task> act)
     {
         var run = new Argument<string>("run") { Description = "The id of the run." };
+        // Nothing, as an empty variable of a script gives it, would name the list.
+        run.Validators.Add(given =>
+        {
+            if (string.IsNullOrWhiteSpace(given.GetValueOrDefault<string>())) given.AddError("The id of the run is empty.");
+        });
         var command = new Command(name, description) { run };
         command.SetAction((parsed, stop) => WithClientAsync(parsed, client => act(parsed, client, parsed.GetValue(run)!, stop)));
         return command;

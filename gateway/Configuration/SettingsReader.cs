@@ -96,7 +96,7 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     {
         _known.Add(key);
         if (!string.IsNullOrEmpty(section[key]))
-            errors.Add(new ConfigurationError($"{section.Path}:{key}", null, $"has a value of its own, but is a section; set {section.Path}:{key}:<key>"));
+            errors.Add(new ConfigurationError($"{section.Path}:{key}", null, $"is one value, but must be a section or a list: in JSON {{ … }} or [ … ], elsewhere {section.Path}:{key}:<name>, or :0, :1, …"));
     }
 
     private delegate bool Parser<T>(string text, out T value);

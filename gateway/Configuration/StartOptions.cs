@@ -8,6 +8,12 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
 
           gateway --upstream http://localhost:5000     one service, every route durable, embedded store
           gateway --config config/orders.json          YARP routes and clusters, named policies
+
+        Beside it:
+
+          gateway config check config/orders.json      every error of a file with its line; nothing is started
+          gateway runs --help                          lists, shows, retries and cancels the runs of a gateway
+          gateway healthcheck                          whether the gateway of this machine is alive; --ready, ready
         """;
 
     /// <exception cref="ConfigurationException">An option has no value, or none that makes sense.</exception>

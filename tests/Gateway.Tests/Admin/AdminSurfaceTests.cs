@@ -109,6 +109,7 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         Assert.Equal(1, refused.Status);
         Assert.Contains("cancelled", refused.Error, StringComparison.Ordinal);
         Assert.Equal(2, (await SayAsync(world, "explode")).Status);
+        Assert.Contains("is empty", (await SayAsync(world, "show", "")).Error, StringComparison.Ordinal);
         using var error = new StringWriter();
         Assert.Equal(1, await RunsCommand.RunAsync(["runs", "list", "--url", $"http://127.0.0.1:{Support.FreePort.Next()}"], TextWriter.Null, error));
         Assert.Contains("does not answer", error.ToString(), StringComparison.Ordinal);
