@@ -52,6 +52,7 @@ internal static class GatewayApp
         app.UseMiddleware<CertificateGate>();
         app.UseMiddleware<ReservedPaths>();
         app.UseMiddleware<DisguisedDots>();
+        app.UseMiddleware<OwnCookies>();
         app.UseRouting();
         app.UseMiddleware<AdminGuard>();
         app.UseMiddleware<UnknownReservedPaths>();

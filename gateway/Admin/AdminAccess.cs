@@ -52,6 +52,9 @@ internal sealed class AdminAccess(ApiKeys keys, ClientCertificates certificates,
     /// </summary>
     public static bool IsOfForeignPage(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none");
 
+    /// <summary>Either of them: nobody who has no key of their own is to be taken at the browser's word.</summary>
+    public bool IsForeign(HttpRequest request) => IsOfForeignPage(request) || !IsOurName(request);
+
     /// <summary>For the admin API.</summary>
     public async ValueTask<AdminCaller> IdentifyAsync(HttpContext context) =>
         Identify(context) ?? await tokens.ReadAsync(ApiKeys.Given(context.Request)) ?? AdminCaller.Stranger;
@@ -59,10 +62,10 @@ internal sealed class AdminAccess(ApiKeys keys, ClientCertificates certificates,
     /// <summary>For pages, where a browser has no header to show: who the connection's certificate names.</summary>
     public AdminCaller? ByCertificate(HttpContext context) => IsGuarded ? certificates.Find(context.Connection.ClientCertificate) : null;
 
-    /// <summary>Operators may send events, and so may who has a key for that and for nothing else.</summary>
+    /// <summary>Operators may send events, and so may who has a key for that and for nothing else. Neither is a page of another site.</summary>
     public bool MaySendEvents(HttpContext context) =>
         keys.IsSender(ApiKeys.Given(context.Request))
-        || (IsGuarded || !keys.HaveSenders) && Identify(context)?.Role == AdminRole.Operator;
+        || !IsForeign(context.Request) && (IsGuarded || !keys.HaveSenders) && Identify(context)?.Role == AdminRole.Operator;
 
     private AdminCaller? Identify(HttpContext context) =>
         !IsGuarded ? Neighbour : keys.Find(ApiKeys.Given(context.Request)) ?? certificates.Find(context.Connection.ClientCertificate);

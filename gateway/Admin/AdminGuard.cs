@@ -19,7 +19,7 @@ internal sealed class AdminGuard(RequestDelegate next, AdminAccess access)
         var response = context.Response;
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
-        if (AdminAccess.IsOfForeignPage(context.Request) || !access.IsOurName(context.Request))
+        if (access.IsForeign(context.Request))
         {
             await response.WriteProblemAsync(Problems.ForeignPage(context.Request.Host.Host));
             return;

@@ -57,19 +57,24 @@ internal sealed class ClientCertificates
         string? Named(IEnumerable<string> known) => known.FirstOrDefault(names.Contains);
     }
 
-    /// <summary>What it is made out to: common name, DNS names, address of mail, and URI (SPIFFE).</summary>
+    /// <summary>
+    /// What it is made out to: common name, DNS names, and URI (SPIFFE). Authorities vouch for each in their own way, so what stands for a
+    /// URI is one only where it is in that field: a common name may be what the bearer asked for.
+    /// </summary>
     internal static IReadOnlySet<string> Names(X509Certificate2 certificate)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var part in certificate.SubjectName.EnumerateRelativeDistinguishedNames())
         {
-            if (!part.HasMultipleElements && part.GetSingleElementType().Value == CommonName && part.GetSingleElementValue() is { } name) names.Add(name);
+            if (!part.HasMultipleElements && part.GetSingleElementType().Value == CommonName && part.GetSingleElementValue() is { } name && !IsUri(name)) names.Add(name);
         }
 
         // The framework reads DNS names one by one, of the other kinds the first.
-        foreach (var dns in certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames())) names.Add(dns);
-        if (certificate.GetNameInfo(X509NameType.UrlName, forIssuer: false) is { Length: > 0 } uri) names.Add(uri);
+        foreach (var dns in certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames()).Where(dns => !IsUri(dns))) names.Add(dns);
+        if (certificate.GetNameInfo(X509NameType.UrlName, forIssuer: false) is { } uri && IsUri(uri)) names.Add(uri);
         return names;
+
+        static bool IsUri(string name) => name.Contains(':', StringComparison.Ordinal);
     }
 
     private bool IsGood(X509Certificate2 certificate, X509Chain? shown)

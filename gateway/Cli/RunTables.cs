@@ -59,12 +59,13 @@ internal static class RunTables
         return table;
     }
 
-    // What comes from outside is text, not markup, and cannot steer the terminal.
-    private static void Add(Table table, params string[] cells) => table.AddRow(cells.Select(cell => new Text(new string([.. cell.Where(letter => !char.IsControl(letter))]))));
+    // What comes from outside is text, not markup.
+    private static void Add(Table table, params string[] cells) => table.AddRow(cells.Select(cell => new Text(cell)));
 
     private static string Steps(JsonElement run) => $"{Text(run, "completedSteps")}/{Text(run, "failedSteps")}/{Text(run, "pendingSteps")}";
 
+    /// <summary>What comes from outside cannot steer the terminal.</summary>
     private static string Text(JsonElement element, string name) =>
         !element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? ""
-        : value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
+        : value.ValueKind == JsonValueKind.String ? new string([.. value.GetString()!.Where(letter => !char.IsControl(letter))]) : value.GetRawText();
 }

@@ -21,7 +21,7 @@ internal static class RunTail
                 var now = $"{RunTables.State(run)} {run.GetProperty("attempt").GetInt32()}";
                 seen[id] = now;
                 if (known.GetValueOrDefault(id) == now) continue;
-                await output.WriteLineAsync(json ? run.GetRawText() : new string([.. RunTables.Line(run).Where(letter => !char.IsControl(letter))]));
+                await output.WriteLineAsync(json ? run.GetRawText() : RunTables.Line(run));
                 await output.FlushAsync(stop);
             }
 

@@ -12,12 +12,15 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
     /// <summary>A step's outcome may be 4 MiB; nothing that is typed in comes near.</summary>
     private const long MaxFormBytes = 8 << 20;
 
+    /// <summary>Of a form that anybody may send: a key and a path.</summary>
+    private const long MaxOpenFormBytes = 16 << 10;
+
     public RequestDelegate Guard(Func<HttpContext, PageContext, Task<Page>> show) => context => AnswerAsync(context, async page => await show(context, page));
 
     /// <param name="act">Gives the page to show, or <see langword="null"/> where it has answered with a redirect.</param>
     public RequestDelegate GuardForm(Func<HttpContext, PageContext, IFormCollection, Task<Page?>> act) => context => AnswerAsync(context, async page =>
         !page.MayAct ? ErrorPage.ReadOnly()
-        : await ReadFormAsync(context.Request) is { } form ? await act(context, page, form)
+        : await ReadFormAsync(context.Request, MaxFormBytes) is { } form ? await act(context, page, form)
         : ErrorPage.ForeignForm());
 
     /// <summary>Whatever a service or a client wrote is a file here, never a page of this origin.</summary>
@@ -43,7 +46,7 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
 
     public Task LogInAsync(HttpContext context) => AnswerOpenAsync(context, async page =>
     {
-        if (await ReadFormAsync(context.Request) is not { } form) return ErrorPage.ForeignForm();
+        if (await ReadFormAsync(context.Request, MaxOpenFormBytes) is not { } form) return ErrorPage.ForeignForm();
         var next = Next(form["next"]);
         if (!sessions.LogIn(context, form["key"].ToString().Trim()))
         {
@@ -56,14 +59,14 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
 
     public Task LogOutAsync(HttpContext context) => AnswerOpenAsync(context, async _ =>
     {
-        if (await ReadFormAsync(context.Request) is null) return ErrorPage.ForeignForm();
+        if (await ReadFormAsync(context.Request, MaxOpenFormBytes) is null) return ErrorPage.ForeignForm();
         Sessions.LogOut(context);
         context.SeeOther("/login");
         return null;
     });
 
-    /// <summary>A page of ours to go to after the login, never somebody else's.</summary>
-    private static string Next(string? path) => path is ['/', not ('/' or '\\'), ..] ? path : "/";
+    /// <summary>A page of ours to go to after the login, never somebody else's. Browsers leave out tabs and line ends of an address before they read it.</summary>
+    private static string Next(string? path) => path is ['/', not ('/' or '\\'), ..] && !path.Any(char.IsControl) ? path : "/";
 
     private Task AnswerAsync(HttpContext context, Func<PageContext, Task<Page?>> answer) => AnswerOpenAsync(context, page =>
     {
@@ -102,12 +105,12 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
         if (shown is not null) await writer.WriteAsync(context.Response, shown, page);
     }
 
-    private async Task<IFormCollection?> ReadFormAsync(HttpRequest request)
+    private async Task<IFormCollection?> ReadFormAsync(HttpRequest request, long most)
     {
-        if (!request.HasFormContentType || request.ContentLength is not (>= 0 and <= MaxFormBytes)) return null;
+        if (!request.HasFormContentType || request.ContentLength is not >= 0 || request.ContentLength > most) return null;
         try
         {
-            var form = await request.ReadFormAsync(new FormOptions { ValueLengthLimit = (int)MaxFormBytes }, request.HttpContext.RequestAborted);
+            var form = await request.ReadFormAsync(new FormOptions { ValueLengthLimit = (int)most }, request.HttpContext.RequestAborted);
             return sessions.IsOurForm(request, form) ? form : null;
         }
         catch (InvalidDataException)

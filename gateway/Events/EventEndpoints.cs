@@ -25,7 +25,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
         if (!maySend && !context.Request.Headers.ContainsKey(DurableHeaders.Token))
         {
             // Nothing is read of who has no word to say.
-            await response.WriteChallengeAsync(Problems.EventKeyRequired());
+            await (access.IsForeign(context.Request) ? response.WriteProblemAsync(Problems.ForeignPage(context.Request.Host.Host)) : response.WriteChallengeAsync(Problems.EventKeyRequired()));
             return;
         }
 

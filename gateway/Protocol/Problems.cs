@@ -80,7 +80,7 @@ internal static class Problems
     public static Problem KeyRequired() =>
         Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys, or with a token of Durable:Admin:Oidc that has a role.");
     public static Problem ForeignPage(string host) =>
-        Make("foreign-page", "The admin API is not for pages of other sites", 403, $"A page of another site asks, or '{host}' is not what this gateway is called by: without keys that is localhost or an address.");
+        Make("foreign-page", "The control listener is not for pages of other sites", 403, $"A page of another site asks, or '{host}' is not what this gateway is called by: without keys that is localhost or an address.");
     public static Problem CertificateRequired() =>
         Make("certificate-required", "A client certificate is required", 401, "Connect with a certificate of the authorities of Durable:Admin:ClientCertificates.");
     public static Problem RoleRequired() =>

@@ -19,6 +19,9 @@ internal sealed class EventSplitter
     /// <summary>The bytes of an event that has not ended yet.</summary>
     public ReadOnlyMemory<byte> Rest => _event.ToArray();
 
+    /// <summary>How many those are.</summary>
+    public int Pending => _event.Count;
+
     /// <summary>Takes bytes in; gives the events that end with them.</summary>
     public List<SplitEvent> Take(ReadOnlySpan<byte> bytes)
     {

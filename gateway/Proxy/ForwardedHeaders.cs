@@ -56,7 +56,8 @@ internal sealed class ForwardedHeaders(GatewaySettings settings) : ITransformPro
         List<string>? claims = null;
         foreach (var (name, _) in request.Headers.NonValidated)
         {
-            if (name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))
+            // As CGI and its heirs (WSGI, PHP) read it.
+            if (name.Replace('_', '-').StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))
                 (claims ??= []).Add(name);
         }
 

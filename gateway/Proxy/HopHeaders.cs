@@ -9,6 +9,8 @@ namespace DurableGateway.Proxy;
 /// <summary>Which header lines are kept with a run, and which belong to the hop (RFC 9110 §7.6.1) or to the contract.</summary>
 internal static class HopHeaders
 {
+    private const string UnderscoredPrefix = "Durable_";
+
     private static readonly FrozenSet<string> Names = new[]
     {
         "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Authenticate", "Alt-Svc",
@@ -34,7 +36,9 @@ internal static class HopHeaders
         foreach (var (name, value) in lines) headers[name] = StringValues.Concat(headers[name], value);
     }
 
-    public static bool IsDurable(string name) => name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase);
+    /// <summary>CGI and its heirs (WSGI, PHP) read an underscore in a name as a hyphen: there the one is the other.</summary>
+    public static bool IsDurable(string name) =>
+        name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase) || name.StartsWith(UnderscoredPrefix, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Nothing of the contract passes the gateway in either direction: neither a client's claims nor a service's answers to us.</summary>
     public static void RemoveDurable(IHeaderDictionary headers)

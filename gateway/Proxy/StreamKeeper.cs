@@ -25,6 +25,9 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var events = _splitter.Take(buffer.Span);
+
+        // What has no end yet is in memory alone, and counted by nobody else.
+        if (_splitter.Pending > feature.Attempt.Policy.MaxResponseBytes) throw TooLarge();
         await KeepAsync([.. events.Where(one => one.HasData).Select(one => one.Event)]);
         foreach (var one in events) await ToClientAsync(one.Event.Bytes, cancellationToken);
         if (events.Count > 0) await FlushAsync(cancellationToken);
@@ -78,8 +81,7 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
                         attempt.Interrupt(AttemptInterrupt.Lost);
                         throw new IOException("Another attempt owns the run.");
                     case StreamVerdict.Full:
-                        attempt.Interrupt(AttemptInterrupt.ResponseTooLarge);
-                        throw new IOException("The stream is larger than the policy allows.");
+                        throw TooLarge();
                     default:
                         _begun = true;
                         return;
@@ -101,6 +103,12 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
                 throw new IOException(e.Message, e);
             }
         }
+    }
+
+    private IOException TooLarge()
+    {
+        feature.Attempt.Interrupt(AttemptInterrupt.ResponseTooLarge);
+        return new IOException("The stream is larger than the policy allows.");
     }
 
     /// <summary>That the store is away is not the service's failure; the run is taken up again.</summary>

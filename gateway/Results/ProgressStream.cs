@@ -83,7 +83,8 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
             }
 
             using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            await Task.WhenAny(waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
+            // An ended run that an operator sets going again is not to be asked without a pause.
+            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
             await woken.CancelAsync();
             context.RequestAborted.ThrowIfCancellationRequested();
         }

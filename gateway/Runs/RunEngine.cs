@@ -216,7 +216,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
 
     public async Task NoteMismatchAsync(RunId run, int attempt, string what, int count = 1)
     {
-        log.Mismatch(run, attempt, what);
+        log.Mismatch(run, attempt, OneLine(what));
         try
         {
             await store.NoteMismatchAsync(run, attempt, count, what.Length > MostMismatchText ? what[..MostMismatchText] : what);
@@ -227,6 +227,9 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             log.NotRecorded(run, attempt, e.Message);
         }
     }
+
+    /// <summary>What a service calls its steps is no line of the log by itself, and does not steer a terminal that shows it.</summary>
+    private static string OneLine(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(letter => char.IsControl(letter) ? Uri.HexEscape(letter) : $"{letter}")) : text;
 
     /// <summary>Stores a step's result or its final failure.</summary>
     public Task<StepAnswer> CompleteStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome outcome) =>

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using DurableGateway.Configuration;
+using DurableGateway.Events;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -41,7 +43,7 @@ internal static class TelemetrySetup
         if (!export) return;
         telemetry
             .WithTracing(tracing => tracing
-                .AddAspNetCoreInstrumentation(requests => requests.Filter = IsNoProbe)
+                .AddAspNetCoreInstrumentation(requests => (requests.Filter, requests.EnrichWithHttpRequest) = (IsNoProbe, HideCapability))
                 .AddHttpClientInstrumentation()
                 .AddSource(TelemetryNames.Source, "Yarp.ReverseProxy"))
             .WithLogging(configureBuilder: null, logs =>
@@ -53,6 +55,12 @@ internal static class TelemetrySetup
     }
 
     public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");
+
+    /// <summary>A callback URL has its capability in its path, and who reads traces is not to complete steps. Queries are redacted anyway.</summary>
+    private static void HideCapability(Activity span, HttpRequest request)
+    {
+        if (request.Path.StartsWithSegments(CallbackUrls.Path.TrimEnd('/'), StringComparison.OrdinalIgnoreCase)) span.SetTag("url.path", CallbackUrls.Path + "…");
+    }
 
     private static bool IsNoProbe(HttpContext context) => !context.IsControl() || !Probes.Contains(context.Request.Path.Value);
 }

@@ -58,6 +58,18 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         Assert.Equal((200, 303), (await GetAsync(gateway, acting, "/runs"), await GetAsync(gateway, other, "/runs")));
     }
 
+    /// <summary>A common name may be what the bearer asked for; of whom a URI is, the authority knows.</summary>
+    [Fact]
+    public async Task NameInAnotherField_IsAnotherName()
+    {
+        await using var gateway = await StartAsync();
+        using var common = _authority.Issue($"CN={Reader}", forClients: true);
+        using var dns = _authority.Issue("CN=whatever", forClients: true, names => names.AddDnsName(Reader));
+        using var cut = _authority.Issue($"CN=\"{Operator}\0.example\"", forClients: true);
+        using var longer = _authority.Issue($"CN={Operator}.example", forClients: true, names => names.AddEmailAddress(Operator));
+        foreach (var certificate in new[] { common, dns, cut, longer }) Assert.Equal((401, 401), (await GetAsync(gateway, certificate), await ActAsync(gateway, certificate)));
+    }
+
     [Fact]
     public async Task Certificate_ThatIsNotGood_GetsNoConnection()
     {
@@ -67,6 +79,20 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         using var forServers = _authority.Issue($"CN={Operator}", forClients: false);
         using var over = _authority.Issue($"CN={Operator}", forClients: true, end: TimeProvider.System.GetUtcNow().AddMinutes(-1));
         foreach (var certificate in new[] { foreign, own, forServers, over }) await Assert.ThrowsAnyAsync<HttpRequestException>(() => GetAsync(gateway, certificate));
+    }
+
+    /// <summary>Who has a certificate does not make another with it.</summary>
+    [Fact]
+    public async Task Bearer_IsNoAuthority()
+    {
+        await using var gateway = await StartAsync();
+        using var billing = _authority.Issue("CN=billing", forClients: true);
+        using var forged = Authority.Issue(billing, $"CN={Operator}", forClients: true);
+        using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false };
+        handler.SslOptions.CertificateChainPolicy = _authority.Trust();
+        handler.SslOptions.ClientCertificateContext = System.Net.Security.SslStreamCertificateContext.Create(forged, [billing], offline: true);
+        using var client = new HttpClient(handler) { Timeout = World.Patience };
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.GetAsync(new Uri(gateway.Control, "/_durable/v1/admin/runs")));
     }
 
     [Fact]
@@ -148,7 +174,10 @@ public sealed class ClientCertificateTests : IAsyncLifetime
             return new CertificateRequest(subject, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Now.AddHours(-1), Now.AddHours(1));
         }
 
-        public X509Certificate2 Issue(string subject, bool forClients, Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null)
+        public X509Certificate2 Issue(string subject, bool forClients, Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null) =>
+            Issue(_certificate, subject, forClients, name, end);
+
+        public static X509Certificate2 Issue(X509Certificate2 issuer, string subject, bool forClients, Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null)
         {
             using var key = RSA.Create(2048);
             var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
@@ -160,7 +189,10 @@ public sealed class ClientCertificateTests : IAsyncLifetime
                 request.CertificateExtensions.Add(names.Build());
             }
 
-            using var signed = request.Create(_certificate, Now.AddHours(-1), end ?? Now.AddHours(1), RandomNumberGenerator.GetBytes(8));
+            // Whatever the issuer may not: who means harm does not ask.
+            using var signed = request.Create(
+                issuer.SubjectName, X509SignatureGenerator.CreateForRSA(issuer.GetRSAPrivateKey()!, RSASignaturePadding.Pkcs1), Now.AddHours(-1), end ?? Now.AddMinutes(50),
+                RandomNumberGenerator.GetBytes(8));
             return signed.CopyWithPrivateKey(key);
         }
 

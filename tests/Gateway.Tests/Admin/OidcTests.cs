@@ -67,21 +67,71 @@ public sealed class OidcTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
     }
 
+    /// <summary>Names of members differ by case, as who may write one and not the other relies on.</summary>
+    [Fact]
+    public async Task ClaimOfAnotherCase_IsAnotherClaim() => Assert.Equal(401, await GetAsync(Token(claim: "Roles", roles: OidcTokens.OperatorRole)));
+
+    /// <summary>Nobody is taken for a key or a certificate because of what they prefer to be called.</summary>
+    [Fact]
+    public async Task History_NamesWhoseTokenItWas()
+    {
+        await using var service = await TestService.StartAsync((context, _) =>
+        {
+            context.Response.StatusCode = 503;
+            return Task.CompletedTask;
+        });
+        await using var gateway = await GatewayHost.StartAsync(
+            service.Url, World.RetryMuchLater, $"Durable:Admin:Oidc:Authority={_provider.Url}", $"Durable:Admin:Oidc:Audience={Audience}");
+        using var redirect = await gateway.Client.GetAsync(new Uri("/", UriKind.Relative));
+        var run = redirect.Headers.GetValues("Durable-Run-Id").Single();
+        var token = Token(roles: OidcTokens.OperatorRole, name: "certificate root");
+        Assert.Equal(200, await SendAsync(gateway, HttpMethod.Post, $"/_durable/v1/admin/runs/{run}/pause", token));
+        using var call = new HttpRequestMessage(HttpMethod.Get, new Uri(gateway.Control, $"/_durable/v1/admin/runs/{run}"));
+        call.Headers.Authorization = new("Bearer", token);
+        using var shown = await gateway.Client.SendAsync(call);
+        Assert.Contains("pause by token certificate root (ann)", await shown.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Anybody may send what looks like a token. A provider that does not answer is asked once for all of them.</summary>
+    [Fact]
+    public async Task ProviderThatIsAway_IsNotAskedByEachToken()
+    {
+        var (arrived, leave) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var provider = await TestService.StartAsync(async (context, _) =>
+        {
+            arrived.TrySetResult();
+            await leave.Task;
+            context.Response.StatusCode = 404;
+        });
+        await using var gateway = await GatewayHost.StartAsync(
+            "http://127.0.0.1:1", $"Durable:Admin:Oidc:Authority={provider.Url}", $"Durable:Admin:Oidc:Audience={Audience}", $"Durable:Admin:ApiKeys:0={Key}");
+        var strangers = Enumerable.Range(0, 8).Select(_ => SendAsync(gateway, HttpMethod.Get, "/_durable/v1/admin/runs", Token())).ToArray();
+        await arrived.Task.WaitAsync(World.Patience);
+        Assert.Equal(200, await SendAsync(gateway, HttpMethod.Get, "/_durable/v1/admin/runs", Key));
+        leave.SetResult();
+        Assert.All(await Task.WhenAll(strangers), status => Assert.Equal(401, status));
+        Assert.Equal(401, await SendAsync(gateway, HttpMethod.Get, "/_durable/v1/admin/runs", Token()));
+        Assert.Single(provider.Seen);
+    }
+
     private async Task<int> GetAsync(string token) => await SendAsync(HttpMethod.Get, "/_durable/v1/admin/runs", token);
 
     private async Task<int> ActAsync(string token) => await SendAsync(HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/pause", token);
 
-    private async Task<int> SendAsync(HttpMethod method, string path, string token)
+    private Task<int> SendAsync(HttpMethod method, string path, string token) => SendAsync(_gateway, method, path, token);
+
+    private static async Task<int> SendAsync(GatewayHost gateway, HttpMethod method, string path, string token)
     {
-        using var call = new HttpRequestMessage(method, new Uri(_gateway.Control, path));
+        using var call = new HttpRequestMessage(method, new Uri(gateway.Control, path));
         call.Headers.Authorization = new("Bearer", token);
-        using var answer = await _gateway.Client.SendAsync(call).WaitAsync(World.Patience);
+        using var answer = await gateway.Client.SendAsync(call).WaitAsync(World.Patience);
         return (int)answer.StatusCode;
     }
 
-    private string Token(params string[] roles) => Token(Audience, _provider.Url, 5, _rsa, roles);
+    private string Token(params string[] roles) => Token(Audience, _provider.Url, 5, _rsa, roles: roles);
 
-    private string Token(string? audience = null, string? issuer = null, int lifetime = 5, RSA? rsa = null, params string[] roles)
+    private string Token(
+        string? audience = null, string? issuer = null, int lifetime = 5, RSA? rsa = null, string claim = "roles", string name = "ann", params string[] roles)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
@@ -91,7 +141,7 @@ public sealed class OidcTests : IAsyncLifetime
             NotBefore = now.AddHours(-1),
             IssuedAt = now.AddHours(-1),
             Expires = now.AddMinutes(lifetime),
-            Claims = new Dictionary<string, object> { ["sub"] = "ann", ["roles"] = roles },
+            Claims = new Dictionary<string, object> { ["sub"] = "ann", ["preferred_username"] = name, [claim] = roles },
             SigningCredentials = new SigningCredentials(new RsaSecurityKey(rsa ?? _rsa) { KeyId = "1" }, SecurityAlgorithms.RsaSha256),
         });
     }

@@ -155,9 +155,36 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Null(await again.ReadAsync(1));
     }
 
-    private static async Task<GatewayHost> GatewayAsync(TestService service)
+    /// <summary>A gateway has as much memory for an event that does not end as for any response.</summary>
+    [Theory]
+    [InlineData("data: ")]
+    [InlineData("id: 1\ndata: 1\n\ndata: ")]
+    public async Task EventThatDoesNotEnd_IsNoLargerThanTheStreamMayBe(string start)
     {
-        var wanted = new[] { "Durable:Policies:default:Retry:MaxAttempts=100" };
+        var opened = new TaskCompletionSource();
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["Durable-Stream"] = "resume";
+            await context.Response.Body.FlushAsync();
+
+            // A client that is cut off before it has read the head does not know the run.
+            await opened.Task;
+            await context.Response.WriteAsync(start + new string('a', 2000));
+            await context.Response.Body.FlushAsync();
+            await new TaskCompletionSource().Task.WaitAsync(context.RequestAborted);
+        });
+        await using var gateway = await GatewayAsync(service, "Durable:Policies:default:MaxResponseBytes=1024");
+        using var live = await OpenAsync(gateway, "/ticker");
+        opened.SetResult();
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        using var result = await gateway.Client.GetAsync(url).WaitAsync(World.Patience);
+        Assert.Contains("response-too-large", await result.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    private static async Task<GatewayHost> GatewayAsync(TestService service, params string[] more)
+    {
+        string[] wanted = ["Durable:Policies:default:Retry:MaxAttempts=100", .. more];
         return await GatewayHost.StartAsync(service.Url, [.. wanted, .. await TStore.SettingsAsync([.. wanted, Guid.NewGuid().ToString()])]);
     }
 

@@ -8,7 +8,7 @@ public sealed class ForwardedTests : IAsyncDisposable
     private static readonly string[] Claims =
     [
         "X-Forwarded-For: 192.0.2.1, 192.0.2.2", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example", "X-Forwarded-Prefix: /shop",
-        "X-Forwarded-Port: 443", "Forwarded: for=192.0.2.1;proto=https",
+        "X-Forwarded-Port: 443", "X_Forwarded_For: 192.0.2.3", "Forwarded: for=192.0.2.1;proto=https",
     ];
 
     private readonly RawService _service = new();
@@ -32,6 +32,7 @@ public sealed class ForwardedTests : IAsyncDisposable
         Assert.Equal([Lanes.HostOf(Lanes.Durable)], seen.Values("X-Forwarded-Host"));
         Assert.Null(seen["X-Forwarded-Prefix"]);
         Assert.Null(seen["X-Forwarded-Port"]);
+        Assert.Null(seen["X_Forwarded_For"]);
         Assert.Null(seen["Forwarded"]);
     }
 

@@ -164,10 +164,11 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
     {
         lanes.Service.Reply(RawService.Ok());
 
-        var exchange = await lanes.SameAsync(Lanes.Get("/h", "Durable-Token: forged", "durable-anything: x", "X-Durable: y"));
+        var exchange = await lanes.SameAsync(Lanes.Get("/h", "Durable-Token: forged", "durable-anything: x", "Durable_Steps: forged", "X-Durable: y"));
 
         Assert.Equal("y", exchange.Seen!.Head["X-Durable"]);
         Assert.Null(exchange.Seen.Head["Durable-Anything"]);
+        Assert.Null(exchange.Seen.Head["Durable_Steps"]);
         Assert.NotEqual("forged", exchange.Seen.Head["Durable-Token"]);
     }
 

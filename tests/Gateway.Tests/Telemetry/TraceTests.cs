@@ -1,5 +1,6 @@
 using System.Net;
 using DurableGateway.Telemetry;
+using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -105,6 +106,34 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
         await TraceAsync();
 
         Assert.DoesNotContain(told.Receiver.Spans, span => span.Name.EndsWith(" redis", StringComparison.Ordinal) && span.ParentId.Length == 0);
+    }
+
+    [Fact]
+    public async Task CallbackUrl_IsNotTold()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync();
+        string? url = null;
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            if (count > 1) return;
+            var seen = SeenRequest.Of(context, []);
+            using var call = HeldAttempt.Call(HttpMethod.Put, $"{seen["Durable-Callback"]}/steps/paid", seen["Durable-Token"]);
+            call.Headers.Add("Durable-Step-Type", "callback");
+            url = (await HeldAttempt.SendAsync(call))["Durable-Callback-Url"];
+            (context.Response.StatusCode, context.Response.Headers["Durable-Suspended"]) = (202, "?1");
+        });
+        await using var gateway = await GatewayProcess.StartAsync(service.Url, receiver.Settings);
+        using var request = ToldRun.Request("/told");
+        using var redirect = await gateway.Client.SendAsync(request);
+        foreach (var form in new[] { url!, url + "/", url!.Replace("/_durable", "/%5FDURABLE", StringComparison.Ordinal) })
+        {
+            using var paid = new HttpRequestMessage(HttpMethod.Post, form) { Content = new StringContent("1") };
+            paid.Headers.Add("traceparent", $"00-{ToldRun.TraceId}-{ToldRun.ClientSpan}-01");
+            using var answer = await gateway.Client.SendAsync(paid);
+        }
+
+        await receiver.TraceAsync(ToldRun.TraceId, spans => spans.Count(span => span.Name.StartsWith("POST ", StringComparison.Ordinal)) == 3);
+        Assert.False(receiver.WasTold(url.Split('/')[^1]));
     }
 
     [Fact]

@@ -1,0 +1,21 @@
+using DurableGateway.Configuration;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Dashboard;
+
+/// <summary>
+/// Keeps the dashboard's cookies from services. To a browser the two listeners are one site where they have one host name: cookies know
+/// no ports (RFC 6265 §8.5), so what an operator logged in with would go along to whatever is behind the public one.
+/// </summary>
+internal sealed class OwnCookies(RequestDelegate next)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        var headers = context.Request.Headers;
+        if (!context.IsControl() && headers.Cookie.Any(line => line!.Contains(Sessions.Cookie, StringComparison.Ordinal) || line.Contains(Sessions.FormCookie, StringComparison.Ordinal)))
+            headers.Cookie = headers.Cookie.Select(line => Without(line!)).Where(line => line.Length > 0).ToArray();
+        return next(context);
+    }
+
+    private static string Without(string line) => string.Join(';', line.Split(';').Where(pair => pair.Split('=')[0].Trim() is not (Sessions.Cookie or Sessions.FormCookie))).TrimStart();
+}
