@@ -12,8 +12,8 @@ internal sealed class OwnCookies(RequestDelegate next)
     public Task InvokeAsync(HttpContext context)
     {
         var headers = context.Request.Headers;
-        if (!context.IsControl() && headers.Cookie.Any(line => line!.Contains(Sessions.Cookie, StringComparison.Ordinal) || line.Contains(Sessions.FormCookie, StringComparison.Ordinal)))
-            headers.Cookie = headers.Cookie.Select(line => Without(line!)).Where(line => line.Length > 0).ToArray();
+        if (headers.Cookie is { Count: > 0 } sent && !context.IsControl() && sent.Any(line => line!.Contains(Sessions.Cookie, StringComparison.Ordinal) || line.Contains(Sessions.FormCookie, StringComparison.Ordinal)))
+            headers.Cookie = sent.Select(line => Without(line!)).Where(line => line.Length > 0).ToArray();
         return next(context);
     }
 
