@@ -13,6 +13,7 @@ internal static class ProxyChecks
 
     public static void Check(IConfigurationSection proxy, List<ConfigurationError> errors)
     {
+        ProxyKeys.Check(proxy, errors);
         using var services = Services(proxy);
         if (TryRead(services, out var config))
         {

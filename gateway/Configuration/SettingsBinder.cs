@@ -94,7 +94,7 @@ internal static class SettingsBinder
         };
         durable.RefuseUnknownKeys();
         if (!settings.NamesOperators && !IsLoopback(controlAddress))
-            listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys, or use a loopback address", false);
+            listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys (or Oidc, or ClientCertificates), or use a loopback address", false);
         var proxy = configuration.GetSection(ProxyChecks.Section);
         RouteChecks.Check(proxy, settings.Policies, errors);
         ClusterChecks.Check(proxy, errors);
@@ -106,7 +106,9 @@ internal static class SettingsBinder
     {
         foreach (var section in configuration.GetChildren().Where(section => section.GetChildren().Any()))
         {
-            if (Spelling.Nearest(section.Key, Sections) is { } meant && !meant.Equals(section.Key, StringComparison.OrdinalIgnoreCase))
+            if (section.Key.Equals(PolicyBinder.Section, StringComparison.OrdinalIgnoreCase))
+                errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads here; it belongs into {Section}: {Section}:{PolicyBinder.Section}"));
+            else if (Spelling.Nearest(section.Key, Sections) is { } meant && !meant.Equals(section.Key, StringComparison.OrdinalIgnoreCase))
                 errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads; did you mean {meant}?"));
         }
     }

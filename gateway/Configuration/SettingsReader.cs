@@ -48,7 +48,7 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
 
     public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan min, TimeSpan max) =>
         Parse(key, fallback, TryDuration, value => value >= min && value <= max,
-            $"is not a span of time between {min:c} and {max:c}, written [d.]hh:mm:ss[.fff]");
+            $"is not a span of time between {Span(min)} and {Span(max)}, written [d.]hh:mm:ss[.fff]");
 
     public int Integer(string key, int fallback, int min, int max) =>
         Parse(key, fallback, (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value),
@@ -98,6 +98,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
         if (!string.IsNullOrEmpty(section[key]))
             errors.Add(new ConfigurationError($"{section.Path}:{key}", null, $"is one value, but must be a section or a list: in JSON {{ … }} or [ … ], elsewhere {section.Path}:{key}:<name>, or :0, :1, …"));
     }
+
+    private static string Span(TimeSpan value) => value.Ticks % TimeSpan.TicksPerSecond == 0 ? $"{value:c}" : $"{value:c}".TrimEnd('0');
 
     private delegate bool Parser<T>(string text, out T value);
 

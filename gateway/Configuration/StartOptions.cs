@@ -28,6 +28,10 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
             else rest.Add(args[i]);
         }
 
+        // The command line of .NET takes no note of it.
+        if (rest is [var first, ..] && first.Length > 0 && first[0] is not ('-' or '/') && !first.Contains('=', StringComparison.Ordinal))
+            throw new ConfigurationException("command line", first, "is no command; gateway --help names them");
+
         if (upstream is not null && (!Uri.TryCreate(upstream, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")))
             throw new ConfigurationException("--upstream", upstream, "is not an absolute URL; write for example http://localhost:5000");
         if (config is not null && !File.Exists(config))

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using DurableGateway.Cli;
+using DurableGateway.Configuration;
 using DurableGateway.Tests.Support;
+using Microsoft.Extensions.Configuration;
 
 namespace DurableGateway.Tests.Configuration;
 
@@ -91,7 +93,27 @@ public sealed class ConfigCheckTests
     [InlineData("{ \"a\": 1,\n  \"A\": 2 }", "2:3: A: is set twice, first in line 1; ")]
     [InlineData("{}", "1:1: ReverseProxy:Routes: has no route; ")]
     [InlineData("{ \"Durabel\": { \"Lease\": \"00:00:10\" } }", "1:3: Durabel: is no section that anything reads; did you mean Durable?")]
+    [InlineData("{ \"Policies\": { \"a\": { } } }", "1:3: Policies: is no section that anything reads here; it belongs into Durable: Durable:Policies")]
+    [InlineData("{ \"ReverseProxy\": { \"Routes\": { \"r\": { \"ClusterId\": \"c\", \"Match\": { \"Path\": \"/{**p}\" } } }, \"Clusters\": { \"c\": { \"Destinations\": { } } } } }",
+        "1:114: ReverseProxy:Clusters:c:Destinations: has no destination")]
     public async Task FileOfNoUse_SaysWhere(string text, string start) => Assert.StartsWith(start, Assert.Single(await CheckAsync(text)), StringComparison.Ordinal);
+
+    /// <summary>YARP would overlook each of them.</summary>
+    [Theory]
+    [InlineData("Rout:r:Order", "1", "did you mean Routes?")]
+    [InlineData("Routes:r:Transfroms:0:PathPrefix", "/a", "did you mean Transforms?")]
+    [InlineData("Routes:r:Match:Methods_", "GET", "did you mean Methods?")]
+    [InlineData("Routes:r:Match:Headers:0:Vaules:0", "x", "did you mean Values?")]
+    [InlineData("Clusters:c:ClusterId", "c", "known here are Destinations")]
+    [InlineData("Clusters:c:HealthCheck:Active:Intervall", "00:00:10", "did you mean Interval?")]
+    [InlineData("Clusters:c:HttpClient:WebProxy:Adress", "http://p", "did you mean Address?")]
+    [InlineData("Clusters:c:Destinations:d:Adress", "http://d", "did you mean Address?")]
+    public void KeyOfTheProxy_ThatIsNone_IsRefused(string key, string value, string remedy)
+    {
+        var errors = new List<ConfigurationError>();
+        ProxyKeys.Check(new ConfigurationBuilder().AddInMemoryCollection([new($"ReverseProxy:{key}", value)]).Build().GetSection("ReverseProxy"), errors);
+        Assert.Contains(remedy, Assert.Single(errors).ToString(), StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Secret_IsNotRepeated()

@@ -227,6 +227,7 @@ public sealed class ReloadTests
             file["Durable"]!["Admin"] = new JsonObject { ["ApiKeys"] = new JsonArray("hunter2-hunter2") };
             file["Durable"]!["Policies"]!["another"] = new JsonObject { ["Persist"] = "OnStart" };
         });
+        await Eventually.TrueAsync(() => scene.Log.Of(RestartNeeded).Count > 0, "it is said after the change is taken");
         var (level, text) = Assert.Single(scene.Log.Of(RestartNeeded));
         Assert.Equal(LogLevel.Warning, level);
         Assert.EndsWith(": Durable:Admin:ApiKeys:0, Durable:Lease", text, StringComparison.Ordinal);

@@ -52,6 +52,23 @@ public sealed class SchemaTests
         static JsonNode Any(JsonNode named) => named["patternProperties"]!["."]!;
     }
 
+    /// <summary>What YARP's package says of its keys, and what its types do.</summary>
+    [Fact]
+    public void KeysOfYarpsSchema_AreKnown()
+    {
+        var keys = Keys(JsonNode.Parse(File.ReadAllText(Path.Combine(Directory, "yarp.schema.json")))!["properties"]!["ReverseProxy"]!, "ReverseProxy").ToArray();
+        Assert.True(keys.Length > 50);
+        var errors = new List<ConfigurationError>();
+        ProxyKeys.Check(new ConfigurationBuilder().AddInMemoryCollection(keys.Select(key => KeyValuePair.Create(key, (string?)"x"))).Build().GetSection("ReverseProxy"), errors);
+        Assert.Empty(errors);
+
+        static IEnumerable<string> Keys(JsonNode schema, string path) =>
+            schema["properties"] is JsonObject { Count: > 0 } named ? named.SelectMany(property => Keys(property.Value!, $"{path}:{property.Key}"))
+            : schema["patternProperties"]?["."] is { } any ? Keys(any, $"{path}:any")
+            : schema["items"] is { } item ? Keys(item, $"{path}:0")
+            : [path];
+    }
+
     [Theory]
     [InlineData("config/orders.json")]
     [InlineData("config/legacy-api.json")]

@@ -55,6 +55,8 @@ public sealed class StartOptionsTests
     [InlineData("--upstream", "ftp://host", "--upstream=ftp://host")]
     [InlineData("--upstream", "", "--upstream=")]
     [InlineData("--config", "/nowhere/at/all.json", "--config", "/nowhere/at/all.json")]
+    [InlineData("command line", "chekc", "chekc", "file.json")]
+    [InlineData("command line", "run", "--upstream", "http://localhost:5000", "run")]
     public void Wrong_NamesOptionValueAndRemedy(string key, string? value, params string[] args)
     {
         var error = Assert.Single(Assert.Throws<ConfigurationException>(() => StartOptions.Parse(args)).Errors);
