@@ -3,7 +3,7 @@ using DurableGateway.Proxy;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>What is checked about YARP's clusters: that each has destinations, their addresses, and how many replays a cluster takes.</summary>
+/// <summary>What is checked about YARP's clusters: each destination's address, and how many replays a cluster takes.</summary>
 internal static class ClusterChecks
 {
     /// <summary>The replays that one gateway node sends to the cluster at once: <c>"Metadata": { "Durable.MaxReplays": "64" }</c>.</summary>
@@ -19,8 +19,6 @@ internal static class ClusterChecks
                 && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0))
                 errors.Add(new ConfigurationError($"{cluster.Path}:Metadata:{MaxReplaysMetadata}", limit, "is not a whole number of at least 1"));
             RouteChecks.RefuseUnknown(cluster.GetSection("Metadata"), [MaxReplaysMetadata], errors);
-            if (!cluster.GetSection("Destinations").GetChildren().Any())
-                errors.Add(new ConfigurationError($"{cluster.Path}:Destinations", null, $"has no destination, and the requests of cluster '{cluster.Key}' would have nowhere to go"));
             foreach (var destination in cluster.GetSection("Destinations").GetChildren())
             {
                 RouteChecks.RefuseUnknown(destination.GetSection("Metadata"), [ServiceBuilds.Metadata], errors);
