@@ -93,9 +93,9 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         await _redisGate.WaitAsync();
         try
         {
-            Node.Signal(server.ProcessId, stop: true);
+            Signals.Stop(server.ProcessId);
             await Task.Delay(pause);
-            Node.Signal(server.ProcessId, stop: false);
+            Signals.Continue(server.ProcessId);
         }
         finally
         {

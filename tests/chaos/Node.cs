@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Chaos;
 
 /// <summary>A process that is killed, stopped and started again.</summary>
-internal sealed partial class Node(string name, string assembly, string[] args, Uri health, string? logs = null) : IAsyncDisposable
+internal sealed class Node(string name, string assembly, string[] args, Uri health, string? logs = null) : IAsyncDisposable
 {
     private Process? _process;
 
@@ -64,17 +64,14 @@ internal sealed partial class Node(string name, string assembly, string[] args, 
     public async Task TerminateAsync()
     {
         IsUp = false;
-        _ = Kill(_process!.Id, 15);
+        Signals.Terminate(_process!.Id);
         await _process.WaitForExitAsync();
         _process.Dispose();
     }
 
-    public void Stop() => Signal(_process!.Id, stop: true);
+    public void Stop() => Signals.Stop(_process!.Id);
 
-    public void Continue() => Signal(_process!.Id, stop: false);
-
-    /// <summary>SIGSTOP or SIGCONT.</summary>
-    public static void Signal(int process, bool stop) => _ = Kill(process, stop ? 19 : 18);
+    public void Continue() => Signals.Continue(_process!.Id);
 
     public async ValueTask DisposeAsync()
     {
@@ -86,7 +83,4 @@ internal sealed partial class Node(string name, string assembly, string[] args, 
         if (logs is null || line is null) return;
         lock (Name) File.AppendAllText(Path.Combine(logs, $"{Name}.log"), line + "\n");
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
 }

@@ -1,16 +1,12 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Services;
 
 /// <summary>A server in a process of its own, on a free port of loopback. It is stopped by its own id.</summary>
-internal sealed partial class Server : IAsyncDisposable
+internal sealed class Server : IAsyncDisposable
 {
-    private const int Terminate = 15;
-    private const int Halt = 19;
-
     private readonly Func<ProcessStartInfo> _start;
     private readonly Queue<string> _said = new();
     private Process _process = null!;
@@ -93,7 +89,7 @@ internal sealed partial class Server : IAsyncDisposable
     }
 
     /// <summary>SIGSTOP: it takes connections, as the system does that for it, and reads nothing.</summary>
-    public void Stop() => _ = Signal(_process.Id, Halt);
+    public void Stop() => Signals.Stop(_process.Id);
 
     /// <summary>Bytes have arrived that the stopped process has not read.</summary>
     public bool HasUnread()
@@ -108,7 +104,7 @@ internal sealed partial class Server : IAsyncDisposable
     {
         if (!_process.HasExited)
         {
-            _ = Signal(_process.Id, Terminate);
+            Signals.Terminate(_process.Id);
             try
             {
                 await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(5));
@@ -158,7 +154,4 @@ internal sealed partial class Server : IAsyncDisposable
             if (_said.Count > 20) _said.Dequeue();
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Signal(int process, int signal);
 }

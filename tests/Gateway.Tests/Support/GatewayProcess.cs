@@ -111,22 +111,16 @@ internal sealed class GatewayProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
-    public void Stop() => Signal("STOP");
+    public void Stop() => Signals.Stop(_process!.Id);
 
-    public void Continue() => Signal("CONT");
+    public void Continue() => Signals.Continue(_process!.Id);
 
     /// <summary>SIGTERM; answers the exit status.</summary>
     public async Task<int> TerminateAsync()
     {
-        Signal("TERM");
+        Signals.Terminate(_process!.Id);
         await _process!.WaitForExitAsync();
         return _process.ExitCode;
-    }
-
-    private void Signal(string signal)
-    {
-        using var kill = Process.Start("kill", [$"-{signal}", $"{_process!.Id}"]);
-        kill.WaitForExit();
     }
 
     public async ValueTask DisposeAsync()
