@@ -29,12 +29,15 @@ internal static class GatewayApp
 
         var connections = new PublicConnections(settings.Limits, TimeProvider.System);
         var certificates = new ClientCertificates(settings);
-        builder.WebHost.ConfigureKestrel(kestrel => Listeners.Configure(kestrel, settings, connections, certificates));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            Listeners.Configure(kestrel, settings, connections, certificates, kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + (2 * Drain.Grace));
         builder.Services
             .AddSingleton(settings)
             .AddSingleton(connections)
             .AddSingleton(certificates)
+            .AddSingleton<ServerCertificates>()
+            .AddHostedService(provider => provider.GetRequiredService<ServerCertificates>())
             .AddStorage()
             .AddRuns(settings)
             .AddDurableProxy(new RouteSource(builder.Configuration))

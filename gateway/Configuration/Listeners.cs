@@ -17,7 +17,7 @@ namespace DurableGateway.Configuration;
 /// </summary>
 internal static class Listeners
 {
-    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections, ClientCertificates certificates)
+    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections, ClientCertificates clients, ServerCertificates own)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, settings.Limits);
@@ -39,12 +39,16 @@ internal static class Listeners
                     return next(connection);
                 });
 
-                Configure(options, settings.Public);
+                Configure(options, settings.Public, own.Configure);
             });
         }
 
         if (settings.Public.Scheme == "http") ListenForHttp2(kestrel, connections);
-        Listen(kestrel, settings.Control, certificates.Configure, options => options.Use(next => connection =>
+        Listen(kestrel, settings.Control, https =>
+        {
+            own.Configure(https);
+            clients.Configure(https);
+        }, options => options.Use(next => connection =>
         {
             connection.Features.Set(ControlListener.Instance);
             return next(connection);
@@ -95,10 +99,10 @@ internal static class Listeners
         else kestrel.ListenAnyIP(port, Options);
     }
 
-    private static void Configure(ListenOptions options, BindingAddress address, Action<HttpsConnectionAdapterOptions>? secure = null)
+    private static void Configure(ListenOptions options, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure)
     {
         options.Protocols = address.Scheme == "https" ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
-        if (address.Scheme == "https") options.UseHttps(https => secure?.Invoke(https));
+        if (address.Scheme == "https") options.UseHttps(secure);
     }
 
     private static BindingAddressParts Parts(BindingAddress address) =>

@@ -97,4 +97,10 @@ internal static partial class Log
 
     [LoggerMessage(135, LogLevel.Error, "The changed configuration is not used, what was before stays")]
     public static partial void ReloadFailed(this ILogger log, Exception error);
+
+    [LoggerMessage(137, LogLevel.Information, "A renewed certificate is served from now on: {Subject}, until {End:u}")]
+    public static partial void CertificateRenewed(this ILogger log, string subject, DateTime end);
+
+    [LoggerMessage(138, LogLevel.Error, "The certificate in {Path} cannot be read, so the one before is still served: {Reason}")]
+    public static partial void CertificateUnreadable(this ILogger log, string path, string reason);
 }

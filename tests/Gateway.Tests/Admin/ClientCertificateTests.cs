@@ -4,6 +4,8 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using DurableGateway.Configuration;
 using DurableGateway.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Contract;
 
@@ -81,6 +83,29 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         foreach (var certificate in new[] { foreign, own, forServers, over }) await Assert.ThrowsAnyAsync<HttpRequestException>(() => GetAsync(gateway, certificate));
     }
 
+    /// <summary>Halfway through a renewal the key does not fit; nobody is to meet that.</summary>
+    [Fact]
+    public async Task CertificateOfTheListener_ThatIsRenewedInItsFiles_IsServed()
+    {
+        var log = new LogSink();
+        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", builder => builder.Logging.AddProvider(log), [.. _settings, "Durable:Listeners:Public=https://127.0.0.1:0"]);
+        var files = gateway.Services.GetRequiredService<ServerCertificates>();
+        var before = await ServedAsync(gateway);
+        files.Look();
+        Assert.Equal(before, await ServedAsync(gateway));
+
+        using var renewed = _authority.Issue("CN=gateway", forClients: false, names => names.AddIpAddress(IPAddress.Loopback));
+        await File.WriteAllTextAsync(At("server.pem"), $"{renewed.ExportCertificatePem()}\n{_authority.Pem}");
+        files.Look();
+        Assert.Equal(before, await ServedAsync(gateway));
+        Assert.Single(log.Of(138));
+
+        await File.WriteAllTextAsync(At("server.key"), renewed.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        files.Look();
+        Assert.Equal((renewed.Thumbprint, renewed.Thumbprint), await ServedAsync(gateway));
+        Assert.Single(log.Of(137));
+    }
+
     /// <summary>Who has a certificate does not make another with it.</summary>
     [Fact]
     public async Task Bearer_IsNoAuthority()
@@ -132,6 +157,24 @@ public sealed class ClientCertificateTests : IAsyncLifetime
     private string At(string file) => Path.Combine(_directory, file);
 
     private Task<GatewayHost> StartAsync(params string[] more) => GatewayHost.StartAsync("http://127.0.0.1:1", [.. _settings, .. more]);
+
+    /// <summary>The certificates of the two listeners.</summary>
+    private async Task<(string Public, string Control)> ServedAsync(GatewayHost gateway)
+    {
+        return (await OfAsync(gateway.Public), await OfAsync(gateway.Control));
+
+        async Task<string> OfAsync(Uri listener)
+        {
+            using var connection = new System.Net.Sockets.TcpClient();
+            await connection.ConnectAsync(listener.Host, listener.Port);
+            await using var tls = new SslStream(connection.GetStream());
+
+            // A session that is taken up again has the certificate that it began with.
+            var options = new SslClientAuthenticationOptions { TargetHost = listener.Host, CertificateChainPolicy = _authority.Trust(), AllowTlsResume = false };
+            await tls.AuthenticateAsClientAsync(options).WaitAsync(World.Patience);
+            return ((X509Certificate2)tls.RemoteCertificate!).Thumbprint;
+        }
+    }
 
     private Task<int> GetAsync(GatewayHost gateway, X509Certificate2? certificate, string path = "/_durable/v1/admin/runs") => SendAsync(gateway, certificate, HttpMethod.Get, path);
 
