@@ -201,8 +201,15 @@ internal sealed class LiveAttempts(
 
         if (IsAnswered(feature, error))
         {
-            await FinishAsync(context, feature);
-            return;
+            if (feature.Keeper is null || await feature.Keeper.TryCompleteAsync())
+            {
+                await FinishAsync(context, feature);
+                return;
+            }
+
+            // As where it happens in the middle of the stream: its client comes back for what another attempt adds.
+            error = ForwarderError.ResponseBodyClient;
+            if (context.Response.HasStarted) context.Abort();
         }
 
         var failure = new AttemptFailure(
@@ -268,12 +275,6 @@ internal sealed class LiveAttempts(
             return;
         }
 
-        var result = feature.Keeper is { } keeper ? new StoredResponse(feature.Status, feature.ResponseHeaders, await keeper.CompleteAsync(context.RequestAborted), Trailers(context)) : feature.Capture switch
-        {
-            null => Problems.ResultNotKept(attempt.Run).ToResponse(),
-            { Overflowed: true } => Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes).ToResponse(),
-            var capture => new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context)),
-        };
         var began = time.GetTimestamp();
         var released = false;
         while (true)
@@ -281,7 +282,7 @@ internal sealed class LiveAttempts(
             try
             {
                 if (!await engine.RepeatStoreAsync(attempt)) return;
-                var end = await engine.EndAsync(attempt, state, result);
+                var end = await engine.EndAsync(attempt, state, await ResultAsync(context, feature));
                 if (end.Fate == Fate.Ended) await ReleaseAsync(context, feature);
                 else if (!released && feature.Capture is not null) context.Abort();
                 return;
@@ -300,6 +301,14 @@ internal sealed class LiveAttempts(
             }
         }
     }
+
+    private static async Task<StoredResponse> ResultAsync(HttpContext context, AttemptFeature feature) => feature switch
+    {
+        { Keeper: { } keeper } => new StoredResponse(feature.Status, feature.ResponseHeaders, await keeper.ReadAsync(), Trailers(context)),
+        { Capture: null } => Problems.ResultNotKept(feature.Attempt.Run).ToResponse(),
+        { Capture.Overflowed: true } => Problems.ResponseTooLarge(feature.Attempt.Run, feature.Attempt.Policy.MaxResponseBytes).ToResponse(),
+        { Capture: var capture } => new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context)),
+    };
 
     private static Task ReleaseAsync(HttpContext context, AttemptFeature feature) =>
         feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;

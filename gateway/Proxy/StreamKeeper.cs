@@ -36,13 +36,29 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    /// <summary>The service has ended its response.</summary>
-    /// <returns>The whole stream.</returns>
-    public async Task<ReadOnlyMemory<byte>> CompleteAsync(CancellationToken cancellation)
+    /// <summary>The service has ended its response: what it left without an end is kept as it is.</summary>
+    /// <returns><see langword="false"/> where it could not be kept: the attempt has failed by that, as by any other event.</returns>
+    public async Task<bool> TryCompleteAsync()
     {
         var rest = _splitter.Rest;
-        await KeepAsync(rest.IsEmpty ? [] : [new StreamEvent("", rest)]);
-        if (!rest.IsEmpty) await ToClientAsync(rest, cancellation);
+        try
+        {
+            await KeepAsync(rest.IsEmpty ? [] : [new StreamEvent("", rest)]);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+
+        // A client that has left is no reason not to end the run.
+        if (!rest.IsEmpty) await ToClientAsync(rest, CancellationToken.None);
+        return true;
+    }
+
+    /// <summary>The whole stream, which goes with its run from now on.</summary>
+    /// <exception cref="StoreUnavailableException">The store is away. It can be asked again.</exception>
+    public async Task<ReadOnlyMemory<byte>> ReadAsync()
+    {
         await store.ExpireAsync(feature.Attempt.Run, feature.Attempt.Policy.Retention);
         return await store.ReadAllAsync(feature.Attempt.Run);
     }

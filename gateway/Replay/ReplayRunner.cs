@@ -69,8 +69,8 @@ internal sealed class ReplayRunner(
 
         // A response that arrived counts as it is, whatever became of the request's body.
         if (error is ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled && feature.Outcome is not null) error = ForwarderError.None;
-        var body = feature.Keeper is { } keeper && error == ForwarderError.None ? await keeper.CompleteAsync(CancellationToken.None) : capture.Body;
-        var response = new StoredResponse(feature.Status, feature.ResponseHeaders, body, HopHeaders.Keep(
+        if (feature.Keeper is { } keeper && error == ForwarderError.None && !await keeper.TryCompleteAsync()) error = ForwarderError.ResponseBodyClient;
+        var response = new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, HopHeaders.Keep(
             context.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers));
         if (feature.Mismatch is { } mismatch)
         {
@@ -87,12 +87,14 @@ internal sealed class ReplayRunner(
             (_, ForwarderError.None, AttemptOutcome.Suspended) => () => engine.SuspendAsync(attempt),
             (_, ForwarderError.None, AttemptOutcome.Failed) => () => FailAsync($"status {feature.Status}", response),
             (_, ForwarderError.None, AttemptOutcome.FailedForGood) => () => engine.EndAsync(attempt, RunState.Failed, response),
-            (_, ForwarderError.None, AttemptOutcome.Completed) => () => engine.EndAsync(attempt, RunState.Completed, response),
+            (_, ForwarderError.None, AttemptOutcome.Completed) => CompleteAsync,
             (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
             (AttemptInterrupt.TimedOut, _, _) => () => FailAsync("timed out", Problem(timedOut: true)),
             _ => () => FailAsync(error.ToString(), Problem(timedOut: false)),
         };
 
+        async Task<AttemptEnd> CompleteAsync() =>
+            await engine.EndAsync(attempt, RunState.Completed, feature.Keeper is { } stream ? response with { Body = await stream.ReadAsync() } : response);
         StoredResponse Problem(bool timedOut) => ProblemWriter.Describe(run.Id, error, timedOut).ToResponse();
         Task<AttemptEnd> FailAsync(string reason, StoredResponse result) =>
             engine.FailAsync(attempt, new AttemptFailure(reason, () => result, feature.RetryAfter));

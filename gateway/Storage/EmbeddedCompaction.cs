@@ -96,7 +96,7 @@ internal sealed class EmbeddedCompaction(
                 return;
 
             // The server must not be asked to expire what has just expired: its answer breaks the connection.
-            case RedisType.Hash or RedisType.SortedSet when Left(expiry) < TimeSpan.FromSeconds(1):
+            case RedisType.Hash or RedisType.SortedSet or RedisType.List when Left(expiry) < TimeSpan.FromSeconds(1):
                 await LetGoAsync(db, key, expiry!.Value);
                 return;
 
@@ -110,11 +110,29 @@ internal sealed class EmbeddedCompaction(
                 if (entries.Length > 0) await db.SortedSetAddAsync(key, entries);
                 break;
 
+            case RedisType.List:
+                await CopyListAsync(db, key, expiry);
+                break;
+
             case var type:
                 throw new NotSupportedException($"A {type} is nothing that the gateway stores.");
         }
 
         if (expiry is { } end) await db.KeyExpireAsync(key, end);
+    }
+
+    /// <summary>What is in a list cannot be written over: a copy takes its place, all at once, and expires where that does not come about.</summary>
+    private static async Task CopyListAsync(IDatabase db, RedisKey key, DateTime? expiry)
+    {
+        var copy = key.Append(":copy");
+        await db.KeyDeleteAsync(copy);
+        for (var from = 0L; await db.ListRangeAsync(key, from, from + Chunk - 1) is { Length: > 0 } page; from += Chunk)
+        {
+            await db.ListRightPushAsync(copy, page);
+            if (from == 0 && expiry is { } end) await db.KeyExpireAsync(copy, end);
+        }
+
+        await db.KeyRenameAsync(copy, key);
     }
 
     private TimeSpan? Left(DateTime? expiry) => expiry?.ToUniversalTime() - time.GetUtcNow().UtcDateTime;

@@ -182,6 +182,21 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Contains("response-too-large", await result.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    /// <summary>What makes the stream too large may be its last words.</summary>
+    [Fact]
+    public async Task StreamWhoseLastEventHasNoEnd_AndIsTooLarge_EndsTheRun()
+    {
+        await using var service = await StartAsync(resume: true);
+        await using var gateway = await GatewayAsync(service, "Durable:Policies:default:MaxResponseBytes=1024");
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        string[] words = ["id: 1\ndata: " + new string('a', 600) + "\n\n", "data: " + new string('b', 600), "end"];
+        await SayAsync([.. words, .. words]);
+        using var result = await gateway.Client.GetAsync(url).WaitAsync(World.Patience);
+        Assert.Contains("response-too-large", await result.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal([null, "1"], _lastIds);
+    }
+
     private static async Task<GatewayHost> GatewayAsync(TestService service, params string[] more)
     {
         string[] wanted = ["Durable:Policies:default:Retry:MaxAttempts=100", .. more];

@@ -26,6 +26,8 @@ public sealed class EmbeddedCompactionTests : IDisposable
                 await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", run.Id.ToString()), 10);
             }
 
+            await node.Streams.AppendAsync(new AttemptKey(alive[0].Id, 1, "owner"), Make.Response(), [new("1", "data: one\n\n"u8.ToArray()), new("2", "data: two\n\n"u8.ToArray())], BigBytes);
+
             // Results that are gone after a second, until most of what was written is gone too.
             var gone = new RunPolicy { Retention = TimeSpan.FromSeconds(1) };
             var big = RandomNumberGenerator.GetBytes(BigBytes);
@@ -44,6 +46,7 @@ public sealed class EmbeddedCompactionTests : IDisposable
 
         await using var again = await StoreNode.OpenAsync(StoreFixture.Settings(null, _directory));
         foreach (var run in alive) await AssertAliveAsync(again.Store, run);
+        Assert.Equal("data: one\n\ndata: two\n\n"u8.ToArray(), (await again.Streams.ReadAllAsync(alive[0].Id)).ToArray());
         var claimed = (await again.Store.ClaimAsync(alive[0].Id, "other", Make.Start, Make.Start.AddSeconds(10)))!;
         Assert.Equal(2, claimed.Attempt);
     }
