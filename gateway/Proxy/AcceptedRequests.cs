@@ -54,6 +54,7 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
         var run = new NewRun(invocation.Id, policy, route, now, request) { Invoker = invocation.Invoker, Gate = flow.GateOf(context.Request, policy, route) };
         await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, run.Id));
+        invocation.IsBegun = true;
     }
 
     /// <summary>Says it again where there was no answer: a client that is refused must be able to rely on it.</summary>

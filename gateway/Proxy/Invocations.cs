@@ -19,6 +19,9 @@ internal sealed class Invocation(RunId id, Invoker invoker, ReadOnlyMemory<byte>
 
     /// <summary>The policy of the route that took it; <see langword="null"/> where no durable route did.</summary>
     public RunPolicy? Policy { get; set; }
+
+    /// <summary>It is stored, now or before.</summary>
+    public bool IsBegun { get; set; }
 }
 
 /// <summary>
@@ -48,8 +51,11 @@ internal sealed class Invocations(IWaitStore store, Waits waits, IServiceScopeFa
 
         // The step waits before the run is begun: it cannot end unheard. A crash in between leaves a step that asks again.
         var answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
-        if (answer.Verdict == StepVerdict.Scheduled) await SendAsync(new Invocation(child, invoker, body, onlyLook: false));
-        return (answer, null);
+        if (answer.Verdict != StepVerdict.Scheduled) return (answer, null);
+
+        // The routes may have changed since.
+        var begun = await SendAsync(new Invocation(child, invoker, body, onlyLook: false));
+        return begun.IsBegun ? (answer, null) : (default, Problems.InvokeNowhere(waiter.Run, method, target));
 
         async Task<Invocation> SendAsync(Invocation invocation)
         {

@@ -64,7 +64,17 @@ internal sealed class ReplayRunner(
         var feature = new AttemptFeature(attempt);
         var capture = new ResponseCapture(Stream.Null, run.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge));
         var context = ReplayContext.Create(run.Request, feature, capture, endpoint, scope.ServiceProvider);
-        await pipeline(context);
+        try
+        {
+            await pipeline(context);
+        }
+        catch (Exception e) when (e is not StoreUnavailableException && attempt.Interrupted == AttemptInterrupt.None)
+        {
+            // Counted as any other failure: a run that is taken up again for ever would end by its time only.
+            log.Unexpected(e, run.Id, run.Attempt);
+            return () => engine.FailAsync(attempt, new AttemptFailure("the gateway met an unexpected error", Problems.GatewayFailed().ToResponse));
+        }
+
         var error = context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None;
 
         // A response that arrived counts as it is, whatever became of the request's body.

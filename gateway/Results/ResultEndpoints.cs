@@ -73,12 +73,12 @@ internal sealed class ResultEndpoints(
 
             await call(context, run);
         }
-        catch (StoreUnavailableException e)
+        catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
             context.Response.Headers.RetryAfter = "1";
             await context.Response.WriteProblemAsync(Problems.StoreUnavailable(run, e.Message));
         }
-        catch (UnreadableRecordException e)
+        catch (UnreadableRecordException e) when (!context.Response.HasStarted)
         {
             await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run, e.Message));
         }

@@ -15,7 +15,9 @@ internal sealed class EmbeddedCompaction(
     private const long WorthIt = 128 << 20;
 
     private const int Chunk = 2000;
+    private const int ListChunk = 256;
     private const int BigValue = 64 * 1024;
+    private const string CopySuffix = ":copy";
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
     /// <summary>Of the file when it was last compacted. What an earlier process has left counts as grown.</summary>
@@ -61,6 +63,13 @@ internal sealed class EmbeddedCompaction(
             foreach (var key in (RedisKey[])page[1]!) keys.Add((string)key!);
         }
         while (cursor != "0");
+
+        // What a process that was killed in the middle of this has left.
+        foreach (var copy in keys.Where(key => key.EndsWith(CopySuffix, StringComparison.Ordinal)).ToArray())
+        {
+            await db.KeyDeleteAsync(copy);
+            keys.Remove(copy);
+        }
 
         using var bigValues = new SemaphoreSlim(4);
         foreach (var chunk in keys.Chunk(Chunk)) await Task.WhenAll(chunk.Select(key => RewriteAsync(db, key, bigValues)));
@@ -112,7 +121,7 @@ internal sealed class EmbeddedCompaction(
 
             case RedisType.List:
                 await CopyListAsync(db, key, expiry);
-                break;
+                return;
 
             case var type:
                 throw new NotSupportedException($"A {type} is nothing that the gateway stores.");
@@ -121,17 +130,20 @@ internal sealed class EmbeddedCompaction(
         if (expiry is { } end) await db.KeyExpireAsync(key, end);
     }
 
-    /// <summary>What is in a list cannot be written over: a copy takes its place, all at once, and expires where that does not come about.</summary>
+    /// <summary>What is in a list cannot be written over: a copy takes its place, all at once, with its expiry.</summary>
     private static async Task CopyListAsync(IDatabase db, RedisKey key, DateTime? expiry)
     {
-        var copy = key.Append(":copy");
-        await db.KeyDeleteAsync(copy);
-        for (var from = 0L; await db.ListRangeAsync(key, from, from + Chunk - 1) is { Length: > 0 } page; from += Chunk)
+        var copy = key.Append(CopySuffix);
+        var length = 0L;
+        while (await db.ListRangeAsync(key, length, length + ListChunk - 1) is { Length: > 0 } page)
         {
-            await db.ListRightPushAsync(copy, page);
-            if (from == 0 && expiry is { } end) await db.KeyExpireAsync(copy, end);
+            // One by one, as they came: an entry of the file has a largest size. They arrive in the order in which they are sent.
+            await Task.WhenAll(page.Select(item => db.ListRightPushAsync(copy, item)));
+            length += page.Length;
         }
 
+        if (length == 0) return;
+        if (expiry is { } end) await db.KeyExpireAsync(copy, end);
         await db.KeyRenameAsync(copy, key);
     }
 

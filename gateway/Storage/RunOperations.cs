@@ -30,7 +30,7 @@ internal sealed class RunOperations(StoreConnection connection, RecordCodec code
     {
         var keys = new StoreKeys(run, connection.Shards);
         var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Revise,
-            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History],
+            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History, keys.Stream, keys.StreamIds],
             [
                 run.ToString(), outcome is null ? "from" : "edit", step, outcome is { Failed: true } ? "F" : "C",
                 outcome is null ? RedisValue.EmptyString : codec.Encode(run, outcome), Now(),

@@ -1,4 +1,5 @@
 using System.Net;
+using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -18,7 +19,7 @@ public sealed class StoreAwayTests
             context.Response.StatusCode = context.Request.Path == "/flaky" && count < 3 ? 503 : 200;
             return context.Response.WriteAsync("ok");
         });
-        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1");
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
         using var control = new HttpClient { BaseAddress = gateway.Control };
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await control.GetAsync("/readyz")).StatusCode);
@@ -56,7 +57,7 @@ public sealed class StoreAwayTests
             context.Response.Headers["Durable-Stream"] = "resume";
             await context.Response.WriteAsync("id: 1\ndata: one\n\n");
         });
-        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1");
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
         using var control = new HttpClient { BaseAddress = gateway.Control };
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
 
@@ -64,5 +65,40 @@ public sealed class StoreAwayTests
 
         Assert.Equal("id: 1\ndata: one\n\n", await answer.Content.ReadAsStringAsync());
         Assert.Equal("not-durable", answer.Headers.GetValues("Durable-Status").Single());
+    }
+
+    [Fact]
+    public async Task StreamThatEndsWhileTheStoreIsAway_IsRecordedWhenItIsBack_AndNotAskedForAgain()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+        var (read, gone) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["Durable-Stream"] = "resume";
+            await context.Response.WriteAsync("id: 1\ndata: one\n\n");
+            await context.Response.Body.FlushAsync();
+            await read.Task;
+            await redis.KillAsync();
+            gone.SetResult();
+        });
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
+        using var control = new HttpClient { BaseAddress = gateway.Control };
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
+
+        using var live = await gateway.Client.GetAsync("/ticker", HttpCompletionOption.ResponseHeadersRead);
+        var url = live.Headers.GetValues("Durable-Result").Single();
+        using var events = new StreamReader(await live.Content.ReadAsStreamAsync());
+        Assert.Equal("id: 1", await events.ReadLineAsync());
+        read.SetResult();
+        await gone.Task;
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.ServiceUnavailable, "the gateway notices");
+        await redis.StartAgainAsync();
+
+        // The end of the run is told again; then the client has its end, too.
+        Assert.Equal("data: one\n\n", await events.ReadToEndAsync().WaitAsync(World.Patience));
+        Assert.Equal("id: 1\ndata: one\n\n", await gateway.Follower.GetStringAsync(url));
+        Assert.Single(service.Seen);
     }
 }

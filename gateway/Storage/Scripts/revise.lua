@@ -1,5 +1,6 @@
 -- Has a parked or ended run go on from a step, or with another outcome of it.
--- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 result, 6 due-queue of the shard, 7 history
+-- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 result, 6 due-queue of the shard, 7 history,
+--       8 events of its stream, 9 their ids
 -- ARGV  1 run id, 2 'from' | 'edit', 3 step id, 4 'C' or 'F' of the new outcome, 5 its record, 6 now, 7 RunTimeout (ms), 8 Retention (ms),
 --       9 for the history: what was done, and by whom
 -- Answer {'done'} | {'unknown'} | {'running'} | {'step'} there is no such step, or none with an outcome
@@ -55,7 +56,7 @@ redis.call('HSET', KEYS[1], 'deadline', deadline, 'since', ARGV[6])
 redis.call('HDEL', KEYS[1], 'ended', 'by', 'woken')
 redis.call('DEL', KEYS[5])
 redis.call('ZREM', KEYS[6], 'p:' .. ARGV[1])
-for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[7]}) do redis.call('PEXPIRE', key, life) end
+for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[7], KEYS[8], KEYS[9]}) do redis.call('PEXPIRE', key, life) end
 if run[2] then redis.call('PEXPIRE', run[2], life) end
 moved(KEYS[1], run[1], 'waiting', tonumber(ARGV[6]) + life)
 return {'done'}

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
@@ -9,6 +10,8 @@ namespace DurableGateway.Tests.Stores;
 public sealed class EmbeddedCompactionTests : IDisposable
 {
     private const int BigBytes = 4 << 20;
+    private const string LeftOver = "{s1}stream:copy";
+
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-compact-").FullName;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
@@ -26,7 +29,8 @@ public sealed class EmbeddedCompactionTests : IDisposable
                 await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", run.Id.ToString()), 10);
             }
 
-            await node.Streams.AppendAsync(new AttemptKey(alive[0].Id, 1, "owner"), Make.Response(), [new("1", "data: one\n\n"u8.ToArray()), new("2", "data: two\n\n"u8.ToArray())], BigBytes);
+            await node.Streams.AppendAsync(new AttemptKey(alive[0].Id, 1, "owner"), Make.Response(), Events(), BigBytes);
+            await node.Connection.ExecuteAsync(db => db.ListRightPushAsync(LeftOver, "of a process that was killed"));
 
             // Results that are gone after a second, until most of what was written is gone too.
             var gone = new RunPolicy { Retention = TimeSpan.FromSeconds(1) };
@@ -46,10 +50,13 @@ public sealed class EmbeddedCompactionTests : IDisposable
 
         await using var again = await StoreNode.OpenAsync(StoreFixture.Settings(null, _directory));
         foreach (var run in alive) await AssertAliveAsync(again.Store, run);
-        Assert.Equal("data: one\n\ndata: two\n\n"u8.ToArray(), (await again.Streams.ReadAllAsync(alive[0].Id)).ToArray());
+        Assert.Equal(Events().SelectMany(one => one.Bytes.ToArray()), (await again.Streams.ReadAllAsync(alive[0].Id)).ToArray());
+        Assert.False(await again.Connection.ExecuteAsync(db => db.KeyExistsAsync(LeftOver)));
         var claimed = (await again.Store.ClaimAsync(alive[0].Id, "other", Make.Start, Make.Start.AddSeconds(10)))!;
         Assert.Equal(2, claimed.Attempt);
     }
+
+    private static StreamEvent[] Events() => [.. Enumerable.Range(1, 600).Select(i => new StreamEvent($"{i}", Encoding.UTF8.GetBytes($"id: {i}\ndata: {i}\n\n")))];
 
     private static async Task AssertAliveAsync(IRunStore store, NewRun run)
     {

@@ -2,6 +2,7 @@ using System.Text;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
+using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Stores;
 
@@ -85,6 +86,27 @@ public abstract partial class StoreContract
         Assert.Equal("3", claimed.LastEventId);
         Assert.Equal(StreamVerdict.Lost, await SayAsync(Key(run), "4:d"));
         Assert.Equal(StreamVerdict.Full, await streams.AppendAsync(new AttemptKey(run.Id, 2, OtherOwner), null, [new StreamEvent("5", new byte[20_000])], 10_000));
+    }
+
+    /// <summary>A run that an operator sets going again may wait for longer than its result was kept.</summary>
+    [Fact]
+    public async Task Stream_IsKeptForAsLongAsItsRun_AlsoWhenThatGoesOnAfterItsEnd()
+    {
+        var policy = new RunPolicy { Retention = TimeSpan.FromHours(1), RunTimeout = TimeSpan.FromDays(7) };
+        var run = await RunningAsync(policy);
+        var node = fixture.Node;
+        await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty);
+        await node.Streams.AppendAsync(Key(run), Make.Response(), [new StreamEvent("1", "data: 1\n\n"u8.ToArray())], 10_000);
+        await node.Streams.ExpireAsync(run.Id, policy.Retention);
+        await Store.EndAsync(Key(run), RunState.Completed, Make.Response(), policy);
+        var keys = new StoreKeys(run.Id, StoreFixture.Shards);
+        Assert.InRange(await LeftAsync(keys.Stream), TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
+
+        Assert.Equal("done", await node.Operations.ReviseAsync(run.Id, "a", null, policy, ""));
+
+        foreach (var key in new[] { keys.Stream, keys.StreamIds, keys.Run }) Assert.InRange(await LeftAsync(key), TimeSpan.FromDays(6), TimeSpan.FromDays(8));
+
+        async Task<TimeSpan> LeftAsync(RedisKey key) => (await node.Connection.ExecuteAsync(db => db.KeyTimeToLiveAsync(key))) ?? TimeSpan.MaxValue;
     }
 
     [Fact]

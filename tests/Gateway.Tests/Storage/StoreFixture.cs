@@ -128,6 +128,7 @@ internal sealed class StoreNode : IAsyncDisposable
         Store = new RedisRunStore(connection, codec, new StepValues(codec), new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders), TimeProvider.System);
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
+        Operations = new RunOperations(connection, codec, TimeProvider.System);
         Events = new RedisEventStore(connection, codec, settings, TimeProvider.System);
     }
 
@@ -135,6 +136,7 @@ internal sealed class StoreNode : IAsyncDisposable
     public IRunStore Store { get; }
     public FlowStore Flow { get; }
     public StreamStore Streams { get; }
+    public RunOperations Operations { get; }
     public IEventStore Events { get; }
 
     /// <exception cref="ConfigurationException">The store is not one that this gateway may use.</exception>
