@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Chaos;
 
 /// <summary>Does harm, at random from a seed: one fault after the other, several of them under way at a time.</summary>
-internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOnlyList<RedisServer> redis, TimeSpan lease, int seed) : IDisposable
+internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOnlyList<RedisServer> redis, IReadOnlyList<Link> links, TimeSpan lease, int seed) : IDisposable
 {
     private readonly Random _random = new(seed);
     private readonly SemaphoreSlim _redisGate = new(1, 1);
@@ -34,16 +34,19 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
     private (string What, object Victim, Func<Task> Harm) Choose()
     {
         var gateway = gateways[_random.Next(gateways.Count)];
+        var link = links[_random.Next(links.Count)];
         var server = redis.Count == 0 ? null : redis[_random.Next(redis.Count)];
         var pause = TimeSpan.FromMilliseconds(_random.Next(50, (int)(2.5 * lease.TotalMilliseconds)));
         var soon = TimeSpan.FromMilliseconds(_random.Next(50, 1500));
         return _random.Next(server is null ? 80 : 100) switch
         {
-            < 30 => ("gateway SIGKILL", gateway, () => KillAsync(gateway, soon)),
-            < 45 => ("gateway SIGSTOP", gateway, () => PauseAsync(gateway, pause)),
-            < 55 => ("gateway SIGTERM", gateway, () => TerminateAsync(gateway)),
-            < 72 => ("service SIGKILL", service, () => KillAsync(service, soon)),
-            < 80 => ("service SIGSTOP", service, () => PauseAsync(service, soon)),
+            < 25 => ("gateway SIGKILL", gateway, () => KillAsync(gateway, soon)),
+            < 36 => ("gateway SIGSTOP", gateway, () => PauseAsync(gateway, pause)),
+            < 44 => ("gateway SIGTERM", gateway, () => TerminateAsync(gateway)),
+            < 58 => ("service SIGKILL", service, () => KillAsync(service, soon)),
+            < 64 => ("service SIGSTOP", service, () => PauseAsync(service, soon)),
+            < 72 => ("network cut", link, () => link.CutAsync(pause)),
+            < 80 => ("network still", link, () => link.FreezeAsync(pause)),
             < 90 => ("redis SIGKILL", redis, () => KillRedisAsync(server!, soon)),
             _ => ("redis SIGSTOP", redis, () => PauseRedisAsync(server!, soon)),
         };

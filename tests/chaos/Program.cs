@@ -26,9 +26,6 @@ Console.WriteLine($"seed {options.Seed}, {options.Seconds} s, {(options.Cluster 
 
 await using var cluster = options.Cluster ? await RedisCluster.StartAsync(replicas: 1) : null;
 await using var single = options.Cluster || options.Embedded ? null : await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
-string[] store = (cluster?.ConnectionString ?? single?.ConnectionString) is { } redis
-    ? [$"--Durable:Store:ConnectionString={redis},connectTimeout=1000", $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}"]
-    : [$"--Durable:Store:DataDirectory={Path.Combine(directory, "data")}"];
 
 var ports = Enumerable.Range(0, 8).Select(_ => FreePort.Next()).ToArray();
 Uri[] addresses = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))];
@@ -36,13 +33,20 @@ Uri[] controls = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127
 await using var partner = await Partner.StartAsync(ports[7], addresses);
 await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal, $"http://127.0.0.1:{ports[7]}"], new Uri($"http://127.0.0.1:{ports[6]}/up"));
 service.Start();
+
+// Each gateway has a network of its own to the service and to Redis; the servers of a cluster tell their own addresses.
+Link[] toService = [.. Enumerable.Range(0, nodes).Select(_ => Link.To(ports[6]))];
+Link[] toRedis = single is null ? [] : [.. Enumerable.Range(0, nodes).Select(_ => Link.To(single.Port))];
+string[] StoreOf(int gateway) => cluster is null && single is null
+    ? [$"--Durable:Store:DataDirectory={Path.Combine(directory, "data")}"]
+    : [$"--Durable:Store:ConnectionString={cluster?.ConnectionString ?? $"127.0.0.1:{toRedis[gateway].Port}"},connectTimeout=1000", $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}"];
 var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}", "gateway.dll",
 [
-    "--upstream", $"http://127.0.0.1:{ports[6]}",
+    "--upstream", $"http://127.0.0.1:{toService[i].Port}",
     $"--Durable:Listeners:Public=http://127.0.0.1:{ports[i]}",
     $"--Durable:Listeners:Control=http://127.0.0.1:{ports[i + 3]}",
     $"--Durable:SharedAddress=http://127.0.0.1:{ports[((i + 1) % nodes) + 3]}",
-    .. store,
+    .. StoreOf(i),
     $"--Durable:Lease={lease:c}",
     "--Durable:ShutdownTimeout=00:00:02",
     "--Durable:Policies:default:PersistAfter=00:00:00.100",
@@ -62,7 +66,7 @@ try
 
     var history = new History();
     using var clients = new Clients(addresses, controls, history);
-    using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]), lease, options.Seed);
+    using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]), [.. toService, .. toRedis], lease, options.Seed);
     using var stop = new CancellationTokenSource();
     var load = clients.RunAsync(options.Clients, stop.Token);
     await faults.RunAsync(TimeSpan.FromSeconds(options.Seconds), CancellationToken.None);
@@ -82,5 +86,6 @@ finally
 {
     foreach (var gateway in gateways) await gateway.DisposeAsync();
     if (service.IsUp) await service.KillAsync();
+    foreach (var link in toService.Concat(toRedis)) await link.DisposeAsync();
     Directory.Delete(directory, recursive: true);
 }
