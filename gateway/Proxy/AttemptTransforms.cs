@@ -98,26 +98,38 @@ internal sealed class AttemptTransforms(
         if (attempt.IsReplay)
         {
             if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
-            if (isStream) Keep(http, feature, Stream.Null);
+            if (isStream && !await TryKeepAsync(http, feature, Stream.Null)) throw new IOException("The stream cannot be kept.");
             return;
         }
 
         if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !engine.HoldsLease(attempt)))
         {
-            // The status code stays: passive health checks look at it.
-            context.SuppressResponseBody = true;
-            feature.IsSuppressed = true;
+            Suppress(context, feature);
             return;
         }
 
         Http1Trailers.Begin(context);
-        if (isStream)
+        if (isStream && await IsStoredAsync(attempt))
         {
-            if (await IsStoredAsync(attempt)) Keep(http, feature, http.Response.Body);
-            else if (!attempt.TryKeepOutOfStore()) NotDurable.Mark(http);
+            if (!await TryKeepAsync(http, feature, http.Response.Body))
+            {
+                Suppress(context, feature);
+                return;
+            }
+        }
+        else if (isStream && !attempt.TryKeepOutOfStore())
+        {
+            NotDurable.Mark(http);
         }
 
         BeginResponse(http, feature);
+    }
+
+    /// <summary>The status code stays: passive health checks look at it.</summary>
+    private static void Suppress(ResponseTransformContext context, AttemptFeature feature)
+    {
+        context.SuppressResponseBody = true;
+        feature.IsSuppressed = true;
     }
 
     /// <summary>What a client may resume is kept from its first event on.</summary>
@@ -142,14 +154,17 @@ internal sealed class AttemptTransforms(
         return true;
     }
 
-    private void Keep(HttpContext http, AttemptFeature feature, Stream client)
+    /// <summary>The run has a stream from here on, before its client can know.</summary>
+    /// <returns><see langword="false"/> where that could not be written down: the attempt has failed by that.</returns>
+    private async Task<bool> TryKeepAsync(HttpContext http, AttemptFeature feature, Stream client)
     {
-        feature.Attempt.ClockStart = null;
-
         // The length of what this attempt adds is not that of the stream.
         feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line => !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
-        feature.Keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
-        http.Response.Body = feature.Keeper;
+        var keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
+        if (!await keeper.TryBeginAsync()) return false;
+        feature.Attempt.ClockStart = null;
+        (feature.Keeper, http.Response.Body) = (keeper, keeper);
+        return true;
     }
 
     private void BeginResponse(HttpContext http, AttemptFeature feature)

@@ -36,19 +36,16 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
+    /// <summary>The run is told that it has a stream.</summary>
+    /// <returns><see langword="false"/> where that could not be kept: the attempt has failed by that.</returns>
+    public Task<bool> TryBeginAsync() => TryKeepAsync([]);
+
     /// <summary>The service has ended its response: what it left without an end is kept as it is.</summary>
     /// <returns><see langword="false"/> where it could not be kept: the attempt has failed by that, as by any other event.</returns>
     public async Task<bool> TryCompleteAsync()
     {
         var rest = _splitter.Rest;
-        try
-        {
-            await KeepAsync(rest.IsEmpty ? [] : [new StreamEvent("", rest)]);
-        }
-        catch (IOException)
-        {
-            return false;
-        }
+        if (!await TryKeepAsync(rest.IsEmpty ? [] : [new StreamEvent("", rest)])) return false;
 
         // A client that has left is no reason not to end the run.
         if (!rest.IsEmpty) await ToClientAsync(rest, CancellationToken.None);
@@ -81,6 +78,19 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
     public override void SetLength(long value) => throw new NotSupportedException();
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write the response asynchronously.");
+
+    private async Task<bool> TryKeepAsync(IReadOnlyList<StreamEvent> events)
+    {
+        try
+        {
+            await KeepAsync(events);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private async Task KeepAsync(IReadOnlyList<StreamEvent> events)
     {

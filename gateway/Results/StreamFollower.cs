@@ -21,10 +21,14 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Ended
     {
         var last = context.Request.Headers["Last-Event-ID"].ToString();
         if (last.Length > 0 && !ProgressStream.IsOurs(last)) return await GoOnAsync(context, run, last);
-        if (await streams.GetHeadAsync(run) is not { } head) return false;
+        if (await streams.GetHeadAsync(run) is not { } head || await HasEndedWithoutAsync(run)) return false;
         await WriteAsync(context, run, head, 0);
         return true;
     }
+
+    /// <summary>It began, and the run has another result.</summary>
+    private async Task<bool> HasEndedWithoutAsync(RunId run) =>
+        (await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled }) && (await streams.ReadAsync(run, 0, 1)).Count == 0;
 
     private async Task WriteAsync(HttpContext context, RunId run, StoredResponse head, long next)
     {

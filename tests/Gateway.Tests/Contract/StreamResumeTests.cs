@@ -83,6 +83,47 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
     }
 
     [Fact]
+    public async Task ServiceDiesBeforeTheFirstEvent_ClientComesBack_ForTheStreamAndNotForProgress()
+    {
+        await using var service = await StartAsync(resume: true);
+        await using var gateway = await GatewayAsync(service);
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        using var again = await OpenAsync(gateway, url);
+        await SayAsync((string?)null);
+        await SayAsync("id: 1\ndata: one\n\n", "end");
+        Assert.Equal("id: 1|data: one||", await again.ReadAsync(3));
+        Assert.Null(await again.ReadAsync(1));
+    }
+
+    [Fact]
+    public async Task StreamThatBegan_AndIsAnotherResultInTheEnd_IsThatResult()
+    {
+        var attempts = 0;
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            if (++attempts > 1)
+            {
+                await context.Response.WriteAsync("no stream");
+                return;
+            }
+
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["Durable-Stream"] = "resume";
+            await context.Response.Body.FlushAsync();
+            await _script.Reader.ReadAsync();
+            context.Abort();
+        });
+        await using var gateway = await GatewayAsync(service);
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        await SayAsync((string?)null);
+        Assert.Equal("no stream", await gateway.Follower.GetStringAsync(url));
+        using var watched = await gateway.Client.SendAsync(new HttpRequestMessage(HttpMethod.Get, url) { Headers = { { "Accept", "text/event-stream" } } }).WaitAsync(World.Patience);
+        Assert.Contains("event: result", await watched.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WithoutTheHeader_TheStreamPassesAtOnce_AndIsRetriedWhole()
     {
         await using var service = await StartAsync(resume: false);
