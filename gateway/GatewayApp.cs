@@ -12,6 +12,7 @@ using DurableGateway.Steps;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway;
@@ -82,20 +83,23 @@ internal static class GatewayApp
         return app;
     }
 
-    private static IServiceCollection AddStorage(this IServiceCollection services) => services
-        .AddSingleton(new StoreClock(TimeProvider.System))
-        .AddSingleton<TimeProvider>(provider => provider.GetRequiredService<StoreClock>())
-        .AddSingleton<KeyRing>()
-        .AddSingleton<StoreConnection>()
-        .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
-        .AddSingleton<RecordCodec>()
-        .AddSingleton<StepValues>()
-        .AddSingleton<IRunStore, RedisRunStore>()
-        .AddSingleton<RunHistory>()
-        .AddSingleton<FlowStore>()
-        .AddSingleton<StreamStore>()
-        .AddSingleton<IWaitStore, RedisWaitStore>()
-        .AddSingleton<IEventStore, RedisEventStore>();
+    private static IServiceCollection AddStorage(this IServiceCollection services)
+    {
+        services.TryAddSingleton(new StoreClock(TimeProvider.System));
+        return services
+            .AddSingleton<TimeProvider>(provider => provider.GetRequiredService<StoreClock>())
+            .AddSingleton<KeyRing>()
+            .AddSingleton<StoreConnection>()
+            .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
+            .AddSingleton<RecordCodec>()
+            .AddSingleton<StepValues>()
+            .AddSingleton<IRunStore, RedisRunStore>()
+            .AddSingleton<RunHistory>()
+            .AddSingleton<FlowStore>()
+            .AddSingleton<StreamStore>()
+            .AddSingleton<IWaitStore, RedisWaitStore>()
+            .AddSingleton<IEventStore, RedisEventStore>();
+    }
 
     private static IServiceCollection AddRuns(this IServiceCollection services, GatewaySettings settings) => services
         .AddSingleton(new EngineSettings(settings.Lease))

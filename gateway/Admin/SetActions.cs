@@ -8,7 +8,8 @@ namespace DurableGateway.Admin;
 
 /// <summary>
 /// Actions on sets of runs: each run of the set is looked for, and acted on, one page after the other. How far that is stands in the store.
-/// A node that dies loses the count of the page in hand, no run: whoever goes on does the page again, which does nothing twice.
+/// Whoever is at work keeps the action for as long as it lives. A node that dies loses the count of the page in hand, no run: whoever
+/// goes on does the page again, which does nothing twice.
 /// </summary>
 internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitStore errands, TimeProvider time, ILogger<SetActions> log) : IHostedService
 {
@@ -60,32 +61,65 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
 
     private void Go(StoredSetAction set)
     {
-        // A page that took longer than the lease makes it due once more.
+        // A store that was away for longer than the lease makes it due once more.
         var ended = new TaskCompletionSource();
         if (!_leaving && _underWay.TryAdd(set.Id, ended.Task)) _ = DriveAsync(set, ended);
     }
 
     private async Task DriveAsync(StoredSetAction set, TaskCompletionSource ended)
     {
+        var errand = SetActionStore.ErrandOf(set.Id);
         try
         {
-            while (await StepAsync(set) is { } next)
-            {
-                set = next;
-                if (!_leaving) continue;
-                await errands.PutOffErrandAsync(SetActionStore.ErrandOf(set.Id), time.GetUtcNow());
-                return;
-            }
+            if (!await WorkAsync(set)) await errands.PutOffErrandAsync(errand, time.GetUtcNow());
         }
         catch (StoreUnavailableException e)
         {
             // It is in the due-queue: this node or another goes on when the store is back.
-            log.ErrandFailed(SetActionStore.ErrandOf(set.Id).Entry, e.Message);
+            log.ErrandFailed(errand.Entry, e.Message);
         }
         finally
         {
             _underWay.TryRemove(set.Id, out _);
             ended.SetResult();
+        }
+    }
+
+    /// <returns>Whether nothing of it is left to this node. Otherwise this node leaves, and somebody is to go on.</returns>
+    private async Task<bool> WorkAsync(StoredSetAction set)
+    {
+        using var ticks = new PeriodicTimer(store.Lease / 3, time);
+        var kept = KeepAsync(set.Id, ticks);
+        try
+        {
+            while (await StepAsync(set) is { } next)
+            {
+                set = next;
+                if (_leaving) return false;
+            }
+
+            return true;
+        }
+        finally
+        {
+            // Nothing is kept from others by a node that is no longer at work.
+            ticks.Dispose();
+            await kept;
+        }
+    }
+
+    private async Task KeepAsync(Guid set, PeriodicTimer ticks)
+    {
+        while (await ticks.WaitForNextTickAsync())
+        {
+            try
+            {
+                await store.KeepAsync(set);
+            }
+            catch (StoreUnavailableException)
+            {
+                // What is done with the page says so, or the store is back by then.
+            }
         }
     }
 

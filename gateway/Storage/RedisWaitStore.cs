@@ -55,7 +55,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
             [errand.Entry, Milliseconds(time.GetUtcNow()), Milliseconds(until)])) == 1;
 
     public Task PutOffErrandAsync(Errand errand, DateTimeOffset until) =>
-        connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(errand.Shard), errand.Entry, until.ToUnixTimeMilliseconds()));
+        connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(errand.Shard), errand.Entry, until.ToUnixTimeMilliseconds(), SortedSetWhen.Exists));
 
     public Task SettleErrandAsync(Errand errand) =>
         connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(errand.Shard), errand.Entry));

@@ -13,6 +13,9 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
     private static readonly RedisKey Newest = StoreKeys.InShard(Shard, "sets");
 
+    /// <summary>How long others leave it to a node that is not heard of.</summary>
+    public TimeSpan Lease => engine.Lease;
+
     public static Errand ErrandOf(Guid id) => new(Shard, $"{StoredSetAction.Prefix}{id}");
 
     public async Task BeginAsync(StoredSetAction set) => await EvaluateAsync(Script.SetBegin, [Key(set.Id), Newest, StoreKeys.DueOf(Shard)],
@@ -29,6 +32,10 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
     public async Task<SetActionState?> AdvanceAsync(StoredSetAction set, string next, int done, int refused, SetActionState state, string problem = "") =>
         State(await EvaluateAsync(Script.SetAdvance, [Key(set.Id), StoreKeys.DueOf(Shard)],
             [set.Id.ToString(), Milliseconds(time.GetUtcNow()), Others(), set.Cursor, next, done, refused, Name(state), problem]));
+
+    /// <summary>Keeps others from it for another lease, while it is under way.</summary>
+    public async Task KeepAsync(Guid id) =>
+        await connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(Shard), ErrandOf(id).Entry, Others(), SortedSetWhen.Exists));
 
     public async Task StopAsync(Guid id) => await EvaluateAsync(Script.SetStop, [Key(id)], []);
 

@@ -3,10 +3,10 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using DurableGateway.Admin;
 using DurableGateway.Runs;
+using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace DurableGateway.Tests.Contract;
 
@@ -15,23 +15,47 @@ public sealed class SetActionsOnEmbeddedTests : SetActionTests<OnEmbedded>;
 public sealed class SetActionsOnRedisTests : SetActionTests<OnRedis>
 {
     [Fact]
-    public async Task Node_ThatIsGone_IsReplaced_AndCountsNoMore()
+    public async Task Node_ThatIsPaused_IsReplaced_AndCountsNoMore()
     {
-        string[] settings = ["Durable:Lease=00:00:00.500", .. await OnRedis.SettingsAsync([nameof(Node_ThatIsGone_IsReplaced_AndCountsNoMore)])];
-        var (gone, other) = (new SlowAdmin(pages: 3), new SlowAdmin(pages: 3));
-        await using var first = await StartAsync(gone, settings);
+        string[] settings = ["Durable:Lease=00:00:02", .. await OnRedis.SettingsAsync([nameof(Node_ThatIsPaused_IsReplaced_AndCountsNoMore)])];
+        var (paused, other) = (new SlowAdmin(pages: 3), new SlowAdmin(pages: 3));
+        var clock = new PausableTime();
+        await using var first = await StartAsync(paused, settings, clock);
         var set = await BeginAsync(first, "cancel");
-        gone.Let(2);
+        paused.Let(2);
         await StateAsync(first, set, "running", 2, 0);
 
-        // The first node does not get any further. The second has what it needs.
+        // The first node does not get any further, nor does its clock. The second has what it needs.
+        clock.Pause();
         await using var second = await StartAsync(other, settings);
         other.Let(6);
         await StateAsync(second, set, "completed", 4, 2);
 
-        gone.Let(4);
-        await Eventually.TrueAsync(() => gone.Acted.Distinct().Count() == 4, "the first node has done its page, too");
+        clock.GoOn();
+        paused.Let(4);
+        await Eventually.TrueAsync(() => paused.Acted.Distinct().Count() == 4, "the first node has done its page, too");
         await StateAsync(first, set, "completed", 4, 2);
+    }
+
+    [Fact]
+    public async Task Node_ThatIsSlow_KeepsItsAction()
+    {
+        string[] settings = ["Durable:Lease=00:00:06", .. await OnRedis.SettingsAsync([nameof(Node_ThatIsSlow_KeepsItsAction)])];
+        var (slow, other) = (new SlowAdmin(pages: 3), new SlowAdmin(pages: 3));
+        await using var first = await StartAsync(slow, settings);
+        await using var second = await StartAsync(other, settings);
+        other.Let(6);
+        var set = await BeginAsync(first, "cancel");
+        slow.Let(1);
+
+        // The lease that it began with runs out.
+        var begun = await first.Store.GetNextDueAsync(0);
+        await Eventually.TrueAsync(async () => await first.Store.GetNextDueAsync(0) > begun + TimeSpan.FromSeconds(6), "it is kept");
+        slow.Let(6);
+
+        await StateAsync(second, set, "completed", 4, 2);
+        Assert.Empty(other.Acted);
+        Assert.Equal(6, slow.Acted.Count);
     }
 
     [Fact]
@@ -105,8 +129,8 @@ public abstract class SetActionTests<TStore> where TStore : IStoreChoice
         Assert.Equal(1, (await world.GetJsonAsync($"runs/{again.As}")).GetProperty("run").GetProperty("attempt").GetInt32());
     }
 
-    private protected static Task<GatewayHost> StartAsync(SlowAdmin admin, string[] settings) => GatewayHost.StartAsync(
-        "http://127.0.0.1:1", (WebApplicationBuilder builder) => builder.Services.Replace(ServiceDescriptor.Singleton<IRunAdmin>(admin)), settings);
+    private protected static Task<GatewayHost> StartAsync(SlowAdmin admin, string[] settings, TimeProvider? time = null) => GatewayHost.StartAsync(
+        "http://127.0.0.1:1", (WebApplicationBuilder builder) => builder.Services.AddSingleton<IRunAdmin>(admin).AddSingleton(new StoreClock(time ?? TimeProvider.System)), settings);
 
     /// <returns>Where it tells how far it is.</returns>
     private protected static async Task<string> BeginAsync(GatewayHost gateway, string verb)
