@@ -57,7 +57,7 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
             try
             {
                 var until = time.GetUtcNow() + settings.Lease;
-                await Task.WhenAll(_permits.Keys.Select(permit => store.KeepAsync(permit.Gate, permit.Run, until)));
+                await Task.WhenAll(_permits.Keys.Select(permit => permit.KeepAsync(store, until)));
             }
             catch (StoreUnavailableException e)
             {
@@ -69,6 +69,7 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
     private async Task LeaveAsync(Permit permit)
     {
         if (!_permits.TryRemove(permit, out _)) return;
+        await permit.LeaveAsync();
         try
         {
             await WakeAsync(permit.Gate, await store.LeaveAsync(permit.Gate, permit.Run));
@@ -92,8 +93,31 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
     /// <summary>A run's place within its gate.</summary>
     internal sealed class Permit(FlowControl owner, Gate gate, RunId run) : IAsyncDisposable
     {
+        private readonly Lock _lock = new();
+        private Task _keeping = Task.CompletedTask;
+        private bool _left;
+
         public Gate Gate => gate;
         public RunId Run => run;
+
+        /// <summary>Keeps the place for longer, unless the run is about to leave.</summary>
+        public Task KeepAsync(FlowStore store, DateTimeOffset until)
+        {
+            lock (_lock) return _left ? Task.CompletedTask : _keeping = store.KeepAsync(gate, run, until);
+        }
+
+        /// <summary>Nothing is kept after this: a place that is kept once more when it was left would be taken, and nobody's.</summary>
+        public async Task LeaveAsync()
+        {
+            Task keeping;
+            lock (_lock)
+            {
+                _left = true;
+                keeping = _keeping;
+            }
+
+            await keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
 
         public ValueTask DisposeAsync() => new(owner.LeaveAsync(this));
     }

@@ -92,10 +92,30 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
         var flow = world.Gateway.Services.GetRequiredService<FlowStore>();
         var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency, TimeProvider.System.GetUtcNow());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
-        Assert.True((await flow.EnterAsync(gate, RunId.New(now), now.AddMilliseconds(600), TimeSpan.FromMinutes(1))).IsIn);
+        Assert.True((await flow.EnterAsync(gate, RunId.New(now), now.AddSeconds(3), TimeSpan.FromMinutes(1))).IsIn);
         var waiting = await SendAsync(world, world.Path);
         Assert.Equal(HttpStatusCode.SeeOther, waiting.StatusCode);
         Assert.Equal(RunOf(waiting), (await world.NextAttemptAsync()).RunId);
+    }
+
+    [Fact]
+    public async Task Place_ThatIsLeftWhileItIsToBeKept_IsFree()
+    {
+        await using var world = await World.StartAsync<TStore>();
+        var (flow, store) = (world.Gateway.Services.GetRequiredService<FlowControl>(), world.Gateway.Services.GetRequiredService<FlowStore>());
+        var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency, now);
+        var (first, _) = await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1));
+        Assert.NotNull(first);
+        await first.KeepAsync(store, now.AddMinutes(1));
+        Assert.Null((await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1))).Permit);
+
+        // Who keeps places has seen this one, and is late.
+        await first.DisposeAsync();
+        await first.KeepAsync(store, now.AddMinutes(1));
+        var (second, _) = await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1));
+        Assert.NotNull(second);
+        await second.DisposeAsync();
     }
 
     [Fact]
