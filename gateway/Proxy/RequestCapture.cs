@@ -10,6 +10,9 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
 {
     private const int DrainBytes = 16 * 1024;
 
+    /// <summary>As much is set aside for a length that is only declared. Beyond that, room grows with what has arrived.</summary>
+    private const int MostInAdvance = 64 * 1024;
+
     private readonly SemaphoreSlim _gate = new(1, 1);
     private byte[] _buffer = [];
     private int _captured;
@@ -138,7 +141,8 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
     {
         var needed = _captured + count;
         if (needed <= _buffer.Length) return;
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(needed, Math.Min(Math.Max(length ?? 0, _buffer.Length * 2L), limit + DrainBytes)));
+        var wanted = Math.Max(Math.Min(length ?? 0, MostInAdvance), _buffer.Length * 2L);
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(needed, Math.Min(wanted, limit + DrainBytes)));
         _buffer.AsSpan(0, _captured).CopyTo(larger);
         if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = larger;

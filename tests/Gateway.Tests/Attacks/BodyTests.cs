@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Net;
+using DurableGateway.Proxy;
 using DurableGateway.Tests.Contract;
 
 namespace DurableGateway.Tests.Attacks;
@@ -46,6 +47,20 @@ public sealed class BodyTests
         replay.AnswerBytes(200, Bomb, ("Content-Encoding", "gzip"), ("Content-Type", "application/json"));
         await world.Gateway.Client.GetByteArrayAsync(url);
         Assert.Equal("***", (await world.CallAsync(HttpMethod.Get, $"runs/{replay.RunId}/response/body")).Text);
+    }
+
+    /// <summary>Memory is taken for what has arrived, not for what is announced.</summary>
+    [Fact]
+    public async Task AnnouncedLength_TakesNoMemory()
+    {
+        const int Announced = 64 << 20;
+        using var body = new RequestCapture(new MemoryStream([1]), Announced, Announced, () => { });
+        var buffer = new byte[16];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var read = body.ReadAsync(buffer);
+        var taken = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal(1, await read);
+        Assert.InRange(taken, 0, 1 << 20);
     }
 
     /// <summary>JSON that nests deeper than any reader goes is text, on the page and where it is masked.</summary>
