@@ -24,8 +24,7 @@ internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStor
         }
         catch (StoreUnavailableException e)
         {
-            context.Response.Headers.RetryAfter = "1";
-            await context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, e.Message));
+            await context.Response.WriteStoreAwayAsync(null, e.Message);
         }
     }
 

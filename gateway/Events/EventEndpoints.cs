@@ -57,8 +57,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
         }
         catch (StoreUnavailableException e)
         {
-            response.Headers.RetryAfter = "1";
-            await response.WriteProblemAsync(Problems.StoreUnavailable(null, e.Message));
+            await response.WriteStoreAwayAsync(null, e.Message);
         }
     }
 

@@ -61,7 +61,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
 
         // Who sends a key, or does not want to wait, relies on the store; so does who configured that every request is stored.
         return policy.Persist == PersistMode.OnStart || key is not null || PreferHeader.RespondAsync(headers[DurableHeaders.Prefer])
-            ? RefuseAsync(context, policy, Problems.StoreUnavailable(null, "This request is stored before it is sent, and the store is away."))
+            ? StoreAwayAsync(context, policy)
             : NotDurableAsync(context);
     }
 
@@ -69,6 +69,12 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     {
         context.Response.AllowOrigin(policy);
         return context.Response.WriteProblemAsync(problem);
+    }
+
+    private static Task StoreAwayAsync(HttpContext context, RunPolicy policy)
+    {
+        context.Response.AllowOrigin(policy);
+        return context.Response.WriteStoreAwayAsync(null, "This request is stored before it is sent, and the store is away.");
     }
 
     private Task NotDurableAsync(HttpContext context)

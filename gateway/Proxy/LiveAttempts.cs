@@ -161,7 +161,7 @@ internal sealed class LiveAttempts(
         catch (StoreUnavailableException e)
         {
             context.Response.AllowOrigin(policy);
-            await context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, $"The request was to be stored first, and could not be: {e.Message}"));
+            await context.Response.WriteStoreAwayAsync(null, $"The request was to be stored first, and could not be: {e.Message}");
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
@@ -176,7 +176,16 @@ internal sealed class LiveAttempts(
     {
         var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(context.RequestAborted) ?? default;
         var request = RequestRecorder.Record(context, null, bytes);
-        await existing.AnswerAsync(context, policy, taken, IdempotencyMark.FingerprintOf(request.Method, request.RawTarget, bytes.Span));
+        try
+        {
+            await existing.AnswerAsync(context, policy, taken, IdempotencyMark.FingerprintOf(request.Method, request.RawTarget, bytes.Span));
+        }
+        catch (StoreUnavailableException e) when (!context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            context.Response.AllowOrigin(policy);
+            await context.Response.WriteStoreAwayAsync(taken.Run, $"The run of this key could not be looked up: {e.Message}");
+        }
     }
 
     private async Task AfterAsync(HttpContext context, AttemptFeature feature, RequestCapture? body)

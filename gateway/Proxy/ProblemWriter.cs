@@ -18,6 +18,13 @@ internal static class ProblemWriter
         await response.Body.WriteAsync(body, response.HttpContext.RequestAborted);
     }
 
+    /// <summary>What was asked needs the store, which is away: it may be asked again soon.</summary>
+    public static Task WriteStoreAwayAsync(this HttpResponse response, Runs.RunId? run, string detail)
+    {
+        response.Headers.RetryAfter = "1";
+        return response.WriteProblemAsync(Problems.StoreUnavailable(run, detail));
+    }
+
     /// <summary>The problem of who has no key, and how one is given (RFC 9110 §11.6.1).</summary>
     public static Task WriteChallengeAsync(this HttpResponse response, Problem problem)
     {

@@ -40,8 +40,7 @@ internal sealed class ResultEndpoints(
         ResultAccess.ProtectUrl(context.Response);
         if (!await CanVerifyAsync(context))
         {
-            context.Response.Headers.RetryAfter = "1";
-            await context.Response.WriteProblemAsync(Problems.StoreUnavailable(null, "The keys are in the store, and the store has not answered yet."));
+            await context.Response.WriteStoreAwayAsync(null, "The keys are in the store, and the store has not answered yet.");
             return;
         }
 
@@ -75,8 +74,7 @@ internal sealed class ResultEndpoints(
         }
         catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
-            context.Response.Headers.RetryAfter = "1";
-            await context.Response.WriteProblemAsync(Problems.StoreUnavailable(run, e.Message));
+            await context.Response.WriteStoreAwayAsync(run, e.Message);
         }
         catch (UnreadableRecordException e) when (!context.Response.HasStarted)
         {

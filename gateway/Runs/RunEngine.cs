@@ -280,8 +280,17 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     private async Task CreateAsync(Attempt attempt, NewRun run)
     {
         var lease = NewLease(out var until);
-        if (!await store.CreateRunningAsync(run, Owner, lease)) attempt.Interrupt(AttemptInterrupt.Lost);
-        attempt.LeaseEnd = until;
+        if (await store.CreateRunningAsync(run, Owner, lease))
+        {
+            attempt.LeaseEnd = until;
+        }
+        else
+        {
+            // Stored, but another attempt has it by now: a lease that is over.
+            attempt.LeaseEnd = time.GetTimestamp();
+            attempt.Interrupt(AttemptInterrupt.Lost);
+        }
+
         log.Stored(run.Id);
     }
 

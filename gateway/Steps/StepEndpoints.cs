@@ -29,8 +29,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         var response = context.Response;
         if (!tokens.CanVerify)
         {
-            response.Headers.RetryAfter = "1";
-            await response.WriteProblemAsync(Problems.StoreUnavailable(null, "The keys are in the store, and the store has not answered yet."));
+            await response.WriteStoreAwayAsync(null, "The keys are in the store, and the store has not answered yet.");
             return;
         }
 
@@ -48,8 +47,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         catch (StoreUnavailableException e)
         {
             if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = true;
-            response.Headers.RetryAfter = "1";
-            await response.WriteProblemAsync(Problems.StoreUnavailable(run, e.Message));
+            await response.WriteStoreAwayAsync(run, e.Message);
         }
         catch (UnreadableRecordException e)
         {

@@ -33,6 +33,14 @@ public sealed class StoreAwayTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, failure.StatusCode);
         Assert.Null(failure.Headers.Location);
 
+        // Who relies on the store is told when to ask again, and the service is not asked.
+        using var keyed = new HttpRequestMessage(HttpMethod.Get, "/keyed");
+        keyed.Headers.Add("Idempotency-Key", "k");
+        using var refused = await gateway.Client.SendAsync(keyed);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal("1", refused.Headers.GetValues("Retry-After").Single());
+        Assert.DoesNotContain(service.Seen, seen => seen.Target == "/keyed");
+
         // Neither is a URL or a token called unknown that merely cannot be checked yet.
         using var step = new HttpRequestMessage(HttpMethod.Put, $"/_durable/v1/runs/{Make.RunId()}/steps/a");
         step.Headers.Add("Durable-Token", "AAAAAAAAAAFUrFDRfs1QrlVZzpX5p1Ww");

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
+using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Contract;
 
@@ -114,6 +115,30 @@ public sealed class IdempotencyTests
             using var again = await PostAsync(gateway, "k");
             return await again.Content.ReadAsStringAsync() == "2:order";
         }, "the key is free again");
+    }
+
+    [Fact]
+    public async Task SameKeyAgain_WhileItsRunCannotBeRead_IsToldThatTheStoreIsAway()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        await using var service = await CountingAsync();
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}");
+        using var first = await PostAsync(gateway, "k");
+
+        // The key is found, but not what became of its run.
+        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "default", "-hmget");
+        using var away = await PostAsync(gateway, "k");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, away.StatusCode);
+        var problem = await away.Content.ReadAsStringAsync();
+        Assert.Contains("store-unavailable", problem, StringComparison.Ordinal);
+        Assert.Contains(first.Headers.GetValues("Durable-Run-Id").Single(), problem, StringComparison.Ordinal);
+
+        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "default", "+hmget");
+        using var again = await PostAsync(gateway, "k");
+        Assert.Equal("1:order", await again.Content.ReadAsStringAsync());
+        Assert.Single(service.Seen);
     }
 
     [Theory]
