@@ -44,7 +44,7 @@ public abstract partial class StoreContract
     {
         var gate = NewGate(1);
         var (gone, waits, comes) = (Make.RunId(), Make.RunId(), Make.RunId());
-        Assert.True((await Flow.EnterAsync(gate, gone, Today + TimeSpan.FromMilliseconds(300), Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(gate, gone, Today + TimeSpan.FromSeconds(2), Long)).IsIn);
         Assert.False((await Flow.EnterAsync(gate with { Order = 1 }, waits, Today + Long, Long)).IsIn);
         await Eventually.TrueAsync(async () =>
         {
