@@ -228,7 +228,7 @@ public sealed class FailureTests
     [Fact]
     public async Task AttemptTimeout_IsAFailure()
     {
-        await using var world = await World.StartAsync("Durable:Policies:default:AttemptTimeout=00:00:00.200");
+        await using var world = await World.StartAsync("Durable:Policies:default:AttemptTimeout=00:00:01");
         await world.BeginAsync();
 
         var second = await world.NextAttemptAsync();

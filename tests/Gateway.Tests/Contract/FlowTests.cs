@@ -8,7 +8,7 @@ namespace DurableGateway.Tests.Contract;
 /// <summary>What flows well is not cut off by the time-outs of attempts, and what is answered is answered once.</summary>
 public sealed class FlowTests
 {
-    private const string ShortAttempts = "Durable:Policies:default:AttemptTimeout=00:00:00.400";
+    private const string ShortAttempts = "Durable:Policies:default:AttemptTimeout=00:00:01.500";
 
     [Fact]
     public async Task ResponseThatTakesLongerThanAnAttemptMay_IsNotCutOff()
@@ -18,7 +18,7 @@ public sealed class FlowTests
             context.Response.ContentLength = 2;
             await context.Response.WriteAsync("a");
             await context.Response.Body.FlushAsync();
-            await PassAsync(1000);
+            await PassAsync(2500);
             await context.Response.WriteAsync("b");
         });
         await using var gateway = await GatewayHost.StartAsync(service.Url, ShortAttempts);
@@ -87,7 +87,7 @@ public sealed class FlowTests
         {
             await stream.WriteAsync(Encoding.ASCII.GetBytes("a"));
             await stream.FlushAsync();
-            await PassAsync(1000);
+            await PassAsync(2500);
             await stream.WriteAsync(Encoding.ASCII.GetBytes("b"));
         }
 

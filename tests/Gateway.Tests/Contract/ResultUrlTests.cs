@@ -104,7 +104,7 @@ public sealed class ResultUrlTests
     [Fact]
     public async Task Get_OfARunWhoseAttemptsTimedOut_Gives504Problem()
     {
-        await using var world = await World.StartAsync(TwoAttempts, "Durable:Policies:default:AttemptTimeout=00:00:00.100");
+        await using var world = await World.StartAsync(TwoAttempts, "Durable:Policies:default:AttemptTimeout=00:00:01");
         await world.BeginAsync();
         using var redirect = await world.LiveAnswerAsync();
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
