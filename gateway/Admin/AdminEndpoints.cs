@@ -36,7 +36,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
 
         routes.MapGet("/events", EventsAsync).Produces<EventsJson>().Refuses(400);
 
-        foreach (var name in new[] { "retry", "cancel", "pause", "resume", "again" })
+        foreach (var name in new[] { "retry", "cancel", "pause", "resume", "again", "release-key" })
         {
             routes.MapPost($"/runs/{{id}}/{name}", (string id, HttpContext context) => ActAsync(context, id, AdminQuery.Action(name)!))
                 .Produces<DoneJson>().Refuses(404, 409);

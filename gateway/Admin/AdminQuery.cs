@@ -43,6 +43,7 @@ internal static class AdminQuery
         "pause" => new RunAction.Pause(),
         "resume" => new RunAction.Resume(),
         "again" => new RunAction.RunAgain(),
+        "release-key" => new RunAction.ReleaseKey(),
         _ => null,
     };
 

@@ -44,7 +44,8 @@ internal sealed record RunPage(IReadOnlyList<RunRow> Runs, string? Next);
 
 internal sealed record RunRow(
     RunId Id, string Route, string Method, string Path, RunState State, bool Paused, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
-    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, int? Status, string? LastError, int Mismatches);
+    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, int? Status, string? LastError, int Mismatches,
+    bool HasIdempotencyKey = false);
 
 /// <param name="Run">The row of the list.</param>
 /// <param name="Policy">The name of the policy that it started under.</param>
@@ -97,6 +98,9 @@ internal abstract record RunAction
     /// <summary>The same request as a new run.</summary>
     /// <param name="As">Its id, where the call may be repeated; <see langword="null"/>: a new one.</param>
     public sealed record RunAgain(RunId? As = null) : RunAction;
+
+    /// <summary>The idempotency key of an ended run stands for it no longer: the next request with the key begins a new run.</summary>
+    public sealed record ReleaseKey : RunAction;
 
     /// <summary>An ended or parked run goes on from a step: its outcome and the later ones are dropped.</summary>
     public sealed record RunFromStep(string Step) : RunAction;

@@ -13,6 +13,7 @@ internal sealed class RunCommands(
         RunAction.Retry => await SimplyAsync(run, "retry", who),
         RunAction.Pause => await SimplyAsync(run, "pause", who),
         RunAction.Resume => await SimplyAsync(run, "resume", who),
+        RunAction.ReleaseKey => await SimplyAsync(run, "release-key", who),
         RunAction.Cancel => await CancelAsync(run, who),
         RunAction.RunAgain again => await AgainAsync(run, again.As, who),
         RunAction.RunFromStep from => await ReviseAsync(run, from.Step, null, $"run-from-step {from.Step} by {who}"),
@@ -25,12 +26,15 @@ internal sealed class RunCommands(
         var (verdict, state, paused) = await operations.ActAsync(run, verb, $"{verb} by {who}");
         if (verdict == "unknown") return ActionResult.Unknown;
         if (verdict != "done") return new ActionResult(false, Refusal(verb, state, paused));
-        if (verb != "pause") signals.HandedBack(run, time.GetUtcNow());
+        if (verb is not ("pause" or "release-key")) signals.HandedBack(run, time.GetUtcNow());
         return new ActionResult(true);
     }
 
     private static string Refusal(string verb, RunState state, bool paused) => (verb, state, paused) switch
     {
+        ("release-key", RunState.Completed or RunState.Failed or RunState.Cancelled, _) =>
+            "No idempotency key stands for the run: it had none, or the key is released.",
+        ("release-key", _, _) => "The run has not ended; cancel it first, so that the same request is not executed twice.",
         (_, RunState.Completed or RunState.Failed or RunState.Cancelled, _) => $"The run is {state.Name()}; use again, or from-step.",
         ("pause", _, true) => "The run is paused already; resume it to have it go on.",
         ("resume", _, _) => "The run is not paused; nothing holds it.",

@@ -15,7 +15,7 @@ internal static class RunViews
         return new RunRow(
             run.Id, run.Route, run.Method, run.Path, run.State, run.Paused, run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
             run.CompletedSteps, run.FailedSteps, run.PendingSteps, status,
-            run.State is RunState.Completed or RunState.Cancelled || run.Why.Length == 0 ? null : run.Why, run.Mismatches);
+            run.State is RunState.Completed or RunState.Cancelled || run.Why.Length == 0 ? null : run.Why, run.Mismatches, run.HasIdempotencyKey);
     }
 
     /// <summary>The attempts that the history knows of, the oldest first.</summary>

@@ -69,11 +69,15 @@ internal static class RunsCommand
         var cancel = OfRun("cancel", "Cancels a run, whatever it does.", (parsed, client, run, stop) =>
             ShowAsync(parsed, output, client.PostAsync($"runs/{Uri.EscapeDataString(run)}/cancel", stop), (console, _) => console.WriteLine("It is cancelled.")));
 
+        var release = OfRun("release-key", "Has the idempotency key of an ended run stand for it no longer.", (parsed, client, run, stop) =>
+            ShowAsync(parsed, output, client.PostAsync($"runs/{Uri.EscapeDataString(run)}/release-key", stop),
+                (console, _) => console.WriteLine("The key is released: the next request with it begins a new run.")));
+
         var tail = new Command("tail", "Names runs as they begin and as their state changes, until it is interrupted.") { state, route };
         tail.SetAction((parsed, stop) => WithClientAsync(parsed, client =>
             RunTail.FollowAsync(client, output, parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(Json), stop)));
 
-        return new RootCommand { new Command(Name, "Looks at the runs of a gateway, and acts on them.") { list, show, retry, cancel, tail, Url, Key, Json } };
+        return new RootCommand { new Command(Name, "Looks at the runs of a gateway, and acts on them.") { list, show, retry, cancel, release, tail, Url, Key, Json } };
     }
 
     private static Command OfRun(string name, string description, Func<ParseResult, AdminClient, string, CancellationToken, Task> act)

@@ -59,6 +59,7 @@ internal static class PolicyBinder
             MaxSteps = reader.Integer("MaxSteps", basis.MaxSteps, 1, 1_000_000),
             InlineStepBytes = (int)reader.Bytes("InlineStepBytes", basis.InlineStepBytes, 0, 1 << 20),
             IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
+            IdempotencyKeepsFailures = reader.Boolean("IdempotencyKeepsFailures", basis.IdempotencyKeepsFailures),
             AllowCancel = reader.Boolean("AllowCancel", basis.AllowCancel),
             Mismatch = reader.Choice("Mismatch", basis.Mismatch),
             PinToBuild = reader.Boolean("PinToBuild", basis.PinToBuild),

@@ -25,6 +25,10 @@ internal static class RunActions
     private static readonly Choice Pause = new("pause", "Pause", "The run is not taken up again until it is resumed. An attempt in flight may end.", "The run is paused.");
     private static readonly Choice Resume = new("resume", "Resume", "The run goes on where it stands.", "The run goes on.");
     private static readonly Choice Again = new("run-again", "Run again", "The same request is sent again, as a new run. This one stays as it is.", "This is the new run, of the same request.");
+    private static readonly Choice ReleaseKey = new("release-key", "Release key",
+        "The run's idempotency key stands for it no longer: the next request with the key begins a new run. The result stays at its URL.",
+        "The key is released: the next request with it begins a new run.", IsGrave: true);
+
     private static readonly Choice[] OfSteps =
     [
         new(FromStep, "Run from here", "", "The run goes on from that step."),
@@ -38,13 +42,14 @@ internal static class RunActions
         Pause with { Question = "Runs are not taken up again until they are resumed." },
         Resume with { Question = "Paused runs go on where they stand." },
         Again with { Name = "again", Question = "Each request is sent again, as a new run." },
+        ReleaseKey with { Question = "Idempotency keys of runs that have ended stand for them no longer: the next request with such a key begins a new run." },
         Cancel with { Label = "Cancel", Question = "Runs that have not ended end as cancelled. This cannot be taken back." },
     ];
 
     /// <summary>What makes sense for runs in a state; all of it where that is not said.</summary>
     public static IEnumerable<Choice> ForSet(string state) => !RunStates.TryParse(state, out var known) ? OfSets
-        : known.HasEnded() ? OfSets.Where(choice => choice.Name == "again")
-        : OfSets.Where(choice => known == RunState.Waiting || choice.Name != "retry");
+        : known.HasEnded() ? OfSets.Where(choice => choice.Name is "again" or "release-key")
+        : OfSets.Where(choice => choice.Name != "release-key" && (known == RunState.Waiting || choice.Name != "retry"));
 
     public static string LabelOf(string verb) => OfSets.FirstOrDefault(choice => choice.Name == verb)?.Label ?? verb;
 
@@ -61,6 +66,7 @@ internal static class RunActions
         }
 
         yield return Again;
+        if (run.State.HasEnded() && run.HasIdempotencyKey) yield return ReleaseKey;
         if (!run.State.HasEnded()) yield return Cancel;
     }
 
@@ -69,7 +75,7 @@ internal static class RunActions
 
     /// <summary>What to say after an action; <see langword="null"/> where that is none.</summary>
     public static string? DoneText(string? name) =>
-        new[] { Retry, Cancel, Pause, Resume, Again }.Concat(OfSteps).FirstOrDefault(choice => choice.Name == name)?.Done;
+        new[] { Retry, Cancel, Pause, Resume, Again, ReleaseKey }.Concat(OfSteps).FirstOrDefault(choice => choice.Name == name)?.Done;
 
     /// <returns><see langword="null"/> where the form asks for nothing that there is.</returns>
     public static RunAction? Read(IFormCollection form)
@@ -82,6 +88,7 @@ internal static class RunActions
             "pause" => new RunAction.Pause(),
             "resume" => new RunAction.Resume(),
             "run-again" => new RunAction.RunAgain(),
+            "release-key" => new RunAction.ReleaseKey(),
             FromStep when step.Length > 0 => new RunAction.RunFromStep(step),
             Edit when step.Length > 0 => new RunAction.EditStep(step, form["outcome"] == "failed", ContentType(form), Encoding.UTF8.GetBytes(form["body"].ToString())),
             _ => null,

@@ -19,6 +19,9 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>What the response means; <see langword="null"/> where none arrived.</summary>
     public AttemptOutcome? Outcome { get; set; }
 
+    /// <summary>The service itself said that its failure is final (<c>Durable-Retry: ?0</c>).</summary>
+    public bool IsFinalAnswer { get; set; }
+
     /// <summary><c>Retry-After</c> of a failed response.</summary>
     public TimeSpan? RetryAfter { get; set; }
 

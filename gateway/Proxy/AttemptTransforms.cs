@@ -79,6 +79,7 @@ internal sealed class AttemptTransforms(
         feature.Outcome = AttemptJudge.Judge(attempt.Policy, feature.Status,
             StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Suspended)),
             StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Retry)));
+        feature.IsFinalAnswer = feature.Outcome == AttemptOutcome.FailedForGood;
         builds.Learn(http, StructuredFields.ParseText(Field(answer, DurableHeaders.Build)));
         feature.Mismatch = Field(answer, DurableHeaders.Mismatch);
         feature.RetryAfter = RetryAfter.Parse(Field(answer, "Retry-After"), time.GetUtcNow());

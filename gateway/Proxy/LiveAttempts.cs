@@ -291,7 +291,7 @@ internal sealed class LiveAttempts(
             try
             {
                 if (!await engine.RepeatStoreAsync(attempt)) return;
-                var end = await engine.EndAsync(attempt, state, await ResultAsync(context, feature));
+                var end = await engine.EndAsync(attempt, state, await ResultAsync(context, feature), feature.IsFinalAnswer);
                 if (end.Fate == Fate.Ended) await ReleaseAsync(context, feature);
                 else if (!released && feature.Capture is not null) context.Abort();
                 return;

@@ -96,7 +96,7 @@ internal sealed class ReplayRunner(
             // A response that arrived whole counts, also where the attempt was interrupted at that very moment.
             (_, ForwarderError.None, AttemptOutcome.Suspended) => () => engine.SuspendAsync(attempt),
             (_, ForwarderError.None, AttemptOutcome.Failed) => () => FailAsync($"status {feature.Status}", response),
-            (_, ForwarderError.None, AttemptOutcome.FailedForGood) => () => engine.EndAsync(attempt, RunState.Failed, response),
+            (_, ForwarderError.None, AttemptOutcome.FailedForGood) => () => engine.EndAsync(attempt, RunState.Failed, response, feature.IsFinalAnswer),
             (_, ForwarderError.None, AttemptOutcome.Completed) => CompleteAsync,
             (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
             (AttemptInterrupt.TimedOut, _, _) => () => FailAsync("timed out", Problem(timedOut: true)),

@@ -102,9 +102,14 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public Task<bool> RepeatStoreAsync(Attempt attempt) => attempt.RepeatStoreAsync(run => CreateAsync(attempt, run));
 
     /// <summary>Ends the run of a stored attempt with its result.</summary>
-    public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result)
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="state">The final state.</param>
+    /// <param name="result">What its client gets.</param>
+    /// <param name="isFinalAnswer">Whether the service itself said that this is final (<c>Durable-Retry: ?0</c>).</param>
+    public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result, bool isFinalAnswer = false)
     {
-        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, why: attempt.Explain($"status {result.Status}"));
+        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, why: attempt.Explain($"status {result.Status}"),
+            releaseKey: state == RunState.Failed && !isFinalAnswer && ReleasesKey(attempt.Policy));
         return Ended(attempt, answer, state, result);
     }
 
@@ -140,7 +145,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                 var result = now >= attempt.Deadline && !failure.Final
                     ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
                     : failure.Result();
-                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures, attempt.Explain(failure.Reason));
+                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures, attempt.Explain(failure.Reason), ReleasesKey(attempt.Policy));
                 if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result);
                 failures = end.Failures;
                 continue;
@@ -270,6 +275,9 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         }
     }
 
+    /// <summary>A run that failed without a word of the service that is final does not stand in the way of the same request for all of its retention.</summary>
+    private static bool ReleasesKey(RunPolicy policy) => !policy.IdempotencyKeepsFailures;
+
     private DateTimeOffset NewLease(out long until)
     {
         // Taken before the call: the lease that the store gives can only be longer than what is reckoned with here.
@@ -307,7 +315,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         log.Unreadable(key.Run, e.Message);
         try
         {
-            await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run, e.Message).ToResponse(), new RunPolicy());
+            await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run, e.Message).ToResponse(), new RunPolicy(), releaseKey: true);
             RunTelemetry.Unreadable();
             signals.Ended(key.Run);
         }

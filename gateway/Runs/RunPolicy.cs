@@ -69,6 +69,12 @@ internal sealed record RunPolicy
     public int MaxSteps { get; init; } = 10_000;
     public int InlineStepBytes { get; init; } = 4096;
     public string IdempotencyScope { get; init; } = "Authorization";
+
+    /// <summary>
+    /// Whether an idempotency key goes on standing for a run that failed without a final answer of the service. By default the key is
+    /// released then, and the next request with it begins a new run.
+    /// </summary>
+    public bool IdempotencyKeepsFailures { get; init; }
     public bool SendIdempotencyKey { get; init; }
 
     /// <summary>Whether <c>DELETE</c> on the result URL cancels the run.</summary>

@@ -76,7 +76,15 @@ internal interface IRunStore
     Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why = "");
 
     /// <summary>Ends the run with its result.</summary>
-    Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null, string why = "");
+    /// <param name="attempt">The attempt that ends it.</param>
+    /// <param name="state">The final state.</param>
+    /// <param name="result">What its client gets.</param>
+    /// <param name="policy">Says for how long.</param>
+    /// <param name="expectedFailures">The failures this is reckoned with; <see langword="null"/>: any.</param>
+    /// <param name="why">For the run's history.</param>
+    /// <param name="releaseKey">Whether its idempotency key stands for no run from now on.</param>
+    Task<ParkAnswer> EndAsync(
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null, string why = "", bool releaseKey = false);
 
     /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
     Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who = "");

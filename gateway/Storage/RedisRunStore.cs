@@ -133,13 +133,14 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why, Stuck]));
     }
 
-    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why)
+    public async Task<ParkAnswer> EndAsync(
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why, bool releaseKey)
     {
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
                 (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why,
-                Flag(wishes.Notices.Failed && state == RunState.Failed)]));
+                Flag(wishes.Notices.Failed && state == RunState.Failed), Flag(releaseKey)]));
     }
 
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)

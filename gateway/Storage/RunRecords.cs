@@ -7,7 +7,8 @@ namespace DurableGateway.Storage;
 /// <summary>What the store has of a run beyond what a transition needs, for those who look.</summary>
 internal sealed record RunRecord(
     RunId Id, string Route, string Method, string Path, RunState State, bool Paused, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
-    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, string Why, int Mismatches);
+    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, string Why, int Mismatches,
+    bool HasIdempotencyKey);
 
 /// <summary>A step as it stands in the store: its value's letter, what that says, and when it is due where it is pending.</summary>
 internal sealed record StepRecord(string Id, char Kind, string Value, DateTimeOffset? Due, StepOutcome? Outcome);
@@ -16,7 +17,7 @@ internal sealed record StepRecord(string Id, char Kind, string Value, DateTimeOf
 internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, StepValues values)
 {
     private static readonly RedisValue[] Fields =
-        ["state", "paused", "attempt", "started", "ended", "next", "completed", "failed", "label", "why", "route", "mismatches"];
+        ["state", "paused", "attempt", "started", "ended", "next", "completed", "failed", "label", "why", "route", "mismatches", "idem"];
 
     /// <returns><see langword="null"/> where the run is gone.</returns>
     public async Task<RunRecord?> GetAsync(RunId run)
@@ -31,7 +32,7 @@ internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, 
         return new RunRecord(
             run, fields[10].ToString(), method, path, state, !fields[1].IsNull, (int)fields[2], Time(fields[3]) ?? default, Time(fields[4]),
             state == RunState.Waiting ? Time(fields[5]) : null, completed, failed, state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed), fields[9].ToString(),
-            fields[11].IsNull ? 0 : (int)fields[11]);
+            fields[11].IsNull ? 0 : (int)fields[11], !fields[12].IsNull);
     }
 
     /// <summary>All steps of a run, whatever became of them.</summary>

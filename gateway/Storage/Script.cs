@@ -36,6 +36,7 @@ internal static class Script
     private const string GateName = "gate";
     private const string IndexName = "index";
     private const string NoticeName = "notice";
+    private const string IdempotencyName = "idempotency";
 
     private static string Load(string name)
     {
@@ -43,8 +44,9 @@ internal static class Script
             ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
         using var reader = new StreamReader(stream);
         var script = reader.ReadToEnd();
-        return name is HistoryName or IndexName or GateName or NoticeName ? script
-            : script.Contains("tell(", StringComparison.Ordinal) || script.Contains("falter(", StringComparison.Ordinal) ? Load(NoticeName) + Load(IndexName) + Load(HistoryName) + script
+        if (name is HistoryName or IndexName or GateName or NoticeName or IdempotencyName) return script;
+        if (script.Contains("release(", StringComparison.Ordinal) || script.Contains("reclaim(", StringComparison.Ordinal)) script = Load(IdempotencyName) + script;
+        return script.Contains("tell(", StringComparison.Ordinal) || script.Contains("falter(", StringComparison.Ordinal) ? Load(NoticeName) + Load(IndexName) + Load(HistoryName) + script
             : script.Contains("note(", StringComparison.Ordinal) ? Load(IndexName) + Load(HistoryName) + script
             : script.Contains("admit(", StringComparison.Ordinal) ? Load(GateName) + script
             : script;

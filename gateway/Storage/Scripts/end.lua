@@ -1,9 +1,11 @@
 -- Ends a run with its result.
 -- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 result, 6 due-queue of the shard, 7 history
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 final state, 5 result record ('' for none), 6 retention (ms), 7 now,
---       8 the failures that the caller reckons with (-1: any), 9 why, and by whom, 10 whether operators are to be told ('1', '')
+--       8 the failures that the caller reckons with (-1: any), 9 why, and by whom, 10 whether operators are to be told ('1', ''),
+--       11 whether the idempotency key is released ('1', '')
 -- Answer {'ended'} or, where its end is to be told to the run that invoked it, {'ended', now} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
 -- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire, its idempotency key (of the same slot) too.
+-- A key that is released stands for no run: the next request with it begins a new one.
 -- What a run invoked it for is in the queue until it has been told, and so is a notice.
 -- An attempt whose first answer was lost may say it again, and is told that it has ended the run.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'failures', 'by')
@@ -20,7 +22,11 @@ redis.call('DEL', KEYS[4])
 note(KEYS[1], KEYS[7], ARGV[7], 'e', ARGV[2], 0, ARGV[4] .. ' ' .. ARGV[9])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 moved(KEYS[1], 'running', ARGV[4], ARGV[7] + ARGV[6])
-if others[1] then redis.call('PEXPIRE', others[1], ARGV[6]) end
+if others[1] and ARGV[11] == '1' then
+  release(KEYS[1], ARGV[1], others[1])
+elseif others[1] then
+  redis.call('PEXPIRE', others[1], ARGV[6])
+end
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 redis.call('PEXPIRE', KEYS[7], ARGV[6])

@@ -6,7 +6,8 @@
 -- Answer {'done'} | {'unknown'} | {'running'} | {'step'} there is no such step, or none with an outcome
 -- Keeps: what is stored of other steps stays, but for those that came after; the attempt number rises, so that a late checkpoint of
 -- an earlier attempt cannot bring back what was dropped; the run is due at once, its result is gone, and no key expires before it can end.
-local run = redis.call('HMGET', KEYS[1], 'state', 'idem')
+-- An idempotency key that was released is its own again, unless the key stands for another run by now.
+local run = redis.call('HMGET', KEYS[1], 'state', 'idem', 'released')
 if not run[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'unknown'} end
 if run[1] == 'running' then return {'running'} end
 local value = redis.call('HGET', KEYS[3], ARGV[3])
@@ -58,5 +59,6 @@ redis.call('DEL', KEYS[5])
 redis.call('ZREM', KEYS[6], 'p:' .. ARGV[1])
 for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[7], KEYS[8], KEYS[9]}) do redis.call('PEXPIRE', key, life) end
 if run[2] then redis.call('PEXPIRE', run[2], life) end
+if run[3] then reclaim(KEYS[1], run[3], life, tonumber(ARGV[6])) end
 moved(KEYS[1], run[1], 'waiting', tonumber(ARGV[6]) + life)
 return {'done'}

@@ -29,11 +29,11 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
         return answer;
     }
 
-    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why)
+    public async Task<ParkAnswer> EndAsync(AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why, bool releaseKey)
     {
         if (how == "ends twice" && await inner.GetSnapshotAsync(attempt.Run) is { State: RunState.Completed or RunState.Failed })
             await connection.ExecuteAsync(db => db.HashSetAsync(Keys(attempt.Run).Run, [new("state", "running"), new("attempt", attempt.Number), new("owner", attempt.Owner), new("by", "")]).ContinueWith(_ => true, TaskScheduler.Default));
-        return await inner.EndAsync(attempt, state, result, policy, expectedFailures, why);
+        return await inner.EndAsync(attempt, state, result, policy, expectedFailures, why, releaseKey);
     }
 
     public Task<DateTimeOffset?> GetNextDueAsync(int shard) => inner.GetNextDueAsync(shard);
