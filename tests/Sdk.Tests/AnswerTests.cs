@@ -12,7 +12,7 @@ public sealed class AnswerTests
         var gateway = new FakeGateway();
         var result = new Order(1, "mine");
 
-        var verdict = await gateway.RunAsync(async step => Assert.Same(result, await step.RunAsync("charge", _ => Task.FromResult(result))));
+        var verdict = await gateway.RunAsync(async step => Assert.Equal(result, await step.RunAsync("charge", _ => Task.FromResult(result))));
 
         Assert.True(verdict.IsCompleted);
         Assert.Equal("Durable-Build", Assert.Single(verdict.Headers).Key);
@@ -84,9 +84,9 @@ public sealed class AnswerTests
         var slow = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var attempt = gateway.Begin();
 
-        var running = attempt.RunAsync(token => Task.WhenAny(
+        var running = attempt.RunAsync(token => Task.WhenAll(
             attempt.Step.RunAsync("slow", _ => slow.Task, token),
-            attempt.Step.RunAsync("label", _ => Task.FromException(new TimeoutException("printer")), token)).Unwrap());
+            attempt.Step.RunAsync("label", _ => Task.FromException(new TimeoutException("printer")), token)));
         await gateway.ReportOf("label");
         Assert.False(running.IsCompleted);
         slow.SetResult(5);

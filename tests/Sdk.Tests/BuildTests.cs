@@ -98,7 +98,7 @@ public sealed class BuildTests
         using var response = await service.AttemptAsync("/throws", headers);
 
         Assert.Equal((HttpStatusCode.InternalServerError, "?0"), (response.StatusCode, response.Header("Durable-Retry")));
-        Assert.Equal("mine", (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString());
+        Assert.Equal("The request failed", (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("title").GetString());
         Assert.Equal(["rollback%20begun", "undo"], gateway.Puts.Select(call => call.Step));
     }
 

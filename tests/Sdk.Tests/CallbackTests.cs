@@ -85,21 +85,18 @@ public sealed class CallbackTests
     }
 
     [Fact]
-    public async Task AnotherBranchSuspendsFirst_TheUrlIsHandedOutAllTheSame()
+    public async Task AnotherBranchWaitsFirst_TheUrlIsHandedOutAllTheSame()
     {
-        var napping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var gateway = new FakeGateway();
         gateway.Script = async call =>
         {
             if (call.Step == "nap") return Answer.Later;
             if (call.Step != "approve") return null;
-            await napping.Task;
+            await gateway.ReportOf("nap");
             return new Answer(202, Headers: ("Durable-Callback-Url", FakeRun.CallbackUrl));
         };
 
-        var verdict = await gateway.RunAsync(step => Task.WhenAll(
-            step.CallbackAsync<int>("approve", HandOut),
-            step.SleepAsync("nap", TimeSpan.FromDays(1)).ContinueWith(_ => napping.SetResult(), TaskScheduler.Default)));
+        var verdict = await gateway.RunAsync(step => Task.WhenAll(step.CallbackAsync<int>("approve", HandOut), step.SleepAsync("nap", TimeSpan.FromDays(1))));
 
         verdict.AssertSuspended();
         Assert.Single(_handedOut);

@@ -36,7 +36,7 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
             step.OnRollback("cancel flight", _ => me.Count("cancel flight") < 3 ? throw new TimeoutException("busy") : Task.CompletedTask);
             await step.RunAsync("hotel", _ => Task.FromResult(me.Count("hotel")));
             step.OnRollback("cancel hotel", _ => me.Count("cancel hotel") < 2 ? throw new TimeoutException("busy") : throw new NonRetryableException("too late"));
-            if (me.Count("handler") == 1) throw new NonRetryableException("closed");
+            if (me.Count("handler") == 1) throw new NonRetryableException("shift 3") { ClientMessage = "closed" };
             await step.RunAsync("pay", _ => Task.FromResult(me.Count("pay")));
         });
 
@@ -47,6 +47,41 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
         Assert.Equal("closed", problem.GetProperty("detail").GetString());
         Assert.Equal("cancel hotel", Assert.Single(problem.GetProperty("compensationFailures").EnumerateArray()).GetProperty("step").GetString());
         Assert.Equal((1, 1, 3, 2, 0), (journey.Executed("flight"), journey.Executed("hotel"), journey.Executed("cancel flight"), journey.Executed("cancel hotel"), journey.Executed("pay")));
+    }
+
+    [Fact]
+    public async Task Branches_GoOnWhileOneWaits_AndTheEventOfOneWakesTheOther()
+    {
+        var topic = Guid.NewGuid().ToString();
+        var journey = new Journey(async (step, context, me) =>
+        {
+            var waiting = step.WaitForEventAsync<string>("ordered", topic);
+            await step.RunAsync("reserve", _ => Task.FromResult(me.Count("reserve")));
+            await step.RunAsync("order", _ => me.Count("order") < 2 ? throw new TimeoutException("busy") : Task.CompletedTask);
+            await step.SendEventAsync("tell", topic, null, "o-1");
+            await context.Response.WriteAsync($"{await waiting}");
+        });
+
+        using var response = await SendAsync(journey);
+
+        Assert.Equal("o-1", await response.Content.ReadAsStringAsync());
+        Assert.Equal((1, 2), (journey.Executed("reserve"), journey.Executed("order")));
+    }
+
+    [Fact]
+    public async Task HandlerThatEndsWhileAStepIsPending_HasEndedItsRun()
+    {
+        var journey = new Journey(async (step, context, me) =>
+        {
+            var patience = step.SleepAsync("patience", TimeSpan.FromDays(1));
+            var pay = step.RunAsync("pay", _ => me.Count("pay") < 2 ? throw new TimeoutException("busy") : Task.FromResult("paid"));
+            await context.Response.WriteAsync(await Task.WhenAny(patience, pay) == pay ? await pay : "too late");
+        });
+
+        using var response = await SendAsync(journey);
+
+        Assert.Equal(("paid", "completed"), (await response.Content.ReadAsStringAsync(), response.Header("Durable-Status")));
+        Assert.Equal((2, 2), (journey.Executed("pay"), journey.Attempts));
     }
 
     [Fact]

@@ -55,6 +55,109 @@ public sealed class ResultTests
         "raw", "application/octet-stream", Assert.Equal);
 
     [Fact]
+    public async Task DerivedType_IsItsBaseInBoth() =>
+        await RoundTripAsync<Animal>(step => step.RunAsync<Animal>("s", _ => Task.FromResult<Animal>(new Dog("Rex", 3))), """{"name":"Rex"}""", "application/json", (first, again) =>
+        {
+            Assert.Equal(typeof(Animal), first.GetType());
+            Assert.Equal(first, again);
+        });
+
+    [Fact]
+    public async Task PrivateSetter_IsLostInBoth() => await RoundTripAsync(
+        step => step.RunAsync("s", _ => Task.FromResult(new Counter(7))), """{"value":7}""", "application/json", (first, again) => Assert.Equal((0, 0), (first.Value, again.Value)));
+
+    [Fact]
+    public async Task LazySequence_IsEnumeratedOnce()
+    {
+        var enumerated = 0;
+        await RoundTripAsync(
+            async step =>
+            {
+                var items = await step.RunAsync("s", _ => Task.FromResult(Lazy()));
+                return (items.Count(), items.Count());
+            },
+            "[1,2]", "application/json", Assert.Equal);
+
+        Assert.Equal(1, enumerated);
+
+        IEnumerable<int> Lazy()
+        {
+            enumerated++;
+            yield return 1;
+            yield return 2;
+        }
+    }
+
+    [Fact]
+    public async Task WithoutAGateway_AResultIsAsItWouldBeBehindOne()
+    {
+        using var attempt = new FakeGateway().Begin([]);
+
+        await attempt.RunAsync(async token => Assert.Equal(0, (await attempt.Step.RunAsync("s", _ => Task.FromResult(new Counter(7)), token)).Value));
+    }
+
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("nested")]
+    [InlineData("list")]
+    public async Task Tuple_IsRefusedBeforeItIsExecuted(string what)
+    {
+        var executed = false;
+        T Executed<T>(T value)
+        {
+            executed = true;
+            return value;
+        }
+
+        await new FakeGateway().RunAsync(async step =>
+        {
+            var e = await Assert.ThrowsAsync<StepUsageException>(() => what switch
+            {
+                "plain" => step.RunAsync("s", _ => Task.FromResult(Executed(("a", 1)))),
+                "nested" => step.RunAsync("s", _ => Task.FromResult(Executed(new Pair(1, ("a", 1))))),
+                _ => step.RunAsync("s", _ => Task.FromResult(Executed(new List<(string, int)?> { ("a", 1) }))),
+            });
+            Assert.Contains("record", e.Message, StringComparison.Ordinal);
+        });
+
+        Assert.False(executed);
+    }
+
+    [Fact]
+    public async Task Tuple_WithFieldsIncluded_IsKept()
+    {
+        var gateway = new FakeGateway();
+        var options = new DurableStepsOptions { Json = new JsonSerializerOptions { IncludeFields = true } };
+
+        await gateway.RunAsync(async step => Assert.Equal(("a", 1), await step.RunAsync("s", _ => Task.FromResult(("a", 1)))), options: options);
+    }
+
+    [Fact]
+    public async Task OptionsWithoutAResolver_AreTakenAsTheyAre()
+    {
+        var gateway = new FakeGateway();
+        var options = new DurableStepsOptions { Json = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper } };
+
+        Assert.True((await gateway.RunAsync(step => step.RunAsync("s", _ => Task.FromResult(new Order(1, "n"))), options: options)).IsCompleted);
+
+        Assert.Equal("""{"ID":1,"NAME":"n"}""", Assert.Single(gateway.Puts).Text);
+    }
+
+    [Fact]
+    public async Task ResultThatCannotBeReadAgain_IsNotStored_AndSaysSo()
+    {
+        var gateway = new FakeGateway();
+
+        await gateway.RunAsync(async step =>
+        {
+            var e = await Assert.ThrowsAsync<StepUsageException>(() => step.RunAsync("s", _ => Task.FromResult(new Unreadable(1, 2))));
+            Assert.Contains("'s'", e.Message, StringComparison.Ordinal);
+        });
+
+        Assert.Empty(gateway.Puts);
+    }
+
+    [Fact]
     public async Task Stream_OfTheBody_IsDisposedOf()
     {
         var source = new MemoryStream("raw"u8.ToArray());
@@ -150,6 +253,32 @@ public sealed class ResultTests
 
     private static string Inlined(Call put) =>
         $"\"{put.Step}\";ok=:{Convert.ToBase64String(put.Body)}:" + (put["Content-Type"] == "application/json" ? "" : $";ct=\"{put["Content-Type"]}\"");
+
+    private record Animal(string Name);
+
+    private sealed record Dog(string Name, int Age) : Animal(Name);
+
+    private sealed record Pair(int Id, (string, int) Value);
+
+    private sealed class Counter
+    {
+        public Counter()
+        {
+        }
+
+        public Counter(int value) => Value = value;
+
+        public int Value { get; private set; }
+    }
+
+    private sealed class Unreadable
+    {
+        public Unreadable(int a, int b) => Sum = a + b;
+
+        public Unreadable(int a) => Sum = a;
+
+        public int Sum { get; }
+    }
 
     private sealed class BrokenStream : MemoryStream
     {

@@ -92,6 +92,86 @@ public sealed class UsageTests
     }
 
     [Fact]
+    public async Task SameNameInTwoBranches_SaysToNameThemApart()
+    {
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var gateway = new FakeGateway();
+
+        var verdict = await gateway.RunAsync(step =>
+        {
+            var branches = Task.WhenAll(BranchAsync(step, "a", begun.Task), BranchAsync(step, "b", gateway.ReportOf("call")));
+            begun.SetResult();
+            return branches;
+        });
+
+        AssertUsage(verdict, "'call'", "branches", "names of their own");
+
+        static async Task BranchAsync(IStep step, string first, Task before)
+        {
+            await step.RunAsync(first, _ => before);
+            await step.RunAsync("call", _ => Task.CompletedTask);
+        }
+    }
+
+    [Fact]
+    public async Task SameNameInMethodsThatFollowOneAnother_IsCounted_ThoughAnotherBranchRunsBeside()
+    {
+        var run = new FakeRun();
+
+        var verdict = await run.AttemptAsync(async step =>
+        {
+            var other = WaitAsync(step);
+            for (var i = 1; i <= 3; i++) await ItemAsync(step);
+            for (var i = 4; i <= 5; i++)
+            {
+                await step.RunAsync("load", _ => Task.CompletedTask);
+                await step.RunAsync("save", _ => Task.CompletedTask);
+            }
+
+            await ItemAsync(step);
+            await other;
+        });
+
+        verdict.AssertSuspended();
+        Assert.Equal(["before", "load", "save", .. Enumerable.Range(2, 5).SelectMany(i => new[] { $"load#{i}", $"save#{i}" })], run.Stored.Order(new ByUse()));
+
+        static async Task ItemAsync(IStep step)
+        {
+            await step.RunAsync("load", async _ => await Task.Yield());
+            await step.RunAsync("save", _ => Task.CompletedTask);
+        }
+
+        static async Task WaitAsync(IStep step)
+        {
+            await step.RunAsync("before", async _ => await Task.Yield());
+            await step.WaitForEventAsync<int?>("paid", "order.paid");
+        }
+    }
+
+    [Fact]
+    public async Task SameNameAfterBranchesHaveJoined_IsCounted()
+    {
+        var gateway = new FakeGateway();
+
+        var verdict = await gateway.RunAsync(async step =>
+        {
+            await step.RunAsync("first", _ => Task.CompletedTask);
+            await Task.WhenAll(NotifyAsync(step, "a"), step.RunAsync("other", async _ => await Task.Yield()));
+            await NotifyAsync(step, "b");
+            await step.RunAsync("notify", _ => Task.CompletedTask);
+        });
+
+        Assert.True(verdict.IsCompleted);
+        Assert.Equal(["notify", "notify%232", "notify%233"], gateway.Puts.Select(call => call.Step).Where(id => id.StartsWith("notify", StringComparison.Ordinal)));
+
+        static async Task NotifyAsync(IStep step, string of)
+        {
+            await step.RunAsync(of, _ => Task.CompletedTask);
+            await step.RunAsync("notify", async _ => await Task.Yield());
+        }
+    }
+
+    [Fact]
     public async Task StepInAStep_SaysToBeginItAfterwards()
     {
         var gateway = new FakeGateway();
@@ -154,7 +234,7 @@ public sealed class UsageTests
     public async Task ResultUnknownToTheContext_IsNoticedBeforeTheBodyIsExecuted()
     {
         var executed = false;
-        using var attempt = new FakeGateway().Begin(options: new DurableStepsOptions { Json = PlainContext.Default.Options });
+        using var attempt = new FakeGateway().Begin(options: new DurableStepsOptions { Json = PlainContext.Default.Options, ErrorDetails = true });
 
         var verdict = await attempt.RunAsync(token => attempt.Step.RunAsync("s", Body, token));
 
@@ -170,6 +250,7 @@ public sealed class UsageTests
 
     [Theory]
     [InlineData(".")]
+    [InlineData("a\0b")]
     [InlineData("..")]
     [InlineData("")]
     [InlineData(null)]
@@ -267,6 +348,12 @@ public sealed class UsageTests
         var detail = problem.RootElement.GetProperty("detail").GetString();
         Assert.All(says, text => Assert.Contains(text, detail, StringComparison.Ordinal));
         Assert.DoesNotContain("stackTrace", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
+    }
+
+    /// <summary>"before" may come anywhere; the others in their order.</summary>
+    private sealed class ByUse : IComparer<string>
+    {
+        public int Compare(string? x, string? y) => (x == "before" ? 0 : 1).CompareTo(y == "before" ? 0 : 1);
     }
 
     private sealed class Node

@@ -31,14 +31,71 @@ public sealed class VerdictTests
     [Fact]
     public async Task FailureThatIsNotCaught_IsFinal_AndShowsNothingOfTheInside()
     {
-        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => throw new NonRetryableException("declined")));
+        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => throw new NonRetryableException("acquirer said 05")), options: new());
 
         verdict.AssertFailed("?0");
+        Assert.Equal("""{"title":"A step of the request failed","step":"pay","status":500}""", Encoding.UTF8.GetString(verdict.Problem!));
+    }
+
+    [Fact]
+    public async Task FailureThatIsNotCaught_TellsTheClientWhatIsMeantForIt_InAReplayToo()
+    {
+        var gateway = new FakeGateway();
+        Task Handler(IStep step) => step.RunAsync("pay", _ => throw new NonRetryableException("acquirer said 05") { ClientMessage = "Your card was declined." });
+
+        var first = await gateway.RunAsync(Handler, options: new());
+        var again = await gateway.RunAsync(Handler, steps: $"\"pay\";err=:{Convert.ToBase64String(Assert.Single(gateway.Puts).Body)}:", options: new());
+
+        Assert.All([first, again], verdict => Assert.Equal(
+            """{"title":"A step of the request failed","detail":"Your card was declined.","step":"pay","status":500}""", Encoding.UTF8.GetString(verdict.Problem!)));
+    }
+
+    [Fact]
+    public async Task FailureOfTheHandlerItself_ShowsNothingOfTheInside()
+    {
+        var verdict = await new FakeGateway().RunAsync(_ => throw new NonRetryableException("host db-7 is gone"), options: new());
+
+        Assert.Equal("""{"title":"The request failed","status":500}""", Encoding.UTF8.GetString(verdict.Problem!));
+    }
+
+    [Fact]
+    public async Task RefusedCheckpoint_ShowsNothingOfTheInside()
+    {
+        var verdict = await FakeGateway.That(Answer.Problem(401, "token-invalid")).RunAsync(step => step.RunAsync("pay", _ => Task.CompletedTask), options: new());
+
+        verdict.AssertFailed("?1");
+        Assert.Equal("""{"title":"The request failed","status":500}""", Encoding.UTF8.GetString(verdict.Problem!));
+    }
+
+    [Fact]
+    public async Task Misuse_ShowsNothingOfTheInside()
+    {
+        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => Task.FromResult<Type>(typeof(VerdictTests))), options: new());
+
+        verdict.AssertFailed("?0");
+        Assert.DoesNotContain("VerdictTests", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task FailureOfAnInvokedService_IsNotShown()
+    {
+        var problem = Convert.ToBase64String("""{"type":"https://inner.example/secret","title":"Secret","detail":"db-7","status":500}"""u8);
+
+        var verdict = await new FakeGateway().RunAsync(step => step.InvokeAsync<int>("bill", "/inner"), steps: $"\"bill\";err=:{problem}:;t=invoke", options: new());
+
+        Assert.Equal("""{"title":"A step of the request failed","step":"bill","status":500}""", Encoding.UTF8.GetString(verdict.Problem!));
+    }
+
+    [Fact]
+    public async Task InDevelopment_TypeAndMessageAreShown_AndNoStack()
+    {
+        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => throw new NonRetryableException("declined")));
+
         using var problem = JsonDocument.Parse(verdict.Problem!);
         Assert.Equal("declined", problem.RootElement.GetProperty("detail").GetString());
-        Assert.Equal("pay", problem.RootElement.GetProperty("step").GetString());
+        Assert.Equal(typeof(NonRetryableException).FullName, problem.RootElement.GetProperty("exceptionType").GetString());
         Assert.DoesNotContain("stackTrace", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
-        Assert.DoesNotContain("exceptionType", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,14 +150,14 @@ public sealed class VerdictTests
     }
 
     [Fact]
-    public async Task FinalFailureInOneBranch_WhileAnotherIsRetriedLater_Suspends()
+    public async Task FinalFailureInOneBranch_WhileAnotherIsRetriedLater_IsTheRuns()
     {
         var gateway = FakeGateway.With(call => call.Step == "label" ? Answer.Later : null);
 
         var verdict = await gateway.RunAsync(step => Task.WhenAll(
             step.RunAsync("pay", _ => throw new NonRetryableException("declined")), step.RunAsync("label", _ => throw new TimeoutException())));
 
-        verdict.AssertSuspended();
+        verdict.AssertFailed("?0");
     }
 
     [Fact]

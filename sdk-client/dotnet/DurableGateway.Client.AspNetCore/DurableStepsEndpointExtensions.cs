@@ -1,5 +1,6 @@
 using DurableGateway.Client;
 using DurableGateway.Client.AspNetCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Microsoft.AspNetCore.Builder;
 
@@ -13,6 +14,7 @@ public static class DurableStepsEndpointExtensions
         where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(builder);
+        builder.Add(endpoint => endpoint.Metadata.Add(DurableStepsMetadata.Instance));
         builder.Finally(endpoint =>
         {
             if (endpoint.RequestDelegate is { } handler) endpoint.RequestDelegate = context => DurableStepsHandler.InvokeAsync(context, handler);
@@ -27,6 +29,7 @@ public static class DurableStepsEndpointExtensions
     public static IApplicationBuilder UseDurableSteps(this IApplicationBuilder app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        if (app.ApplicationServices.GetService<UnwrappedHandlers>() is { } unwrapped) unwrapped.PipelineIsWrapped = true;
         return app.Use(next => context => DurableStepsHandler.InvokeAsync(context, next));
     }
 }

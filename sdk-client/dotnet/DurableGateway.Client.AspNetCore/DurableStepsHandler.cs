@@ -23,7 +23,8 @@ internal static class DurableStepsHandler
         }
         catch (CheckpointException e)
         {
-            await AnswerAsync(context, AttemptVerdict.Failed(e));
+            scope.Log.AttemptCannotBegin(e.Message);
+            await AnswerAsync(context, AttemptVerdict.Failed(e, scope.ErrorDetails));
             return;
         }
 
@@ -36,7 +37,22 @@ internal static class DurableStepsHandler
             SetHeaders(context, attempt.HeadersOf(context.Response.StatusCode));
             return Task.CompletedTask;
         });
-        var verdict = await attempt.RunAsync(_ => handler(context));
+        var aborted = context.RequestAborted;
+        AttemptVerdict verdict;
+        try
+        {
+            verdict = await attempt.RunAsync(over =>
+            {
+                // What the handler takes for the client's leaving is the end of the attempt as well.
+                context.RequestAborted = over;
+                return handler(context);
+            });
+        }
+        finally
+        {
+            context.RequestAborted = aborted;
+        }
+
         if (verdict.IsCompleted) return;
         if (!context.Response.HasStarted)
         {
@@ -51,7 +67,7 @@ internal static class DurableStepsHandler
         }
     }
 
-    private static async Task AnswerAsync(HttpContext context, AttemptVerdict verdict)
+    public static async Task AnswerAsync(HttpContext context, AttemptVerdict verdict)
     {
         context.Response.Clear();
         context.Response.StatusCode = verdict.StatusCode;

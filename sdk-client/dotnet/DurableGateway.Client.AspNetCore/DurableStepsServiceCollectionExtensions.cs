@@ -1,7 +1,11 @@
 using System.Net;
 using DurableGateway.Client;
 using DurableGateway.Client.AspNetCore;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Polly;
 using Polly.Retry;
@@ -22,7 +26,7 @@ public static class DurableStepsServiceCollectionExtensions
     /// <param name="configure">Changes how steps are kept.</param>
     /// <returns>
     /// The HTTP client that talks to the gateway, for a handler or a certificate of your own. It repeats calls that got no answer
-    /// or <c>503</c>, four times within about three seconds.
+    /// or <c>503</c>, four times within about three seconds. Its calls are not logged; what is to be known of them is logged of the steps.
     /// </returns>
     public static IHttpClientBuilder AddDurableSteps(this IServiceCollection services, Action<DurableStepsOptions>? configure = null)
     {
@@ -30,15 +34,19 @@ public static class DurableStepsServiceCollectionExtensions
         var isFirst = !services.Any(service => service.ServiceType == typeof(StepScope));
 
         // Before what the application says of the options, so that it has the last word.
-        if (isFirst) services.AddOptions<DurableStepsOptions>().Configure<IServiceProvider>((steps, provider) => steps.TimeProvider = provider.GetService<TimeProvider>() ?? steps.TimeProvider);
+        if (isFirst) services.AddOptions<DurableStepsOptions>().Configure<IServiceProvider>(SetDefaults);
         if (configure is not null) services.Configure(configure);
         if (!isFirst) return services.AddHttpClient(StepScope.HttpClientName);
         services.AddOptions<DurableStepsOptions>().PostConfigure<IOptions<JsonOptions>>((steps, json) => steps.Json ??= json.Value.SerializerOptions);
         services.AddScoped<StepScope>();
         services.AddScoped(provider => provider.GetRequiredService<StepScope>().Step);
+        services.AddSingleton<UnwrappedHandlers>();
+        services.AddSingleton<IStartupFilter>(provider => provider.GetRequiredService<UnwrappedHandlers>());
 
         var client = services.AddHttpClient(StepScope.HttpClientName, http => http.Timeout = Timeout.InfiniteTimeSpan);
+        client.RemoveAllLoggers();
         client.AddResilienceHandler("checkpoint", pipeline => pipeline
+            .ConfigureTelemetry(NullLoggerFactory.Instance)
             .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
             {
                 MaxRetryAttempts = 4,
@@ -52,5 +60,12 @@ public static class DurableStepsServiceCollectionExtensions
             })
             .AddTimeout(CallTimeout));
         return client;
+    }
+
+    private static void SetDefaults(DurableStepsOptions steps, IServiceProvider provider)
+    {
+        steps.TimeProvider = provider.GetService<TimeProvider>() ?? steps.TimeProvider;
+        steps.LoggerFactory = provider.GetService<ILoggerFactory>();
+        steps.ErrorDetails = provider.GetService<IHostEnvironment>()?.IsDevelopment() == true;
     }
 }

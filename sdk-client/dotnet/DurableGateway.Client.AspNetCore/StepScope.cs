@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace DurableGateway.Client.AspNetCore;
@@ -8,13 +9,29 @@ internal sealed class StepScope(IHttpClientFactory clients, IOptions<DurableStep
 {
     public const string HttpClientName = "DurableGateway";
 
+    public const string Unwrapped = "IStep is used by a handler that is not wrapped. Add .WithDurableSteps() to its endpoint, or app.UseDurableSteps() before it.";
+
     private DurableAttempt? _attempt;
 
     public bool HasBegun => _attempt is not null;
 
+    /// <summary>Whether steps were asked for that there are none of.</summary>
+    public bool WasUsedUnwrapped { get; private set; }
+
+    public bool ErrorDetails => options.Value.ErrorDetails;
+
+    public ILogger Log => options.Value.Log;
+
     /// <exception cref="StepUsageException">Nothing wraps the handler.</exception>
-    public IStep Step => _attempt?.Step ?? throw new StepUsageException(
-        "IStep is used by a handler that is not wrapped. Add .WithDurableSteps() to its endpoint, or app.UseDurableSteps() before it.");
+    public IStep Step
+    {
+        get
+        {
+            if (_attempt is { } attempt) return attempt.Step;
+            WasUsedUnwrapped = true;
+            throw new StepUsageException(Unwrapped);
+        }
+    }
 
     public DurableAttempt Begin(HttpContext context)
     {

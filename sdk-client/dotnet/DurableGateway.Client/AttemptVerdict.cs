@@ -34,12 +34,16 @@ public sealed class AttemptVerdict
     internal AttemptVerdict With(IReadOnlyList<KeyValuePair<string, string>> headers) =>
         headers.Count == 0 ? this : new(StatusCode, [.. Headers, .. headers], Problem);
 
-    internal static AttemptVerdict FailedForGood(StepProblem problem, string? step, IReadOnlyList<StepFailedException> compensations) =>
-        new(500, [new(DurableHeaders.Retry, "?0")], problem.ToClientJson(step, compensations));
+    internal static AttemptVerdict FailedForGood(StepProblem problem, IReadOnlyList<StepFailedException> compensations, bool details) =>
+        new(500, [new(DurableHeaders.Retry, "?0")], problem.ToClientJson(details, compensations));
 
-    internal static AttemptVerdict Failed(Exception e) =>
-        new(500, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("A checkpoint failed", e.Message).ToClientJson());
+    internal static AttemptVerdict Failed(CheckpointException e, bool details) =>
+        new(500, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("A checkpoint failed", e.Message, e.ClientMessage).ToClientJson(details));
 
-    internal static AttemptVerdict Abandoned(RunAbandonedException e) =>
-        new(503, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("The attempt is abandoned", e.Message).ToClientJson());
+    /// <summary>The words tell nothing but what the handler lacks, and are the same for all.</summary>
+    internal static AttemptVerdict Misused(StepUsageException e) =>
+        new(500, [new(DurableHeaders.Retry, "?0")], StepProblem.Of("A durable step is used wrongly", e.Message, e.Message).ToClientJson(details: true));
+
+    internal static AttemptVerdict Abandoned(RunAbandonedException e, bool details) =>
+        new(503, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("The attempt is abandoned", e.Message).ToClientJson(details));
 }

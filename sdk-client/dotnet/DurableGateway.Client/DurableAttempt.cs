@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
 using System.Net.Http;
@@ -26,6 +27,9 @@ public sealed class DurableAttempt : IDisposable
     private const string Version = "1";
 
     private readonly CancellationTokenSource _over;
+    private readonly CancellationTokenSource _handlerOver;
+    private readonly StepActivity _activity;
+    private readonly DurableStepsOptions _options;
     private readonly StepRunner _runner;
     private readonly StoredSteps _stored;
     private readonly string? _build;
@@ -36,10 +40,14 @@ public sealed class DurableAttempt : IDisposable
         RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, bool isLast, DurableStepsOptions options, CancellationToken aborted)
     {
         _over = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        _handlerOver = CancellationTokenSource.CreateLinkedTokenSource(_over.Token);
+        _activity = new StepActivity(options);
+        _over.Token.Register(_activity.Release);
+        _options = options;
         _stored = new StoredSteps(known, complete, gateway);
         _build = gateway is null ? null : options.BuildHeader;
         _isLast = isLast;
-        _runner = new StepRunner(run, gateway, _stored, options, _over);
+        _runner = new StepRunner(run, gateway, _stored, _activity, options, _over);
     }
 
     /// <summary>The steps of the handler.</summary>
@@ -67,7 +75,11 @@ public sealed class DurableAttempt : IDisposable
         var version = header(DurableHeaders.Protocol);
         if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, false, options, aborted);
         if (version != Version)
-            throw new CheckpointException($"The gateway speaks version '{version}' of the contract and this SDK version {Version}. Update the SDK of this service.");
+        {
+            var words = $"The gateway speaks version '{version}' of the contract and this SDK version {Version}. Update the SDK of this service.";
+            throw new CheckpointException(words) { ClientMessage = words };
+        }
+
         try
         {
             var run = new RunInfo(Required(DurableHeaders.RunId), int.Parse(Required(DurableHeaders.Attempt), NumberStyles.None, CultureInfo.InvariantCulture));
@@ -90,9 +102,11 @@ public sealed class DurableAttempt : IDisposable
     }
 
     /// <summary>Executes the handler, and tells what to answer.</summary>
-    /// <param name="handler">The handler. Its token is cancelled when the attempt is over.</param>
+    /// <param name="handler">The handler. Its token is cancelled when the attempt is over, or suspended.</param>
     /// <returns>Where the handler finished, that its own response stands; else the answer to give in its place.</returns>
     /// <remarks>
+    /// <para>Branches of the handler are independent: where one waits for a step, the others go on, and the handler may end without it. The attempt
+    /// is suspended when none can go on (<see cref="DurableStepsOptions.SuspendAfter"/>); then this waits until the handler has left.</para>
     /// <para>An exception of the handler that no step is the cause of is thrown to the host, as it would be without steps. When this
     /// returns, no step is executing any more.</para>
     /// <para>Where the handler has failed for good, its compensations (<see cref="IStep.OnRollback"/>) have been executed.</para>
@@ -103,7 +117,9 @@ public sealed class DurableAttempt : IDisposable
         ExceptionDispatchInfo? failure = null;
         try
         {
-            await handler(_over.Token).ConfigureAwait(false);
+            var handling = handler(_handlerOver.Token);
+            if (!handling.IsCompleted) await SuspendWhenStillAsync(handling).ConfigureAwait(false);
+            await handling.ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -132,7 +148,41 @@ public sealed class DurableAttempt : IDisposable
         Override is { } verdict ? [.. verdict.Headers, .. Notes(false)] : Notes(!_threw && statusCode < 500);
 
     /// <inheritdoc/>
-    public void Dispose() => _over.Dispose();
+    public void Dispose()
+    {
+        _handlerOver.Dispose();
+        _over.Dispose();
+    }
+
+    /// <summary>Completes when the handler has ended: by itself, or because it cannot go on.</summary>
+    private async Task SuspendWhenStillAsync(Task handling)
+    {
+        using var ended = new CancellationTokenSource();
+        var suspended = _activity.SuspendAsync(ended.Token);
+        await Task.WhenAny(handling, suspended).ConfigureAwait(false);
+        if (handling.IsCompleted)
+        {
+            ended.Cancel();
+            _activity.EndByItself();
+            return;
+        }
+
+        var log = _options.Log;
+        log.Suspended(_runner.Run, _activity.Parked);
+        var watch = Stopwatch.StartNew();
+        _activity.Release();
+        try
+        {
+            _handlerOver.Cancel();
+        }
+        catch (AggregateException)
+        {
+            // What others registered for the token has failed; the handler is told all the same.
+        }
+
+        await Task.WhenAny(handling).ConfigureAwait(false);
+        if (watch.Elapsed > _options.SuspendAfter) log.WorkCutOff(_runner.Run, watch.Elapsed, _options.SuspendAfter);
+    }
 
     private List<KeyValuePair<string, string>> Notes(bool finished)
     {

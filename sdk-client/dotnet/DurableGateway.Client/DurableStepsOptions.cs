@@ -4,12 +4,21 @@ using System.Reflection;
 using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DurableGateway.Client;
 
 /// <summary>How steps are kept.</summary>
 public sealed class DurableStepsOptions
 {
+    internal const string LogCategory = "DurableGateway.Client";
+
+    private static readonly TimeSpan LongestTime = TimeSpan.FromMilliseconds(int.MaxValue);
+
+    private TimeSpan _suspendAfter = TimeSpan.FromMilliseconds(500);
+    private ILogger? _log;
+
     /// <summary>How results are written and read. Add source-generated contexts to its resolver chain.</summary>
     /// <value>The default is <see cref="JsonSerializerOptions.Web"/>; in ASP.NET Core, the options of minimal APIs.</value>
     public JsonSerializerOptions? Json { get; set; }
@@ -17,6 +26,37 @@ public sealed class DurableStepsOptions
     /// <summary>Whether the stack of a step's failure is stored with it, for operators to see.</summary>
     /// <value>The default is <see langword="true"/>.</value>
     public bool StackTraces { get; set; } = true;
+
+    /// <summary>
+    /// Whether the problem that a client gets of a failed run, or of an attempt that the SDK ended, tells the type and message of the exception.
+    /// For development: a message may hold what no client should see. <see cref="NonRetryableException.ClientMessage"/> is always told.
+    /// </summary>
+    /// <value>The default is <see langword="false"/>; in ASP.NET Core, <see langword="true"/> in the environment <c>Development</c>.</value>
+    public bool ErrorDetails { get; set; }
+
+    /// <summary>
+    /// How long an attempt goes on in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no step
+    /// has begun in that time, the handler cannot go on: its token is cancelled, the parked steps throw <see cref="RunSuspendedException"/>,
+    /// and the attempt is suspended.
+    /// </summary>
+    /// <value>
+    /// More than zero, at most 24 days. The default is half a second. It leaves time for what a branch does between two of its steps while another
+    /// branch waits: such work is cut off when it takes longer than this in one piece, and is done again by the next attempt. Put what takes
+    /// longer into a step. The default is shorter than the delay before a retry, so that retries come no later for it. It is real time, not that of
+    /// the <c>TimeProvider</c>.
+    /// </value>
+    /// <exception cref="ArgumentOutOfRangeException">It is not more than zero, or too long.</exception>
+    public TimeSpan SuspendAfter
+    {
+        get => _suspendAfter;
+        set => _suspendAfter = value <= TimeSpan.Zero || value > LongestTime
+            ? throw new ArgumentOutOfRangeException(nameof(value), value, "SuspendAfter is more than zero and at most 24 days.")
+            : value;
+    }
+
+    /// <summary>Where steps are logged, in the category <c>DurableGateway.Client</c>.</summary>
+    /// <value>The default is <see langword="null"/>: nowhere; in ASP.NET Core, the application's.</value>
+    public ILoggerFactory? LoggerFactory { get; set; }
 
     /// <summary>
     /// Which build of the service this is. The gateway is told with every answer and every step, so that an operator sees which
@@ -48,9 +88,21 @@ public sealed class DurableStepsOptions
 #pragma warning restore CA1822, RS0030
 #endif
 
+    internal ILogger Log => _log ??= LoggerFactory?.CreateLogger(LogCategory) ?? NullLogger.Instance;
+
     internal string? BuildHeader => string.IsNullOrEmpty(Build) ? null : StructuredField.String(Build!);
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Without reflection these options know no type, and a step then says what to do.")]
     [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "As above.")]
-    internal JsonSerializerOptions JsonOrDefault => Json ?? JsonSerializerOptions.Web;
+    internal JsonSerializerOptions JsonOrDefault
+    {
+        get
+        {
+            if (Json is not { } json) return JsonSerializerOptions.Web;
+
+            // Without a resolver they know no type. JsonSerializer gives them its own at their first use, and so does this.
+            if (json.TypeInfoResolver is null && !json.IsReadOnly) json.MakeReadOnly(populateMissingResolver: true);
+            return json;
+        }
+    }
 }

@@ -22,16 +22,25 @@ public sealed class StepFailedException : Exception
     public StepProblem Problem { get; }
 }
 
-/// <summary>Throw it in a step's body where no retry may help: the step fails for good at once.</summary>
+/// <summary>Throw it in a step's body, or in the handler, where no retry may help: the step, or the run, fails for good at once.</summary>
+/// <example>
+/// <code>
+/// throw new NonRetryableException($"The acquirer answered {code}.") { ClientMessage = "The card was declined." };
+/// </code>
+/// </example>
 public class NonRetryableException : Exception
 {
     /// <summary>Says that the step has failed for good.</summary>
-    /// <param name="message">What went wrong.</param>
+    /// <param name="message">What went wrong: for the run's record and the log. Clients do not see it.</param>
     /// <param name="innerException">Its cause.</param>
     public NonRetryableException(string message, Exception? innerException = null)
         : base(message, innerException)
     {
     }
+
+    /// <summary>What the client of the run is told, as the problem's <c>detail</c>, where the failure leaves the handler and ends the run.</summary>
+    /// <value>The default is <see langword="null"/>: the client is told that the request failed, and not why.</value>
+    public string? ClientMessage { get; set; }
 }
 
 /// <summary>Throw it in a step's body to say when the next try makes sense. The try counts as a failure.</summary>
@@ -69,6 +78,9 @@ public sealed class CheckpointException : Exception
         : base(message, inner)
     {
     }
+
+    /// <summary>What a client may know of it.</summary>
+    internal string? ClientMessage { get; init; }
 }
 
 /// <summary>
@@ -82,7 +94,10 @@ public abstract class AttemptOverException : OperationCanceledException
     }
 }
 
-/// <summary>A step has nothing to go on with yet. The run is parked, and the handler executed again later.</summary>
+/// <summary>
+/// A step has no outcome yet, and the handler cannot go on without it. The run is parked, and the handler executed again later. It is thrown
+/// when the attempt ends, so that <c>finally</c> blocks are executed; no step begins in them.
+/// </summary>
 public sealed class RunSuspendedException : AttemptOverException
 {
     internal RunSuspendedException(string step)

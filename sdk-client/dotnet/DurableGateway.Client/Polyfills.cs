@@ -1,12 +1,19 @@
 #if NETSTANDARD2_0
-namespace System.Diagnostics.CodeAnalysis;
-
-/// <summary>The compiler looks for it by its name.</summary>
-[AttributeUsage(AttributeTargets.All, AllowMultiple = true)]
-internal sealed class UnconditionalSuppressMessageAttribute(string category, string checkId) : Attribute
+namespace System.Diagnostics.CodeAnalysis
 {
-    public string Category { get; } = category;
-    public string CheckId { get; } = checkId;
-    public string? Justification { get; set; }
+    /// <summary>The compiler looks for it by its name.</summary>
+    [AttributeUsage(AttributeTargets.All, AllowMultiple = true)]
+    internal sealed class UnconditionalSuppressMessageAttribute(string category, string checkId) : Attribute
+    {
+        public string Category { get; } = category;
+        public string CheckId { get; } = checkId;
+        public string? Justification { get; set; }
+    }
+}
+
+namespace System.Runtime.CompilerServices
+{
+    /// <summary>The compiler asks for it where a property is set by an initializer alone.</summary>
+    internal static class IsExternalInit;
 }
 #endif

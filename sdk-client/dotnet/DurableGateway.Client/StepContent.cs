@@ -12,7 +12,7 @@ internal abstract class StepContent<T>
 {
     public abstract string ContentType { get; }
 
-    /// <summary>The bytes to store, and the result that the handler goes on with.</summary>
+    /// <summary>The bytes to store, and the result that the handler goes on with: as a replay reads it, so that both go on alike.</summary>
     public abstract Task<(byte[] Body, T Result)> WriteAsync(T result);
 
     public abstract T Read(byte[] body);
@@ -36,7 +36,7 @@ internal static class StepContent
         if (typeof(T) == typeof(Stream)) return (StepContent<T>)(object)new StreamContent();
         try
         {
-            return new JsonContent<T>((JsonTypeInfo<T>)json.GetTypeInfo(typeof(T)));
+            return new JsonContent<T>(step, (JsonTypeInfo<T>)json.GetTypeInfo(typeof(T)));
         }
         catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
         {
@@ -92,11 +92,29 @@ internal static class StepContent
     }
 }
 
-internal sealed class JsonContent<T>(JsonTypeInfo<T> type) : StepContent<T>
+internal sealed class JsonContent<T> : StepContent<T>
 {
+    private readonly JsonTypeInfo<T> _type;
+
+    /// <exception cref="StepUsageException">Parts of the type would be lost without a word.</exception>
+    public JsonContent(string step, JsonTypeInfo<T> type)
+    {
+        _type = type;
+        if (JsonLosses.Of(type) is { } lost)
+        {
+            throw new StepUsageException(
+                $"Step '{step}' gives {typeof(T)}, of which JSON keeps nothing: the elements of the tuple {lost} are fields. Return a record with names for "
+                + "what it holds, or set IncludeFields of the JsonSerializerOptions.");
+        }
+    }
+
     public override string ContentType => StepContent.JsonType;
 
-    public override Task<(byte[], T)> WriteAsync(T result) => Task.FromResult((JsonSerializer.SerializeToUtf8Bytes(result, type), result));
+    public override Task<(byte[], T)> WriteAsync(T result)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(result, _type);
+        return Task.FromResult((body, Read(body)));
+    }
 
-    public override T Read(byte[] body) => JsonSerializer.Deserialize(body, type)!;
+    public override T Read(byte[] body) => JsonSerializer.Deserialize(body, _type)!;
 }

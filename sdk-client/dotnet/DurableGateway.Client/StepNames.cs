@@ -1,12 +1,11 @@
 using System;
 using System.Collections.Generic;
 using System.Text;
-using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>The ids of an attempt's steps, and which of them are executing.</summary>
-internal sealed class StepNames
+/// <summary>The ids of an attempt's steps.</summary>
+internal sealed class StepNames(StepActivity activity)
 {
     /// <summary>The step that keeps why a run is rolled back.</summary>
     public const string RollbackBegun = "rollback begun";
@@ -18,8 +17,9 @@ internal sealed class StepNames
     private readonly object _gate = new();
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
     private readonly HashSet<string> _ids = new(StringComparer.Ordinal) { RollbackBegun };
-    private readonly HashSet<string> _executing = new(StringComparer.Ordinal);
-    private TaskCompletionSource<bool>? _idle;
+    private readonly HashSet<string> _begun = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, StepFlow> _latest = new(StringComparer.Ordinal);
+    private long _turn;
     private bool _closed;
 
     /// <summary>The step that hands the URL of a callback out. By the callback's id: each use of a name is handed out for itself.</summary>
@@ -36,7 +36,7 @@ internal sealed class StepNames
         lock (_gate)
         {
             var id = Assign(name);
-            _executing.Add(id);
+            Begin(id);
             return id;
         }
     }
@@ -57,7 +57,7 @@ internal sealed class StepNames
         lock (_gate)
         {
             if (!_ids.Add(id)) throw new StepUsageException($"The name '{id}' is that of the step that hands the URL of '{callback}' out. Give the other step of that name another one.");
-            _executing.Add(id);
+            Begin(id);
             return id;
         }
     }
@@ -65,28 +65,25 @@ internal sealed class StepNames
     /// <summary>Begins a step that has its id already, though the handler has ended.</summary>
     public void EnterReserved(string id)
     {
-        lock (_gate) _executing.Add(id);
+        lock (_gate) Begin(id);
     }
 
     public void Leave(string id)
     {
-        lock (_gate)
-        {
-            _executing.Remove(id);
-            if (_executing.Count == 0) _idle?.TrySetResult(true);
-        }
+        lock (_gate) _begun.Remove(id);
+        activity.Leave(id);
     }
 
-    /// <summary>Lets no further step begin, and completes when none is executing.</summary>
-    public Task DrainAsync()
+    /// <summary>Lets no further step begin.</summary>
+    public void Close()
     {
-        lock (_gate)
-        {
-            _closed = true;
-            if (_executing.Count == 0) return Task.CompletedTask;
-            _idle ??= new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
-            return _idle.Task;
-        }
+        lock (_gate) _closed = true;
+    }
+
+    private void Begin(string id)
+    {
+        _begun.Add(id);
+        activity.Enter(id);
     }
 
     private string Assign(string name)
@@ -95,16 +92,24 @@ internal sealed class StepNames
         if (name == RollbackBegun) throw new StepUsageException($"'{name}' is the name of the step that keeps why a run is rolled back. Give the step another name.");
         if (_closed) throw new StepUsageException($"Step '{name}' begins when the handler has ended. Await every step in the handler.");
         _uses.TryGetValue(name, out var uses);
-        if (uses > 0 && _executing.Contains(IdOf(name, uses)))
+        if (uses > 0 && _begun.Contains(IdOf(name, uses)))
         {
             throw new StepUsageException(
                 $"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, such as '{name}-' "
                 + "and the item's id.");
         }
 
+        var flow = StepFlow.Continue(this, ++_turn);
+        if (_latest.TryGetValue(name, out var before) && flow.MightPrecede(before))
+        {
+            throw new StepUsageException(
+                $"Two branches that run at the same time use the name '{name}', so a replay in which they come in another order would mix the outcomes up. "
+                + $"Give the steps of each branch names of their own, such as '{name}-' and the item's id.");
+        }
+
         var id = IdOf(name, uses + 1);
-        if (id is "." or ".." || !IsWithinBytes(id))
-            throw new StepUsageException($"'{name}' cannot be the name of a step. A name is at most {MaxIdBytes} bytes of UTF-8, and not '.' or '..'.");
+        if (id is "." or ".." || id.IndexOf('\0') >= 0 || !IsWithinBytes(id))
+            throw new StepUsageException($"'{name}' cannot be the name of a step. A name is at most {MaxIdBytes} bytes of UTF-8 without NUL, and not '.' or '..'.");
         if (!_ids.Add(id))
         {
             throw new StepUsageException(
@@ -112,6 +117,7 @@ internal sealed class StepNames
         }
 
         _uses[name] = uses + 1;
+        _latest[name] = flow;
         return id;
     }
 

@@ -13,10 +13,20 @@ internal sealed partial class StepRunner
 
     private async Task<T> CompleteAsync<T>(string id, T result, byte[] bytes, TimeSpan duration, StepContent<T> content, StepOptions? how)
     {
-        if (gateway is null) return result;
+        if (gateway is null)
+        {
+            _log.StepIsCompleted(run, id, duration);
+            return result;
+        }
+
         var write = new StepWrite { ContentType = content.ContentType, Body = bytes, Duration = duration };
         using var response = await gateway.PutAsync(id, write).ConfigureAwait(false);
-        if (response.StatusCode == HttpStatusCode.Created) return result;
+        if (response.StatusCode == HttpStatusCode.Created)
+        {
+            _log.StepIsCompleted(run, id, duration);
+            return result;
+        }
+
         if (response.StatusCode != HttpStatusCode.RequestEntityTooLarge) return await ActOnAsync(id, response, content).ConfigureAwait(false);
         var problem = StepProblem.Of("The step's result is too large", $"The result has {bytes.Length} bytes, more than the route's policy allows (MaxStepBytes).");
         return await StoreFailureAsync(id, Final(problem, duration, how), problem, new StepFailedException(id, problem), content).ConfigureAwait(false);
@@ -43,9 +53,20 @@ internal sealed partial class StepRunner
 
     private async Task<T> StoreFailureAsync<T>(string id, StepWrite write, StepProblem problem, StepFailedException failure, StepContent<T> content)
     {
-        if (gateway is null) throw failure;
+        if (gateway is null)
+        {
+            _log.TryFailed(run, id, write.Duration, failure);
+            throw failure;
+        }
+
         using var response = await gateway.PutAsync(id, write).ConfigureAwait(false);
-        if (response.StatusCode == HttpStatusCode.Created) throw failure;
+        if (response.StatusCode == HttpStatusCode.Created)
+        {
+            _log.StepFailed(run, id, write.Duration, failure);
+            throw failure;
+        }
+
+        if (response.StatusCode == HttpStatusCode.Accepted) _log.TryFailed(run, id, write.Duration, failure);
         if (response.StatusCode == HttpStatusCode.RequestEntityTooLarge && write.Body.Length > SmallProblemBytes)
         {
             var small = problem.Shortened();
@@ -69,8 +90,7 @@ internal sealed partial class StepRunner
                 return Use(id, new StepOutcome(failed, type, await GatewayClient.ReadAsync(response).ConfigureAwait(false)), content);
 
             case HttpStatusCode.Accepted:
-                Overrule(AttemptVerdict.Suspended);
-                throw new RunSuspendedException(id);
+                throw new StepPendingException(id);
 
             case HttpStatusCode.Conflict or HttpStatusCode.Gone:
                 throw await AbandonAsync(id, response).ConfigureAwait(false);
@@ -84,7 +104,8 @@ internal sealed partial class StepRunner
     {
         var refused = await GatewayClient.RefusedAsync($"Step '{id}'", response).ConfigureAwait(false);
         var abandoned = new RunAbandonedException(refused.Message);
-        Overrule(AttemptVerdict.Abandoned(abandoned));
+        _log.Abandoned(run, abandoned.Message);
+        Overrule(AttemptVerdict.Abandoned(abandoned, options.ErrorDetails));
         over.Cancel();
         return abandoned;
     }

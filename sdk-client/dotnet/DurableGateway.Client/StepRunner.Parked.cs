@@ -19,7 +19,7 @@ internal sealed partial class StepRunner
     public Task SleepUntilAsync(string name, DateTimeOffset time, CancellationToken cancellationToken = default) =>
         SleepAsync(name, ParkedWrite.Until(time), () => time - options.Now, cancellationToken);
 
-    public async Task<T?> WaitForEventAsync<T>(
+    public Task<T?> WaitForEventAsync<T>(
         string name, string eventType, string? key = null, TimeSpan? timeout = null, TimeSpan? lookback = null, CancellationToken cancellationToken = default)
     {
         if (string.IsNullOrWhiteSpace(eventType)) throw new ArgumentException("What is waited for has a type: that of the CloudEvent.", nameof(eventType));
@@ -32,15 +32,19 @@ internal sealed partial class StepRunner
             .With(DurableHeaders.EventKey, key is null ? null : StructuredField.Text(key))
             .With(DurableHeaders.StepTimeout, timeout)
             .With(DurableHeaders.EventLookback, lookback);
-        try
+        return UnlessLateAsync(BeginAsync(
+            name, StepTypes.Wait, PayloadOf<T>, (id, content) => AskAsync(id, content, "waits for an event, which a gateway delivers", write), cancellationToken));
+
+        static async Task<T?> UnlessLateAsync(Task<T?> waiting)
         {
-            return await BeginAsync(
-                name, StepTypes.Wait, PayloadOf<T>,
-                (id, content) => ParkAsync(id, content, "waits for an event, which a gateway delivers", write)).ConfigureAwait(false);
-        }
-        catch (StepFailedException e) when (e.Problem.IsStepTimeout)
-        {
-            return default;
+            try
+            {
+                return await waiting.ConfigureAwait(false);
+            }
+            catch (StepFailedException e) when (e.Problem.IsStepTimeout)
+            {
+                return default;
+            }
         }
     }
 
@@ -50,12 +54,15 @@ internal sealed partial class StepRunner
         ThrowIfNegative(timeout, nameof(timeout), "Leave it out to wait for as long as the run may take.");
         cancellationToken.ThrowIfCancellationRequested();
         var write = new ParkedWrite(StepTypes.Callback).With(DurableHeaders.StepTimeout, timeout);
-        return BeginAsync(name, StepTypes.Callback, PayloadOf<T>, async (id, content) =>
-        {
-            using var response = await PutParkedAsync(id, "waits for a callback, whose URL a gateway gives", write).ConfigureAwait(true);
-            if (response.StatusCode == HttpStatusCode.Accepted) await HandOutAsync(id, response, handOut, cancellationToken).ConfigureAwait(true);
-            return await ActOnAsync(id, response, content).ConfigureAwait(false);
-        });
+        return BeginAsync(
+            name, StepTypes.Callback, PayloadOf<T>,
+            async (id, content) =>
+            {
+                using var response = await PutParkedAsync(id, "waits for a callback, whose URL a gateway gives", write).ConfigureAwait(true);
+                if (response.StatusCode == HttpStatusCode.Accepted) await HandOutAsync(id, response, handOut, cancellationToken).ConfigureAwait(true);
+                return await ActOnAsync(id, response, content).ConfigureAwait(false);
+            },
+            cancellationToken);
     }
 
     public Task<T?> InvokeAsync<T>(string name, string path, object? body = null, HttpMethod? method = null, CancellationToken cancellationToken = default)
@@ -63,26 +70,33 @@ internal sealed partial class StepRunner
         if (path is not { Length: > 0 } || path[0] != '/' || path.StartsWith("//", StringComparison.Ordinal) || path.IndexOf('#') >= 0)
             throw new ArgumentException($"'{path}' is no path of a route. Give what follows the host, such as '/invoices?dry=1'.", nameof(path));
         cancellationToken.ThrowIfCancellationRequested();
-        return BeginAsync(name, StepTypes.Invoke, PayloadOf<T>, (id, content) =>
-        {
-            var (bytes, contentType) = Payload(id, body);
-            var write = new ParkedWrite(StepTypes.Invoke, body is null ? null : bytes, contentType)
-                .With(DurableHeaders.InvokePath, StructuredField.Target(path))
-                .With(DurableHeaders.InvokeMethod, (method ?? HttpMethod.Post).Method);
-            return ParkAsync(id, content, "calls another route, which a gateway does", write);
-        });
+        return BeginAsync(
+            name, StepTypes.Invoke, PayloadOf<T>,
+            (id, content) =>
+            {
+                var (bytes, contentType) = Payload(id, body);
+                var write = new ParkedWrite(StepTypes.Invoke, body is null ? null : bytes, contentType)
+                    .With(DurableHeaders.InvokePath, StructuredField.Target(path))
+                    .With(DurableHeaders.InvokeMethod, (method ?? HttpMethod.Post).Method);
+                return AskAsync(id, content, "calls another route, which a gateway does", write);
+            },
+            cancellationToken);
     }
 
     private Task<bool> SleepAsync(string name, ParkedWrite write, Func<TimeSpan> left, CancellationToken cancellationToken) =>
-        BeginAsync(name, StepTypes.Sleep, _ => StepContent.Nothing.Instance, async (id, content) =>
-        {
-            if (gateway is not null) return await ParkAsync(id, content, "", write).ConfigureAwait(false);
-            var time = left();
-            if (time > TimeSpan.Zero) await options.DelayAsync(time, cancellationToken).ConfigureAwait(false);
-            return true;
-        });
+        BeginAsync(
+            name, StepTypes.Sleep, _ => StepContent.Nothing.Instance,
+            async (id, content) =>
+            {
+                if (gateway is not null) return await AskAsync(id, content, "", write).ConfigureAwait(false);
+                var time = left();
+                if (time > TimeSpan.Zero) await options.DelayAsync(time, cancellationToken).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken);
 
-    private async Task<T> ParkAsync<T>(string id, StepContent<T> content, string what, ParkedWrite write)
+    /// <summary>Begins a step that the gateway completes, and gives its outcome where it has one already.</summary>
+    private async Task<T> AskAsync<T>(string id, StepContent<T> content, string what, ParkedWrite write)
     {
         using var response = await PutParkedAsync(id, what, write).ConfigureAwait(false);
         return await ActOnAsync(id, response, content).ConfigureAwait(false);
@@ -99,7 +113,8 @@ internal sealed partial class StepRunner
         var id = _names.EnterHandOut(callback);
         await BeginAsync(
             id, StepTypes.Run, Role.HandOut, _ => StepContent.Nothing.Instance,
-            (_, content) => ExecuteAsync(id, token => GivingNothingAsync(inner => handOut(url, inner), token), content, null, cancellationToken)).ConfigureAwait(true);
+            (_, content) => ExecuteAsync(id, token => GivingNothingAsync(inner => handOut(url, inner), token), content, null, cancellationToken),
+            cancellationToken).ConfigureAwait(true);
     }
 
     private GatewayClient RequireGateway(string id, string what) => gateway ?? throw new StepUsageException(

@@ -31,15 +31,20 @@ internal sealed partial class StepRunner
     /// <returns>What to answer; <see langword="null"/> where what the handler did stands.</returns>
     public async Task<AttemptVerdict?> EndAsync(Exception? failure, bool isLast)
     {
-        // Branches that still run may checkpoint before the attempt ends, so that they need not run again.
-        await _names.DrainAsync().ConfigureAwait(false);
-        if (Override is { } verdict) return verdict;
-        if (failure is CheckpointException checkpoint) return AttemptVerdict.Failed(checkpoint);
+        // Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any more.
+        _names.Close();
+        await activity.DrainAsync().ConfigureAwait(false);
+        activity.Release();
+        if (failure is StepUsageException misuse) _log.Misused(run, misuse);
+
+        // The failure of a step is known by now, and another branch that still waits cannot take it back.
+        if (Override is { } verdict && !(verdict.IsSuspended && IsForGood(failure))) return verdict;
+        if (failure is CheckpointException checkpoint) return AttemptVerdict.Failed(checkpoint, options.ErrorDetails);
         try
         {
             if (await CauseAsync(failure, isLast).ConfigureAwait(false) is not { } cause) return Override;
             var failures = await CompensateAsync().ConfigureAwait(false);
-            if (gateway is not null || IsForGood(failure)) return AttemptVerdict.FailedForGood(cause.Problem, cause.Step, failures);
+            if (gateway is not null || IsForGood(failure)) return AttemptVerdict.FailedForGood(cause, failures, options.ErrorDetails);
             if (failures.Count > 0) throw new AggregateException("The handler failed, and so did compensations.", [failure!, .. failures]);
             return null;
         }
@@ -52,29 +57,34 @@ internal sealed partial class StepRunner
     private static bool IsForGood(Exception? failure) => failure is StepFailedException or NonRetryableException or StepUsageException;
 
     /// <summary>Why the run has failed for good, if it has.</summary>
-    private async Task<(StepProblem Problem, string? Step)?> CauseAsync(Exception? failure, bool isLast)
+    private async Task<StepProblem?> CauseAsync(Exception? failure, bool isLast)
     {
         // A run that has begun to roll back cannot go on, even if what failed would succeed now.
         var begun = _compensations.Count > 0 && gateway is not null
             ? await stored.FindAsync(StepNames.RollbackBegun, StepTypes.Run, over.Token).ConfigureAwait(false)
             : stored.Peek(StepNames.RollbackBegun);
-        if (begun is not null) return (StepProblem.Parse(begun.Body), null);
+        if (begun is not null) return StepProblem.Parse(begun.Body);
         if (failure is null || (failure is OperationCanceledException && over.IsCancellationRequested)) return null;
+        var rollsBack = _compensations.Count > 0 && gateway is not null;
+        if (failure is StepFailedException failed)
+        {
+            // It is stored already, and each replay fails by it at the same place. Not so where another branch may have come further by then.
+            var problem = failed.Problem.At(failed.Step);
+            return rollsBack && activity.HasParked ? await BeginRollbackAsync(problem).ConfigureAwait(false) : problem;
+        }
 
-        // The failure of a step is stored already.
-        if (failure is StepFailedException failed) return (failed.Problem, failed.Step);
         if (!IsForGood(failure) && (_compensations.Count == 0 || !(isLast || gateway is null))) return null;
-        var problem = failure is StepUsageException ? StepProblem.Of("A durable step is used wrongly", failure.Message) : StepProblem.Of(failure, withStack: false);
-        if (_compensations.Count == 0 || gateway is null) return (problem, null);
-        return (await BeginRollbackAsync(problem.Shortened(), problem).ConfigureAwait(false), null);
+        var own = failure is StepUsageException misuse ? StepProblem.Of(misuse) : StepProblem.Of(failure, withStack: false);
+        return rollsBack ? await BeginRollbackAsync(own).ConfigureAwait(false) : own;
     }
 
     /// <summary>
     /// Stores why the run is rolled back. Without it a replay whose handler does not fail again would go on with what has been undone.
     /// </summary>
-    private async Task<StepProblem> BeginRollbackAsync(StepProblem kept, StepProblem problem)
+    private async Task<StepProblem> BeginRollbackAsync(StepProblem problem)
     {
         var id = StepNames.RollbackBegun;
+        var kept = problem.Shortened();
         try
         {
             await StoreFailureAsync(id, Final(kept, TimeSpan.Zero, null), kept, new StepFailedException(id, kept), StepContent.Nothing.Instance).ConfigureAwait(false);
@@ -85,7 +95,7 @@ internal sealed partial class StepRunner
         }
         catch (CheckpointException e)
         {
-            Overrule(AttemptVerdict.Failed(e));
+            Fail(e);
             throw;
         }
 
@@ -103,7 +113,8 @@ internal sealed partial class StepRunner
             {
                 await BeginAsync(
                     id, StepTypes.Run, Role.Compensation, _ => StepContent.Nothing.Instance,
-                    (_, content) => ExecuteAsync(id, token => GivingNothingAsync(body, token), content, how, CancellationToken.None)).ConfigureAwait(false);
+                    (_, content) => ExecuteAsync(id, token => GivingNothingAsync(body, token), content, how, CancellationToken.None),
+                    CancellationToken.None).ConfigureAwait(false);
             }
             catch (StepFailedException e)
             {
@@ -111,7 +122,8 @@ internal sealed partial class StepRunner
             }
             catch (StepUsageException e)
             {
-                failures.Add(new StepFailedException(id, StepProblem.Of("A durable step is used wrongly", e.Message), e));
+                _log.Misused(run, e);
+                failures.Add(new StepFailedException(id, StepProblem.Of(e), e));
             }
         }
 

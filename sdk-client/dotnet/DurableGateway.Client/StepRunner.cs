@@ -6,18 +6,26 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Client;
 
 /// <summary>The steps of one attempt: how each is begun, and those that execute a body.</summary>
+/// <param name="run">The run and the attempt.</param>
+/// <param name="gateway">Where outcomes are stored; <see langword="null"/> where there is none.</param>
+/// <param name="stored">The outcomes of earlier attempts.</param>
+/// <param name="activity">Which steps are executing and which are parked.</param>
+/// <param name="options">How steps are kept.</param>
+/// <param name="over">Cancelled when what the attempt does is no longer wanted.</param>
 internal sealed partial class StepRunner(
-    RunInfo run, GatewayClient? gateway, StoredSteps stored, DurableStepsOptions options, CancellationTokenSource over) : IStep
+    RunInfo run, GatewayClient? gateway, StoredSteps stored, StepActivity activity, DurableStepsOptions options, CancellationTokenSource over) : IStep
 {
     /// <summary>The step whose body is executing here, so that a step inside it is noticed.</summary>
     private static readonly AsyncLocal<(StepRunner Runner, string Step)?> Inside = new();
 
     private readonly object _gate = new();
-    private readonly StepNames _names = new();
+    private readonly StepNames _names = new(activity);
+    private readonly ILogger _log = options.Log;
     private AttemptVerdict? _override;
 
     /// <summary>On whose behalf a step begins, and so what keeps it from beginning.</summary>
@@ -31,7 +39,7 @@ internal sealed partial class StepRunner(
     public RunInfo Run => run;
 
     /// <summary>What the host must answer, whatever the handler makes of it.</summary>
-    public AttemptVerdict? Override => Volatile.Read(ref _override);
+    public AttemptVerdict? Override => Volatile.Read(ref _override) ?? (activity.IsSuspended ? AttemptVerdict.Suspended : null);
 
     public Task<T> RunAsync<T>(string name, Func<CancellationToken, Task<T>> body, CancellationToken cancellationToken = default) =>
         RunAsync(name, body, (StepOptions?)null, cancellationToken);
@@ -50,7 +58,7 @@ internal sealed partial class StepRunner(
     {
         if (body is null) throw new ArgumentNullException(nameof(body));
         if (type is null) throw new ArgumentNullException(nameof(type));
-        return ExecuteAsync(name, (_, token) => body(token), _ => new JsonContent<T>(type), options, cancellationToken);
+        return ExecuteAsync(name, (_, token) => body(token), id => new JsonContent<T>(id, type), options, cancellationToken);
     }
 
     public Task RunAsync(string name, Func<CancellationToken, Task> body, CancellationToken cancellationToken = default) =>
@@ -72,37 +80,65 @@ internal sealed partial class StepRunner(
 
     private Task<T> ExecuteAsync<T>(
         string name, Func<string, CancellationToken, Task<T>> body, Func<string, StepContent<T>> contentOf, StepOptions? how, CancellationToken cancellationToken) =>
-        BeginAsync(name, StepTypes.Run, contentOf, (id, content) => ExecuteAsync(id, token => body(id, token), content, how, cancellationToken));
+        BeginAsync(name, StepTypes.Run, contentOf, (id, content) => ExecuteAsync(id, token => body(id, token), content, how, cancellationToken), cancellationToken);
 
     /// <summary>What all kinds of steps have in common: a name of their own, and a stored outcome that is used where there is one.</summary>
-    private async Task<T> BeginAsync<T>(string name, string type, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin)
+    /// <remarks>Not an async method: the order of the steps is kept in the context of the handler's code (<see cref="StepFlow"/>).</remarks>
+    private Task<T> BeginAsync<T>(
+        string name, string type, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin, CancellationToken cancellationToken)
     {
-        ThrowIfInside(name);
-        var id = _names.Enter(name);
+        string id;
+        try
+        {
+            ThrowIfInside(name);
+            id = _names.Enter(name);
+        }
+        catch (StepUsageException e)
+        {
+            return Task.FromException<T>(e);
+        }
 
-        // The body is the handler's code, and begins in the handler's context (HttpContext.Current on .NET Framework).
-        return await BeginAsync(id, type, Role.Handler, contentOf, begin).ConfigureAwait(true);
+        return BeginAsync(id, type, Role.Handler, contentOf, begin, cancellationToken);
     }
 
     private async Task<T> BeginAsync<T>(
-        string id, string type, Role role, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin)
+        string id, string type, Role role, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin, CancellationToken cancellationToken)
     {
         try
         {
             over.Token.ThrowIfCancellationRequested();
             var content = contentOf(id);
 
+            // The body is the handler's code, and begins in the handler's context (HttpContext.Current on .NET Framework).
+
             // A handler that was told once that its callback cannot be handed out is told so always, even if it is called after all.
             if (type == StepTypes.Callback && await stored.FindAsync(StepNames.HandOutOf(id), StepTypes.Run, over.Token).ConfigureAwait(true) is { Failed: true } unsent)
                 return Use(StepNames.HandOutOf(id), unsent, content);
-            if (await stored.FindAsync(id, type, over.Token).ConfigureAwait(true) is { } outcome) return Use(id, outcome, content);
+            if (await stored.FindAsync(id, type, over.Token).ConfigureAwait(true) is { } outcome)
+            {
+                _log.StepIsStored(run, id);
+                return Use(id, outcome, content);
+            }
+
             ThrowIfEnding(id, role);
             return await begin(id, content).ConfigureAwait(true);
+        }
+        catch (StepPendingException) when (role != Role.Compensation)
+        {
+            // The other branches go on. This one waits as long as they do.
+            _log.StepIsPending(run, id);
+            await activity.ParkAsync(id, role == Role.HandOut ? StepNames.CallbackOf(id) : null, cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+        catch (StepPendingException)
+        {
+            Overrule(AttemptVerdict.Suspended);
+            throw new RunSuspendedException(id);
         }
         catch (CheckpointException e)
         {
             // Its effect may not be stored, so nothing that the handler makes of it may count as the run's result.
-            Overrule(AttemptVerdict.Failed(e));
+            Fail(e);
             throw;
         }
         finally
@@ -146,6 +182,7 @@ internal sealed partial class StepRunner(
         var watch = Stopwatch.StartNew();
         T result;
         byte[] bytes;
+        _log.StepIsExecuting(run, id);
         try
         {
             result = await BodyAsync(id, body, token).ConfigureAwait(false);
@@ -168,8 +205,8 @@ internal sealed partial class StepRunner(
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
             throw new StepUsageException(
-                $"The result of step '{id}' ({typeof(T)}) cannot be written as JSON: {e.Message} The step was executed, and its outcome is not stored. "
-                + "Return plain data from the step: a record of what the rest of the handler needs.", e);
+                $"The result of step '{id}' ({typeof(T)}) cannot be written as JSON and read again: {e.Message} The step was executed, and its outcome is "
+                + "not stored. Return plain data from the step: a record of what the rest of the handler needs.", e);
         }
 
         return await CompleteAsync(id, result, bytes, watch.Elapsed, content, how).ConfigureAwait(false);
@@ -200,9 +237,10 @@ internal sealed partial class StepRunner(
     /// <summary>What has an outcome is returned still; nothing new begins in an attempt whose end is decided.</summary>
     private void ThrowIfEnding(string id, Role role)
     {
-        // A callback that has been begun is handed out even if another branch suspends: nobody would call it meanwhile.
-        if (Override is { } verdict && !(verdict.IsSuspended && role == Role.HandOut))
+        // A suspended attempt may have failed for good all the same: what it has done is undone.
+        if (Override is { } verdict && !(verdict.IsSuspended && role == Role.Compensation))
         {
+            activity.Refuse();
             throw verdict.StatusCode switch
             {
                 202 => new RunSuspendedException(id),
@@ -216,6 +254,12 @@ internal sealed partial class StepRunner(
             throw new StepFailedException(StepNames.RollbackBegun, StepProblem.Parse(cause.Body));
     }
 
+    private void Fail(CheckpointException e)
+    {
+        if (Override is not { IsSuspended: false }) _log.CheckpointFailed(run, e);
+        Overrule(AttemptVerdict.Failed(e, options.ErrorDetails));
+    }
+
     /// <summary>The worst that was seen decides. Abandoned is final; a failed checkpoint outweighs a step that waits.</summary>
     private void Overrule(AttemptVerdict verdict)
     {
@@ -223,5 +267,7 @@ internal sealed partial class StepRunner(
         {
             if (_override is null || _override.StatusCode < verdict.StatusCode) Volatile.Write(ref _override, verdict);
         }
+
+        if (!verdict.IsSuspended) activity.Release();
     }
 }

@@ -3,12 +3,25 @@ using System.Reflection;
 
 namespace TripBooker;
 
-/// <summary>A gateway of its own for this demonstration, in front of the service, as a process.</summary>
+/// <summary>A gateway of its own for this demonstration, in front of the service, as a process. It leaves nothing behind.</summary>
 internal sealed class GatewayInFront : IAsyncDisposable
 {
-    private readonly Process _process;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private GatewayInFront(Process process) => _process = process;
+    private readonly Process _process;
+    private readonly string _control;
+    private readonly string _data;
+
+    private GatewayInFront(Process process, string url, string control, string data)
+    {
+        _process = process;
+        Public = url;
+        _control = control;
+        _data = data;
+    }
+
+    /// <summary>Where clients reach it.</summary>
+    public string Public { get; }
 
     public Task Exited => _process.WaitForExitAsync();
 
@@ -17,8 +30,35 @@ internal sealed class GatewayInFront : IAsyncDisposable
     public static GatewayInFront Start(string upstream)
     {
         var assembly = typeof(GatewayInFront).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "GatewayAssembly").Value!;
-        return new GatewayInFront(Process.Start(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet",
-            [assembly, "--upstream", upstream]));
+        var data = Directory.CreateTempSubdirectory("trip-booker-").FullName;
+        string url = Ports.UrlOf(8080), control = Ports.UrlOf(8081);
+        string[] args =
+        [
+            assembly, "--upstream", upstream, $"--Durable:Listeners:Public={url}", $"--Durable:Listeners:Control={control}", $"--Durable:Store:DataDirectory={data}",
+        ];
+        var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
+        return new GatewayInFront(Process.Start(host, args), url, control, data);
+    }
+
+    /// <summary>Waits until it serves.</summary>
+    /// <returns><see langword="false"/> where it ended instead; it has said why.</returns>
+    public async Task<bool> IsReadyAsync()
+    {
+        using var http = new HttpClient();
+        for (var since = Stopwatch.StartNew(); since.Elapsed < Patience && !_process.HasExited; await Task.Delay(100))
+        {
+            try
+            {
+                using var response = await http.GetAsync(new Uri(_control + "/readyz"));
+                if (response.IsSuccessStatusCode) return true;
+            }
+            catch (HttpRequestException)
+            {
+                // Not yet.
+            }
+        }
+
+        return false;
     }
 
     /// <summary>The gateway stops by itself on Ctrl-C, as this process does; it is only waited for, and not for ever.</summary>
@@ -32,8 +72,17 @@ internal sealed class GatewayInFront : IAsyncDisposable
         catch (OperationCanceledException)
         {
             _process.Kill();
+            await _process.WaitForExitAsync(CancellationToken.None);
         }
 
         _process.Dispose();
+        try
+        {
+            Directory.Delete(_data, recursive: true);
+        }
+        catch (IOException)
+        {
+            // It is in the folder for what may be lost.
+        }
     }
 }

@@ -3,7 +3,7 @@ using TripBooker;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.Logging.ClearProviders();
-builder.WebHost.UseUrls(builder.Configuration["urls"] ?? "http://localhost:5000");
+builder.WebHost.UseUrls(builder.Configuration["urls"] ?? Ports.UrlOf(5000));
 builder.Services.AddDurableSteps();
 
 await using var app = builder.Build();
@@ -18,7 +18,16 @@ app.MapPost("/booking", async (Trip trip, IStep step) =>
     return Results.Ok(new { ticket.Number, flight.From, flight.To, seat.Row, Paid = payment.Amount });
 }).WithDurableSteps();
 
-await app.StartAsync();
+try
+{
+    await app.StartAsync();
+}
+catch (IOException e)
+{
+    Console.Error.WriteLine($"The service cannot listen: {e.Message} Choose another address, such as --urls http://localhost:5010.");
+    return 1;
+}
+
 if (builder.Configuration["gateway"] == "none")
 {
     // One stands in front of it already: see config/compose.
@@ -26,6 +35,18 @@ if (builder.Configuration["gateway"] == "none")
     return 0;
 }
 
-await using var gateway = GatewayInFront.Start("http://localhost:5000");
+var service = Ports.Reachable(app.Urls.First());
+await using var gateway = GatewayInFront.Start(service);
+if (await gateway.IsReadyAsync())
+{
+    Console.WriteLine($$"""
+
+        The gateway listens at {{gateway.Public}}, the service behind it at {{service}}. Book a trip, in another terminal:
+
+          curl -L -H 'Content-Type: application/json' -d '{"from":"BER","to":"LIS"}' {{gateway.Public}}/booking
+
+        """);
+}
+
 await Task.WhenAny(app.WaitForShutdownAsync(), gateway.Exited);
 return gateway.ExitCode;

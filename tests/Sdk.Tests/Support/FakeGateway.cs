@@ -72,12 +72,16 @@ internal sealed class FakeGateway : HttpMessageHandler
         Begin(Headers(steps, count ?? (steps is null ? null : StepsHeader.Parse(steps).Count), callback), options, aborted);
 
     public DurableAttempt Begin(Dictionary<string, string> headers, DurableStepsOptions? options = null, CancellationToken aborted = default) =>
-        DurableAttempt.Begin(headers.GetValueOrDefault, new HttpClient(this, disposeHandler: false), options, aborted);
+        DurableAttempt.Begin(headers.GetValueOrDefault, new HttpClient(this, disposeHandler: false), options ?? Options(), aborted);
+
+    /// <summary>An attempt that cannot go on ends soon, and its problem tells a test what the exception was.</summary>
+    public static DurableStepsOptions Options() => new() { SuspendAfter = TimeSpan.FromMilliseconds(50), ErrorDetails = true };
 
     /// <summary>Executes a handler as an attempt.</summary>
-    public async Task<AttemptVerdict> RunAsync(Func<IStep, Task> handler, string? steps = null, int? count = null, string callback = Url)
+    public async Task<AttemptVerdict> RunAsync(
+        Func<IStep, Task> handler, string? steps = null, int? count = null, string callback = Url, DurableStepsOptions? options = null)
     {
-        using var attempt = Begin(steps, count, callback);
+        using var attempt = Begin(steps, count, callback, options);
         return await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(15));
     }
 

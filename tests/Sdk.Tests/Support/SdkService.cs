@@ -26,14 +26,15 @@ internal sealed class SdkService : IAsyncDisposable
     /// <param name="map">The service's endpoints.</param>
     /// <param name="fake">What its checkpoints go to; by default, the gateway that the attempt names.</param>
     /// <param name="configure">More services.</param>
-    public static async Task<SdkService> StartAsync(Action<WebApplication> map, HttpMessageHandler? fake = null, Action<IServiceCollection>? configure = null)
+    /// <param name="controllers">Whether the controllers of the tests are known.</param>
+    public static async Task<SdkService> StartAsync(Action<WebApplication> map, HttpMessageHandler? fake = null, Action<IServiceCollection>? configure = null, bool controllers = true)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var client = builder.Services.AddDurableSteps();
+        var client = builder.Services.AddDurableSteps(options => options.SuspendAfter = TimeSpan.FromMilliseconds(50));
         if (fake is not null) client.ConfigurePrimaryHttpMessageHandler(() => fake);
-        builder.Services.AddControllers().AddApplicationPart(typeof(SdkService).Assembly);
+        if (controllers) builder.Services.AddControllers().AddApplicationPart(typeof(SdkService).Assembly);
         builder.Services.AddProblemDetails();
         configure?.Invoke(builder.Services);
         var app = builder.Build();

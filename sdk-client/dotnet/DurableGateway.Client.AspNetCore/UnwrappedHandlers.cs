@@ -1,0 +1,65 @@
+using System.Reflection;
+using DurableGateway.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc.Controllers;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace DurableGateway.Client.AspNetCore;
+
+/// <summary>
+/// Finds handlers that ask for <see cref="IStep"/> and are not wrapped: at start-up, where their parameters tell; else when they are called.
+/// No retry helps them, so the gateway is told that there is to be none.
+/// </summary>
+internal sealed class UnwrappedHandlers : IStartupFilter
+{
+    /// <summary>Whether a pipeline is wrapped as a whole: which endpoints it leads to cannot be told.</summary>
+    public bool PipelineIsWrapped { get; set; }
+
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.Use(handler => context => context.Request.Headers.ContainsKey(DurableHeaders.Protocol) ? TellAsync(context, handler) : handler(context));
+        next(app);
+        if (!PipelineIsWrapped && app.ApplicationServices.GetService<EndpointDataSource>() is { } endpoints) ThrowIfAny(endpoints.Endpoints);
+    };
+
+    private static void ThrowIfAny(IReadOnlyList<Endpoint> endpoints)
+    {
+        var found = endpoints.Where(endpoint => endpoint.Metadata.GetMetadata<DurableStepsMetadata>() is null && AsksForSteps(endpoint.Metadata))
+            .Select(endpoint => $"'{endpoint.DisplayName}'").ToList();
+        if (found.Count > 0) throw new StepUsageException($"{string.Join(", ", found)}: {StepScope.Unwrapped}");
+    }
+
+    private static bool AsksForSteps(EndpointMetadataCollection metadata)
+    {
+        var action = metadata.GetMetadata<ControllerActionDescriptor>();
+        var method = action?.MethodInfo ?? metadata.GetMetadata<MethodInfo>();
+        return method?.GetParameters().Any(IsStep) == true || action?.ControllerTypeInfo.GetConstructors().Any(constructor => constructor.GetParameters().Any(IsStep)) == true;
+    }
+
+    private static bool IsStep(ParameterInfo parameter) => parameter.ParameterType == typeof(IStep);
+
+    private static async Task TellAsync(HttpContext context, RequestDelegate handler)
+    {
+        var scope = context.RequestServices.GetRequiredService<StepScope>();
+
+        // What handles exceptions may make a response of it.
+        context.Response.OnStarting(() =>
+        {
+            if (scope.WasUsedUnwrapped) context.Response.Headers[DurableHeaders.Retry] = "?0";
+            return Task.CompletedTask;
+        });
+        try
+        {
+            await handler(context);
+        }
+        catch (StepUsageException e) when (scope.WasUsedUnwrapped && !context.Response.HasStarted)
+        {
+            scope.Log.HandlerIsNotWrapped(e.Message, context.GetEndpoint()?.DisplayName ?? context.Request.Path.Value);
+            await DurableStepsHandler.AnswerAsync(context, AttemptVerdict.Misused(e));
+        }
+    }
+}
