@@ -23,7 +23,8 @@ internal static class GatewayApp
     /// <exception cref="ConfigurationException">The configuration is wrong; every error is listed.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? customize = null)
     {
-        var builder = GatewayConfiguration.CreateBuilder(StartOptions.Parse(args));
+        var line = StartOptions.Parse(args);
+        var builder = GatewayConfiguration.CreateBuilder(line);
         customize?.Invoke(builder);
         var settings = GatewayConfiguration.Read(builder.Configuration);
         GatewayConfiguration.RequireRoutes(builder.Configuration);
@@ -34,6 +35,7 @@ internal static class GatewayApp
             Listeners.Configure(kestrel, settings, connections, certificates, kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + (2 * Drain.Grace));
         builder.Services
+            .AddSingleton(line)
             .AddSingleton(settings)
             .AddSingleton(connections)
             .AddSingleton(certificates)
@@ -73,6 +75,7 @@ internal static class GatewayApp
         app.MapGroup("").OnControlListener().MapMetrics();
         app.MapReverseProxy(proxy =>
         {
+            if (line.Upstream is not null) proxy.UseMiddleware<UpstreamHostHintMiddleware>();
             proxy.UseMiddleware<RouteCounting>();
             proxy.UseMiddleware<DurableMiddleware>();
             proxy.UseMiddleware<BuildPinning>();

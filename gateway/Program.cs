@@ -12,6 +12,12 @@ if (args is ["--help" or "-h" or "-?" or "help"])
     return 0;
 }
 
+if (args is ["--version" or "version"])
+{
+    Console.WriteLine(Banner.Version);
+    return 0;
+}
+
 try
 {
     await using var app = GatewayApp.Build(args);

@@ -30,7 +30,9 @@ internal sealed record RunQuery
     /// <summary>Runs that have (had) a step of this name.</summary>
     public string? Step { get; init; }
 
-    /// <summary>A run id, an idempotency key, or the value of a header of <c>Durable:Admin:SearchHeaders</c>.</summary>
+    /// <summary>
+    /// A run id or its beginning (eight digits or more), an idempotency key, or the value of a header of <c>Durable:Admin:SearchHeaders</c>.
+    /// </summary>
     public string? Search { get; init; }
 
     /// <summary>From <see cref="RunPage.Next"/>.</summary>

@@ -26,15 +26,36 @@ internal sealed class RunAdmin(
             return new RunPage(beyond is null && await FitsAsync(query, only, stepIsIndexed: false) ? [RunViews.Row(only)] : [], null);
         }
 
-        var name = query switch
-        {
-            { Search: { } key } => RunIndex.OfSearched(key),
-            { Step: { } step } => RunIndex.OfStep(step),
-            { State: { } state, Route: { } route } => RunIndex.Of(state, route),
-            { State: { } state } => RunIndex.Of(state),
-            { Route: { } route } => RunIndex.OfRoute(route),
-            _ => RunIndex.All,
-        };
+        if (RunIdPrefix.Parse(query.Search) is { } prefix) return await ListByPrefixAsync(query, prefix, beyond, limit, cancellation);
+        return await ListAsync(NameOf(query), query, beyond, limit, cancellation);
+    }
+
+    /// <summary>What looks like the beginning of an id may be an idempotency key all the same, which comes first.</summary>
+    private async Task<RunPage> ListByPrefixAsync(RunQuery query, RunIdPrefix prefix, RunPlace? beyond, int limit, CancellationToken cancellation)
+    {
+        var page = await ListAsync(NameOf(query), query, beyond, limit, cancellation);
+        if (page.Runs.Count > 0) return page;
+        page = await ListAsync(RunIndex.All, query with { After = Later(query.After, prefix.Earliest), Before = prefix.Latest.AddMilliseconds(1) },
+            beyond, limit, cancellation, prefix);
+        if (page.Runs.Count > 0) return page;
+
+        // The id of a run that another one began, a step or an action, has the time of that one.
+        return await ListAsync(RunIndex.All, query with { After = Later(query.After, prefix.Earliest) }, beyond, limit, cancellation, prefix);
+    }
+
+    private static string NameOf(RunQuery query) => query switch
+    {
+        { Search: { } key } => RunIndex.OfSearched(key),
+        { Step: { } step } => RunIndex.OfStep(step),
+        { State: { } state, Route: { } route } => RunIndex.Of(state, route),
+        { State: { } state } => RunIndex.Of(state),
+        { Route: { } route } => RunIndex.OfRoute(route),
+        _ => RunIndex.All,
+    };
+
+    private async Task<RunPage> ListAsync(
+        string name, RunQuery query, RunPlace? beyond, int limit, CancellationToken cancellation, RunIdPrefix? prefix = null)
+    {
         var rows = new List<RunRow>();
         for (var looked = 0; looked < MostLookedAt; looked += limit + 1)
         {
@@ -45,7 +66,8 @@ internal sealed class RunAdmin(
             {
                 // What has expired since, or has just changed its state, is passed over.
                 beyond = places[i];
-                if (found[i] is { } record && await FitsAsync(query, record, stepIsIndexed: query.Search is null)) rows.Add(RunViews.Row(record));
+                if (found[i] is { } record && prefix?.Begins(record.Id) is not false && await FitsAsync(query, record, stepIsIndexed: query.Search is null))
+                    rows.Add(RunViews.Row(record));
                 if (rows.Count == limit) return new RunPage(rows, i + 1 < places.Count ? Cursor(places[i]) : null);
             }
 
@@ -85,6 +107,8 @@ internal sealed class RunAdmin(
         && (query.After is null || run.StartedAt >= query.After)
         && (query.Before is null || run.StartedAt < query.Before)
         && (query.Step is null || stepIsIndexed || await records.HasStepAsync(run.Id, query.Step));
+
+    private static DateTimeOffset Later(DateTimeOffset? one, DateTimeOffset other) => one > other ? one.Value : other;
 
     private static string Cursor(RunPlace place) =>
         System.Buffers.Text.Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{place.Started} {place.Id}")));

@@ -1,5 +1,7 @@
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text.Json;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Cli;
 
@@ -10,6 +12,9 @@ internal sealed class AdminRefusalException(string message) : Exception(message)
 internal sealed class AdminClient : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>How many runs are named where a prefix fits several.</summary>
+    private const int MaxNamed = 10;
 
     private readonly HttpClient _http;
 
@@ -30,15 +35,33 @@ internal sealed class AdminClient : IDisposable
 
     public Task<JsonElement> GetAsync(string path, CancellationToken cancellation) => SendAsync(HttpMethod.Get, path, cancellation);
 
-    public Task<JsonElement> PostAsync(string path, CancellationToken cancellation) => SendAsync(HttpMethod.Post, path, cancellation);
+    public Task<JsonElement> PostAsync(string path, CancellationToken cancellation, object? body = null) =>
+        SendAsync(HttpMethod.Post, path, cancellation, body);
+
+    /// <summary>The id of the run that is meant, by itself or by its beginning.</summary>
+    /// <exception cref="AdminRefusalException">No run has it, or several begin like it.</exception>
+    public async Task<string> ResolveAsync(string given, CancellationToken cancellation)
+    {
+        if (RunIdPrefix.Parse(given) is not { } prefix) return given;
+        var page = await ListAsync(null, null, given, null, MaxNamed, cancellation);
+        var ids = page.GetProperty("runs").EnumerateArray().Select(run => run.GetProperty("id").GetString()!)
+            .Where(id => id.StartsWith(prefix.Text, StringComparison.Ordinal)).ToArray();
+        return ids switch
+        {
+            [var only] => only,
+            [] => throw new AdminRefusalException($"No run has an id that begins with {given}."),
+            _ => throw new AdminRefusalException($"Several runs have an id that begins with {given}:{string.Concat(ids.Select(id => $"{Environment.NewLine}  {id}"))}"),
+        };
+    }
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<JsonElement> SendAsync(HttpMethod method, string path, CancellationToken cancellation)
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, CancellationToken cancellation, object? body = null)
     {
         try
         {
             using var request = new HttpRequestMessage(method, path);
+            if (body is not null) request.Content = JsonContent.Create(body);
             using var answer = await _http.SendAsync(request, cancellation);
             var text = await answer.Content.ReadAsStringAsync(cancellation);
             using var document = JsonDocument.Parse(text);

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
+using DurableGateway.Configuration;
 using Spectre.Console;
 
 namespace DurableGateway.Cli;
@@ -9,14 +11,24 @@ internal static class RunsCommand
 {
     public const string Name = "runs";
 
+    private const string UrlVariable = "DURABLE_GATEWAY_URL";
+    private const string KeyVariable = "DURABLE_GATEWAY_KEY";
+
     private static readonly Option<string> Url = new("--url")
     {
-        Description = "The control listener of any node.",
-        DefaultValueFactory = _ => "http://127.0.0.1:8081",
+        Description = $"The control listener of any node; {UrlVariable} where it is absent, or {SettingsBinder.DefaultControl}.",
+        DefaultValueFactory = _ => FromEnvironment(UrlVariable) ?? SettingsBinder.DefaultControl,
         Recursive = true,
     };
 
-    private static readonly Option<string?> Key = new("--key") { Description = "One of Durable:Admin:ApiKeys.", Recursive = true };
+    private static readonly Option<string?> Key = new("--key")
+    {
+        Description = $"One of Durable:Admin:ApiKeys; {KeyVariable} where it is absent, which other users of the machine cannot see.",
+        DefaultValueFactory = _ => FromEnvironment(KeyVariable),
+        Recursive = true,
+    };
+
+
     private static readonly Option<bool> Json = new("--json") { Description = "What the admin API answers, as it is.", Recursive = true };
 
     /// <returns>0 done, 1 the gateway refused or did not answer, 2 the command line is wrong.</returns>
@@ -63,33 +75,49 @@ internal static class RunsCommand
             parsed, output, await client.ListAsync(parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(search), null, parsed.GetValue(limit), stop), RunTables.List)));
 
         var show = OfRun("show", "Shows a run with its attempts, steps and history.", (parsed, client, run, stop) =>
-            ShowAsync(parsed, output, client.GetAsync($"runs/{Uri.EscapeDataString(run)}", stop), RunTables.Show));
-        var retry = OfRun("retry", "Has a parked run tried at once.", (parsed, client, run, stop) =>
-            ShowAsync(parsed, output, client.PostAsync($"runs/{Uri.EscapeDataString(run)}/retry", stop), (console, _) => console.WriteLine("It is due now.")));
-        var cancel = OfRun("cancel", "Cancels a run, whatever it does.", (parsed, client, run, stop) =>
-            ShowAsync(parsed, output, client.PostAsync($"runs/{Uri.EscapeDataString(run)}/cancel", stop), (console, _) => console.WriteLine("It is cancelled.")));
-
-        var release = OfRun("release-key", "Has the idempotency key of an ended run stand for it no longer.", (parsed, client, run, stop) =>
-            ShowAsync(parsed, output, client.PostAsync($"runs/{Uri.EscapeDataString(run)}/release-key", stop),
-                (console, _) => console.WriteLine("The key is released: the next request with it begins a new run.")));
+            ShowAsync(parsed, output, client.GetAsync(PathOf(run), stop), RunTables.Show));
+        var actions = new[]
+        {
+            Acts("retry", "Has a parked run tried at once.", "It is due now."),
+            Acts("pause", "Has a run not taken up again until it is resumed.", "It is paused."),
+            Acts("resume", "Has a paused run go on.", "It goes on."),
+            Acts("cancel", "Cancels a run, whatever it does.", "It is cancelled."),
+            Acts("again", "Sends the request of a run again, as a new run.", "It is sent again, as run {0}."),
+            Acts("release-key", "Has the idempotency key of an ended run stand for it no longer.", "The key is released: the next request with it begins a new run."),
+        };
+        var step = new Argument<string>("step") { Description = "The id of the step: it and the steps after it are executed again." };
+        var fromStep = OfRun("from-step", "Has an ended or parked run go on from a step.", (parsed, client, run, stop) => ShowAsync(
+            parsed, output, client.PostAsync($"{PathOf(run)}/from-step", stop, new { step = parsed.GetValue(step) }),
+            (console, _) => console.WriteLine("It goes on from that step.")));
+        fromStep.Add(step);
 
         var tail = new Command("tail", "Names runs as they begin and as their state changes, until it is interrupted.") { state, route };
         tail.SetAction((parsed, stop) => WithClientAsync(parsed, client =>
             RunTail.FollowAsync(client, output, parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(Json), stop)));
 
-        return new RootCommand { new Command(Name, "Looks at the runs of a gateway, and acts on them.") { list, show, retry, cancel, release, tail, Url, Key, Json } };
+        var runs = new Command(Name, "Looks at the runs of a gateway, and acts on them.") { list, show, fromStep, tail, Url, Key, Json };
+        foreach (var action in actions) runs.Add(action);
+        return new RootCommand { runs };
+
+        Command Acts(string verb, string description, string done) => OfRun(verb, description, (parsed, client, run, stop) => ShowAsync(
+            parsed, output, client.PostAsync($"{PathOf(run)}/{verb}", stop), (console, answer) => console.WriteLine(string.Format(
+                CultureInfo.InvariantCulture, done, answer.TryGetProperty("newRun", out var created) ? created.GetString() : ""))));
     }
+
+    private static string PathOf(string run) => $"runs/{Uri.EscapeDataString(run)}";
+
+    private static string? FromEnvironment(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
     private static Command OfRun(string name, string description, Func<ParseResult, AdminClient, string, CancellationToken, Task> act)
     {
-        var run = new Argument<string>("run") { Description = "The id of the run." };
+        var run = new Argument<string>("run") { Description = "The id of the run, or its beginning: eight digits or more." };
         // Nothing, as an empty variable of a script gives it, would name the list.
         run.Validators.Add(given =>
         {
             if (string.IsNullOrWhiteSpace(given.GetValueOrDefault<string>())) given.AddError("The id of the run is empty.");
         });
         var command = new Command(name, description) { run };
-        command.SetAction((parsed, stop) => WithClientAsync(parsed, client => act(parsed, client, parsed.GetValue(run)!, stop)));
+        command.SetAction((parsed, stop) => WithClientAsync(parsed, async client => await act(parsed, client, await client.ResolveAsync(parsed.GetValue(run)!, stop), stop)));
         return command;
     }
 

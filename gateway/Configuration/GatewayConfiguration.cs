@@ -16,7 +16,7 @@ internal static class GatewayConfiguration
         sources.Sources.Clear();
         AddFiles(sources, files, line.ConfigFile, builder.Environment.EnvironmentName, watchDefaults, watchFile: true);
         sources.AddEnvironmentVariables();
-        if (line.Upstream is not null) sources.AddInMemoryCollection(line.UpstreamRoutes());
+        sources.AddInMemoryCollection(line.Settings());
         try
         {
             sources.AddCommandLine(line.Rest);

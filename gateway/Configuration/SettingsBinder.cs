@@ -10,6 +10,7 @@ namespace DurableGateway.Configuration;
 internal static class SettingsBinder
 {
     public const string Section = "Durable";
+    public const int DefaultPublicPort = 8080;
     public const string DefaultControl = "http://127.0.0.1:8081";
 
     private static readonly string[] Sections = [Section, ProxyChecks.Section];
@@ -30,7 +31,7 @@ internal static class SettingsBinder
         var durable = new SettingsReader(configuration.GetSection(Section), errors);
 
         var listeners = durable.Section("Listeners");
-        var publicAddress = Address(listeners, "Public", "http://*:8080");
+        var publicAddress = Address(listeners, "Public", $"http://*:{DefaultPublicPort}");
         var controlAddress = Address(listeners, "Control", DefaultControl);
         listeners.RefuseUnknownKeys();
         if (publicAddress.Port == controlAddress.Port && publicAddress.Port != 0)

@@ -98,6 +98,9 @@ internal static partial class Log
     [LoggerMessage(135, LogLevel.Error, "The changed configuration is not used, what was before stays")]
     public static partial void ReloadFailed(this ILogger log, Exception error);
 
+    [LoggerMessage(139, LogLevel.Warning, "All of the first {Count} responses of {Upstream} were 404 or 421. It is sent the Host that {Sent}; if it does not know that host, start with --upstream-host {Other}")]
+    public static partial void UnknownHost(this ILogger log, int count, string upstream, string sent, string other);
+
     [LoggerMessage(137, LogLevel.Information, "A renewed certificate is served from now on: {Subject}, until {End:u}")]
     public static partial void CertificateRenewed(this ILogger log, string subject, DateTime end);
 

@@ -116,6 +116,50 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         Assert.Equal(2, await RunsCommand.RunAsync(["runs", "list", "--url", "nowhere"], TextWriter.Null, error));
     }
 
+    [Fact]
+    public async Task CommandLine_DoesWhatTheDashboardDoes_ToTheRunThatAPrefixNames()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
+        var attempt = await world.BeginAsync();
+        await attempt.PutAsync("a");
+        attempt.Answer(503);
+        using var redirect = await world.LiveAnswerAsync();
+        var id = attempt.RunId;
+        Assert.Contains(id, (await SayAsync(world, "list", "--search", id[..23])).Text, StringComparison.Ordinal);
+        Assert.Contains(id, (await SayAsync(world, "show", id[..23])).Text, StringComparison.Ordinal);
+        Assert.Equal(0, (await SayAsync(world, "pause", id[..28])).Status);
+        Assert.Contains("paused", (await SayAsync(world, "show", id)).Text, StringComparison.Ordinal);
+        Assert.Equal(0, (await SayAsync(world, "resume", id)).Status);
+        (await world.NextAttemptAsync()).Answer(200);
+        await Support.Eventually.TrueAsync(async () => (await SayAsync(world, "show", id)).Text.Contains("completed", StringComparison.Ordinal), "the run completes");
+
+        var again = await SayAsync(world, "again", id);
+        var copy = await world.NextAttemptAsync();
+        Assert.Contains(copy.RunId, again.Text, StringComparison.Ordinal);
+        copy.Answer(200);
+        Assert.Equal(0, (await SayAsync(world, "from-step", id, "a")).Status);
+        var revised = await world.NextAttemptAsync();
+        Assert.Equal(id, revised.RunId);
+        revised.Answer(200);
+        Assert.Equal(2, (await SayAsync(world, "from-step", id)).Status);
+
+        var none = await SayAsync(world, "show", "00000000-0000");
+        Assert.Equal(1, none.Status);
+        Assert.Contains("begins with 00000000-0000", none.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CommandLine_ListsTheRunsThatAPrefixIsAmbiguousFor()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
+        string[] ids = [await world.ParkedRunAsync(), await world.ParkedRunAsync()];
+        var common = string.Concat(ids[0].Zip(ids[1]).TakeWhile(pair => pair.First == pair.Second).Select(pair => pair.First));
+        Assert.True(common.Length >= 8, "The two began within a minute.");
+        var ambiguous = await SayAsync(world, "cancel", common);
+        Assert.Equal(1, ambiguous.Status);
+        Assert.All(ids, id => Assert.Contains(id, ambiguous.Error, StringComparison.Ordinal));
+    }
+
     private static async Task<(int Status, bool Quiet)> RunAsync(World world, params string[] args)
     {
         var (status, _, error) = await SayAsync(world, args);

@@ -1,0 +1,40 @@
+using DurableGateway.Configuration;
+using DurableGateway.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Model;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// A service that does not know the <c>Host</c> it is sent answers every request with 404 or 421 (RFC 9110 §15.5.20). Says once that
+/// <c>--upstream-host</c> may be the remedy, after the first responses were all like that.
+/// </summary>
+internal sealed class UpstreamHostHintMiddleware(RequestDelegate next, StartOptions line, ILogger<UpstreamHostHintMiddleware> log)
+{
+    private const int Enough = 5;
+
+    private int _refused;
+    private volatile bool _isDecided;
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        await next(context);
+        if (!_isDecided) Look(context);
+    }
+
+    private void Look(HttpContext context)
+    {
+        // What the gateway answers by itself says nothing of the service.
+        if (context.GetReverseProxyFeature().ProxiedDestination is null) return;
+        if (context.Response.StatusCode is not (StatusCodes.Status404NotFound or StatusCodes.Status421MisdirectedRequest))
+        {
+            _isDecided = true;
+            return;
+        }
+
+        if (Interlocked.Increment(ref _refused) != Enough) return;
+        _isDecided = true;
+        var isOriginal = line.UpstreamHost == UpstreamHost.Original;
+        log.UnknownHost(Enough, line.Upstream!, isOriginal ? "its clients send" : "its URL names", isOriginal ? "destination" : "original");
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace DurableGateway.Runs;
+
+/// <summary>
+/// The beginning of a run's id, as people copy it. At least eight hexadecimal digits: an id begins with the time of its run, so that
+/// shorter ones would name too many.
+/// </summary>
+internal sealed record RunIdPrefix
+{
+    private const int MinDigits = 8;
+    private const int TimeDigits = 12;
+
+    private RunIdPrefix(string text, DateTimeOffset earliest, DateTimeOffset latest) => (Text, Earliest, Latest) = (text, earliest, latest);
+
+    /// <summary>As it was given, in lower case.</summary>
+    public string Text { get; }
+
+    /// <summary>No id that begins like this was made before.</summary>
+    public DateTimeOffset Earliest { get; }
+
+    /// <summary>Or after.</summary>
+    public DateTimeOffset Latest { get; }
+
+    /// <returns><see langword="null"/> for anything else, a whole id included.</returns>
+    public static RunIdPrefix? Parse(string? text)
+    {
+        if (text is null || text.Length >= Guid.Empty.ToString().Length) return null;
+        var digits = text.Replace("-", "", StringComparison.Ordinal);
+        if (digits.Length < MinDigits || !digits.All(char.IsAsciiHexDigit)) return null;
+        var time = digits[..Math.Min(digits.Length, TimeDigits)];
+        return TryTime(time.PadRight(TimeDigits, '0')) is { } earliest && TryTime(time.PadRight(TimeDigits, 'f')) is { } latest
+            ? new RunIdPrefix(text.ToLowerInvariant(), earliest, latest)
+            : null;
+    }
+
+    public bool Begins(RunId run) => run.ToString().StartsWith(Text, StringComparison.Ordinal);
+
+    private static DateTimeOffset? TryTime(string digits) =>
+        long.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) is var milliseconds
+        && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
+            : null;
+}
