@@ -99,6 +99,7 @@ internal static class GatewayApp
             .AddSingleton<IRunStore, RedisRunStore>()
             .AddSingleton<RunHistory>()
             .AddSingleton<FlowStore>()
+            .AddSingleton<IdempotencyKeys>()
             .AddSingleton<StreamStore>()
             .AddSingleton<IWaitStore, RedisWaitStore>()
             .AddSingleton<IEventStore, RedisEventStore>();

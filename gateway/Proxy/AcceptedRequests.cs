@@ -34,7 +34,8 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
             Idempotency = RunIds.Mark(hash, request),
             Gate = flow.GateOf(context.Request, policy, route),
         };
-        await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, id));
+        if (RequestFlow.IsLimited(policy)) await flow.ThrowIfTakenAsync(hash);
+        await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, id, hash));
 
         var response = context.Response;
         response.Headers[DurableHeaders.RunId] = run.Id.ToString();

@@ -16,6 +16,9 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>Cancelled when the live request's client goes away.</summary>
     public CancellationToken ClientGone { get; init; }
 
+    /// <summary>The run's place, where its policy has only so many of them.</summary>
+    public FlowControl.Permit? Permit { get; set; }
+
     /// <summary>What the response means; <see langword="null"/> where none arrived.</summary>
     public AttemptOutcome? Outcome { get; set; }
 

@@ -43,16 +43,16 @@ internal sealed class LiveAttempts(
         using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
         using var scope = Spans.AreOn ? log.InRun(attempt.Run) : null;
         var feature = new AttemptFeature(attempt) { RequestBody = body, ClientGone = context.RequestAborted };
-        FlowControl.Permit? permit = null;
         var sent = false;
         try
         {
             if (RequestFlow.IsLimited(policy))
             {
-                (permit, var due) = await flow.TakeTurnAsync(context.Request, attempt, gate);
-                if (due is { } later)
+                var turn = await flow.TakeTurnAsync(context.Request, attempt, gate, RunIds.HashOf(context, policy, attempt.Route, idempotencyKey));
+                feature.Permit = turn.Permit;
+                if (turn.Due is not null)
                 {
-                    await WaitItsTurnAsync(context, feature, later, next);
+                    await WaitItsTurnAsync(context, feature, turn, next);
                     return;
                 }
             }
@@ -101,16 +101,18 @@ internal sealed class LiveAttempts(
             await attempt.CloseAsync();
             if (sent && !attempt.IsSettled) RunTelemetry.Abandoned(attempt);
             registry.Remove(attempt);
-            if (permit is not null) await permit.DisposeAsync();
+            if (feature.Permit is { } permit) await permit.DisposeAsync();
         }
     }
 
     /// <summary>There is no room for it now: it is stored, its client is told where the result will be, and it starts in its turn.</summary>
-    private async Task WaitItsTurnAsync(HttpContext context, AttemptFeature feature, DateTimeOffset due, RequestDelegate next)
+    private async Task WaitItsTurnAsync(HttpContext context, AttemptFeature feature, Turn turn, RequestDelegate next)
     {
-        using var waiter = ended.Register(feature.Attempt.Run);
-        if (await engine.StoreForLaterAsync(feature.Attempt, due)) await answers.LaterAsync(context, feature, new AttemptEnd(Fate.Parked, due), waiter.Ended);
-        else await LiveAnswers.OversizedAsync(context, feature.Attempt.Policy, next);
+        var attempt = feature.Attempt;
+        using var waiter = ended.Register(attempt.Run);
+        if (await flow.StoreAsync(attempt, turn, due => engine.StoreForLaterAsync(attempt, due)))
+            await answers.LaterAsync(context, feature, new AttemptEnd(Fate.Parked, turn.Due!.Value), waiter.Ended);
+        else await LiveAnswers.OversizedAsync(context, attempt.Policy, next);
     }
 
     private static RequestCapture? Capture(HttpContext context, RunPolicy policy, Action arrived)
@@ -228,6 +230,9 @@ internal sealed class LiveAttempts(
         // Heard of from before it can end elsewhere.
         using var waiter = ended.Register(attempt.Run);
         var end = await ParkAsync(feature, failure);
+
+        // The attempt is over. Its client may be held for long after, and the run's next attempt takes a place of its own.
+        if (feature.Permit is { } permit) await permit.DisposeAsync();
         if (context.Response.HasStarted) return;
         if (end.Fate == Fate.None) await LiveAnswers.AsItIsAsync(context, feature, error);
         else await answers.LaterAsync(context, feature, end, waiter.Ended);

@@ -7,25 +7,56 @@ using Microsoft.AspNetCore.Http;
 namespace DurableGateway.Proxy;
 
 /// <summary>What a request's policy says of its turn: which gate it has to pass, and when it may start at the earliest.</summary>
-internal sealed class RequestFlow(FlowStore store, FlowControl control, TimeProvider time, ILogger<RequestFlow> log)
+internal sealed class RequestFlow(FlowStore store, FlowControl control, IdempotencyKeys keys, TimeProvider time, ILogger<RequestFlow> log)
 {
-    /// <summary>The turn of a request that has just come: its permit, or when its run is due where it has to wait.</summary>
-    public async Task<(FlowControl.Permit? Permit, DateTimeOffset? Due)> TakeTurnAsync(HttpRequest request, Attempt attempt, Gate? gate)
+    /// <summary>The turn of a request that has just come.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="attempt">Its first attempt.</param>
+    /// <param name="gate">The gate that it has to pass.</param>
+    /// <param name="keyHash">The hash of its idempotency key; <see langword="null"/> without one.</param>
+    /// <exception cref="IdempotencyKeyTakenException">The key stands for another run: a request that is repeated takes no turn.</exception>
+    /// <exception cref="StoreUnavailableException">The store is away, and the key cannot be looked up.</exception>
+    public async Task<Turn> TakeTurnAsync(HttpRequest request, Attempt attempt, Gate? gate, string? keyHash)
     {
+        await ThrowIfTakenAsync(keyHash);
         try
         {
-            var start = await StartAsync(request, attempt.Policy, attempt.Route, attempt.Run);
-            if (start > time.GetUtcNow()) return (null, start);
-            if (gate is null) return (null, null);
+            var start = await StartAsync(request, attempt.Policy, attempt.Route, attempt.Run, keyHash);
+            if (start > time.GetUtcNow()) return new Turn(null, start, null);
+            if (gate is null) return default;
             var (permit, askAgain) = await control.EnterAsync(gate, attempt.Run, attempt.Policy.Lifetime);
-            return (permit, permit is null ? askAgain : null);
+            return permit is null ? new Turn(null, askAgain, gate) : new Turn(permit, null, null);
         }
         catch (StoreUnavailableException e)
         {
             // A store that is away takes no service away with it: what cannot be counted is let through.
             log.GateAway(e.Message);
-            return (null, null);
+            return default;
         }
+    }
+
+    /// <summary>Stores a request that has to wait for its turn, and tells its gate.</summary>
+    /// <param name="attempt">Its first attempt.</param>
+    /// <param name="turn">Its turn.</param>
+    /// <param name="store">Stores it; <see langword="false"/> where it cannot be.</param>
+    public async Task<bool> StoreAsync(Attempt attempt, Turn turn, Func<DateTimeOffset, Task<bool>> store)
+    {
+        var stored = false;
+        try
+        {
+            return stored = await store(turn.Due!.Value);
+        }
+        finally
+        {
+            if (turn.Gate is { } gate) await control.QueuedAsync(gate, attempt.Run, attempt.Policy.Lifetime, stored || attempt.MayBeStored);
+        }
+    }
+
+    /// <exception cref="IdempotencyKeyTakenException">The key stands for another run.</exception>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task ThrowIfTakenAsync(string? keyHash)
+    {
+        if (keyHash is not null && await keys.FindAsync(keyHash) is { } taken) throw new IdempotencyKeyTakenException(taken);
     }
 
     public static bool IsLimited(RunPolicy policy) => policy.ConcurrencyLimit is not null || policy.RatePermits is not null;
@@ -34,10 +65,14 @@ internal sealed class RequestFlow(FlowStore store, FlowControl control, TimeProv
     public Gate? GateOf(HttpRequest request, RunPolicy policy, string route) =>
         policy.ConcurrencyLimit is null ? null : Gate.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
 
-    /// <summary>When the run may start; with no limit that is now. The time is kept for it.</summary>
+    /// <summary>
+    /// When the run may start; with no limit that is now. The time is kept for it, and for whoever sends the same idempotency key while it
+    /// is on its way: one of them becomes a run, so they take one turn.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
-    public async Task<DateTimeOffset> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run) => policy.RatePermits is { } permits
-        ? await store.ReserveAsync(Topic.Hash("rate", policy.Name.ToUpperInvariant(), policy.RateKey, ScopeOf(request, policy.RateKey, route)), run, permits, policy.RateWindow)
+    public async Task<DateTimeOffset> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run, string? keyHash = null) => policy.RatePermits is { } permits
+        ? await store.ReserveAsync(
+            Topic.Hash("rate", policy.Name.ToUpperInvariant(), policy.RateKey, ScopeOf(request, policy.RateKey, route)), keyHash ?? run.ToString(), permits, policy.RateWindow)
         : time.GetUtcNow();
 
     private static string ScopeOf(HttpRequest request, string key, string route) =>
@@ -58,3 +93,9 @@ internal sealed class RequestFlow(FlowStore store, FlowControl control, TimeProv
         return Gate.DefaultUrgency;
     }
 }
+
+/// <summary>Whether a request may go on.</summary>
+/// <param name="Permit">Its place, to be disposed when its attempt is over; <see langword="null"/> where it needs none, or has to wait.</param>
+/// <param name="Due">When its run is due; <see langword="null"/>: it may go on now.</param>
+/// <param name="Gate">The gate that it waits at.</param>
+internal readonly record struct Turn(FlowControl.Permit? Permit, DateTimeOffset? Due, Gate? Gate);

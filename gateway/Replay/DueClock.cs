@@ -34,16 +34,15 @@ internal sealed class DueClock(int shards, TimeProvider time)
         }
     }
 
-    /// <summary>Forgets and returns the shards that are due; what is found there is to be heard again.</summary>
-    public List<int> TakeDue()
+    /// <summary>Forgets and returns the shards that are due, and since when; what is found there is to be heard again.</summary>
+    public List<(int Shard, DateTimeOffset Due)> TakeDue()
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var due = new List<int>();
+        var due = new List<(int, DateTimeOffset)>();
         for (var shard = 0; shard < _next.Length; shard++)
         {
             if (Volatile.Read(ref _next[shard]) > now) continue;
-            Interlocked.Exchange(ref _next[shard], Never);
-            due.Add(shard);
+            due.Add((shard, DateTimeOffset.FromUnixTimeMilliseconds(Interlocked.Exchange(ref _next[shard], Never))));
         }
 
         return due;

@@ -10,15 +10,17 @@ namespace DurableGateway.Replay;
 /// </summary>
 internal sealed class ReplayLoop(
     StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock, Errands errands, FlowControl flow,
-    EngineSettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ReplayLoop> log) : BackgroundService
+    EngineSettings settings, IHostApplicationLifetime lifetime, StoreClock time, ILogger<ReplayLoop> log) : BackgroundService
 {
     private const int Batch = 16;
 
     /// <summary>
-    /// How far a look goes beyond what is claimed: one run of a small cluster must not wait behind the thousands of a large one, and
-    /// several nodes that look at the same queue must not all claim the same.
+    /// How many runs a look names beyond what it claims: several nodes that look at the same queue must not all claim the same.
     /// </summary>
-    private const int Look = 32 * Batch;
+    private const int Named = 8 * Batch;
+
+    /// <summary>The most runs of a route that a look names whose end is to find what else there is.</summary>
+    private const int NamedOfRoute = Batch;
 
     /// <summary>How long who waits at a gate is kept there with no news of anybody.</summary>
     private static readonly TimeSpan GateLifetime = TimeSpan.FromDays(30);
@@ -26,6 +28,7 @@ internal sealed class ReplayLoop(
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
 
     private readonly Backlog _backlog = new();
+    private readonly QueueScan _scan = new(clock.Shards);
     private long _swept = long.MinValue;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -51,15 +54,23 @@ internal sealed class ReplayLoop(
             try
             {
                 await SweepAsync();
-                foreach (var shard in clock.TakeDue()) _backlog.Add(shard);
+                TakeDue();
                 var freed = slots.Freed;
-                while (slots.HasRoom && _backlog.TryTake(slots.HasRoomIn, out var shard)) await ClaimAsync(shard, stopping);
+                while (_backlog.TryTake(slots.HasRoomIn, out var look))
+                {
+                    await LookAsync(look, stopping);
+                    TakeDue();
+                }
+
                 await clock.WaitAsync(UntilSweep(), _backlog.IsEmpty ? null : freed, stopping);
             }
             catch (StoreUnavailableException e)
             {
+                // What was being looked at is not known: all is looked at anew.
                 log.ClaimFailed(e.Message);
                 _swept = long.MinValue;
+                _backlog.Clear();
+                _scan.Reset();
                 await Task.Delay(StoreRetry, time, stopping);
             }
         }
@@ -79,43 +90,78 @@ internal sealed class ReplayLoop(
         var heads = await Task.WhenAll(Enumerable.Range(0, clock.Shards).Select(store.GetNextDueAsync));
         for (var shard = 0; shard < heads.Length; shard++)
         {
-            if (heads[shard] is { } due) clock.Hear(shard, due);
+            if (heads[shard] is not { } due) continue;
+            if (due > time.GetUtcNow())
+            {
+                clock.Hear(shard, due);
+                continue;
+            }
+
+            _backlog.AddAgain(shard);
+            if (!_scan.HasSeen(shard)) _backlog.Add(shard);
         }
 
         _swept = time.GetTimestamp();
     }
 
-    private async Task ClaimAsync(int shard, CancellationToken cancellation)
+    private void TakeDue()
     {
-        var due = await store.GetDueAsync(shard, time.GetUtcNow(), Look, slots.FullRoutes());
-        if (due.Next is { } next) clock.Hear(shard, next);
-        foreach (var route in due.Held) _backlog.Hold(slots.ClusterOf(route), shard);
+        foreach (var (shard, due) in clock.TakeDue())
+        {
+            _scan.Hear(shard, due);
+            _backlog.Add(shard);
+        }
+    }
+
+    /// <summary>
+    /// Claims some of what is due from a place of a queue on. A look for a cluster that has room ends with the first runs that it can
+    /// claim; one for what is new sees all, so that nothing waits behind the thousands of a cluster that has none.
+    /// </summary>
+    private async Task LookAsync(Look look, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var from = _scan.PlaceOf(look);
+        var (limit, perRoute) = look.Kind == LookKind.Held ? (Named, Named) : (int.MaxValue / 4, NamedOfRoute);
+        var due = await store.GetDueAsync(look.Shard, now, limit, slots.FullRoutes(), from, perRoute);
+        _scan.Looked(look, due.Rest, now);
+        if (due.Next is { } next) clock.Hear(look.Shard, next);
+        if (look.Kind == LookKind.New && due.Rest is not null) _backlog.Add(look.Shard);
         foreach (var errand in due.Errands) await errands.TakeAsync(errand);
-        var runs = due.Runs.ToArray();
+
+        var left = due.Held.Select(slots.ClusterOf).ToHashSet(StringComparer.OrdinalIgnoreCase);
         var claims = new List<Task>(Batch);
-        foreach (var (run, route, gate) in runs.Length > Batch ? Pick(runs) : runs)
+        foreach (var (run, cluster) in Pick(due.Runs))
         {
             cancellation.ThrowIfCancellationRequested();
 
             // Its lease ran out while the store was away, but this node is still at it: it renews the lease, or records the end.
-            if (registry.TryGet(run, out var own) && own is { IsSettled: false, Interrupted: not AttemptInterrupt.Lost }) continue;
-            var cluster = slots.ClusterOf(route);
-            if (slots.TryTake(cluster)) claims.Add(ClaimAsync(run, Gate.Parse(gate), cluster));
-            else if (slots.HasRoom) _backlog.Hold(cluster, shard);
-            else _backlog.Add(shard);
+            if (registry.TryGet(run.Id, out var own) && own is { IsSettled: false, Interrupted: not AttemptInterrupt.Lost }) continue;
+
+            // The store's clock has jumped, and with it all leases have run out at once: who is alive renews its own first.
+            if (run.IsRunning && time.HasJumpedWithin(settings.Lease)) continue;
+            if (claims.Count < Batch && slots.TryTake(cluster)) claims.Add(ClaimAsync(run.Id, Gate.Parse(run.Gate), cluster));
+            else left.Add(cluster);
         }
 
-        // What has been claimed is no longer named by the next look. Where nothing could be named, that waits for room.
+        // What has been claimed is no longer named by the next look. Where nothing could be claimed although there is room, looking again
+        // at once would find the same.
         await Task.WhenAll(claims);
-        if ((claims.Count > 0 || due.Errands.Count > 0) && (runs.Length > Batch || due.More)) _backlog.Add(shard);
+        foreach (var cluster in left)
+        {
+            if (claims.Count > 0 || !slots.HasRoomIn(cluster)) _backlog.Hold(cluster, look.Shard, from);
+        }
+
+        if (look.Kind == LookKind.Held && due.Rest is { } rest && !left.Contains(look.Cluster)) _backlog.Hold(look.Cluster, look.Shard, rest);
     }
 
-    /// <summary>Some of each cluster's, in turn.</summary>
-    private IEnumerable<DueRun> Pick(DueRun[] runs)
+    /// <summary>The runs of all clusters, one of each in turn.</summary>
+    private IEnumerable<(DueRun Run, string Cluster)> Pick(IReadOnlyList<DueRun> runs)
     {
-        Random.Shared.Shuffle(runs);
-        return runs.GroupBy(run => slots.ClusterOf(run.Route)).SelectMany(cluster => cluster.Select((run, turn) => (run, turn)))
-            .OrderBy(pick => pick.turn).Take(Batch).Select(pick => pick.run);
+        var mixed = runs.ToArray();
+        Random.Shared.Shuffle(mixed);
+        return mixed.GroupBy(run => slots.ClusterOf(run.Route), StringComparer.OrdinalIgnoreCase)
+            .SelectMany(cluster => cluster.Select((run, turn) => (Run: run, Cluster: cluster.Key, Turn: turn)))
+            .OrderBy(pick => pick.Turn).Select(pick => (pick.Run, pick.Cluster));
     }
 
     private async Task ClaimAsync(RunId run, Gate? gate, string cluster)

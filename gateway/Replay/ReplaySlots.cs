@@ -14,6 +14,9 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     /// <summary>The most replays in flight on a node. Each may hold its request and its response in memory.</summary>
     public const int MaxInFlight = 256;
 
+    /// <summary>What each cluster may have of them however many others have: a node full of one slow cluster's replays still serves the rest.</summary>
+    public const int Guaranteed = 4;
+
     private readonly object _gate = new();
     private readonly Dictionary<string, int> _inFlight = new(StringComparer.OrdinalIgnoreCase);
     private TaskCompletionSource _freed = NewSignal();
@@ -21,8 +24,6 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
 
     /// <summary>Replays at work.</summary>
     public int InFlight => Volatile.Read(ref _total);
-
-    public bool HasRoom => InFlight < MaxInFlight;
 
     /// <summary>Completes when the next slot is freed.</summary>
     public Task Freed
@@ -57,7 +58,7 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     {
         lock (_gate)
         {
-            if (_total >= MaxInFlight || Free(cluster) <= 0) return false;
+            if (Free(cluster) <= 0) return false;
             _inFlight[cluster] = _inFlight.GetValueOrDefault(cluster) + 1;
             _total++;
             return true;
@@ -79,7 +80,11 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private int Free(string cluster) => Limit(cluster) - _inFlight.GetValueOrDefault(cluster);
+    private int Free(string cluster)
+    {
+        var own = _inFlight.GetValueOrDefault(cluster);
+        return Math.Min(Limit(cluster) - own, Math.Max(MaxInFlight - _total, Guaranteed - own));
+    }
 
     private int Limit(string cluster) =>
         proxy.TryGetCluster(cluster, out var state)

@@ -24,7 +24,8 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
     public async Task<(Permit? Permit, DateTimeOffset AskAgain)> EnterAsync(Gate gate, RunId run, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
-        var answer = await store.EnterAsync(gate, run, now + settings.Lease, lifetime);
+        var permit = new Permit(this, gate, run);
+        var answer = await store.EnterAsync(gate, run, permit.Name, now + settings.Lease, lifetime);
         if (answer.Woken.Count > 0) await WakeAsync(gate, answer.Woken);
         if (!answer.IsIn)
         {
@@ -33,16 +34,38 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
             return (null, now + (wait < LongestWait ? wait : LongestWait));
         }
 
-        var permit = new Permit(this, gate, run);
         _permits.TryAdd(permit, 0);
         return (permit, default);
     }
 
-    /// <summary>Puts off a due run that was turned away.</summary>
+    /// <summary>
+    /// A run that was turned away before it was stored is stored now, or is not to be. Its turn may have come in between: nobody could
+    /// make it due then, and its place was given to the next.
+    /// </summary>
+    public async Task QueuedAsync(Gate gate, RunId run, TimeSpan lifetime, bool isStored)
+    {
+        try
+        {
+            if (!isStored)
+            {
+                await WakeAsync(gate, await store.LeaveAsync(gate, run, permit: ""));
+                return;
+            }
+
+            var answer = await store.EnterAsync(gate, run, permit: "", time.GetUtcNow() + settings.Lease, lifetime);
+            await WakeAsync(gate, answer.IsIn ? [run, .. answer.Woken] : answer.Woken);
+        }
+        catch (StoreUnavailableException e)
+        {
+            // Its own due time is left.
+            log.GateAway(e.Message);
+        }
+    }
+
+    /// <summary>Puts off a due run that was turned away, unless its turn has come since.</summary>
     public async Task DeferAsync(RunId run, DateTimeOffset until)
     {
-        await store.DeferAsync(run, until);
-        signals.Parked(run, until);
+        if (await store.PostponeAsync(run, until) is { } due) signals.Parked(run, due);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -57,7 +80,9 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
             try
             {
                 var until = time.GetUtcNow() + settings.Lease;
-                await Task.WhenAll(_permits.Keys.Select(permit => permit.KeepAsync(store, until)));
+
+                // Not by Keys, which locks the whole dictionary to copy them.
+                await Task.WhenAll(_permits.Select(permit => permit.Key.KeepAsync(store, until)));
             }
             catch (StoreUnavailableException e)
             {
@@ -72,7 +97,7 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
         await permit.LeaveAsync();
         try
         {
-            await WakeAsync(permit.Gate, await store.LeaveAsync(permit.Gate, permit.Run));
+            await WakeAsync(permit.Gate, await store.LeaveAsync(permit.Gate, permit.Run, permit.Name));
         }
         catch (StoreUnavailableException e)
         {
@@ -86,7 +111,7 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
         foreach (var run in runs)
         {
             if (await store.WakeAsync(run)) signals.Parked(run, time.GetUtcNow());
-            else await WakeAsync(gate, await store.LeaveAsync(gate, run));
+            else await WakeAsync(gate, await store.LeaveAsync(gate, run, permit: ""));
         }
     }
 
@@ -100,10 +125,13 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
         public Gate Gate => gate;
         public RunId Run => run;
 
+        /// <summary>What the place is held by. Another attempt of the run has another one, so neither can give back the other's.</summary>
+        public string Name { get; } = Guid.NewGuid().ToString("N");
+
         /// <summary>Keeps the place for longer, unless the run is about to leave.</summary>
         public Task KeepAsync(FlowStore store, DateTimeOffset until)
         {
-            lock (_lock) return _left ? Task.CompletedTask : _keeping = store.KeepAsync(gate, run, until);
+            lock (_lock) return _left ? Task.CompletedTask : _keeping = store.KeepAsync(gate, run, Name, until);
         }
 
         /// <summary>Nothing is kept after this: a place that is kept once more when it was left would be taken, and nobody's.</summary>

@@ -8,49 +8,74 @@ namespace DurableGateway.Storage;
 /// <summary>Gates and rates of flow control, which all nodes share.</summary>
 internal sealed class FlowStore(StoreConnection connection, EngineSettings settings, TimeProvider time)
 {
+    /// <summary>How long a gate is kept with no news of anybody who is in or waits.</summary>
+    private static readonly TimeSpan GateLifetime = TimeSpan.FromDays(30);
+
     /// <summary>Lets a run through its gate, or has it wait.</summary>
+    /// <param name="gate">The gate, with the run's place in the order.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="permit">What the place is held by; empty: the caller only asks, and the place of one who is let in is kept until the lease ends.</param>
+    /// <param name="leaseEnd">When who has not been heard of since has left.</param>
+    /// <param name="lifetime">How long those who wait are kept.</param>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
-    public async Task<GateAnswer> EnterAsync(Gate gate, RunId run, DateTimeOffset leaseEnd, TimeSpan lifetime)
+    public async Task<GateAnswer> EnterAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
         var answer = (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Enter, Keys(gate),
-            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), gate.Limit, gate.Order, Milliseconds(now + settings.Lease), (long)lifetime.TotalMilliseconds, gate.Name])))!;
+            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), gate.Limit, gate.Order, Milliseconds(now + settings.Lease), (long)lifetime.TotalMilliseconds, gate.Name, permit])))!;
         return new GateAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
     }
 
-    /// <summary>A run leaves; answers those whose turn has come.</summary>
-    public async Task<IReadOnlyList<RunId>> LeaveAsync(Gate gate, RunId run)
+    /// <summary>A run gives a permit back, or, where that is empty, is not waited for any more; answers those whose turn has come.</summary>
+    public async Task<IReadOnlyList<RunId>> LeaveAsync(Gate gate, RunId run, string permit)
     {
         var now = time.GetUtcNow();
         return Parse((RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Leave, Keys(gate),
-            [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + settings.Lease), gate.Name])))!);
+            [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + settings.Lease), gate.Name, permit, (long)GateLifetime.TotalMilliseconds])))!);
     }
 
     /// <summary>Extends the lease of a run that is in; one whose lease ran out is in again.</summary>
-    public Task KeepAsync(Gate gate, RunId run, DateTimeOffset leaseEnd) =>
-        connection.ExecuteAsync(db => db.SortedSetAddAsync(Keys(gate)[0], run.ToString(), Milliseconds(leaseEnd)));
+    public Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd)
+    {
+        var keys = Keys(gate);
+        return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Keep, [keys[0], keys[3]],
+            [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(leaseEnd), permit, (long)GateLifetime.TotalMilliseconds]));
+    }
 
-    /// <summary>Makes a run due whose turn has come; <see langword="false"/> where it has ended or is unknown.</summary>
+    /// <summary>Makes a run due whose turn has come; <see langword="false"/> where it has ended, is paused or is unknown.</summary>
     public async Task<bool> WakeAsync(RunId run)
     {
         var keys = new StoreKeys(run, connection.Shards);
         return (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Wake, [keys.Run, keys.Due], [run.ToString(), Milliseconds(time.GetUtcNow())])) == 1;
     }
 
-    /// <summary>Puts off a run that is due.</summary>
-    public Task DeferAsync(RunId run, DateTimeOffset until) => connection.ExecuteAsync(db => db.ScriptEvaluateAsync(
-        Script.Defer, [new StoreKeys(run, connection.Shards).Due], [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(until)]));
+    /// <summary>Puts off a due run that was turned away, unless its turn has come since.</summary>
+    /// <returns>When it is due; <see langword="null"/> where it is somebody else's by now.</returns>
+    public async Task<DateTimeOffset?> PostponeAsync(RunId run, DateTimeOffset until)
+    {
+        var keys = new StoreKeys(run, connection.Shards);
+        var due = (RedisValue)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(
+            Script.Postpone, [keys.Run, keys.Due], [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(until)]));
+        return due.IsNullOrEmpty ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)(double)due);
+    }
 
     /// <summary>When a run may start; that time is kept for it.</summary>
-    public async Task<DateTimeOffset> ReserveAsync(string rate, RunId run, int permits, TimeSpan window)
+    /// <param name="rate">The rate.</param>
+    /// <param name="starter">Who starts, by a name that is the same when it asks again.</param>
+    /// <param name="permits">The most starts within the window.</param>
+    /// <param name="window">The window.</param>
+    public async Task<DateTimeOffset> ReserveAsync(string rate, string starter, int permits, TimeSpan window)
     {
         var start = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Rate, [StoreKeys.InShard(ShardOf(rate), $"rate:{rate}")],
-            [run.ToString(), Milliseconds(time.GetUtcNow()), permits, (long)window.TotalMilliseconds]));
+            [starter, Milliseconds(time.GetUtcNow()), permits, (long)window.TotalMilliseconds]));
         return DateTimeOffset.FromUnixTimeMilliseconds((long)(double)start);
     }
 
     private RedisKey[] Keys(Gate gate) =>
-        [StoreKeys.InShard(ShardOf(gate.Name), $"in:{gate.Name}"), StoreKeys.InShard(ShardOf(gate.Name), $"queue:{gate.Name}"), StoreKeys.WaitingIn(ShardOf(gate.Name))];
+    [
+        StoreKeys.InShard(ShardOf(gate.Name), $"in:{gate.Name}"), StoreKeys.InShard(ShardOf(gate.Name), $"queue:{gate.Name}"),
+        StoreKeys.WaitingIn(ShardOf(gate.Name)), StoreKeys.InShard(ShardOf(gate.Name), $"permits:{gate.Name}"),
+    ];
 
     private int ShardOf(string name) => (int)(BinaryPrimitives.ReadUInt32BigEndian(Base64Url.DecodeFromChars(name)) % (uint)connection.Shards);
 

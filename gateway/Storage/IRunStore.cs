@@ -30,7 +30,10 @@ internal interface IRunStore
     /// <param name="now">What is due by then.</param>
     /// <param name="limit">The most runs to name.</param>
     /// <param name="fullRoutes">Routes that take no further run now: theirs are passed over.</param>
-    Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes);
+    /// <param name="from">Where in the queue the look begins.</param>
+    /// <param name="perRoute">The most runs of one route to name.</param>
+    Task<DueRuns> GetDueAsync(
+        int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes, QueuePlace from = default, int perRoute = int.MaxValue);
 
     /// <summary>Begins the next attempt of a due run; <see langword="null"/> where another node was first.</summary>
     /// <exception cref="UnreadableRecordException">The run's record is corrupt or of an unknown version; the run is claimed.</exception>
@@ -125,16 +128,17 @@ internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);
 /// <param name="Id">The run.</param>
 /// <param name="Route">Its route; empty where nothing is left of the run but its entry in the queue.</param>
 /// <param name="Gate">The gate that it has to pass, as <see cref="Gate.Format"/> wrote it; empty for none.</param>
-internal readonly record struct DueRun(RunId Id, string Route, string Gate);
+/// <param name="IsRunning">Whether it is due because a lease has run out.</param>
+internal readonly record struct DueRun(RunId Id, string Route, string Gate, bool IsRunning = false);
 
 /// <summary>The due runs of a shard.</summary>
 /// <param name="Runs">The runs, the longest due first.</param>
 /// <param name="Next">The time of the first one that is not due yet.</param>
-/// <param name="More">Whether there are more that are due.</param>
-/// <param name="Held">The routes that were passed over and have due runs.</param>
+/// <param name="Rest">Where a look goes on that ended before the last due entry; <see langword="null"/> where it did not.</param>
+/// <param name="Held">The routes of which due runs were passed over.</param>
 /// <param name="Errands">What is due and is no run.</param>
 internal readonly record struct DueRuns(
-    IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, bool More, IReadOnlyList<string> Held, IReadOnlyList<Errand> Errands);
+    IReadOnlyList<DueRun> Runs, DateTimeOffset? Next, QueuePlace? Rest, IReadOnlyList<string> Held, IReadOnlyList<Errand> Errands);
 
 /// <summary>How full the queues of all shards are.</summary>
 /// <param name="Open">Runs that have not ended.</param>

@@ -17,6 +17,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// </summary>
     private const int MostStepBytes = 64 * 1024;
 
+    private static readonly string Running = RunState.Running.Name();
     private static readonly RedisValue[] OriginFields = ["route", "policy", "attempt", "started", "trace"];
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
 
@@ -35,18 +36,21 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return head is [var first] ? FromMilliseconds((long)first.Score) : null;
     }
 
-    public async Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes)
+    public async Task<DueRuns> GetDueAsync(
+        int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes, QueuePlace from, int perRoute)
     {
         var answer = await EvaluateAsync(Script.Due, [StoreKeys.DueOf(shard)],
-            [Milliseconds(now), limit, MostEntries, StoreKeys.RunPrefix(shard), .. fullRoutes.Select(route => (RedisValue)route)]);
-        var held = (int)answer[2];
+        [
+            Milliseconds(now), limit, MostEntries, StoreKeys.RunPrefix(shard), from.Score == 0 ? RedisValue.EmptyString : from.Score, from.Skip, perRoute,
+            .. fullRoutes.Select(route => (RedisValue)route),
+        ]);
+        var held = (int)answer[3];
         var runs = new List<DueRun>();
         var errands = new List<Errand>();
-        for (var i = 3 + held; i + 2 < answer.Length; i += 3)
+        for (var i = 4 + held; i + 3 < answer.Length; i += 4)
         {
             var entry = answer[i];
-            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString()));
-
+            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString(), answer[i + 3] == Running));
             else if (Errand.IsErrand(entry.ToString())) errands.Add(new Errand(shard, entry.ToString()));
 
             // What is neither can never be claimed, and would stay at the head for ever.
@@ -54,8 +58,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         }
 
         return new DueRuns(
-            runs, answer[0].IsNullOrEmpty ? null : FromMilliseconds((long)(double)answer[0]), (int)answer[1] == 1,
-            [.. answer.Skip(3).Take(held).Select(route => route.ToString())], errands);
+            runs, answer[0].IsNullOrEmpty ? null : FromMilliseconds((long)(double)answer[0]),
+            answer[1].IsNullOrEmpty ? null : new QueuePlace((long)(double)answer[1], (int)answer[2]),
+            [.. answer.Skip(4).Take(held).Select(route => route.ToString())], errands);
     }
 
     public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd)

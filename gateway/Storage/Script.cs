@@ -18,7 +18,9 @@ internal static class Script
     public static string Defer { get; } = Load("defer");
     public static string Enter { get; } = Load("enter");
     public static string Leave { get; } = Load("leave");
+    public static string Keep { get; } = Load("keep");
     public static string Wake { get; } = Load("wake");
+    public static string Postpone { get; } = Load("postpone");
     public static string Rate { get; } = Load("rate");
     public static string Mismatch { get; } = Load("mismatch");
     public static string Append { get; } = Load("append");
@@ -48,7 +50,7 @@ internal static class Script
         if (script.Contains("release(", StringComparison.Ordinal) || script.Contains("reclaim(", StringComparison.Ordinal)) script = Load(IdempotencyName) + script;
         return script.Contains("tell(", StringComparison.Ordinal) || script.Contains("falter(", StringComparison.Ordinal) ? Load(NoticeName) + Load(IndexName) + Load(HistoryName) + script
             : script.Contains("note(", StringComparison.Ordinal) ? Load(IndexName) + Load(HistoryName) + script
-            : script.Contains("admit(", StringComparison.Ordinal) ? Load(GateName) + script
+            : script.Contains("hold(", StringComparison.Ordinal) ? Load(GateName) + script
             : script;
     }
 }

@@ -57,6 +57,84 @@ public sealed class PaceTests
         Assert.Equal(MaxReplays, Volatile.Read(ref most));
     }
 
+    /// <summary>More than a thousand in each shard: further than one look at it reaches.</summary>
+    [Fact]
+    public async Task SeventyTwoThousandDue_OfAClusterWithoutRoom_DoNotKeepAnotherClusterWaiting()
+    {
+        const int Runs = 72_000;
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync("--save", "");
+        var current = 0;
+        var others = new ConcurrentDictionary<string, TaskCompletionSource>();
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            if (context.Request.Path.StartsWithSegments("/other"))
+            {
+                others[context.Request.Path.Value!].TrySetResult();
+                return;
+            }
+
+            Interlocked.Increment(ref current);
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }, readBody: false);
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            $"Durable:Store:ConnectionString={redis.ConnectionString}", "Durable:ShutdownTimeout=00:00:00",
+            "ReverseProxy:Clusters:upstream:Metadata:Durable.MaxReplays=4",
+            "ReverseProxy:Routes:other:ClusterId=other",
+            "ReverseProxy:Routes:other:Match:Path=/other/{**rest}",
+            "ReverseProxy:Routes:other:Metadata:Durable.Policy=default",
+            $"ReverseProxy:Clusters:other:Destinations:one:Address={service.Url}");
+        var now = TimeProvider.System.GetUtcNow();
+        for (var i = 0; i < 4; i++) await ParkAsync(gateway, "upstream", "/many", now.AddMinutes(-5));
+        await Eventually.TrueAsync(() => Volatile.Read(ref current) == 4, "as many are at work as may be", seconds: 30);
+        await FillAsync(gateway, Runs, now.AddMinutes(-2));
+
+        // The first one is found behind them all, the later ones without looking at them again.
+        var took = new List<TimeSpan>();
+        await OtherAsync(0);
+        var before = await CallsAsync(redis, "hmget");
+        for (var i = 1; i < 20; i++) await OtherAsync(i);
+        var reads = await CallsAsync(redis, "hmget") - before;
+        Assert.InRange(took[took.Count / 2], TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Assert.InRange(reads, 0, 4 * Runs);
+
+        async Task OtherAsync(int i)
+        {
+            var arrived = others[$"/other/{i}"] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var began = TimeProvider.System.GetTimestamp();
+            await ParkAsync(gateway, "other", $"/other/{i}", TimeProvider.System.GetUtcNow());
+            await arrived.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            took.Add(TimeProvider.System.GetElapsedTime(began));
+            TestContext.Current.TestOutputHelper?.WriteLine($"{i}: {took[^1].TotalMilliseconds:F0} ms, {await CallsAsync(redis, "hmget")} reads");
+        }
+    }
+
+    /// <summary>Puts runs into the queues of all shards that are due and never start, without the cost of making them one by one.</summary>
+    private static async Task FillAsync(GatewayHost gateway, int runs, DateTimeOffset due)
+    {
+        const string Fill = """
+            for i = 1, tonumber(ARGV[3]) do
+              local id = string.format('%08x-0000-7000-8000-%012x', i, tonumber(ARGV[4]))
+              redis.call('HSET', ARGV[1] .. id, 'state', 'waiting', 'route', 'upstream')
+              redis.call('ZADD', KEYS[1], tonumber(ARGV[2]) + i, id)
+            end
+            """;
+        var connection = (StoreConnection)gateway.Services.GetService(typeof(StoreConnection))!;
+        for (var shard = 0; shard < connection.Shards; shard++)
+        {
+            var number = shard;
+            await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Fill, [StoreKeys.DueOf(number)],
+                [StoreKeys.RunPrefix(number), due.ToUnixTimeMilliseconds(), (runs / connection.Shards) + 1, number]));
+        }
+    }
+
+    private static async Task<long> CallsAsync(RedisServer redis, string command)
+    {
+        var info = await RedisCluster.AskAsync(redis, "info", "commandstats");
+        var line = info.Split('\n').FirstOrDefault(line => line.StartsWith($"cmdstat_{command}:calls=", StringComparison.Ordinal));
+        return line is null ? 0 : long.Parse(line.Split('=', ',')[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [Fact]
     public async Task RunThatIsDue_StartsWithin50Milliseconds_AndAnIdleStoreSeesNextToNoTraffic()
     {

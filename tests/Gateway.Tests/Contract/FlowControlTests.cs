@@ -92,7 +92,7 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
         var flow = world.Gateway.Services.GetRequiredService<FlowStore>();
         var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency, TimeProvider.System.GetUtcNow());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
-        Assert.True((await flow.EnterAsync(gate, RunId.New(now), now.AddSeconds(3), TimeSpan.FromMinutes(1))).IsIn);
+        Assert.True((await flow.EnterAsync(gate, RunId.New(now), "a", now.AddSeconds(3), TimeSpan.FromMinutes(1))).IsIn);
         var waiting = await SendAsync(world, world.Path);
         Assert.Equal(HttpStatusCode.SeeOther, waiting.StatusCode);
         Assert.Equal(RunOf(waiting), (await world.NextAttemptAsync()).RunId);

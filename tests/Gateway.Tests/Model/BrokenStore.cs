@@ -38,7 +38,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<DateTimeOffset?> GetNextDueAsync(int shard) => inner.GetNextDueAsync(shard);
 
-    public Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes) => inner.GetDueAsync(shard, now, limit, fullRoutes);
+    public Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes, QueuePlace from, int perRoute) =>
+        inner.GetDueAsync(shard, now, limit, fullRoutes, from, perRoute);
 
     public Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd) => inner.ClaimAsync(run, owner, now, leaseEnd);
 

@@ -15,17 +15,17 @@ public sealed class DueClockTests
     public DueClockTests() => _clock = new DueClock(Shards, _time);
 
     [Fact]
-    public void NothingHeard_NothingIsDue() => Assert.Empty(_clock.TakeDue());
+    public void NothingHeard_NothingIsDue() => Assert.Empty(_clock.TakeDue().Select(due => due.Shard));
 
     [Fact]
     public void Due_IsTakenOnce()
     {
         _clock.Hear(2, Make.Start);
         _clock.Hear(3, Make.Start.AddSeconds(1));
-        Assert.Equal([2], _clock.TakeDue());
-        Assert.Empty(_clock.TakeDue());
+        Assert.Equal([2], _clock.TakeDue().Select(due => due.Shard));
+        Assert.Empty(_clock.TakeDue().Select(due => due.Shard));
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal([3], _clock.TakeDue());
+        Assert.Equal([3], _clock.TakeDue().Select(due => due.Shard));
     }
 
     [Fact]
@@ -33,20 +33,20 @@ public sealed class DueClockTests
     {
         _clock.Hear(1, Make.Start);
         _clock.Hear(1, Make.Start.AddDays(1));
-        Assert.Equal([1], _clock.TakeDue());
+        Assert.Equal([1], _clock.TakeDue().Select(due => due.Shard));
     }
 
     [Fact]
     public void HeardDuringALook_IsNotLost()
     {
         _clock.Hear(1, Make.Start);
-        Assert.Equal([1], _clock.TakeDue());
+        Assert.Equal([1], _clock.TakeDue().Select(due => due.Shard));
 
         // The store is being asked; meanwhile a run parks in this shard, and then the answer names a later one.
         _clock.Hear(1, Make.Start.AddSeconds(1));
         _clock.Hear(1, Make.Start.AddSeconds(9));
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal([1], _clock.TakeDue());
+        Assert.Equal([1], _clock.TakeDue().Select(due => due.Shard));
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public sealed class DueClockTests
     {
         var run = Make.RunId();
         _clock.Hear(run, Make.Start);
-        Assert.Equal([run.Shard(Shards)], _clock.TakeDue());
+        Assert.Equal([run.Shard(Shards)], _clock.TakeDue().Select(due => due.Shard));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class DueClockTests
         Assert.False(wait.IsCompleted);
         _time.Advance(TimeSpan.FromSeconds(0.1));
         await wait.WaitAsync(Deadline);
-        Assert.Equal([1], _clock.TakeDue());
+        Assert.Equal([1], _clock.TakeDue().Select(due => due.Shard));
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class DueClockTests
             {
                 while (true)
                 {
-                    if (_clock.TakeDue() is { Count: > 0 } due) return due;
+                    if (_clock.TakeDue() is { Count: > 0 } due) return due.Select(one => one.Shard);
                     await _clock.WaitAsync(Long, null, CancellationToken.None);
                 }
             });
@@ -150,7 +150,7 @@ public sealed class DueClockTests
         for (var round = 0; round < 200; round++)
         {
             await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => _clock.Hear(0, _time.GetUtcNow().AddSeconds(i)))));
-            Assert.Equal([0], _clock.TakeDue());
+            Assert.Equal([0], _clock.TakeDue().Select(due => due.Shard));
         }
     }
 

@@ -24,18 +24,18 @@ public abstract partial class StoreContract
         var runs = Enumerable.Range(0, 4).Select(_ => Make.RunId()).ToArray();
         for (var i = 0; i < 4; i++)
         {
-            var answer = await Flow.EnterAsync(gate with { Order = i }, runs[i], Today + Long, Long);
+            var answer = await Flow.EnterAsync(gate with { Order = i }, runs[i], "a", Today + Long, Long);
             Assert.Equal((i < 2, Math.Max(0, i - 2)), (answer.IsIn, answer.Before));
             Assert.Empty(answer.Woken);
         }
 
         Assert.Equal(before + 2, (await Store.GetQueueFiguresAsync(Now)).Queued);
-        Assert.True((await Flow.EnterAsync(gate, runs[0], Today + Long, Long)).IsIn);
-        Assert.False((await Flow.EnterAsync(gate with { Order = 3 }, runs[3], Today + Long, Long)).IsIn);
-        Assert.Equal([runs[2]], await Flow.LeaveAsync(gate, runs[1]));
-        Assert.True((await Flow.EnterAsync(gate with { Order = 2 }, runs[2], Today + Long, Long)).IsIn);
-        Assert.Equal([runs[3]], await Flow.LeaveAsync(gate, runs[0]));
-        Assert.Empty(await Flow.LeaveAsync(gate, runs[2]));
+        Assert.True((await Flow.EnterAsync(gate, runs[0], "a", Today + Long, Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(gate with { Order = 3 }, runs[3], "a", Today + Long, Long)).IsIn);
+        Assert.Equal([runs[2]], await Flow.LeaveAsync(gate, runs[1], "a"));
+        Assert.True((await Flow.EnterAsync(gate with { Order = 2 }, runs[2], "a", Today + Long, Long)).IsIn);
+        Assert.Equal([runs[3]], await Flow.LeaveAsync(gate, runs[0], "a"));
+        Assert.Empty(await Flow.LeaveAsync(gate, runs[2], "a"));
         Assert.Equal(before, (await Store.GetQueueFiguresAsync(Now)).Queued);
     }
 
@@ -44,15 +44,109 @@ public abstract partial class StoreContract
     {
         var gate = NewGate(1);
         var (gone, waits, comes) = (Make.RunId(), Make.RunId(), Make.RunId());
-        Assert.True((await Flow.EnterAsync(gate, gone, Today + TimeSpan.FromSeconds(2), Long)).IsIn);
-        Assert.False((await Flow.EnterAsync(gate with { Order = 1 }, waits, Today + Long, Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(gate, gone, "a", Today + TimeSpan.FromSeconds(2), Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(gate with { Order = 1 }, waits, "a", Today + Long, Long)).IsIn);
         await Eventually.TrueAsync(async () =>
         {
-            var answer = await Flow.EnterAsync(gate with { Order = 2 }, comes, Today + Long, Long);
+            var answer = await Flow.EnterAsync(gate with { Order = 2 }, comes, "a", Today + Long, Long);
             Assert.False(answer.IsIn);
             return answer.Woken.SequenceEqual([waits]);
         }, "the one in the queue is told");
-        Assert.True((await Flow.EnterAsync(gate with { Order = 1 }, waits, Today + Long, Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(gate with { Order = 1 }, waits, "a", Today + Long, Long)).IsIn);
+    }
+
+    /// <summary>Two nodes that see the same run due both enter; the one that loses the claim leaves.</summary>
+    [Fact]
+    public async Task Gate_PermitsOfOneRun_ShareOnePlace_WhichIsLeftWithTheLast()
+    {
+        var gate = NewGate(1);
+        var (run, other) = (Make.RunId(), Make.RunId());
+        Assert.True((await Flow.EnterAsync(gate, run, "a", Today + Long, Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(gate, run, "b", Today + Long, Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(gate with { Order = 1 }, other, "c", Today + Long, Long)).IsIn);
+        Assert.Empty(await Flow.LeaveAsync(gate, run, "b"));
+        Assert.Empty(await Flow.LeaveAsync(gate, run, "b"));
+        Assert.Empty(await Flow.LeaveAsync(gate, run, permit: ""));
+        Assert.Equal([other], await Flow.LeaveAsync(gate, run, "a"));
+    }
+
+    [Fact]
+    public async Task Gate_PlaceThatNobodyComesFor_GoesToTheNext()
+    {
+        var gate = NewGate(1);
+        var (first, gone, next) = (Make.RunId(), Make.RunId(), Make.RunId());
+        await Flow.EnterAsync(gate, first, "a", Today + Long, Long);
+        await Flow.EnterAsync(gate with { Order = 1 }, gone, "b", Today + Long, Long);
+        await Flow.EnterAsync(gate with { Order = 2 }, next, "c", Today + Long, Long);
+        Assert.Equal([gone], await Flow.LeaveAsync(gate, first, "a"));
+        Assert.Equal([next], await Flow.LeaveAsync(gate, gone, permit: ""));
+        Assert.True((await Flow.EnterAsync(gate, next, "c", Today + Long, Long)).IsIn);
+    }
+
+    /// <summary>A set that has become empty is gone, with its expiry.</summary>
+    [Fact]
+    public async Task Gate_NoneOfItsKeys_IsKeptForEver()
+    {
+        var gate = NewGate(1);
+        var (first, second, third) = (Make.RunId(), Make.RunId(), Make.RunId());
+        await Flow.EnterAsync(gate, first, "a", Today + Long, Long);
+        await Flow.EnterAsync(gate with { Order = 1 }, second, "b", Today + Long, Long);
+        await Flow.EnterAsync(gate with { Order = 2 }, third, "c", Today + Long, Long);
+        await Flow.LeaveAsync(gate, first, "a");
+        await AssertKeysExpireAsync();
+        await Flow.LeaveAsync(gate, second, permit: "");
+        await AssertKeysExpireAsync();
+        await Flow.LeaveAsync(gate, third, permit: "");
+        await Flow.KeepAsync(gate, second, "b", Today + Long);
+        await AssertKeysExpireAsync();
+
+        async Task AssertKeysExpireAsync()
+        {
+            var answers = await ExecuteAsync(db => Task.WhenAll(db.Multiplexer.GetServers().Select(server =>
+                server.ExecuteAsync("SCAN", "0", "MATCH", $"*{gate.Name}*", "COUNT", "1000000"))));
+            var names = answers.SelectMany(answer => (string[])((RedisResult[])answer!)[1]!).ToArray();
+            Assert.NotEmpty(names);
+            foreach (var name in names) Assert.NotNull(await ExecuteAsync(db => db.KeyTimeToLiveAsync(name)));
+        }
+    }
+
+    [Fact]
+    public async Task Postponed_RunWhoseTurnHasComeSince_StaysDue()
+    {
+        var run = Make.Run();
+        var (due, later) = (Today, Today.AddHours(1));
+        await Store.CreateDueAsync(run, Owner, due);
+        Assert.Equal(later.ToUnixTimeMilliseconds(), (await Flow.PostponeAsync(run.Id, later))?.ToUnixTimeMilliseconds());
+        Assert.Null(await Flow.PostponeAsync(run.Id, later));
+        Assert.True(await Flow.WakeAsync(run.Id));
+        var woken = await Flow.PostponeAsync(run.Id, later);
+        Assert.InRange(woken!.Value, due.AddSeconds(-1), later.AddMinutes(-50));
+
+        // The mark stands for one turn: once it is taken, the run can be turned away again.
+        Assert.Equal(later.ToUnixTimeMilliseconds(), (await Flow.PostponeAsync(run.Id, later))?.ToUnixTimeMilliseconds());
+        Assert.True(await Flow.WakeAsync(run.Id));
+        var claimed = await Store.ClaimAsync(run.Id, Owner, Today.AddSeconds(5), Today.AddSeconds(15));
+        await Store.FailAsync(new AttemptKey(run.Id, claimed!.Attempt, Owner), 0, Today.AddSeconds(-5));
+        Assert.Equal(later.ToUnixTimeMilliseconds(), (await Flow.PostponeAsync(run.Id, later))?.ToUnixTimeMilliseconds());
+    }
+
+    [Fact]
+    public async Task Postponed_RunOfANodeThatHasDied_IsWokenAllTheSame()
+    {
+        var run = Make.Run();
+        await Store.CreateRunningAsync(run, Owner, Today.AddSeconds(-1));
+        Assert.NotNull(await Flow.PostponeAsync(run.Id, Today.AddHours(1)));
+        Assert.True(await Flow.WakeAsync(run.Id));
+        Assert.NotNull(await Store.ClaimAsync(run.Id, OtherOwner, Today.AddSeconds(5), Today.AddSeconds(15)));
+    }
+
+    [Fact]
+    public async Task Woken_RunThatIsPaused_IsNotWaitedFor()
+    {
+        var run = Make.Run();
+        await Store.CreateDueAsync(run, Owner, Today);
+        await fixture.Node.Operations.ActAsync(run.Id, "pause", "");
+        Assert.False(await Flow.WakeAsync(run.Id));
     }
 
     [Fact]
@@ -62,10 +156,10 @@ public abstract partial class StoreContract
         var window = TimeSpan.FromMinutes(1);
         var runs = Enumerable.Range(0, 5).Select(_ => Make.RunId()).ToArray();
         var starts = new List<DateTimeOffset>();
-        foreach (var run in runs) starts.Add(await Flow.ReserveAsync(rate, run, 2, window));
+        foreach (var run in runs) starts.Add(await Flow.ReserveAsync(rate, run.ToString(), 2, window));
         Assert.True(starts[1] - starts[0] < window);
         Assert.Equal([starts[0] + window, starts[1] + window, starts[0] + (2 * window)], starts[2..]);
-        Assert.Equal(starts[3], await Flow.ReserveAsync(rate, runs[3], 2, window));
+        Assert.Equal(starts[3], await Flow.ReserveAsync(rate, runs[3].ToString(), 2, window));
     }
 
     [Fact]

@@ -87,12 +87,12 @@ public abstract partial class StoreContract
         var due = await Store.GetDueAsync(Shard, Now.AddSeconds(3), Plenty, []);
         Assert.Equal([runs[1], runs[2], runs[0]], due.Runs.Select(run => run.Id));
         Assert.Equal(Now.AddSeconds(9), due.Next);
-        Assert.False(due.More);
+        Assert.Null(due.Rest);
         Assert.Equal(Now.AddSeconds(1), await Store.GetNextDueAsync(Shard));
 
         due = await Store.GetDueAsync(Shard, Now.AddSeconds(3), limit: 2, []);
         Assert.Equal([runs[1], runs[2]], due.Runs.Select(run => run.Id));
-        Assert.True(due.More);
+        Assert.Equal(new QueuePlace(Now.AddSeconds(3).ToUnixTimeMilliseconds(), 0), due.Rest);
 
         due = await Store.GetDueAsync(Shard, Now, Plenty, []);
         Assert.Empty(due.Runs);
@@ -117,7 +117,7 @@ public abstract partial class StoreContract
         var due = await Store.GetDueAsync(Shard, Now.AddSeconds(1), Plenty, ["full", "empty"]);
         Assert.Equal([new DueRun(other.Id, "other", "")], due.Runs);
         Assert.Equal(["full"], due.Held);
-        Assert.False(due.More);
+        Assert.Null(due.Rest);
     }
 
     [Fact]
