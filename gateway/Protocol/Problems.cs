@@ -89,6 +89,9 @@ internal static class Problems
         Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Events:ApiKeys or Durable:Admin:ApiKeys, or an attempt's Durable-Token with an event of its run.");
     public static Problem StepOfOtherKind(RunId run, string step) =>
         Make("step-of-other-type", "The step was begun with another type", 422, $"Step '{step}' waits already, or has failed tries, as a step of another type. Give the new step a new name.", run);
+    public static Problem BeyondRunTimeout(RunId run, string step, TimeSpan limit) =>
+        Make("beyond-run-timeout", "The run may not take that long", 422,
+            $"Step '{step}' would be over when the run has to have ended: RunTimeout of the route's policy is {limit:c}. Wait for less, or raise RunTimeout.", run);
     public static Problem StepTooLarge(RunId run, long limit) =>
         Make("step-too-large", "The outcome is larger than the policy allows", 413, $"MaxStepBytes is {limit} bytes.", run);
     public static Problem TooManySteps(RunId run, int limit) =>

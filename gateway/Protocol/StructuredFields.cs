@@ -72,14 +72,14 @@ internal static class StructuredFields
     }
 
     /// <summary>
-    /// Reads a span of time: a non-negative decimal number of seconds (§3.3.2), of at most ten years, so that it can be
-    /// added to any time.
+    /// Reads a span of time: a non-negative decimal number of seconds (§3.3.2). One of more than ten years is taken for ten, so that it can
+    /// be added to any time.
     /// </summary>
     public static bool TryParseSeconds(string? field, out TimeSpan span)
     {
         var valid = double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
-            && seconds >= 0 && seconds <= LongestSpan.TotalSeconds;
-        span = valid ? TimeSpan.FromSeconds(seconds) : default;
+            && seconds >= 0;
+        span = valid ? TimeSpan.FromSeconds(Math.Min(seconds, LongestSpan.TotalSeconds)) : default;
         return valid;
     }
 }

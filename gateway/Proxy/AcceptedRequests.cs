@@ -35,7 +35,15 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
             Gate = flow.GateOf(context.Request, policy, route),
         };
         if (RequestFlow.IsLimited(policy)) await flow.ThrowIfTakenAsync(hash);
-        await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, id, hash));
+        try
+        {
+            await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, id));
+        }
+        catch (IdempotencyKeyTakenException)
+        {
+            await flow.GiveBackAsync(context.Request, policy, route, id);
+            throw;
+        }
 
         var response = context.Response;
         response.Headers[DurableHeaders.RunId] = run.Id.ToString();
@@ -49,6 +57,13 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public async Task AcceptAsync(HttpContext context, RunPolicy policy, Invocation invocation)
     {
+        // A step that asks again takes no other turn.
+        if (await store.GetSnapshotAsync(invocation.Id) is not null)
+        {
+            invocation.IsBegun = invocation.IsKnown = true;
+            return;
+        }
+
         var now = time.GetUtcNow();
         // Its trace is that of the run that invokes it, as its headers say: the call that is at work here is the step's.
         var request = RequestRecorder.Record(context, activity: null, invocation.Body);

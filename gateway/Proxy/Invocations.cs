@@ -22,13 +22,16 @@ internal sealed class Invocation(RunId id, Invoker invoker, ReadOnlyMemory<byte>
 
     /// <summary>It is stored, now or before.</summary>
     public bool IsBegun { get; set; }
+
+    /// <summary>It was stored before, and may have ended since.</summary>
+    public bool IsKnown { get; set; }
 }
 
 /// <summary>
 /// Has a step of a run invoke a route (§3). The request goes down the gateway's own pipeline, so that it is matched as a client's is;
 /// where that would send it to a service it is stored instead, and is a run of its own from then on.
 /// </summary>
-internal sealed class Invocations(IWaitStore store, Waits waits, IServiceScopeFactory scopes)
+internal sealed class Invocations(IWaitStore store, Waits waits, InvocationResults results, IServiceScopeFactory scopes)
 {
     private RequestDelegate _pipeline = _ => Task.CompletedTask;
 
@@ -43,7 +46,7 @@ internal sealed class Invocations(IWaitStore store, Waits waits, IServiceScopeFa
         var invoker = new Invoker(waiter.Run, waiter.Step, (above?.Depth ?? 0) + 1);
         if (invoker.Depth >= Invoker.MaxDepth) return (default, Problems.InvokeTooDeep(waiter.Run, Invoker.MaxDepth));
         if (await store.GetRequestAsync(waiter.Run) is not { } own) return (new StepAnswer(StepVerdict.Unknown), null);
-        var child = RunId.Derive(waiter.Run, waiter.Step);
+        var child = RunId.Derive(waiter.Run, waiter.Step, await store.GetRepetitionAsync(waiter));
 
         var look = await SendAsync(new Invocation(child, invoker, body, onlyLook: true));
         if (look.Policy is null) return (default, Problems.InvokeNowhere(waiter.Run, method, target));
@@ -55,7 +58,11 @@ internal sealed class Invocations(IWaitStore store, Waits waits, IServiceScopeFa
 
         // The routes may have changed since.
         var begun = await SendAsync(new Invocation(child, invoker, body, onlyLook: false));
-        return begun.IsBegun ? (answer, null) : (default, Problems.InvokeNowhere(waiter.Run, method, target));
+        if (!begun.IsBegun) return (default, Problems.InvokeNowhere(waiter.Run, method, target));
+
+        // One that has ended was told to a step that did not wait then: an operator had its run go on from before it.
+        if (begun.IsKnown && await results.DeliverAsync(child)) answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
+        return (answer, null);
 
         async Task<Invocation> SendAsync(Invocation invocation)
         {

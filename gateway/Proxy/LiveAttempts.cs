@@ -80,6 +80,7 @@ internal sealed class LiveAttempts(
         }
         catch (IdempotencyKeyTakenException e)
         {
+            await flow.GiveBackAsync(context.Request, policy, attempt.Route, attempt.Run);
             await AnswerExistingAsync(context, policy, e.Taken, body);
         }
         catch (StoreUnavailableException e)

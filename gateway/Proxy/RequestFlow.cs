@@ -21,7 +21,7 @@ internal sealed class RequestFlow(FlowStore store, FlowControl control, Idempote
         await ThrowIfTakenAsync(keyHash);
         try
         {
-            var start = await StartAsync(request, attempt.Policy, attempt.Route, attempt.Run, keyHash);
+            var start = await StartAsync(request, attempt.Policy, attempt.Route, attempt.Run);
             if (start > time.GetUtcNow()) return new Turn(null, start, null);
             if (gate is null) return default;
             var (permit, askAgain) = await control.EnterAsync(gate, attempt.Run, attempt.Policy.Lifetime);
@@ -65,15 +65,28 @@ internal sealed class RequestFlow(FlowStore store, FlowControl control, Idempote
     public Gate? GateOf(HttpRequest request, RunPolicy policy, string route) =>
         policy.ConcurrencyLimit is null ? null : Gate.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
 
-    /// <summary>
-    /// When the run may start; with no limit that is now. The time is kept for it, and for whoever sends the same idempotency key while it
-    /// is on its way: one of them becomes a run, so they take one turn.
-    /// </summary>
+    /// <summary>When the run may start; with no limit that is now. The time is kept for it.</summary>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
-    public async Task<DateTimeOffset> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run, string? keyHash = null) => policy.RatePermits is { } permits
-        ? await store.ReserveAsync(
-            Topic.Hash("rate", policy.Name.ToUpperInvariant(), policy.RateKey, ScopeOf(request, policy.RateKey, route)), keyHash ?? run.ToString(), permits, policy.RateWindow)
+    public async Task<DateTimeOffset> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run) => policy.RatePermits is { } permits
+        ? await store.ReserveAsync(RateOf(request, policy, route), run, permits, policy.RateWindow)
         : time.GetUtcNow();
+
+    /// <summary>A request that took a turn has not become a run: another one with its idempotency key was first.</summary>
+    public async Task GiveBackAsync(HttpRequest request, RunPolicy policy, string route, RunId run)
+    {
+        if (policy.RatePermits is null) return;
+        try
+        {
+            await store.GiveBackAsync(RateOf(request, policy, route), run);
+        }
+        catch (StoreUnavailableException e)
+        {
+            log.GateAway(e.Message);
+        }
+    }
+
+    private static string RateOf(HttpRequest request, RunPolicy policy, string route) =>
+        Topic.Hash("rate", policy.Name.ToUpperInvariant(), policy.RateKey, ScopeOf(request, policy.RateKey, route));
 
     private static string ScopeOf(HttpRequest request, string key, string route) =>
         FlowKey.HeaderOf(key) is { } header ? request.Headers[header].ToString()

@@ -115,12 +115,22 @@ internal sealed class ReplayRunner(
     private async Task RecordAsync(Attempt attempt, Func<Task<AttemptEnd>> record)
     {
         var began = time.GetTimestamp();
+        var given = false;
         while (true)
         {
             try
             {
                 await record();
                 return;
+            }
+            catch (Exception e) when (e is not StoreUnavailableException && !given)
+            {
+                // What was to be the result cannot be had, as a stream whose record is damaged. It counts, or the run would be repeated for ever.
+                log.Unexpected(e, attempt.Run, attempt.Key.Number);
+                given = true;
+                var problem = e is UnreadableRecordException ? Problems.RecordUnreadable(attempt.Run, e.Message) : Problems.GatewayFailed();
+                record = () => engine.FailAsync(attempt, new AttemptFailure(
+                    "its result could not be recorded", problem.ToResponse, Final: e is UnreadableRecordException { KeyIsMissing: false }));
             }
             catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
             {

@@ -74,7 +74,7 @@ internal sealed class AttemptRegistry : BackgroundService
     public void InterruptAll(AttemptInterrupt reason)
     {
         _interruptAll = reason;
-        foreach (var attempt in _attempts.Values) attempt.Interrupt(reason);
+        foreach (var (_, attempt) in _attempts) attempt.Interrupt(reason);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -83,8 +83,14 @@ internal sealed class AttemptRegistry : BackgroundService
         using var timer = new PeriodicTimer(Tick, _time);
         while (await timer.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && IsEmpty))
         {
-            foreach (var attempt in _attempts.Values) Watch(attempt);
+            WatchAll();
         }
+    }
+
+    /// <summary>Enumerates, which takes no lock: <c>Values</c> takes them all to make a copy, with every request waiting to enter or leave.</summary>
+    internal void WatchAll()
+    {
+        foreach (var (_, attempt) in _attempts) Watch(attempt);
     }
 
     private void Watch(Attempt attempt)

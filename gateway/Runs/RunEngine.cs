@@ -130,7 +130,8 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         {
             var now = time.GetUtcNow();
             var due = now + RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble());
-            if (!attempt.IsStored && !failure.Final && failures + 1 < attempt.Policy.MaxAttempts)
+            if (due > attempt.Deadline) due = attempt.Deadline;
+            if (!attempt.IsStored && !failure.Final && failures + 1 < attempt.Policy.MaxAttempts && now < attempt.Deadline)
             {
                 var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Explain(failure.Reason)));
                 if (!stored) return new AttemptEnd(Fate.None);
@@ -302,13 +303,24 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         log.Stored(run.Id);
     }
 
-    /// <summary>Ends a claimed run that cannot be read. Where only the key is missing, it waits for a node that has it.</summary>
+    /// <summary>
+    /// Ends a claimed run that cannot be read. Where only the key is missing, it waits for a node that has it, until its deadline: from then
+    /// on no node would send it any more.
+    /// </summary>
     private async Task GiveUpAsync(AttemptKey key, UnreadableRecordException e)
     {
         if (e.KeyIsMissing)
         {
             log.KeyMissing(key.Run, e.Message);
-            await store.FailAsync(key, expectedFailures: null, time.GetUtcNow() + KeyRetry);
+            if (e.Policy is not { } policy || time.GetUtcNow() < e.Deadline)
+            {
+                await store.FailAsync(key, expectedFailures: null, time.GetUtcNow() + KeyRetry, "its key is missing");
+                return;
+            }
+
+            await store.EndAsync(key, RunState.Failed, Problems.RunTimeout(key.Run, policy.RunTimeout).ToResponse(), policy, why: "its key is missing");
+            RunTelemetry.Unreadable();
+            signals.Ended(key.Run);
             return;
         }
 

@@ -18,12 +18,19 @@ internal readonly record struct RunId(Guid Value)
     }
 
     /// <summary>The id of the run that a step of another run invokes: the same one however often it is asked for.</summary>
-    public static RunId Derive(RunId parent, string step)
+    /// <param name="parent">The other run.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="repetition">How often an operator has had the step executed anew.</param>
+    public static RunId Derive(RunId parent, string step, int repetition = 0)
     {
         Span<byte> source = stackalloc byte[16];
         parent.Value.TryWriteBytes(source, bigEndian: true, out _);
         Span<byte> hash = stackalloc byte[32];
-        System.Security.Cryptography.SHA256.HashData([.. source, .. System.Text.Encoding.UTF8.GetBytes(step)], hash);
+        ReadOnlySpan<byte> name = [.. source, .. System.Text.Encoding.UTF8.GetBytes(step)];
+
+        // A byte that no UTF-8 has tells the repetition from the step's name.
+        if (repetition > 0) name = [.. name, 0xFF, .. System.Text.Encoding.UTF8.GetBytes(repetition.ToString(System.Globalization.CultureInfo.InvariantCulture))];
+        System.Security.Cryptography.SHA256.HashData(name, hash);
 
         // The parent's time, so that the id is a UUID of version 7 all the same.
         var id = hash[..16];

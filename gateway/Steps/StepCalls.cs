@@ -14,6 +14,10 @@ internal sealed class StepCalls(RunEngine engine, Waits waits, Invocations invoc
     public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(StepCall call, RunId run, int attempt, RunPolicy policy, byte[] body, HttpResponse response)
     {
         var waiter = new Waiter(run, call.Id);
+
+        // Of a wait only what its caller could have known: in a run that has little time left it may still be in time.
+        if ((call as WaitStepCall)?.Timeout > policy.RunTimeout || (call as CallbackStepCall)?.Timeout > policy.RunTimeout)
+            return (default, Problems.BeyondRunTimeout(run, call.Id, policy.RunTimeout));
         var now = time.GetUtcNow();
         switch (call)
         {

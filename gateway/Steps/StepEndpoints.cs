@@ -146,6 +146,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
                 return response.Body.WriteAsync(stored.Body).AsTask();
             case StepVerdict.OtherKind:
                 return response.WriteProblemAsync(Problems.StepOfOtherKind(run, step));
+            case StepVerdict.BeyondDeadline:
+                return response.WriteProblemAsync(Problems.BeyondRunTimeout(run, step, policy.RunTimeout));
             case StepVerdict.TooMany:
                 return response.WriteProblemAsync(Problems.TooManySteps(run, policy.MaxSteps));
             case StepVerdict.Ended:

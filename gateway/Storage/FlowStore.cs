@@ -60,16 +60,16 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     }
 
     /// <summary>When a run may start; that time is kept for it.</summary>
-    /// <param name="rate">The rate.</param>
-    /// <param name="starter">Who starts, by a name that is the same when it asks again.</param>
-    /// <param name="permits">The most starts within the window.</param>
-    /// <param name="window">The window.</param>
-    public async Task<DateTimeOffset> ReserveAsync(string rate, string starter, int permits, TimeSpan window)
+    public async Task<DateTimeOffset> ReserveAsync(string rate, RunId run, int permits, TimeSpan window)
     {
         var start = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Rate, [StoreKeys.InShard(ShardOf(rate), $"rate:{rate}")],
-            [starter, Milliseconds(time.GetUtcNow()), permits, (long)window.TotalMilliseconds]));
+            [run.ToString(), Milliseconds(time.GetUtcNow()), permits, (long)window.TotalMilliseconds]));
         return DateTimeOffset.FromUnixTimeMilliseconds((long)(double)start);
     }
+
+    /// <summary>A run does not start after all: its time is free for others.</summary>
+    public Task GiveBackAsync(string rate, RunId run) =>
+        connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.InShard(ShardOf(rate), $"rate:{rate}"), run.ToString()));
 
     private RedisKey[] Keys(Gate gate) =>
     [

@@ -164,6 +164,9 @@ internal enum StepVerdict
 
     /// <summary>The step was begun as another kind of step.</summary>
     OtherKind,
+
+    /// <summary>The step would be over when the run has to have ended.</summary>
+    BeyondDeadline,
     Ended,
     Superseded,
     Unknown,

@@ -26,6 +26,9 @@ internal interface IWaitStore
     /// <summary>The run and step that invoked a run, and how deep it is; <see langword="null"/> where it was a client.</summary>
     Task<Invoker?> GetInvokerAsync(RunId run);
 
+    /// <summary>How often an operator has had a step executed anew that had an outcome.</summary>
+    Task<int> GetRepetitionAsync(Waiter waiter);
+
     /// <summary>The request of a run; <see langword="null"/> where it is unknown.</summary>
     Task<StoredRequest?> GetRequestAsync(RunId run);
 

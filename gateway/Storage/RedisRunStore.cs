@@ -92,7 +92,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         }
         catch (UnreadableRecordException e)
         {
-            throw new UnreadableRecordException(e.Message, e) { Attempt = attempt, KeyIsMissing = e.KeyIsMissing };
+            if (!e.KeyIsMissing) throw new UnreadableRecordException(e.Message, e) { Attempt = attempt };
+            var policy = RecordCodec.DecodePolicy((byte[]?)answer[5]);
+            throw new UnreadableRecordException(e.Message, e) { Attempt = attempt, KeyIsMissing = true, Policy = policy, Deadline = FromMilliseconds((long)answer[4]) + policy.RunTimeout };
         }
         catch (Exception e) when (e is InvalidCastException or FormatException or ArgumentException or OverflowException)
         {
@@ -158,7 +160,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     public Task SetBuildAsync(RunId run, string build) =>
-        connection.ExecuteAsync(db => db.HashSetAsync(Keys(run).Run, "build", build, When.NotExists));
+        connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Build, [Keys(run).Run], [build]));
 
     public Task NoteMismatchAsync(RunId run, int attempt, int count, string what)
     {

@@ -44,6 +44,9 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
         return parent.IsNullOrEmpty ? null : Invoker.Parse(parent.ToString());
     }
 
+    public async Task<int> GetRepetitionAsync(Waiter waiter) =>
+        (int)await connection.ExecuteAsync(db => db.HashGetAsync(Keys(waiter.Run).Run, "again:" + waiter.Step));
+
     public async Task<StoredRequest?> GetRequestAsync(RunId run)
     {
         var record = await connection.ExecuteAsync(db => db.StringGetAsync(Keys(run).Request));

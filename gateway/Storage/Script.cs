@@ -22,6 +22,7 @@ internal static class Script
     public static string Wake { get; } = Load("wake");
     public static string Postpone { get; } = Load("postpone");
     public static string Rate { get; } = Load("rate");
+    public static string Build { get; } = Load("build");
     public static string Mismatch { get; } = Load("mismatch");
     public static string Append { get; } = Load("append");
     public static string Suspend { get; } = Load("suspend");

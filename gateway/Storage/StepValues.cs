@@ -15,6 +15,7 @@ internal sealed class StepValues(RecordCodec codec)
         "tries" => new(StepVerdict.Recount, Tries: (int)answer[1]),
         "many" => new(StepVerdict.TooMany),
         "other" => new(StepVerdict.OtherKind),
+        "beyond" => new(StepVerdict.BeyondDeadline),
         "ended" => new(StepVerdict.Ended),
         "superseded" => new(StepVerdict.Superseded),
         _ => new(StepVerdict.Unknown),

@@ -1,3 +1,5 @@
+using DurableGateway.Runs;
+
 namespace DurableGateway.Storage;
 
 /// <summary>The store did not answer. What was asked may or may not have happened.</summary>
@@ -15,6 +17,12 @@ internal sealed class UnreadableRecordException(string message, Exception? inner
 
     /// <summary>Nothing is wrong but that this node lacks the key: another one, or a later configuration, may have it.</summary>
     public bool KeyIsMissing { get; init; }
+
+    /// <summary>Where the key is missing: the policy of the claimed run, which is in clear.</summary>
+    public RunPolicy? Policy { get; init; }
+
+    /// <summary>Where the key is missing: when the claimed run has to have ended.</summary>
+    public DateTimeOffset Deadline { get; init; }
 }
 
 /// <summary>The store is there, but is not one this gateway may use: other shards, or another format.</summary>

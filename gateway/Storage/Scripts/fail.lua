@@ -3,7 +3,8 @@
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt, 6 now, 7 why,
 --       8 when it is stuck (see notice.lua)
 -- Answer {'parked', due} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run
--- Keeps: a waiting run is in the due-queue, never later than its deadline; a failure is counted once.
+-- Keeps: a waiting run is in the due-queue, never later than its deadline, where it ends; a failure is counted once. A deadline that has
+-- passed is no time to be due at: whoever could not end the run then could not now, and would be back at once.
 -- An attempt whose first answer was lost may say it again: while no later one has begun, nobody else can have parked the run.
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline', 'failures', 'next')
 if run[1] == 'waiting' and run[2] == ARGV[2] then return {'parked', run[6]} end
@@ -14,7 +15,7 @@ if ARGV[4] ~= '-1' then
   redis.call('HINCRBY', KEYS[1], 'failures', 1)
 end
 local due = ARGV[5]
-if tonumber(due) > tonumber(run[4]) then due = run[4] end
+if tonumber(due) > tonumber(run[4]) and tonumber(run[4]) > tonumber(ARGV[6]) then due = run[4] end
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '', 'next', due, 'why', ARGV[7])
 redis.call('ZADD', KEYS[2], due, ARGV[1])
 moved(KEYS[1], 'running', 'waiting')

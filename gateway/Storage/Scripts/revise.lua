@@ -6,6 +6,8 @@
 -- Answer {'done'} | {'unknown'} | {'running'} | {'step'} there is no such step, or none with an outcome
 -- Keeps: what is stored of other steps stays, but for those that came after; the attempt number rises, so that a late checkpoint of
 -- an earlier attempt cannot bring back what was dropped; the run is due at once, its result is gone, and no key expires before it can end.
+-- A step that had an outcome is executed anew: what it invokes is another run ('again:<step>' counts), and the URL of a callback is handed
+-- out again (its step '<step> handed out' is dropped with it).
 -- An idempotency key that was released is its own again, unless the key stands for another run by now.
 local run = redis.call('HMGET', KEYS[1], 'state', 'idem', 'released')
 if not run[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'unknown'} end
@@ -24,6 +26,12 @@ else
       redis.call('HDEL', KEYS[3], steps[i])
       redis.call('ZREM', KEYS[4], steps[i])
       dropped[steps[i]] = true
+      if other then redis.call('HINCRBY', KEYS[1], 'again:' .. steps[i], 1) end
+      if other or steps[i] == ARGV[3] then
+        redis.call('HDEL', KEYS[3], steps[i] .. ' handed out')
+        redis.call('ZREM', KEYS[4], steps[i] .. ' handed out')
+        dropped[steps[i] .. ' handed out'] = true
+      end
     end
   end
 end

@@ -8,7 +8,7 @@
 -- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
 -- failed try of a step at most, however often it has to say so; a step that was begun once at most is begun by one attempt only.
 -- A step's value is 'P<tries>:<attempt>', 'S<attempt>', or 'C<seq>:<record>' or 'F<seq>:<record>'; of one that waits see wait.lua and await.lua.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'deadline')
 if not run[1] then return {'unknown'} end
 if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
 if run[2] ~= ARGV[1] then return {'superseded'} end
@@ -27,12 +27,14 @@ end
 if ARGV[6] ~= '-1' and tonumber(ARGV[6]) ~= tries then return {'tries', tries} end
 local answer
 if ARGV[4] == 'P' then
+  local due = ARGV[5]
+  if tonumber(due) > tonumber(run[3]) and tonumber(run[3]) > tonumber(ARGV[7]) then due = run[3] end
   redis.call('HSET', KEYS[2], ARGV[2], 'P' .. (tries + 1) .. ':' .. ARGV[1])
-  redis.call('ZADD', KEYS[3], ARGV[5], ARGV[2])
+  redis.call('ZADD', KEYS[3], due, ARGV[2])
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))
-  note(KEYS[1], KEYS[4], ARGV[7], 'P', ARGV[1], ARGV[5], ARGV[2])
+  note(KEYS[1], KEYS[4], ARGV[7], 'P', ARGV[1], due, ARGV[2])
   falter(KEYS[1], KEYS[5], ARGV[8], ARGV[7], ARGV[9])
-  answer = {'scheduled', ARGV[5]}
+  answer = {'scheduled', due}
 elseif ARGV[4] == 'S' and (kind ~= 'S' or value == 'S' .. ARGV[1]) then
   redis.call('HSET', KEYS[2], ARGV[2], 'S' .. ARGV[1])
   redis.call('ZREM', KEYS[3], ARGV[2])

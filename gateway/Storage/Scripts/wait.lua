@@ -1,10 +1,10 @@
 -- Registers a step that waits for a time, or answers its outcome when the time has come.
 -- KEYS  1 run, 2 steps, 3 pending steps, 4 history
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 when it is over, 5 now, 6 the outcome record to store when it is over
--- Answer {'stored', value} | {'scheduled', due} | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
+-- Answer {'stored', value} | {'scheduled', due} | {'beyond'} it would be over when the run has to have ended | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: the time is that of the first call, whatever later attempts say; a stored outcome never changes.
 -- A step's value while it waits is 'W<due>'.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'deadline')
 if not run[1] then return {'unknown'} end
 if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
 if run[2] ~= ARGV[1] then return {'superseded'} end
@@ -15,6 +15,8 @@ if value then
   if kind == 'C' or kind == 'F' then return {'stored', value} end
   if kind ~= 'W' then return {'other'} end
   due = string.sub(value, 2)
+elseif tonumber(due) >= tonumber(run[3]) and tonumber(due) > tonumber(ARGV[5]) then
+  return {'beyond'}
 elseif redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[3]) then
   return {'many'}
 end

@@ -14,6 +14,7 @@ public sealed class StepProblem
 
     private const string GatewaysOwn = "/_durable/problems/";
     private const string StepTimeoutType = GatewaysOwn + "step-timeout";
+    private const string BeyondRunTimeoutType = GatewaysOwn + "beyond-run-timeout";
 
     private StepProblem(string title) => Title = title;
 
@@ -46,6 +47,9 @@ public sealed class StepProblem
 
     /// <summary>Whether what the step waited for has not come in its time.</summary>
     internal bool IsStepTimeout => Type?.EndsWith(StepTimeoutType, StringComparison.Ordinal) == true;
+
+    /// <summary>Whether the run's policy leaves no time for what the step asks for: it never will.</summary>
+    internal bool IsBeyondRunTimeout => Type?.EndsWith(BeyondRunTimeoutType, StringComparison.Ordinal) == true;
 
     internal static StepProblem Of(Exception e, bool withStack)
     {

@@ -92,6 +92,9 @@ internal sealed partial class StepRunner
             case HttpStatusCode.Accepted:
                 throw new StepPendingException(id);
 
+            case (HttpStatusCode)422 when StepProblem.Parse(await GatewayClient.ReadAsync(response).ConfigureAwait(false)) is { IsBeyondRunTimeout: true } problem:
+                throw new StepFailedException(id, problem);
+
             case HttpStatusCode.Conflict or HttpStatusCode.Gone:
                 throw await AbandonAsync(id, response).ConfigureAwait(false);
 

@@ -13,6 +13,11 @@ public sealed class FieldTests
     [InlineData("1.5", 1.5)]
     [InlineData("Sun, 01 Mar 2026 12:00:30 GMT", 30)]
     [InlineData("Sun, 01 Mar 2026 11:00:00 GMT", 0)]
+    [InlineData("Sunday, 01-Mar-26 12:00:30 GMT", 30)]
+    [InlineData("Sun Mar  1 12:00:30 2026", 30)]
+    [InlineData("86401", 86400)]
+    [InlineData("999999999", 86400)]
+    [InlineData("Fri, 31 Dec 9999 23:59:59 GMT", 86400)]
     public void RetryAfter_SecondsOrDate_IsRead(string field, double seconds) =>
         Assert.Equal(TimeSpan.FromSeconds(seconds), RetryAfter.Parse(field, Now));
 

@@ -50,6 +50,33 @@ public sealed class StoreClockTests
         Assert.Equal(Make.Start.AddHours(1).AddSeconds(1), _clock.GetUtcNow());
     }
 
+    /// <summary>As after a failover to a host whose clock is ahead: leases that were given before are not over.</summary>
+    [Fact]
+    public void StoresTime_ThatJumpsAhead_IsNoticed_ForAWhile()
+    {
+        var lease = TimeSpan.FromSeconds(10);
+        _clock.Set(Make.Start, _local.GetTimestamp());
+        Assert.False(_clock.HasJumpedWithin(lease));
+        SetAfter(TimeSpan.FromSeconds(2), Make.Start.AddSeconds(1.1));
+        _local.Advance(TimeSpan.FromSeconds(5));
+        _clock.Set(Make.Start.AddSeconds(7.2), _local.GetTimestamp());
+        Assert.False(_clock.HasJumpedWithin(lease));
+
+        _clock.Set(Make.Start.AddMinutes(1), _local.GetTimestamp());
+        Assert.True(_clock.HasJumpedWithin(lease));
+        Assert.Equal(Make.Start.AddMinutes(1), _clock.GetUtcNow());
+        _local.Advance(lease);
+        Assert.False(_clock.HasJumpedWithin(lease));
+    }
+
+    [Fact]
+    public void StoresTime_ThatJumpsBack_HoldsNothingUp()
+    {
+        _clock.Set(Make.Start, _local.GetTimestamp());
+        _clock.Set(Make.Start.AddMinutes(-1), _local.GetTimestamp());
+        Assert.False(_clock.HasJumpedWithin(TimeSpan.FromSeconds(10)));
+    }
+
     private void SetAfter(TimeSpan roundTrip, DateTimeOffset time)
     {
         var asked = _local.GetTimestamp();

@@ -102,9 +102,21 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Failed_NeverParkedBeyondTheDeadline()
     {
-        var run = await RunningAsync(new RunPolicy { RunTimeout = TimeSpan.FromMinutes(1) });
-        Assert.Equal(run.Deadline, (await Store.FailAsync(Key(run), 0, Now.AddDays(30))).Due);
-        Assert.Equal(run.Deadline, (await Store.GetSnapshotAsync(run.Id))!.NextAttemptAt);
+        var run = Make.Run(new RunPolicy { RunTimeout = TimeSpan.FromMinutes(5) }) with { StartedAt = Today };
+        await Store.CreateRunningAsync(run, Owner, Today.AddSeconds(10));
+        var deadline = run.Deadline.ToUnixTimeMilliseconds();
+        Assert.Equal(deadline, (await Store.FailAsync(Key(run), 0, Today.AddDays(30))).Due.ToUnixTimeMilliseconds());
+        Assert.Equal(deadline, (await Store.GetSnapshotAsync(run.Id))!.NextAttemptAt!.Value.ToUnixTimeMilliseconds());
+    }
+
+    /// <summary>Whoever claims it could not end it, as where its key is missing: it is not due again at once.</summary>
+    [Fact]
+    public async Task Failed_PastTheDeadline_IsDueWhenTheCallerSays()
+    {
+        var run = await RunningAsync(new RunPolicy { RunTimeout = TimeSpan.FromSeconds(1) });
+        var due = Today.AddSeconds(30);
+        Assert.Equal(due.ToUnixTimeMilliseconds(), (await Store.FailAsync(Key(run), null, due)).Due.ToUnixTimeMilliseconds());
+        Assert.Null(await Store.ClaimAsync(run.Id, OtherOwner, Today, Today.AddSeconds(10)));
     }
 
     [Theory]

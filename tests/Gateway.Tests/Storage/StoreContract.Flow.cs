@@ -156,10 +156,12 @@ public abstract partial class StoreContract
         var window = TimeSpan.FromMinutes(1);
         var runs = Enumerable.Range(0, 5).Select(_ => Make.RunId()).ToArray();
         var starts = new List<DateTimeOffset>();
-        foreach (var run in runs) starts.Add(await Flow.ReserveAsync(rate, run.ToString(), 2, window));
+        foreach (var run in runs) starts.Add(await Flow.ReserveAsync(rate, run, 2, window));
         Assert.True(starts[1] - starts[0] < window);
         Assert.Equal([starts[0] + window, starts[1] + window, starts[0] + (2 * window)], starts[2..]);
-        Assert.Equal(starts[3], await Flow.ReserveAsync(rate, runs[3].ToString(), 2, window));
+        Assert.Equal(starts[3], await Flow.ReserveAsync(rate, runs[3], 2, window));
+        await Flow.GiveBackAsync(rate, runs[4]);
+        Assert.Equal(starts[4], await Flow.ReserveAsync(rate, Make.RunId(), 2, window));
     }
 
     [Fact]

@@ -120,6 +120,32 @@ public abstract partial class StoreContract
         Assert.Null(due.Rest);
     }
 
+    /// <summary>Many entries of one time, and a look that ends among them.</summary>
+    [Fact]
+    public async Task Due_GoesOnWhereALookEnded_AndNamesOnlySoManyOfARoute()
+    {
+        const int Shard = 8;
+        await ExecuteAsync(db => db.KeyDeleteAsync(StoreKeys.DueOf(Shard)));
+        var runs = Enumerable.Range(0, 9).Select(i => InShard(Shard) with { Route = i == 8 ? "other" : "many" }).ToList();
+        foreach (var run in runs) await Store.CreateWaitingAsync(run, Owner, run.Route == "many" ? Now : Now.AddSeconds(1));
+        var seen = new List<RunId>();
+        QueuePlace? from = default(QueuePlace);
+        while (from is { } place)
+        {
+            var due = await Store.GetDueAsync(Shard, Now.AddSeconds(1), limit: 2, [], place);
+            seen.AddRange(due.Runs.Select(run => run.Id));
+            from = due.Rest;
+        }
+
+        Assert.Equal(9, seen.Distinct().Count());
+        Assert.Equal(9, seen.Count);
+
+        var some = await Store.GetDueAsync(Shard, Now.AddSeconds(1), Plenty, [], default, perRoute: 3);
+        Assert.Equal(["many", "many", "many", "other"], some.Runs.Select(run => run.Route));
+        Assert.Equal(["many"], some.Held);
+        Assert.Null(some.Rest);
+    }
+
     [Fact]
     public async Task Due_NothingThere_IsNothing()
     {
@@ -253,5 +279,22 @@ public abstract partial class StoreContract
         var unknown = Make.Run();
         Assert.False(await Store.RenewAsync(Key(unknown), LeaseEnd));
         Assert.False(await IsQueuedAsync(unknown.Id));
+    }
+
+    [Fact]
+    public async Task SetBuild_OfARunThatIsGone_LeavesNothingBehind()
+    {
+        var run = Make.RunId();
+        await Store.SetBuildAsync(run, "v7");
+        Assert.Empty(await NamesAsync(run));
+    }
+
+    [Fact]
+    public async Task SetBuild_TheFirstOneCounts()
+    {
+        var run = await RunningAsync();
+        await Store.SetBuildAsync(run.Id, "v7");
+        await Store.SetBuildAsync(run.Id, "v8");
+        Assert.Equal("v7", (await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd.AddSeconds(10)))!.Build);
     }
 }
