@@ -120,6 +120,18 @@ public abstract partial class StoreContract
         Assert.Null(due.Rest);
     }
 
+    [Fact]
+    public async Task Due_TellsRunsWhoseLeaseHasRunOut()
+    {
+        const int Shard = 9;
+        await ExecuteAsync(db => db.KeyDeleteAsync(StoreKeys.DueOf(Shard)));
+        var (running, waiting) = (InShard(Shard), InShard(Shard));
+        await Store.CreateRunningAsync(running, Owner, LeaseEnd);
+        await Store.CreateWaitingAsync(waiting, Owner, LeaseEnd.AddSeconds(1));
+        var due = await Store.GetDueAsync(Shard, LeaseEnd.AddSeconds(1), Plenty, []);
+        Assert.Equal([(running.Id, true), (waiting.Id, false)], due.Runs.Select(run => (run.Id, run.IsRunning)));
+    }
+
     /// <summary>Many entries of one time, and a look that ends among them.</summary>
     [Fact]
     public async Task Due_GoesOnWhereALookEnded_AndNamesOnlySoManyOfARoute()
