@@ -61,7 +61,10 @@ internal sealed class AdminClient : IDisposable
         try
         {
             using var request = new HttpRequestMessage(method, path);
+
+            // A request with content, be it empty, is sent once: what .NET's client repeats by itself are requests without.
             if (body is not null) request.Content = JsonContent.Create(body);
+            else if (method == HttpMethod.Post) request.Content = new ByteArrayContent([]);
             using var answer = await _http.SendAsync(request, cancellation);
             var text = await answer.Content.ReadAsStringAsync(cancellation);
             using var document = JsonDocument.Parse(text);

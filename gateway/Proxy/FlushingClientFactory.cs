@@ -10,7 +10,7 @@ internal sealed class FlushingClientFactory : ForwarderHttpClientFactory
     {
         base.ConfigureHandler(context, handler);
         ServiceHeaders.PassAsTheyAre(handler);
-        handler.PlaintextStreamFilter = static (context, _) => ValueTask.FromResult<Stream>(new OldConnections(context.PlaintextStream));
+        ServiceConnection.SendOnce(handler);
     }
 
     protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) =>

@@ -1,7 +1,5 @@
 using System.Buffers.Binary;
 using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -52,7 +50,7 @@ public abstract class Http2Tests(string scheme) : IAsyncLifetime
             "ReverseProxy:Clusters:h2:HttpRequest:Version=2",
             "ReverseProxy:Clusters:h2:HttpRequest:VersionPolicy=RequestVersionExact",
         ];
-        var certificate = Certificate();
+        var certificate = Make.Certificate("gateway");
         _gateway = await GatewayHost.StartAsync(_raw.Url,
             gateway => gateway.Services.Configure<KestrelServerOptions>(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate)), settings);
         _client = new HttpClient(new SocketsHttpHandler
@@ -188,14 +186,6 @@ public abstract class Http2Tests(string scheme) : IAsyncLifetime
         VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         Headers = { Host = Lanes.HostOf(lane) },
     };
-
-    private static X509Certificate2 Certificate()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=gateway", key, HashAlgorithmName.SHA256);
-        using var certificate = request.CreateSelfSigned(Make.Start.AddYears(-5), Make.Start.AddYears(50));
-        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
-    }
 
     /// <summary>A body that the test writes as it goes.</summary>
     private sealed class DuplexContent : HttpContent

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace DurableGateway.Tests.Fidelity;
@@ -15,13 +17,17 @@ internal sealed class RawService : IAsyncDisposable
     private Func<Wire, WireHead, Task> _handler = (_, _) => Task.CompletedTask;
     private string _test = "";
 
-    public RawService()
+    private readonly X509Certificate2? _certificate;
+
+    /// <param name="certificate">For TLS; <see langword="null"/> without.</param>
+    public RawService(X509Certificate2? certificate = null)
     {
+        _certificate = certificate;
         _listener.Start();
         _accepting = AcceptAsync();
     }
 
-    public string Url => $"http://{_listener.LocalEndpoint}";
+    public string Url => $"{(_certificate is null ? "http" : "https")}://{_listener.LocalEndpoint}";
 
     /// <summary>Answers a request of which the head has been read, and no more.</summary>
     /// <remarks>It belongs to the test that sets it. A run of an earlier test that is tried again meanwhile is answered, and not shown to it.</remarks>
@@ -78,7 +84,15 @@ internal sealed class RawService : IAsyncDisposable
             {
                 var client = await _listener.AcceptTcpClientAsync();
                 client.NoDelay = true;
-                var wire = new Wire(client.GetStream());
+                Stream stream = client.GetStream();
+                if (_certificate is not null)
+                {
+                    var tls = new SslStream(stream);
+                    await tls.AuthenticateAsServerAsync(_certificate);
+                    stream = tls;
+                }
+
+                var wire = new Wire(stream);
                 _connections[wire] = ServeAsync(wire);
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException or InvalidOperationException)

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
@@ -10,6 +12,15 @@ internal static class Make
     public static DateTimeOffset Start { get; } = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
     public static RunId RunId() => DurableGateway.Runs.RunId.New(Start);
+
+    /// <summary>A self-signed certificate with its key.</summary>
+    public static X509Certificate2 Certificate(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(Start.AddYears(-5), Start.AddYears(50));
+        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
+    }
 
     public static byte[] Key(byte seed) => [.. Enumerable.Repeat(seed, DurableGateway.Protocol.KeyRing.KeyBytes)];
 

@@ -1,0 +1,170 @@
+using System.Net.Http;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// A connection of HTTP/1 to a service, under .NET's HTTP client. A request goes out once: where a connection ends before the first byte of the
+/// response, the client would send a request without content again, up to three times, while the service may be at work on it. Here that end
+/// is an error, which the client does not retry. The exception is a connection that the service had closed before the request was written:
+/// the request stays in the gateway, and the client sends it on another connection.
+/// </summary>
+/// <remarks>
+/// Trailers of a request are put in on the way out (<see cref="RequestTrailers"/>), and responses of HTTP/1.0 are marked on the way in
+/// (<see cref="Http10Responses"/>). HTTP/2 needs none of this: what .NET repeats there are streams that the peer says it has not processed
+/// (REFUSED_STREAM, or beyond the last stream of GOAWAY, RFC 9113 §8.7).
+/// </remarks>
+/// <param name="inner">The connection, within TLS where there is TLS.</param>
+/// <param name="socket">The socket, where it shows whether the service has closed; <see langword="null"/> under TLS.</param>
+internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
+{
+    /// <summary>As long as "HTTP/1.1 101", which every status line is.</summary>
+    private const int StatusLength = 12;
+
+    private int _state = State.Quiet;
+    private bool _used;
+    private byte[]? _pending;
+    private int _position;
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => true;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    /// <summary>Has the connections of a handler send each request once.</summary>
+    public static void SendOnce(SocketsHttpHandler handler) => handler.PlaintextStreamFilter = static (context, _) => ValueTask.FromResult(
+        context.NegotiatedHttpVersion.Major >= 2 ? context.PlaintextStream
+            : new ServiceConnection(context.PlaintextStream, (context.PlaintextStream as NetworkStream)?.Socket));
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_pending is not null) return ValueTask.FromResult(TakePending(buffer.Span));
+
+        // From here on what is written is a new request: the client writes none before it reads the end of the last response.
+        Interlocked.CompareExchange(ref _state, State.Quiet, State.Answering);
+        return Volatile.Read(ref _state) == State.Upgraded ? inner.ReadAsync(buffer, cancellationToken) : ReadWatchedAsync(buffer, cancellationToken);
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (Volatile.Read(ref _state) == State.Quiet) Interlocked.CompareExchange(ref _state, _used && IsClosed() ? State.Closed : State.Sent, State.Quiet);
+        return Volatile.Read(ref _state) == State.Closed ? ValueTask.CompletedTask : inner.WriteAsync(RequestTrailers.Replace(buffer), cancellationToken);
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) =>
+        Volatile.Read(ref _state) == State.Closed ? Task.CompletedTask : inner.FlushAsync(cancellationToken);
+
+    public override void Flush() => inner.Flush();
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) inner.Dispose();
+        base.Dispose(disposing);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> ReadWatchedAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        int read;
+        try
+        {
+            read = await inner.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException) when (Volatile.Read(ref _state) == State.Closed)
+        {
+            return 0;
+        }
+
+        if (buffer.IsEmpty) return 0;
+        if (read == 0)
+        {
+            if (Interlocked.CompareExchange(ref _state, State.Closed, State.Quiet) == State.Sent) throw Unanswered();
+            return 0;
+        }
+
+        var before = Interlocked.Exchange(ref _state, State.Answering);
+        if (before == State.Closed)
+        {
+            // What came before the request was written is no response to it.
+            _state = State.Closed;
+            return 0;
+        }
+
+        return before == State.Sent ? await BeginResponseAsync(buffer, read, cancellationToken) : read;
+    }
+
+    /// <summary>Looks at the status line, of which there may be a part only.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> BeginResponseAsync(Memory<byte> buffer, int read, CancellationToken cancellationToken)
+    {
+        _used = true;
+        while (read < StatusLength && read < buffer.Length)
+        {
+            var more = await inner.ReadAsync(buffer[read..], cancellationToken);
+            if (more == 0) break;
+            read += more;
+        }
+
+        var start = buffer.Span[..read];
+        if (start.StartsWith("HTTP/1.1 1"u8) && start.IndexOf("HTTP/1.1 101"u8) >= 0) _state = State.Upgraded;
+        if (!Http10Responses.MayBegin(start)) return read;
+        _pending = await Http10Responses.ReadHeadAsync(inner, start.ToArray(), cancellationToken);
+        _position = 0;
+        return TakePending(buffer.Span);
+    }
+
+    private int TakePending(Span<byte> buffer)
+    {
+        var count = Math.Min(buffer.Length, _pending!.Length - _position);
+        _pending.AsSpan(_position, count).CopyTo(buffer);
+        _position += count;
+        if (_position == _pending.Length) _pending = null;
+        return count;
+    }
+
+    /// <summary>Whether anything can be read although nothing has been asked: the end of the connection, or a parting word (<c>408</c>).</summary>
+    private bool IsClosed()
+    {
+        try
+        {
+            return socket?.Poll(0, SelectMode.SelectRead) is true;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return true;
+        }
+    }
+
+    private static HttpIOException Unanswered() =>
+        new(HttpRequestError.ResponseEnded, "The service closed the connection before the first byte of a response. It may have executed the request.");
+
+    private static class State
+    {
+        /// <summary>A read was begun after the last bytes that came. What is written next is a request; an end is the end of the last response, or of an idle connection.</summary>
+        public const int Quiet = 0;
+
+        /// <summary>A request has been written, at least in part, and nothing has come since.</summary>
+        public const int Sent = 1;
+
+        /// <summary>A response is coming in. What is written is the rest of its request.</summary>
+        public const int Answering = 2;
+
+        /// <summary>The service closed the connection before a request was written. Nothing is sent, and nothing is read.</summary>
+        public const int Closed = 3;
+
+        /// <summary>The connection speaks another protocol. Both sides may write at any time.</summary>
+        public const int Upgraded = 4;
+    }
+}
