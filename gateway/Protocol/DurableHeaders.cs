@@ -27,6 +27,7 @@ internal static class DurableHeaders
     public const string StepUntil = "Durable-Step-Until";
     public const string StepTimeout = "Durable-Step-Timeout";
     public const string StepRetry = "Durable-Step-Retry";
+    public const string Execution = "Durable-Execution";
     public const string EventType = "Durable-Event-Type";
     public const string EventKey = "Durable-Event-Key";
     public const string EventLookback = "Durable-Event-Lookback";

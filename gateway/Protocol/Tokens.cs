@@ -19,10 +19,10 @@ internal sealed class Tokens(KeyRing keys)
     /// <summary>Whether any token can be told from a forged one: the keys may lie in a store that has not answered yet.</summary>
     public bool CanVerify => keys.IsReady;
 
-    public string ForSteps(RunId run, int attempt) => Issue(StepPurpose, run, attempt);
+    public string ForSteps(RunId run, Fence attempt) => Issue(StepPurpose, run, ((long)attempt.Nonce << 32) | (uint)attempt.Attempt);
 
     /// <summary>The attempt that the token is for, or <see langword="null"/> where it is not this run's.</summary>
-    public int? VerifySteps(RunId run, string? token) => Verify(StepPurpose, run, token) is { } attempt ? (int)attempt : null;
+    public Fence? VerifySteps(RunId run, string? token) => Verify(StepPurpose, run, token) is { } claim ? new Fence((int)claim, (uint)(claim >> 32)) : null;
 
     public string ForResult(RunId run, DateTimeOffset end) => Issue(ResultPurpose, run, end.ToUnixTimeSeconds());
 

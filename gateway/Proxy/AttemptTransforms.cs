@@ -41,7 +41,7 @@ internal sealed class AttemptTransforms(
         headers.TryAddWithoutValidation(DurableHeaders.RunId, attempt.Run.ToString());
         headers.TryAddWithoutValidation(DurableHeaders.Attempt, attempt.Key.Number.ToString(CultureInfo.InvariantCulture));
         headers.TryAddWithoutValidation(DurableHeaders.Callback, addresses.For(attempt.Run));
-        headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Number));
+        headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Fence));
         if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
             headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.Run}\"");
         if (attempt.LastEventId is { } last)

@@ -40,7 +40,7 @@ internal sealed class Invocations(IWaitStore store, Waits waits, InvocationResul
 
     /// <returns>The step's answer, or the problem where nothing can be invoked so.</returns>
     public async Task<(StepAnswer Answer, Problem? Problem)> InvokeAsync(
-        Waiter waiter, int attempt, RunPolicy policy, string method, string target, string? contentType, ReadOnlyMemory<byte> body)
+        Waiter waiter, Fence attempt, RunPolicy policy, string method, string target, string? contentType, ReadOnlyMemory<byte> body)
     {
         var above = await store.GetInvokerAsync(waiter.Run);
         var invoker = new Invoker(waiter.Run, waiter.Step, (above?.Depth ?? 0) + 1);

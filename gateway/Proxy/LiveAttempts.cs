@@ -133,13 +133,14 @@ internal sealed class LiveAttempts(
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
         var hash = RunIds.HashOf(context, policy, route, idempotencyKey);
         var run = ids.New(now, hash);
+        var nonce = Fence.NewNonce();
         var activity = TracedAttempts.RequestOf(context);
-        return new Attempt(new AttemptKey(run, 1, engine.Owner), policy, route, now, time.GetTimestamp(), async cancellation =>
+        return new Attempt(new AttemptKey(run, 1, engine.Owner, nonce), policy, route, now, time.GetTimestamp(), async cancellation =>
         {
             var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
             if (bytes is not { } whole) return null;
             var request = RequestRecorder.Record(context, activity, whole);
-            return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request), Gate = gate };
+            return new NewRun(run, policy, route, now, request) { Idempotency = RunIds.Mark(hash, request), Gate = gate, Nonce = nonce };
         })
         {
             Span = TracedAttempts.SpanOf(context),

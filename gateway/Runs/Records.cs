@@ -53,6 +53,9 @@ internal sealed record NewRun(RunId Id, RunPolicy Policy, string Route, DateTime
     /// <summary>Where a step of another run invoked it.</summary>
     public Invoker? Invoker { get; init; }
 
+    /// <summary>Of its first attempt, where that is in flight: see <see cref="Fence"/>.</summary>
+    public uint Nonce { get; init; }
+
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
 }
 
@@ -91,7 +94,7 @@ internal sealed record ClaimedRun
     /// <summary>How many outcomes are stored.</summary>
     public required int StepCount { get; init; }
 
-    /// <summary>The stored outcomes, oldest first; none where they are too large to come along.</summary>
+    /// <summary>The stored outcomes, oldest first; where they are large in all, only those that come along.</summary>
     public required IReadOnlyList<StepOutcome> Steps { get; init; }
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
 

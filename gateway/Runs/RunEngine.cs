@@ -72,21 +72,22 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public async Task<(ClaimedRun Run, Attempt Attempt)?> ClaimAsync(RunId id)
     {
         var lease = NewLease(out var until);
+        var nonce = Fence.NewNonce();
         ClaimedRun? run;
         try
         {
-            run = await store.ClaimAsync(id, Owner, time.GetUtcNow(), lease);
+            run = await store.ClaimAsync(id, Owner, time.GetUtcNow(), lease, nonce);
         }
         catch (UnreadableRecordException e)
         {
-            await GiveUpAsync(new AttemptKey(id, e.Attempt, Owner), e);
+            await GiveUpAsync(new AttemptKey(id, e.Attempt, Owner, nonce), e);
             return null;
         }
 
         if (run is null) return null;
         RunTelemetry.Claimed(run, time.GetUtcNow());
         var left = run.Deadline - time.GetUtcNow();
-        return (run, new Attempt(new AttemptKey(id, run.Attempt, Owner), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
+        return (run, new Attempt(new AttemptKey(id, run.Attempt, Owner, nonce), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
         {
             Steps = run.Steps,
             StepCount = run.StepCount,
@@ -238,11 +239,11 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     private static string OneLine(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(letter => char.IsControl(letter) ? Uri.HexEscape(letter) : $"{letter}")) : text;
 
     /// <summary>Stores a step's result or its final failure.</summary>
-    public Task<StepAnswer> CompleteStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome outcome) =>
+    public Task<StepAnswer> CompleteStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome) =>
         store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);
 
-    /// <summary>A step begins that may be executed once at most; one that an earlier attempt began has failed for good.</summary>
-    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, RunPolicy policy, string step)
+    /// <summary>A step begins that may be executed once at most; one that another execution of its handler began has failed for good.</summary>
+    public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, RunPolicy policy, string step, string execution)
     {
         var now = time.GetUtcNow();
         return store.StartStepAsync(run, attempt, policy.MaxSteps, new StepOutcome
@@ -251,18 +252,18 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             Failed = true,
             ContentType = Problem.ContentType,
             Body = Problems.StepInterrupted(run, step).ToJson(),
-            Attempt = attempt,
+            Attempt = attempt.Attempt,
             StartedAt = now,
             EndedAt = now,
-        });
+        }, execution);
     }
 
     /// <summary>Begins a sleep, or ends it when its time has come.</summary>
-    public Task<StepAnswer> SleepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome awake, DateTimeOffset until) =>
-        store.WaitAsync(run, attempt, awake, policy.MaxSteps, until, time.GetUtcNow());
+    public Task<StepAnswer> SleepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome awake, DateTimeOffset until) =>
+        store.WaitAsync(run, attempt, awake with { EndedAt = until > awake.EndedAt ? until : awake.EndedAt }, policy.MaxSteps, until, time.GetUtcNow());
 
     /// <summary>Counts a failed try of a step: schedules the next, or makes the failure part of the run when they are used up.</summary>
-    public async Task<StepAnswer> FailStepAsync(RunId run, int attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter)
+    public async Task<StepAnswer> FailStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter)
     {
         var tries = 0;
         while (true)

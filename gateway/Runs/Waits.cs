@@ -14,24 +14,24 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
 
     /// <summary>Waits for an event, or answers the one that is there.</summary>
     /// <param name="waiter">The step.</param>
-    /// <param name="attempt">The number of the attempt that says so.</param>
+    /// <param name="attempt">The attempt that says so.</param>
     /// <param name="policy">The policy of the run.</param>
     /// <param name="topic">What it waits for.</param>
     /// <param name="timeout">How long at most.</param>
     /// <param name="lookback">How far back events count; <see langword="null"/>: to the run's start.</param>
-    public async Task<StepAnswer> ForEventAsync(Waiter waiter, int attempt, RunPolicy policy, Topic topic, TimeSpan? timeout, TimeSpan? lookback)
+    public async Task<StepAnswer> ForEventAsync(Waiter waiter, Fence attempt, RunPolicy policy, Topic topic, TimeSpan? timeout, TimeSpan? lookback)
     {
         var answer = await BeginAsync(waiter, attempt, policy, WaitKind.Event, timeout, time.GetUtcNow() - lookback);
         if (answer.Step.Verdict != StepVerdict.Scheduled) return answer.Step;
 
         // The step waits in its run before it is entered with the topic: a crash in between leaves a step that asks again.
-        return await ListenAsync(waiter, topic, answer.Since, answer.Expiry, attempt)
+        return await ListenAsync(waiter, topic, answer.Since, answer.Expiry, attempt.Attempt)
             ? (await BeginAsync(waiter, attempt, policy, WaitKind.Event, timeout, since: null)).Step
             : answer.Step;
     }
 
     /// <summary>Waits for a callback or for an invoked run.</summary>
-    public async Task<StepAnswer> ForAsync(Waiter waiter, int attempt, RunPolicy policy, WaitKind kind, TimeSpan? timeout) =>
+    public async Task<StepAnswer> ForAsync(Waiter waiter, Fence attempt, RunPolicy policy, WaitKind kind, TimeSpan? timeout) =>
         (await BeginAsync(waiter, attempt, policy, kind, timeout, since: null)).Step;
 
     /// <summary>Completes a step that waits.</summary>
@@ -61,7 +61,7 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
         return true;
     }
 
-    private Task<AwaitAnswer> BeginAsync(Waiter waiter, int attempt, RunPolicy policy, WaitKind kind, TimeSpan? timeout, DateTimeOffset? since)
+    private Task<AwaitAnswer> BeginAsync(Waiter waiter, Fence attempt, RunPolicy policy, WaitKind kind, TimeSpan? timeout, DateTimeOffset? since)
     {
         var now = time.GetUtcNow();
         return store.AwaitAsync(waiter, attempt, kind, policy.MaxSteps, now + timeout, since, new StepOutcome
@@ -71,7 +71,7 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
             Failed = true,
             ContentType = Problem.ContentType,
             Body = Problems.StepTimeout(waiter.Run, waiter.Step).ToJson(),
-            Attempt = attempt,
+            Attempt = attempt.Attempt,
             StartedAt = now,
             EndedAt = now,
         });

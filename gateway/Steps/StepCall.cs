@@ -31,7 +31,9 @@ internal sealed record RunStepCall(
 }
 
 /// <summary>A piece of the handler that is about to be executed, and must not be a second time.</summary>
-internal sealed record StartStepCall(string Id) : StepCall(Id, "run");
+/// <param name="Id">The step.</param>
+/// <param name="Execution">The execution of the handler, where the service tells them apart; else empty.</param>
+internal sealed record StartStepCall(string Id, string Execution) : StepCall(Id, "run");
 
 /// <summary>The handler sleeps until a time.</summary>
 internal sealed record SleepStepCall(string Id, DateTimeOffset Until) : StepCall(Id, "sleep")

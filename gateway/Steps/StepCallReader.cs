@@ -11,6 +11,7 @@ internal static class StepCallReader
     private const string DefaultContentType = "application/json";
     private const int MaxNameBytes = 1024;
     private const int MaxTargetBytes = 8192;
+    private const int MaxExecution = 64;
     private static readonly string[] Rfc3339 = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz"];
 
     /// <returns><see langword="null"/> with the problem where the call is malformed.</returns>
@@ -52,7 +53,7 @@ internal static class StepCallReader
     {
         var headers = request.Headers;
         var outcome = headers[DurableHeaders.StepOutcome].ToString();
-        if (outcome == "started") return new StartStepCall(id);
+        if (outcome == "started") return new StartStepCall(id, ReadExecution(headers));
         if (outcome is not ("" or "completed" or "failed")) throw new FormatException($"{DurableHeaders.StepOutcome} '{outcome}' is none of completed, failed and started.");
         var failed = outcome == "failed";
         var fallback = failed ? Problem.ContentType : DefaultContentType;
@@ -60,6 +61,14 @@ internal static class StepCallReader
             id, failed, failed && StructuredFields.ParseBoolean(headers[DurableHeaders.Retry]) is false,
             RetryAfter.Parse(headers.RetryAfter, now), StepRetryField.Parse(headers[DurableHeaders.StepRetry]), Seconds(headers, DurableHeaders.StepDuration),
             request.ContentType is { Length: > 0 } given ? given : fallback);
+    }
+
+    private static string ReadExecution(IHeaderDictionary headers)
+    {
+        var execution = StructuredFields.ParseText(headers[DurableHeaders.Execution]) ?? "";
+        return execution.Length <= MaxExecution && execution.All(char.IsAscii)
+            ? execution
+            : throw new FormatException($"{DurableHeaders.Execution} is longer than {MaxExecution} characters, or not ASCII.");
     }
 
     private static SleepStepCall ReadSleep(string id, IHeaderDictionary headers, DateTimeOffset now)

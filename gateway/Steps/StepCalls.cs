@@ -11,7 +11,7 @@ namespace DurableGateway.Steps;
 internal sealed class StepCalls(RunEngine engine, Waits waits, Invocations invocations, CallbackUrls callbacks, TimeProvider time)
 {
     /// <returns>The answer, or the problem where the call cannot be taken.</returns>
-    public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(StepCall call, RunId run, int attempt, RunPolicy policy, byte[] body, HttpResponse response)
+    public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(StepCall call, RunId run, Fence attempt, RunPolicy policy, byte[] body, HttpResponse response)
     {
         var waiter = new Waiter(run, call.Id);
 
@@ -22,13 +22,13 @@ internal sealed class StepCalls(RunEngine engine, Waits waits, Invocations invoc
         switch (call)
         {
             case RunStepCall { Failed: true, IsFinal: false } failed:
-                return (await engine.FailStepAsync(run, attempt, failed.Retry.Over(policy), failed.ToOutcome(attempt, body, now), failed.RetryAfter), null);
+                return (await engine.FailStepAsync(run, attempt, failed.Retry.Over(policy), failed.ToOutcome(attempt.Attempt, body, now), failed.RetryAfter), null);
             case RunStepCall ended:
-                return (await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt, body, now)), null);
-            case StartStepCall:
-                return (await engine.StartStepAsync(run, attempt, policy, call.Id), null);
+                return (await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt.Attempt, body, now)), null);
+            case StartStepCall start:
+                return (await engine.StartStepAsync(run, attempt, policy, start.Id, start.Execution), null);
             case SleepStepCall sleep:
-                return (await engine.SleepAsync(run, attempt, policy, sleep.Awake(attempt, now), sleep.Until), null);
+                return (await engine.SleepAsync(run, attempt, policy, sleep.Awake(attempt.Attempt, now), sleep.Until), null);
             case WaitStepCall wait:
                 return (await waits.ForEventAsync(waiter, attempt, policy, wait.Topic, wait.Timeout, wait.Lookback), null);
             case CallbackStepCall callback:

@@ -24,7 +24,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         routes.MapPut(Base + "{run}/steps/{**step}", context => CallAsync(context, PutStepAsync));
     }
 
-    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, int, Task> call)
+    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, Fence, Task> call)
     {
         var response = context.Response;
         if (!tokens.CanVerify)
@@ -46,7 +46,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
         catch (StoreUnavailableException e)
         {
-            if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = true;
+            if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.StoreFailed = true;
             await response.WriteStoreAwayAsync(run, e.Message);
         }
         catch (UnreadableRecordException e)
@@ -55,7 +55,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
     }
 
-    private async Task GetStateAsync(HttpContext context, RunId run, int attempt)
+    private async Task GetStateAsync(HttpContext context, RunId run, Fence attempt)
     {
         if (await store.GetSnapshotAsync(run, countSteps: true) is { } snapshot)
             await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(snapshot), WireJson.Default.RunStateJson));
@@ -65,14 +65,14 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
     }
 
-    private async Task GetStepsAsync(HttpContext context, RunId run, int attempt)
+    private async Task GetStepsAsync(HttpContext context, RunId run, Fence attempt)
     {
         var steps = await store.GetStepsAsync(run) ?? (registry.TryGet(run, out _) ? [] : null);
         if (steps is null) await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
         else await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
     }
 
-    private async Task PutStepAsync(HttpContext context, RunId run, int attempt)
+    private async Task PutStepAsync(HttpContext context, RunId run, Fence attempt)
     {
         var response = context.Response;
         var began = time.GetTimestamp();
@@ -102,20 +102,20 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        if (answer.Verdict == StepVerdict.OtherKind) await engine.NoteMismatchAsync(run, attempt, $"\"{call.Id}\";asked={call.Type}");
+        if (answer.Verdict == StepVerdict.OtherKind) await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";asked={call.Type}");
         else if (answer.Outcome is { } stored && stored.Type != call.Type)
-            await engine.NoteMismatchAsync(run, attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
+            await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 
         // A call that had no answer was repeated, and this one went through.
-        if (registry.TryGet(run, out var live) && live.Key.Number == attempt) live.StoreFailed = false;
-        await telemetry.ReportedAsync(run, attempt, policy, call, answer, began);
+        if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.StoreFailed = false;
+        await telemetry.ReportedAsync(run, attempt.Attempt, policy, call, answer, began);
         await AnswerAsync(response, run, call.Id, policy, answer);
     }
 
     /// <summary>The policy of the run. One that is known to this node alone is stored by this: here is its first checkpoint.</summary>
-    private async Task<RunPolicy?> FindPolicyAsync(RunId run, int attempt)
+    private async Task<RunPolicy?> FindPolicyAsync(RunId run, Fence attempt)
     {
-        if (!registry.TryGet(run, out var live) || live.Key.Number != attempt) return await store.GetPolicyAsync(run);
+        if (!registry.TryGet(run, out var live) || live.Key.Fence != attempt) return await store.GetPolicyAsync(run);
         try
         {
             return await engine.EnsureStoredAsync(live) ? live.Policy : await store.GetPolicyAsync(run);

@@ -36,8 +36,13 @@ internal interface IRunStore
         int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes, QueuePlace from = default, int perRoute = int.MaxValue);
 
     /// <summary>Begins the next attempt of a due run; <see langword="null"/> where another node was first.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="owner">The node.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="leaseEnd">When the attempt has lost the run, unless it renews its lease.</param>
+    /// <param name="nonce">Of the attempt: see <see cref="Fence"/>.</param>
     /// <exception cref="UnreadableRecordException">The run's record is corrupt or of an unknown version; the run is claimed.</exception>
-    Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd);
+    Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd, uint nonce = 0);
 
     /// <summary>Takes a run out of its queue that the store itself refuses to work on.</summary>
     Task SetAsideAsync(RunId run);
@@ -47,26 +52,31 @@ internal interface IRunStore
 
     /// <summary>Stores the outcome of a step, or answers the one that was first.</summary>
     /// <param name="run">The run of the step.</param>
-    /// <param name="attempt">The number of the attempt that says so.</param>
+    /// <param name="attempt">The attempt that says so.</param>
     /// <param name="outcome">The outcome.</param>
     /// <param name="maxSteps">The most steps the run may have.</param>
     /// <param name="expectedTries">The failed tries this is reckoned with; <see langword="null"/>: whatever they are.</param>
-    Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null);
+    Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null);
 
     /// <summary>Counts a failed try of a step and schedules the next.</summary>
-    Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry);
+    Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry);
 
-    /// <summary>Marks a step as begun by this attempt; where an earlier one began it, stores the outcome and answers it.</summary>
-    Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted);
+    /// <summary>Marks a step as begun by this execution of its handler; where another one began it, stores the outcome and answers it.</summary>
+    /// <param name="run">The run of the step.</param>
+    /// <param name="attempt">The attempt that says so.</param>
+    /// <param name="maxSteps">The most steps the run may have.</param>
+    /// <param name="interrupted">What is stored where another execution began the step.</param>
+    /// <param name="execution">What tells this execution from another one of the same attempt; empty where the service does not say.</param>
+    Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution = "");
 
     /// <summary>Registers a step that waits for a time; when that has come, stores the outcome and answers it.</summary>
     /// <param name="run">The run of the step.</param>
-    /// <param name="attempt">The number of the attempt that says so.</param>
+    /// <param name="attempt">The attempt that says so.</param>
     /// <param name="outcome">What is stored when the time has come.</param>
     /// <param name="maxSteps">The most steps the run may have.</param>
     /// <param name="due">When it is over. The first call's counts.</param>
     /// <param name="now">The time.</param>
-    Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now);
+    Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now);
 
     /// <summary>Parks the run until the earliest of its pending steps.</summary>
     Task<ParkAnswer> SuspendAsync(AttemptKey attempt);
@@ -122,7 +132,14 @@ internal interface IRunStore
 internal sealed record StoreWishes(NoticeWishes Notices, ImmutableArray<string> SearchHeaders);
 
 /// <summary>Names an attempt and who drives it.</summary>
-internal readonly record struct AttemptKey(RunId Run, int Number, string Owner);
+/// <param name="Run">The run.</param>
+/// <param name="Number">The number of the attempt.</param>
+/// <param name="Owner">The node.</param>
+/// <param name="Nonce">See <see cref="Runs.Fence"/>.</param>
+internal readonly record struct AttemptKey(RunId Run, int Number, string Owner, uint Nonce = 0)
+{
+    public Fence Fence => new(Number, Nonce);
+}
 
 /// <summary>A run that is due.</summary>
 /// <param name="Id">The run.</param>

@@ -7,13 +7,13 @@ internal interface IWaitStore
 {
     /// <summary>Registers a step that waits, or answers its outcome.</summary>
     /// <param name="waiter">The step.</param>
-    /// <param name="attempt">The number of the attempt that says so.</param>
+    /// <param name="attempt">The attempt that says so.</param>
     /// <param name="kind">What it waits for.</param>
     /// <param name="maxSteps">The most steps the run may have.</param>
     /// <param name="until">When it gives up; <see langword="null"/>: never. The first call's counts.</param>
     /// <param name="since">Since when what it waits for counts; <see langword="null"/>: since the run's start. The first call's counts.</param>
     /// <param name="givenUp">What is stored when it has given up.</param>
-    Task<AwaitAnswer> AwaitAsync(Waiter waiter, int attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp);
+    Task<AwaitAnswer> AwaitAsync(Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp);
 
     /// <summary>Completes a step that waits, and makes its run due.</summary>
     /// <param name="run">The run of the step.</param>

@@ -12,8 +12,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private const int MostEntries = 1000;
 
     /// <summary>
-    /// The most bytes of steps that come along with a claimed run. Beyond it the service reads them itself, one after the other: a
-    /// run with gigabytes of outcomes must still be claimed within one call.
+    /// The most bytes of steps that come along with a claimed run. What is beyond it the service reads itself: a run with gigabytes of
+    /// outcomes must still be claimed within one call.
     /// </summary>
     private const int MostStepBytes = 64 * 1024;
 
@@ -63,11 +63,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [.. answer.Skip(4).Take(held).Select(route => route.ToString())], errands);
     }
 
-    public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd)
+    public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd, uint nonce)
     {
         var keys = Keys(run);
-        var answer = await EvaluateAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
-            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes]);
+        // A service is told the number: no other attempt is given it again where a replica takes over.
+        var answer = await EvaluateSafelyAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
+            () => [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes, nonce]);
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
         try
@@ -106,38 +107,38 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         var keys = Keys(attempt.Run);
         var answer = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Renew, [keys.Run, keys.Due],
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(leaseEnd)]));
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(leaseEnd), attempt.Nonce]));
         return (int)answer == 1;
     }
 
-    public Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries) =>
+    public Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries) =>
         StepAsync(run, attempt, outcome.Id, maxSteps, outcome.Failed ? "F" : "C", codec.Encode(run, outcome), expectedTries ?? -1);
 
-    public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
+    public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
         StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries);
 
-    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted) =>
-        StepAsync(run, attempt, interrupted.Id, maxSteps, "S", codec.Encode(run, interrupted), expectedTries: -1);
+    public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
+        StepAsync(run, attempt, interrupted.Id, maxSteps, "S", codec.Encode(run, interrupted), expectedTries: -1, execution);
 
-    public async Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
+    public async Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
         var keys = Keys(run);
         return values.Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
-            [attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome)]));
+            [attempt.Attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome), attempt.Nonce]));
     }
 
     public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt)
     {
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow())]));
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow()), attempt.Nonce]));
     }
 
     public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why)
     {
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why, Stuck]));
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why, Stuck, attempt.Nonce]));
     }
 
     public async Task<ParkAnswer> EndAsync(
@@ -147,7 +148,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History], () =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
                 (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why,
-                Flag(wishes.Notices.Failed && state == RunState.Failed), Flag(releaseKey)]));
+                Flag(wishes.Notices.Failed && state == RunState.Failed), Flag(releaseKey), attempt.Nonce]));
     }
 
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
@@ -248,18 +249,18 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
-            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run),
+            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run), run.Nonce,
             RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
 
     private async Task<StepAnswer> StepAsync(
-        RunId run, int attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries)
+        RunId run, Fence attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries, string execution = "")
     {
         var keys = Keys(run);
         var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History, keys.Due], () =>
-            [attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck]);
+            [attempt.Attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck, attempt.Nonce, execution]);
         return values.Answer(run, step, answer);
     }
 

@@ -7,12 +7,12 @@ namespace DurableGateway.Storage;
 internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec codec, StepValues values, TimeProvider time) : IWaitStore
 {
     public async Task<AwaitAnswer> AwaitAsync(
-        Waiter waiter, int attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)
+        Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)
     {
         var keys = Keys(waiter.Run);
         var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Await, [keys.Run, keys.Steps, keys.Pending, keys.History],
         [
-            attempt, waiter.Step, maxSteps, Letter(kind), Milliseconds(until), Milliseconds(since), Milliseconds(time.GetUtcNow()), codec.Encode(waiter.Run, givenUp),
+            attempt.Attempt, waiter.Step, maxSteps, Letter(kind), Milliseconds(until), Milliseconds(since), Milliseconds(time.GetUtcNow()), codec.Encode(waiter.Run, givenUp), attempt.Nonce,
         ])))!;
         if ((string)answer[0]! != "waiting") return new AwaitAnswer(values.Answer(waiter.Run, waiter.Step, answer));
         var over = answer[1].IsNullOrEmpty ? (DateTimeOffset?)null : From(answer[1]);

@@ -17,7 +17,7 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
         var keys = new StoreKeys(attempt.Run, connection.Shards);
         var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Append, [keys.Run, keys.Stream, keys.StreamIds],
         [
-            attempt.Number, attempt.Owner, head is null ? RedisValue.EmptyString : codec.EncodeHead(attempt.Run, head), maxBytes,
+            attempt.Number, attempt.Owner, attempt.Nonce, head is null ? RedisValue.EmptyString : codec.EncodeHead(attempt.Run, head), maxBytes,
             .. events.SelectMany(one => new RedisValue[] { one.Id, codec.Encode(attempt.Run, one) }),
         ])))!;
         return (string)answer[0]! switch

@@ -2,15 +2,15 @@
 -- KEYS  1 run, 2 steps, 3 pending steps, 4 history
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 what it waits for: 'e' an event, 'c' a callback, 'i' an invoked run,
 --       5 when it gives up ('' never), 6 since when what it waits for counts ('' the run's start), 7 now,
---       8 the outcome record to store when it has given up
+--       8 the outcome record to store when it has given up, 9 nonce of the attempt
 -- Answer {'stored', value} | {'waiting', give-up ('' never), since, deadline of the run} | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'}
 -- Keeps: the times are those of the first call; a stored outcome never changes; a step that waits is pending, never later
 -- than the run's deadline.
 -- A step's value while it waits is 'E<kind>:<give-up>:<since>'.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'started', 'deadline')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'started', 'deadline', 'nonce')
 if not run[1] then return {'unknown'} end
 if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
-if run[2] ~= ARGV[1] then return {'superseded'} end
+if run[2] ~= ARGV[1] or (run[5] or '0') ~= ARGV[9] then return {'superseded'} end
 local value = redis.call('HGET', KEYS[2], ARGV[2])
 local over, since = ARGV[5], ARGV[6]
 if since == '' then since = run[3] end

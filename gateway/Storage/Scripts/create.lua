@@ -5,7 +5,7 @@
 --       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one),
 --       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed,
 --       18 the gate that it has to pass ('' for none), 19 trace parent of the client's request,
---       20 what its result is bound to ('' for nothing),
+--       20 what its result is bound to ('' for nothing), 21 nonce of the first attempt,
 --       last but one: hash of the idempotency key alone, for who searches ('' without one); last: method and path, sealed
 -- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
@@ -14,14 +14,14 @@ if ARGV[14] ~= '' then
   local taken = redis.call('GET', KEYS[4])
   if taken and string.sub(taken, 1, #ARGV[1]) ~= ARGV[1] then return taken end
 end
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner')
-if run[1] and (run[1] ~= 'running' or run[2] ~= ARGV[13] or run[3] ~= ARGV[3]) then return 0 end
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'nonce')
+if run[1] and (run[1] ~= 'running' or run[2] ~= ARGV[13] or run[3] ~= ARGV[3] or (run[4] or '0') ~= ARGV[21]) then return 0 end
 local owner = ARGV[3]
 if ARGV[2] == 'waiting' then owner = '' end
 if not run[1] then
   redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[11])
   redis.call('HSET', KEYS[1], 'v', ARGV[12], 'attempt', ARGV[13], 'started', ARGV[5], 'deadline', ARGV[6], 'policy', ARGV[7], 'route', ARGV[8],
-    'trace', ARGV[19], 'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
+    'trace', ARGV[19], 'nonce', ARGV[21], 'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
   if ARGV[14] ~= '' then
     redis.call('SET', KEYS[4], ARGV[14], 'PX', ARGV[11])
     redis.call('HSET', KEYS[1], 'idem', KEYS[4])

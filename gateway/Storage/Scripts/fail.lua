@@ -1,12 +1,13 @@
 -- Ends an attempt that failed and schedules the next one.
 -- KEYS  1 run, 2 due-queue of the shard, 3 history
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt, 6 now, 7 why,
---       8 when it is stuck (see notice.lua)
+--       8 when it is stuck (see notice.lua), 9 nonce of the attempt
 -- Answer {'parked', due} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run
 -- Keeps: a waiting run is in the due-queue, never later than its deadline, where it ends; a failure is counted once. A deadline that has
 -- passed is no time to be due at: whoever could not end the run then could not now, and would be back at once.
 -- An attempt whose first answer was lost may say it again: while no later one has begun, nobody else can have parked the run.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline', 'failures', 'next')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'deadline', 'failures', 'next', 'nonce')
+if (run[7] or '0') ~= ARGV[9] then return {'lost'} end
 if run[1] == 'waiting' and run[2] == ARGV[2] then return {'parked', run[6]} end
 if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
 if ARGV[4] ~= '-1' then

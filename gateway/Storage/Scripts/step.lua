@@ -1,17 +1,18 @@
 -- Stores a step's outcome, or counts a failed try of it, or marks it as begun.
 -- KEYS  1 run, 2 steps, 3 pending steps, 4 history, 5 due-queue of the shard
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 'C' completed | 'F' failed for good | 'P' a try failed | 'S' it begins, once at most,
---       5 outcome record ('S': the one to store where an earlier attempt began it) | time of the next try,
+--       5 outcome record ('S': the one to store where another execution began it) | time of the next try,
 --       6 the failed tries that the caller reckons with (-1: any), 7 now,
---       8 run id, 9 when it is stuck (see notice.lua)
+--       8 run id, 9 when it is stuck (see notice.lua), 10 nonce of the attempt,
+--       11 'S': the execution of the handler that begins it ('': the service does not tell its executions apart)
 -- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
--- failed try of a step at most, however often it has to say so; a step that was begun once at most is begun by one attempt only.
--- A step's value is 'P<tries>:<attempt>', 'S<attempt>', or 'C<seq>:<record>' or 'F<seq>:<record>'; of one that waits see wait.lua and await.lua.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'deadline')
+-- failed try of a step at most, however often it has to say so; a step that was begun once at most is begun by one execution only.
+-- A step's value is 'P<tries>:<attempt>', 'S<attempt>:<execution>', or 'C<seq>:<record>' or 'F<seq>:<record>'; of one that waits see wait.lua and await.lua.
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'deadline', 'nonce')
 if not run[1] then return {'unknown'} end
 if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
-if run[2] ~= ARGV[1] then return {'superseded'} end
+if run[2] ~= ARGV[1] or (run[4] or '0') ~= ARGV[10] then return {'superseded'} end
 local value = redis.call('HGET', KEYS[2], ARGV[2])
 local kind = value and string.sub(value, 1, 1)
 if kind == 'C' or kind == 'F' then return {'stored', value} end
@@ -25,6 +26,7 @@ if kind == 'P' then
   if ARGV[4] == 'P' and by == ARGV[1] and due then return {'scheduled', due} end
 end
 if ARGV[6] ~= '-1' and tonumber(ARGV[6]) ~= tries then return {'tries', tries} end
+local begun = 'S' .. ARGV[1] .. ':' .. ARGV[11]
 local answer
 if ARGV[4] == 'P' then
   local due = ARGV[5]
@@ -35,10 +37,10 @@ if ARGV[4] == 'P' then
   note(KEYS[1], KEYS[4], ARGV[7], 'P', ARGV[1], due, ARGV[2])
   falter(KEYS[1], KEYS[5], ARGV[8], ARGV[7], ARGV[9])
   answer = {'scheduled', due}
-elseif ARGV[4] == 'S' and (kind ~= 'S' or value == 'S' .. ARGV[1]) then
-  redis.call('HSET', KEYS[2], ARGV[2], 'S' .. ARGV[1])
+elseif ARGV[4] == 'S' and (kind ~= 'S' or value == begun) then
+  redis.call('HSET', KEYS[2], ARGV[2], begun)
   redis.call('ZREM', KEYS[3], ARGV[2])
-  if value ~= 'S' .. ARGV[1] then note(KEYS[1], KEYS[4], ARGV[7], 'S', ARGV[1], 0, ARGV[2]) end
+  if value ~= begun then note(KEYS[1], KEYS[4], ARGV[7], 'S', ARGV[1], 0, ARGV[2]) end
   answer = {'created'}
 else
   local outcome = ARGV[4] == 'C' and 'C' or 'F'

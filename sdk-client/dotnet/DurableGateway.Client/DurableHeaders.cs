@@ -8,6 +8,7 @@ internal static class DurableHeaders
     public const string Attempt = "Durable-Attempt";
     public const string Callback = "Durable-Callback";
     public const string Token = "Durable-Token";
+    public const string Execution = "Durable-Execution";
     public const string StepCount = "Durable-Step-Count";
     public const string Steps = "Durable-Steps";
     public const string StepOutcome = "Durable-Step-Outcome";

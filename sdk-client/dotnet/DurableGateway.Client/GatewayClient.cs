@@ -16,6 +16,9 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// <summary>The address that answered last: the run is known there.</summary>
     private int _best;
 
+    /// <summary>Tells this execution of the handler from another one of the same attempt, which something between gateway and service has sent twice.</summary>
+    private readonly string _execution = $"\"{Guid.NewGuid():N}\"";
+
     /// <summary>Stores an outcome. The caller disposes of the answer.</summary>
     /// <exception cref="CheckpointException">No address took the call.</exception>
     /// <remarks>
@@ -100,6 +103,7 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
             {
                 using var message = request(url);
                 message.Headers.TryAddWithoutValidation(DurableHeaders.Token, token);
+                message.Headers.TryAddWithoutValidation(DurableHeaders.Execution, _execution);
                 var response = await http.SendAsync(message, cancellationToken).ConfigureAwait(false);
 
                 // A node that does not know the run, and one that cannot reach the store, may have a neighbour that can.

@@ -30,6 +30,20 @@ public sealed class SleepTests
     }
 
     [Fact]
+    public async Task Sleep_ThatIsOverAsTheAttemptBegins_IsAmongItsOutcomes()
+    {
+        await using var world = await World.StartAsync(World.RetryMuchLater);
+        var attempt = await world.BeginAsync();
+        await SleepAsync(attempt, "nap", "0.100");
+        attempt.Suspend();
+
+        var next = await world.NextAttemptAsync();
+
+        Assert.Equal(("1", "\"nap\";ok=::;t=sleep"), (next.Request["Durable-Step-Count"], next.Request["Durable-Steps"]));
+        Assert.Contains("\"id\":\"nap\",\"type\":\"sleep\",\"outcome\":\"completed\"", (await next.GetAsync("/steps")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Sleep_AskedAgain_KeepsItsFirstTime()
     {
         await using var world = await World.StartAsync(World.RetryMuchLater);

@@ -13,7 +13,7 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) => inner.CreateDueAsync(run, owner, due);
 
-    public async Task<StepAnswer> StoreOutcomeAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, int? expectedTries)
+    public async Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries)
     {
         if (how == "forgets the fence" && await inner.GetSnapshotAsync(run) is { } snapshot) attempt = snapshot.Attempt;
         var answer = await inner.StoreOutcomeAsync(run, attempt, outcome, maxSteps, expectedTries);
@@ -41,19 +41,19 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     public Task<DueRuns> GetDueAsync(int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes, QueuePlace from, int perRoute) =>
         inner.GetDueAsync(shard, now, limit, fullRoutes, from, perRoute);
 
-    public Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd) => inner.ClaimAsync(run, owner, now, leaseEnd);
+    public Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd, uint nonce) => inner.ClaimAsync(run, owner, now, leaseEnd, nonce);
 
     public Task SetAsideAsync(RunId run) => inner.SetAsideAsync(run);
 
     public Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd) => inner.RenewAsync(attempt, leaseEnd);
 
-    public Task<StepAnswer> ScheduleStepAsync(RunId run, int attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
+    public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
         inner.ScheduleStepAsync(run, attempt, step, maxSteps, expectedTries, nextTry);
 
-    public Task<StepAnswer> StartStepAsync(RunId run, int attempt, int maxSteps, StepOutcome interrupted) =>
-        inner.StartStepAsync(run, attempt, maxSteps, interrupted);
+    public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
+        inner.StartStepAsync(run, attempt, maxSteps, interrupted, execution);
 
-    public Task<StepAnswer> WaitAsync(RunId run, int attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now) =>
+    public Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now) =>
         inner.WaitAsync(run, attempt, outcome, maxSteps, due, now);
 
     public Task<ParkAnswer> SuspendAsync(AttemptKey attempt) => inner.SuspendAsync(attempt);

@@ -9,7 +9,7 @@ internal abstract record StepModel
 {
     public sealed record Tried(int Tries, int By) : StepModel;
 
-    public sealed record Waits(long Until) : StepModel;
+    public sealed record Waits(long Until, string Value) : StepModel;
 
     public sealed record Stored(bool Failed, string Value, int Order) : StepModel;
 }
@@ -53,16 +53,18 @@ internal sealed record RunModel(long Started, long Deadline)
     public (RunModel, string) Claim(string owner, long now, long lease)
     {
         if (Queued is not { } due || due > now) return (this, "nothing");
-        var after = this with
+        var after = this with { State = RunState.Running, Attempt = Attempt + 1, Owner = owner, Queued = lease };
+
+        // A sleep that is over is complete, the first to be over first.
+        foreach (var (step, _) in Pending.Where(step => step.Value <= now).OrderBy(step => step.Value).ThenBy(step => step.Key, StringComparer.Ordinal))
         {
-            State = RunState.Running,
-            Attempt = Attempt + 1,
-            Owner = owner,
-            Queued = lease,
-            Pending = Pending.RemoveRange(Pending.Where(step => step.Value <= now).Select(step => step.Key)),
-        };
-        var steps = Steps.Where(step => step.Value is StepModel.Stored).OrderBy(step => ((StepModel.Stored)step.Value).Order).Select(step => step.Key);
-        return (after, $"attempt {after.Attempt}, {Failures} failures, steps {string.Join(' ', steps)}");
+            after = after.Steps[step] is StepModel.Waits waits
+                ? after.With(step, new StepModel.Stored(false, waits.Value, after.Stored))
+                : after with { Pending = after.Pending.Remove(step) };
+        }
+
+        var steps = after.Steps.Where(step => step.Value is StepModel.Stored).OrderBy(step => ((StepModel.Stored)step.Value).Order).Select(step => step.Key);
+        return (after, $"attempt {after.Attempt}, {after.Failures} failures, steps {string.Join(' ', steps)}");
     }
 
     public (RunModel, string) Renew(int attempt, string owner, long lease) => Owns(attempt, owner) ? (this with { Queued = lease }, "True") : (this, "False");
@@ -88,10 +90,10 @@ internal sealed record RunModel(long Started, long Deadline)
     public (RunModel, string) Wait(int attempt, string step, string value, int most, long until, long now)
     {
         if (Refused(attempt, step, most, other: known => known is StepModel.Tried) is { } refused) return (this, refused);
-        if (Steps.GetValueOrDefault(step) is StepModel.Waits waits) until = waits.Until;
+        if (Steps.GetValueOrDefault(step) is StepModel.Waits waits) (until, value) = (waits.Until, waits.Value);
         return until <= now
             ? (With(step, new StepModel.Stored(false, value, Stored)), $"{StepVerdict.Stored} False {value}")
-            : (this with { Steps = Steps.SetItem(step, new StepModel.Waits(until)), Pending = Pending.SetItem(step, until) }, $"{StepVerdict.Scheduled} {until}");
+            : (this with { Steps = Steps.SetItem(step, new StepModel.Waits(until, value)), Pending = Pending.SetItem(step, until) }, $"{StepVerdict.Scheduled} {until}");
     }
 
     public (RunModel, string) Suspend(int attempt, string owner)

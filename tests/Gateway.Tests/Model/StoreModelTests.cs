@@ -107,7 +107,7 @@ public abstract class StoreModelTests(StoreFixture fixture)
         Assert.Equal(model.Pending, (await asks.Pending).ToDictionary(entry => entry.Element.ToString(), entry => Operation.From(entry.Score)));
         Assert.Equal(
             model.Steps.Select(step => (step.Key, Kind(step.Value))).Order(),
-            (await asks.Steps).Select(step => (step.Name.ToString(), ((byte[])step.Value!)[0] == 'P' ? Text(step.Value) : ((byte[])step.Value!)[0] == 'W' ? $"W{Operation.From(double.Parse(Text(step.Value)[1..], CultureInfo.InvariantCulture))}" : $"{(char)((byte[])step.Value!)[0]}")).Order());
+            (await asks.Steps).Select(step => (step.Name.ToString(), ((byte[])step.Value!)[0] == 'P' ? Text(step.Value) : ((byte[])step.Value!)[0] == 'W' ? $"W{Operation.From(double.Parse(Text(step.Value)[1..].Split(':')[0], CultureInfo.InvariantCulture))}" : $"{(char)((byte[])step.Value!)[0]}")).Order());
         Assert.Equal(model.Result, (await asks.Result) is { } result ? Encoding.UTF8.GetString(result.Body.Span) : null);
         foreach (var key in new[] { keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result })
         {

@@ -16,8 +16,8 @@ public sealed class TokensTests
     [Fact]
     public void StepToken_TellsItsAttempt()
     {
-        Assert.Equal(1, _tokens.VerifySteps(_run, _tokens.ForSteps(_run, 1)));
-        Assert.Equal(int.MaxValue, _tokens.VerifySteps(_run, _tokens.ForSteps(_run, int.MaxValue)));
+        Assert.Equal(new Fence(1), _tokens.VerifySteps(_run, _tokens.ForSteps(_run, 1)));
+        Assert.Equal(new Fence(int.MaxValue, uint.MaxValue), _tokens.VerifySteps(_run, _tokens.ForSteps(_run, new Fence(int.MaxValue, uint.MaxValue))));
     }
 
     [Fact]
@@ -67,9 +67,9 @@ public sealed class TokensTests
     public void RotatedKeys_OldTokensAreStillRead_NewOnesAreOfTheNewKey()
     {
         var rotated = With(SecondKey, FirstKey);
-        Assert.Equal(4, rotated.VerifySteps(_run, _tokens.ForSteps(_run, 4)));
+        Assert.Equal(new Fence(4), rotated.VerifySteps(_run, _tokens.ForSteps(_run, 4)));
         Assert.Null(_tokens.VerifySteps(_run, rotated.ForSteps(_run, 4)));
-        Assert.Equal(4, With(SecondKey).VerifySteps(_run, rotated.ForSteps(_run, 4)));
+        Assert.Equal(new Fence(4), With(SecondKey).VerifySteps(_run, rotated.ForSteps(_run, 4)));
     }
 
     [Theory]

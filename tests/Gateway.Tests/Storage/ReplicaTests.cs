@@ -32,6 +32,49 @@ public sealed class ReplicaTests
         Assert.Equal(StepVerdict.Stored, answer.Verdict);
     }
 
+    /// <summary>A replica is promoted that has not seen a claim: the number is given out again, to another attempt.</summary>
+    [Fact]
+    public async Task PromotedReplica_HasNotSeenAClaim_TheAttemptOfThatClaimChangesNothing()
+    {
+        RedisServer.SkipIfMissing();
+        await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var before = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString));
+        var run = Make.Run();
+        var due = Make.Start.AddSeconds(10);
+        await before.Store.CreateRunningAsync(run, "owner", due);
+        await Eventually.TrueAsync(async () => (await RedisCluster.AskAsync(replica, "exists", new StoreKeys(run.Id, StoreFixture.Shards).Run.ToString())).Trim() == "1", "the replica has the run");
+        await RedisCluster.AskAsync(replica, "replicaof", "no", "one");
+        Assert.Equal(2, (await before.Store.ClaimAsync(run.Id, "owner", due, due.AddSeconds(10), nonce: 1))!.Attempt);
+        await primary.KillAsync();
+
+        await using var after = await StoreNode.OpenAsync(StoreFixture.Settings(replica.ConnectionString));
+        Assert.Equal(2, (await after.Store.ClaimAsync(run.Id, "owner", due, due.AddSeconds(10), nonce: 2))!.Attempt);
+        var lost = new AttemptKey(run.Id, 2, "owner", 1);
+
+        Assert.Equal(StepVerdict.Superseded, (await after.Store.StartStepAsync(run.Id, lost.Fence, Plenty, Make.Failure("once"))).Verdict);
+        Assert.Equal(StepVerdict.Created, (await after.Store.StartStepAsync(run.Id, lost.Fence with { Nonce = 2 }, Plenty, Make.Failure("once"))).Verdict);
+        Assert.False(await after.Store.RenewAsync(lost, due.AddDays(1)));
+        Assert.Equal(ParkVerdict.Lost, (await after.Store.EndAsync(lost, RunState.Completed, Make.Response(), run.Policy)).Verdict);
+    }
+
+    /// <summary>With enough replicas asked for, no number is given out twice: a claim that is on none of them begins no attempt.</summary>
+    [Fact]
+    public async Task TooFewReplicas_NoAttemptBegins()
+    {
+        RedisServer.SkipIfMissing();
+        await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString, minReplicas: 1));
+        var run = Make.Run();
+        var due = Make.Start.AddSeconds(10);
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", due)), "the replica has it");
+
+        await replica.KillAsync();
+        var error = await Assert.ThrowsAsync<StoreUnavailableException>(() => node.Store.ClaimAsync(run.Id, "owner", due, due.AddSeconds(10), nonce: 1));
+        Assert.True(error.MayHaveHappened);
+    }
+
     [Fact]
     public async Task PrimaryOfAClusterDiesInMidLoad_EveryAnsweredStepIsThere()
     {

@@ -150,6 +150,47 @@ public abstract partial class StoreContract
         Assert.Equal(StepVerdict.Superseded, (await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty)).Verdict);
     }
 
+    /// <summary>A run with much behind it brings along what fits, and not nothing.</summary>
+    [Fact]
+    public async Task Claim_OfMoreOutcomesThanFit_BringsSomeAlong_AndCountsAll()
+    {
+        var run = await RunningAsync();
+        await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("large", new string('1', 100_000)), Plenty);
+        await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("small"), Plenty);
+        for (var i = 0; i < 10; i++) await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{i}", new string('1', 10_000)), Plenty);
+        await Store.ScheduleStepAsync(run.Id, 1, "pending", Plenty, 0, Now.AddDays(1));
+
+        var claimed = (await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd))!;
+
+        Assert.Equal(12, claimed.StepCount);
+        var ids = claimed.Steps.Select(step => step.Id).ToArray();
+        Assert.Equal("small", ids[0]);
+        Assert.DoesNotContain("large", ids);
+        Assert.Equal(ids.Skip(1).Order(StringComparer.Ordinal), ids.Skip(1));
+        Assert.InRange(claimed.Steps.Sum(step => step.Body.Length), 40_000, 64 * 1024);
+    }
+
+    [Fact]
+    public async Task Claim_CompletesSleepsThatAreOver()
+    {
+        var run = await RunningAsync();
+        Assert.Equal(StepVerdict.Scheduled, (await Store.WaitAsync(run.Id, 1, Make.Outcome("nap", "first"), Plenty, Now.AddSeconds(5), Now)).Verdict);
+        Assert.Equal(StepVerdict.Scheduled, (await Store.WaitAsync(run.Id, 1, Make.Outcome("nap", "second"), Plenty, Now, Now)).Verdict);
+        await Store.WaitAsync(run.Id, 1, Make.Outcome("long"), Plenty, Now.AddDays(1), Now);
+        await Store.ScheduleStepAsync(run.Id, 1, "retry", Plenty, 0, Now.AddSeconds(5));
+        await Store.FailAsync(Key(run), 0, Now.AddSeconds(5));
+
+        var claimed = (await Store.ClaimAsync(run.Id, Owner, Now.AddSeconds(5), LeaseEnd))!;
+
+        Assert.Equal((1, 0), (claimed.StepCount, claimed.Failures));
+        Assert.Equal(("nap", "first"), (claimed.Steps.Single().Id, Text(claimed.Steps.Single())));
+        Assert.Equal((1, 0), await CountsAsync(run.Id));
+        Assert.Equal(2, (await Store.GetSnapshotAsync(run.Id, countSteps: true))!.PendingSteps);
+        Assert.Equal(StepVerdict.Stored, (await Store.WaitAsync(run.Id, 2, Make.Outcome("nap"), Plenty, Now.AddDays(9), Now)).Verdict);
+        Assert.Equal(StepVerdict.Scheduled, (await Store.WaitAsync(run.Id, 2, Make.Outcome("long"), Plenty, Now, Now)).Verdict);
+        Assert.Equal(1, (await Store.ScheduleStepAsync(run.Id, 2, "retry", Plenty, 0, Now)).Tries);
+    }
+
     [Fact]
     public async Task Steps_OfUnknownRun_AreNoneAtAll()
     {

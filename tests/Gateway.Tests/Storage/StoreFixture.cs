@@ -129,6 +129,7 @@ internal sealed class StoreNode : IAsyncDisposable
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
         Operations = new RunOperations(connection, codec, TimeProvider.System);
+        Waits = new RedisWaitStore(connection, codec, new StepValues(codec), TimeProvider.System);
         Events = new RedisEventStore(connection, codec, settings, TimeProvider.System);
     }
 
@@ -137,6 +138,7 @@ internal sealed class StoreNode : IAsyncDisposable
     public FlowStore Flow { get; }
     public StreamStore Streams { get; }
     public RunOperations Operations { get; }
+    public IWaitStore Waits { get; }
     public IEventStore Events { get; }
 
     /// <exception cref="ConfigurationException">The store is not one that this gateway may use.</exception>
