@@ -9,14 +9,9 @@ internal sealed class RouteCounters(StoreConnection connection)
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(65);
 
     /// <param name="counts">By the start of the minute (s) and the name of the field.</param>
-    public Task AddAsync(IReadOnlyCollection<KeyValuePair<(long Minute, string Field), long>> counts) => connection.ExecuteAsync(async db =>
-    {
-        // Sent one behind the other; only the last answer is waited for by more than its turn.
-        var writes = counts.Select(count => (Task)db.HashIncrementAsync(Key(count.Key.Minute), count.Key.Field, count.Value))
-            .Concat(counts.Select(count => count.Key.Minute).Distinct().Select(minute => (Task)db.KeyExpireAsync(Key(minute), Kept))).ToArray();
-        await Task.WhenAll(writes);
-        return writes.Length;
-    });
+    public Task AddAsync(IReadOnlyCollection<KeyValuePair<(long Minute, string Field), long>> counts) =>
+        Task.WhenAll(counts.GroupBy(count => count.Key.Minute).Select(minute => connection.ExecuteAsync(db => db.ScriptEvaluateAsync(
+            Script.Count, [Key(minute.Key)], [(long)Kept.TotalMilliseconds, .. minute.SelectMany(count => new RedisValue[] { count.Key.Field, count.Value })]))));
 
     /// <summary>The counts of some minutes, each by the name of the field.</summary>
     public async Task<IReadOnlyDictionary<long, Dictionary<string, long>>> GetAsync(IEnumerable<long> minutes)

@@ -31,6 +31,7 @@ internal static class Script
     public static string Act { get; } = Load("act");
     public static string Revise { get; } = Load("revise");
     public static string Cancel { get; } = Load("cancel");
+    public static string Count { get; } = Load("count");
     public static string SetBegin { get; } = Load("set-begin");
     public static string SetAdvance { get; } = Load("set-advance");
     public static string SetStop { get; } = Load("set-stop");

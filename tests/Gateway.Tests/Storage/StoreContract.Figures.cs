@@ -43,4 +43,17 @@ public abstract partial class StoreContract
         foreach (var run in new[] { first, second }) await Store.SetAsideAsync(run.Id);
         Assert.Equal(before.Overdue, (await Store.GetQueueFiguresAsync(early.AddMilliseconds(1))).Overdue);
     }
+
+    [Fact]
+    public async Task Counts_AddUp_AndAreNotKeptForEver()
+    {
+        var counters = new RouteCounters(fixture.Node.Connection);
+        var minute = 60L * Random.Shared.Next(1, int.MaxValue);
+        for (var i = 0; i < 2; i++)
+            await counters.AddAsync([KeyValuePair.Create((minute, "a"), 2L), KeyValuePair.Create((minute, "b"), 1L), KeyValuePair.Create((minute + 60, "a"), 5L)]);
+        var counts = await counters.GetAsync([minute, minute + 60]);
+        Assert.Equal((4, 2, 10), (counts[minute]["a"], counts[minute]["b"], counts[minute + 60]["a"]));
+        var left = await ExecuteAsync(db => db.KeyTimeToLiveAsync(StoreKeys.InShard(0, $"ct:{minute}")));
+        Assert.InRange(left!.Value, TimeSpan.FromMinutes(60), TimeSpan.FromMinutes(65));
+    }
 }
