@@ -258,6 +258,24 @@ public sealed class BranchTests
     }
 
     [Fact]
+    public async Task EndedByAnotherBranch_StepsThatWereNotReachedAreNoMismatch()
+    {
+        _run.Complete("of the branch that waits", "run", "1");
+
+        var verdict = await _run.AttemptAsync(
+            async step =>
+            {
+                _ = step.SleepAsync("nap", TimeSpan.FromDays(7)).ContinueWith(_ => step.RunAsync("of the branch that waits", _ => Task.FromResult(1)), TaskScheduler.Default);
+                await _run.Gateway.ReportOf("nap");
+                await step.RunAsync("last", _ => Task.CompletedTask);
+            },
+            options: Patient);
+
+        Assert.True(verdict.IsCompleted);
+        Assert.Null(verdict.Header("Durable-Mismatch"));
+    }
+
+    [Fact]
     public async Task WaitingWithAToken_IsGivenUpByIt()
     {
         using var patience = new CancellationTokenSource();

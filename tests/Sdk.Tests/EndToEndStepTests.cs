@@ -85,6 +85,45 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
     }
 
     [Fact]
+    public async Task Stream_ThatIsCutOff_IsResumedAtTheResultUrl()
+    {
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var journey = new Journey(async (_, context, me) =>
+        {
+            var isFirst = me.Count("handler") == 1;
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["Durable-Stream"] = "resume";
+            _ = int.TryParse(context.Request.Headers["Last-Event-ID"], out var last);
+            for (var id = last + 1; id <= 6; id++)
+            {
+                await context.Response.WriteAsync($"id: {id}\ndata: part {id}\n\n");
+                await context.Response.Body.FlushAsync();
+                if (!isFirst || id != 3) continue;
+                await seen.Task;
+                context.Abort();
+                return;
+            }
+        });
+        using var request = new HttpRequestMessage(HttpMethod.Get, journeys.Add("stream", journey));
+        request.Headers.Add("Accept", "text/event-stream");
+        using var response = await journeys.Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var live = new StreamReader(await response.Content.ReadAsStreamAsync());
+        while (await live.ReadLineAsync() != "data: part 3")
+        {
+            // The events before it.
+        }
+
+        seen.SetResult();
+        using var resumed = new HttpRequestMessage(HttpMethod.Get, response.Header("Durable-Result"));
+        resumed.Headers.Add("Accept", "text/event-stream");
+        resumed.Headers.Add("Last-Event-ID", "3");
+        using var rest = await journeys.Gateway.Client.SendAsync(resumed);
+
+        var parts = (await rest.Content.ReadAsStringAsync()).Split('\n').Where(line => line.StartsWith("data:", StringComparison.Ordinal));
+        Assert.Equal(["data: part 4", "data: part 5", "data: part 6"], parts);
+    }
+
+    [Fact]
     public async Task Event_SentByAnotherHandler_WakesTheOneThatWaits()
     {
         var topic = Guid.NewGuid().ToString();

@@ -28,7 +28,8 @@ public sealed class AttemptVerdict
     /// <summary>The body to answer with, of type <c>application/problem+json</c>; <see langword="null"/>: none.</summary>
     public byte[]? Problem { get; }
 
-    internal bool IsSuspended => StatusCode == 202;
+    /// <summary>Whether the run is parked, and the handler executed again later.</summary>
+    public bool IsSuspended => StatusCode == 202;
 
     /// <summary>The same with more headers.</summary>
     internal AttemptVerdict With(IReadOnlyList<KeyValuePair<string, string>> headers) =>

@@ -188,7 +188,7 @@ public sealed class DurableAttempt : IDisposable
     {
         var headers = new List<KeyValuePair<string, string>>();
         if (_build is not null) headers.Add(new(DurableHeaders.Build, _build));
-        if (_stored.Mismatches(finished) is { } mismatches) headers.Add(new(DurableHeaders.Mismatch, mismatches));
+        if (_stored.Mismatches(finished && !_activity.HasOpenBranches) is { } mismatches) headers.Add(new(DurableHeaders.Mismatch, mismatches));
         return headers;
     }
 }

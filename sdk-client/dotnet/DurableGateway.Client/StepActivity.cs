@@ -27,6 +27,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     private long _begun;
     private bool _hasParked;
     private bool _refused;
+    private bool _leftBehind;
     private volatile bool _suspended;
 
     /// <summary>Whether the attempt has been suspended: nothing new begins in it.</summary>
@@ -38,6 +39,15 @@ internal sealed class StepActivity(DurableStepsOptions options)
         get
         {
             lock (_gate) return _hasParked;
+        }
+    }
+
+    /// <summary>Whether a branch has not come to its end: it may not have asked for all of its steps.</summary>
+    public bool HasOpenBranches
+    {
+        get
+        {
+            lock (_gate) return _leftBehind || _hasParked || _executing.Count > 0;
         }
     }
 
@@ -133,6 +143,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
         lock (_gate)
         {
             if (_executing.Count == 0) return Task.CompletedTask;
+            _leftBehind = true;
             _idle ??= new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
             return _idle.Task;
         }

@@ -56,7 +56,7 @@ public sealed class Journeys : IAsyncLifetime
     }
 
     /// <summary>Gives a journey a path of its own.</summary>
-    /// <param name="host">How the handler is hosted: minimal, group, mvc, mapped, handled, plain.</param>
+    /// <param name="host">How the handler is hosted: minimal, group, mvc, mapped, handled, plain; stream, for a GET.</param>
     /// <param name="journey">What the handler does.</param>
     internal string Add(string host, Journey journey)
     {
@@ -70,6 +70,7 @@ public sealed class Journeys : IAsyncLifetime
     private void Map(WebApplication app)
     {
         app.MapPost("/minimal/{id}", (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context)).WithDurableSteps();
+        app.MapGet("/stream/{id}", (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context)).WithDurableSteps();
         app.MapGroup("/group").WithDurableSteps().MapPost("/{id}", (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context));
         app.MapControllers().WithDurableSteps();
         app.Map("/plain", branch =>
