@@ -88,7 +88,7 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
     public async Task Stream_ThatIsCutOff_IsResumedAtTheResultUrl()
     {
         var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var journey = new Journey(async (_, context, me) =>
+        var journey = new Journey(async (step, context, me) =>
         {
             var isFirst = me.Count("handler") == 1;
             context.Response.ContentType = "text/event-stream";
