@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using Yarp.ReverseProxy.Configuration;
 
@@ -28,9 +29,17 @@ internal static class ProxyKeys
         foreach (var child in section.GetChildren())
         {
             if (!known.TryGetValue(child.Key, out var kind)) continue;
-            if (IsSection(kind)) CheckOne(child, kind, errors);
+            if ((Nullable.GetUnderlyingType(kind) ?? kind) == typeof(TimeSpan)) CheckSpan(child, errors);
+            else if (IsSection(kind)) CheckOne(child, kind, errors);
             else if (kind.IsGenericType && kind.GetGenericArguments()[^1] is var item && IsSection(item)) CheckEach(child, item, errors);
         }
+    }
+
+    /// <summary>YARP takes <c>48:00:00</c> for forty-eight days. What it cannot read at all is found elsewhere.</summary>
+    private static void CheckSpan(IConfigurationSection span, List<ConfigurationError> errors)
+    {
+        if (span.Value is { Length: > 0 } text && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _) && !TimeSpans.TryParse(text.Trim(), out _))
+            errors.Add(new ConfigurationError(span.Path, text, $"is not a span of time, written [d.]hh:mm:ss[.fff]{TimeSpans.Remedy(text.Trim())}"));
     }
 
     private static bool IsSection(Type type) => type is { IsClass: true, Namespace: { } space } && space.StartsWith("Yarp.", StringComparison.Ordinal);

@@ -34,14 +34,37 @@ internal static class RouteChecks
                 errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster ?? "",
                     $"is no cluster of ReverseProxy:Clusters; route '{route.Key}' needs one"));
             RefuseUnknown(route.GetSection("Metadata"), Known, errors);
+            if (route["Match:Path"] is { } path && HasLiteralAsterisk(path))
+                errors.Add(new ConfigurationError($"{route.Path}:Match:Path", path,
+                    "has an asterisk that would stand for itself; write {**rest} for everything below, or {name} for one segment"));
         }
 
         CheckRenames(routes, errors);
     }
 
+    /// <summary>An asterisk has a meaning within braces only.</summary>
+    private static bool HasLiteralAsterisk(string path)
+    {
+        var depth = 0;
+        foreach (var letter in path)
+        {
+            if (letter == '{') depth++;
+            else if (letter == '}') depth--;
+            else if (letter == '*' && depth == 0) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Metadata is free, but for what begins with our name: a slip there would go unseen.</summary>
     public static void RefuseUnknown(IConfigurationSection metadata, string[] known, List<ConfigurationError> errors)
     {
+        foreach (var section in metadata.GetChildren().Where(item => item.GetChildren().Any()))
+        {
+            errors.Add(new ConfigurationError(section.Path, null,
+                $"is a section, but metadata is a flat list of texts; write one key with a dot, for example \"{known[0]}\""));
+        }
+
         foreach (var item in metadata.GetChildren().Where(item => item.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)))
         {
             if (!known.Contains(item.Key, StringComparer.OrdinalIgnoreCase)) errors.Add(new ConfigurationError(item.Path, null, Spelling.NoSuchKey(item.Key, known)));

@@ -26,6 +26,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     public string? Text(string key)
     {
         _known.Add(key);
+        if (section.GetSection(key).GetChildren().Any())
+            return Report<string?>(key, null, "is a list or a section, but must be one value; write a list of values as one text with commas", null);
         var value = section[key];
         return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
     }
@@ -47,8 +49,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     }
 
     public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan min, TimeSpan max) =>
-        Parse(key, fallback, TryDuration, value => value >= min && value <= max,
-            $"is not a span of time between {Span(min)} and {Span(max)}, written [d.]hh:mm:ss[.fff]");
+        Parse(key, fallback, TimeSpans.TryParse, value => value >= min && value <= max,
+            $"is not a span of time between {Span(min)} and {Span(max)}, written [d.]hh:mm:ss[.fff]{TimeSpans.Remedy(Text(key))}");
 
     public int Integer(string key, int fallback, int min, int max) =>
         Parse(key, fallback, (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value),
@@ -107,8 +109,4 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
         Text(key) is not { } text ? fallback
         : parse(text, out var value) && valid(value) ? value
         : Report(key, text, remedy, fallback);
-
-    // A bare number would be taken for days.
-    private static bool TryDuration(string text, out TimeSpan value) =>
-        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && text.Contains(':', StringComparison.Ordinal);
 }

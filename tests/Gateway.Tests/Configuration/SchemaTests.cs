@@ -11,6 +11,8 @@ namespace DurableGateway.Tests.Configuration;
 /// <summary>The schema that editors read says what the code reads, no more and no less.</summary>
 public sealed class SchemaTests
 {
+    private const string SpanOfYarp = @"^\d*?\.?\d\d:\d\d:\d\d\.?\d{0,7}$";
+
     private static readonly JsonDocumentOptions Loose = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
     private static readonly string Directory = Path.Combine(AppContext.BaseDirectory, "config");
     private static readonly string Text = File.ReadAllText(Path.Combine(Directory, "durable-gateway.schema.json"));
@@ -47,6 +49,12 @@ public sealed class SchemaTests
             Assert.True(metadata.Remove("properties") && metadata.Remove("patternProperties"));
         }
 
+        // Where we are stricter than YARP: what it would take for something else than was meant.
+        var (match, destination) = (route["properties"]!["Match"]!["properties"]!, Any(cluster["properties"]!["Destinations"]!)["properties"]!);
+        Assert.True(match["Path"]!.AsObject().Remove("pattern") && destination["Address"]!.AsObject().Remove("pattern"));
+        Assert.True(cluster.AsObject().Remove("required") && cluster["properties"]!["Destinations"]!.AsObject().Remove("minProperties"));
+        var span = JsonNode.Parse(Text)!["definitions"]!["span"]!["pattern"]!.GetValue<string>();
+        yarp = JsonNode.Parse(yarp.ToJsonString().Replace(JsonValue.Create(SpanOfYarp).ToJsonString(), JsonValue.Create(span).ToJsonString(), StringComparison.Ordinal))!;
         Assert.True(JsonNode.DeepEquals(yarp, ours), "Take over what has changed in ConfigurationSchema.json of YARP's package.");
 
         static JsonNode Any(JsonNode named) => named["patternProperties"]!["."]!;
@@ -129,13 +137,44 @@ public sealed class SchemaTests
     [InlineData("ReverseProxy:Clusters:c:HttpRequest:ActivityTimeout", "00:05:00", "soon")]
     [InlineData("ReverseProxy:Clusters:c:HttpRequest:VersionPolicy", "RequestVersionExact", "Exactly")]
     [InlineData("ReverseProxy:Clusters:c:Destinations:d:Metadata:Durable.Bild", null, "1")]
-    public async Task SchemaAndCode_Agree(string key, object? right, object? wrong)
+    [InlineData("Durable:Policies:orders:Retention", "2.00:00:00", "48:00:00")]
+    [InlineData("Durable:Policies:orders:Retention", "23:59:59.5", "24:00:00")]
+    [InlineData("Durable:Policies:orders:HoldClientFor", "0:5", "00:00:00:05")]
+    [InlineData("Durable:Policies:orders:Retry:Delay", "1:2:3", "5:61:00")]
+    [InlineData("Durable:Policies:orders:Retry:Statuses", "502,503,504", new[] { "502", "503" })]
+    [InlineData("Durable:Policies:orders:Retry:MaxAttempts", 3, new[] { "3" })]
+    [InlineData("Durable:Policies:orders:HoldClientFor", "00:00:01", new[] { "00:00:01" })]
+    [InlineData("Durable:Policies:orders:Persist", "OnStart", new[] { "OnStart" })]
+    [InlineData("Durable:Policies:orders:MaxRequestBytes", "1mib", new[] { "1" })]
+    [InlineData("Durable:Policies:orders:Concurrency:Key", "query:tenant", new[] { "route" })]
+    [InlineData("Durable:Store:ConnectionString", "redis:6379", new[] { "redis:6379" })]
+    [InlineData("ReverseProxy:Clusters:c:HttpRequest:ActivityTimeout", "1.00:00:00", "48:00:00")]
+    [InlineData("ReverseProxy:Clusters:c:HealthCheck:Active:Interval", "00:00:10", "24:00:00")]
+    [InlineData("ReverseProxy:Routes:r:Metadata:Durable:Policy", null, "default")]
+    [InlineData("ReverseProxy:Clusters:c:Metadata:Durable:MaxReplays", null, "64")]
+    [InlineData("ReverseProxy:Clusters:c:Destinations:d:Metadata:Durable:Build", null, "1")]
+    [InlineData("ReverseProxy:Routes:r:Match:Path", "/orders/{**rest}", "/orders/*")]
+    [InlineData("ReverseProxy:Routes:r:Match:Path", "/orders/{id:int}/{*rest}", "*")]
+    [InlineData("ReverseProxy:Routes:r:Match:Path", "/a/{id:regex(^\\d{{2}}$)}", "/orders*")]
+    [InlineData("ReverseProxy:Clusters:d:Destinations:e:Address", "https://host.example/base/", "http://host/?tenant=1")]
+    [InlineData("ReverseProxy:Clusters:d:Destinations:e:Address", "HTTP://[::1]:80", "http://host/#top")]
+    [InlineData("ReverseProxy:Clusters:d:Destinations:e:Address", null, "http://user:word@host/")]
+    [InlineData("ReverseProxy:Clusters:d:Destinations", null, null, true)]
+    public async Task SchemaAndCode_Agree(string key, object? right, object? wrong, bool isEmptyWrong = false)
     {
         var schema = await Schema;
         if (right is not null)
         {
             Assert.Empty(schema.Validate(Sample(key, right).ToJsonString()));
             Assert.Empty(Errors(Sample(key, right)));
+        }
+
+        if (isEmptyWrong)
+        {
+            var empty = Sample(key + ":x", "");
+            ((JsonObject)empty["ReverseProxy"]!["Clusters"]!["d"]!["Destinations"]!).Clear();
+            Assert.NotEmpty(schema.Validate(empty.ToJsonString()));
+            Assert.NotEmpty(Errors(empty));
         }
 
         if (wrong is not null)
@@ -165,8 +204,8 @@ public sealed class SchemaTests
             node = node[parts[i]] ??= isList ? new JsonArray() : new JsonObject();
         }
 
-        if (node is JsonArray list) list.Add(JsonValue.Create(value));
-        else node[parts[^1]] = JsonValue.Create(value);
+        if (node is JsonArray list) list.Add(JsonSerializer.SerializeToNode(value));
+        else node[parts[^1]] = JsonSerializer.SerializeToNode(value);
         return root;
     }
 

@@ -52,8 +52,17 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public static async Task<GatewayProcess> StartAsync(string upstream, params string[] settings)
     {
         var gateway = new GatewayProcess(upstream, settings);
-        await gateway.StartAgainAsync();
-        return gateway;
+        try
+        {
+            await gateway.StartAgainAsync();
+            return gateway;
+        }
+        catch
+        {
+            // A process that nobody holds would outlive the tests.
+            await gateway.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Runs a gateway that is expected to end by itself: one with a wrong configuration.</summary>
@@ -101,7 +110,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
             {
                 return false;
             }
-        }, "the gateway is ready", seconds: 30);
+        }, "the gateway is ready", seconds: 90);
     }
 
     /// <summary>SIGKILL.</summary>
