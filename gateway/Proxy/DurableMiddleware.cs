@@ -3,6 +3,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
@@ -14,7 +15,7 @@ namespace DurableGateway.Proxy;
 /// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
 /// <see cref="LiveAttempt"/>.
 /// </summary>
-internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live, AcceptedRequests accepted)
+internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live, AcceptedRequests accepted, ILogger<DurableMiddleware> log)
 {
     public Task InvokeAsync(HttpContext context) =>
         // A replay comes down the same road; whoever sent it reads the outcome.
@@ -89,8 +90,17 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
 
         // The forwarder clears what was there when it fails.
         if (!context.Response.HasStarted) NotDurable.MarkAgain(context);
-        if (context.GetForwarderErrorFeature() is { Error: not ForwarderError.None } error && !context.Response.HasStarted
-            && context.Response.StatusCode >= 500 && !context.RequestAborted.IsCancellationRequested)
+        if (context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } error || context.RequestAborted.IsCancellationRequested) return;
+        if (error.Error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
+            or ForwarderError.RequestBodyDestination or ForwarderError.ResponseBodyDestination) Explain(context, error);
+        if (!context.Response.HasStarted && context.Response.StatusCode >= 500)
             await context.Response.WriteProblemAsync(ProblemWriter.Describe(null, error.Error, timedOut: false) with { Status = context.Response.StatusCode });
+    }
+
+    private void Explain(HttpContext context, IForwarderErrorFeature error)
+    {
+        var proxied = context.GetReverseProxyFeature();
+        log.NotForwarded(proxied.Route.Config.RouteId, ForwardingFailure.Explain(error.Error, error.Exception), RequestLine.Of(
+            context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, proxied.ProxiedDestination?.Model.Config.Address));
     }
 }

@@ -144,6 +144,7 @@ internal sealed class LiveAttempts(
         })
         {
             Span = TracedAttempts.SpanOf(context),
+            Request = (context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget),
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
 
             // A service that has not been given the whole request yet is not late.
@@ -195,7 +196,8 @@ internal sealed class LiveAttempts(
     private async Task AfterAsync(HttpContext context, AttemptFeature feature, RequestCapture? body)
     {
         var attempt = feature.Attempt;
-        var error = context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None;
+        var forwarding = context.GetForwarderErrorFeature();
+        var error = forwarding?.Error ?? ForwarderError.None;
         if (body is { Broken: true } && !attempt.IsStored) return;
         if (body is { Overflowed: true, RefuseOverflow: true } && !context.Response.HasStarted)
         {
@@ -226,7 +228,7 @@ internal sealed class LiveAttempts(
         }
 
         var failure = new AttemptFailure(
-            Reason(feature, error), () => LiveAnswers.LastResponse(feature, error), feature.RetryAfter,
+            Reason(feature, error, forwarding?.Exception), () => LiveAnswers.LastResponse(feature, error), feature.RetryAfter,
             Final: attempt.Policy.MaxAttempts == 1);
 
         // Heard of from before it can end elsewhere.
@@ -329,10 +331,10 @@ internal sealed class LiveAttempts(
     private static Task ReleaseAsync(HttpContext context, AttemptFeature feature) =>
         feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
 
-    private static string Reason(AttemptFeature feature, ForwarderError error) =>
+    private static string Reason(AttemptFeature feature, ForwarderError error, Exception? exception) =>
         feature.Attempt.Interrupted == AttemptInterrupt.TimedOut ? "timed out"
         : feature.Outcome is AttemptOutcome.Failed ? $"status {feature.Status}"
-        : error.ToString();
+        : ForwardingFailure.Explain(error, exception);
 
     private static List<HeaderLine> Trailers(HttpContext context) =>
         context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { Count: > 0 } trailers ? HopHeaders.Keep(trailers) : [];

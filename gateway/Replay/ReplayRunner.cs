@@ -75,7 +75,8 @@ internal sealed class ReplayRunner(
             return () => engine.FailAsync(attempt, new AttemptFailure("the gateway met an unexpected error", Problems.GatewayFailed().ToResponse));
         }
 
-        var error = context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None;
+        var forwarding = context.GetForwarderErrorFeature();
+        var error = forwarding?.Error ?? ForwarderError.None;
 
         // A response that arrived counts as it is, whatever became of the request's body.
         if (error is ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled && feature.Outcome is not null) error = ForwarderError.None;
@@ -100,7 +101,7 @@ internal sealed class ReplayRunner(
             (_, ForwarderError.None, AttemptOutcome.Completed) => CompleteAsync,
             (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
             (AttemptInterrupt.TimedOut, _, _) => () => FailAsync("timed out", Problem(timedOut: true)),
-            _ => () => FailAsync(error.ToString(), Problem(timedOut: false)),
+            _ => () => FailAsync(ForwardingFailure.Explain(error, forwarding?.Exception), Problem(timedOut: false)),
         };
 
         async Task<AttemptEnd> CompleteAsync() =>
@@ -108,7 +109,7 @@ internal sealed class ReplayRunner(
         StoredResponse Problem(bool timedOut) => ProblemWriter.Describe(run.Id, error, timedOut).ToResponse();
         Task<AttemptEnd> FailAsync(string reason, StoredResponse result) =>
             engine.FailAsync(attempt, new AttemptFailure(reason, () => result, feature.RetryAfter));
-        Task<AttemptEnd> EndAsync(Problem problem) => engine.EndAsync(attempt, RunState.Failed, problem.ToResponse());
+        Task<AttemptEnd> EndAsync(Problem problem) => engine.EndAsync(attempt, RunState.Failed, problem.ToResponse(), reason: problem.Title);
     }
 
     /// <summary>Tries until the store has it: what took minutes to make is not thrown away because the store was away for one.</summary>

@@ -72,6 +72,12 @@ internal sealed class Attempt : IDisposable
     /// <summary>The address of the service that it went to, once that is known.</summary>
     public string? Destination { get; set; }
 
+    /// <summary>The request's method and its target as it stood on the wire.</summary>
+    public required (string Method, string Target) Request { get; init; }
+
+    /// <summary>The request and where it went, for the log.</summary>
+    public string Describe() => RequestLine.Of(Request.Method, Request.Target, Destination);
+
     /// <summary>A reason as it stands in the run's history.</summary>
     public string Explain(string reason) => Destination is null ? reason : $"{reason}, {Destination}";
 

@@ -96,6 +96,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             LastEventId = run.LastEventId,
             LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
+            Request = (run.Request.Method, run.Request.RawTarget),
         });
     }
 
@@ -107,17 +108,20 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     /// <param name="state">The final state.</param>
     /// <param name="result">What its client gets.</param>
     /// <param name="isFinalAnswer">Whether the service itself said that this is final (<c>Durable-Retry: ?0</c>).</param>
-    public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result, bool isFinalAnswer = false)
+    /// <param name="reason">Why, where the result is not the service's.</param>
+    public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result, bool isFinalAnswer = false, string? reason = null)
     {
-        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, why: attempt.Explain($"status {result.Status}"),
+        var why = reason is null ? $"status {result.Status}" : $"status {result.Status}, {reason}";
+        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, why: attempt.Explain(why),
             releaseKey: state == RunState.Failed && !isFinalAnswer && ReleasesKey(attempt.Policy));
-        return Ended(attempt, answer, state, result);
+        return Ended(attempt, answer, state, result, why);
     }
 
     /// <summary>A run that never needed the store is over.</summary>
     public void EndUnstored(Attempt attempt, RunState state, int status)
     {
         attempt.IsSettled = true;
+        if (state == RunState.Failed) log.RunFailed(attempt.Run, status, attempt.Key.Number, $"status {status}", attempt.Describe());
         RunTelemetry.Ended(attempt, state, status, time.GetUtcNow());
     }
 
@@ -148,7 +152,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                     ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
                     : failure.Result();
                 var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures, attempt.Explain(failure.Reason), ReleasesKey(attempt.Policy));
-                if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result);
+                if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result, failure.Reason);
                 failures = end.Failures;
                 continue;
             }
@@ -341,16 +345,17 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     private AttemptEnd Parked(Attempt attempt, string reason, DateTimeOffset due)
     {
         attempt.IsSettled = true;
-        log.AttemptFailed(attempt.Run, attempt.Key.Number, reason, due);
+        log.AttemptFailed(attempt.Run, attempt.Key.Number, reason, attempt.Describe(), due);
         signals.Parked(attempt.Run, due);
         return new AttemptEnd(Fate.Parked, due);
     }
 
-    private AttemptEnd Ended(Attempt attempt, ParkAnswer answer, RunState state, StoredResponse result)
+    private AttemptEnd Ended(Attempt attempt, ParkAnswer answer, RunState state, StoredResponse result, string reason)
     {
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         attempt.IsSettled = true;
-        log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
+        if (state == RunState.Failed) log.RunFailed(attempt.Run, result.Status, attempt.Key.Number, reason, attempt.Describe());
+        else log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
         EndedHere?.Invoke(attempt, state);
         RunTelemetry.Ended(attempt, state, result.Status, time.GetUtcNow());
         signals.Ended(attempt.Run);

@@ -32,14 +32,20 @@ internal static partial class Log
     [LoggerMessage(110, LogLevel.Information, "Attempt {Attempt} of run {RunId} begins on route {Route}")]
     public static partial void ReplayBegins(this ILogger log, RunId runId, int attempt, string route);
 
-    [LoggerMessage(111, LogLevel.Information, "Attempt {Attempt} of run {RunId} failed ({Reason}); the next one is due at {Due:O}")]
-    public static partial void AttemptFailed(this ILogger log, RunId runId, int attempt, string reason, DateTimeOffset due);
+    [LoggerMessage(111, LogLevel.Information, "Attempt {Attempt} of run {RunId} failed ({Reason}): {Request}; the next one is due at {Due:O}")]
+    public static partial void AttemptFailed(this ILogger log, RunId runId, int attempt, string reason, string request, DateTimeOffset due);
 
     [LoggerMessage(112, LogLevel.Information, "Run {RunId} is suspended after attempt {Attempt} until {Due:O}")]
     public static partial void Suspended(this ILogger log, RunId runId, int attempt, DateTimeOffset due);
 
     [LoggerMessage(113, LogLevel.Information, "Run {RunId} ended as {State} with status {Status} in attempt {Attempt}")]
     public static partial void Ended(this ILogger log, RunId runId, string state, int status, int attempt);
+
+    [LoggerMessage(127, LogLevel.Information, "A request that is not durable got no whole response on route {Route} ({Reason}): {Request}")]
+    public static partial void NotForwarded(this ILogger log, string route, string reason, string request);
+
+    [LoggerMessage(126, LogLevel.Warning, "Run {RunId} failed for good with status {Status} in attempt {Attempt} ({Reason}): {Request}")]
+    public static partial void RunFailed(this ILogger log, RunId runId, int status, int attempt, string reason, string request);
 
     [LoggerMessage(114, LogLevel.Information, "Attempt {Attempt} of run {RunId} lost its run to a later attempt, or the run was cancelled")]
     public static partial void AttemptLost(this ILogger log, RunId runId, int attempt);

@@ -1,0 +1,96 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Says in an operator's words why the forwarder has no whole response of the service.</summary>
+internal static class ForwardingFailure
+{
+    private const int MostChars = 300;
+
+    /// <summary>What went wrong, for log, history, dashboard and CLI. Clients are not told: it may name hosts.</summary>
+    /// <param name="error">The forwarder's error.</param>
+    /// <param name="exception">The exception behind it, where there is one.</param>
+    public static string Explain(ForwarderError error, Exception? exception) => error switch
+    {
+        ForwarderError.NoAvailableDestinations => "no destination of the cluster is available",
+        ForwarderError.RequestTimedOut when IsConnectTimeout(exception) => "connection timed out",
+        ForwarderError.RequestTimedOut => "timed out",
+        ForwarderError.RequestCanceled or ForwarderError.ResponseBodyCanceled => "canceled",
+        ForwarderError.ResponseBodyDestination => "the response was cut off" + Because(exception),
+        ForwarderError.ResponseBodyClient => "the response could not be passed on",
+        ForwarderError.RequestBodyDestination => "the service stopped reading the request" + Because(exception),
+        _ => Cause(exception) ?? error.ToString(),
+    };
+
+    /// <summary>Whether there was no connection at all, so that the service cannot have seen anything of the request.</summary>
+    /// <param name="error">The forwarder's error.</param>
+    /// <param name="exception">The exception behind it, where there is one.</param>
+    public static bool IsUnreachable(ForwarderError error, Exception? exception) => error switch
+    {
+        ForwarderError.NoAvailableDestinations => true,
+        ForwarderError.RequestTimedOut => IsConnectTimeout(exception),
+        ForwarderError.Request => exception is HttpRequestException { HttpRequestError: var cause } && (cause switch
+        {
+            HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ProxyTunnelError => true,
+
+            // A handshake that breaks off is of a service that goes or comes; a certificate that is refused stays so.
+            HttpRequestError.SecureConnectionError => Find<AuthenticationException>(exception) is null,
+            _ => false,
+        }),
+        _ => false,
+    };
+
+    /// <summary>As SocketsHttpHandler says it: a time-out of the whole request is a cancellation without a cause.</summary>
+    private static bool IsConnectTimeout(Exception? exception) => exception is OperationCanceledException { InnerException: TimeoutException };
+
+    private static string Because(Exception? exception) => Cause(exception) is { } cause ? $" ({cause})" : "";
+
+    private static string? Cause(Exception? exception)
+    {
+        if (exception is null) return null;
+        if (Find<AuthenticationException>(exception) is { } refused) return "TLS handshake failed: " + Bounded(refused.Message);
+        if (Find<SocketException>(exception) is { } socket)
+        {
+            return socket.SocketErrorCode switch
+            {
+                SocketError.ConnectionRefused => "connection refused",
+                SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown => "connection reset",
+                SocketError.TimedOut => "connection timed out",
+                SocketError.HostNotFound or SocketError.NoData => "host name not found",
+                SocketError.TryAgain => "host name could not be resolved",
+                SocketError.HostUnreachable or SocketError.HostDown => "host unreachable",
+                SocketError.NetworkUnreachable or SocketError.NetworkDown => "network unreachable",
+                _ => Bounded(socket.Message),
+            };
+        }
+
+        return Find<HttpRequestException>(exception)?.HttpRequestError switch
+        {
+            HttpRequestError.NameResolutionError => "host name not found",
+            HttpRequestError.SecureConnectionError => "TLS handshake failed",
+            HttpRequestError.ResponseEnded => "the connection was closed without a whole response",
+            HttpRequestError.InvalidResponse => "the response is not valid HTTP: " + Bounded(exception.GetBaseException().Message),
+            HttpRequestError.ConfigurationLimitExceeded => "the response exceeds a limit: " + Bounded(exception.GetBaseException().Message),
+            _ => Bounded(exception.GetBaseException().Message),
+        };
+    }
+
+    private static T? Find<T>(Exception? exception) where T : Exception
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception is T found) return found;
+        }
+
+        return null;
+    }
+
+    /// <summary>A message of a library may quote what a service sent.</summary>
+    private static string Bounded(string message)
+    {
+        var line = string.Concat(message.Take(MostChars).Select(letter => char.IsControl(letter) ? ' ' : letter));
+        return message.Length > MostChars ? line + "…" : line;
+    }
+}
