@@ -46,6 +46,7 @@ internal static class PolicyBinder
             RunTimeout = reader.Duration("RunTimeout", basis.RunTimeout, Shortest, Longest),
             Retention = reader.Duration("Retention", basis.Retention, TimeSpan.FromSeconds(1), Longest),
             MaxAttempts = retry.Integer("MaxAttempts", basis.MaxAttempts, 1, 1_000_000),
+            UnreachableFor = retry.Duration("UnreachableFor", basis.UnreachableFor, TimeSpan.Zero, Longest),
             RetryDelay = retry.Duration("Delay", basis.RetryDelay, TimeSpan.Zero, Longest),
             MaxRetryDelay = retry.Duration("MaxDelay", basis.MaxRetryDelay, TimeSpan.Zero, Longest),
             Backoff = retry.Choice("Backoff", basis.Backoff),

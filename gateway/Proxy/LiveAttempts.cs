@@ -229,7 +229,7 @@ internal sealed class LiveAttempts(
 
         var failure = new AttemptFailure(
             Reason(feature, error, forwarding?.Exception), () => LiveAnswers.LastResponse(feature, error), feature.RetryAfter,
-            Final: attempt.Policy.MaxAttempts == 1);
+            Final: attempt.Policy.MaxAttempts == 1, Unreachable: ForwardingFailure.IsUnreachable(error, forwarding?.Exception));
 
         // Heard of from before it can end elsewhere.
         using var waiter = ended.Register(attempt.Run);

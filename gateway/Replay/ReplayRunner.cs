@@ -101,14 +101,15 @@ internal sealed class ReplayRunner(
             (_, ForwarderError.None, AttemptOutcome.Completed) => CompleteAsync,
             (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
             (AttemptInterrupt.TimedOut, _, _) => () => FailAsync("timed out", Problem(timedOut: true)),
-            _ => () => FailAsync(ForwardingFailure.Explain(error, forwarding?.Exception), Problem(timedOut: false)),
+            _ => () => FailAsync(
+                ForwardingFailure.Explain(error, forwarding?.Exception), Problem(timedOut: false), ForwardingFailure.IsUnreachable(error, forwarding?.Exception)),
         };
 
         async Task<AttemptEnd> CompleteAsync() =>
             await engine.EndAsync(attempt, RunState.Completed, feature.Keeper is { } stream ? response with { Body = await stream.ReadAsync() } : response);
         StoredResponse Problem(bool timedOut) => ProblemWriter.Describe(run.Id, error, timedOut).ToResponse();
-        Task<AttemptEnd> FailAsync(string reason, StoredResponse result) =>
-            engine.FailAsync(attempt, new AttemptFailure(reason, () => result, feature.RetryAfter));
+        Task<AttemptEnd> FailAsync(string reason, StoredResponse result, bool unreachable = false) =>
+            engine.FailAsync(attempt, new AttemptFailure(reason, () => result, feature.RetryAfter, Unreachable: unreachable));
         Task<AttemptEnd> EndAsync(Problem problem) => engine.EndAsync(attempt, RunState.Failed, problem.ToResponse(), reason: problem.Title);
     }
 

@@ -90,6 +90,9 @@ internal sealed class Attempt : IDisposable
     /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
     public int Failures { get; init; }
 
+    /// <summary>When the attempts before this one began to find no service; <see langword="null"/> where the last of them found it.</summary>
+    public DateTimeOffset? UnreachableSince { get; init; }
+
     /// <summary>How long the attempt may take.</summary>
     public required TimeSpan Timeout { get; init; }
 

@@ -80,6 +80,9 @@ internal sealed record ClaimedRun
 
     /// <summary>Failed attempts since the last new outcome.</summary>
     public required int Failures { get; init; }
+
+    /// <summary>Since when the service could not be reached, where that is why the attempt before this one failed.</summary>
+    public DateTimeOffset? UnreachableSince { get; init; }
     public required string Route { get; init; }
     public required RunPolicy Policy { get; init; }
     public required DateTimeOffset StartedAt { get; init; }

@@ -23,7 +23,12 @@ internal enum Fate
 internal readonly record struct AttemptEnd(Fate Fate, DateTimeOffset Due = default);
 
 /// <summary>A failure of an attempt: what is said of it, and what becomes the result if it was the last.</summary>
-internal sealed record AttemptFailure(string Reason, Func<StoredResponse> Result, TimeSpan? RetryAfter = null, bool Final = false);
+/// <param name="Reason">What went wrong, in a few words.</param>
+/// <param name="Result">Makes the result.</param>
+/// <param name="RetryAfter">The delay that the service named.</param>
+/// <param name="Final">Whether there is no further attempt.</param>
+/// <param name="Unreachable">Whether there was no connection to the service at all.</param>
+internal sealed record AttemptFailure(string Reason, Func<StoredResponse> Result, TimeSpan? RetryAfter = null, bool Final = false, bool Unreachable = false);
 
 /// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
 internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
@@ -92,6 +97,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             Steps = run.Steps,
             StepCount = run.StepCount,
             Failures = run.Failures,
+            UnreachableSince = run.UnreachableSince,
             Build = run.Build,
             LastEventId = run.LastEventId,
             LeaseEnd = until,
@@ -134,11 +140,16 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         while (true)
         {
             var now = time.GetUtcNow();
-            var due = now + RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble());
+            var away = failure.Unreachable ? attempt.UnreachableSince ?? now : (DateTimeOffset?)null;
+            var spared = RetrySchedule.IsSpared(attempt.Policy, away, now);
+            var due = now + (spared
+                ? RetrySchedule.DelayWhileUnreachable(attempt.Policy, now - away!.Value, Random.Shared.NextDouble())
+                : RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble()));
+            var isLast = failure.Final || (!spared && failures + 1 >= attempt.Policy.MaxAttempts);
             if (due > attempt.Deadline) due = attempt.Deadline;
-            if (!attempt.IsStored && !failure.Final && failures + 1 < attempt.Policy.MaxAttempts && now < attempt.Deadline)
+            if (!attempt.IsStored && !isLast && now < attempt.Deadline)
             {
-                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Explain(failure.Reason)));
+                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Explain(failure.Reason), counts: !spared, away));
                 if (!stored) return new AttemptEnd(Fate.None);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
@@ -146,7 +157,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             }
 
             if (!attempt.IsStored && !await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
-            if (failure.Final || failures + 1 >= attempt.Policy.MaxAttempts || now >= attempt.Deadline)
+            if (isLast || now >= attempt.Deadline)
             {
                 var result = now >= attempt.Deadline && !failure.Final
                     ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
@@ -157,7 +168,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                 continue;
             }
 
-            var park = await store.FailAsync(attempt.Key, failures, due, attempt.Explain(failure.Reason));
+            var park = await store.FailAsync(attempt.Key, spared ? null : failures, due, attempt.Explain(failure.Reason), away);
             if (park.Verdict == ParkVerdict.Done) return Failed(park.Due);
             if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
             failures = park.Failures;

@@ -54,6 +54,12 @@ internal sealed record RunPolicy
 
     /// <summary>Tries of each step, and attempts that fail outside a step with no progress in between.</summary>
     public int MaxAttempts { get; init; } = 6;
+
+    /// <summary>
+    /// For how long failures to reach the service at all (no connection, no destination) do not count against
+    /// <see cref="MaxAttempts"/>, from the first of them in a row. Not where that is 1. Zero: they count as any other.
+    /// </summary>
+    public TimeSpan UnreachableFor { get; init; } = TimeSpan.FromMinutes(10);
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
     public TimeSpan MaxRetryDelay { get; init; } = TimeSpan.FromMinutes(5);
     public BackoffShape Backoff { get; init; } = BackoffShape.Exponential;

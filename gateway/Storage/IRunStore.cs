@@ -17,7 +17,14 @@ internal interface IRunStore
     Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
 
     /// <summary>Writes a run whose first attempt has failed already. May be repeated where an answer was lost.</summary>
-    Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why = "");
+    /// <param name="run">The run.</param>
+    /// <param name="owner">Whose attempt it was.</param>
+    /// <param name="nextAttempt">When the next attempt is due.</param>
+    /// <param name="why">For the run's history.</param>
+    /// <param name="counts">Whether the failure counts.</param>
+    /// <param name="unreachableSince">Since when the service cannot be reached, where that is why.</param>
+    Task<bool> CreateWaitingAsync(
+        NewRun run, string owner, DateTimeOffset nextAttempt, string why = "", bool counts = true, DateTimeOffset? unreachableSince = null);
 
     /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
     Task<DateTimeOffset?> GetNextDueAsync(int shard);
@@ -86,7 +93,9 @@ internal interface IRunStore
     /// <param name="expectedFailures">The failures this is reckoned with; <see langword="null"/>: this one does not count.</param>
     /// <param name="nextAttempt">When the next attempt is due.</param>
     /// <param name="why">For the run's history.</param>
-    Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why = "");
+    /// <param name="unreachableSince">Since when the service cannot be reached, where that is why. The next attempt's claim has it.</param>
+    Task<ParkAnswer> FailAsync(
+        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why = "", DateTimeOffset? unreachableSince = null);
 
     /// <summary>Ends the run with its result.</summary>
     /// <param name="attempt">The attempt that ends it.</param>

@@ -24,8 +24,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0, why: "");
 
-    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why) =>
-        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: 1, why);
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why, bool counts, DateTimeOffset? unreachableSince) =>
+        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: counts ? 1 : 0, why, unreachableSince);
 
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) =>
         CreateAsync(run, RunState.Waiting, owner, due < run.Deadline ? due : run.Deadline, attempt: 0, failures: 0, why: "");
@@ -88,7 +88,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 Build = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
                 LastEventId = answer[10].IsNullOrEmpty ? null : answer[10].ToString(),
                 DueAt = FromMilliseconds((long)(double)answer[11]),
-                Steps = values.Outcomes(run, answer.AsSpan(12)),
+                UnreachableSince = answer[12].IsNullOrEmpty ? null : FromMilliseconds((long)answer[12]),
+                Steps = values.Outcomes(run, answer.AsSpan(13)),
             };
         }
         catch (UnreadableRecordException e)
@@ -134,11 +135,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow()), attempt.Nonce]));
     }
 
-    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why)
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why, DateTimeOffset? unreachableSince)
     {
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why, Stuck, attempt.Nonce]));
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why, Stuck,
+                attempt.Nonce, Since(unreachableSince)]));
     }
 
     public async Task<ParkAnswer> EndAsync(
@@ -239,7 +241,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
-    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why)
+    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why, DateTimeOffset? unreachableSince = null)
     {
         // Made inside the call, so that a store that is away costs no encryption.
         var keys = Keys(run.Id);
@@ -250,6 +252,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
             run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run), run.Nonce,
+            Since(unreachableSince),
             RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
         ]));
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
@@ -286,6 +289,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private RedisValue Stuck => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.EmptyString;
 
     private static RedisValue Flag(bool set) => set ? "1" : "";
+
+    private static RedisValue Since(DateTimeOffset? time) => time is { } known ? Milliseconds(known) : RedisValue.EmptyString;
 
     private StoreKeys Keys(RunId run) => new(run, connection.Shards);
 

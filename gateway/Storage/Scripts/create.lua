@@ -6,6 +6,7 @@
 --       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed,
 --       18 the gate that it has to pass ('' for none), 19 trace parent of the client's request,
 --       20 what its result is bound to ('' for nothing), 21 nonce of the first attempt,
+--       22 since when the service cannot be reached ('' where that is not why it failed),
 --       last but one: hash of the idempotency key alone, for who searches ('' without one); last: method and path, sealed
 -- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
@@ -31,7 +32,8 @@ if not run[1] then
   if ARGV[20] ~= '' then redis.call('HSET', KEYS[1], 'bound', ARGV[20]) end
 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10], 'why', ARGV[17])
-if ARGV[10] ~= '0' then falter(KEYS[1], KEYS[3], ARGV[1], ARGV[16], '') end
+if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'away', ARGV[22] .. ':' .. ARGV[13]) end
+if ARGV[10] ~= '0' or ARGV[22] ~= '' then falter(KEYS[1], KEYS[3], ARGV[1], ARGV[16], '') end
 if not run[1] then
   redis.call('HSET', KEYS[1], 'label', ARGV[#ARGV])
   redis.call('PEXPIRE', KEYS[1], ARGV[11])

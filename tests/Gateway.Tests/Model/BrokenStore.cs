@@ -9,7 +9,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 {
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) => inner.CreateRunningAsync(run, owner, leaseEnd);
 
-    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why) => inner.CreateWaitingAsync(run, owner, nextAttempt, why);
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why, bool counts, DateTimeOffset? unreachableSince) =>
+        inner.CreateWaitingAsync(run, owner, nextAttempt, why, counts, unreachableSince);
 
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) => inner.CreateDueAsync(run, owner, due);
 
@@ -22,9 +23,9 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
         return answer;
     }
 
-    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why)
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why, DateTimeOffset? unreachableSince)
     {
-        var answer = await inner.FailAsync(attempt, expectedFailures, nextAttempt, why);
+        var answer = await inner.FailAsync(attempt, expectedFailures, nextAttempt, why, unreachableSince);
         if (how == "forgets the queue" && answer.Verdict == ParkVerdict.Done) await inner.SetAsideAsync(attempt.Run);
         return answer;
     }
