@@ -140,6 +140,7 @@ internal static class GatewayApp
             .AddSingleton<ExistingRuns>()
             .AddSingleton<LiveAttempts>()
             .AddSingleton<Invocations>()
+            .AddSingleton<FailureReasons>()
             .AddSingleton<StepCalls>()
             .AddSingleton<StepEndpoints>()
             .AddSingleton<ApiKeys>()

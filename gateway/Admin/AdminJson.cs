@@ -32,9 +32,10 @@ internal sealed record MessageJson(string? Method, string? Target, int? Status, 
 internal sealed record AttemptJson(int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason);
 
 internal sealed record StepDetailJson(
-    string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until, string? ContentType, int BodyBytes);
+    string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until, string? ContentType, int BodyBytes,
+    string? Reason);
 
-internal sealed record HistoryJson(long Number, DateTimeOffset Time, string Kind, int Attempt, DateTimeOffset? Until, string Text);
+internal sealed record HistoryJson(long Number, DateTimeOffset Time, string Kind, int Attempt, DateTimeOffset? Until, string Text, string? Reason);
 
 internal sealed record RunDetailJson(
     RunJson Run, string Policy, MessageJson Request, MessageJson? Response, IReadOnlyList<AttemptJson> Attempts, IReadOnlyList<StepDetailJson> Steps,
@@ -47,8 +48,8 @@ internal sealed record RunDetailJson(
         [.. detail.Attempts.Select(attempt => new AttemptJson(
             attempt.Number, attempt.StartedAt, attempt.EndedAt, attempt.Node, attempt.Destination, attempt.Outcome, attempt.Reason))],
         [.. detail.Steps.Select(step => new StepDetailJson(
-            step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType, step.Body.Length))],
-        [.. detail.History.Select(entry => new HistoryJson(entry.Number, entry.Time, entry.Kind.ToString(), entry.Attempt, entry.Until, entry.Text))],
+            step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType, step.Body.Length, step.Reason))],
+        [.. detail.History.Select(entry => new HistoryJson(entry.Number, entry.Time, entry.Kind.ToString(), entry.Attempt, entry.Until, entry.Text, entry.Reason))],
         detail.ResultUrl);
 
     private static HeaderJson[] Lines(IReadOnlyList<HeaderLine> lines) => [.. lines.Select(line => new HeaderJson(line.Name, line.Value))];

@@ -80,9 +80,10 @@ internal sealed record AttemptView(int Number, DateTimeOffset StartedAt, DateTim
 /// <param name="Until">When its next try is due, or it wakes, or gives up.</param>
 /// <param name="ContentType">Of its outcome.</param>
 /// <param name="Body">Its outcome, secrets masked.</param>
+/// <param name="Reason">Why its last try failed, where it has not completed since.</param>
 internal sealed record StepView(
     string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until,
-    string? ContentType, ReadOnlyMemory<byte> Body);
+    string? ContentType, ReadOnlyMemory<byte> Body, string? Reason = null);
 
 /// <summary>What can be done to a run.</summary>
 internal abstract record RunAction

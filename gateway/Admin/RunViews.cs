@@ -31,6 +31,9 @@ internal static class RunViews
                     if (open is not null) attempts[^1] = open with { EndedAt = entry.Time, Outcome = "lost" };
                     attempts.Add(new AttemptView(entry.Attempt, entry.Time, null, entry.Text.Split('/')[0], null, "running", null));
                     break;
+                case HistoryKind.StepTryFailed or HistoryKind.StepFailed when open is not null && entry.Reason is not null:
+                    attempts[^1] = open with { Reason = $"step {entry.Text}: {entry.Reason}" };
+                    break;
                 case HistoryKind.Suspended when open is not null:
                     attempts[^1] = open with { EndedAt = entry.Time, Outcome = "suspended" };
                     break;
@@ -60,18 +63,19 @@ internal static class RunViews
             var entries = noted[step.Id].Where(entry => entry.Kind is HistoryKind.StepCompleted or HistoryKind.StepFailed or HistoryKind.StepTryFailed
                 or HistoryKind.StepBegan or HistoryKind.StepSleeps or HistoryKind.StepWaits or HistoryKind.StepDelivered).ToArray();
             DateTimeOffset? first = entries.Length > 0 ? entries[0].Time : null;
+            var reason = entries.LastOrDefault(entry => entry.Reason is not null)?.Reason;
             var failed = entries.Count(entry => entry.Kind == HistoryKind.StepTryFailed);
             if (step.Outcome is { } outcome)
             {
                 return new StepView(step.Id, outcome.Type, outcome.Failed ? "failed" : "completed", failed + 1, outcome.Attempt,
-                    first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body);
+                    first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body, outcome.Failed ? reason : null);
             }
 
             var (type, state) = Pending(step);
             var tries = step.Kind == 'P' && int.TryParse(step.Value.AsSpan(1).ToString().Split(':')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var counted)
                 ? counted
                 : 1;
-            return new StepView(step.Id, type, state, tries, 0, first, null, step.Due, null, default);
+            return new StepView(step.Id, type, state, tries, 0, first, null, step.Due, null, default, reason);
         }).OrderBy(step => step.StartedAt ?? DateTimeOffset.MaxValue);
     }
 

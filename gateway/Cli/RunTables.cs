@@ -35,8 +35,8 @@ internal static class RunTables
         var run = detail.GetProperty("run");
         console.WriteLine($"{Text(run, "id")}  {State(run)}  {Text(run, "method")} {Text(run, "path")}  route {Text(run, "route")}, policy {Text(detail, "policy")}");
         Section(console, detail, "attempts", "number", "startedAt", "endedAt", "node", "destination", "outcome", "reason");
-        Section(console, detail, "steps", "id", "type", "state", "tries", "startedAt", "endedAt", "until");
-        Section(console, detail, "history", "time", "kind", "attempt", "until", "text");
+        Section(console, detail, "steps", "id", "type", "state", "tries", "startedAt", "endedAt", "until", "reason");
+        Section(console, detail, "history", "time", "kind", "attempt", "until", "text", "reason");
     }
 
     public static string Line(JsonElement run) =>

@@ -33,16 +33,25 @@ internal enum HistoryKind
 /// <param name="Text">The step, the node, or the reason; see <c>history.lua</c>.</param>
 internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKind Kind, int Attempt, DateTimeOffset? Until, string Text)
 {
+    /// <summary>Why a step failed, in the service's words. For operators: clients who follow a run are not told.</summary>
+    public string? Reason { get; init; }
+
     /// <returns><see langword="null"/> where it is no such entry.</returns>
-    public static HistoryEntry? Parse(string text)
+    /// <param name="text">The entry as it is stored.</param>
+    /// <param name="open">Opens a sealed reason; without it there is none.</param>
+    public static HistoryEntry? Parse(string text, Func<string, string?>? open = null)
     {
         var parts = text.Split(' ', 6);
         if (parts.Length < 6 || parts[2].Length != 1 || !Enum.IsDefined((HistoryKind)parts[2][0])) return null;
+        var told = parts[4].Split(':', 2);
         return long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var time)
             && int.TryParse(parts[3], NumberStyles.None, CultureInfo.InvariantCulture, out var attempt)
-            && double.TryParse(parts[4], NumberStyles.Float, CultureInfo.InvariantCulture, out var until) && IsTime(time) && IsTime(until)
+            && double.TryParse(told[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var until) && IsTime(time) && IsTime(until)
             ? new HistoryEntry(number, At(time), (HistoryKind)parts[2][0], attempt, until == 0 ? null : At(until), parts[5])
+            {
+                Reason = told.Length > 1 ? open?.Invoke(told[1]) : null,
+            }
             : null;
     }
 

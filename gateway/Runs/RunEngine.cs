@@ -254,8 +254,17 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     private static string OneLine(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(letter => char.IsControl(letter) ? Uri.HexEscape(letter) : $"{letter}")) : text;
 
     /// <summary>Stores a step's result or its final failure.</summary>
-    public Task<StepAnswer> CompleteStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome) =>
-        store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps);
+    /// <param name="run">The run.</param>
+    /// <param name="attempt">The attempt that says so.</param>
+    /// <param name="policy">The policy of the run.</param>
+    /// <param name="outcome">The outcome.</param>
+    /// <param name="reason">Why it failed, in one line; empty where it did not.</param>
+    public async Task<StepAnswer> CompleteStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome, string reason = "")
+    {
+        var answer = await store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps, why: reason);
+        if (outcome.Failed && answer.Verdict == StepVerdict.Created) log.StepFailed(OneLine(outcome.Id), run, attempt.Attempt, reason);
+        return answer;
+    }
 
     /// <summary>A step begins that may be executed once at most; one that another execution of its handler began has failed for good.</summary>
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, RunPolicy policy, string step, string execution)
@@ -278,17 +287,24 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         store.WaitAsync(run, attempt, awake with { EndedAt = until > awake.EndedAt ? until : awake.EndedAt }, policy.MaxSteps, until, time.GetUtcNow());
 
     /// <summary>Counts a failed try of a step: schedules the next, or makes the failure part of the run when they are used up.</summary>
-    public async Task<StepAnswer> FailStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter)
+    public async Task<StepAnswer> FailStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter, string reason)
     {
         var tries = 0;
         while (true)
         {
             var delay = RetrySchedule.Delay(policy, tries + 1, retryAfter, Random.Shared.NextDouble());
             var answer = tries + 1 >= policy.MaxAttempts
-                ? await store.StoreOutcomeAsync(run, attempt, failure, policy.MaxSteps, tries)
-                : await store.ScheduleStepAsync(run, attempt, failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay);
-            if (answer.Verdict != StepVerdict.Recount) return answer;
-            tries = answer.Tries;
+                ? await store.StoreOutcomeAsync(run, attempt, failure, policy.MaxSteps, tries, reason)
+                : await store.ScheduleStepAsync(run, attempt, failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay, reason);
+            if (answer.Verdict == StepVerdict.Recount)
+            {
+                tries = answer.Tries;
+                continue;
+            }
+
+            if (answer.Verdict == StepVerdict.Scheduled) log.StepTryFailed(tries + 1, OneLine(failure.Id), run, attempt.Attempt, reason, answer.Due);
+            else if (answer.Verdict == StepVerdict.Created) log.StepFailed(OneLine(failure.Id), run, attempt.Attempt, reason);
+            return answer;
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed record RunPolicy
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>Tries of each step, and attempts that fail outside a step with no progress in between.</summary>
-    public int MaxAttempts { get; init; } = 6;
+    public int MaxAttempts { get; init; } = 8;
 
     /// <summary>
     /// For how long failures to reach the service at all (no connection, no destination) do not count against

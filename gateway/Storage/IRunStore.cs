@@ -63,10 +63,11 @@ internal interface IRunStore
     /// <param name="outcome">The outcome.</param>
     /// <param name="maxSteps">The most steps the run may have.</param>
     /// <param name="expectedTries">The failed tries this is reckoned with; <see langword="null"/>: whatever they are.</param>
-    Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null);
+    /// <param name="why">Why it failed, for operators: kept sealed.</param>
+    Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null, string why = "");
 
     /// <summary>Counts a failed try of a step and schedules the next.</summary>
-    Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry);
+    Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why = "");
 
     /// <summary>Marks a step as begun by this execution of its handler; where another one began it, stores the outcome and answers it.</summary>
     /// <param name="run">The run of the step.</param>

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using DurableGateway.Protocol;
@@ -105,6 +106,19 @@ internal sealed class RecordCodec(KeyRing keys)
         EndedAt = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
         Body = ReadBytes(reader),
     });
+
+    /// <summary>Why a step failed, as text: it stands within entries of the history, and in the run's field <c>why</c>.</summary>
+    public string EncodeReason(RunId run, string step, string reason) => Base64Url.EncodeToString(Seal(run, "reason", writer =>
+    {
+        writer.Write(step);
+        writer.Write(reason);
+    }));
+
+    public (string Step, string Reason) DecodeReason(RunId run, string record)
+    {
+        if (!Base64Url.IsValid(record)) throw new UnreadableRecordException($"The reason of {run} cannot be read.");
+        return Open(run, "reason", Base64Url.DecodeFromChars(record), reader => (reader.ReadString(), reader.ReadString()));
+    }
 
     /// <summary>Status and headers of a response whose body is elsewhere.</summary>
     public byte[] EncodeHead(RunId run, StoredResponse head) => Seal(run, "head", writer =>

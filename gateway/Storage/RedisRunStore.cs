@@ -112,11 +112,11 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return (int)answer == 1;
     }
 
-    public Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries) =>
-        StepAsync(run, attempt, outcome.Id, maxSteps, outcome.Failed ? "F" : "C", codec.Encode(run, outcome), expectedTries ?? -1);
+    public Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
+        StepAsync(run, attempt, outcome.Id, maxSteps, outcome.Failed ? "F" : "C", codec.Encode(run, outcome), expectedTries ?? -1, why: why);
 
-    public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
-        StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries);
+    public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
+        StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries, why: why);
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
         StepAsync(run, attempt, interrupted.Id, maxSteps, "S", codec.Encode(run, interrupted), expectedTries: -1, execution);
@@ -259,11 +259,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     private async Task<StepAnswer> StepAsync(
-        RunId run, Fence attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries, string execution = "")
+        RunId run, Fence attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries, string execution = "", string why = "")
     {
         var keys = Keys(run);
         var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History, keys.Due], () =>
-            [attempt.Attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck, attempt.Nonce, execution]);
+            [attempt.Attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck, attempt.Nonce, execution,
+                why.Length > 0 ? codec.EncodeReason(run, step, why) : ""]);
         return values.Answer(run, step, answer);
     }
 

@@ -31,7 +31,7 @@ internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, 
         int completed = (int)fields[6], failed = (int)fields[7];
         return new RunRecord(
             run, fields[10].ToString(), method, path, state, !fields[1].IsNull, (int)fields[2], Time(fields[3]) ?? default, Time(fields[4]),
-            state == RunState.Waiting ? Time(fields[5]) : null, completed, failed, state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed), fields[9].ToString(),
+            state == RunState.Waiting ? Time(fields[5]) : null, completed, failed, state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed), Why(run, fields[9].ToString()),
             fields[11].IsNull ? 0 : (int)fields[11], !fields[12].IsNull);
     }
 
@@ -69,6 +69,21 @@ internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, 
         catch (UnreadableRecordException)
         {
             return ("", "");
+        }
+    }
+
+    /// <summary>Of an attempt that failed: as it is. Of a step: '~' and the sealed reason (see <c>step.lua</c>).</summary>
+    private string Why(RunId run, string why)
+    {
+        if (!why.StartsWith('~')) return why;
+        try
+        {
+            var (step, reason) = codec.DecodeReason(run, why[1..]);
+            return $"step {step}: {reason}";
+        }
+        catch (UnreadableRecordException)
+        {
+            return "a step failed; why is sealed with a key that this node does not have";
         }
     }
 

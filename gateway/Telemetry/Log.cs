@@ -41,6 +41,12 @@ internal static partial class Log
     [LoggerMessage(113, LogLevel.Information, "Run {RunId} ended as {State} with status {Status} in attempt {Attempt}")]
     public static partial void Ended(this ILogger log, RunId runId, string state, int status, int attempt);
 
+    [LoggerMessage(128, LogLevel.Information, "Try {Try} of step {Step} of run {RunId} failed in attempt {Attempt} ({Reason}); the next one is due at {Due:O}")]
+    public static partial void StepTryFailed(this ILogger log, int @try, string step, RunId runId, int attempt, string reason, DateTimeOffset due);
+
+    [LoggerMessage(129, LogLevel.Information, "Step {Step} of run {RunId} failed for good in attempt {Attempt} ({Reason})")]
+    public static partial void StepFailed(this ILogger log, string step, RunId runId, int attempt, string reason);
+
     [LoggerMessage(127, LogLevel.Information, "A request that is not durable got no whole response on route {Route} ({Reason}): {Request}")]
     public static partial void NotForwarded(this ILogger log, string route, string reason, string request);
 

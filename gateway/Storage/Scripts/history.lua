@@ -1,6 +1,6 @@
 -- Stands before every script that adds to a run's history (see Script.cs).
 -- The history of a run is a sorted set; an entry is '<n> <time> <kind> <attempt> <number> <text>' and its score <n>, which only
--- rises. The newest thousand are kept, as long as the run is.
+-- rises. Of a step that failed, <number> is '<number>:<why>': what the service said, sealed. The newest thousand are kept, as long as the run is.
 --   a  an attempt begins: text is the node                      q  the run was accepted, and has had no attempt yet
 --   C  a step completed, F failed for good: text is the step    P  a try of it failed: number is when the next is due
 --   S  a step that is executed once at most begins              W  it sleeps: number is until when
@@ -9,8 +9,9 @@
 --   m  the handler has changed: number is how many steps do not fit, text which
 --   e  the run ended: text is its state, and why                c  it was cancelled
 --   o  an operator did something: text is what, and who
-local function note(run, history, now, kind, attempt, number, text)
+local function note(run, history, now, kind, attempt, number, text, why)
   local n = redis.call('HINCRBY', run, 'noted', 1)
+  if why and why ~= '' then number = number .. ':' .. why end
   redis.call('ZADD', history, n, n .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text)
   if string.find('CFPSWE', kind, 1, true) then stepped(run, text) end
   if n == 1 then

@@ -4,7 +4,8 @@
 --       5 outcome record ('S': the one to store where another execution began it) | time of the next try,
 --       6 the failed tries that the caller reckons with (-1: any), 7 now,
 --       8 run id, 9 when it is stuck (see notice.lua), 10 nonce of the attempt,
---       11 'S': the execution of the handler that begins it ('': the service does not tell its executions apart)
+--       11 'S': the execution of the handler that begins it ('': the service does not tell its executions apart),
+--       12 why it failed, sealed ('' where nothing is known)
 -- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
 -- failed try of a step at most, however often it has to say so; a step that was begun once at most is begun by one execution only.
@@ -34,7 +35,7 @@ if ARGV[4] == 'P' then
   redis.call('HSET', KEYS[2], ARGV[2], 'P' .. (tries + 1) .. ':' .. ARGV[1])
   redis.call('ZADD', KEYS[3], due, ARGV[2])
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))
-  note(KEYS[1], KEYS[4], ARGV[7], 'P', ARGV[1], due, ARGV[2])
+  note(KEYS[1], KEYS[4], ARGV[7], 'P', ARGV[1], due, ARGV[2], ARGV[12])
   falter(KEYS[1], KEYS[5], ARGV[8], ARGV[7], ARGV[9])
   answer = {'scheduled', due}
 elseif ARGV[4] == 'S' and (kind ~= 'S' or value == begun) then
@@ -51,8 +52,9 @@ else
   redis.call('HSET', KEYS[1], 'failures', '0')
   redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] + #ARGV[5])
   redis.call('HINCRBY', KEYS[1], outcome == 'C' and 'completed' or 'failed', 1)
-  note(KEYS[1], KEYS[4], ARGV[7], outcome, ARGV[1], 0, ARGV[2])
+  note(KEYS[1], KEYS[4], ARGV[7], outcome, ARGV[1], 0, ARGV[2], ARGV[12])
   answer = ARGV[4] == 'S' and {'stored', stored} or {'created'}
 end
+if ARGV[12] ~= '' then redis.call('HSET', KEYS[1], 'why', '~' .. ARGV[12]) end
 if redis.call('HLEN', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1])) end
 return answer

@@ -31,7 +31,8 @@ public sealed class SettingsBinderTests
         Assert.Equal(TimeSpan.FromSeconds(100), policy.AttemptTimeout);
         Assert.Equal(TimeSpan.FromDays(7), policy.RunTimeout);
         Assert.Equal(TimeSpan.FromDays(1), policy.Retention);
-        Assert.Equal(6, policy.MaxAttempts);
+        Assert.Equal(8, policy.MaxAttempts);
+        Assert.Equal(TimeSpan.FromMinutes(10), policy.UnreachableFor);
         Assert.Equal(TimeSpan.FromSeconds(1), policy.RetryDelay);
         Assert.Equal(TimeSpan.FromMinutes(5), policy.MaxRetryDelay);
         Assert.Equal(BackoffShape.Exponential, policy.Backoff);

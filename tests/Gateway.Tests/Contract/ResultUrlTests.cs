@@ -92,7 +92,7 @@ public sealed class ResultUrlTests
     [Fact]
     public async Task Get_OfARunWhoseServiceNeverAnswered_Gives502Problem()
     {
-        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", TwoAttempts);
+        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", TwoAttempts, "Durable:Policies:default:Retry:UnreachableFor=00:00:00");
         using var redirect = await gateway.Client.GetAsync("/");
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
 

@@ -14,10 +14,10 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) => inner.CreateDueAsync(run, owner, due);
 
-    public async Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries)
+    public async Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why)
     {
         if (how == "forgets the fence" && await inner.GetSnapshotAsync(run) is { } snapshot) attempt = snapshot.Attempt;
-        var answer = await inner.StoreOutcomeAsync(run, attempt, outcome, maxSteps, expectedTries);
+        var answer = await inner.StoreOutcomeAsync(run, attempt, outcome, maxSteps, expectedTries, why);
         if (how == "overwrites outcomes" && answer.Verdict == StepVerdict.Stored) return answer with { Outcome = outcome };
         if (how == "keeps for ever" && answer.Verdict == StepVerdict.Created) await connection.ExecuteAsync(db => db.KeyPersistAsync(Keys(run).Steps));
         return answer;
@@ -48,8 +48,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd) => inner.RenewAsync(attempt, leaseEnd);
 
-    public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry) =>
-        inner.ScheduleStepAsync(run, attempt, step, maxSteps, expectedTries, nextTry);
+    public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
+        inner.ScheduleStepAsync(run, attempt, step, maxSteps, expectedTries, nextTry, why);
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
         inner.StartStepAsync(run, attempt, maxSteps, interrupted, execution);

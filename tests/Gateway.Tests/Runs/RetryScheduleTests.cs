@@ -56,6 +56,50 @@ public sealed class RetryScheduleTests
     public void NoFailure_IsAMistakeOfTheCaller() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => RetrySchedule.Delay(Plain, 0, null, 0));
 
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(8, 1)]
+    [InlineData(60, 7.5)]
+    [InlineData(240, 30)]
+    [InlineData(86_400, 30)]
+    public void Unreachable_IsTriedAgainAfterAnEighthOfTheTimeAway(int away, double seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), RetrySchedule.DelayWhileUnreachable(Plain, TimeSpan.FromSeconds(away), 0));
+
+    [Fact]
+    public void Unreachable_KeepsToTheDelaysOfThePolicy()
+    {
+        var hour = TimeSpan.FromHours(1);
+        Assert.Equal(TimeSpan.FromSeconds(5), RetrySchedule.DelayWhileUnreachable(Plain with { MaxRetryDelay = TimeSpan.FromSeconds(5) }, hour, 0));
+        Assert.Equal(TimeSpan.FromMinutes(2), RetrySchedule.DelayWhileUnreachable(Plain with { RetryDelay = TimeSpan.FromMinutes(2) }, TimeSpan.Zero, 0));
+        Assert.Equal(TimeSpan.FromSeconds(15), RetrySchedule.DelayWhileUnreachable(Plain with { Jitter = true }, hour, 0));
+        Assert.Equal(TimeSpan.FromSeconds(0.1), RetrySchedule.DelayWhileUnreachable(Plain with { RetryDelay = TimeSpan.Zero }, TimeSpan.Zero, 0));
+    }
+
+    [Theory]
+    [InlineData(8, 0, true)]
+    [InlineData(8, 599, true)]
+    [InlineData(8, 600, false)]
+    [InlineData(1, 0, false)]
+    public void Unreachable_IsSparedForTenMinutes_UnlessThereIsOneAttemptOnly(int attempts, int away, bool spared)
+    {
+        var policy = new RunPolicy { MaxAttempts = attempts };
+        var now = DateTimeOffset.UnixEpoch.AddDays(1);
+        Assert.Equal(spared, RetrySchedule.IsSpared(policy, now.AddSeconds(-away), now));
+        Assert.False(RetrySchedule.IsSpared(policy, null, now));
+    }
+
+    /// <summary>What the README says of the defaults.</summary>
+    [Fact]
+    public void Defaults_TryAFailureAgainForOneToTwoMinutes()
+    {
+        var policy = new RunPolicy();
+        Assert.InRange(Window(0), 60, 120);
+        Assert.InRange(Window(0.999_999), 60, 130);
+
+        double Window(double random) =>
+            Enumerable.Range(1, policy.MaxAttempts - 1).Sum(failures => RetrySchedule.Delay(policy, failures, null, random).TotalSeconds);
+    }
+
     private static double Delay(BackoffShape shape, int failures) =>
         RetrySchedule.Delay(Plain with { Backoff = shape }, failures, null, 0.5).TotalSeconds;
 }
