@@ -73,7 +73,7 @@ internal sealed class Attempt : IDisposable
     public string? Destination { get; set; }
 
     /// <summary>The request's method and its target as it stood on the wire.</summary>
-    public required (string Method, string Target) Request { get; init; }
+    public (string Method, string Target) Request { get; init; } = ("", "");
 
     /// <summary>The request and where it went, for the log.</summary>
     public string Describe() => RequestLine.Of(Request.Method, Request.Target, Destination);
