@@ -61,7 +61,8 @@ internal sealed class RunCommands(
         if (record is null || request is null || (await records.GetAsync(run))?.Route is not { } route) return ActionResult.Unknown;
         var now = time.GetUtcNow();
         var copy = id ?? RunId.New(now);
-        await store.CreateDueAsync(new NewRun(copy, record, route, now, request) { Gate = (await operations.GetGateAsync(run))?.Behind(now) }, engine.Owner, now);
+        var another = new NewRun(copy, record, route, now, request) { Gate = (await operations.GetGateAsync(run))?.Behind(now) };
+        await UnansweredWrites.ResolveAsync(() => store.CreateDueAsync(another, engine.Owner, now), time);
         await operations.ActAsync(run, "again", $"again by {who}, as {copy}");
         await operations.ActAsync(copy, "again", $"again by {who}, from {run}");
         signals.HandedBack(copy, now);

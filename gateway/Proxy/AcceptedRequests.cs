@@ -14,9 +14,6 @@ namespace DurableGateway.Proxy;
 /// </summary>
 internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IRunStore store, ResultUrls results, RunIds ids, RequestFlow flow, TimeProvider time)
 {
-    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan UnknownFor = TimeSpan.FromSeconds(5);
-
     /// <returns><see langword="false"/> where the request is too large to be stored: it goes on as any other.</returns>
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
@@ -35,9 +32,19 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
             Gate = flow.GateOf(context.Request, policy, route),
         };
         if (RequestFlow.IsLimited(policy)) await flow.ThrowIfTakenAsync(hash);
+        var start = await flow.StartAsync(context.Request, policy, route, id);
+        var response = context.Response;
         try
         {
-            await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, id));
+            await CreateAsync(run, start);
+        }
+        catch (StoreUnavailableException e) when (e.MayHaveHappened)
+        {
+            response.AllowOrigin(policy);
+            response.Headers[DurableHeaders.Result] = results.For(run.Id, now + policy.Lifetime);
+            response.Headers[DurableHeaders.RunId] = run.Id.ToString();
+            await response.WriteStoreAwayAsync(run.Id, LiveAnswers.InDoubt);
+            return true;
         }
         catch (IdempotencyKeyTakenException)
         {
@@ -45,7 +52,6 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
             throw;
         }
 
-        var response = context.Response;
         response.Headers[DurableHeaders.RunId] = run.Id.ToString();
         response.AllowOrigin(policy);
         response.Headers[DurableHeaders.PreferenceApplied] = "respond-async";
@@ -76,21 +82,9 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
     /// <summary>Says it again where there was no answer: a client that is refused must be able to rely on it.</summary>
     private async Task CreateAsync(NewRun run, DateTimeOffset due)
     {
-        var began = time.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                await store.CreateDueAsync(run, engine.Owner, due);
-                RunTelemetry.Started(run.Route, run.Policy);
-                if (due > run.StartedAt) RunTelemetry.Queued(run.Route, run.Policy);
-                signals.Parked(run.Id, due);
-                return;
-            }
-            catch (StoreUnavailableException e) when (e.MayHaveHappened && time.GetElapsedTime(began) < UnknownFor)
-            {
-                await Task.Delay(StoreRetry, time);
-            }
-        }
+        await UnansweredWrites.ResolveAsync(() => store.CreateDueAsync(run, engine.Owner, due), time);
+        RunTelemetry.Started(run.Route, run.Policy);
+        if (due > run.StartedAt) RunTelemetry.Queued(run.Route, run.Policy);
+        signals.Parked(run.Id, due);
     }
 }

@@ -11,6 +11,10 @@ namespace DurableGateway.Proxy;
 /// <summary>What the client of a live attempt is told where it does not get the service's response (§5).</summary>
 internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostApplicationLifetime lifetime, TimeProvider time)
 {
+    /// <summary>What is said of a request that is stored before it is sent, and of which the store has not said whether it is.</summary>
+    public const string InDoubt = $"The store has not confirmed that the request is stored. {DurableHeaders.Result} tells: where there is a run, it is executed. "
+        + "The same request with the same Idempotency-Key is the same run; without a key it is another one.";
+
     /// <summary>The result, where it comes within the time that the client is held; else the way to it.</summary>
     public async Task LaterAsync(HttpContext context, AttemptFeature feature, AttemptEnd end, Task hasEnded)
     {
@@ -58,7 +62,10 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
     }
 
     /// <summary>No redirect is given for a run that is not stored. One of which that is not known gets the URL as a hint.</summary>
-    public Task StoreAwayAsync(HttpContext context, AttemptFeature feature)
+    /// <param name="context">The request.</param>
+    /// <param name="feature">Its attempt.</param>
+    /// <param name="sent">Whether the service has had the request.</param>
+    public Task StoreAwayAsync(HttpContext context, AttemptFeature feature, bool sent)
     {
         var attempt = feature.Attempt;
         context.Response.Clear();
@@ -66,6 +73,12 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
         context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (attempt.MayBeStored) context.Response.Headers[DurableHeaders.Result] = results.For(attempt);
         else NotDurable.Mark(context);
+        if (!sent)
+        {
+            return context.Response.WriteStoreAwayAsync(attempt.Run, attempt.MayBeStored ? InDoubt
+                : "The request is stored before it is sent, and could not be: it was not executed.");
+        }
+
         var said = feature.Status > 0 ? $"The service failed with status {feature.Status}" : "The service gave no answer";
         var then = attempt.MayBeStored
             ? $"and the store has not confirmed that the run is kept for a retry; {DurableHeaders.Result} will tell."

@@ -58,7 +58,8 @@ internal sealed class LiveAttempts(
             }
 
             registry.Add(attempt);
-            if ((policy.Persist == PersistMode.OnStart || idempotencyKey is not null) && !await engine.EnsureStoredAsync(attempt))
+            if ((policy.Persist == PersistMode.OnStart || idempotencyKey is not null)
+                && !await UnansweredWrites.ResolveAsync(() => engine.EnsureStoredAsync(attempt), time))
             {
                 await LiveAnswers.OversizedAsync(context, policy, next);
                 return;
@@ -90,7 +91,7 @@ internal sealed class LiveAttempts(
 
             // A run that is stored is taken up when its lease ends, whatever could not be written now.
             if (attempt.IsStored) answers.Redirect(context, feature, engine.LeaseTime);
-            else await answers.StoreAwayAsync(context, feature);
+            else await answers.StoreAwayAsync(context, feature, sent);
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
@@ -111,7 +112,7 @@ internal sealed class LiveAttempts(
     {
         var attempt = feature.Attempt;
         using var waiter = ended.Register(attempt.Run);
-        if (await flow.StoreAsync(attempt, turn, due => engine.StoreForLaterAsync(attempt, due)))
+        if (await flow.StoreAsync(attempt, turn, due => UnansweredWrites.ResolveAsync(() => engine.StoreForLaterAsync(attempt, due), time)))
             await answers.LaterAsync(context, feature, new AttemptEnd(Fate.Parked, turn.Due!.Value), waiter.Ended);
         else await LiveAnswers.OversizedAsync(context, attempt.Policy, next);
     }

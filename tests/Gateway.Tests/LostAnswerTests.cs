@@ -98,6 +98,58 @@ public sealed class LostAnswerTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.ServiceUnavailable, statuses[0]);
     }
 
+    /// <summary>Each of these requests is stored before it is sent. The store stands still, and then has it all the same.</summary>
+    [Theory]
+    [InlineData("Prefer", "respond-async", "")]
+    [InlineData("Idempotency-Key", "\"one\"", "")]
+    [InlineData("X-Nothing", "1", "Durable:Policies:default:Persist=OnStart")]
+    public async Task StoringWasNotConfirmedInTime_TheClientIsToldWhereTheRunWouldBe(string header, string value, string setting)
+    {
+        await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("executed"));
+        await using var gateway = setting.Length > 0 ? await StartAsync(service, setting) : await StartAsync(service);
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, Make.RunId()) is null && gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady, "the store is there");
+
+        await StandStillAsync(9000);
+        using var refused = await SendAsync(gateway, header, value);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        var result = refused.Headers.GetValues("Durable-Result").Single();
+        Assert.Single(refused.Headers.GetValues("Durable-Run-Id"));
+        Assert.Contains("store-unavailable", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        // What stood still goes on: the run is there, and executed where the client was told.
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = await gateway.Follower.GetAsync(result);
+            return answer.StatusCode == HttpStatusCode.OK && await answer.Content.ReadAsStringAsync() == "executed";
+        }, "the result is where the client was told");
+        if (header != "Idempotency-Key") return;
+        using var again = await SendAsync(gateway, header, value);
+        Assert.Equal("true", again.Headers.GetValues("Idempotent-Replayed").Single());
+        Assert.Single(service.Seen);
+    }
+
+    /// <summary>For a while the gateway asks again, and nobody is told of the doubt.</summary>
+    [Theory]
+    [InlineData("Prefer", "respond-async", HttpStatusCode.Accepted)]
+    [InlineData("Idempotency-Key", "\"one\"", HttpStatusCode.OK)]
+    public async Task StoringWasConfirmedLate_TheClientIsToldThatItIsStored(string header, string value, HttpStatusCode expected)
+    {
+        await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("executed"));
+        await using var gateway = await StartAsync(service, "Durable:Lease=00:00:30");
+        await StandStillAsync(2500);
+        using var answer = await SendAsync(gateway, header, value);
+
+        Assert.Equal(expected, answer.StatusCode);
+        await Eventually.TrueAsync(() => service.Seen.Count == 1, "it is executed");
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(GatewayHost gateway, string header, string value)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/pay") { Content = new StringContent("order") };
+        request.Headers.TryAddWithoutValidation(header, value);
+        return await gateway.Client.SendAsync(request);
+    }
+
     private Task<GatewayHost> StartAsync(TestService service, params string[] settings) => GatewayHost.StartAsync(
         service.Url, [$"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01", .. settings]);
 

@@ -8,6 +8,8 @@ internal static class Checker
         var violations = new List<string>();
         foreach (var run in history.Runs) CheckRun(run, violations);
         CheckSteps(history.Steps, violations);
+        foreach (var sending in history.Sendings.GroupBy(sending => (sending.Run, sending.Attempt)).Where(sendings => sendings.Count() > 1))
+            violations.Add($"attempt {sending.Key.Attempt} of run {sending.Key.Run} ({sending.First().Method}) was sent {sending.Count()} times");
         return violations;
     }
 
@@ -23,6 +25,8 @@ internal static class Checker
         Expect("a failure for a success", found: true, Runs(new ClientRun("a") { Run = "1", Promised = true, Answers = { new(502, "a:x") } }), []);
         Expect("a result that changed", found: true, Runs(new ClientRun("a") { Run = "1", Answers = { new(200, "a:x"), new(200, "a:y") } }), []);
         Expect("a step that ran again", found: true, new History(), [new("1", "s", 1, false), new("1", "s", 1, true), new("1", "s", 2, false)]);
+        Expect("attempts that were sent once", found: false, Sendings(new("1", 1, "GET"), new("1", 2, "GET"), new("2", 1, "GET")), []);
+        Expect("an attempt that was sent twice", found: true, Sendings(new("1", 1, "GET"), new("1", 1, "GET")), []);
         Expect("a step that was stored twice", found: true, new History(), [new("1", "s", 1, true), new("1", "s", 2, true)]);
     }
 
@@ -55,6 +59,13 @@ internal static class Checker
     {
         var history = new History();
         history.Runs.Enqueue(run);
+        return history;
+    }
+
+    private static History Sendings(params Sending[] sendings)
+    {
+        var history = new History();
+        history.Sendings.AddRange(sendings);
         return history;
     }
 

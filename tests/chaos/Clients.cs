@@ -78,7 +78,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
         var isStream = Service.KindOf(run.Request) == Kind.Stream;
         using var request = isStream
             ? new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), $"{Ticker.Path}?request={run.Request}"))
-            : new HttpRequestMessage(HttpMethod.Post, new Uri(Any(), "/order")) { Content = new StringContent(run.Request) };
+            : Order(run.Request);
         using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
         run.Run = Header(response, "Durable-Run-Id");
         run.ResultUrl = Header(response, "Durable-Result");
@@ -97,7 +97,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
             return;
         }
 
-        var body = await response.Content.ReadAsStringAsync(cancellation);
+        var body = await BodyAsync(response, cancellation);
         if (isStream) body = await Ticker.SumAsync(run.Request, body);
 
         // Without the store a failure cannot be kept, and says so.
@@ -166,7 +166,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
                 using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Any(), run.ResultUrl));
                 request.Headers.Add("Prefer", "wait=2");
                 using var response = await _http.SendAsync(request, patience.Token);
-                var body = await response.Content.ReadAsStringAsync(patience.Token);
+                var body = await BodyAsync(response, patience.Token);
                 var status = Header(response, "Durable-Status");
                 if (status is "completed" or "failed")
                 {
@@ -202,6 +202,20 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
         run.EventTaken = response.StatusCode == HttpStatusCode.Accepted;
         if (run.EventTaken) Interlocked.Increment(ref _events);
         else await Task.Delay(50, CancellationToken.None);
+    }
+
+    private HttpRequestMessage Order(string request)
+    {
+        var (method, hasBody) = Service.MethodOf(request);
+        return hasBody
+            ? new HttpRequestMessage(method, new Uri(Any(), "/order")) { Content = new StringContent(request) }
+            : new HttpRequestMessage(method, new Uri(Any(), $"/order?request={request}"));
+    }
+
+    private static async Task<string> BodyAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        var body = await response.Content.ReadAsStringAsync(cancellation);
+        return body.Length == 0 ? Header(response, Service.AnswerHeader) ?? "" : body;
     }
 
     private Uri Any() => gateways[Random.Shared.Next(gateways.Count)];

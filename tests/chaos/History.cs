@@ -5,6 +5,9 @@ namespace DurableGateway.Chaos;
 /// <summary>A step that the service has begun to execute, or whose checkpoint was answered <c>201</c>.</summary>
 internal readonly record struct StepEvent(string Run, string Step, int Attempt, bool Done);
 
+/// <summary>A request that came to the service.</summary>
+internal readonly record struct Sending(string Run, int Attempt, string Method);
+
 /// <summary>A response that a client got of a run: while it waited, or at the result URL.</summary>
 internal readonly record struct Answer(int Status, string Body);
 
@@ -39,4 +42,7 @@ internal sealed class History
 
     /// <summary>In the order in which the service wrote them down.</summary>
     public List<StepEvent> Steps { get; } = [];
+
+    /// <summary>Every request that came to the service, also those that it did not answer.</summary>
+    public List<Sending> Sendings { get; } = [];
 }

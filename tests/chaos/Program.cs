@@ -77,6 +77,7 @@ try
     await clients.CollectAsync(TimeSpan.FromSeconds(30));
     await service.KillAsync();
     history.Steps.AddRange(Service.Read(journal));
+    history.Sendings.AddRange(Service.ReadSendings(journal));
 
     var violations = Checker.Check(history);
     Report.Print(history, clients, partner, faults, violations, watch.Elapsed);

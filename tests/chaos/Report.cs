@@ -19,6 +19,7 @@ internal static class Report
         Row("streams gone on with", clients.Resumed);
         Row("results fetched", runs.Where(run => run.ResultUrl is not null).Sum(run => run.Answers.Count));
         Row("attempts, the highest of a run", history.Steps.Count == 0 ? 0 : history.Steps.Max(step => step.Attempt));
+        Row("requests that came to the service", history.Sendings.Count);
         Row("steps executed", executed.Length);
         Row("steps stored", history.Steps.Count(step => step.Done));
         Row("seconds", (int)elapsed.TotalSeconds);

@@ -26,6 +26,12 @@ internal static class Service
     /// <summary>What clients send to runs that wait for them.</summary>
     public const string EventType = "chaos.approved";
 
+    /// <summary>The answer of an order, also where the method allows no body.</summary>
+    public const string AnswerHeader = "X-Answer";
+
+    /// <summary>The methods of orders. All but the first have no body.</summary>
+    private static readonly string[] Methods = ["POST", "GET", "HEAD", "DELETE", "OPTIONS", "LOCK"];
+
     public static async Task<int> RunAsync(int port, string journal, Uri partner)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -35,11 +41,21 @@ internal static class Service
         await using var app = builder.Build();
         await using var file = new Journal(journal);
         using var http = new HttpClient { BaseAddress = partner };
+        app.Use((context, next) =>
+        {
+            if (context.Request.Headers["Durable-Run-Id"] is not [{ } run]) return next(context);
+            file.WriteSending(run, context.Request.Headers["Durable-Attempt"].ToString(), context.Request.Method);
+            if (Random.Shared.Next(15) != 0) return next(context);
+
+            // Taken, and not answered: the connection just ends, as where a process dies.
+            context.Abort();
+            return Task.CompletedTask;
+        });
         app.MapGet("/up", () => "up");
-        app.MapPost("/order", async (HttpContext context, IStep step) =>
+        app.MapMethods("/order", Methods, async (HttpContext context, IStep step) =>
         {
             using var reader = new StreamReader(context.Request.Body);
-            var request = await reader.ReadToEndAsync();
+            var request = context.Request.Query["request"] is [{ } named] ? named : await reader.ReadToEndAsync();
             Task<string> StepAsync(string name) => ExecuteAsync(file, step, name);
 
             // What the steps made is part of the answer, so an answer tells which executions it is made of.
@@ -48,7 +64,9 @@ internal static class Service
             if (Random.Shared.Next(10) == 0) return Microsoft.AspNetCore.Http.Results.StatusCode(503);
             if (await WaitAsync(step, request, http) is { } wrong) return Microsoft.AspNetCore.Http.Results.Text(wrong, statusCode: StatusCodes.Status409Conflict);
             var last = await StepAsync("last");
-            return Microsoft.AspNetCore.Http.Results.Text($"{request}:{first}.{both[0]}.{both[1]}.{last}");
+            var answer = $"{request}:{first}.{both[0]}.{both[1]}.{last}";
+            context.Response.Headers[AnswerHeader] = answer;
+            return Microsoft.AspNetCore.Http.Results.Text(answer);
         }).WithDurableSteps();
         app.MapPost("/child", async (HttpContext context, IStep step) =>
         {
@@ -67,6 +85,13 @@ internal static class Service
     /// party; and streams.
     /// </summary>
     public static Kind KindOf(string request) => (Kind)(int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 6);
+
+    /// <summary>The method of an order, by its number, and whether it has a body.</summary>
+    public static (HttpMethod Method, bool HasBody) MethodOf(string request)
+    {
+        var number = int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) / 6 % (Methods.Length + 1);
+        return number == Methods.Length ? (HttpMethod.Post, false) : (new HttpMethod(Methods[number]), number == 0);
+    }
 
     /// <returns>What came instead of what was waited for; <see langword="null"/> where that came.</returns>
     private static async Task<string?> WaitAsync(IStep step, string request, HttpClient partner)
@@ -119,15 +144,27 @@ internal static class Service
         }
     }
 
+    public static IEnumerable<Sending> ReadSendings(string journal)
+    {
+        foreach (var line in File.ReadAllText(journal).Split('\n'))
+        {
+            if (line.Split(' ') is [var run, var method, var attempt, "sent", "."]) yield return new Sending(run, int.Parse(attempt, CultureInfo.InvariantCulture), method);
+        }
+    }
+
     /// <summary>Written through to the operating system line by line, so that SIGKILL takes nothing back.</summary>
     private sealed class Journal(string path) : IAsyncDisposable
     {
         private readonly FileStream _file = new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
 
-        public void Write(RunInfo run, string step, bool done)
+        public void Write(RunInfo run, string step, bool done) =>
+            Write(string.Create(CultureInfo.InvariantCulture, $"\n{run.Id} {step} {run.Attempt} {(done ? "done" : "exec")} ."));
+
+        public void WriteSending(string run, string attempt, string method) => Write($"\n{run} {method} {attempt} sent .");
+
+        private void Write(string line)
         {
-            var line = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\n{run.Id} {step} {run.Attempt} {(done ? "done" : "exec")} ."));
-            lock (_file) _file.Write(line);
+            lock (_file) _file.Write(Encoding.ASCII.GetBytes(line));
         }
 
         public ValueTask DisposeAsync() => _file.DisposeAsync();
