@@ -33,17 +33,19 @@ public sealed class BranchTests
     [Fact]
     public async Task OneSleeps_TheOthersGoOn_BetweenWorkThatIsNoStep()
     {
-        var verdict = await _run.AttemptAsync(async step =>
-        {
-            var sleeping = step.SleepAsync("nap", TimeSpan.FromDays(7));
-            for (var i = 1; i <= 3; i++)
+        var verdict = await _run.AttemptAsync(
+            async step =>
             {
-                await Task.Yield();
-                await step.RunAsync("item", _ => Task.FromResult(i));
-            }
+                var sleeping = step.SleepAsync("nap", TimeSpan.FromDays(7));
+                for (var i = 1; i <= 3; i++)
+                {
+                    await Task.Yield();
+                    await step.RunAsync("item", _ => Task.FromResult(i));
+                }
 
-            await sleeping;
-        });
+                await sleeping;
+            },
+            options: new DurableStepsOptions { SuspendAfter = TimeSpan.FromSeconds(2) });
 
         verdict.AssertSuspended();
         Assert.Equal(["item", "item#2", "item#3"], _run.Stored);

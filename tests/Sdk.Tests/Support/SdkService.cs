@@ -32,7 +32,7 @@ internal sealed class SdkService : IAsyncDisposable
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var client = builder.Services.AddDurableSteps(options => options.SuspendAfter = TimeSpan.FromMilliseconds(50));
+        var client = builder.Services.AddDurableSteps(options => options.SuspendAfter = TimeSpan.FromMilliseconds(200));
         if (fake is not null) client.ConfigurePrimaryHttpMessageHandler(() => fake);
         if (controllers) builder.Services.AddControllers().AddApplicationPart(typeof(SdkService).Assembly);
         builder.Services.AddProblemDetails();
