@@ -121,10 +121,12 @@ internal static class GatewayApp
     {
         services.AddRequestTimeouts();
         services.AddReverseProxy().LoadFromConfig(routes.Section)
+            .AddTransforms<BodilessResponses>()
             .AddTransforms<AttemptTransforms>()
             .AddTransforms<Transparency>()
             .AddTransforms<Http1Trailers>()
-            .AddTransforms<ForwardedHeaders>();
+            .AddTransforms<ForwardedHeaders>()
+            .AddTransforms<InlinedSteps>();
         return services
             .AddSingleton(routes)
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()

@@ -59,6 +59,7 @@ internal static class PolicyBinder
             OversizedRequests = reader.Choice("OversizedRequests", basis.OversizedRequests),
             MaxSteps = reader.Integer("MaxSteps", basis.MaxSteps, 1, 1_000_000),
             InlineStepBytes = (int)reader.Bytes("InlineStepBytes", basis.InlineStepBytes, 0, 1 << 20),
+            InlineHeaderBytes = (int)reader.Bytes("InlineHeaderBytes", basis.InlineHeaderBytes ?? RunPolicy.DefaultInlineHeaderBytes, 0, 1 << 20),
             IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
             IdempotencyKeepsFailures = reader.Boolean("IdempotencyKeepsFailures", basis.IdempotencyKeepsFailures),
             AllowCancel = reader.Boolean("AllowCancel", basis.AllowCancel),

@@ -1,7 +1,7 @@
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// <c>Durable:Limits</c>: what the public listener takes from clients. The defaults suit a gateway in front of a service on an internal
+/// <c>Durable:Limits</c>: what the public listener takes from clients, and the gateway from services. The defaults suit a gateway in front of a service on an internal
 /// network: how much it takes, and how slowly, is the service's own affair.
 /// </summary>
 internal sealed record ServerLimits
@@ -40,6 +40,9 @@ internal sealed record ServerLimits
 
     /// <value>Requests at once on one connection of HTTP/2.</value>
     public int MaxStreamsPerConnection { get; init; } = 100;
+
+    /// <value>The header section of a service's response, in bytes; rounded up to whole KiB.</value>
+    public int MaxResponseHeadersTotalSize { get; init; } = 1024 * 1024;
 }
 
 /// <summary>Reads <c>Durable:Limits</c>.</summary>
@@ -70,6 +73,7 @@ internal static class LimitsBinder
             DataRateGracePeriod = section.Duration("DataRateGracePeriod", basis.DataRateGracePeriod, 2 * Shortest, Longest),
             MaxConcurrentConnections = Count(section, "MaxConcurrentConnections"),
             MaxConcurrentUpgradedConnections = Count(section, "MaxConcurrentUpgradedConnections"),
+            MaxResponseHeadersTotalSize = (int)section.Bytes("MaxResponseHeadersTotalSize", basis.MaxResponseHeadersTotalSize, KiB, 64 * LargestHead),
             MaxStreamsPerConnection = section.Integer("MaxStreamsPerConnection", basis.MaxStreamsPerConnection, 1, 10_000),
         };
         section.RefuseUnknownKeys();

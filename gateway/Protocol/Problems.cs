@@ -104,6 +104,9 @@ internal static class Problems
         Make("request-too-large", "The request is larger than the policy allows", 413, $"MaxRequestBytes is {limit} bytes, and OversizedRequests is Refuse.");
     public static Problem ResponseTooLarge(RunId run, long limit) =>
         Make("response-too-large", "The response is larger than the policy allows", 502, $"MaxResponseBytes is {limit} bytes.", run, Service);
+    public static Problem ResponseHeadersTooLarge(RunId? run, int limit) =>
+        Make("response-headers-too-large", "The headers of the response are larger than the gateway takes", 502,
+            $"Durable:Limits:MaxResponseHeadersTotalSize is {limit} bytes.", run, Service);
     public static Problem ResultNotKept(RunId run) =>
         Make("result-not-kept", "The response was not kept", 502, "It was sent to the client, and had begun before the run was stored.", run);
     public static Problem HandlerMismatch(RunId run, string what) =>

@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Proxy;
@@ -42,6 +43,21 @@ internal sealed class AttemptFeature(Attempt attempt)
 
     /// <summary>Where the response is a stream of events that its client may resume.</summary>
     public StreamKeeper? Keeper { get; set; }
+
+    /// <summary>The body of the response as it is read from the service; <see langword="null"/> where no response arrived.</summary>
+    public ServiceContent? Body { get; set; }
+
+    /// <summary>The service sent its response to the end. Anything else is no result.</summary>
+    public bool IsWhole => Body is { HasEnded: true } || IsUpgraded;
+
+    /// <summary>The connection was handed over to another protocol: nothing of that is kept.</summary>
+    public bool IsUpgraded { get; set; }
+
+    /// <summary>Stored outcomes were put into the attempt's headers.</summary>
+    public bool HasInlinedSteps { get; set; }
+
+    /// <summary>What is wrong with the service's answer, where another attempt would get the same; else <see langword="null"/>.</summary>
+    public Problem? Refused { get; set; }
 
     /// <summary>The copy of the response, where one is made.</summary>
     public ResponseCapture? Capture { get; set; }

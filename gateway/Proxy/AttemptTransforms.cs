@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
-using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
@@ -51,15 +49,9 @@ internal sealed class AttemptTransforms(
         }
 
         if (attempt.Failures + 1 >= attempt.Policy.MaxAttempts) headers.TryAddWithoutValidation(DurableHeaders.FinalAttempt, "?1");
-        if (attempt.StepCount > 0) AddSteps(headers, attempt);
+        if (attempt.StepCount > 0)
+            headers.TryAddWithoutValidation(DurableHeaders.StepCount, attempt.StepCount.ToString(CultureInfo.InvariantCulture));
         return default;
-    }
-
-    private static void AddSteps(HttpRequestHeaders headers, Attempt attempt)
-    {
-        headers.TryAddWithoutValidation(DurableHeaders.StepCount, attempt.StepCount.ToString(CultureInfo.InvariantCulture));
-        var list = StepsHeader.Format(attempt.Steps, attempt.Policy.InlineStepBytes);
-        if (list.Length > 0) headers.TryAddWithoutValidation(DurableHeaders.Steps, list);
     }
 
     private async ValueTask OnResponse(ResponseTransformContext context)
@@ -99,7 +91,11 @@ internal sealed class AttemptTransforms(
         if (attempt.IsReplay)
         {
             if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
-            if (isStream && !await TryKeepAsync(http, feature, Stream.Null)) throw new IOException("The stream cannot be kept.");
+            feature.Body = ServiceContent.Watch(answer, Conversations.SilenceOf(http), time, attempt.Aborted);
+
+            // A subscription may have no end; nobody subscribes any more. Its time is that of the attempt.
+            if (isStream || !Conversations.Includes(http)) attempt.BeginResponse(time.GetUtcNow(), time.GetTimestamp());
+            if (isStream && !await TryKeepAsync(http, feature, client: null)) throw new IOException("The stream cannot be kept.");
             return;
         }
 
@@ -109,10 +105,19 @@ internal sealed class AttemptTransforms(
             return;
         }
 
+        if (feature.Status == StatusCodes.Status101SwitchingProtocols)
+        {
+            BeginUpgrade(http, feature);
+            return;
+        }
+
         Http1Trailers.Begin(context);
+        var silence = Conversations.SilenceOf(http);
+        feature.Body = ServiceContent.Watch(answer, silence, time, attempt.Aborted);
+        var client = new ClientStream(http.Response.Body, silence, http.Abort, time, feature.ClientGone);
         if (isStream && await IsStoredAsync(attempt))
         {
-            if (!await TryKeepAsync(http, feature, http.Response.Body))
+            if (!await TryKeepAsync(http, feature, client))
             {
                 Suppress(context, feature);
                 return;
@@ -123,7 +128,15 @@ internal sealed class AttemptTransforms(
             NotDurable.Mark(http);
         }
 
-        BeginResponse(http, feature);
+        BeginResponse(http, feature, client);
+    }
+
+    /// <summary>Whatever the two have to say to each other now is no response.</summary>
+    private static void BeginUpgrade(HttpContext http, AttemptFeature feature)
+    {
+        feature.IsUpgraded = feature.Attempt.IsStreamingUnstored = true;
+        feature.Attempt.ClockStart = null;
+        NotDurable.Mark(http);
     }
 
     /// <summary>The status code stays: passive health checks look at it.</summary>
@@ -157,28 +170,27 @@ internal sealed class AttemptTransforms(
 
     /// <summary>The run has a stream from here on, before its client can know.</summary>
     /// <returns><see langword="false"/> where that could not be written down: the attempt has failed by that.</returns>
-    private async Task<bool> TryKeepAsync(HttpContext http, AttemptFeature feature, Stream client)
+    private async Task<bool> TryKeepAsync(HttpContext http, AttemptFeature feature, ClientStream? client)
     {
         // The length of what this attempt adds is not that of the stream.
         feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line => !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
         var keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
         if (!await keeper.TryBeginAsync()) return false;
-        feature.Attempt.ClockStart = null;
         (feature.Keeper, http.Response.Body) = (keeper, keeper);
         return true;
     }
 
-    private void BeginResponse(HttpContext http, AttemptFeature feature)
+    private void BeginResponse(HttpContext http, AttemptFeature feature, ClientStream client)
     {
         var attempt = feature.Attempt;
         var response = http.Response;
-
-        // From here on the response flows at the pace of service and client; YARP watches that it does.
-        attempt.ClockStart = null;
+        if (feature.Keeper is null) response.Body = client;
+        attempt.BeginResponse(time.GetUtcNow(), time.GetTimestamp());
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (feature.Keeper is null && Conversations.Includes(http))
         {
-            // Who subscribes and leaves has had what they wanted; a service that dies before that is asked again.
+            // A client that subscribes and leaves has had what it wanted; a service that dies before that is asked again.
+            attempt.ClockStart = null;
             feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
         }
 
@@ -189,7 +201,7 @@ internal sealed class AttemptTransforms(
             return;
         }
 
-        var hasBody = !HttpMethods.IsHead(http.Request.Method) && feature.Status is not (204 or 304);
+        var hasBody = !HttpMethods.IsHead(http.Request.Method) && !BodilessResponses.Includes(feature.Status);
         if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
         {
             attempt.IsStreamingUnstored = true;
@@ -199,7 +211,8 @@ internal sealed class AttemptTransforms(
         feature.ResultUrl = results.For(attempt);
         response.Headers[DurableHeaders.Result] = feature.ResultUrl;
         if (feature.Keeper is not null) return;
-        feature.Capture = new ResponseCapture(response.Body, attempt.Policy.MaxResponseBytes, length: response.ContentLength);
+        feature.Capture = new ResponseCapture(
+            client, attempt.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge), response.ContentLength);
         response.Body = feature.Capture;
     }
 

@@ -13,6 +13,9 @@ namespace DurableGateway.Proxy;
 /// </summary>
 internal static class Conversations
 {
+    /// <summary>YARP's own default of <c>ActivityTimeout</c>.</summary>
+    private static readonly TimeSpan DefaultSilence = TimeSpan.FromSeconds(100);
+
     private static readonly ConditionalWeakTable<ClusterModel, ClusterModel> Patient = [];
 
     /// <summary>
@@ -37,6 +40,15 @@ internal static class Conversations
             && context.Request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase);
         if (!subscribes && !Begins(context)) return;
         context.Features.Set<IReverseProxyFeature>(new PatientFeature(context.GetReverseProxyFeature()));
+    }
+
+    /// <summary>How long the service may send nothing in the middle of its response: as long as it likes in a conversation, if the cluster says nothing.</summary>
+    public static TimeSpan SilenceOf(HttpContext context)
+    {
+        var configured = context.GetReverseProxyFeature().Cluster.Config.HttpRequest?.ActivityTimeout;
+
+        // Asked for as a subscription, answered otherwise.
+        return configured is null || (configured == Timeout.InfiniteTimeSpan && !Includes(context)) ? DefaultSilence : configured.Value;
     }
 
     internal static ClusterModel WithPatience(ClusterModel cluster) => cluster.Config.HttpRequest?.ActivityTimeout is not null

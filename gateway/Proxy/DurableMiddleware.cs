@@ -18,8 +18,14 @@ namespace DurableGateway.Proxy;
 internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, StoreConnection store, LiveAttempts live, AcceptedRequests accepted, ILogger<DurableMiddleware> log)
 {
     public Task InvokeAsync(HttpContext context) =>
-        // A replay comes down the same road; whoever sent it reads the outcome.
-        context.Features.Get<AttemptFeature>() is not null ? next(context) : LiveAsync(context);
+        context.Features.Get<AttemptFeature>() is not null ? ReplayedAsync(context) : LiveAsync(context);
+
+    /// <summary>A replay comes down the same road; whoever sent it reads the outcome.</summary>
+    private Task ReplayedAsync(HttpContext context)
+    {
+        Conversations.AllowSilence(context);
+        return next(context);
+    }
 
     private async Task LiveAsync(HttpContext context)
     {
@@ -94,7 +100,10 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         if (error.Error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
             or ForwarderError.RequestBodyDestination or ForwarderError.ResponseBodyDestination) Explain(context, error);
         if (!context.Response.HasStarted && context.Response.StatusCode >= 500)
-            await context.Response.WriteProblemAsync(ProblemWriter.Describe(null, error.Error, timedOut: false) with { Status = context.Response.StatusCode });
+        {
+            await context.Response.WriteProblemAsync(ResponseHeaders.TooLarge(context, null)
+                ?? ProblemWriter.Describe(null, error.Error, timedOut: false) with { Status = context.Response.StatusCode });
+        }
     }
 
     private void Explain(HttpContext context, IForwarderErrorFeature error)

@@ -1,16 +1,18 @@
 using System.Net;
+using DurableGateway.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;
 
 /// <summary>Makes uploads flow as they come: each piece is sent on at once, and not when the client's buffer is full.</summary>
-internal sealed class FlushingClientFactory : ForwarderHttpClientFactory
+internal sealed class FlushingClientFactory(GatewaySettings settings) : ForwarderHttpClientFactory
 {
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
         base.ConfigureHandler(context, handler);
         ServiceHeaders.PassAsTheyAre(handler);
         ServiceConnection.SendOnce(handler);
+        handler.MaxResponseHeadersLength = (settings.Limits.MaxResponseHeadersTotalSize + 1023) / 1024;
     }
 
     protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) =>

@@ -33,7 +33,7 @@ internal sealed class Http1Trailers : ITransformProvider
     {
         var http = context.HttpContext;
         if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0 || answer.Headers.TransferEncodingChunked is not true
-            || HttpMethods.IsHead(http.Request.Method) || !HttpProtocol.IsHttp11(http.Request.Protocol)
+            || HttpMethods.IsHead(http.Request.Method) || BodilessResponses.Includes(http.Response.StatusCode) || !HttpProtocol.IsHttp11(http.Request.Protocol)
             || http.Features.Get<IHttpResponseTrailersFeature>() is not null) return;
         var chunks = new ChunkedStream(http.Response);
         http.Response.Headers.TransferEncoding = "chunked";

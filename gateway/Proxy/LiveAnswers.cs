@@ -99,6 +99,7 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
     public static StoredResponse LastResponse(AttemptFeature feature, ForwarderError error)
     {
         var run = feature.Attempt.Run;
+        if (feature.Refused is { } problem) return problem.ToResponse();
         return feature.Outcome is AttemptOutcome.Failed
             ? Problems.ServiceFailed(run, Math.Max(feature.Status, 500), $"The service answered with status {feature.Status}.").ToResponse()
             : ProblemWriter.Describe(run, error, feature.Attempt.Interrupted == AttemptInterrupt.TimedOut).ToResponse();

@@ -101,6 +101,7 @@ internal sealed class LiveAttempts(
         finally
         {
             await attempt.CloseAsync();
+            feature.Capture?.Dispose();
             if (sent && !attempt.IsSettled) RunTelemetry.Abandoned(attempt);
             registry.Remove(attempt);
             if (feature.Permit is { } permit) await permit.DisposeAsync();
@@ -215,7 +216,7 @@ internal sealed class LiveAttempts(
             return;
         }
 
-        if (IsAnswered(feature, error))
+        if (IsAnswered(feature))
         {
             if (feature.Keeper is null || await feature.Keeper.TryCompleteAsync())
             {
@@ -228,9 +229,10 @@ internal sealed class LiveAttempts(
             if (context.Response.HasStarted) context.Abort();
         }
 
+        feature.Refused = Refused(context, feature);
         var failure = new AttemptFailure(
             Reason(feature, error, forwarding?.Exception), () => LiveAnswers.LastResponse(feature, error), feature.RetryAfter,
-            Final: attempt.Policy.MaxAttempts == 1, Unreachable: ForwardingFailure.IsUnreachable(error, forwarding?.Exception));
+            Final: attempt.Policy.MaxAttempts == 1 || feature.Refused is not null, Unreachable: ForwardingFailure.IsUnreachable(error, forwarding?.Exception));
 
         // Heard of from before it can end elsewhere.
         using var waiter = ended.Register(attempt.Run);
@@ -270,14 +272,12 @@ internal sealed class LiveAttempts(
     }
 
     /// <summary>
-    /// The response reached the client whole, or nobody is left to take it. What went wrong with the request's body after
-    /// that (a service may answer before it has read it all) is no matter.
+    /// The service sent its response to the end. Whether the client took it is no matter, and neither is what went wrong with the request's
+    /// body after that (a service may answer before it has read it all).
     /// </summary>
-    private static bool IsAnswered(AttemptFeature feature, ForwarderError error) =>
-        feature is { IsSuppressed: false, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood }
-        && (feature.Attempt.Interrupted == AttemptInterrupt.None || (error == ForwarderError.None && feature.Attempt.Interrupted != AttemptInterrupt.Lost))
-        && error is ForwarderError.None or ForwarderError.ResponseBodyClient or ForwarderError.RequestBodyClient
-            or ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled;
+    private static bool IsAnswered(AttemptFeature feature) =>
+        feature is { IsSuppressed: false, IsWhole: true, Outcome: AttemptOutcome.Completed or AttemptOutcome.FailedForGood }
+        && feature.Attempt.Interrupted != AttemptInterrupt.Lost;
 
     /// <summary>
     /// The run of a client that has its answer, but for its last bytes, ends with it. The bytes follow when the store has it, or when
@@ -332,8 +332,18 @@ internal sealed class LiveAttempts(
     private static Task ReleaseAsync(HttpContext context, AttemptFeature feature) =>
         feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
 
+    /// <summary>What another attempt would get again.</summary>
+    private static Problem? Refused(HttpContext context, AttemptFeature feature)
+    {
+        var attempt = feature.Attempt;
+        return feature.Capture is { Overflowed: true } && attempt.Interrupted == AttemptInterrupt.ResponseTooLarge
+            ? Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes)
+            : ResponseHeaders.TooLarge(context, attempt.Run);
+    }
+
     private static string Reason(AttemptFeature feature, ForwarderError error, Exception? exception) =>
-        feature.Attempt.Interrupted == AttemptInterrupt.TimedOut ? "timed out"
+        feature.Refused is { } problem ? problem.Title
+        : feature.Attempt.Interrupted == AttemptInterrupt.TimedOut ? "timed out"
         : feature.Outcome is AttemptOutcome.Failed ? $"status {feature.Status}"
         : ForwardingFailure.Explain(error, exception);
 

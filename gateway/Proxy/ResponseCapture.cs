@@ -1,22 +1,25 @@
-using System.Buffers;
-
 namespace DurableGateway.Proxy;
 
 /// <summary>
 /// Keeps a copy of the response body, up to a limit, while it streams on to the client, if there still is one. The last bytes of a
 /// body of known length are held back until <see cref="ReleaseAsync"/>, so that no client has a whole response that the run has not.
 /// </summary>
-internal sealed class ResponseCapture(Stream client, long limit, Action? overflowed = null, long? length = null) : Stream
+/// <param name="client">The client; <see langword="null"/> where there is none.</param>
+/// <param name="limit">The most bytes that are kept.</param>
+/// <param name="useless">Called when the body is too large to be kept and nobody takes it either.</param>
+/// <param name="length">The length of the body, where it is known.</param>
+internal sealed class ResponseCapture(ClientStream? client, long limit, Action useless, long? length = null) : Stream
 {
-    private readonly ArrayBufferWriter<byte> _copy = new();
+    private readonly SegmentedBuffer _copy = new();
+    private ReadOnlyMemory<byte>? _body;
     private byte[] _held = [];
     private long _received;
-    private bool _clientGone;
 
     /// <summary>The body is larger than the limit: it is not kept.</summary>
     public bool Overflowed { get; private set; }
 
-    public ReadOnlyMemory<byte> Body => _copy.WrittenMemory;
+    /// <summary>The copy. Nothing can be written after it has been asked for.</summary>
+    public ReadOnlyMemory<byte> Body => _body ??= _copy.Take();
 
     public override bool CanRead => false;
     public override bool CanSeek => false;
@@ -29,7 +32,8 @@ internal sealed class ResponseCapture(Stream client, long limit, Action? overflo
         Keep(buffer.Span);
         _received += buffer.Length;
         if (_received >= length) _held = [.. _held, .. buffer.Span];
-        else if (!_clientGone) await ToClientAsync(client.WriteAsync(buffer, cancellationToken), cancellationToken);
+        else if (client is not null) await client.WriteAsync(buffer, cancellationToken);
+        if (Overflowed && client is null or { IsGone: true }) useless();
     }
 
     /// <summary>Gives the client the last bytes.</summary>
@@ -37,45 +41,36 @@ internal sealed class ResponseCapture(Stream client, long limit, Action? overflo
     {
         var held = _held;
         _held = [];
-        if (held.Length > 0 && !_clientGone) await ToClientAsync(client.WriteAsync(held, cancellation), cancellation);
+        if (held.Length > 0 && client is not null) await client.WriteAsync(held, cancellation);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override Task FlushAsync(CancellationToken cancellationToken) =>
-        _clientGone ? Task.CompletedTask : ToClientAsync(new ValueTask(client.FlushAsync(cancellationToken)), cancellationToken).AsTask();
+    public override Task FlushAsync(CancellationToken cancellationToken) => client?.FlushAsync(cancellationToken) ?? Task.CompletedTask;
 
     public override void Flush() => throw new NotSupportedException("Flush the response asynchronously.");
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
     public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write the response asynchronously.");
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write the response by WriteAsync.");
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _copy.Clear();
+        base.Dispose(disposing);
+    }
 
     private void Keep(ReadOnlySpan<byte> bytes)
     {
         if (Overflowed) return;
-        if (_copy.WrittenCount + (long)bytes.Length > limit)
+        if (_copy.Length + bytes.Length > limit)
         {
             Overflowed = true;
-            _copy.ResetWrittenCount();
-            overflowed?.Invoke();
+            _copy.Clear();
             return;
         }
 
         _copy.Write(bytes);
-    }
-
-    /// <summary>A client that goes away does not end a run: the rest of the response is still taken in.</summary>
-    private async ValueTask ToClientAsync(ValueTask write, CancellationToken cancellation)
-    {
-        try
-        {
-            await write;
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException && !cancellation.IsCancellationRequested)
-        {
-            _clientGone = true;
-        }
     }
 }

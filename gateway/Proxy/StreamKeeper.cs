@@ -7,14 +7,13 @@ namespace DurableGateway.Proxy;
 /// Keeps the events of a response that can be resumed, and lets each go on to the client, if there is one, once it is kept: what a client
 /// has seen, the run has. An attempt that repeats what an earlier one has sent adds nothing.
 /// </summary>
-internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, StoredResponse head, Stream client, TimeProvider time) : Stream
+internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time) : Stream
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly EventSplitter _splitter = new();
     private bool _begun;
-    private bool _clientGone;
 
     public override bool CanRead => false;
     public override bool CanSeek => false;
@@ -29,8 +28,11 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
         // What has no end yet is in memory alone, and counted by nobody else.
         if (_splitter.Pending > feature.Attempt.Policy.MaxResponseBytes) throw TooLarge();
         await KeepAsync([.. events.Where(one => one.HasData).Select(one => one.Event)]);
-        foreach (var one in events) await ToClientAsync(one.Event.Bytes, cancellationToken);
-        if (events.Count > 0) await FlushAsync(cancellationToken);
+        if (client is null) return;
+
+        // A client that has left may come back: the run goes on without it.
+        foreach (var one in events) await client.WriteAsync(one.Event.Bytes, cancellationToken);
+        if (events.Count > 0) await client.FlushAsync(cancellationToken);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -48,7 +50,7 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
         if (!await TryKeepAsync(rest.IsEmpty ? [] : [new StreamEvent("", rest)])) return false;
 
         // A client that has left is no reason not to end the run.
-        if (!rest.IsEmpty) await ToClientAsync(rest, CancellationToken.None);
+        if (!rest.IsEmpty && client is not null) await client.WriteAsync(rest);
         return true;
     }
 
@@ -60,18 +62,7 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
         return await store.ReadAllAsync(feature.Attempt.Run);
     }
 
-    public override async Task FlushAsync(CancellationToken cancellationToken)
-    {
-        if (_clientGone) return;
-        try
-        {
-            await client.FlushAsync(cancellationToken);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
-        {
-            _clientGone = true;
-        }
-    }
+    public override Task FlushAsync(CancellationToken cancellationToken) => client?.FlushAsync(cancellationToken) ?? Task.CompletedTask;
 
     public override void Flush() => throw new NotSupportedException("Flush the response asynchronously.");
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
@@ -142,19 +133,5 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
     {
         feature.Attempt.StoreFailed = true;
         feature.Outcome = AttemptOutcome.Failed;
-    }
-
-    private async ValueTask ToClientAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
-    {
-        if (_clientGone) return;
-        try
-        {
-            await client.WriteAsync(bytes, cancellation);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException && !cancellation.IsCancellationRequested)
-        {
-            // The run goes on without its client, who may come back.
-            _clientGone = true;
-        }
     }
 }

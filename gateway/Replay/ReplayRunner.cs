@@ -62,7 +62,8 @@ internal sealed class ReplayRunner(
         log.ReplayBegins(run.Id, run.Attempt, run.Route);
         await using var scope = scopes.CreateAsyncScope();
         var feature = new AttemptFeature(attempt);
-        var capture = new ResponseCapture(Stream.Null, run.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge));
+        using var capture = new ResponseCapture(
+            client: null, run.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge));
         var context = ReplayContext.Create(run.Request, feature, capture, endpoint, scope.ServiceProvider);
         try
         {
@@ -78,8 +79,9 @@ internal sealed class ReplayRunner(
         var forwarding = context.GetForwarderErrorFeature();
         var error = forwarding?.Error ?? ForwarderError.None;
 
-        // A response that arrived counts as it is, whatever became of the request's body.
-        if (error is ForwarderError.RequestBodyDestination or ForwarderError.RequestBodyCanceled && feature.Outcome is not null) error = ForwarderError.None;
+        // A response that arrived whole counts as it is, whatever became of the request's body.
+        if (feature.IsWhole) error = ForwarderError.None;
+        feature.Refused = ResponseHeaders.TooLarge(context, run.Id);
         if (feature.Keeper is { } keeper && error == ForwarderError.None && !await keeper.TryCompleteAsync()) error = ForwarderError.ResponseBodyClient;
         var response = new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, HopHeaders.Keep(
             context.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers));
@@ -92,6 +94,8 @@ internal sealed class ReplayRunner(
         return (attempt.Interrupted, error, feature.Outcome) switch
         {
             (AttemptInterrupt.Lost, _, _) => () => Task.FromResult(new AttemptEnd(Fate.Lost)),
+            _ when IsRefusedForSteps(feature) => () => engine.StopInliningAsync(attempt, feature.Status),
+            (_, _, null) when feature.Refused is { } refused => () => EndAsync(refused),
             (AttemptInterrupt.ResponseTooLarge, _, _) => () => EndAsync(Problems.ResponseTooLarge(run.Id, run.Policy.MaxResponseBytes)),
 
             // A response that arrived whole counts, also where the attempt was interrupted at that very moment.
@@ -112,6 +116,11 @@ internal sealed class ReplayRunner(
             engine.FailAsync(attempt, new AttemptFailure(reason, () => result, feature.RetryAfter, Unreachable: unreachable));
         Task<AttemptEnd> EndAsync(Problem problem) => engine.EndAsync(attempt, RunState.Failed, problem.ToResponse(), reason: problem.Title);
     }
+
+    /// <summary>The service may have refused the size of the headers, which only the outcomes in them made too large.</summary>
+    private static bool IsRefusedForSteps(AttemptFeature feature) =>
+        feature is { HasInlinedSteps: true, Outcome: not AttemptOutcome.Suspended }
+            and { Status: StatusCodes.Status400BadRequest or StatusCodes.Status431RequestHeaderFieldsTooLarge };
 
     /// <summary>Tries until the store has it: what took minutes to make is not thrown away because the store was away for one.</summary>
     private async Task RecordAsync(Attempt attempt, Func<Task<AttemptEnd>> record)

@@ -84,6 +84,9 @@ internal sealed class Attempt : IDisposable
     /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
     public string? Build { get; set; }
 
+    /// <summary>Whether outcomes may be put into its headers; not where the service has refused them once.</summary>
+    public bool InlinesSteps { get; init; } = true;
+
     /// <summary>The last event of its stream that is kept, where it can be resumed.</summary>
     public string? LastEventId { get; init; }
 
@@ -93,8 +96,8 @@ internal sealed class Attempt : IDisposable
     /// <summary>When the attempts before this one began to find no service; <see langword="null"/> where the last of them found it.</summary>
     public DateTimeOffset? UnreachableSince { get; init; }
 
-    /// <summary>How long the attempt may take.</summary>
-    public required TimeSpan Timeout { get; init; }
+    /// <summary>How long the attempt may take: to the head of its response, and after that to the deadline of its run.</summary>
+    public required TimeSpan Timeout { get; set; }
 
     /// <summary>Whether the run is in the store, and this attempt under a lease.</summary>
     public bool IsStored { get; private set; }
@@ -121,6 +124,14 @@ internal sealed class Attempt : IDisposable
 
     /// <summary>What failed for want of the store is not tried again before this timestamp.</summary>
     public long NotBefore { get; set; }
+
+    /// <summary>The head of the response has arrived. What bounds the attempt now is its run's deadline, and the silence of the service.</summary>
+    public void BeginResponse(DateTimeOffset now, long timestamp)
+    {
+        var left = Deadline - now;
+        Timeout = left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        ClockStart = timestamp;
+    }
 
     public CancellationToken Aborted => _cancellation.Token;
     public AttemptInterrupt Interrupted => (AttemptInterrupt)Volatile.Read(ref _interrupt);

@@ -94,6 +94,9 @@ internal sealed record ClaimedRun
     /// <summary>The last event of its stream that is kept, where it can be resumed.</summary>
     public string? LastEventId { get; init; }
 
+    /// <summary>Whether outcomes may be put into the attempt's headers; not where the service has refused them once.</summary>
+    public bool InlinesSteps { get; init; } = true;
+
     /// <summary>How many outcomes are stored.</summary>
     public required int StepCount { get; init; }
 

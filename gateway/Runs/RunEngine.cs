@@ -96,6 +96,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         {
             Steps = run.Steps,
             StepCount = run.StepCount,
+            InlinesSteps = run.InlinesSteps,
             Failures = run.Failures,
             UnreachableSince = run.UnreachableSince,
             Build = run.Build,
@@ -210,6 +211,21 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         signals.HandedBack(attempt.Run, answer.Due);
         RunTelemetry.HandedBack(attempt);
         return Parked(attempt, "handed back", answer.Due);
+    }
+
+    /// <summary>
+    /// Sends a run again at once, and from now on without outcomes in the headers of its attempts: the service refused the ones that the gateway
+    /// had put there. That is no failure of the service.
+    /// </summary>
+    public async Task<AttemptEnd> StopInliningAsync(Attempt attempt, int status)
+    {
+        // Two writes: after the first alone, the lease runs out, and the next attempt goes without as well.
+        if (!await store.StopInliningAsync(attempt.Key)) return Lost(attempt);
+        var reason = $"status {status} for headers with {DurableHeaders.Steps}; sent again without";
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow(), attempt.Explain(reason));
+        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
+        RunTelemetry.HandedBack(attempt);
+        return Parked(attempt, reason, answer.Due);
     }
 
     /// <summary>Cancels a run, whoever drives it: <see langword="true"/> where it is cancelled now, <see langword="false"/> where it had ended otherwise.</summary>

@@ -74,6 +74,13 @@ internal sealed record RunPolicy
     public OversizedRequests OversizedRequests { get; init; }
     public int MaxSteps { get; init; } = 10_000;
     public int InlineStepBytes { get; init; } = 4096;
+
+    /// <summary>How large request line and headers of an attempt may become by the outcomes that are put into them.</summary>
+    /// <value><see langword="null"/> in the record of a run that an earlier release stored: <see cref="DefaultInlineHeaderBytes"/>.</value>
+    public int? InlineHeaderBytes { get; init; }
+
+    public const int DefaultInlineHeaderBytes = 8192;
+
     public string IdempotencyScope { get; init; } = "Authorization";
 
     /// <summary>

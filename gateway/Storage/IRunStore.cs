@@ -112,6 +112,10 @@ internal interface IRunStore
     /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
     Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who = "");
 
+    /// <summary>Has the later attempts of the run go without outcomes in their headers. May be repeated where an answer was lost.</summary>
+    /// <returns><see langword="false"/> where the attempt no longer owns the run.</returns>
+    Task<bool> StopInliningAsync(AttemptKey attempt);
+
     /// <summary>The build of the service whose steps the run has; the first one that is said counts.</summary>
     Task SetBuildAsync(RunId run, string build);
 

@@ -89,7 +89,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 LastEventId = answer[10].IsNullOrEmpty ? null : answer[10].ToString(),
                 DueAt = FromMilliseconds((long)(double)answer[11]),
                 UnreachableSince = answer[12].IsNullOrEmpty ? null : FromMilliseconds((long)answer[12]),
-                Steps = values.Outcomes(run, answer.AsSpan(13)),
+                InlinesSteps = answer[13].IsNullOrEmpty,
+                Steps = values.Outcomes(run, answer.AsSpan(14)),
             };
         }
         catch (UnreadableRecordException e)
@@ -161,6 +162,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), who]));
         return (int)answer switch { 1 => true, 0 => false, _ => null };
     }
+
+    public async Task<bool> StopInliningAsync(AttemptKey attempt) =>
+        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.StopInlining, [Keys(attempt.Run).Run], [attempt.Number, attempt.Owner])) == 1;
 
     public Task SetBuildAsync(RunId run, string build) =>
         connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Build, [Keys(run).Run], [build]));

@@ -27,6 +27,7 @@ internal static class Script
     public static string Append { get; } = Load("append");
     public static string Suspend { get; } = Load("suspend");
     public static string Fail { get; } = Load("fail");
+    public static string StopInlining { get; } = Load("stop-inlining");
     public static string End { get; } = Load("end");
     public static string Act { get; } = Load("act");
     public static string Revise { get; } = Load("revise");

@@ -103,6 +103,8 @@ public sealed class SchemaTests
     [InlineData("Durable:Limits:MinResponseDataRate", 240, -1)]
     [InlineData("Durable:Limits:MaxConcurrentConnections", 1, 0)]
     [InlineData("Durable:Limits:MaxStreamsPerConnection", 10000, 10001)]
+    [InlineData("Durable:Limits:MaxResponseHeadersTotalSize", "64 KiB", "64 KB")]
+    [InlineData("Durable:Policies:orders:InlineHeaderBytes", "16 KiB", "16 kB")]
     [InlineData("Durable:AdvertisedAddress", "http://node-1:8081", "node-1:8081")]
     [InlineData("Durable:PublicBaseUrl", "https://api.example.com/base", "/base")]
     [InlineData("Durable:Store:Shards", 16, 0)]

@@ -39,7 +39,7 @@ public sealed class SettingsBinderTests
         Assert.True(policy.Jitter);
         Assert.Equal("500, 502-504", policy.RetryStatuses.Text);
         Assert.Equal((4L << 20, 16L << 20, 4L << 20), (policy.MaxRequestBytes, policy.MaxResponseBytes, policy.MaxStepBytes));
-        Assert.Equal((10_000, 4096), (policy.MaxSteps, policy.InlineStepBytes));
+        Assert.Equal((10_000, 4096, 8192), (policy.MaxSteps, policy.InlineStepBytes, policy.InlineHeaderBytes));
         Assert.Equal("Authorization", policy.IdempotencyScope);
         Assert.False(policy.SendIdempotencyKey);
         Assert.Equal(OversizedRequests.Proxy, policy.OversizedRequests);
@@ -59,7 +59,7 @@ public sealed class SettingsBinderTests
             "Durable:Policies:default:Persist=onstart", "Durable:Policies:default:Retry:Backoff=Linear", "Durable:Policies:default:Retry:Jitter=false",
             "Durable:Policies:default:Retry:Statuses=500-599", "Durable:Policies:default:MaxRequestBytes=512 KiB",
             "Durable:Policies:default:OversizedRequests=Refuse", "Durable:Policies:default:IdempotencyScope=X-Tenant",
-            "Durable:Policies:default:SendIdempotencyKey=True", "Durable:Policies:default:InlineStepBytes=0");
+            "Durable:Policies:default:SendIdempotencyKey=True", "Durable:Policies:default:InlineStepBytes=0", "Durable:Policies:default:InlineHeaderBytes=16 KiB");
         Assert.Equal("http://node-1:9001", settings.AdvertisedAddress);
         Assert.Equal("https://gateway.internal", settings.SharedAddress);
         Assert.False(settings.IsEmbedded);
@@ -70,7 +70,7 @@ public sealed class SettingsBinderTests
         Assert.Equal((PersistMode.OnStart, BackoffShape.Linear, false), (policy.Persist, policy.Backoff, policy.Jitter));
         Assert.True(policy.RetryStatuses.Contains(599));
         Assert.Equal((512L << 10, OversizedRequests.Refuse), (policy.MaxRequestBytes, policy.OversizedRequests));
-        Assert.Equal(("X-Tenant", true, 0), (policy.IdempotencyScope, policy.SendIdempotencyKey, policy.InlineStepBytes));
+        Assert.Equal(("X-Tenant", true, 0, 16384), (policy.IdempotencyScope, policy.SendIdempotencyKey, policy.InlineStepBytes, policy.InlineHeaderBytes));
     }
 
     [Fact]
@@ -150,7 +150,8 @@ public sealed class SettingsBinderTests
         var limits = Bind().Limits;
         Assert.Equal(new ServerLimits(), limits);
         Assert.Equal((null, null, null, null), (limits.MaxRequestBodySize, limits.MinRequestBodyDataRate, limits.MinResponseDataRate, limits.MaxConcurrentConnections));
-        Assert.Equal((256 << 10, 1000, 64 << 10), (limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestLineSize));
+        Assert.Equal((256 << 10, 1000, 64 << 10, 1 << 20),
+            (limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestLineSize, limits.MaxResponseHeadersTotalSize));
         Assert.Equal((TimeSpan.FromSeconds(130), TimeSpan.FromSeconds(30)), (limits.KeepAliveTimeout, limits.RequestHeadersTimeout));
 
         limits = Bind("Durable:Limits:MaxRequestBodySize=30 MiB", "Durable:Limits:MinResponseDataRate=1 KiB", "Durable:Limits:KeepAliveTimeout=00:00:05").Limits;

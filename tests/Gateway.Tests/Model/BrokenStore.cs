@@ -57,6 +57,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     public Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now) =>
         inner.WaitAsync(run, attempt, outcome, maxSteps, due, now);
 
+    public Task<bool> StopInliningAsync(AttemptKey attempt) => inner.StopInliningAsync(attempt);
+
     public Task<ParkAnswer> SuspendAsync(AttemptKey attempt) => inner.SuspendAsync(attempt);
 
     public Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who) => inner.CancelAsync(run, retention, who);

@@ -202,6 +202,7 @@ public abstract partial class StoreContract
             OversizedRequests = OversizedRequests.Refuse,
             MaxSteps = 13,
             InlineStepBytes = 14,
+            InlineHeaderBytes = 15,
             IdempotencyScope = "X-Tenant",
             SendIdempotencyKey = true,
         };

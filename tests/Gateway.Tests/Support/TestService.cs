@@ -24,7 +24,9 @@ internal sealed class TestService : IAsyncDisposable
     /// <param name="handle">Answers a request; the second argument counts the requests to that path, from 1.</param>
     /// <param name="port">0 for any free port.</param>
     /// <param name="readBody">Whether the body is read, and remembered, before the handler runs.</param>
-    public static async Task<TestService> StartAsync(Func<HttpContext, int, Task> handle, int port = 0, bool readBody = true)
+    /// <param name="protocols">What it speaks.</param>
+    public static async Task<TestService> StartAsync(
+        Func<HttpContext, int, Task> handle, int port = 0, bool readBody = true, HttpProtocols protocols = HttpProtocols.Http1AndHttp2)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -32,7 +34,7 @@ internal sealed class TestService : IAsyncDisposable
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Listen(IPAddress.Loopback, port);
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = protocols);
         });
         var app = builder.Build();
         var service = new TestService(app);

@@ -1,0 +1,135 @@
+using System.Net;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// The body of a service's response while an attempt reads it. It tells whether the body came to its end, and bounds the silence of the
+/// service. YARP does neither: its activity timeout also runs while the client takes nothing, and it may report a failure of the request's
+/// body in place of a response that was cut off.
+/// </summary>
+internal sealed class ServiceContent : HttpContent
+{
+    private readonly HttpContent _inner;
+    private readonly long? _length;
+    private readonly TimeSpan _silence;
+    private readonly CancellationTokenSource _stop;
+    private readonly CancellationToken _aborted;
+    private readonly CancellationTokenRegistration _registration;
+
+    private ServiceContent(HttpContent inner, long? length, TimeSpan silence, TimeProvider time, CancellationToken aborted)
+    {
+        (_inner, _length, _silence, _aborted) = (inner, length, silence, aborted);
+        _stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        _registration = aborted.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
+    }
+
+    /// <summary>The service sent all of the body, as many bytes as it declared.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>Takes the place of the response's content.</summary>
+    /// <param name="response">The response of which YARP has copied the head.</param>
+    /// <param name="silence">How long the service may send nothing in the middle of the body; infinite for as long as it likes.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="aborted">Ends the attempt.</param>
+    public static ServiceContent Watch(HttpResponseMessage response, TimeSpan silence, TimeProvider time, CancellationToken aborted)
+    {
+        // A response that has no body may declare the length of one (RFC 9110 §8.6).
+        var hasBody = response.RequestMessage?.Method != HttpMethod.Head
+            && response.StatusCode is not (HttpStatusCode.NoContent or HttpStatusCode.NotModified);
+        var content = new ServiceContent(response.Content, hasBody ? response.Content.Headers.ContentLength : null, silence, time, aborted);
+        response.Content = content;
+        return content;
+    }
+
+    protected override Task<Stream> CreateContentReadStreamAsync() => CreateContentReadStreamAsync(CancellationToken.None);
+
+    protected override async Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken) =>
+        new WatchedStream(await _inner.ReadAsStreamAsync(cancellationToken), this);
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        throw new NotSupportedException("Read the response as a stream.");
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = _length ?? 0;
+        return _length is not null;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _registration.Dispose();
+            _stop.Dispose();
+            _inner.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private sealed class WatchedStream(Stream inner, ServiceContent content) : Stream
+    {
+        private long _received;
+
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        /// <param name="buffer">Where the bytes go; empty to wait for some.</param>
+        /// <param name="cancellationToken">Not asked: it is YARP's, which is cancelled also where the client takes nothing.</param>
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var read = inner.ReadAsync(buffer, content._stop.Token);
+            return read.IsCompletedSuccessfully ? new ValueTask<int>(Received(read.Result, buffer.Length)) : WaitAsync(read, buffer.Length);
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read the response by ReadAsync.");
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) inner.Dispose();
+            base.Dispose(disposing);
+        }
+
+        private async ValueTask<int> WaitAsync(ValueTask<int> read, int wanted)
+        {
+            content._stop.CancelAfter(content._silence);
+            try
+            {
+                return Received(await read, wanted);
+            }
+            catch (OperationCanceledException e) when (!content._aborted.IsCancellationRequested)
+            {
+                throw new IOException($"The service sent nothing for {content._silence:c} in the middle of its response.", e);
+            }
+            finally
+            {
+                content._stop.CancelAfter(Timeout.InfiniteTimeSpan);
+            }
+        }
+
+        private int Received(int count, int wanted)
+        {
+            _received += count;
+            if (wanted == 0 || (count > 0 && !(_received > content._length))) return count;
+
+            // .NET's client counts for HTTP/1.1 only.
+            if (content._length is { } length && _received != length)
+                throw new IOException($"The service declared {length} bytes and sent {(count > 0 ? "more" : _received)}.");
+            content.HasEnded = true;
+            return count;
+        }
+    }
+}
