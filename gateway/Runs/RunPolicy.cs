@@ -77,7 +77,7 @@ internal sealed record RunPolicy
 
     /// <summary>How large request line and headers of an attempt may become by the outcomes that are put into them.</summary>
     /// <value><see langword="null"/> in the record of a run that an earlier release stored: <see cref="DefaultInlineHeaderBytes"/>.</value>
-    public int? InlineHeaderBytes { get; init; }
+    public int? InlineHeaderBytes { get; init; } = DefaultInlineHeaderBytes;
 
     public const int DefaultInlineHeaderBytes = 8192;
 
