@@ -164,7 +164,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     public async Task<bool> StopInliningAsync(AttemptKey attempt) =>
-        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.StopInlining, [Keys(attempt.Run).Run], [attempt.Number, attempt.Owner])) == 1;
+        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.StopInlining, [Keys(attempt.Run).Run], [attempt.Number, attempt.Owner, attempt.Nonce])) == 1;
 
     public Task SetBuildAsync(RunId run, string build) =>
         connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Build, [Keys(run).Run], [build]));
