@@ -52,6 +52,7 @@ internal static class GatewayApp
 
         var app = builder.Build();
         // Order matters: a failure anywhere below is a problem document; /_durable/ is ours before any route can take it.
+        if (settings.AccessLog) app.UseMiddleware<AccessLogMiddleware>();
         app.UseMiddleware<GatewayErrors>();
         app.Use(app.Services.GetRequiredService<Invocations>().Watch);
         app.UseMiddleware<ControlLimits>();

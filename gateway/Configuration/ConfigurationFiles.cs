@@ -58,10 +58,15 @@ internal sealed class ConfigurationFiles
         public override void Load(Stream stream)
         {
             _unreadable = null;
+            var before = Data;
             try
             {
                 base.Load(stream);
                 _hadData |= Data.Count > 0;
+
+                // The logging of .NET reads its section by itself as it changes, and throws at a level that is none.
+                if (files._isRunning && LoggingChecks.Check(Data).ToArray() is [var wrong, ..])
+                    (_unreadable, Data) = ($"has {wrong}", before);
             }
             catch (Exception e) when (files._isRunning && e is FormatException or JsonException or IOException)
             {

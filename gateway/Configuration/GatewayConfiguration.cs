@@ -55,6 +55,7 @@ internal static class GatewayConfiguration
         var errors = new List<ConfigurationError>();
         var settings = SettingsBinder.Bind(configuration, errors);
         ProxyChecks.Check(configuration.GetSection(ProxyChecks.Section), errors);
+        errors.AddRange(LoggingChecks.Check(configuration.AsEnumerable()));
         return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
     }
 

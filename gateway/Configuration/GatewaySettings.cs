@@ -20,6 +20,9 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:TrustedProxies</c>: whose <c>X-Forwarded-*</c> are believed.</summary>
     public ImmutableArray<IPNetwork> TrustedProxies { get; init; } = [];
 
+    /// <summary><c>Durable:AccessLog</c>: whether each request of a client is a line of the log.</summary>
+    public bool AccessLog { get; init; }
+
     /// <summary><c>Durable:AdvertisedAddress</c>; where absent, the control listener's own.</summary>
     public required string? AdvertisedAddress { get; init; }
 

@@ -28,6 +28,12 @@ internal static class SettingsBinder
     public static GatewaySettings Bind(IConfiguration configuration, List<ConfigurationError> errors)
     {
         RefuseMisspeltSections(configuration, errors);
+        if (configuration.GetSection("Kestrel:Endpoints") is { } endpoints && endpoints.GetChildren().Any())
+        {
+            errors.Add(new ConfigurationError(endpoints.Path, null,
+                "opens listeners that the gateway knows nothing of, and services would be sent their address; set Durable:Listeners:Public and Durable:Listeners:Control"));
+        }
+
         var durable = new SettingsReader(configuration.GetSection(Section), errors);
 
         var listeners = durable.Section("Listeners");
@@ -91,6 +97,7 @@ internal static class SettingsBinder
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
             EventRetention = retention,
             MaxEventBytes = maxEventBytes,
+            AccessLog = durable.Boolean("AccessLog", false),
             Notices = NoticesBinder.Bind(durable),
         };
         durable.RefuseUnknownKeys();

@@ -113,6 +113,9 @@ internal static partial class Log
     [LoggerMessage(139, LogLevel.Warning, "All of the first {Count} responses of {Upstream} were 404 or 421. It is sent the Host that {Sent}; if it does not know that host, start with --upstream-host {Other}")]
     public static partial void UnknownHost(this ILogger log, int count, string upstream, string sent, string other);
 
+    [LoggerMessage(140, LogLevel.Information, "{Method} {Path} {Status} {Milliseconds:0.0} ms {Client}{Aborted} {RunId}")]
+    public static partial void Access(this ILogger log, string method, string path, int status, double milliseconds, string client, string aborted, string runId);
+
     [LoggerMessage(137, LogLevel.Information, "A renewed certificate is served from now on: {Subject}, until {End:u}")]
     public static partial void CertificateRenewed(this ILogger log, string subject, DateTime end);
 

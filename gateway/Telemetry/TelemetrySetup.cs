@@ -4,6 +4,7 @@ using DurableGateway.Events;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
@@ -19,10 +20,19 @@ namespace DurableGateway.Telemetry;
 internal static class TelemetrySetup
 {
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    private const string TimeOfDay = "HH:mm:ss.fff ";
+    private const string Rfc3339 = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+    private const string Hosting = "Microsoft.AspNetCore.Hosting";
+    private const string RequestDuration = "http.server.request.duration";
     private static readonly string[] Probes = ["/healthz", "/readyz", "/metrics"];
 
     public static void AddTelemetry(this WebApplicationBuilder builder)
     {
+        builder.Services.PostConfigure<JsonConsoleFormatterOptions>(json =>
+        {
+            // The time of day is for people at a terminal; whoever collects lines of JSON needs date and zone.
+            if (json.TimestampFormat is null or TimeOfDay) (json.TimestampFormat, json.UseUtcTimestamp) = (Rfc3339, true);
+        });
         var export = !string.IsNullOrWhiteSpace(builder.Configuration[Endpoint]);
         builder.Services
             .AddSingleton<StepTelemetry>()
@@ -35,9 +45,13 @@ internal static class TelemetrySetup
                 .AddEnvironmentVariableDetector())
             .WithMetrics(metrics =>
             {
-                metrics.AddMeter(TelemetryNames.Source).AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false);
+                metrics.AddMeter(TelemetryNames.Source, Hosting).AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false);
 
-                // What every request pays for is measured where somebody asked for it.
+                // Counts, durations and statuses of requests by route. The other attributes would multiply the series and tell little here.
+                metrics.AddView(RequestDuration, new ExplicitBucketHistogramConfiguration { TagKeys = ["http.request.method", "http.response.status_code", "http.route"] });
+                metrics.AddView(instrument => instrument.Meter.Name == Hosting && instrument.Name != RequestDuration ? MetricStreamConfiguration.Drop : null);
+
+                // What every request pays for beyond that is measured where somebody asked for it.
                 if (export) metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation();
             });
         if (!export) return;

@@ -233,6 +233,16 @@ public sealed class ReloadTests
         Assert.EndsWith(": Durable:Admin:ApiKeys:0, Durable:Lease", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task LogLevelThatIsNone_IsRefused_AndTheGatewayGoesOn()
+    {
+        await using var scene = await Scene.StartAsync();
+        await scene.RefuseAsync(file => file["Logging"] = JsonNode.Parse("""{ "LogLevel": { "Default": "Verbose" } }"""));
+        Assert.Contains("Logging:LogLevel:Default: 'Verbose'", scene.Log.Of(Refused)[^1].Text, StringComparison.Ordinal);
+        await AssertUnchangedAsync(scene);
+        await scene.ChangeAsync(file => Policy(file)["Retry"]!["Statuses"] = "500");
+    }
+
     private static async Task AssertUnchangedAsync(Scene scene)
     {
         Assert.Equal(HttpStatusCode.SeeOther, await scene.StatusAsync("/orders/503"));

@@ -59,6 +59,16 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Equal("the service's", await gateway.Client.GetStringAsync("/metrics"));
     }
 
+    [Fact]
+    public async Task Requests_AreCountedByRouteAndStatus_WithTheirDurations()
+    {
+        await Eventually.TrueAsync(async () => (await ScrapeAsync()).Any(sample => sample.Value >= 1
+            && sample.Key.StartsWith("http_server_request_duration_seconds_count{", StringComparison.Ordinal)
+            && sample.Key.Contains("http_route=", StringComparison.Ordinal) && sample.Key.Contains("http_response_status_code=", StringComparison.Ordinal)
+            && sample.Key.Contains("http_request_method=", StringComparison.Ordinal)), "requests are counted");
+        Assert.DoesNotContain(await ScrapeAsync(), sample => sample.Key.StartsWith("http_server_active", StringComparison.Ordinal));
+    }
+
     private async Task<Dictionary<string, double>> ScrapeAsync()
     {
         using var http = new HttpClient { BaseAddress = told.Gateway.Control };
