@@ -2,6 +2,7 @@ using DurableGateway;
 using DurableGateway.Admin;
 using DurableGateway.Cli;
 using DurableGateway.Configuration;
+using DurableGateway.Storage;
 
 if (args is [RunsCommand.Name, ..]) return await RunsCommand.RunAsync(args);
 if (args is [ConfigCommand.Name, ..]) return await ConfigCommand.RunAsync(args);
@@ -21,14 +22,19 @@ if (args is ["--version" or "version"])
 try
 {
     await using var app = GatewayApp.Build(args);
-    await app.StartAsync();
-    Banner.Print(app);
-    await app.WaitForShutdownAsync();
-    return 0;
-}
-catch (OperationCanceledException)
-{
-    // SIGTERM came before it was up.
+    try
+    {
+        await app.StartAsync();
+        Banner.Print(app);
+        await app.WaitForShutdownAsync();
+    }
+    catch (OperationCanceledException)
+    {
+        // SIGTERM came before it was up.
+    }
+
+    // A store that does not fit may say so after the start only: that stopped the host.
+    if (app.Services.GetRequiredService<StoreConnection>().Opened is { IsFaulted: true } refused) await refused;
     return 0;
 }
 catch (Exception e) when (StartErrors.Explain(e) is { } message)

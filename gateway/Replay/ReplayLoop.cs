@@ -1,3 +1,4 @@
+using DurableGateway.Configuration;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
@@ -44,6 +45,10 @@ internal sealed class ReplayLoop(
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The node goes.
+        }
+        catch (ConfigurationException)
+        {
+            // The store does not fit, and the node goes: see RunSignals.
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DurableGateway.Configuration;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
@@ -7,7 +8,9 @@ using DurableGateway.Telemetry;
 namespace DurableGateway.Replay;
 
 /// <summary>Brings the signals of runs to those who wait: on this node directly, on others by the store's channel.</summary>
-internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnection connection, TimeProvider time, ILogger<RunSignals> log) : BackgroundService, IRunSignals
+internal sealed class RunSignals(
+    DueClock clock, EndedRuns ended, StoreConnection connection, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<RunSignals> log)
+    : BackgroundService, IRunSignals
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
@@ -29,7 +32,17 @@ internal sealed class RunSignals(DueClock clock, EndedRuns ended, StoreConnectio
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await connection.Opened.WaitAsync(stoppingToken);
+        try
+        {
+            await connection.Opened.WaitAsync(stoppingToken);
+        }
+        catch (ConfigurationException)
+        {
+            // The store answered after the start, and does not fit: Program says so, and ends with its status.
+            lifetime.StopApplication();
+            return;
+        }
+
         while (true)
         {
             try

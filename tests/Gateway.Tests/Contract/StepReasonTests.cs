@@ -39,6 +39,8 @@ public abstract class StepReasonTests<TStore> where TStore : IStoreChoice
         using StringWriter output = new(), error = new();
         await RunsCommand.RunAsync(["runs", "show", attempt.RunId, "--url", world.Gateway.Control.ToString()], output, error);
         Assert.Contains(Expected, output.ToString(), StringComparison.Ordinal);
+        using var page = await world.Gateway.Client.GetAsync(new Uri(world.Gateway.Control, $"/runs/{attempt.RunId}"));
+        Assert.Contains(Expected, WebUtility.HtmlDecode(await page.Content.ReadAsStringAsync()), StringComparison.Ordinal);
     }
 
     [Fact]
