@@ -23,6 +23,7 @@ internal sealed class ReplayRunner(
     {
         using var span = ReplaySpans.Start(run);
         attempt.Span = span;
+        foreach (var sleep in run.Steps.TakeLast(run.SleepsOver)) StepTelemetry.Slept(attempt, sleep);
         using var scope = log.InRun(run.Id);
         registry.Add(attempt);
         try

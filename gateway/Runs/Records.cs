@@ -104,6 +104,9 @@ internal sealed record ClaimedRun
     public required IReadOnlyList<StepOutcome> Steps { get; init; }
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;
 
+    /// <summary>How many sleeps the claim completed: the last ones of <see cref="Steps"/>.</summary>
+    public int SleepsOver { get; init; }
+
     /// <summary>When it was due.</summary>
     public required DateTimeOffset DueAt { get; init; }
 }

@@ -90,7 +90,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 DueAt = FromMilliseconds((long)(double)answer[11]),
                 UnreachableSince = answer[12].IsNullOrEmpty ? null : FromMilliseconds((long)answer[12]),
                 InlinesSteps = answer[13].IsNullOrEmpty,
-                Steps = values.Outcomes(run, answer.AsSpan(14)),
+                SleepsOver = (int)answer[14],
+                Steps = values.Outcomes(run, answer.AsSpan(15)),
             };
         }
         catch (UnreadableRecordException e)

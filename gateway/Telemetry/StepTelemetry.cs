@@ -37,6 +37,14 @@ internal sealed class StepTelemetry(AttemptRegistry registry, IRunStore store, T
         Spans.StepEnded(parent, run, attempt, new EndedStep(call.Id, call.Type, failed, executed?.Duration ?? default), outcome);
     }
 
+    /// <summary>A sleep was over when the attempt began.</summary>
+    public static void Slept(Attempt attempt, StepOutcome sleep)
+    {
+        Count(attempt.Policy.Name, sleep.Type, "completed");
+        if (attempt.Span is { } span)
+            Spans.StepEnded(span.Context, attempt.Run, attempt.Key.Number, new EndedStep(sleep.Id, sleep.Type, Failed: false, sleep.EndedAt - sleep.StartedAt), "completed");
+    }
+
     /// <summary>What a step waited for has come from elsewhere.</summary>
     public async ValueTask DeliveredAsync(RunId run, StepOutcome step)
     {

@@ -1,9 +1,10 @@
 -- Takes up a due run: one whose retry has come, or whose lease has run out.
 -- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 due-queue of the shard, 6 history
 -- ARGV  1 run id, 2 now, 3 lease end, 4 new owner, 5 most bytes of steps to answer with, 6 nonce of the attempt
--- Answer {0} not due or gone; else {1, attempt, v, failures, started, policy, route, request, outcomes, build, last, due, away, noinline, id1, step1, id2, step2, …}:
+-- Answer {0} not due or gone; else {1, attempt, v, failures, started, policy, route, request, outcomes, build, last, due, away, noinline, slept, id1, step1, id2, step2, …}:
 --   the number of stored outcomes, the id of the last event of a stream that can be resumed, since when the service cannot be reached
---   ('' where the last attempt did not fail by that), whether it refuses outcomes in headers, and the steps: all of them where they are small enough in all,
+--   ('' where the last attempt did not fail by that), whether it refuses outcomes in headers, how many sleeps this call
+--   completed, and the steps: all of them where they are small enough in all,
 --   else the smallest ones, among the first thousand.
 -- Keeps: the attempt number only rises; a run in the queue is claimed by one node at a time; what is gone leaves the queue; a sleep that is over has its
 -- outcome, as if its handler had asked for it.
@@ -26,14 +27,14 @@ redis.call('HSET', KEYS[1], 'state', 'running', 'owner', ARGV[4], 'nonce', ARGV[
 redis.call('ZADD', KEYS[5], ARGV[3], ARGV[1])
 moved(KEYS[1], run[1], 'running')
 note(KEYS[1], KEYS[6], ARGV[2], 'a', attempt, 0, ARGV[4])
-local failures, completed, bytes = run[3], tonumber(run[7]), tonumber(run[9])
+local failures, completed, bytes, slept = run[3], tonumber(run[7]), tonumber(run[9]), 0
 for _, step in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[2])) do
   local value = redis.call('HGET', KEYS[3], step) or ''
   local colon = string.sub(value, 1, 1) == 'W' and string.find(value, ':', 1, true)
   if colon then
     local record = string.sub(value, colon + 1)
     redis.call('HSET', KEYS[3], step, 'C' .. redis.call('HINCRBY', KEYS[1], 'seq', 1) .. ':' .. record)
-    failures, completed, bytes = '0', completed + 1, bytes + #step + #record
+    failures, completed, bytes, slept = '0', completed + 1, bytes + #step + #record, slept + 1
     redis.call('HSET', KEYS[1], 'failures', failures, 'completed', completed, 'bytes', bytes)
     note(KEYS[1], KEYS[6], ARGV[2], 'C', attempt, 0, step)
   end
@@ -42,7 +43,7 @@ end
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[2])
 local since, by = string.match(run[15] or '', '^(%d+):(%d+)$')
 if not since or tonumber(by) ~= attempt - 1 then since = '' end
-local answer = {1, attempt, run[2], failures, run[10] or run[4], run[5], run[6], redis.call('GET', KEYS[2]), completed + tonumber(run[8]), run[13] or '', run[14] or '', score, since, run[16] or ''}
+local answer = {1, attempt, run[2], failures, run[10] or run[4], run[5], run[6], redis.call('GET', KEYS[2]), completed + tonumber(run[8]), run[13] or '', run[14] or '', score, since, run[16] or '', slept}
 local left = tonumber(ARGV[5])
 if bytes <= left then
   for _, item in ipairs(redis.call('HGETALL', KEYS[3])) do answer[#answer + 1] = item end
