@@ -80,6 +80,18 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Events:MaxBytes</c>: the largest event that is taken in.</summary>
     public long MaxEventBytes { get; init; } = 1 << 20;
 
+    /// <summary>The longest that a request to the result URL may wait (<c>Prefer: wait=N</c>).</summary>
+    public static readonly TimeSpan LongestResultWait = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// <c>Durable:Results:Wait</c>: how long a request to the result URL waits before it is redirected to the same URL. A second to
+    /// <see cref="LongestResultWait"/>; 20 seconds by default, which is below the read time-outs of most proxies.
+    /// </summary>
+    public TimeSpan ResultWait { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long an event stream at the result URL is silent at most: proxies cut off who says nothing.</summary>
+    public TimeSpan KeepAlive => ResultWait * 0.75;
+
     /// <summary><c>Durable:Notices</c>; <see langword="null"/>: nobody is told.</summary>
     public NoticeSettings? Notices { get; init; }
 

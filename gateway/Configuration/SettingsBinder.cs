@@ -70,6 +70,10 @@ internal static class SettingsBinder
         var maxEventBytes = events.Bytes("MaxBytes", 1 << 20, 1, 1L << 30);
         events.RefuseUnknownKeys();
 
+        var results = durable.Section("Results");
+        var resultWait = results.Duration("Wait", TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(1), GatewaySettings.LongestResultWait);
+        results.RefuseUnknownKeys();
+
         var settings = new GatewaySettings
         {
             Public = publicAddress,
@@ -97,6 +101,7 @@ internal static class SettingsBinder
             PublicBaseUrl = durable.Url("PublicBaseUrl"),
             EventRetention = retention,
             MaxEventBytes = maxEventBytes,
+            ResultWait = resultWait,
             AccessLog = durable.Boolean("AccessLog", false),
             Notices = NoticesBinder.Bind(durable),
         };

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
@@ -12,7 +13,7 @@ namespace DurableGateway.Results;
 /// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
 /// node can go on after <c>Last-Event-ID</c>, with a letter before them that tells them from those of a service.
 /// </summary>
-internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedRuns ended, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public const string ContentType = "text/event-stream";
 
@@ -21,7 +22,6 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
     private const char Letter = 'h';
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan StayAlive = TimeSpan.FromSeconds(15);
 
     public static bool IsWanted(HttpRequest request) =>
         request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
@@ -75,7 +75,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
                 return;
             }
 
-            if (text.Length == 0 && time.GetElapsedTime(spoken) >= StayAlive) text.Append(":\n\n");
+            if (text.Length == 0 && time.GetElapsedTime(spoken) >= settings.KeepAlive) text.Append(":\n\n");
             if (text.Length > 0)
             {
                 await SayAsync(response, text.ToString(), context.RequestAborted);

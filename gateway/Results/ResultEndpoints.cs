@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
@@ -12,12 +13,11 @@ namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
-    IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, EndedRuns ended, Tokens tokens, IHostApplicationLifetime lifetime, TimeProvider time)
+    IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, EndedRuns ended,
+    Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
-    private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
     /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
@@ -31,14 +31,16 @@ internal sealed class ResultEndpoints(
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Get, HttpMethods.Head], context => CallAsync(context, AnswerAsync));
-        routes.MapDelete(ResultUrls.Path + "{run}", context => CallAsync(context, CancelAsync));
-        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Options], context => CallAsync(context, access.PreflightAsync, isPreflight: true));
+        routes.MapDelete(ResultUrls.Path + "{run}", context => CallAsync(context, (_, run, _) => CancelAsync(context, run)));
+        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Options], context => CallAsync(context, (_, run, _) => access.PreflightAsync(context, run), isPreflight: true));
     }
 
-    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, Task> call, bool isPreflight = false)
+    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, long, Task> call, bool isPreflight = false)
     {
+        // One wait for all that there is to wait for: proxies in front count from the request on.
+        var began = time.GetTimestamp();
         ResultAccess.ProtectUrl(context.Response);
-        if (!await CanVerifyAsync(context))
+        if (!await CanVerifyAsync(context, began))
         {
             await context.Response.WriteStoreAwayAsync(null, "The keys are in the store, and the store has not answered yet.");
             return;
@@ -63,14 +65,14 @@ internal sealed class ResultEndpoints(
             {
                 // A browser shows problems, too, to those sites only that it was told of.
                 await access.AllowOriginAsync(context, run);
-                if (await CheckAsync(context, run) is { } problem)
+                if (await CheckAsync(context, run, began) is { } problem)
                 {
                     await context.Response.WriteProblemAsync(problem);
                     return;
                 }
             }
 
-            await call(context, run);
+            await call(context, run, began);
         }
         catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
@@ -83,10 +85,9 @@ internal sealed class ResultEndpoints(
     }
 
     /// <summary>A node that has just started may not have its keys yet: a URL that it gave before is not an unknown one.</summary>
-    private async Task<bool> CanVerifyAsync(HttpContext context)
+    private async Task<bool> CanVerifyAsync(HttpContext context, long began)
     {
-        var began = time.GetTimestamp();
-        while (!tokens.CanVerify && time.GetElapsedTime(began) < DefaultWait && !lifetime.ApplicationStopping.IsCancellationRequested)
+        while (!tokens.CanVerify && time.GetElapsedTime(began) < settings.ResultWait && !lifetime.ApplicationStopping.IsCancellationRequested)
             await Task.Delay(StoreRetry, time, context.RequestAborted);
         return tokens.CanVerify;
     }
@@ -95,10 +96,9 @@ internal sealed class ResultEndpoints(
     /// What the result is bound to is stored with the run, so a client that is here first has to wait for it; without it nobody
     /// gets anything.
     /// </summary>
-    private async Task<Problem?> CheckAsync(HttpContext context, RunId run)
+    private async Task<Problem?> CheckAsync(HttpContext context, RunId run, long began)
     {
-        var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) ?? DefaultWait;
-        return await WaitAsync(run, wait < LongestWait ? wait : LongestWait, forEnd: false, context.RequestAborted) is { } snapshot
+        return await WaitAsync(run, Wait(context, settings.ResultWait), began, forEnd: false, context.RequestAborted) is { } snapshot
             ? access.Check(context.Request, snapshot)
             : Problems.ResultUnknown();
     }
@@ -121,7 +121,7 @@ internal sealed class ResultEndpoints(
         else await context.Response.WriteProblemAsync(problem);
     }
 
-    private async Task AnswerAsync(HttpContext context, RunId run)
+    private async Task AnswerAsync(HttpContext context, RunId run, long began)
     {
         var wantsStream = ProgressStream.IsWanted(context.Request);
         if (wantsStream && await follower.TryWriteAsync(context, run)) return;
@@ -132,9 +132,8 @@ internal sealed class ResultEndpoints(
         }
 
         // A person is shown something soon; a program is answered once.
-        var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]);
-        var patience = ProgressPage.IsWanted(context.Request) ? PageWait : DefaultWait;
-        var snapshot = await WaitAsync(run, wait is null ? patience : wait < LongestWait ? wait.Value : LongestWait, forEnd: true, context.RequestAborted);
+        var wait = Wait(context, ProgressPage.IsWanted(context.Request) ? PageWait : settings.ResultWait);
+        var snapshot = await WaitAsync(run, wait, began, forEnd: true, context.RequestAborted);
         switch (snapshot)
         {
             case null:
@@ -160,13 +159,20 @@ internal sealed class ResultEndpoints(
         && await store.GetSnapshotAsync(run) is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(run) is { } result
         && StreamFollower.IsStream(result);
 
+    /// <summary>As long as the client says (RFC 7240), up to a maximum.</summary>
+    private static TimeSpan Wait(HttpContext context, TimeSpan fallback)
+    {
+        var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) ?? fallback;
+        return wait < GatewaySettings.LongestResultWait ? wait : GatewaySettings.LongestResultWait;
+    }
+
     /// <param name="run">The run.</param>
     /// <param name="wait">How long at most.</param>
+    /// <param name="began">From when on.</param>
     /// <param name="forEnd">Whether for its end, or for its being stored only.</param>
     /// <param name="cancellation">The client has gone.</param>
-    private async Task<RunSnapshot?> WaitAsync(RunId run, TimeSpan wait, bool forEnd, CancellationToken cancellation)
+    private async Task<RunSnapshot?> WaitAsync(RunId run, TimeSpan wait, long began, bool forEnd, CancellationToken cancellation)
     {
-        var began = time.GetTimestamp();
         using var waiter = ended.Register(run);
         while (true)
         {
@@ -199,7 +205,7 @@ internal sealed class ResultEndpoints(
         }
     }
 
-    private async Task AnswerNotYetAsync(HttpContext context, RunSnapshot snapshot, TimeSpan? wait)
+    private async Task AnswerNotYetAsync(HttpContext context, RunSnapshot snapshot, TimeSpan wait)
     {
         var response = context.Response;
         response.Headers.CacheControl = "no-store";

@@ -1,3 +1,4 @@
+using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
@@ -10,11 +11,10 @@ namespace DurableGateway.Results;
 /// Gives the event stream of a service to a client that comes late, or again: what is kept after <c>Last-Event-ID</c>, and then what
 /// whichever attempt adds to it, without a gap or a repeat.
 /// </summary>
-internal sealed class StreamFollower(StreamStore streams, IRunStore store, EndedRuns ended, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class StreamFollower(StreamStore streams, IRunStore store, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int Page = 256;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan StayAlive = TimeSpan.FromSeconds(15);
 
     /// <returns><see langword="false"/> where the run has no such stream.</returns>
     public async Task<bool> TryWriteAsync(HttpContext context, RunId run)
@@ -57,7 +57,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Ended
     {
         using var waiter = ended.Register(run);
         var began = time.GetTimestamp();
-        while (!lifetime.ApplicationStopping.IsCancellationRequested && time.GetElapsedTime(began) < StayAlive)
+        while (!lifetime.ApplicationStopping.IsCancellationRequested && time.GetElapsedTime(began) < settings.KeepAlive)
         {
             try
             {
@@ -140,7 +140,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Ended
 
             foreach (var one in events) await context.Response.Body.WriteAsync(one, context.RequestAborted);
             next += events.Count;
-            if (events.Count == 0 && time.GetElapsedTime(spoken) >= StayAlive) await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
+            if (events.Count == 0 && time.GetElapsedTime(spoken) >= settings.KeepAlive) await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
             else if (events.Count == 0 && !isOver)
             {
                 using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);

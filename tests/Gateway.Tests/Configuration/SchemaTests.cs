@@ -115,6 +115,7 @@ public sealed class SchemaTests
     [InlineData("Durable:Admin:Mask:JsonPaths:0", "items.*.number", "items..number")]
     [InlineData("Durable:Admin:ApiKey", null, "secret")]
     [InlineData("Durable:Events:MaxBytes", "64 KiB", "64 k")]
+    [InlineData("Durable:Results:Wait", "00:00:08", "8 s")]
     [InlineData("Durable:Policies:disable:Persist", null, "OnStart")]
     [InlineData("Durable:Policies:orders:Persist", "OnStart", "Sometimes")]
     [InlineData("Durable:Policies:orders:AttemptTimeout", "00:10", "10:60:00")]

@@ -19,6 +19,7 @@ public sealed class SettingsBinderTests
         Assert.Equal(64, settings.Shards);
         Assert.Equal(TimeSpan.FromSeconds(10), settings.Lease);
         Assert.Equal(TimeSpan.FromSeconds(30), settings.ShutdownTimeout);
+        Assert.Equal((TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(15)), (settings.ResultWait, settings.KeepAlive));
         Assert.Empty(settings.Keys);
         Assert.Null(settings.AdvertisedAddress);
         Assert.Null(settings.SharedAddress);
@@ -53,7 +54,7 @@ public sealed class SettingsBinderTests
             "Durable:AdvertisedAddress=http://node-1:9001/", "Durable:SharedAddress=https://gateway.internal",
             "Durable:Store:ConnectionString=redis:6379,ssl=true", "Durable:Store:Shards=16", "Durable:Store:MinReplicas=1",
             "Durable:Store:DataDirectory=/var/lib/gateway", "Durable:Lease=00:00:05", "Durable:ShutdownTimeout=00:01:00",
-            "Durable:PublicBaseUrl=https://api.example.com", "Durable:Events:Retention=02:00:00",
+            "Durable:PublicBaseUrl=https://api.example.com", "Durable:Events:Retention=02:00:00", "Durable:Results:Wait=00:00:08",
             $"Durable:Keys:0={Convert.ToBase64String(new byte[32])}", $"Durable:Keys:1={Convert.ToBase64String([.. Enumerable.Repeat((byte)9, 32)])}",
             "Durable:Admin:ApiKeys:0=" + Secret,
             "Durable:Policies:default:Persist=onstart", "Durable:Policies:default:Retry:Backoff=Linear", "Durable:Policies:default:Retry:Jitter=false",
@@ -65,6 +66,7 @@ public sealed class SettingsBinderTests
         Assert.False(settings.IsEmbedded);
         Assert.Equal(("/var/lib/gateway", 16), (settings.DataDirectory, settings.Shards));
         Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1)), (settings.Lease, settings.ShutdownTimeout));
+        Assert.Equal((TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(6)), (settings.ResultWait, settings.KeepAlive));
         Assert.Equal([0, 9], settings.Keys.Select(key => key[31]));
         var policy = settings.Policies["default"];
         Assert.Equal((PersistMode.OnStart, BackoffShape.Linear, false), (policy.Persist, policy.Backoff, policy.Jitter));
