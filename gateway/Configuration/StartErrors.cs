@@ -1,3 +1,4 @@
+using DurableGateway.Storage;
 using Microsoft.AspNetCore.Connections;
 
 namespace DurableGateway.Configuration;
@@ -8,7 +9,7 @@ internal static class StartErrors
     /// <returns><see langword="null"/> for what is no error of configuration, and so deserves its stack trace.</returns>
     public static string? Explain(Exception error) => error switch
     {
-        NothingToProxyException => error.Message,
+        NothingToProxyException or DamagedStoreException => error.Message,
         ConfigurationException wrong => "The configuration cannot be used:" + string.Concat(wrong.Errors.Select(each => $"{Environment.NewLine}  {each}")),
         IOException { InnerException: AddressInUseException } io =>
             $"The configuration cannot be used:{Environment.NewLine}  Durable:Listeners: {io.Message.TrimEnd('.')}. Stop the other process, or choose another port with --Durable:Listeners:Public or --Durable:Listeners:Control.",

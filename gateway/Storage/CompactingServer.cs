@@ -19,6 +19,16 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
     /// <summary>A write of its file has failed: until the next start it takes none, whatever room there is.</summary>
     public bool IsBroken { get; private set; }
 
+    /// <summary>The first address of the file that counts, and the one up to which it is written and never changes.</summary>
+    public (long Begin, long Until) Committed
+    {
+        get
+        {
+            var log = storeWrapper.appendOnlyFile.Log;
+            return (log.BeginAddress[0], log.CommittedUntilAddress[0]);
+        }
+    }
+
     /// <summary>
     /// Completes when all that the server has answered before this call is in the file. The server's own way, a wait in each
     /// command, also waits in each command of a script: 85 µs for each write instead of once for all who wait.

@@ -13,11 +13,13 @@ namespace DurableGateway.Storage;
 internal sealed class EmbeddedServer : IDisposable
 {
     private readonly CompactingServer _server;
+    private readonly AofDigestWriter _digests;
     private readonly FileStream _lock;
 
-    private EmbeddedServer(CompactingServer server, FileStream exclusive, string connectionString)
+    private EmbeddedServer(CompactingServer server, AofDigestWriter digests, FileStream exclusive, string connectionString)
     {
         _server = server;
+        _digests = digests;
         _lock = exclusive;
         ConnectionString = connectionString;
     }
@@ -28,11 +30,14 @@ internal sealed class EmbeddedServer : IDisposable
     public CompactingServer Server => _server;
 
     /// <exception cref="ConfigurationException">The directory cannot be written, or another gateway has it.</exception>
+    /// <exception cref="DamagedStoreException">Its files are damaged or missing.</exception>
     public static EmbeddedServer Start(string directory, ILoggerFactory loggers)
     {
         var exclusive = Lock(directory);
         try
         {
+            var log = loggers.CreateLogger<EmbeddedServer>();
+            var digests = StoreIntegrity.Verify(directory, log);
             var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
             var port = FreePort();
             var server = new CompactingServer(
@@ -51,11 +56,12 @@ internal sealed class EmbeddedServer : IDisposable
 
                 // An append-only entry is as large as the largest record: a result of 16 MiB and its envelope. Segments are what is
                 // deleted when the file is compacted.
-                "--aof-page-size", "32m", "--aof-memory", "64m", "--aof-segment-size", "64m",
+                "--aof-page-size", $"{AofFiles.PageBytes >> 20}m", "--aof-memory", "64m", "--aof-segment-size", $"{AofFiles.SegmentBytes >> 20}m",
                 "--readcache-memory", "1m", "--readcache-page", "512k", "--pubsub-pagesize", "4k", "--logger-level", "Error",
             ], loggers);
             server.Start();
-            return new EmbeddedServer(server, exclusive, $"127.0.0.1:{port},password={password}");
+            var writer = new AofDigestWriter(server, AofFiles.Of(directory), digests, log);
+            return new EmbeddedServer(server, writer, exclusive, $"127.0.0.1:{port},password={password}");
         }
         catch
         {
@@ -66,12 +72,13 @@ internal sealed class EmbeddedServer : IDisposable
 
     public void Dispose()
     {
+        _digests.Dispose();
         _server.Dispose();
         _lock.Dispose();
     }
 
     /// <summary>Two servers on one directory would destroy it, so the first one keeps a locked file there.</summary>
-    private static FileStream Lock(string directory)
+    public static FileStream Lock(string directory)
     {
         const string Key = "Durable:Store:DataDirectory";
         try

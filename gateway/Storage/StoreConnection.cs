@@ -250,10 +250,16 @@ internal sealed class StoreConnection(
                 }
 
                 if (clock.Ahead.Duration() > ClockTolerance) _log.ClockDiffers(clock.Ahead);
+                if (_embedded is not null)
+                {
+                    await _embedded.Server.CommitAsync();
+                    StoreMarker.Write(settings.DataDirectory, clock.GetUtcNow());
+                }
+
                 _opened.TrySetResult();
                 return;
             }
-            catch (Exception e) when (e is RedisException or TimeoutException)
+            catch (Exception e) when (e is RedisException or TimeoutException or StoreUnavailableException or IOException)
             {
                 var now = clock.GetTimestamp();
                 if (complained == long.MinValue || clock.GetElapsedTime(complained, now) >= ComplainEvery)

@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// Digests of the embedded server's log, which has none of its own: one for each block that is wholly committed, and so never changes.
+/// They lie in a file beside it. An entry that is itself damaged, or was cut off, counts for nothing.
+/// </summary>
+internal sealed class AofDigests(string dataDirectory)
+{
+    public const string FileName = "aof.digests";
+    public const int BlockBytes = 16 * 1024;
+
+    private const int DigestBytes = 16;
+
+    /// <summary>The block's number, its digest, and the beginning of a digest of both.</summary>
+    private const int EntryBytes = 8 + DigestBytes + 8;
+
+    private readonly Dictionary<long, byte[]> _known = [];
+    private long _next;
+
+    private string FilePath => Path.Combine(dataDirectory, FileName);
+
+    /// <summary>The address up to which blocks are known; 0 where none is.</summary>
+    public long End => _known.Count == 0 ? 0 : (_known.Keys.Max() + 1) * BlockBytes;
+
+    public static AofDigests Load(string dataDirectory)
+    {
+        var digests = new AofDigests(dataDirectory);
+        var bytes = File.Exists(digests.FilePath) ? File.ReadAllBytes(digests.FilePath) : [];
+        for (var at = 0; at + EntryBytes <= bytes.Length; at += EntryBytes)
+        {
+            var entry = bytes.AsSpan(at, EntryBytes);
+            if (!SHA256.HashData(entry[..^8]).AsSpan(0, 8).SequenceEqual(entry[^8..])) continue;
+            digests._known[BinaryPrimitives.ReadInt64LittleEndian(entry)] = entry.Slice(8, DigestBytes).ToArray();
+        }
+
+        return digests;
+    }
+
+    /// <summary>Whether a block is known to be another one than this.</summary>
+    public bool Differs(long block, ReadOnlySpan<byte> content) => _known.TryGetValue(block, out var digest) && !Digest(content).AsSpan().SequenceEqual(digest);
+
+    /// <summary>Begins to write: forgets the blocks before and behind two addresses, which are gone or will be written over.</summary>
+    public void Begin(long from, long until)
+    {
+        foreach (var block in _known.Keys.Where(block => (block + 1) * BlockBytes <= from || (block + 1) * BlockBytes > until).ToArray()) _known.Remove(block);
+        var fresh = FilePath + ".new";
+        using (var file = File.Create(fresh))
+        {
+            foreach (var (block, digest) in _known.OrderBy(each => each.Key)) file.Write(Entry(block, digest));
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(fresh, FilePath, overwrite: true);
+        _next = End / BlockBytes;
+
+        // From here on nobody asks.
+        _known.Clear();
+    }
+
+    /// <summary>Adds the blocks that have been committed meanwhile.</summary>
+    /// <param name="files">The log.</param>
+    /// <param name="begin">Of the log, which moves when it is compacted.</param>
+    /// <param name="committed">The end of what never changes any more.</param>
+    public void Advance(AofFiles files, long begin, long committed)
+    {
+        _next = Math.Max(_next, begin / BlockBytes);
+        if ((_next + 1) * BlockBytes > committed) return;
+        using var file = new FileStream(FilePath, FileMode.Append, FileAccess.Write, FileShare.Read);
+
+        // A process that was killed may have left half an entry.
+        if (file.Length % EntryBytes is > 0 and var odd) file.SetLength(file.Length - odd);
+        file.Seek(0, SeekOrigin.End);
+        var block = new byte[BlockBytes];
+        while ((_next + 1) * BlockBytes <= committed)
+        {
+            if (files.Read(_next * BlockBytes, block) < BlockBytes) return;
+            file.Write(Entry(_next, Digest(block)));
+            _next++;
+        }
+    }
+
+    private static byte[] Digest(ReadOnlySpan<byte> content) => SHA256.HashData(content)[..DigestBytes];
+
+    private static byte[] Entry(long block, byte[] digest)
+    {
+        var entry = new byte[EntryBytes];
+        BinaryPrimitives.WriteInt64LittleEndian(entry, block);
+        digest.CopyTo(entry, 8);
+        SHA256.HashData(entry.AsSpan(0, EntryBytes - 8)).AsSpan(0, 8).CopyTo(entry.AsSpan(EntryBytes - 8));
+        return entry;
+    }
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using DurableGateway.Telemetry;
+
+namespace DurableGateway.Storage;
+
+/// <summary>Looks at the files of the embedded store before the server does, which would write over what it cannot read.</summary>
+internal static class StoreIntegrity
+{
+    /// <returns>The digests, ready to be continued.</returns>
+    /// <exception cref="DamagedStoreException">The files are not what was once stored.</exception>
+    public static AofDigests Verify(string directory, ILogger log)
+    {
+        var digests = AofDigests.Load(directory);
+        var check = AofCheck.Read(AofFiles.Of(directory), digests);
+        if (Problem(directory, check) is { } problem) throw new DamagedStoreException(problem);
+        if (check.HasTornTail) log.TornTail(AofFiles.Of(directory).SegmentOf(check.End), check.End % AofFiles.SegmentBytes);
+        digests.Begin(check.Begin, check.End);
+        return digests;
+    }
+
+    /// <returns>What is wrong and what to do; <see langword="null"/> where nothing is.</returns>
+    public static string? Problem(string directory, AofCheck check)
+    {
+        var files = AofFiles.Of(directory);
+        if (StoreMarker.Exists(directory) && (check.FileEnd == 0 || check.IsEmpty))
+        {
+            return $"""
+                The embedded store has lost its file: {files.SegmentOf(0)} is missing or empty, and {StoreMarker.PathOf(directory)} says that there was one.
+                Nothing was changed. Restore a backup of {directory}. To begin with an empty store, delete all that is in it.
+                """;
+        }
+
+        if (check.Gaps.Count > 0)
+        {
+            var gap = check.Gaps[0];
+            var behind = Math.Max(0, check.End - gap.Until);
+            var what = behind > 0
+                ? $"is damaged at byte {Offset(gap.From)}. {Count(behind)} bytes of whole records lie behind the damage"
+                : $"ends at byte {Offset(gap.From)}, and {Count(gap.Bytes)} bytes that were committed behind it are missing or damaged";
+            return $"""
+                The embedded store is damaged: {files.SegmentOf(gap.From)} {what}.
+                Nothing was changed, and the gateway does not start. Restore a backup of {directory}, or recover what is whole:
+                gateway store salvage --data {directory}
+                """;
+        }
+
+        if (check.Noted is null && check.Number > 0 && StoreMarker.Exists(directory))
+        {
+            return $"""
+                The embedded store is damaged: {Path.Combine(files.Folder, "log-commits")} has no whole file, and {Count(check.End)} bytes of records are in {files.SegmentOf(0)}.
+                Nothing was changed, and the gateway does not start. Restore a backup of {directory}, or recover what is whole:
+                gateway store salvage --data {directory}
+                """;
+        }
+
+        return null;
+    }
+
+    private static string Offset(long address) => Count(address % AofFiles.SegmentBytes);
+
+    private static string Count(long number) => number.ToString(CultureInfo.InvariantCulture);
+}
