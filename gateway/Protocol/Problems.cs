@@ -34,6 +34,8 @@ internal static class Problems
     private const string Service = "service";
 
     public static Problem NotFound() => Make("not-found", "There is nothing here", 404);
+    public static Problem MethodNotAllowed(string method, string allowed) =>
+        Make("method-not-allowed", "The method is not allowed here", 405, $"{method} is not one of {allowed}.");
     public static Problem BadRequest(int status, string detail) => Make("bad-request", "The request is malformed", status, detail);
     public static Problem DotSegment() => Make("step-malformed", "The path has a dot segment", 400, "A step id cannot be '.' or '..'; give the step another name.");
     public static Problem GatewayFailed() => Make("gateway-failed", "The gateway failed", 500, "This is not the service's doing; the gateway's log says more.");

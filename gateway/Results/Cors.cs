@@ -11,7 +11,12 @@ namespace DurableGateway.Results;
 internal static class Cors
 {
     private const string Any = "*";
-    private const string Methods = "GET, HEAD, DELETE";
+
+    /// <summary>Of a result URL: every method of a client that kept it as it followed a redirect is answered as <c>GET</c>.</summary>
+    public const string ResultMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+    /// <summary>Of the run behind it.</summary>
+    public const string RunMethods = "DELETE, OPTIONS";
     private const string Family = "Access-Control-";
 
     /// <summary>How long a browser may go by what it was told: a policy may change.</summary>
@@ -35,16 +40,18 @@ internal static class Cors
         if (policy.CorsCredentials && !any) headers.AccessControlAllowCredentials = "true";
     }
 
+    public static bool IsPreflight(HttpRequest request) => HttpMethods.IsOptions(request.Method) && request.Headers.AccessControlRequestMethod.Count > 0;
+
     /// <summary>The answer to a browser that asks beforehand. What the site sent to the route comes along to the result URL, so any header may.</summary>
-    public static void AnswerPreflight(HttpContext context, RunPolicy? policy)
+    public static void AnswerPreflight(HttpContext context, string methods, RunPolicy? policy)
     {
         var (request, response) = (context.Request.Headers, context.Response);
         response.StatusCode = StatusCodes.Status204NoContent;
-        response.Headers.Allow = Methods;
+        response.Headers.Allow = methods;
         if (policy is null) return;
         response.AllowOrigin(policy);
-        if (response.Headers.AccessControlAllowOrigin.Count == 0 || request.AccessControlRequestMethod.Count == 0) return;
-        response.Headers.AccessControlAllowMethods = Methods;
+        if (response.Headers.AccessControlAllowOrigin.Count == 0) return;
+        response.Headers.AccessControlAllowMethods = methods;
         response.Headers.AccessControlMaxAge = MaxAge;
         response.Headers.Append("Vary", "Access-Control-Request-Headers");
         if (request.AccessControlRequestHeaders.ToString() is { Length: > 0 } asked) response.Headers.AccessControlAllowHeaders = asked;

@@ -15,8 +15,16 @@ internal static class ProgressPage
 {
     private static readonly string Template = Load();
 
-    public static bool IsWanted(HttpRequest request) =>
-        request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(MediaTypeNames.Text.Html, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
+    /// <summary>
+    /// Whether a browser navigates. Programs accept HTML too, and anything else (Java's <c>HttpURLConnection</c> and jQuery by default), and would
+    /// take the page for the result; no browser names HTML beside <c>*/*</c> without XHTML.
+    /// </summary>
+    public static bool IsWanted(HttpRequest request)
+    {
+        var accept = request.Headers.Accept.ToString();
+        return request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(MediaTypeNames.Text.Html, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0)
+            && (!accept.Contains("*/*", StringComparison.Ordinal) || accept.Contains("application/xhtml+xml", StringComparison.OrdinalIgnoreCase));
+    }
 
     public static async Task WriteAsync(HttpContext context, RunSnapshot run, IReadOnlyList<HistoryEntry> history)
     {

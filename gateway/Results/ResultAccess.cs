@@ -26,8 +26,8 @@ internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, Ke
         });
     }
 
-    public async Task PreflightAsync(HttpContext context, RunId run) =>
-        Cors.AnswerPreflight(context, context.Request.Headers.Origin.Count == 0 ? null : await PolicyAsync(run));
+    public async Task PreflightAsync(HttpContext context, RunId run, string methods) =>
+        Cors.AnswerPreflight(context, methods, context.Request.Headers.Origin.Count == 0 ? null : await PolicyAsync(run));
 
     /// <returns>The problem of a request that lacks what the result is bound to (<c>BindResultTo</c>).</returns>
     public Problem? Check(HttpRequest request, RunSnapshot run)

@@ -30,9 +30,26 @@ internal sealed class ResultEndpoints(
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Get, HttpMethods.Head], context => CallAsync(context, AnswerAsync));
-        routes.MapDelete(ResultUrls.Path + "{run}", context => CallAsync(context, (_, run, _) => CancelAsync(context, run)));
-        routes.MapMethods(ResultUrls.Path + "{run}", [HttpMethods.Options], context => CallAsync(context, (_, run, _) => access.PreflightAsync(context, run), isPreflight: true));
+        routes.Map(ResultUrls.Path + "{run}", context => MapAsync(context, Cors.ResultMethods, AnswerAsync));
+        routes.Map(ResultUrls.Path + "{run}" + ResultUrls.Run, context => MapAsync(context, Cors.RunMethods, (_, run, _) => CancelAsync(context, run)));
+    }
+
+    /// <summary>
+    /// Many clients keep their method as they follow a <c>303</c>. So the result is the answer to every method that may be such a
+    /// continuation, whatever it means elsewhere, and what changes something has a URL that no redirect leads to.
+    /// </summary>
+    private Task MapAsync(HttpContext context, string methods, Func<HttpContext, RunId, long, Task> call)
+    {
+        var method = context.Request.Method;
+        if (Cors.IsPreflight(context.Request))
+            return CallAsync(context, (_, run, _) => access.PreflightAsync(context, run, methods), isPreflight: true);
+        if (methods == Cors.RunMethods ? HttpMethods.IsDelete(method) : !HttpMethods.IsTrace(method) && !HttpMethods.IsConnect(method))
+            return CallAsync(context, call);
+        return CallAsync(context, (_, _, _) =>
+        {
+            context.Response.Headers.Allow = methods;
+            return context.Response.WriteProblemAsync(Problems.MethodNotAllowed(method, methods));
+        });
     }
 
     private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, long, Task> call, bool isPreflight = false)

@@ -77,9 +77,12 @@ public sealed class TokenTests
         {
             foreach (var method in new[] { HttpMethod.Get, HttpMethod.Delete, HttpMethod.Options })
             {
-                using var call = new HttpRequestMessage(method, $"/_durable/v1/results/{attempt.RunId}?token={token}");
-                using var answer = await world.Gateway.Client.SendAsync(call);
-                Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+                foreach (var path in new[] { "", "/run" })
+                {
+                    using var call = new HttpRequestMessage(method, $"/_durable/v1/results/{attempt.RunId}{path}?token={token}");
+                    using var answer = await world.Gateway.Client.SendAsync(call);
+                    Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+                }
             }
         }
 

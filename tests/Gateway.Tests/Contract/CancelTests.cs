@@ -2,7 +2,7 @@ using System.Net;
 
 namespace DurableGateway.Tests.Contract;
 
-/// <summary><c>DELETE</c> on the result URL (§5): the run is over, wherever it is.</summary>
+/// <summary><c>DELETE</c> of the run behind a result URL (§5): the run is over, wherever it is.</summary>
 public sealed class CancelTests
 {
     private const string Allowed = "Durable:Policies:default:AllowCancel=true";
@@ -14,7 +14,7 @@ public sealed class CancelTests
         var url = await world.ParkAsync();
         var attempt = await world.NextAttemptAsync();
         var waiting = world.Gateway.Follower.GetAsync(url);
-        using var cancelled = await world.Gateway.Client.DeleteAsync(url);
+        using var cancelled = await world.Gateway.Client.DeleteAsync(World.RunUrl(url));
         Assert.Equal(HttpStatusCode.NoContent, cancelled.StatusCode);
 
         using var result = await waiting;
@@ -31,7 +31,7 @@ public sealed class CancelTests
         var url = await world.ParkAsync();
         for (var i = 0; i < 2; i++)
         {
-            using var cancelled = await world.Gateway.Client.DeleteAsync(url);
+            using var cancelled = await world.Gateway.Client.DeleteAsync(World.RunUrl(url));
             Assert.Equal(HttpStatusCode.NoContent, cancelled.StatusCode);
         }
 
@@ -46,7 +46,7 @@ public sealed class CancelTests
         var url = await world.ParkAsync();
         (await world.NextAttemptAsync()).Answer(200, "done");
         Assert.Equal("done", await world.Gateway.Follower.GetStringAsync(url));
-        using var tooLate = await world.Gateway.Client.DeleteAsync(url);
+        using var tooLate = await world.Gateway.Client.DeleteAsync(World.RunUrl(url));
         Assert.Equal(HttpStatusCode.Conflict, tooLate.StatusCode);
         Assert.Equal("done", await world.Gateway.Follower.GetStringAsync(url));
     }
@@ -56,9 +56,9 @@ public sealed class CancelTests
     {
         await using var world = await World.StartAsync(World.RetryMuchLater);
         var url = await world.ParkAsync();
-        using var refused = await world.Gateway.Client.DeleteAsync(url);
+        using var refused = await world.Gateway.Client.DeleteAsync(World.RunUrl(url));
         Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
-        using var other = await world.Gateway.Client.DeleteAsync(url[..^1]);
+        using var other = await world.Gateway.Client.DeleteAsync(World.RunUrl(url[..^1]));
         Assert.Equal(HttpStatusCode.NotFound, other.StatusCode);
     }
 }

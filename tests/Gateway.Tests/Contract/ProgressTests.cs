@@ -65,7 +65,7 @@ public abstract class ProgressTests<TStore> where TStore : IStoreChoice
         var url = await world.ParkAsync();
         using var stream = await EventsAsync(world, url);
         Assert.Equal(["attempt 1", "suspended"], await stream.TakeAsync(2));
-        using var cancelled = await world.Gateway.Client.DeleteAsync(url);
+        using var cancelled = await world.Gateway.Client.DeleteAsync(World.RunUrl(url));
         Assert.StartsWith("result 410 utf-8", Assert.Single(await stream.TakeAsync(1)), StringComparison.Ordinal);
         using var wrong = await EventsAsync(world, url[..^1]);
         Assert.Equal(HttpStatusCode.NotFound, wrong.Answer.StatusCode);

@@ -66,6 +66,9 @@ internal sealed class World : IAsyncDisposable
         return redirect.Headers.Location!.OriginalString;
     }
 
+    /// <summary>The URL whose <c>DELETE</c> cancels the run of a result URL.</summary>
+    public static string RunUrl(string resultUrl) => resultUrl.Replace("?", "/run?", StringComparison.Ordinal);
+
     public ValueTask DisposeAsync()
     {
         // What comes later is answered at once.
