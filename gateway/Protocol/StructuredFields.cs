@@ -77,8 +77,9 @@ internal static class StructuredFields
     /// </summary>
     public static bool TryParseSeconds(string? field, out TimeSpan span)
     {
+        // .NET reads the word as well as what is too large for a number, which is one all the same.
         var valid = double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
-            && seconds >= 0;
+            && seconds >= 0 && char.IsAsciiDigit(field![^1]);
         span = valid ? TimeSpan.FromSeconds(Math.Min(seconds, LongestSpan.TotalSeconds)) : default;
         return valid;
     }

@@ -81,8 +81,8 @@ public sealed class PathRuleTests
     {
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("in"));
         await using var gateway = await GatewayHost.StartAsync(service.Url, "ReverseProxy:Routes:strict:ClusterId=nobody",
-            "ReverseProxy:Routes:strict:Match:Path=/admin/{**rest}", "ReverseProxy:Clusters:nobody:Metadata:For=nobody");
-        Assert.Equal(503, await GetAsync(gateway, target));
+            "ReverseProxy:Routes:strict:Match:Path=/admin/{**rest}", $"ReverseProxy:Clusters:nobody:Destinations:d:Address=http://127.0.0.1:{FreePort.Next()}");
+        Assert.Equal(502, await GetAsync(gateway, target));
         Assert.Equal(200, await GetAsync(gateway, "/other" + target));
     }
 

@@ -67,9 +67,12 @@ internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<strin
 
     private static Gen<string> OneOf(params string[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 
-    public static DateTimeOffset At(long time) => Make.Start.AddMilliseconds(time);
+    /// <summary>When the runs of the model start: no deadline of theirs has passed by the clock of this machine.</summary>
+    public static DateTimeOffset Origin { get; } = Make.Start.AddYears(100);
 
-    public static long From(double score) => (long)score - Make.Start.ToUnixTimeMilliseconds();
+    public static DateTimeOffset At(long time) => Origin.AddMilliseconds(time);
+
+    public static long From(double score) => (long)score - Origin.ToUnixTimeMilliseconds();
 
     public override string ToString() => Name;
 

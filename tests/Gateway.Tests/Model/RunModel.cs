@@ -83,12 +83,15 @@ internal sealed record RunModel(long Started, long Deadline)
         var tried = Steps.GetValueOrDefault(step) as StepModel.Tried ?? new StepModel.Tried(0, 0);
         if (tried.By == attempt && tried.Tries > 0 && Pending.TryGetValue(step, out var due)) return (this, $"{StepVerdict.Scheduled} {due}");
         if (expected != tried.Tries) return (this, $"{StepVerdict.Recount} {tried.Tries}");
-        return (this with { Steps = Steps.SetItem(step, new StepModel.Tried(tried.Tries + 1, attempt)), Pending = Pending.SetItem(step, next) },
-            $"{StepVerdict.Scheduled} {next}");
+        var at = Math.Min(next, Deadline);
+        return (this with { Steps = Steps.SetItem(step, new StepModel.Tried(tried.Tries + 1, attempt)), Pending = Pending.SetItem(step, at) },
+            $"{StepVerdict.Scheduled} {at}");
     }
 
     public (RunModel, string) Wait(int attempt, string step, string value, int most, long until, long now)
     {
+        var isFirst = State is not null && !HasEnded && Attempt == attempt && !Steps.ContainsKey(step);
+        if (isFirst && until >= Deadline && until > now) return (this, $"{StepVerdict.BeyondDeadline}");
         if (Refused(attempt, step, most, other: known => known is StepModel.Tried) is { } refused) return (this, refused);
         if (Steps.GetValueOrDefault(step) is StepModel.Waits waits) (until, value) = (waits.Until, waits.Value);
         return until <= now

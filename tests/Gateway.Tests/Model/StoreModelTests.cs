@@ -70,7 +70,7 @@ public abstract class StoreModelTests(StoreFixture fixture)
 
     private async Task CheckAsync(IRunStore store, Operation[] history)
     {
-        var run = Make.Run(Policy);
+        var run = Make.Run(Policy) with { StartedAt = Operation.Origin };
         var model = new RunModel(Operation.From(run.StartedAt.ToUnixTimeMilliseconds()), Operation.From(run.Deadline.ToUnixTimeMilliseconds()));
         var highest = 0;
         foreach (var operation in history)

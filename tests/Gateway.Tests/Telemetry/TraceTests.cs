@@ -12,6 +12,9 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
     private const string Attempt = TelemetryNames.Spans.Attempt + " upstream";
     private const string Run = TelemetryNames.Spans.Run + " upstream";
 
+    /// <summary>Nanoseconds by which clocks may differ, and a busy machine may be late.</summary>
+    private const double Near = 500e6;
+
     [Fact]
     public async Task Run_ItsAttemptsAndSteps_AreInTheTraceOfTheClient()
     {
@@ -52,8 +55,8 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Equal("200", run[TelemetryNames.Attributes.ResponseStatus]);
 
         // The store's clock and this machine's agree to a few milliseconds.
-        Assert.InRange((double)run.Start - attempts.Min(span => span.Start), -50e6, 50e6);
-        Assert.InRange((double)run.End - attempts.Max(span => span.End), -50e6, 50e6);
+        Assert.InRange((double)run.Start - attempts.Min(span => span.Start), -Near, Near);
+        Assert.InRange((double)run.End - attempts.Max(span => span.End), -Near, Near);
     }
 
     [Fact]
