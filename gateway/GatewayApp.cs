@@ -153,6 +153,7 @@ internal static class GatewayApp
             .AddSingleton<CallbackUrls>()
             .AddSingleton<CallbackEndpoints>()
             .AddSingleton<ResultEndpoints>()
+            .AddSingleton<ClientResults>()
             .AddSingleton<ProgressStream>()
             .AddSingleton<StreamFollower>()
             .AddSingleton<ResultUrls>()

@@ -13,7 +13,7 @@ namespace DurableGateway.Results;
 /// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
 /// node can go on after <c>Last-Event-ID</c>, with a letter before them that tells them from those of a service.
 /// </summary>
-internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class ProgressStream(RunHistory history, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public const string ContentType = "text/event-stream";
 
@@ -100,7 +100,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, EndedR
     {
         null => Problems.ResultUnknown().ToResponse(),
         { State: RunState.Cancelled } => Problems.RunCancelled(run).ToResponse(),
-        _ => await store.GetResultAsync(run) ?? Problems.ResultUnknown().ToResponse(),
+        _ => await results.GetAsync(run) ?? Problems.ResultUnknown().ToResponse(),
     };
 
     /// <summary>Who watches a run waits for the store too.</summary>

@@ -14,7 +14,7 @@ namespace DurableGateway.Results;
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
     IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, EndedRuns ended,
-    Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+    ClientResults results, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
@@ -161,7 +161,7 @@ internal sealed class ResultEndpoints(
                 await context.Response.WriteProblemAsync(Problems.RunCancelled(run));
                 break;
             case { State: RunState.Completed or RunState.Failed }:
-                if (await store.GetResultAsync(run) is { } result) await StoredResponseWriter.WriteAsync(context, run, result, snapshot.State);
+                if (await results.GetAsync(run) is { } result) await StoredResponseWriter.WriteAsync(context, run, result, snapshot.State);
                 else await context.Response.WriteProblemAsync(Problems.ResultUnknown());
                 break;
             default:

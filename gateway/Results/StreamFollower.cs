@@ -11,7 +11,7 @@ namespace DurableGateway.Results;
 /// Gives the event stream of a service to a client that comes late, or again: what is kept after <c>Last-Event-ID</c>, and then what
 /// whichever attempt adds to it, without a gap or a repeat.
 /// </summary>
-internal sealed class StreamFollower(StreamStore streams, IRunStore store, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class StreamFollower(StreamStore streams, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int Page = 256;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
@@ -41,7 +41,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Ended
         }
 
         response.StatusCode = head.Status;
-        head.Headers.CopyTo(response.Headers);
+        (await results.ResolveAsync(run, head)).Headers.CopyTo(response.Headers);
         response.Headers.CacheControl = "no-store";
         response.Headers[DurableHeaders.RunId] = run.ToString();
         await response.Body.FlushAsync(context.RequestAborted);
@@ -68,7 +68,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Ended
                     return true;
                 }
 
-                if (snapshot is null || snapshot.State.HasEnded()) return await store.GetResultAsync(run) is { } result && await TryWriteRestAsync(context, run, result, last);
+                if (snapshot is null || snapshot.State.HasEnded()) return await results.GetAsync(run) is { } result && await TryWriteRestAsync(context, run, result, last);
             }
             catch (StoreUnavailableException)
             {

@@ -138,6 +138,10 @@ internal interface IRunStore
 
     /// <summary>The result of an ended run; <see langword="null"/> where there is none.</summary>
     Task<StoredResponse?> GetResultAsync(RunId run);
+
+    /// <summary>The target of the run's request, as it stood on the wire; <see langword="null"/> where it is not known.</summary>
+    /// <exception cref="UnreadableRecordException">The record is corrupt, or its key is missing.</exception>
+    Task<string?> GetTargetAsync(RunId run);
 }
 
 /// <summary>What operators want of the store.</summary>

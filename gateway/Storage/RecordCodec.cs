@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Storage;
 
@@ -60,14 +61,23 @@ internal sealed class RecordCodec(KeyRing keys)
         Trailers = reader.BaseStream.Position < reader.BaseStream.Length ? ReadLines(reader) : [],
     });
 
-    /// <summary>Method and path: what a list of runs shows of a request, so that it need not read the whole.</summary>
+    /// <summary>Method, path and target: what a list of runs shows of a request, and results are relative to, so that the whole need not be read.</summary>
     public byte[] EncodeLabel(RunId run, StoredRequest request) => Seal(run, "label", writer =>
     {
         writer.Write(request.Method);
         writer.Write(request.Path);
+        writer.Write(request.RawTarget);
     });
 
     public (string Method, string Path) DecodeLabel(RunId run, byte[] record) => Open(run, "label", record, reader => (reader.ReadString(), reader.ReadString()));
+
+    /// <summary>The request target as it stood on the wire; the path in a record of a release that kept no more.</summary>
+    public string DecodeTarget(RunId run, byte[] record) => Open(run, "label", record, reader =>
+    {
+        _ = reader.ReadString();
+        var path = reader.ReadString();
+        return reader.BaseStream.Position < reader.BaseStream.Length ? reader.ReadString() : new PathString(path).ToUriComponent();
+    });
 
     public byte[] Encode(RunId run, StoredResponse response) => Seal(run, "result", writer =>
     {

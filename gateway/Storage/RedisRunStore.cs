@@ -245,6 +245,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return record.IsNull ? null : codec.DecodeResponse(run, record);
     }
 
+    public async Task<string?> GetTargetAsync(RunId run)
+    {
+        var record = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, "label"));
+        return record.IsNull ? null : codec.DecodeTarget(run, record!);
+    }
+
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
     private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why, DateTimeOffset? unreachableSince = null)
     {

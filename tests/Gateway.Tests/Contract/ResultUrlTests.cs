@@ -29,7 +29,7 @@ public sealed class ResultUrlTests
         Assert.Equal(HttpStatusCode.NonAuthoritativeInformation, result.StatusCode);
         Assert.Equal(body, await result.Content.ReadAsByteArrayAsync());
         Assert.Equal(["image/x-own; v=1"], result.Content.Headers.GetValues("Content-Type"));
-        Assert.Equal(["a=1", "b=2"], result.Headers.GetValues("Set-Cookie"));
+        Assert.Equal(["a=1; Path=/", "b=2; Path=/"], result.Headers.GetValues("Set-Cookie"));
         Assert.Equal(["1", "2"], result.Headers.GetValues("X-Twice"));
         Assert.Equal(["\"e\""], result.Headers.GetValues("ETag"));
         Assert.Equal(["/elsewhere"], result.Headers.GetValues("Location"));

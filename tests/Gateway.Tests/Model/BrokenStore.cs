@@ -79,5 +79,7 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<StoredResponse?> GetResultAsync(RunId run) => inner.GetResultAsync(run);
 
+    public Task<string?> GetTargetAsync(RunId run) => inner.GetTargetAsync(run);
+
     private static StoreKeys Keys(RunId run) => new(run, StoreFixture.Shards);
 }

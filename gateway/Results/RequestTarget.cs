@@ -1,0 +1,91 @@
+using System.Buffers;
+
+namespace DurableGateway.Results;
+
+/// <summary>
+/// The path and query of a request, as a base for references (RFC 3986 §5.2). Scheme and authority stay those of whoever follows: what is
+/// resolved begins with its path.
+/// </summary>
+internal sealed class RequestTarget
+{
+    private static readonly SearchValues<char> SchemeCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.");
+
+    private readonly string _path;
+    private readonly string _query;
+
+    /// <param name="rawTarget">As it stood on the wire (RFC 9112 §3.2): a path with a query, or a whole URL.</param>
+    public RequestTarget(string rawTarget)
+    {
+        var target = rawTarget.Split('#')[0];
+        if (Scheme(target) is > 0 and var scheme && target.AsSpan(scheme).StartsWith("://"))
+        {
+            var end = target.AsSpan(scheme + 3).IndexOfAny('/', '?');
+            target = end < 0 ? "/" : target[(scheme + 3 + end)..];
+        }
+
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        var path = query < 0 ? target : target[..query];
+        _path = path is ['/', ..] ? Escape(path) : "/";
+        _query = query < 0 ? "" : Escape(target[query..]);
+    }
+
+    /// <summary>The default path of cookies (RFC 6265 §5.1.4). A semicolon would end the attribute, so the path ends in front of its segment.</summary>
+    public string CookiePath
+    {
+        get
+        {
+            var semicolon = _path.IndexOf(';', StringComparison.Ordinal);
+            var end = (semicolon < 0 ? _path : _path[..semicolon]).LastIndexOf('/');
+            return end > 0 ? _path[..end] : "/";
+        }
+    }
+
+    /// <summary>
+    /// What a reference of the response leads to. One that does not depend on the path (a URL, <c>//host/…</c>, <c>/path</c>) stays as it is.
+    /// </summary>
+    public string Resolve(string reference) => reference switch
+    {
+        "" or ['#', ..] => Absolute(_path) + _query + reference,
+        ['?', ..] => Absolute(_path) + reference,
+        // Browsers take a backslash for a slash.
+        ['/' or '\\', ..] => reference,
+        _ => Scheme(reference) > 0 ? reference : Merge(reference),
+    };
+
+    private string Merge(string reference)
+    {
+        var end = reference.AsSpan().IndexOfAny('?', '#');
+        var path = end < 0 ? reference : reference[..end];
+        return Absolute(RemoveDotSegments(_path[..(_path.LastIndexOf('/') + 1)] + path)) + reference[path.Length..];
+    }
+
+    /// <summary>A path that begins with two slashes is no host (RFC 3986 §4.2).</summary>
+    private static string Absolute(string path) => path.StartsWith("//", StringComparison.Ordinal) ? "/." + path : path;
+
+    private static string RemoveDotSegments(string path)
+    {
+        var kept = new List<string>();
+        var segments = path.Split('/');
+        for (var i = 1; i < segments.Length; i++)
+        {
+            var isDots = segments[i] is "." or "..";
+            if (segments[i] == ".." && kept.Count > 0) kept.RemoveAt(kept.Count - 1);
+            if (!isDots) kept.Add(segments[i]);
+            else if (i == segments.Length - 1) kept.Add("");
+        }
+
+        return "/" + string.Join('/', kept);
+    }
+
+    /// <returns>Where the colon after the scheme stands; 0 where there is none.</returns>
+    private static int Scheme(string reference)
+    {
+        var end = reference.AsSpan().IndexOfAnyExcept(SchemeCharacters);
+        return end > 0 && reference[end] == ':' && char.IsAsciiLetter(reference[0]) ? end : 0;
+    }
+
+    /// <summary>A header takes no character that a client should not have sent in its target.</summary>
+    private static string Escape(string text) => text.All(c => c is > ' ' and < '\x7f') ? text
+        : string.Concat(text.EnumerateRunes().Select(rune => rune.Value is > ' ' and < '\x7f' ? rune.ToString() : Uri.EscapeDataString(rune.ToString())));
+}
