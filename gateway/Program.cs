@@ -6,6 +6,7 @@ using DurableGateway.Storage;
 
 if (args is [RunsCommand.Name, ..]) return await RunsCommand.RunAsync(args);
 if (args is [ConfigCommand.Name, ..]) return await ConfigCommand.RunAsync(args);
+if (args is [StoreCommand.Name, ..]) return await StoreCommand.RunAsync(args);
 if (args is [HealthCheck.Command, .. var rest]) return await HealthCheck.RunAsync(rest, Console.Out);
 if (args is ["--help" or "-h" or "-?" or "help"])
 {

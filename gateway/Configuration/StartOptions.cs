@@ -34,6 +34,7 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
 
           gateway config check config/orders.json      every error of a file with its line; nothing is started
           gateway runs --help                          lists, shows and acts on the runs of a gateway
+          gateway store check|salvage|key              checks, repairs an embedded store; prints its key; the gateway is stopped
           gateway healthcheck                          whether the gateway of this machine is alive; --ready, ready
         """;
 

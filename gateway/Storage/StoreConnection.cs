@@ -31,6 +31,7 @@ internal sealed class StoreConnection(
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private EmbeddedServer? _embedded;
+    private byte[]? _generatedKey;
     private ConnectionMultiplexer[] _connections = [];
     private ConnectionMultiplexer? _barriers;
     private ConnectionMultiplexer? _maintenance;
@@ -253,7 +254,7 @@ internal sealed class StoreConnection(
                 if (_embedded is not null)
                 {
                     await _embedded.Server.CommitAsync();
-                    StoreMarker.Write(settings.DataDirectory, clock.GetUtcNow());
+                    StoreMarker.Write(settings.DataDirectory, _generatedKey, clock.GetUtcNow());
                 }
 
                 _opened.TrySetResult();
@@ -293,7 +294,11 @@ internal sealed class StoreConnection(
         if (shards != settings.Shards)
             throw new IncompatibleStoreException($"is not what this store was made with; it has {shards}, which cannot change");
         if (keys.IsReady) return;
-        await db.HashSetAsync(StoreKeys.Meta, "key", RandomNumberGenerator.GetBytes(KeyRing.KeyBytes), When.NotExists);
-        keys.Load([(byte[])(await db.HashGetAsync(StoreKeys.Meta, "key"))!]);
+
+        // A log whose beginning was damaged may have lost it.
+        var kept = settings.IsEmbedded ? StoreMarker.KeyOf(settings.DataDirectory) : null;
+        await db.HashSetAsync(StoreKeys.Meta, "key", kept ?? RandomNumberGenerator.GetBytes(KeyRing.KeyBytes), When.NotExists);
+        _generatedKey = (byte[])(await db.HashGetAsync(StoreKeys.Meta, "key"))!;
+        keys.Load([_generatedKey]);
     }
 }
