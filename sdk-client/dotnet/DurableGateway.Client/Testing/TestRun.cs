@@ -70,7 +70,7 @@ public sealed class TestRun
             byte[] bytes => bytes,
             _ => JsonSerializer.SerializeToUtf8Bytes(data, _options.JsonOrDefault.GetTypeInfo(data.GetType())),
         };
-        _gateway.Script(step, failed: false, data is byte[] ? StepContent.BytesType : StepContent.JsonType, body);
+        _gateway.Script(step, failed: false, data is byte[]? StepContent.BytesType : StepContent.JsonType, body);
     }
 
     /// <summary>Lets the time of a step be over that waits for an event or a callback.</summary>
