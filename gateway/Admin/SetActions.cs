@@ -76,7 +76,7 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
         catch (StoreUnavailableException e)
         {
             // It is in the due-queue: this node or another goes on when the store is back.
-            log.ErrandFailed(errand.Entry, e.Message);
+            log.ErrandWaits(errand.Entry, e.Message);
         }
         finally
         {

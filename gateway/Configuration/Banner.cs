@@ -29,7 +29,7 @@ internal static class Banner
         var addresses = services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.ToArray();
         var store = settings.IsEmbedded
             ? $"embedded, in {settings.DataDirectory}"
-            : string.Join(", ", StackExchange.Redis.ConfigurationOptions.Parse(settings.StoreConnectionString!).EndPoints);
+            : StoreAddress.Format(settings.StoreConnectionString!);
         var text = new StringBuilder()
             .AppendLine($"Durable Gateway {Instruments.Version}")
             .AppendLine($"  public     {addresses[0]}")

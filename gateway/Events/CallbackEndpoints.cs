@@ -24,7 +24,7 @@ internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStor
         }
         catch (StoreUnavailableException e)
         {
-            await context.Response.WriteStoreAwayAsync(null, e.Message);
+            await context.Response.WriteStoreAwayAsync(null, e.Detail);
         }
     }
 

@@ -125,8 +125,8 @@ internal static class Problems
         Make("nothing-pending", "The service suspended the run with nothing to wait for", 502, null, run, Service);
     public static Problem RouteGone(RunId run, string route) =>
         Make("route-gone", "The run's route is no longer configured", 502, $"Route '{route}' was removed while the run was waiting.", run);
-    public static Problem RecordUnreadable(RunId run, string detail) =>
-        Make("record-unreadable", "The run's record cannot be read", 502, detail, run);
+    public static Problem RecordUnreadable(RunId run) =>
+        Make("record-unreadable", "The run's record cannot be read", 502, "The gateway's log says why.", run);
 
     private static Problem Make(string name, string title, int status, string? detail = null, RunId? run = null, string source = Gateway) =>
         new("/_durable/problems/" + name, title, status, detail, run?.ToString(), source);

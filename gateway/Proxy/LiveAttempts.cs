@@ -168,7 +168,7 @@ internal sealed class LiveAttempts(
         catch (StoreUnavailableException e)
         {
             context.Response.AllowOrigin(policy);
-            await context.Response.WriteStoreAwayAsync(null, $"The request was to be stored first, and could not be: {e.Message}");
+            await context.Response.WriteStoreAwayAsync(null, $"The request was to be stored first, and could not be. {e.Detail}");
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
@@ -191,7 +191,7 @@ internal sealed class LiveAttempts(
         {
             context.Response.Clear();
             context.Response.AllowOrigin(policy);
-            await context.Response.WriteStoreAwayAsync(taken.Run, $"The run of this key could not be looked up: {e.Message}");
+            await context.Response.WriteStoreAwayAsync(taken.Run, $"The run of this key could not be looked up. {e.Detail}");
         }
     }
 
@@ -265,7 +265,7 @@ internal sealed class LiveAttempts(
             }
             catch (StoreUnavailableException e) when ((e.MayHaveHappened || attempt.MayBeStored) && !attempt.IsStored && time.GetElapsedTime(began) < UnknownFor)
             {
-                log.NotStored(attempt.Run, e.Message);
+                log.WriteRetried(attempt.Run, attempt.Key.Number, e.Message);
                 await Task.Delay(StoreRetry, time);
             }
         }
@@ -308,7 +308,7 @@ internal sealed class LiveAttempts(
             }
             catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
             {
-                log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+                log.WriteRetried(attempt.Run, attempt.Key.Number, e.Message);
                 if (!released && (engine.HoldsLease(attempt) || !attempt.IsStored))
                 {
                     await ReleaseAsync(context, feature);

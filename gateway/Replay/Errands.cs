@@ -51,7 +51,7 @@ internal sealed class Errands(IWaitStore store, EventDelivery events, Invocation
         }
         catch (StoreUnavailableException e)
         {
-            log.ErrandFailed(errand.Entry, e.Message);
+            log.ErrandWaits(errand.Entry, e.Message);
         }
         catch (Exception e) when (e is UnreadableRecordException or FormatException)
         {

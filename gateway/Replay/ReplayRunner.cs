@@ -140,13 +140,13 @@ internal sealed class ReplayRunner(
                 // What was to be the result cannot be had, as a stream whose record is damaged. It counts, or the run would be repeated for ever.
                 log.Unexpected(e, attempt.Run, attempt.Key.Number);
                 given = true;
-                var problem = e is UnreadableRecordException ? Problems.RecordUnreadable(attempt.Run, e.Message) : Problems.GatewayFailed();
+                var problem = e is UnreadableRecordException ? Problems.RecordUnreadable(attempt.Run) : Problems.GatewayFailed();
                 record = () => engine.FailAsync(attempt, new AttemptFailure(
                     "its result could not be recorded", problem.ToResponse, Final: e is UnreadableRecordException { KeyIsMissing: false }));
             }
             catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
             {
-                log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+                log.WriteRetried(attempt.Run, attempt.Key.Number, e.Message);
                 await Task.Delay(StoreRetry, time);
             }
         }

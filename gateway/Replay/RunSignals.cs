@@ -43,6 +43,7 @@ internal sealed class RunSignals(
             return;
         }
 
+        var outage = new OutageLog(time, (_, _, error) => log.DeafToOthers(error.Message), (_, _) => { });
         while (true)
         {
             try
@@ -62,7 +63,7 @@ internal sealed class RunSignals(
             catch (StoreUnavailableException e)
             {
                 // Who waits asks the store now and then; only the signal between nodes is missing.
-                log.DeafToOthers(e.Message);
+                outage.Failed(e);
                 await Task.Delay(Retry, time, stoppingToken);
             }
         }

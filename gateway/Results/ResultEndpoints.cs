@@ -5,6 +5,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -14,7 +15,7 @@ namespace DurableGateway.Results;
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
     IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, EndedRuns ended,
-    ClientResults results, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+    ClientResults results, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ResultEndpoints> log)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
@@ -93,11 +94,12 @@ internal sealed class ResultEndpoints(
         }
         catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
-            await context.Response.WriteStoreAwayAsync(run, e.Message);
+            await context.Response.WriteStoreAwayAsync(run, e.Detail);
         }
         catch (UnreadableRecordException e) when (!context.Response.HasStarted)
         {
-            await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run, e.Message));
+            log.RecordUnreadable(run, e.Message);
+            await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run));
         }
     }
 

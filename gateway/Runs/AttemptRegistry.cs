@@ -138,7 +138,7 @@ internal sealed class AttemptRegistry : BackgroundService
         catch (StoreUnavailableException e)
         {
             attempt.NotBefore = _time.GetTimestamp() + (long)(_storeRetry.TotalSeconds * _time.TimestampFrequency);
-            _log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+            _log.WriteRetried(attempt.Run, attempt.Key.Number, e.Message);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

@@ -375,7 +375,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         log.Unreadable(key.Run, e.Message);
         try
         {
-            await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run, e.Message).ToResponse(), new RunPolicy(), releaseKey: true);
+            await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run).ToResponse(), new RunPolicy(), releaseKey: true);
             RunTelemetry.Unreadable();
             signals.Ended(key.Run);
         }

@@ -12,7 +12,7 @@ using Microsoft.AspNetCore.Routing;
 namespace DurableGateway.Steps;
 
 /// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
-internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, StepTelemetry telemetry, TimeProvider time)
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, StepTelemetry telemetry, TimeProvider time, ILogger<StepEndpoints> log)
 {
     private const string Base = "/_durable/v1/runs/";
     private const string StepsSegment = "/steps/";
@@ -47,11 +47,12 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         catch (StoreUnavailableException e)
         {
             if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.StoreFailed = true;
-            await response.WriteStoreAwayAsync(run, e.Message);
+            await response.WriteStoreAwayAsync(run, e.Detail);
         }
         catch (UnreadableRecordException e)
         {
-            await response.WriteProblemAsync(Problems.RecordUnreadable(run, e.Message));
+            log.RecordUnreadable(run, e.Message);
+            await response.WriteProblemAsync(Problems.RecordUnreadable(run));
         }
     }
 

@@ -8,7 +8,15 @@ namespace DurableGateway.Storage;
 /// Waits until enough replicas have what was written (<c>Durable:Store:MinReplicas</c>). Those who wait at the same time wait
 /// together: one <c>WAIT</c> for each server at a time, on a connection of its own, because it blocks what comes after it.
 /// </summary>
-internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int replicas, TimeSpan patience, TimeProvider time)
+/// <param name="connection">The connection for <c>WAIT</c>.</param>
+/// <param name="replicas">How many have to confirm.</param>
+/// <param name="patience">How long it waits for them.</param>
+/// <param name="time">The clock.</param>
+/// <param name="lookAround">
+/// Has the topology read again. Without it a barrier whose server is no longer the primary would ask it for as long as it lives: only
+/// this connection meets the error, and the calls on other connections succeed.
+/// </param>
+internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int replicas, TimeSpan patience, TimeProvider time, Action lookAround)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
@@ -28,6 +36,7 @@ internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int repl
                 throw new StoreUnavailableException($"Only {confirmed} of {replicas} replicas have confirmed a write (Durable:Store:MinReplicas).", problem)
                 {
                     MayHaveHappened = true,
+                    ReplicasAreMissing = true,
                 };
             }
 
@@ -47,6 +56,7 @@ internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int repl
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
+            lookAround();
             return (0, e);
         }
     }

@@ -18,7 +18,6 @@ internal sealed class StoreConnection(
     private const int MostPending = 4096;
 
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan ComplainEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LookAroundEvery = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1);
 
@@ -41,6 +40,8 @@ internal sealed class StoreConnection(
     private CallGate? _gate;
     private Task _compacting = Task.CompletedTask;
     private long _lookedAround;
+    private readonly OutageLog _outage = StoreOutage(settings, clock, loggers.CreateLogger<StoreConnection>());
+    private readonly OutageLog _replicas = ReplicaOutage(clock, loggers.CreateLogger<StoreConnection>());
     private Task _opening = Task.CompletedTask;
 
     public int Shards => settings.Shards;
@@ -83,6 +84,7 @@ internal sealed class StoreConnection(
         var before = Primary(connection, key);
         var answer = await command(connection.GetDatabase());
         await _barrier.PassAsync(key);
+        _replicas.Succeeded();
         return Primary(connection, key) == before
             ? answer
             : throw new StoreUnavailableException("The primary was replaced while it was written to.") { MayHaveHappened = true };
@@ -101,11 +103,14 @@ internal sealed class StoreConnection(
         using var span = Spans.StartStoreCall(caller);
         try
         {
-            return await AskAsync(command);
+            var answer = await AskAsync(command);
+            _outage.Succeeded();
+            return answer;
         }
         catch (Exception e)
         {
             StoreTelemetry.Failed(span, e);
+            if (e is StoreUnavailableException away && !_stopping.IsCancellationRequested) (away.ReplicasAreMissing ? _replicas : _outage).Failed(away);
             throw;
         }
     }
@@ -129,6 +134,12 @@ internal sealed class StoreConnection(
         catch (RedisServerException e) when (e.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
         {
             throw new UnreadableRecordException($"The store refuses to work on a key that is not what it should be: {e.Message}", e);
+        }
+        catch (StoreUnavailableException)
+        {
+            // The barrier's, or that of a primary which was replaced.
+            LookAround();
+            throw;
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -226,7 +237,7 @@ internal sealed class StoreConnection(
         if (settings.MinReplicas > 0)
         {
             _barriers = await ConnectionMultiplexer.ConnectAsync(options);
-            _barrier = new ReplicaBarrier(_barriers, settings.MinReplicas, TimeSpan.FromMilliseconds(patience / 2.0), clock);
+            _barrier = new ReplicaBarrier(_barriers, settings.MinReplicas, TimeSpan.FromMilliseconds(patience / 2.0), clock, LookAround);
         }
 
         if (_embedded is { } embedded)
@@ -236,7 +247,6 @@ internal sealed class StoreConnection(
             _compacting = new EmbeddedCompaction(embedded.Server, own, _gate, settings.DataDirectory, clock, _log).RunAsync(_stopping.Token);
         }
 
-        var complained = long.MinValue;
         while (true)
         {
             try
@@ -257,18 +267,13 @@ internal sealed class StoreConnection(
                     StoreMarker.Write(settings.DataDirectory, _generatedKey, clock.GetUtcNow());
                 }
 
+                _outage.Succeeded();
                 _opened.TrySetResult();
                 return;
             }
             catch (Exception e) when (e is RedisException or TimeoutException or StoreUnavailableException or IOException)
             {
-                var now = clock.GetTimestamp();
-                if (complained == long.MinValue || clock.GetElapsedTime(complained, now) >= ComplainEvery)
-                {
-                    _log.StoreAway(string.Join(", ", options.EndPoints), e.Message);
-                    complained = now;
-                }
-
+                _outage.Failed(e);
                 await Task.Delay(RetryEvery, clock, _stopping.Token);
             }
             catch (IncompatibleStoreException e)
@@ -278,6 +283,22 @@ internal sealed class StoreConnection(
             }
         }
     }
+
+    private static OutageLog StoreOutage(GatewaySettings settings, TimeProvider clock, ILogger log)
+    {
+        var address = settings.IsEmbedded ? settings.DataDirectory : StoreAddress.Format(settings.StoreConnectionString!);
+        return new OutageLog(clock,
+            (time, calls, error) =>
+            {
+                if (calls == 1) log.StoreAway(address, error.Message);
+                else log.StoreStillAway(address, time, calls, error.Message);
+            },
+            (time, calls) => log.StoreBack(address, time, calls));
+    }
+
+    private static OutageLog ReplicaOutage(TimeProvider clock, ILogger log) => new(clock,
+        (time, calls, error) => log.ReplicasMissing(time, calls, error.Message),
+        log.ReplicasBack);
 
     private void SetClock(RedisValue[] answer, long asked) =>
         clock.Set(DateTimeOffset.FromUnixTimeSeconds((long)answer[0]).AddMicroseconds((long)answer[1]), asked);

@@ -11,6 +11,18 @@ internal static partial class Log
     [LoggerMessage(100, LogLevel.Warning, "The store at {EndPoints} does not answer; plain routes are served, durable ones are not durable. {Reason}")]
     public static partial void StoreAway(this ILogger log, string endPoints, string reason);
 
+    [LoggerMessage(107, LogLevel.Warning, "The store at {EndPoints} has not answered for {Time:c}, and {Calls} calls have failed; plain routes are served, durable ones are not durable. {Reason}")]
+    public static partial void StoreStillAway(this ILogger log, string endPoints, TimeSpan time, long calls, string reason);
+
+    [LoggerMessage(108, LogLevel.Information, "The store at {EndPoints} answers again, after {Time:c} and {Calls} failed calls")]
+    public static partial void StoreBack(this ILogger log, string endPoints, TimeSpan time, long calls);
+
+    [LoggerMessage(109, LogLevel.Warning, "Too few replicas confirm writes (Durable:Store:MinReplicas), for {Time:c} and {Calls} calls by now. {Reason}")]
+    public static partial void ReplicasMissing(this ILogger log, TimeSpan time, long calls, string reason);
+
+    [LoggerMessage(145, LogLevel.Information, "Enough replicas confirm writes again, after {Time:c} and {Calls} failed calls")]
+    public static partial void ReplicasBack(this ILogger log, TimeSpan time, long calls);
+
     [LoggerMessage(103, LogLevel.Warning, "This machine's clock is ahead of the store's by {Ahead}; the store's time is used")]
     public static partial void ClockDiffers(this ILogger log, TimeSpan ahead);
 
@@ -23,7 +35,7 @@ internal static partial class Log
     [LoggerMessage(106, LogLevel.Warning, "The embedded store could not be compacted, and grows; it is tried again. {Reason}")]
     public static partial void NotCompacted(this ILogger log, string reason);
 
-    [LoggerMessage(101, LogLevel.Warning, "Run {RunId} could not be stored: {Reason}")]
+    [LoggerMessage(101, LogLevel.Information, "Run {RunId} could not be stored: {Reason}")]
     public static partial void NotStored(this ILogger log, RunId runId, string reason);
 
     [LoggerMessage(102, LogLevel.Information, "Run {RunId} is stored")]
@@ -56,11 +68,20 @@ internal static partial class Log
     [LoggerMessage(114, LogLevel.Information, "Attempt {Attempt} of run {RunId} lost its run to a later attempt, or the run was cancelled")]
     public static partial void AttemptLost(this ILogger log, RunId runId, int attempt);
 
-    [LoggerMessage(115, LogLevel.Warning, "Attempt {Attempt} of run {RunId} could not be recorded; it is taken up again when its lease ends. {Reason}")]
+    [LoggerMessage(115, LogLevel.Information, "Attempt {Attempt} of run {RunId} could not be recorded; it is taken up again when its lease ends. {Reason}")]
     public static partial void NotRecorded(this ILogger log, RunId runId, int attempt, string reason);
 
     [LoggerMessage(116, LogLevel.Error, "Run {RunId} cannot be read and was ended as failed: {Reason}")]
     public static partial void Unreadable(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(142, LogLevel.Warning, "A record of run {RunId} cannot be read: {Reason}")]
+    public static partial void RecordUnreadable(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(143, LogLevel.Debug, "What attempt {Attempt} of run {RunId} came to could not be stored yet; it is tried again. {Reason}")]
+    public static partial void WriteRetried(this ILogger log, RunId runId, int attempt, string reason);
+
+    [LoggerMessage(144, LogLevel.Debug, "The entry {Entry} of a due-queue waits for the store. {Reason}")]
+    public static partial void ErrandWaits(this ILogger log, string entry, string reason);
 
     [LoggerMessage(117, LogLevel.Error, "Run {RunId} is sealed with a key that this node does not have; add it to Durable:Keys. {Reason}")]
     public static partial void KeyMissing(this ILogger log, RunId runId, string reason);
@@ -68,13 +89,13 @@ internal static partial class Log
     [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, and its route {Route} is not configured here; it is tried again before it fails. A route with Durable.RenamedFrom takes it over")]
     public static partial void RouteMissing(this ILogger log, RunId runId, string route);
 
-    [LoggerMessage(120, LogLevel.Warning, "Due runs could not be claimed: {Reason}")]
+    [LoggerMessage(120, LogLevel.Debug, "Due runs could not be claimed: {Reason}")]
     public static partial void ClaimFailed(this ILogger log, string reason);
 
     [LoggerMessage(119, LogLevel.Information, "Run {RunId} waits its turn, until {Due:O} at the latest")]
     public static partial void Queued(this ILogger log, RunId runId, DateTimeOffset due);
 
-    [LoggerMessage(122, LogLevel.Warning, "The places of runs within their limits could not be told to the store: {Reason}")]
+    [LoggerMessage(122, LogLevel.Debug, "The places of runs within their limits could not be told to the store: {Reason}")]
     public static partial void GateAway(this ILogger log, string reason);
 
     [LoggerMessage(123, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has a handler that its stored steps do not fit: {Steps}")]

@@ -2,6 +2,7 @@ using System.Net;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests;
 
@@ -51,6 +52,44 @@ public sealed class StoreAwayTests
         Assert.Equal(HttpStatusCode.NotFound, (await result).StatusCode);
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready", seconds: 30);
         Assert.Equal("ok", await gateway.Follower.GetStringAsync("/flaky"));
+    }
+
+    [Fact]
+    public async Task RedisGoesAndComesBack_TheLogHasOneLineOfEach_AndClientsSeeNothingOfTheStore()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("ok"));
+        using var log = new LogSink();
+        await using var gateway = await GatewayHost.StartAsync(service.Url, builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
+            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:00:02", "Durable:Policies:default:Persist=OnStart");
+        using var control = new HttpClient { BaseAddress = gateway.Control };
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
+
+        await redis.KillAsync();
+        var told = new List<string>();
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = await gateway.Client.GetAsync("/order");
+            if (answer.StatusCode == HttpStatusCode.ServiceUnavailable) told.Add(await answer.Content.ReadAsStringAsync());
+
+            // The loop that claims runs asks once a second.
+            return told.Count > 0 && log.Of(120).Count >= 3;
+        }, "the claims have failed several times", seconds: 30);
+        await redis.StartAgainAsync();
+        await Eventually.TrueAsync(() => log.Of(108).Count > 0, "the log says that the store is back", seconds: 30);
+
+        Assert.Single(log.Of(100));
+        Assert.Single(log.Of(108));
+        Assert.Equal(LogLevel.Information, log.Of(108)[0].Level);
+        Assert.Contains($"127.0.0.1:{redis.Port}", log.Of(100)[0].Text, StringComparison.Ordinal);
+        var warnings = log.From(LogLevel.Warning).Where(line => !line.Text.Contains("clock", StringComparison.Ordinal)).ToArray();
+        Assert.True(warnings.Length == 1, string.Join(Environment.NewLine, warnings));
+        foreach (var problem in told)
+        {
+            foreach (var internals in new[] { $"{redis.Port}", "127.0.0.1", "Redis", "Interactive", "SocketClosed", "Exception", "EVALSHA" })
+                Assert.DoesNotContain(internals, problem, StringComparison.OrdinalIgnoreCase);
+        }
     }
 
     [Fact]

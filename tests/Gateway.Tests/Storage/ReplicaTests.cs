@@ -120,6 +120,26 @@ public sealed class ReplicaTests
     }
 
     [Fact]
+    public async Task BarrierStillAsksTheFormerPrimary_TopologyIsReadAgain_AndWritesAreAccepted()
+    {
+        RedisServer.SkipIfMissing();
+        await using var first = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var second = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {first.Port}", "--repl-diskless-sync-delay", "0");
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings($"{first.ConnectionString},{second.ConnectionString}", minReplicas: 1));
+        var run = Make.Run();
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the run is stored", seconds: 30);
+
+        await RedisCluster.AskAsync(second, "replicaof", "no", "one");
+        await RedisCluster.AskAsync(first, "replicaof", "127.0.0.1", $"{second.Port}");
+        await Eventually.TrueAsync(
+            async () => (await RedisCluster.AskAsync(second, "info", "replication")).Contains("state=online", StringComparison.Ordinal), "the new primary has a replica", seconds: 30);
+
+        // The connection that writes has met the new primary, and the barrier's own has not: no call but the barrier's fails.
+        await node.Connection.ExecuteAsync(db => db.Multiplexer.ConfigureAsync());
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)), "a write is accepted", seconds: 20);
+    }
+
+    [Fact]
     public async Task SlotsMoveInMidLoad_EveryAnsweredStepIsThere()
     {
         RedisServer.SkipIfMissing();

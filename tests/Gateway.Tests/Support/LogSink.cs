@@ -11,6 +11,9 @@ internal sealed class LogSink : ILoggerProvider, ILogger
     /// <summary>The messages with the id, in their order.</summary>
     public IReadOnlyList<(LogLevel Level, string Text)> Of(int id) => [.. _lines.Where(line => line.Id == id).Select(line => (line.Level, line.Text))];
 
+    /// <summary>The messages of a level or above, in their order.</summary>
+    public IReadOnlyList<(int Id, string Text)> From(LogLevel level) => [.. _lines.Where(line => line.Level >= level).Select(line => (line.Id, line.Text))];
+
     public ILogger CreateLogger(string categoryName) => this;
 
     public void Dispose()
