@@ -72,9 +72,12 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
         AssertSame(attempts[0], attempts[1]);
     }
 
-    /// <summary>The stored response, fetched from the result URL, is the response that the service gave. Only the URL is kept from other sites.</summary>
+    /// <summary>
+    /// The stored response, fetched from the result URL, is the response that the service gave. Only the URL is kept from other sites, and
+    /// what is relative to the URL of the request is resolved.
+    /// </summary>
     [Theory]
-    [InlineData("HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2, 3\r\nX-Empty:\r\nContent-Encoding: gzip\r\nETag: W/\"x\"\r\nContent-Length: 4\r\n\r\n\u001f\u008b\0\u00ff")]
+    [InlineData("HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/x\r\nSet-Cookie: b=2, 3; path=/\r\nX-Empty:\r\nContent-Encoding: gzip\r\nETag: W/\"x\"\r\nContent-Length: 4\r\n\r\n\u001f\u008b\0\u00ff")]
     [InlineData("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nno")]
     [InlineData("HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n")]
     [InlineData("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n")]
