@@ -1,3 +1,5 @@
+using System.Net.Mime;
+using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
@@ -8,18 +10,26 @@ using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Events;
 
-/// <summary><c>POST /_durable/v1/callbacks/…</c> on the public listener (§6): a third party completes a step, once.</summary>
-internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStore store, Tokens tokens, TimeProvider time)
+/// <summary>
+/// <c>POST /_durable/v1/callbacks/…</c> on the public listener (§6): a third party completes a step, once. <c>GET</c> is for people: a page
+/// that asks them to confirm.
+/// </summary>
+internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStore store, IWaitStore waitStore, Tokens tokens, TimeProvider time)
 {
+    private const string Pattern = CallbackUrls.Path + "{run}/{step}/{token}";
     private const string DefaultContentType = "application/octet-stream";
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapPost(CallbackUrls.Path + "{run}/{step}/{token}", CompleteAsync);
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost(Pattern, context => context.Request.Query.ContainsKey(CallbackPage.ConfirmQuery) ? ConfirmAsync(context) : CompleteAsync(context));
+        routes.MapMethods(Pattern, [HttpMethods.Get, HttpMethods.Head], ShowAsync);
+    }
 
     private async Task CompleteAsync(HttpContext context)
     {
         try
         {
-            if (await DeliverAsync(context) is { } problem) await context.Response.WriteProblemAsync(problem);
+            if (await DeliverAsync(context, ReadAsync) is { } problem) await context.Response.WriteProblemAsync(problem);
             else context.Response.StatusCode = StatusCodes.Status204NoContent;
         }
         catch (StoreUnavailableException e)
@@ -28,32 +38,68 @@ internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStor
         }
     }
 
-    private async Task<Problem?> DeliverAsync(HttpContext context)
+    /// <summary>The form of the page. What the step gets does not depend on how a browser writes a form.</summary>
+    private Task ConfirmAsync(HttpContext context) => AnswerPersonAsync(context, CallbackPage.ThankAsync,
+        () => DeliverAsync(context, (_, _) => Task.FromResult<Content?>(new(MediaTypeNames.Application.Json, Encoding.UTF8.GetBytes(CallbackPage.Outcome)))));
+
+    /// <summary>Changes nothing: mail scanners, previews and browsers that read ahead send this too.</summary>
+    private Task ShowAsync(HttpContext context) => AnswerPersonAsync(context, CallbackPage.AskAsync, async () =>
+        Parse(context) is { } waiter ? ProblemOf(waiter.Run, await waitStore.PeekAsync(waiter, WaitKind.Callback)) : Problems.CallbackUnknown());
+
+    private static async Task AnswerPersonAsync(HttpContext context, Func<HttpContext, Task> answer, Func<Task<Problem?>> find)
     {
-        if (!tokens.CanVerify) throw new StoreUnavailableException("The keys are in the store, and the store has not answered yet.");
-        var values = context.Request.RouteValues;
-        if (urls.Parse(values["run"] as string, values["step"] as string, values["token"] as string) is not { } waiter) return Problems.CallbackUnknown();
-        if (await store.GetPolicyAsync(waiter.Run) is not { } policy) return Problems.CallbackUnknown();
-        if (await context.Request.ReadWholeAsync(policy.MaxStepBytes) is not { } body) return Problems.StepTooLarge(waiter.Run, policy.MaxStepBytes);
+        try
+        {
+            if (await find() is { } problem) await CallbackPage.WriteAsync(context, problem);
+            else await answer(context);
+        }
+        catch (StoreUnavailableException e)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await CallbackPage.WriteAsync(context, Problems.StoreUnavailable(null, e.Detail));
+        }
+    }
+
+    private async Task<Problem?> DeliverAsync(HttpContext context, Func<HttpContext, RunPolicy, Task<Content?>> read)
+    {
+        if (Parse(context) is not { } waiter || await store.GetPolicyAsync(waiter.Run) is not { } policy) return Problems.CallbackUnknown();
+        if (await read(context, policy) is not { } content || content.Body.Length > policy.MaxStepBytes)
+            return Problems.StepTooLarge(waiter.Run, policy.MaxStepBytes);
         var now = time.GetUtcNow();
         var delivery = await waits.DeliverAsync(waiter.Run, WaitKind.Callback, new StepOutcome
         {
             Id = waiter.Step,
             Type = WaitKind.Callback.Name(),
             Failed = false,
-            ContentType = context.Request.ContentType is { Length: > 0 } type ? type : DefaultContentType,
-            Body = body,
+            ContentType = content.Type,
+            Body = content.Body,
             Attempt = 0,
             StartedAt = now,
             EndedAt = now,
         });
-        return delivery.Verdict switch
-        {
-            DeliveryVerdict.Woken => null,
-            DeliveryVerdict.Done => Problems.CallbackUsed(waiter.Run),
-            DeliveryVerdict.Ended => Problems.RunEnded(waiter.Run),
-            DeliveryVerdict.Late => Problems.CallbackExpired(waiter.Run),
-            _ => Problems.CallbackUnknown(),
-        };
+        return ProblemOf(waiter.Run, delivery.Verdict);
     }
+
+    private Waiter? Parse(HttpContext context)
+    {
+        if (!tokens.CanVerify) throw new StoreUnavailableException("The keys are in the store, and the store has not answered yet.");
+        var values = context.Request.RouteValues;
+        return urls.Parse(values["run"] as string, values["step"] as string, values["token"] as string);
+    }
+
+    private static async Task<Content?> ReadAsync(HttpContext context, RunPolicy policy) =>
+        await context.Request.ReadWholeAsync(policy.MaxStepBytes) is { } body
+            ? new Content(context.Request.ContentType is { Length: > 0 } type ? type : DefaultContentType, body)
+            : null;
+
+    private static Problem? ProblemOf(RunId run, DeliveryVerdict verdict) => verdict switch
+    {
+        DeliveryVerdict.Woken => null,
+        DeliveryVerdict.Done => Problems.CallbackUsed(run),
+        DeliveryVerdict.Ended => Problems.RunEnded(run),
+        DeliveryVerdict.Late => Problems.CallbackExpired(run),
+        _ => Problems.CallbackUnknown(),
+    };
+
+    private sealed record Content(string Type, ReadOnlyMemory<byte> Body);
 }

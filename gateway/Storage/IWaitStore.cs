@@ -23,6 +23,11 @@ internal interface IWaitStore
     /// <param name="told">The attempt that gets the outcome from the caller; 0 for none.</param>
     Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName = null, int told = 0);
 
+    /// <summary>What a delivery to a step would come to now; nothing is changed. <see cref="DeliveryVerdict.Woken"/>: the step waits.</summary>
+    /// <param name="waiter">The step.</param>
+    /// <param name="kind">What the step must be waiting for.</param>
+    Task<DeliveryVerdict> PeekAsync(Waiter waiter, WaitKind kind);
+
     /// <summary>The run and step that invoked a run, and how deep it is; <see langword="null"/> where it was a client.</summary>
     Task<Invoker?> GetInvokerAsync(RunId run);
 

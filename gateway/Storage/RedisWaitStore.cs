@@ -38,6 +38,21 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
         };
     }
 
+    /// <remarks>Two reads: what is told may be past by then anyway. The states and values are those of <c>deliver.lua</c>.</remarks>
+    public async Task<DeliveryVerdict> PeekAsync(Waiter waiter, WaitKind kind)
+    {
+        var keys = Keys(waiter.Run);
+        var state = await connection.ExecuteAsync(db => db.HashGetAsync(keys.Run, "state"));
+        if (state.IsNullOrEmpty) return DeliveryVerdict.Unknown;
+        if (state != "running" && state != "waiting") return DeliveryVerdict.Ended;
+        var value = await connection.ExecuteAsync(db => db.HashGetAsync(keys.Steps, waiter.Step));
+        if (value.IsNullOrEmpty) return DeliveryVerdict.Nobody;
+        if (((byte[])value!)[0] is (byte)'C' or (byte)'F') return DeliveryVerdict.Done;
+        var parts = value.ToString().Split(':');
+        if (parts is not [var letters, var over, _] || letters != "E" + Letter(kind)) return DeliveryVerdict.Nobody;
+        return over.Length > 0 && From(over) <= time.GetUtcNow() ? DeliveryVerdict.Late : DeliveryVerdict.Woken;
+    }
+
     public async Task<Invoker?> GetInvokerAsync(RunId run)
     {
         var parent = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, "parent"));
