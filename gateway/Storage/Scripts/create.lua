@@ -47,6 +47,6 @@ end
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 moved(KEYS[1], run[1], ARGV[2], ARGV[16] + ARGV[11])
 local at = string.match(KEYS[1], '^(.-:)run:')
-for hash in string.gmatch(ARGV[#ARGV - 1], '%S+') do put(at .. 'ix:k:' .. hash, ARGV[5], ARGV[1], tonumber(ARGV[11])) end
+for hash in string.gmatch(ARGV[#ARGV - 1], '%S+') do join(at, at .. 'ix:k:' .. hash, ARGV[5], ARGV[1], tonumber(ARGV[11])) end
 forget(at, ARGV[16])
 return 1
