@@ -22,7 +22,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     /// <summary>As long as "HTTP/1.1 101", which every status line is.</summary>
     private const int StatusLength = 12;
 
-    private int _state = State.Quiet;
+    private int _state = State.Idle;
     private bool _used;
     private byte[]? _pending;
     private int _position;
@@ -41,9 +41,6 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (_pending is not null) return ValueTask.FromResult(TakePending(buffer.Span));
-
-        // From here on what is written is a new request: the client writes none before it reads the end of the last response.
-        Interlocked.CompareExchange(ref _state, State.Quiet, State.Answering);
         return Volatile.Read(ref _state) == State.Upgraded ? inner.ReadAsync(buffer, cancellationToken) : ReadWatchedAsync(buffer, cancellationToken);
     }
 
@@ -52,7 +49,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (Volatile.Read(ref _state) == State.Quiet) Interlocked.CompareExchange(ref _state, _used && IsClosed() ? State.Closed : State.Sent, State.Quiet);
+        if (Volatile.Read(ref _state) is State.Idle or State.Answering or State.Ended && BeginsRequest(buffer.Span)) BeginRequest();
         return Volatile.Read(ref _state) == State.Closed ? ValueTask.CompletedTask : inner.WriteAsync(RequestTrailers.Replace(buffer), cancellationToken);
     }
 
@@ -74,6 +71,27 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         base.Dispose(disposing);
     }
 
+    /// <summary>
+    /// Whether a write is the head of a request, and not a piece of the content of the last one: the client may read the response while it still
+    /// sends the request, and it may write the next request before it reads again. It writes a head at once.
+    /// </summary>
+    private static bool BeginsRequest(ReadOnlySpan<byte> written)
+    {
+        var end = written.IndexOf("\r\n"u8);
+        return end > 0 && (written[..end].EndsWith(" HTTP/1.1"u8) || written[..end].EndsWith(" HTTP/1.0"u8));
+    }
+
+    private void BeginRequest()
+    {
+        for (var before = Volatile.Read(ref _state); before is State.Idle or State.Answering or State.Ended;)
+        {
+            var next = before == State.Ended || (_used && IsClosed()) ? State.Closed : State.Sent;
+            var now = Interlocked.CompareExchange(ref _state, next, before);
+            if (now == before) return;
+            before = now;
+        }
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReadWatchedAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
@@ -88,21 +106,28 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         }
 
         if (buffer.IsEmpty) return 0;
-        if (read == 0)
-        {
-            if (Interlocked.CompareExchange(ref _state, State.Closed, State.Quiet) == State.Sent) throw Unanswered();
-            return 0;
-        }
-
-        var before = Interlocked.Exchange(ref _state, State.Answering);
-        if (before == State.Closed)
+        switch (Advance(read == 0 ? State.Ended : State.Answering))
         {
             // What came before the request was written is no response to it.
-            _state = State.Closed;
-            return 0;
+            case State.Closed: return 0;
+            case State.Sent when read == 0: throw Unanswered();
+            case State.Sent: return await BeginResponseAsync(buffer, read, cancellationToken);
+            default: return read;
+        }
+    }
+
+    /// <returns>The state before, which stays where no request was sent on this connection.</returns>
+    private int Advance(int next)
+    {
+        var before = Volatile.Read(ref _state);
+        while (before is not (State.Closed or State.Upgraded))
+        {
+            var now = Interlocked.CompareExchange(ref _state, next, before);
+            if (now == before) break;
+            before = now;
         }
 
-        return before == State.Sent ? await BeginResponseAsync(buffer, read, cancellationToken) : read;
+        return before;
     }
 
     /// <summary>Looks at the status line, of which there may be a part only.</summary>
@@ -152,19 +177,22 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
 
     private static class State
     {
-        /// <summary>A read was begun after the last bytes that came. What is written next is a request; an end is the end of the last response, or of an idle connection.</summary>
-        public const int Quiet = 0;
+        /// <summary>No request has been written.</summary>
+        public const int Idle = 0;
 
         /// <summary>A request has been written, at least in part, and nothing has come since.</summary>
         public const int Sent = 1;
 
-        /// <summary>A response is coming in. What is written is the rest of its request.</summary>
+        /// <summary>A response has begun, or is over. What is written is the rest of its request, or the next one.</summary>
         public const int Answering = 2;
 
-        /// <summary>The service closed the connection before a request was written. Nothing is sent, and nothing is read.</summary>
-        public const int Closed = 3;
+        /// <summary>The service has closed the connection. No request is sent any more.</summary>
+        public const int Ended = 3;
+
+        /// <summary>A request was written after the service had closed the connection. Nothing is sent, and nothing is read.</summary>
+        public const int Closed = 4;
 
         /// <summary>The connection speaks another protocol. Both sides may write at any time.</summary>
-        public const int Upgraded = 4;
+        public const int Upgraded = 5;
     }
 }

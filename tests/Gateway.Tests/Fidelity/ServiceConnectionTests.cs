@@ -54,6 +54,83 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         await Assert.ThrowsAsync<HttpIOException>(() => ahead);
     }
 
+    /// <summary>The client reads ahead on idle connections only. One that a waiting request takes over is written to at once.</summary>
+    [Fact]
+    public async Task End_AfterTheSecondRequest_IsAnError_WithoutAReadAheadOfIt()
+    {
+        await ExchangeAsync();
+        await _connection.WriteAsync("GET / HTTP/1.1\r\n\r\n"u8.ToArray(), Cancellation);
+        await ServiceReadsAsync();
+        _service.Shutdown(SocketShutdown.Send);
+
+        await Assert.ThrowsAsync<HttpIOException>(ReadAsync);
+    }
+
+    /// <summary>.NET's own client: the second request waits for the only connection, and gets it as the first response ends.</summary>
+    [Fact]
+    public async Task Request_ThatTakesOverAConnection_IsSentOnce()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = 1 };
+        ServiceConnection.SendOnce(handler);
+        using var client = new HttpClient(handler) { BaseAddress = new Uri($"http://{listener.LocalEndpoint}") };
+        var first = client.GetAsync("/first", Cancellation);
+        var service = await listener.AcceptSocketAsync(Cancellation);
+        Assert.StartsWith("GET /first", await ReceiveAsync(service), StringComparison.Ordinal);
+        var second = client.GetAsync("/second", Cancellation);
+        await service.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), Cancellation);
+        Assert.StartsWith("GET /second", await ReceiveAsync(service), StringComparison.Ordinal);
+        service.Dispose();
+
+        // A second sending would come on another connection, and be waited for.
+        var again = listener.AcceptSocketAsync(Cancellation).AsTask();
+        Assert.Same(second, await Task.WhenAny(second, again).WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+        await Assert.ThrowsAsync<HttpRequestException>(() => second);
+        Assert.Equal(HttpStatusCode.OK, (await first).StatusCode);
+    }
+
+    /// <summary>A service may answer while it is still being sent the request, and what it has answered may lie unread meanwhile.</summary>
+    [Fact]
+    public async Task RestOfARequest_IsSent_WhileItsResponseComes()
+    {
+        await _connection.WriteAsync("POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n"u8.ToArray(), Cancellation);
+        await ServiceReadsAsync();
+        await _service.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"u8.ToArray(), Cancellation);
+        await ReadAsync();
+        _ = _connection.ReadAsync(Memory<byte>.Empty, Cancellation).AsTask();
+        await _service.SendAsync("echo"u8.ToArray(), Cancellation);
+        Assert.True(SpinWait.SpinUntil(() => _client.Poll(0, SelectMode.SelectRead), TimeSpan.FromSeconds(30)));
+
+        await _connection.WriteAsync("echo"u8.ToArray(), Cancellation);
+
+        Assert.Equal("echo", await ReceiveAsync(_service));
+        Assert.Equal("echo", await ReadAsync());
+    }
+
+    /// <summary>The head of a request is known by its first line, however long that is.</summary>
+    [Fact]
+    public async Task Request_WithALongTarget_IsSentOnceToo()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = 1 };
+        ServiceConnection.SendOnce(handler);
+        using var client = new HttpClient(handler) { BaseAddress = new Uri($"http://{listener.LocalEndpoint}") };
+        var first = client.GetAsync("/", Cancellation);
+        var service = await listener.AcceptSocketAsync(Cancellation);
+        await ReceiveAsync(service);
+        var second = client.GetAsync("/" + new string('x', 20_000), Cancellation);
+        await service.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), Cancellation);
+        for (var text = ""; !text.EndsWith("\r\n\r\n", StringComparison.Ordinal);) text += await ReceiveAsync(service);
+        service.Dispose();
+
+        var again = listener.AcceptSocketAsync(Cancellation).AsTask();
+        Assert.Same(second, await Task.WhenAny(second, again).WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+        await Assert.ThrowsAsync<HttpRequestException>(() => second);
+        Assert.Equal(HttpStatusCode.OK, (await first).StatusCode);
+    }
+
     /// <summary>The client is told of an end, and repeats the request on another connection; this one has had nothing of it.</summary>
     [Theory]
     [InlineData(true)]
@@ -133,6 +210,12 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         await _service.SendAsync("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), Cancellation);
 
         Assert.Equal("HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", await ahead);
+    }
+
+    private static async Task<string> ReceiveAsync(Socket socket)
+    {
+        var buffer = new byte[4096];
+        return Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer, Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
     }
 
     private async Task ExchangeAsync()
