@@ -60,6 +60,7 @@ internal static class GatewayApp
         app.UseMiddleware<ReservedPaths>();
         app.UseMiddleware<DisguisedDots>();
         app.UseMiddleware<OwnCookies>();
+        app.UseMiddleware<ResultMemberMiddleware>();
         app.UseRouting();
         app.UseMiddleware<AdminGuard>();
         app.UseMiddleware<UnknownReservedPaths>();
@@ -154,6 +155,7 @@ internal static class GatewayApp
             .AddSingleton<CallbackEndpoints>()
             .AddSingleton<ResultEndpoints>()
             .AddSingleton<ClientResults>()
+            .AddSingleton<KeptRequests>()
             .AddSingleton<ProgressStream>()
             .AddSingleton<StreamFollower>()
             .AddSingleton<ResultUrls>()

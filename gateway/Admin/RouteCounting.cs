@@ -23,7 +23,7 @@ internal sealed class RouteCounting(RequestDelegate next, RouteCounts counts, Ti
 
         // Who is sent on to a result URL has a run that goes on.
         var response = context.Response;
-        if (response.Headers.Location.ToString().StartsWith(Results.ResultUrls.Path, StringComparison.Ordinal)) return;
+        if (Results.ResultUrls.IsResult(response.Headers.Location.ToString())) return;
         counts.Ended(route, response.StatusCode < StatusCodes.Status500InternalServerError ? RunState.Completed : RunState.Failed, time.GetElapsedTime(began));
     }
 }

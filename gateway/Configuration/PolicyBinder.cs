@@ -63,6 +63,7 @@ internal static class PolicyBinder
             IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
             IdempotencyKeepsFailures = reader.Boolean("IdempotencyKeepsFailures", basis.IdempotencyKeepsFailures),
             AllowCancel = reader.Boolean("AllowCancel", basis.AllowCancel),
+            ResultUrl = reader.Choice("ResultUrl", basis.ResultUrl),
             Mismatch = reader.Choice("Mismatch", basis.Mismatch),
             PinToBuild = reader.Boolean("PinToBuild", basis.PinToBuild),
             SendIdempotencyKey = reader.Boolean("SendIdempotencyKey", basis.SendIdempotencyKey),

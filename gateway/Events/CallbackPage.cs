@@ -1,7 +1,3 @@
-using System.Net.Mime;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Encodings.Web;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Results;
@@ -20,8 +16,6 @@ internal static class CallbackPage
 
     /// <summary>The outcome of a step that a person confirmed.</summary>
     public const string Outcome = """{"confirmed":true}""";
-
-    private static readonly string Template = Load();
 
     public static Task AskAsync(HttpContext context) => WriteAsync(context, StatusCodes.Status200OK, "Please confirm",
         "A request waits for your confirmation. Nothing happens until you confirm.",
@@ -46,21 +40,10 @@ internal static class CallbackPage
         return WriteAsync(context, problem.Status, title, text);
     }
 
-    private static async Task WriteAsync(HttpContext context, int status, string title, string text, string form = "")
+    private static Task WriteAsync(HttpContext context, int status, string title, string text, string form = "")
     {
-        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
-        var response = context.Response;
-        Protect(response);
-        response.StatusCode = status;
-        response.ContentType = $"{MediaTypeNames.Text.Html}; charset=utf-8";
-        response.Headers.ContentSecurityPolicy =
-            $"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-        response.Headers.XContentTypeOptions = "nosniff";
-        if (HttpMethods.IsHead(context.Request.Method)) return;
-        var page = Template.Replace("{{nonce}}", nonce, StringComparison.Ordinal).Replace("{{form}}", form, StringComparison.Ordinal)
-            .Replace("{{title}}", HtmlEncoder.Default.Encode(title), StringComparison.Ordinal)
-            .Replace("{{text}}", HtmlEncoder.Default.Encode(text), StringComparison.Ordinal);
-        await response.Body.WriteAsync(Encoding.UTF8.GetBytes(page), context.RequestAborted);
+        Protect(context.Response);
+        return MessagePage.WriteAsync(context, status, title, text, form);
     }
 
     /// <summary>The URL is a capability: no cache keeps what it answers, and no other site learns it.</summary>
@@ -69,12 +52,5 @@ internal static class CallbackPage
         response.Headers.CacheControl = "no-store";
         response.Headers.Vary = "Accept";
         response.Headers["Referrer-Policy"] = "no-referrer";
-    }
-
-    private static string Load()
-    {
-        using var stream = typeof(CallbackPage).Assembly.GetManifestResourceStream("callback.html")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
     }
 }

@@ -30,6 +30,13 @@ internal sealed class Tokens(KeyRing keys)
     public DateTimeOffset? VerifyResult(RunId run, string? token) =>
         Verify(ResultPurpose, run, token) is { } end ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
 
+    /// <summary>The token of a result that is fetched at the path of its request: good for that target only.</summary>
+    public string ForResultAt(RunId run, string target, DateTimeOffset end) => Issue($"{ResultPurpose} {target}", run, end.ToUnixTimeSeconds());
+
+    /// <summary>The end that the token carries, or <see langword="null"/> where it is not this run's, or not for this target.</summary>
+    public DateTimeOffset? VerifyResultAt(RunId run, string target, string? token) =>
+        Verify($"{ResultPurpose} {target}", run, token) is { } end ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
+
     /// <summary>The token in the path of a callback URL (§6): good for one step of one run.</summary>
     public string ForCallback(RunId run, string step) => Issue($"{CallbackPurpose}/{step}", run, 0);
 

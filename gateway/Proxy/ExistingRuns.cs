@@ -41,6 +41,6 @@ internal sealed class ExistingRuns(IRunStore store, ResultUrls results, ResultAc
         if (snapshot is { State: RunState.Cancelled })
             await response.WriteProblemAsync(Problems.RunCancelled(taken.Run));
         else
-            response.Redirect(results.For(taken.Run, taken.End), StatusCodes.Status303SeeOther);
+            results.Redirect(context, policy, taken.Run, taken.End);
     }
 }

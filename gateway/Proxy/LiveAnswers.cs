@@ -49,7 +49,7 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
         response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
         response.AllowOrigin(feature.Attempt.Policy);
         RunTelemetry.Redirected(feature.Attempt);
-        response.Redirect(feature.ResultUrl ?? results.For(feature.Attempt), StatusCodes.Status303SeeOther, retryAfter);
+        results.Redirect(context, feature.Attempt.Policy, feature.Attempt.Run, feature.Attempt.StartedAt + feature.Attempt.Policy.Lifetime, retryAfter);
     }
 
     /// <summary>The request cannot be replayed (its body is too large), so the failure is the client's.</summary>

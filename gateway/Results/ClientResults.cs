@@ -1,5 +1,6 @@
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Results;
 
@@ -9,25 +10,27 @@ namespace DurableGateway.Results;
 /// </summary>
 internal sealed class ClientResults(IRunStore store)
 {
-    public async Task<StoredResponse?> GetAsync(RunId run)
+    public async Task<StoredResponse?> GetAsync(HttpContext context, RunId run)
     {
-        var target = GetTargetAsync(run);
+        var target = GetTargetAsync(context, run);
         var result = store.GetResultAsync(run);
         await Task.WhenAll(result, target);
         return await result is { } response ? Resolve(response, await target) : null;
     }
 
     /// <summary>The same for a response that is at hand.</summary>
-    public async Task<StoredResponse> ResolveAsync(RunId run, StoredResponse response) => Resolve(response, await GetTargetAsync(run));
+    public async Task<StoredResponse> ResolveAsync(HttpContext context, RunId run, StoredResponse response) =>
+        Resolve(response, await GetTargetAsync(context, run));
 
-    private static StoredResponse Resolve(StoredResponse response, string? target) =>
-        target is null ? response : ResponseReferences.Resolve(response, new RequestTarget(target));
+    private static StoredResponse Resolve(StoredResponse response, RequestTarget? target) =>
+        target is null ? response : ResponseReferences.Resolve(response, target);
 
-    private async Task<string?> GetTargetAsync(RunId run)
+    private async Task<RequestTarget?> GetTargetAsync(HttpContext context, RunId run)
     {
+        if (ResultAtTarget.Of(context) is { } at) return at.Target;
         try
         {
-            return await store.GetTargetAsync(run);
+            return await store.GetTargetAsync(run) is { } target ? new RequestTarget(target) : null;
         }
         catch (UnreadableRecordException)
         {

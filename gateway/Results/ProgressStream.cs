@@ -70,7 +70,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, Client
 
             if (snapshot is null || snapshot.State.HasEnded())
             {
-                Append(text, End, "result", JsonSerializer.Serialize(ResultData.From(await ResultOfAsync(run, snapshot)), ProgressJson.Default.ResultData));
+                Append(text, End, "result", JsonSerializer.Serialize(ResultData.From(await ResultOfAsync(context, run, snapshot)), ProgressJson.Default.ResultData));
                 await SayAsync(response, text.ToString(), context.RequestAborted);
                 return;
             }
@@ -96,11 +96,11 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, Client
         return id is [Letter, ..] && long.TryParse(id.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
-    private async Task<StoredResponse> ResultOfAsync(RunId run, RunSnapshot? snapshot) => snapshot switch
+    private async Task<StoredResponse> ResultOfAsync(HttpContext context, RunId run, RunSnapshot? snapshot) => snapshot switch
     {
         null => Problems.ResultUnknown().ToResponse(),
         { State: RunState.Cancelled } => Problems.RunCancelled(run).ToResponse(),
-        _ => await results.GetAsync(run) ?? Problems.ResultUnknown().ToResponse(),
+        _ => await results.GetAsync(context, run) ?? Problems.ResultUnknown().ToResponse(),
     };
 
     /// <summary>Who watches a run waits for the store too.</summary>

@@ -1,4 +1,6 @@
 using System.Buffers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Results;
 
@@ -30,6 +32,28 @@ internal sealed class RequestTarget
         _query = query < 0 ? "" : Escape(target[query..]);
     }
 
+    /// <summary>
+    /// Whether the client has the response under this very path. Then the path decides by itself what references mean, and only what would
+    /// lead to the client's URL, which has a query of its own, is resolved.
+    /// </summary>
+    public bool IsBase { get; init; }
+
+    /// <summary>
+    /// A reference to this target from its own path. It does not name the path, of which something in front may have taken a prefix away.
+    /// </summary>
+    /// <value><see langword="null"/> where there is none, because clients change the path as they write it.</value>
+    public string? SelfReference => _path.Contains('\\', StringComparison.Ordinal) || _path.Split('/').Any(IsDots)
+        ? null
+        : $"./{_path[(_path.LastIndexOf('/') + 1)..]}{Query}";
+
+    private string Query => _query == "?" ? "" : _query;
+
+    public static RequestTarget Of(HttpContext context, bool isBase = false) =>
+        new(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget) { IsBase = isBase };
+
+    /// <summary>Path and query.</summary>
+    public override string ToString() => _path + Query;
+
     /// <summary>The default path of cookies (RFC 6265 §5.1.4). A semicolon would end the attribute, so the path ends in front of its segment.</summary>
     public string CookiePath
     {
@@ -46,6 +70,8 @@ internal sealed class RequestTarget
     /// </summary>
     public string Resolve(string reference) => reference switch
     {
+        "" or ['#', ..] when IsBase => SelfReference + reference,
+        _ when IsBase => reference,
         "" or ['#', ..] => Absolute(_path) + _query + reference,
         ['?', ..] => Absolute(_path) + reference,
         // Browsers take a backslash for a slash.
@@ -77,6 +103,8 @@ internal sealed class RequestTarget
 
         return "/" + string.Join('/', kept);
     }
+
+    private static bool IsDots(string segment) => segment.Replace("%2e", ".", StringComparison.OrdinalIgnoreCase) is "." or "..";
 
     /// <returns>Where the colon after the scheme stands; 0 where there is none.</returns>
     private static int Scheme(string reference)

@@ -19,7 +19,7 @@ internal static partial class ResponseReferences
         "LOCATION" or "CONTENT-LOCATION" => target.Resolve(line.Value.Trim()),
         "LINK" => Link(line.Value, target),
         "REFRESH" => Refresh(line.Value, target),
-        "SET-COOKIE" => Cookie(line.Value, target),
+        "SET-COOKIE" when !target.IsBase => Cookie(line.Value, target),
         _ => line.Value,
     };
 

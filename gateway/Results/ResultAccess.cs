@@ -8,10 +8,25 @@ namespace DurableGateway.Results;
 /// <summary>Who may have what is at a result URL beside having its token, and what browsers are told of it.</summary>
 internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, KeyRing keys)
 {
-    /// <summary>Nobody is to learn the URL from a browser that goes on from there. What the service said of that in a stored response stands.</summary>
+    /// <summary>
+    /// Nobody is to learn the URL from a browser that goes on from there, or from a cache. What the service said of that in a stored response
+    /// stands.
+    /// </summary>
     public static void ProtectUrl(HttpResponse response) => response.OnStarting(() =>
     {
         response.Headers.TryAdd("Referrer-Policy", "no-referrer");
+        response.Headers.TryAdd("Cache-Control", "no-store");
+        return Task.CompletedTask;
+    });
+
+    /// <summary>
+    /// The same for a URL with <see cref="ResultMember"/>. The service may need <c>Referer</c> (checks of forms do), and gets it without the
+    /// member; other sites get none.
+    /// </summary>
+    public static void ProtectMember(HttpResponse response) => response.OnStarting(() =>
+    {
+        response.Headers.TryAdd("Referrer-Policy", "same-origin");
+        if (ResultAtTarget.Of(response.HttpContext) is not null) response.Headers.TryAdd("Cache-Control", "no-store");
         return Task.CompletedTask;
     });
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
@@ -15,9 +16,10 @@ namespace DurableGateway.Results;
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
     IRunStore store, RunEngine engine, AttemptRegistry registry, RunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, EndedRuns ended,
-    ClientResults results, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ResultEndpoints> log)
+    ClientResults results, KeptRequests kept, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ResultEndpoints> log)
 {
     private const int MaxHops = 15;
+    private const string KeysAway = "The keys are in the store, and the store has not answered yet.";
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
 
     /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
@@ -60,7 +62,7 @@ internal sealed class ResultEndpoints(
         ResultAccess.ProtectUrl(context.Response);
         if (!await CanVerifyAsync(context, began))
         {
-            await context.Response.WriteStoreAwayAsync(null, "The keys are in the store, and the store has not answered yet.");
+            await context.Response.WriteStoreAwayAsync(null, KeysAway);
             return;
         }
 
@@ -71,9 +73,40 @@ internal sealed class ResultEndpoints(
             return;
         }
 
+        await CallAsync(context, run, end, began, call, isPreflight);
+    }
+
+    /// <summary>The same at the path of the run's request.</summary>
+    /// <param name="context">A request without the member.</param>
+    /// <param name="member">The member that it had.</param>
+    /// <returns><see langword="false"/> where it is another request: to another target, or one that a page of the result makes.</returns>
+    public async Task<bool> TryAnswerAsync(HttpContext context, ResultMember member)
+    {
+        var began = time.GetTimestamp();
+        var isRead = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
+        if (!isRead && BrowserRequests.IsFromPage(context.Request)) return false;
+        var target = RequestTarget.Of(context, isBase: true);
+        try
+        {
+            if (!await CanVerifyAsync(context, began)) throw new StoreUnavailableException(KeysAway);
+            if (tokens.VerifyResultAt(member.Run, target.ToString(), member.Token) is not { } end) return false;
+            if (!isRead && !await kept.IncludesAsync(context.Request, member.Run)) return false;
+            context.Features.Set(new ResultAtTarget(member, target));
+            await CallAsync(context, member.Run, end, began, AnswerAsync, isPreflight: false);
+        }
+        catch (StoreUnavailableException e) when (!context.Response.HasStarted)
+        {
+            await context.Response.WriteStoreAwayAsync(member.Run, e.Detail);
+        }
+
+        return true;
+    }
+
+    private async Task CallAsync(HttpContext context, RunId run, DateTimeOffset end, long began, Func<HttpContext, RunId, long, Task> call, bool isPreflight)
+    {
         if (end < time.GetUtcNow())
         {
-            await context.Response.WriteProblemAsync(Problems.ResultExpired(run));
+            await RefuseAsync(context, Problems.ResultExpired(run));
             return;
         }
 
@@ -85,7 +118,7 @@ internal sealed class ResultEndpoints(
                 await access.AllowOriginAsync(context, run);
                 if (await CheckAsync(context, run, began) is { } problem)
                 {
-                    await context.Response.WriteProblemAsync(problem);
+                    await RefuseAsync(context, problem);
                     return;
                 }
             }
@@ -102,6 +135,13 @@ internal sealed class ResultEndpoints(
             await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run));
         }
     }
+
+    /// <summary>A person who comes back to a page, by a bookmark or the history of a browser, is told what has become of it.</summary>
+    private static Task RefuseAsync(HttpContext context, Problem problem) =>
+        ResultAtTarget.Of(context) is { } at && ProgressPage.IsWanted(context.Request)
+            ? MessagePage.WriteAsync(context, problem.Status, problem.Title, problem.Detail ?? "",
+                $"""<p><a href="{HtmlEncoder.Default.Encode(at.Target.SelfReference ?? "")}">Open the page anew</a></p>""")
+            : context.Response.WriteProblemAsync(problem);
 
     /// <summary>A node that has just started may not have its keys yet: a URL that it gave before is not an unknown one.</summary>
     private async Task<bool> CanVerifyAsync(HttpContext context, long began)
@@ -156,15 +196,15 @@ internal sealed class ResultEndpoints(
         switch (snapshot)
         {
             case null:
-                await context.Response.WriteProblemAsync(Problems.ResultUnknown());
+                await RefuseAsync(context, Problems.ResultUnknown());
                 break;
             case { State: RunState.Cancelled }:
                 context.Response.Headers[DurableHeaders.Status] = RunState.Cancelled.Name();
-                await context.Response.WriteProblemAsync(Problems.RunCancelled(run));
+                await RefuseAsync(context, Problems.RunCancelled(run));
                 break;
             case { State: RunState.Completed or RunState.Failed }:
-                if (await results.GetAsync(run) is { } result) await StoredResponseWriter.WriteAsync(context, run, result, snapshot.State);
-                else await context.Response.WriteProblemAsync(Problems.ResultUnknown());
+                if (await results.GetAsync(context, run) is { } result) await StoredResponseWriter.WriteAsync(context, run, result, snapshot.State);
+                else await RefuseAsync(context, Problems.ResultUnknown());
                 break;
             default:
                 await AnswerNotYetAsync(context, snapshot, wait);
@@ -237,11 +277,13 @@ internal sealed class ResultEndpoints(
             return;
         }
 
-        _ = int.TryParse(context.Request.Query["hop"], NumberStyles.None, CultureInfo.InvariantCulture, out var hop);
+        var at = ResultAtTarget.Of(context);
+        var hop = at?.Member.Hop ?? 0;
+        if (at is null) _ = int.TryParse(context.Request.Query["hop"], NumberStyles.None, CultureInfo.InvariantCulture, out hop);
         if (hop < MaxHops && wait != TimeSpan.Zero)
         {
             response.StatusCode = StatusCodes.Status303SeeOther;
-            response.Headers.Location = string.Create(CultureInfo.InvariantCulture,
+            response.Headers.Location = at?.Next ?? string.Create(CultureInfo.InvariantCulture,
                 $"{ResultUrls.Path}{snapshot.Id}?token={context.Request.Query["token"]}&hop={hop + 1}");
             return;
         }

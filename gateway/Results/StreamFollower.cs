@@ -41,7 +41,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
         }
 
         response.StatusCode = head.Status;
-        (await results.ResolveAsync(run, head)).Headers.CopyTo(response.Headers);
+        (await results.ResolveAsync(context, run, head)).Headers.CopyTo(response.Headers);
         response.Headers.CacheControl = "no-store";
         response.Headers[DurableHeaders.RunId] = run.ToString();
         await response.Body.FlushAsync(context.RequestAborted);
@@ -68,7 +68,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
                     return true;
                 }
 
-                if (snapshot is null || snapshot.State.HasEnded()) return await results.GetAsync(run) is { } result && await TryWriteRestAsync(context, run, result, last);
+                if (snapshot is null || snapshot.State.HasEnded()) return await results.GetAsync(context, run) is { } result && await TryWriteRestAsync(context, run, result, last);
             }
             catch (StoreUnavailableException)
             {

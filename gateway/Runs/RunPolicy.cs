@@ -113,6 +113,9 @@ internal sealed record RunPolicy
     /// <summary><c>header:&lt;name&gt;</c> that who asks for the result must have as the original request had it; <see langword="null"/>: the URL is enough.</summary>
     public string? BindResultTo { get; init; }
 
+    /// <summary>Where the <c>303</c> sends the client.</summary>
+    public ResultUrlPlace ResultUrl { get; init; }
+
     /// <summary>The origins whose scripts may read what the gateway answers, with commas between them, or <c>*</c>; empty: none.</summary>
     public string CorsOrigins { get; init; } = "";
 

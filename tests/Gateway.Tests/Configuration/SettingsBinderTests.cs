@@ -43,7 +43,7 @@ public sealed class SettingsBinderTests
         Assert.Equal((10_000, 4096, 8192), (policy.MaxSteps, policy.InlineStepBytes, policy.InlineHeaderBytes));
         Assert.Equal("Authorization", policy.IdempotencyScope);
         Assert.False(policy.SendIdempotencyKey);
-        Assert.Equal(OversizedRequests.Proxy, policy.OversizedRequests);
+        Assert.Equal((OversizedRequests.Proxy, ResultUrlPlace.Auto), (policy.OversizedRequests, policy.ResultUrl));
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class SettingsBinderTests
             "Durable:Admin:ApiKeys:0=" + Secret,
             "Durable:Policies:default:Persist=onstart", "Durable:Policies:default:Retry:Backoff=Linear", "Durable:Policies:default:Retry:Jitter=false",
             "Durable:Policies:default:Retry:Statuses=500-599", "Durable:Policies:default:MaxRequestBytes=512 KiB",
-            "Durable:Policies:default:OversizedRequests=Refuse", "Durable:Policies:default:IdempotencyScope=X-Tenant",
+            "Durable:Policies:default:OversizedRequests=Refuse", "Durable:Policies:default:ResultUrl=OriginalPath", "Durable:Policies:default:IdempotencyScope=X-Tenant",
             "Durable:Policies:default:SendIdempotencyKey=True", "Durable:Policies:default:InlineStepBytes=0", "Durable:Policies:default:InlineHeaderBytes=16 KiB");
         Assert.Equal("http://node-1:9001", settings.AdvertisedAddress);
         Assert.Equal("https://gateway.internal", settings.SharedAddress);
@@ -71,7 +71,7 @@ public sealed class SettingsBinderTests
         var policy = settings.Policies["default"];
         Assert.Equal((PersistMode.OnStart, BackoffShape.Linear, false), (policy.Persist, policy.Backoff, policy.Jitter));
         Assert.True(policy.RetryStatuses.Contains(599));
-        Assert.Equal((512L << 10, OversizedRequests.Refuse), (policy.MaxRequestBytes, policy.OversizedRequests));
+        Assert.Equal((512L << 10, OversizedRequests.Refuse, ResultUrlPlace.OriginalPath), (policy.MaxRequestBytes, policy.OversizedRequests, policy.ResultUrl));
         Assert.Equal(("X-Tenant", true, 0, 16384), (policy.IdempotencyScope, policy.SendIdempotencyKey, policy.InlineStepBytes, policy.InlineHeaderBytes));
     }
 
@@ -103,6 +103,7 @@ public sealed class SettingsBinderTests
             ("Durable:ShutdownTimeout", "soon", "[d.]hh:mm:ss"),
             ("Durable:Events:Retention", "-01:00:00", "between"),
             ("Durable:Policies:default:Persist", "Sometimes", "OnFirstCheckpoint, OnStart"),
+            ("Durable:Policies:default:ResultUrl", "Here", "Auto, OriginalPath, ReservedPath"),
             ("Durable:Policies:default:Retry:Backoff", "1", "Exponential, Linear, Constant"),
             ("Durable:Policies:default:Retry:MaxAttempts", "0", "between 1 and"),
             ("Durable:Policies:default:Retry:Jitter", "yes", "neither true nor false"),

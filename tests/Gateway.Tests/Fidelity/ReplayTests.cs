@@ -92,9 +92,9 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
 
         var result = await lanes.SendAsync(Lanes.Durable, Lanes.Get(redirect.Received.Head["Location"]!));
 
-        // Whoever goes on from there is not to tell others the URL.
-        Assert.Equal("no-referrer", result.Received.Head["Referrer-Policy"]);
-        await Lanes.AssertAsAnsweredAsync(response, result, "Referrer-Policy");
+        // Whoever goes on from there is not to tell others the URL, and no cache is to keep what is there.
+        Assert.Equal(("no-referrer", "no-store"), (result.Received.Head["Referrer-Policy"], result.Received.Head["Cache-Control"]));
+        await Lanes.AssertAsAnsweredAsync(response, result, "Referrer-Policy", "Cache-Control");
     }
 
     /// <summary>A client that turns every method into GET on a 303 finds a length that no body goes with.</summary>

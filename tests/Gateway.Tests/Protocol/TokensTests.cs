@@ -39,6 +39,10 @@ public sealed class TokensTests
     {
         Assert.Null(_tokens.VerifyResult(_run, _tokens.ForSteps(_run, 1)));
         Assert.Null(_tokens.VerifySteps(_run, _tokens.ForResult(_run, End)));
+        Assert.Null(_tokens.VerifyResult(_run, _tokens.ForResultAt(_run, "/a", End)));
+        Assert.Null(_tokens.VerifyResultAt(_run, "/a", _tokens.ForResult(_run, End)));
+        Assert.Null(_tokens.VerifyResultAt(_run, "/a", _tokens.ForResultAt(_run, "/b", End)));
+        Assert.Equal(End, _tokens.VerifyResultAt(_run, "/a", _tokens.ForResultAt(_run, "/a", End)));
         Assert.Null(_tokens.VerifyResult(_run, _tokens.ForSteps(_run, (int)End.ToUnixTimeSeconds())));
     }
 

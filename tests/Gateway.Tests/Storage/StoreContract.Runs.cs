@@ -200,6 +200,7 @@ public abstract partial class StoreContract
             MaxResponseBytes = 11,
             MaxStepBytes = 12,
             OversizedRequests = OversizedRequests.Refuse,
+            ResultUrl = ResultUrlPlace.OriginalPath,
             MaxSteps = 13,
             InlineStepBytes = 14,
             InlineHeaderBytes = 15,

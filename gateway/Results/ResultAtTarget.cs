@@ -1,0 +1,14 @@
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Results;
+
+/// <summary>On a request that fetches a result at the path of the run's request.</summary>
+/// <param name="Member">The member that the client sent.</param>
+/// <param name="Target">The target of the run's request, which is this request's without the member.</param>
+internal sealed record ResultAtTarget(ResultMember Member, RequestTarget Target)
+{
+    /// <summary>Where the client is sent that has waited long enough.</summary>
+    public string Next => (Member with { Hop = Member.Hop + 1 }).AppendTo(Target.SelfReference ?? "");
+
+    public static ResultAtTarget? Of(HttpContext context) => context.Features.Get<ResultAtTarget>();
+}
