@@ -38,7 +38,7 @@ internal sealed class World : IAsyncDisposable
     public GatewayHost Gateway => _hub.Gateway;
     public string Path => _path;
 
-    public static async Task<World> StartAsync(params string[] settings) => new(await Hub.OfAsync(settings));
+    public static async Task<World> StartAsync(params string[] settings) => new(await Hub.RentAsync(settings));
 
     public static async Task<World> StartAsync<TStore>(params string[] settings) where TStore : IStoreChoice =>
         await StartAsync([.. settings, .. await TStore.SettingsAsync(settings)]);
@@ -69,12 +69,11 @@ internal sealed class World : IAsyncDisposable
     /// <summary>The URL whose <c>DELETE</c> cancels the run of a result URL.</summary>
     public static string RunUrl(string resultUrl) => resultUrl.Replace("?", "/run?", StringComparison.Ordinal);
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        // What comes later is answered at once.
-        _hub.Handlers[_path] = _ => Task.CompletedTask;
+        _hub.Handlers.TryRemove(_path, out _);
         foreach (var attempt in _all) attempt.Answer(200);
-        return default;
+        await _hub.ReturnAsync();
     }
 
     private async Task HoldAsync(HttpContext context)
@@ -90,33 +89,72 @@ internal sealed class World : IAsyncDisposable
     }
 }
 
-/// <summary>A gateway and a service for all tests with the same settings, until the last test is over.</summary>
+/// <summary>
+/// A gateway and a service for all tests with the same settings. A few that no test uses are kept for the next one: each has a store in memory.
+/// </summary>
 internal sealed class Hub
 {
-    private static readonly ConcurrentDictionary<string, Lazy<Task<Hub>>> Started = new();
+    private const int MaxIdle = 6;
 
-    private Hub(TestService service, GatewayHost gateway, ConcurrentDictionary<string, Func<HttpContext, Task>> handlers) =>
-        (Service, Gateway, Handlers) = (service, gateway, handlers);
+    private static readonly object Gate = new();
+    private static readonly Dictionary<string, Hub> Hubs = [];
 
-    public TestService Service { get; }
-    public GatewayHost Gateway { get; }
+    private readonly string _settings;
+    private readonly Lazy<Task> _started;
+    private int _users;
+    private long _idleSince;
 
-    /// <summary>What the service does, by path.</summary>
-    public ConcurrentDictionary<string, Func<HttpContext, Task>> Handlers { get; }
+    private Hub(string[] settings)
+    {
+        _settings = string.Join(' ', settings);
+        _started = new Lazy<Task>(() => StartAsync(settings));
+    }
 
-    public static Task<Hub> OfAsync(params string[] settings) =>
-        Started.GetOrAdd(string.Join(' ', settings), _ => new Lazy<Task<Hub>>(() => StartAsync(settings))).Value;
+    public TestService Service { get; private set; } = null!;
+    public GatewayHost Gateway { get; private set; } = null!;
+
+    /// <summary>What the service does, by path. Whatever comes for a test that is over is answered at once.</summary>
+    public ConcurrentDictionary<string, Func<HttpContext, Task>> Handlers { get; } = new();
+
+    public static async Task<Hub> RentAsync(params string[] settings)
+    {
+        Hub? hub;
+        lock (Gate)
+        {
+            var key = string.Join(' ', settings);
+            if (!Hubs.TryGetValue(key, out hub)) Hubs[key] = hub = new Hub(settings);
+            hub._users++;
+        }
+
+        await hub._started.Value;
+        return hub;
+    }
+
+    public async Task ReturnAsync()
+    {
+        Hub? oldest = null;
+        lock (Gate)
+        {
+            _idleSince = Environment.TickCount64;
+            if (--_users > 0) return;
+            var idle = Hubs.Values.Where(hub => hub._users == 0).ToList();
+            if (idle.Count > MaxIdle) oldest = idle.MinBy(hub => hub._idleSince)!;
+            if (oldest is not null) Hubs.Remove(oldest._settings);
+        }
+
+        if (oldest is not null) await oldest.StopAsync();
+    }
 
     public static async Task StopAllAsync()
     {
-        foreach (var hub in Started.Values) await (await hub.Value).StopAsync();
+        foreach (var hub in Hubs.Values) await hub.StopAsync();
     }
 
-    private static async Task<Hub> StartAsync(string[] settings)
+    private async Task StartAsync(string[] settings)
     {
-        var handlers = new ConcurrentDictionary<string, Func<HttpContext, Task>>();
-        var service = await TestService.StartAsync((context, _) => handlers[context.Request.Path.Value!](context), readBody: false);
-        return new Hub(service, await GatewayHost.StartAsync(service.Url, settings), handlers);
+        Service = await TestService.StartAsync(
+            (context, _) => Handlers.TryGetValue(context.Request.Path.Value!, out var handler) ? handler(context) : Task.CompletedTask, readBody: false);
+        Gateway = await GatewayHost.StartAsync(Service.Url, settings);
     }
 
     private async Task StopAsync()
