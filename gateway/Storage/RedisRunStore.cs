@@ -115,13 +115,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     public Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
-        StepAsync(run, attempt, outcome.Id, maxSteps, outcome.Failed ? "F" : "C", codec.Encode(run, outcome), expectedTries ?? -1, why: why);
+        StepAsync(run, attempt, outcome.Id, maxSteps, outcome.Failed ? "F" : "C", () => codec.Encode(run, outcome), expectedTries ?? -1, why: why, bytes: outcome.Body.Length);
 
     public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
-        StepAsync(run, attempt, step, maxSteps, "P", Milliseconds(nextTry), expectedTries, why: why);
+        StepAsync(run, attempt, step, maxSteps, "P", () => Milliseconds(nextTry), expectedTries, why: why);
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
-        StepAsync(run, attempt, interrupted.Id, maxSteps, "S", codec.Encode(run, interrupted), expectedTries: -1, execution);
+        StepAsync(run, attempt, interrupted.Id, maxSteps, "S", () => codec.Encode(run, interrupted), expectedTries: -1, execution);
 
     public async Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
@@ -149,10 +149,11 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why, bool releaseKey)
     {
         var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), codec.Encode(attempt.Run, result),
+        return Park((RedisValue[])(await connection.WriteAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History],
+            result.Body.Length, () => codec.Encode(attempt.Run, result), record =>
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), record,
                 (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why,
-                Flag(wishes.Notices.Failed && state == RunState.Failed), Flag(releaseKey), attempt.Nonce]));
+                Flag(wishes.Notices.Failed && state == RunState.Failed), Flag(releaseKey), attempt.Nonce]))!);
     }
 
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
@@ -202,7 +203,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run)
     {
         var keys = Keys(run);
-        var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
+        var steps = await connection.ReadLargeAsync(async db => (long)await db.HashGetAsync(keys.Run, "bytes"), db => db.HashGetAllAsync(keys.Steps));
         if (steps.Length == 0 && !await connection.ExecuteAsync(db => db.KeyExistsAsync(keys.Run))) return null;
         return values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray());
     }
@@ -241,7 +242,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         // Nobody is told a result that a failover could still take back.
         var key = Keys(run).Result;
-        var record = await connection.ExecuteSafelyAsync(key, db => db.StringGetAsync(key));
+        var record = await connection.ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key), key);
         return record.IsNull ? null : codec.DecodeResponse(run, record);
     }
 
@@ -254,28 +255,42 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
     private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why, DateTimeOffset? unreachableSince = null)
     {
-        // Made inside the call, so that a store that is away costs no encryption.
         var keys = Keys(run.Id);
         var key = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run;
-        var answer = (RedisValue)await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key, keys.History],
+        var began = time.GetTimestamp();
+        var bytes = run.Request.Body.Length;
+        var answer = (RedisValue)await connection.WriteAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key, keys.History],
+            bytes, () => codec.Encode(run.Id, run.Request), record =>
         [
-            run.Id.ToString(), state.Name(), owner, Milliseconds(due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
-            RecordCodec.Encode(run.Policy), run.Route, codec.Encode(run.Id, run.Request), failures,
+            run.Id.ToString(), state.Name(), owner, Milliseconds(state == RunState.Running ? due + Underway() : due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
+            RecordCodec.Encode(run.Policy), run.Route, record, failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
             run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run), run.Nonce,
             Since(unreachableSince),
             RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
-        ]));
+        ]);
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
+
+        // A lease that ended while the request was on its way would hand the run to another node at once.
+        TimeSpan Underway() => connection.IsLarge(bytes) ? time.GetElapsedTime(began) + BulkLanes.TimeFor(bytes) : default;
     }
 
     private async Task<StepAnswer> StepAsync(
-        RunId run, Fence attempt, string step, int maxSteps, string kind, RedisValue value, int expectedTries, string execution = "", string why = "")
+        RunId run, Fence attempt, string step, int maxSteps, string kind, Func<RedisValue> value, int expectedTries, string execution = "", string why = "", long bytes = 0)
     {
         var keys = Keys(run);
-        var answer = await EvaluateSafelyAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History, keys.Due], () =>
-            [attempt.Attempt, step, maxSteps, kind, value, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck, attempt.Nonce, execution,
-                why.Length > 0 ? codec.EncodeReason(run, step, why) : ""]);
+        var answer = (RedisValue[])(await connection.WriteAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History, keys.Due], bytes, value, record =>
+            [attempt.Attempt, step, maxSteps, kind, record, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck, attempt.Nonce, execution,
+                why.Length > 0 ? codec.EncodeReason(run, step, why) : ""]))!;
+
+        // Who only asked is not told the outcome that was first: that may be large as well.
+        if (answer is [var verdict] && verdict == "stored")
+        {
+            var first = await connection.ReadLargeAsync(
+                db => db.HashStringLengthAsync(keys.Steps, step), db => db.HashGetAsync(keys.Steps, step), keys.Steps);
+            answer = first.IsNull ? ["unknown"] : [verdict, first];
+        }
+
         return values.Answer(run, step, answer);
     }
 

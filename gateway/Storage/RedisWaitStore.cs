@@ -22,10 +22,11 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
     public async Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName, int told)
     {
         var keys = Keys(run);
-        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Deliver, [keys.Run, keys.Steps, keys.Due, keys.Pending, keys.History],
+        var answer = (RedisValue[])(await connection.WriteAsync(Script.Deliver, [keys.Run, keys.Steps, keys.Due, keys.Pending, keys.History],
+            outcome.Body.Length, () => codec.Encode(run, outcome), record =>
         [
-            run.ToString(), outcome.Id, Letter(kind), outcome.Failed ? "F" : "C", codec.Encode(run, outcome), Milliseconds(time.GetUtcNow()), eventName ?? "", told,
-        ])))!;
+            run.ToString(), outcome.Id, Letter(kind), outcome.Failed ? "F" : "C", record, Milliseconds(time.GetUtcNow()), eventName ?? "", told,
+        ]))!;
         return (string)answer[0]! switch
         {
             "woken" => new(DeliveryVerdict.Woken),

@@ -29,7 +29,7 @@ internal sealed class RunOperations(StoreConnection connection, RecordCodec code
     public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)
     {
         var keys = new StoreKeys(run, connection.Shards);
-        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Revise,
+        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, outcome?.Body.Length ?? 0, db => db.ScriptEvaluateAsync(Script.Revise,
             [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History, keys.Stream, keys.StreamIds],
             [
                 run.ToString(), outcome is null ? "from" : "edit", step, outcome is { Failed: true } ? "F" : "C",

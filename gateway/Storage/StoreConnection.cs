@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using DurableGateway.Configuration;
@@ -35,12 +36,15 @@ internal sealed class StoreConnection(
     private ConnectionMultiplexer? _barriers;
     private ConnectionMultiplexer? _maintenance;
     private ReplicaBarrier? _barrier;
+    private BulkLanes? _writes;
+    private BulkLanes? _reads;
     private uint _turn;
     private int _pending;
     private CallGate? _gate;
     private Task _compacting = Task.CompletedTask;
     private long _lookedAround;
     private readonly OutageLog _outage = StoreOutage(settings, clock, loggers.CreateLogger<StoreConnection>());
+    private readonly OutageLog _large = LargeCallOutage(clock, loggers.CreateLogger<StoreConnection>());
     private readonly OutageLog _replicas = ReplicaOutage(clock, loggers.CreateLogger<StoreConnection>());
     private Task _opening = Task.CompletedTask;
 
@@ -77,10 +81,45 @@ internal sealed class StoreConnection(
     /// <param name="command">The write, which can be repeated.</param>
     /// <param name="caller">What it is called in traces.</param>
     /// <exception cref="StoreUnavailableException">As above, or too few replicas have it.</exception>
-    public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") => _barrier is null ? ExecuteAsync(command, caller) : GuardAsync(async () =>
+    public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") => GuardAsync(() => SafelyAsync(Next(), key, command), caller);
+
+    /// <summary>Whether a call of so many bytes has a connection of its own. In the embedded store none has: there is no link that could be slow.</summary>
+    public bool IsLarge(long bytes) => _writes is not null && bytes >= BulkLanes.Threshold;
+
+    /// <summary>Executes safely, as above, a write of any size: it does not delay others, and has time by its size.</summary>
+    /// <param name="key">The key that is written, or another one of its slot.</param>
+    /// <param name="bytes">How much the write carries.</param>
+    /// <param name="command">The write, which can be repeated. Called when its turn has come.</param>
+    /// <param name="caller">What it is called in traces.</param>
+    /// <exception cref="StoreUnavailableException">As above, or large writes wait too long for their turn.</exception>
+    public Task<T> WriteLargeAsync<T>(RedisKey key, long bytes, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
+        IsLarge(bytes) ? GuardAsync(() => LargeAsync(_writes!, key, bytes, command), caller) : ExecuteSafelyAsync(key, command, caller);
+
+    /// <summary>Reads what may be large. It does not delay others, and has time by its size.</summary>
+    /// <param name="length">Asks how many bytes there are.</param>
+    /// <param name="command">Reads them.</param>
+    /// <param name="confirmed">A key of the slot, where what is read must be on <c>MinReplicas</c> replicas.</param>
+    /// <param name="caller">What it is called in traces.</param>
+    /// <exception cref="StoreUnavailableException">As above.</exception>
+    public async Task<T> ReadLargeAsync<T>(
+        Func<IDatabase, Task<long>> length, Func<IDatabase, Task<T>> command, RedisKey? confirmed = null, [CallerMemberName] string caller = "")
     {
+        var bytes = _reads is null ? 0 : await ExecuteAsync(length, caller);
+        return await GuardAsync(() => IsLarge(bytes) ? LargeAsync(_reads!, confirmed, bytes, command) : SafelyAsync(Next(), confirmed, command), caller);
+    }
+
+    private async Task<T> LargeAsync<T>(BulkLanes lanes, RedisKey? key, long bytes, Func<IDatabase, Task<T>> command)
+    {
+        var answer = await lanes.ExecuteAsync(bytes, connection => SafelyAsync(connection, key, command));
+        _large.Succeeded();
+        return answer;
+    }
+
+    private async Task<T> SafelyAsync<T>(ConnectionMultiplexer connection, RedisKey? confirmed, Func<IDatabase, Task<T>> command)
+    {
+        if (_barrier is null || confirmed is not { } key) return await command(connection.GetDatabase());
+
         // Had the primary been replaced between the write and the barrier, the barrier would speak of another server's writes.
-        var connection = Next();
         var before = Primary(connection, key);
         var answer = await command(connection.GetDatabase());
         await _barrier.PassAsync(key);
@@ -88,7 +127,7 @@ internal sealed class StoreConnection(
         return Primary(connection, key) == before
             ? answer
             : throw new StoreUnavailableException("The primary was replaced while it was written to.") { MayHaveHappened = true };
-    }, caller);
+    }
 
     private ConnectionMultiplexer Next() => _connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length];
 
@@ -110,7 +149,7 @@ internal sealed class StoreConnection(
         catch (Exception e)
         {
             StoreTelemetry.Failed(span, e);
-            if (e is StoreUnavailableException away && !_stopping.IsCancellationRequested) (away.ReplicasAreMissing ? _replicas : _outage).Failed(away);
+            if (e is StoreUnavailableException away && !_stopping.IsCancellationRequested) (away.ReplicasAreMissing ? _replicas : away.CarriesMuch ? _large : _outage).Failed(away);
             throw;
         }
     }
@@ -172,6 +211,7 @@ internal sealed class StoreConnection(
         if (last != 0 && clock.GetElapsedTime(last, now) < LookAroundEvery) return;
         if (Interlocked.CompareExchange(ref _lookedAround, now, last) != last) return;
         foreach (var connection in _connections) _ = LookAsync(connection);
+        foreach (var connection in (_writes?.Idle ?? []).Concat(_reads?.Idle ?? [])) _ = LookAsync(connection);
         if (_barriers is not null) _ = LookAsync(_barriers);
 
         static async Task LookAsync(ConnectionMultiplexer connection) =>
@@ -212,6 +252,8 @@ internal sealed class StoreConnection(
         await _opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var connection in _connections) await connection.DisposeAsync();
         if (_barriers is not null) await _barriers.DisposeAsync();
+        if (_writes is not null) await _writes.DisposeAsync();
+        if (_reads is not null) await _reads.DisposeAsync();
         await _compacting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_maintenance is not null) await _maintenance.DisposeAsync();
         _embedded?.Dispose();
@@ -238,6 +280,17 @@ internal sealed class StoreConnection(
         {
             _barriers = await ConnectionMultiplexer.ConnectAsync(options);
             _barrier = new ReplicaBarrier(_barriers, settings.MinReplicas, TimeSpan.FromMilliseconds(patience / 2.0), clock, LookAround);
+        }
+
+        if (!settings.IsEmbedded)
+        {
+            var lane = LaneOptions(options);
+            Task<ConnectionMultiplexer> ConnectAsync() =>
+                IsReady ? ConnectionMultiplexer.ConnectAsync(lane) : throw new StoreUnavailableException("The store is not connected.");
+
+            // Twice: the replicas' confirmation is part of the call.
+            BulkLanes NewLanes() => new(ConnectAsync, TimeSpan.FromMilliseconds(2 * patience), clock);
+            (_writes, _reads) = (NewLanes(), NewLanes());
         }
 
         if (_embedded is { } embedded)
@@ -283,6 +336,23 @@ internal sealed class StoreConnection(
             }
         }
     }
+
+    private static ConfigurationOptions LaneOptions(ConfigurationOptions ordinary)
+    {
+        var options = ordinary.Clone();
+        options.ClientName += "-large";
+
+        // How long a call may take depends on its size: the lanes see to that.
+        options.AsyncTimeout = options.SyncTimeout = (int)TimeSpan.FromHours(1).TotalMilliseconds;
+
+        // What the system has not sent yet of a call that was given up is not sent after the connection is closed.
+        options.BeforeSocketConnect = (_, _, socket) => socket.LingerState = new LingerOption(enable: true, seconds: 0);
+        return options;
+    }
+
+    private static OutageLog LargeCallOutage(TimeProvider clock, ILogger log) => new(clock,
+        (time, calls, error) => log.LargeCallsFail(time, calls, error.Message),
+        log.LargeCallsWork);
 
     private static OutageLog StoreOutage(GatewaySettings settings, TimeProvider clock, ILogger log)
     {

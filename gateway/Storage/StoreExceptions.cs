@@ -14,6 +14,9 @@ internal sealed class StoreUnavailableException(string message, Exception? inner
     /// <summary>The store works, but too few replicas confirm what it writes (<c>Durable:Store:MinReplicas</c>).</summary>
     public bool ReplicasAreMissing { get; init; }
 
+    /// <summary>A large call took too long, or waited too long for its turn. Small calls may succeed.</summary>
+    public bool CarriesMuch { get; init; }
+
     /// <summary>What clients and services are told: nothing of the store itself.</summary>
     public string Detail => MayHaveHappened
         ? "The store did not confirm the call in time. The call may have taken effect; repeat it."

@@ -15,7 +15,8 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
     public async Task<StreamVerdict> AppendAsync(AttemptKey attempt, StoredResponse? head, IReadOnlyList<StreamEvent> events, long maxBytes)
     {
         var keys = new StoreKeys(attempt.Run, connection.Shards);
-        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Append, [keys.Run, keys.Stream, keys.StreamIds],
+        var bytes = events.Sum(one => (long)one.Bytes.Length);
+        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => db.ScriptEvaluateAsync(Script.Append, [keys.Run, keys.Stream, keys.StreamIds],
         [
             attempt.Number, attempt.Owner, attempt.Nonce, head is null ? RedisValue.EmptyString : codec.EncodeHead(attempt.Run, head), maxBytes,
             .. events.SelectMany(one => new RedisValue[] { one.Id, codec.Encode(attempt.Run, one) }),

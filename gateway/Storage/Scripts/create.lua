@@ -1,14 +1,14 @@
 -- Writes a new run, running under a lease or waiting to be due.
 -- KEYS  1 run, 2 request, 3 due-queue of the shard, 4 idempotency key of the request (the run again where it has none), 5 history
 -- ARGV  1 run id, 2 state, 3 owner of the first attempt, 4 score in the queue (lease end, or next attempt), 5 start,
---       6 deadline, 7 policy, 8 route, 9 request record, 10 failures, 11 time to live (ms), 12 record version,
+--       6 deadline, 7 policy, 8 route, 9 request record ('': is it to be sent?), 10 failures, 11 time to live (ms), 12 record version,
 --       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one),
 --       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed,
 --       18 the gate that it has to pass ('' for none), 19 trace parent of the client's request,
 --       20 what its result is bound to ('' for nothing), 21 nonce of the first attempt,
 --       22 since when the service cannot be reached ('' where that is not why it failed),
 --       last but one: hash of the idempotency key alone, for who searches ('' without one); last: method and path, sealed
--- Answer 1 written, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
+-- Answer 1 written, 'send' where there is no record and no run yet, 0 it was there already and is no longer the first attempt's; what the key stands for where it is another run's
 -- Keeps: a run is created once; from its first moment it is in the due-queue, so no crash can lose it. An owner whose
 -- first answer was lost may say it again, as long as its first attempt still holds the run. An idempotency key is one run's.
 if ARGV[14] ~= '' then
@@ -17,6 +17,7 @@ if ARGV[14] ~= '' then
 end
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'nonce')
 if run[1] and (run[1] ~= 'running' or run[2] ~= ARGV[13] or run[3] ~= ARGV[3] or (run[4] or '0') ~= ARGV[21]) then return 0 end
+if not run[1] and ARGV[9] == '' then return 'send' end
 local owner = ARGV[3]
 if ARGV[2] == 'waiting' then owner = '' end
 if not run[1] then

@@ -1,8 +1,8 @@
 -- Completes a step that waits for something from outside, and wakes its run.
 -- KEYS  1 run, 2 steps, 3 due-queue of the shard, 4 pending steps, 5 history
--- ARGV  1 run id, 2 step id, 3 what it waits for (see await.lua), 4 'C' completed | 'F' failed, 5 outcome record, 6 now,
+-- ARGV  1 run id, 2 step id, 3 what it waits for (see await.lua), 4 'C' completed | 'F' failed, 5 outcome record ('': is it to be sent?), 6 now,
 --       7 the event ('' where it is none), 8 the attempt that is told of it by this caller (0: nobody is)
--- Answer {'woken'} | {'used', give-up ('' never), since, deadline of the run} this run has taken the event with another step |
+-- Answer {'woken'} | {'send'} where there is no record and the step waits | {'used', give-up ('' never), since, deadline of the run} this run has taken the event with another step |
 --   {'done'} the step has an outcome already | {'late'} it has given up | {'none'} nobody waits | {'ended'} | {'unknown'}
 -- Keeps: a stored outcome never changes; an event completes one step of a run; a parked run that is woken is due at once, and one
 -- whose attempt is in flight, and has not been told, is due at once when that suspends. The order of the writes is such that the call
@@ -19,6 +19,9 @@ if over ~= '' and tonumber(over) <= tonumber(ARGV[6]) then return {'late'} end
 if ARGV[7] ~= '' then
   local by = redis.call('HGET', KEYS[1], 'event:' .. ARGV[7])
   if by and by ~= ARGV[2] then return {'used', over, since, run[3]} end
+end
+if ARGV[5] == '' then return {'send'} end
+if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[1], 'event:' .. ARGV[7], ARGV[2])
 end
 if run[1] == 'waiting' then

@@ -1,12 +1,12 @@
 -- Stores a step's outcome, or counts a failed try of it, or marks it as begun.
 -- KEYS  1 run, 2 steps, 3 pending steps, 4 history, 5 due-queue of the shard
 -- ARGV  1 attempt, 2 step id, 3 most steps, 4 'C' completed | 'F' failed for good | 'P' a try failed | 'S' it begins, once at most,
---       5 outcome record ('S': the one to store where another execution began it) | time of the next try,
+--       5 outcome record ('': is it to be sent? 'S': the one to store where another execution began it) | time of the next try,
 --       6 the failed tries that the caller reckons with (-1: any), 7 now,
 --       8 run id, 9 when it is stuck (see notice.lua), 10 nonce of the attempt,
 --       11 'S': the execution of the handler that begins it ('': the service does not tell its executions apart),
 --       12 why it failed, sealed ('' where nothing is known)
--- Answer {'created'} | {'scheduled', due} | {'stored', value} | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
+-- Answer {'created'} | {'send'} where there is no record and no outcome yet | {'scheduled', due} | {'stored', value} (without the value where there is no record) | {'tries', n} reckon again | {'many'} | {'ended'} | {'superseded'} | {'unknown'} | {'other'} the step is of another kind
 -- Keeps: a stored outcome never changes; an attempt that has been superseded writes nothing; an attempt counts one
 -- failed try of a step at most, however often it has to say so; a step that was begun once at most is begun by one execution only.
 -- A step's value is 'P<tries>:<attempt>', 'S<attempt>:<execution>', or 'C<seq>:<record>' or 'F<seq>:<record>'; of one that waits see wait.lua and await.lua.
@@ -16,7 +16,7 @@ if run[1] ~= 'running' and run[1] ~= 'waiting' then return {'ended'} end
 if run[2] ~= ARGV[1] or (run[4] or '0') ~= ARGV[10] then return {'superseded'} end
 local value = redis.call('HGET', KEYS[2], ARGV[2])
 local kind = value and string.sub(value, 1, 1)
-if kind == 'C' or kind == 'F' then return {'stored', value} end
+if kind == 'C' or kind == 'F' then return ARGV[5] == '' and {'stored'} or {'stored', value} end
 if kind == 'W' or kind == 'E' then return {'other'} end
 if not value and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[3]) then return {'many'} end
 local tries, by = 0, nil
@@ -27,6 +27,7 @@ if kind == 'P' then
   if ARGV[4] == 'P' and by == ARGV[1] and due then return {'scheduled', due} end
 end
 if ARGV[6] ~= '-1' and tonumber(ARGV[6]) ~= tries then return {'tries', tries} end
+if ARGV[5] == '' then return {'send'} end
 local begun = 'S' .. ARGV[1] .. ':' .. ARGV[11]
 local answer
 if ARGV[4] == 'P' then

@@ -18,7 +18,9 @@ public abstract partial class StoreContract
         var run = await RunningAsync(request: Make.Request(body));
         var step = Make.Outcome("big") with { Body = body };
         Assert.Equal(StepVerdict.Created, (await Store.StoreOutcomeAsync(run.Id, 1, step, Plenty)).Verdict);
-        var claimed = (await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd.AddSeconds(10)))!;
+
+        // The lease is longer by the time that such a request may be under way.
+        var claimed = (await Store.ClaimAsync(run.Id, Owner, LeaseEnd.AddMinutes(1), LeaseEnd.AddMinutes(2)))!;
         Assert.True(body.AsSpan().SequenceEqual(claimed.Request.Body.Span));
 
         // Too large to come along with the claim: counted, and read by itself.

@@ -1,0 +1,86 @@
+using System.Net;
+using System.Security.Cryptography;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+
+namespace DurableGateway.Tests;
+
+/// <summary>Results that take the link to the store longer than a call may take.</summary>
+public sealed class LargeResultTests
+{
+    private const int Results = 40;
+    private const int ResultBytes = 512 * 1024;
+
+    /// <summary>All results together take four times as long as a small call may take.</summary>
+    [Fact]
+    public async Task ManyLargeResultsAtOnce_EachIsSentOnce_AndSmallCallsSucceedMeanwhile()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        await using var link = SlowLink.To(redis, Results * ResultBytes / 8);
+        var body = RandomNumberGenerator.GetBytes(ResultBytes);
+        var arrived = 0;
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            if (context.Request.Path != "/large") return;
+            if (Interlocked.Increment(ref arrived) == Results) all.SetResult();
+            await all.Task;
+            await context.Response.Body.WriteAsync(body);
+        });
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={link.ConnectionString}",
+            "Durable:Lease=00:00:08", "Durable:Policies:default:Persist=OnStart");
+        await ReadyAsync(gateway);
+
+        var large = Enumerable.Range(0, Results).Select(_ => gateway.Client.GetAsync("/large")).ToArray();
+        await all.Task;
+        var answered = Task.WhenAll(large);
+        var left = new Queue<RunId>();
+        var refused = new List<HttpStatusCode>();
+        await Eventually.TrueAsync(async () =>
+        {
+            using var small = await gateway.Client.GetAsync("/small");
+            if (small.StatusCode != HttpStatusCode.OK) refused.Add(small.StatusCode);
+            return answered.IsCompleted;
+        }, "all clients have their answers", seconds: 120);
+        foreach (var answer in await answered) left.Enqueue(RunIdOf(answer));
+        await Eventually.TrueAsync(async () =>
+        {
+            using var small = await gateway.Client.GetAsync("/small");
+            if (small.StatusCode != HttpStatusCode.OK) refused.Add(small.StatusCode);
+            while (left.TryPeek(out var run) && await StateAsync(gateway, run) == RunState.Completed) left.Dequeue();
+            return left.Count == 0;
+        }, "all runs have ended", seconds: 120);
+
+        Assert.Empty(refused);
+        Assert.InRange(link.Sent, (long)Results * ResultBytes, Results * ResultBytes * 3L / 2);
+    }
+
+    private static async Task ReadyAsync(GatewayHost gateway)
+    {
+        using var control = new HttpClient { BaseAddress = gateway.Control };
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready", seconds: 30);
+    }
+
+    private static async Task<RunState?> StateAsync(GatewayHost gateway, RunId run)
+    {
+        try
+        {
+            return (await gateway.Store.GetSnapshotAsync(run))?.State;
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
+        }
+    }
+
+    private static RunId RunIdOf(HttpResponseMessage response)
+    {
+        using (response)
+        {
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            return RunId.TryParse(response.Headers.GetValues("Durable-Run-Id").Single(), out var run) ? run : throw new FormatException("no run id");
+        }
+    }
+}

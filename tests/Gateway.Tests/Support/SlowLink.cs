@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace DurableGateway.Tests.Support;
+
+/// <summary>
+/// A network link of limited bandwidth to a server. All connections share the bandwidth, by turns. It counts what passes to the
+/// server, and it can lose the answers of connections that carry much.
+/// </summary>
+internal sealed class SlowLink : IAsyncDisposable
+{
+    private const int Chunk = 16 * 1024;
+
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly ConcurrentDictionary<Connection, byte> _open = new();
+    private readonly Lock _lock = new();
+    private readonly int _target;
+    private TimeSpan _busyUntil;
+    private long _sent;
+    private int _broken;
+
+    private SlowLink(int target, long bytesPerSecond)
+    {
+        (_target, BytesPerSecond) = (target, bytesPerSecond);
+
+        // What is in a buffer has passed for its sender, and not for the link.
+        _listener.Server.ReceiveBufferSize = 4 * Chunk;
+        _listener.Start();
+        _ = AcceptAsync();
+    }
+
+    public string ConnectionString => $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+
+    /// <summary>The bytes that have passed to the server.</summary>
+    public long Sent => Interlocked.Read(ref _sent);
+
+    public long BytesPerSecond { get; set; }
+
+    /// <summary>The open connections that have carried much.</summary>
+    public int Carrying => _open.Keys.Count(connection => connection.Sent >= 4 * Chunk);
+
+    /// <summary>The connections whose sender has ended them after they lost an answer.</summary>
+    public int Broken => Volatile.Read(ref _broken);
+
+    /// <summary>A connection that has carried more than so many bytes to the server brings no answer back.</summary>
+    public long LosesAnswersAfter { get; set; } = long.MaxValue;
+
+    public static SlowLink To(RedisServer server, long bytesPerSecond) => new(server.Port, bytesPerSecond);
+
+    public ValueTask DisposeAsync()
+    {
+        _listener.Dispose();
+        foreach (var connection in _open.Keys) connection.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true) _ = RelayAsync(new Connection(await _listener.AcceptTcpClientAsync()));
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The link is gone.
+        }
+    }
+
+    private async Task RelayAsync(Connection connection)
+    {
+        _open[connection] = 0;
+        try
+        {
+            await connection.Server.ConnectAsync(IPAddress.Loopback, _target);
+            connection.Client.NoDelay = connection.Server.NoDelay = true;
+            await Task.WhenAny(SendAsync(connection), ReceiveAsync(connection));
+        }
+        catch (SocketException)
+        {
+            // The server is not there.
+        }
+        finally
+        {
+            if (connection.HasLostAnswers) Interlocked.Increment(ref _broken);
+            _open.TryRemove(connection, out _);
+            connection.Dispose();
+        }
+    }
+
+    private async Task SendAsync(Connection connection)
+    {
+        var buffer = new byte[Chunk];
+        while (await connection.Client.GetStream().ReadAsync(buffer) is > 0 and var count)
+        {
+            await Task.Delay(TakeTurn(count));
+            connection.Sent += count;
+            Interlocked.Add(ref _sent, count);
+            await connection.Server.GetStream().WriteAsync(buffer.AsMemory(0, count));
+        }
+    }
+
+    private async Task ReceiveAsync(Connection connection)
+    {
+        var buffer = new byte[Chunk];
+        while (await connection.Server.GetStream().ReadAsync(buffer) is > 0 and var count)
+        {
+            connection.HasLostAnswers |= connection.Sent > LosesAnswersAfter;
+            if (!connection.HasLostAnswers) await connection.Client.GetStream().WriteAsync(buffer.AsMemory(0, count));
+        }
+    }
+
+    /// <summary>How long it takes until the link has carried these bytes, and those before them.</summary>
+    private TimeSpan TakeTurn(int count)
+    {
+        lock (_lock)
+        {
+            var now = TimeSpan.FromMilliseconds(Environment.TickCount64);
+            if (_busyUntil < now) _busyUntil = now;
+            _busyUntil += TimeSpan.FromSeconds((double)count / BytesPerSecond);
+            return _busyUntil - now;
+        }
+    }
+
+    private sealed class Connection(TcpClient client) : IDisposable
+    {
+        public TcpClient Client => client;
+        public TcpClient Server { get; } = new();
+        public long Sent { get; set; }
+        public bool HasLostAnswers { get; set; }
+
+        public void Dispose()
+        {
+            client.Dispose();
+            Server.Dispose();
+        }
+    }
+}
