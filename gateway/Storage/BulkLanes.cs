@@ -86,7 +86,12 @@ internal sealed class BulkLanes(Func<Task<ConnectionMultiplexer>> connect, TimeS
         try
         {
             if (!await _turns.WaitAsync(LongestWait))
-                throw new StoreUnavailableException($"The store is too slow: a large call has waited {LongestWait:c} for its turn.") { CarriesMuch = true };
+            {
+                throw new StoreUnavailableException($"The store is too slow: a large call has waited {LongestWait:c} for its turn.")
+                {
+                    CarriesMuch = true,
+                };
+            }
         }
         finally
         {
@@ -106,7 +111,11 @@ internal sealed class BulkLanes(Func<Task<ConnectionMultiplexer>> connect, TimeS
 
         // It ends with its connection, and nobody waits for it.
         _ = ((Task)call).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        throw new StoreUnavailableException($"The store did not answer a call of {bytes} bytes within {limit:c}.") { MayHaveHappened = true, CarriesMuch = true };
+        throw new StoreUnavailableException($"The store did not answer a call of {bytes} bytes within {limit:c}.")
+        {
+            MayHaveHappened = true,
+            CarriesMuch = true,
+        };
     }
 
     /// <summary>What is left of a call that was given up must not delay the next one. Nobody waits for a connection that does not answer.</summary>

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Writes records of any size. A large one is sent once: the store is asked before, and again after a lost answer, whether it has it.</summary>
+/// <summary>Writes records of any size. A large one is sent once: the store is asked before, and so after a lost answer, whether it has it.</summary>
 internal static class LargeRecords
 {
     /// <summary>What a script answers that was called with an empty record, and would store one.</summary>
@@ -20,18 +20,24 @@ internal static class LargeRecords
         this StoreConnection connection, string script, RedisKey[] keys, long bytes, Func<RedisValue> record, Func<RedisValue, RedisValue[]> values,
         [CallerMemberName] string caller = "")
     {
-        if (connection.IsLarge(bytes))
+        if (!connection.IsLarge(bytes)) return await connection.ExecuteSafelyAsync(keys[0], SendAsync, caller);
+
+        // Replicas need not confirm that there is nothing yet. What is there already counts when they have it.
+        if (!IsSend(await connection.ExecuteAsync(AskAsync, caller)))
         {
-            // Replicas need not confirm that there is nothing yet. What is there already counts when they have it.
-            Task<RedisResult> AskAsync(IDatabase db) => db.ScriptEvaluateAsync(script, keys, values(RedisValue.EmptyString));
-            if (!IsSend(await connection.ExecuteAsync(AskAsync, caller)))
-            {
-                var answer = await connection.ExecuteSafelyAsync(keys[0], AskAsync, caller);
-                if (!IsSend(answer)) return answer;
-            }
+            var known = await connection.ExecuteSafelyAsync(keys[0], AskAsync, caller);
+            if (!IsSend(known)) return known;
         }
 
-        return await connection.WriteLargeAsync(keys[0], bytes, db => db.ScriptEvaluateAsync(script, keys, values(record())), caller);
+        return await connection.WriteLargeAsync(keys[0], bytes, async db =>
+        {
+            // It has waited for its turn. A caller that did not wait so long for the answer may have sent the same again meanwhile.
+            var known = await AskAsync(db);
+            return IsSend(known) ? await SendAsync(db) : known;
+        }, caller);
+
+        Task<RedisResult> AskAsync(IDatabase db) => db.ScriptEvaluateAsync(script, keys, values(RedisValue.EmptyString));
+        Task<RedisResult> SendAsync(IDatabase db) => db.ScriptEvaluateAsync(script, keys, values(record()));
     }
 
     private static bool IsSend(RedisResult answer) => (answer.Length > 0 ? answer[0] : answer).ToString() == Send;

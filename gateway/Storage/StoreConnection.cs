@@ -81,9 +81,10 @@ internal sealed class StoreConnection(
     /// <param name="command">The write, which can be repeated.</param>
     /// <param name="caller">What it is called in traces.</param>
     /// <exception cref="StoreUnavailableException">As above, or too few replicas have it.</exception>
-    public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") => GuardAsync(() => SafelyAsync(Next(), key, command), caller);
+    public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
+        GuardAsync(() => SafelyAsync(Next(), key, command), caller);
 
-    /// <summary>Whether a call of so many bytes has a connection of its own. In the embedded store none has: there is no link that could be slow.</summary>
+    /// <summary>Whether a call of so many bytes has a connection of its own. With the embedded store none has: no link to it could be slow.</summary>
     public bool IsLarge(long bytes) => _writes is not null && bytes >= BulkLanes.Threshold;
 
     /// <summary>Executes safely, as above, a write of any size: it does not delay others, and has time by its size.</summary>
@@ -105,7 +106,8 @@ internal sealed class StoreConnection(
         Func<IDatabase, Task<long>> length, Func<IDatabase, Task<T>> command, RedisKey? confirmed = null, [CallerMemberName] string caller = "")
     {
         var bytes = _reads is null ? 0 : await ExecuteAsync(length, caller);
-        return await GuardAsync(() => IsLarge(bytes) ? LargeAsync(_reads!, confirmed, bytes, command) : SafelyAsync(Next(), confirmed, command), caller);
+        return await GuardAsync(
+            () => IsLarge(bytes) ? LargeAsync(_reads!, confirmed, bytes, command) : SafelyAsync(Next(), confirmed, command), caller);
     }
 
     private async Task<T> LargeAsync<T>(BulkLanes lanes, RedisKey? key, long bytes, Func<IDatabase, Task<T>> command)
@@ -149,7 +151,8 @@ internal sealed class StoreConnection(
         catch (Exception e)
         {
             StoreTelemetry.Failed(span, e);
-            if (e is StoreUnavailableException away && !_stopping.IsCancellationRequested) (away.ReplicasAreMissing ? _replicas : away.CarriesMuch ? _large : _outage).Failed(away);
+            if (e is StoreUnavailableException away && !_stopping.IsCancellationRequested)
+                (away.ReplicasAreMissing ? _replicas : away.CarriesMuch ? _large : _outage).Failed(away);
             throw;
         }
     }

@@ -23,7 +23,7 @@ internal static partial class Log
     [LoggerMessage(145, LogLevel.Information, "Enough replicas confirm writes again, after {Time:c} and {Calls} failed calls")]
     public static partial void ReplicasBack(this ILogger log, TimeSpan time, long calls);
 
-    [LoggerMessage(146, LogLevel.Warning, "Large calls to the store (256 KiB and more) fail, for {Time:c} and {Calls} calls by now: the link to it is slower than what is written. {Reason}")]
+    [LoggerMessage(146, LogLevel.Warning, "Large calls to the store (256 KiB and more) fail, for {Time:c} and {Calls} calls by now: the link to it, or the store, is too slow for them. {Reason}")]
     public static partial void LargeCallsFail(this ILogger log, TimeSpan time, long calls, string reason);
 
     [LoggerMessage(147, LogLevel.Information, "Large calls to the store succeed again, after {Time:c} and {Calls} failed calls")]

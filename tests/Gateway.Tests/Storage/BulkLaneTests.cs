@@ -12,6 +12,8 @@ public sealed class BulkLaneTests : IAsyncLifetime
     private const int Bytes = 512 * 1024;
     private const long Fast = 1L << 30;
 
+    private static readonly string Large = new('x', Bytes);
+
     private RedisServer _redis = null!;
 
     public async ValueTask InitializeAsync()
@@ -36,7 +38,8 @@ public sealed class BulkLaneTests : IAsyncLifetime
         await using var node = await StoreNode.OpenAsync(Settings(link));
         var run = Make.Run();
         if (kind != "request") await node.Store.CreateRunningAsync(run, Owner, Now.AddMinutes(1));
-        if (kind == "delivery") await node.Waits.AwaitAsync(new Waiter(run.Id, "a"), new Fence(1, 0), WaitKind.Callback, 10, null, null, Make.Failure("a"));
+        if (kind == "delivery")
+            await node.Waits.AwaitAsync(new Waiter(run.Id, "a"), new Fence(1, 0), WaitKind.Callback, 10, null, null, Make.Failure("a"));
         var before = link.Sent;
 
         link.LosesAnswersAfter = Bytes;
@@ -50,9 +53,9 @@ public sealed class BulkLaneTests : IAsyncLifetime
         async Task<bool> WriteAsync() => kind switch
         {
             "request" => await node.Store.CreateRunningAsync(run with { Request = Make.Request(new byte[Bytes]) }, Owner, Now.AddMinutes(1)),
-            "step" => (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", new string('x', Bytes)), 10)).Verdict == StepVerdict.Stored,
-            "result" => (await node.Store.EndAsync(new AttemptKey(run.Id, 1, Owner), RunState.Completed, Make.Response(new string('x', Bytes)), new RunPolicy())).Verdict == ParkVerdict.Done,
-            _ => (await node.Waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", new string('x', Bytes)), null, 0)).Verdict == DeliveryVerdict.Done,
+            "step" => (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", Large), 10)).Verdict == StepVerdict.Stored,
+            "result" => (await EndAsync(node, run)).Verdict == ParkVerdict.Done,
+            _ => (await node.Waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict == DeliveryVerdict.Done,
         };
     }
 
@@ -65,7 +68,7 @@ public sealed class BulkLaneTests : IAsyncLifetime
         var run = Make.Run();
         await node.Store.CreateRunningAsync(run, Owner, Now.AddMinutes(1));
 
-        var write = EndAsync();
+        var write = EndAsync(node, run);
         await Eventually.TrueAsync(() => link.Carrying > 0, "the record is on its way", seconds: 30);
         Assert.True(await node.Store.RenewAsync(new AttemptKey(run.Id, 1, Owner), Now.AddMinutes(1)));
         var error = await Assert.ThrowsAsync<StoreUnavailableException>(() => write);
@@ -74,10 +77,7 @@ public sealed class BulkLaneTests : IAsyncLifetime
         Assert.InRange(link.Sent, 1, Bytes);
 
         link.BytesPerSecond = Fast;
-        Assert.Equal(ParkVerdict.Done, (await EndAsync()).Verdict);
-
-        Task<ParkAnswer> EndAsync() =>
-            node.Store.EndAsync(new AttemptKey(run.Id, 1, Owner), RunState.Completed, Make.Response(new string('x', Bytes)), new RunPolicy());
+        Assert.Equal(ParkVerdict.Done, (await EndAsync(node, run)).Verdict);
     }
 
     /// <summary>The last of them waits for longer than the lease that it was to have.</summary>
@@ -111,6 +111,9 @@ public sealed class BulkLaneTests : IAsyncLifetime
         await connection.Opened;
         Assert.False(connection.IsLarge(long.MaxValue));
     }
+
+    private static Task<ParkAnswer> EndAsync(StoreNode node, NewRun run) =>
+        node.Store.EndAsync(new AttemptKey(run.Id, 1, Owner), RunState.Completed, Make.Response(Large), new RunPolicy());
 
     private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 

@@ -20,12 +20,15 @@ public abstract partial class StoreContract
         Assert.Equal((StepVerdict.Stored, Large), (repeated.Verdict, Text(repeated.Outcome!)));
         Assert.Equal(Large, Text(Assert.Single((await Store.GetStepsAsync(run.Id))!)));
 
-        Assert.Equal(ParkVerdict.Lost, (await Store.EndAsync(new AttemptKey(run.Id, 1, OtherOwner), RunState.Completed, Make.Response(Large), new RunPolicy())).Verdict);
+        Assert.Equal(ParkVerdict.Lost, await EndAsync(new AttemptKey(run.Id, 1, OtherOwner)));
         Assert.Null(await Store.GetResultAsync(run.Id));
-        Assert.Equal(ParkVerdict.Done, (await Store.EndAsync(Key(run), RunState.Completed, Make.Response(Large), new RunPolicy())).Verdict);
-        Assert.Equal(ParkVerdict.Done, (await Store.EndAsync(Key(run), RunState.Completed, Make.Response(Large), new RunPolicy())).Verdict);
+        Assert.Equal(ParkVerdict.Done, await EndAsync(Key(run)));
+        Assert.Equal(ParkVerdict.Done, await EndAsync(Key(run)));
         Assert.Equal(Large.Length, (await Store.GetResultAsync(run.Id))!.Body.Length);
         Assert.False(await Store.CreateRunningAsync(run, Owner, LeaseEnd));
+
+        async Task<ParkVerdict> EndAsync(AttemptKey attempt) =>
+            (await Store.EndAsync(attempt, RunState.Completed, Make.Response(Large), new RunPolicy())).Verdict;
     }
 
     [Fact]
