@@ -54,6 +54,25 @@ public sealed class ManyNodesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task NodeDies_AndTheResultAtTheOriginalPathIsGivenByAnother()
+    {
+        await using var service = await TestService.StartAsync((context, count) =>
+        {
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+            return count == 1 ? Task.CompletedTask : context.Response.WriteAsync("done");
+        });
+        await using var first = await StartAsync(service);
+        await using var second = await StartAsync(service);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/shop/pay?now");
+        request.Headers.TryAddWithoutValidation("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        using var redirect = await first.Client.SendAsync(request);
+        Assert.StartsWith("./pay?now&durable-result=", redirect.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        await first.KillAsync();
+        Assert.Equal("done", await second.Follower.GetStringAsync(new Uri(new Uri(second.Public, "/shop/pay?now"), redirect.Headers.Location)).WaitAsync(Patience));
+        Assert.All(service.Seen, seen => Assert.Equal(("POST", "/shop/pay?now"), (seen.Method, seen.Target)));
+    }
+
+    [Fact]
     public async Task CheckpointThroughAnotherNode_ReachesTheRun_OnceItIsStored()
     {
         var statuses = new List<HttpStatusCode>();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
+using DurableGateway.Admin;
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
@@ -74,6 +75,28 @@ public sealed class OriginalPathTests
         Assert.Equal((HttpStatusCode.OK, "text/html"), (page.StatusCode, page.Content.Headers.ContentType!.MediaType));
         using var events = await shop.SendAsync("GET", url, null, ("Accept", "text/event-stream"));
         Assert.Equal("text/event-stream", events.Content.Headers.ContentType!.MediaType);
+    }
+
+    /// <summary>Who is sent on has a run that goes on.</summary>
+    [Fact]
+    public async Task RedirectToTheOriginalPath_IsNoEndOfTheRun_InTheCountsOfItsRoute()
+    {
+        await using var shop = await Shop.StartAsync(World.RetryMuchLater);
+        await shop.OrderAsync();
+        var minutes = (await shop.Services.GetRequiredService<RouteCounts>().GetAsync()).SelectMany(route => route).ToArray();
+        Assert.Equal((1, 0, 0), (minutes.Sum(minute => minute.Started), minutes.Sum(minute => minute.Completed), minutes.Sum(minute => minute.Failed)));
+    }
+
+    [Fact]
+    public async Task ClientOfHttp2_GetsTheResult()
+    {
+        await using var shop = await Shop.StartAsync();
+        var url = await shop.OrderAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(shop.Url, url)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
+        using var result = await client.SendAsync(request).WaitAsync(World.Patience);
+        Assert.Equal((HttpVersion.Version20, "order taken"), (result.Version, await result.Content.ReadAsStringAsync()));
+        shop.AssertNoMember();
     }
 
     [Theory]

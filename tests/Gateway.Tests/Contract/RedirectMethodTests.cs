@@ -76,6 +76,23 @@ public sealed class RedirectMethodTests
         Assert.Equal($"{method} done", await RunAsync(client, method, new Uri(gateway.Public, "/orders").ToString()));
     }
 
+    [Theory]
+    [InlineData("curl", "POST")]
+    [InlineData("curl", "DELETE")]
+    [InlineData("java", "PUT")]
+    public async Task RealClient_ThatIsSentToTheOriginalPath_GetsTheResult_AndIsNotTakenForANewRequest(string client, string method)
+    {
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            if (context.Request.Headers["Durable-Attempt"] == "1") context.Response.StatusCode = 503;
+            else await context.Response.WriteAsync($"{context.Request.Method} done");
+        });
+        await using var gateway = await GatewayHost.StartAsync(service.Url, "Durable:Policies:default:ResultUrl=OriginalPath", "Durable:Results:Wait=00:00:01",
+            "Durable:Policies:default:Retry:Delay=00:00:02", "Durable:Policies:default:Retry:Jitter=false");
+        Assert.Equal($"{method} done", await RunAsync(client, method, new Uri(gateway.Public, "/shop/orders?x=1").ToString()));
+        Assert.Equal([(method, "/shop/orders?x=1", "1"), (method, "/shop/orders?x=1", "2")], service.Seen.Select(seen => (seen.Method, seen.Target, seen["Durable-Attempt"]!)));
+    }
+
     private static async Task<HttpResponseMessage> SendAsync(World world, string method, string url)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), url);
