@@ -13,7 +13,7 @@ internal static class HealthCheck
 {
     public const string Command = "healthcheck";
 
-    /// <summary>Shorter than the five seconds that the image gives it, so that there is still time to say what is wrong.</summary>
+    /// <summary>Shorter than the ten seconds that the image gives it, so that there is still time to say what is wrong.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
     /// <returns>The exit status: 0 when it is alive (or ready), 1 for anything else.</returns>
@@ -67,7 +67,7 @@ internal static class HealthCheck
         {
             if (Url is not null)
                 return Uri.TryCreate(Url, UriKind.Absolute, out var given) ? given : throw new ConfigurationException("--url", Url, "is not an absolute URL");
-            var configured = GatewayConfiguration.CreateBuilder(StartOptions.Parse(Rest)).Configuration["Durable:Listeners:Control"];
+            var configured = GatewayConfiguration.Load(StartOptions.Parse(Rest))["Durable:Listeners:Control"];
             return Reach(BindingAddress.Parse(string.IsNullOrWhiteSpace(configured) ? SettingsBinder.DefaultControl : configured.Trim()));
         }
     }

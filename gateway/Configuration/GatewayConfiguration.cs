@@ -15,19 +15,18 @@ internal static class GatewayConfiguration
         var watchDefaults = sources.GetValue("hostBuilder:reloadConfigOnChange", true);
         sources.Sources.Clear();
         AddFiles(sources, files, line.ConfigFile, builder.Environment.EnvironmentName, watchDefaults, watchFile: true);
-        sources.AddEnvironmentVariables();
-        sources.AddInMemoryCollection(line.Settings());
-        try
-        {
-            sources.AddCommandLine(line.Rest);
-        }
-        catch (FormatException e)
-        {
-            throw new ConfigurationException("command line", string.Join(' ', line.Rest), $"is not understood: {e.Message}");
-        }
-
+        AddEnvironmentAndLine(sources, line);
         files.BeginToRun();
         return builder;
+    }
+
+    /// <summary>What a gateway with this command line reads, without a web host: for commands that a probe starts again and again.</summary>
+    public static IConfiguration Load(StartOptions line)
+    {
+        var sources = new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory);
+        AddFiles(sources, new ConfigurationFiles(), line.ConfigFile, EnvironmentName, watchDefaults: false, watchFile: false);
+        AddEnvironmentAndLine(sources, line);
+        return sources.Build();
     }
 
     /// <summary>What a gateway that was started with <c>--config</c> would read, with no command line.</summary>
@@ -35,8 +34,7 @@ internal static class GatewayConfiguration
     public static IConfiguration Load(string file, bool withEnvironment)
     {
         var sources = new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory);
-        var environment = Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
-        AddFiles(sources, new ConfigurationFiles(), file, withEnvironment ? environment : Environments.Production, watchDefaults: false, watchFile: false);
+        AddFiles(sources, new ConfigurationFiles(), file, withEnvironment ? EnvironmentName : Environments.Production, watchDefaults: false, watchFile: false);
         if (withEnvironment) sources.AddEnvironmentVariables();
         try
         {
@@ -65,6 +63,23 @@ internal static class GatewayConfiguration
     public static void RequireRoutes(IConfiguration configuration)
     {
         if (!HasRoutes(configuration)) throw new NothingToProxyException();
+    }
+
+    private static string EnvironmentName =>
+        Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
+
+    private static void AddEnvironmentAndLine(IConfigurationBuilder sources, StartOptions line)
+    {
+        sources.AddEnvironmentVariables();
+        sources.AddInMemoryCollection(line.Settings());
+        try
+        {
+            sources.AddCommandLine(line.Rest);
+        }
+        catch (FormatException e)
+        {
+            throw new ConfigurationException("command line", string.Join(' ', line.Rest), $"is not understood: {e.Message}");
+        }
     }
 
     private static void AddFiles(IConfigurationBuilder sources, ConfigurationFiles files, string? file, string environment, bool watchDefaults, bool watchFile)

@@ -4,6 +4,7 @@ namespace DurableGateway.Storage;
 internal static class Script
 {
     public static string Time { get; } = Load("time");
+    public static string Rights { get; } = Load("rights");
     public static string Create { get; } = Load("create");
     public static string Due { get; } = Load("due");
     public static string Claim { get; } = Load("claim");

@@ -268,6 +268,12 @@ internal sealed class StoreConnection(
         options.AbortOnConnectFail = false;
         options.ClientName ??= "durable-gateway";
 
+        // What the client library asks for beyond what is needed here, and an operator would have to allow: a key and a channel of its
+        // own, and the settings of the server. Without a channel it would connect for subscriptions only when one is asked for, too late.
+        options.TieBreaker = "";
+        options.ConfigurationChannel = StoreKeys.ClientChannel;
+        if (ReferenceEquals(options.CommandMap, CommandMap.Default)) options.CommandMap = CommandMap.Create(["CONFIG"], available: false);
+
         // A checkpoint that waits in a queue while the store is away helps nobody: its caller has to be told.
         options.BacklogPolicy = BacklogPolicy.FailFast;
 
@@ -308,6 +314,7 @@ internal sealed class StoreConnection(
             try
             {
                 var db = _connections[0].GetDatabase();
+                if (_embedded is null) await StoreRights.CheckAsync(_connections[0], settings.MinReplicas > 0);
                 await CheckAsync(db);
                 for (var i = 0; i < ClockQuestions; i++)
                 {
@@ -329,13 +336,17 @@ internal sealed class StoreConnection(
             }
             catch (Exception e) when (e is RedisException or TimeoutException or StoreUnavailableException or IOException)
             {
+                if (StoreRights.Explain(e) is { } refused) await RefuseAsync(refused);
                 _outage.Failed(e);
                 await Task.Delay(RetryEvery, clock, _stopping.Token);
             }
             catch (IncompatibleStoreException e)
             {
-                _opened.TrySetException(new ConfigurationException("Durable:Store:Shards", $"{settings.Shards}", e.Message));
-                await _opened.Task;
+                await RefuseAsync(new ConfigurationException("Durable:Store:Shards", $"{settings.Shards}", e.Message));
+            }
+            catch (ConfigurationException e)
+            {
+                await RefuseAsync(e);
             }
         }
     }
@@ -356,6 +367,12 @@ internal sealed class StoreConnection(
     private static OutageLog LargeCallOutage(TimeProvider clock, ILogger log) => new(clock,
         (time, calls, error) => log.LargeCallsFail(time, calls, error.Message),
         log.LargeCallsWork);
+
+    private Task RefuseAsync(ConfigurationException error)
+    {
+        _opened.TrySetException(error);
+        return _opened.Task;
+    }
 
     private static OutageLog StoreOutage(GatewaySettings settings, TimeProvider clock, ILogger log)
     {

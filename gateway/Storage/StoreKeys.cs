@@ -15,6 +15,9 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public const string EndedChannel = "dg1:ended";
     public const string DueChannel = "dg1:due";
 
+    /// <summary>On which the client library tells its other users that it has changed a server's role.</summary>
+    public const string ClientChannel = "dg1:client";
+
     private readonly string _tag = Tag(run.Shard(shards));
 
     public RedisKey Run { get; } = Name(run, shards, "run");

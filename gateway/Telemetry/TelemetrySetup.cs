@@ -66,6 +66,7 @@ internal static class TelemetrySetup
                 logs.IncludeFormattedMessage = true;
             })
             .UseOtlpExporter();
+        builder.Services.AddHostedService<FinalExport>();
     }
 
     public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");

@@ -6,7 +6,9 @@ namespace DurableGateway.Tests.Support;
 /// <summary>A <c>redis-server</c> of our own: a free loopback port, a directory of its own, gone with the test.</summary>
 internal sealed partial class RedisServer : IAsyncDisposable
 {
-    private const string Binary = "redis-server";
+    /// <summary><c>DURABLE_TESTS_REDIS_SERVER</c> names another server that takes the same options, or a script that translates them.</summary>
+    private static readonly string Binary = Environment.GetEnvironmentVariable("DURABLE_TESTS_REDIS_SERVER") is { Length: > 0 } other ? other : "redis-server";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-redis-").FullName;
@@ -24,7 +26,7 @@ internal sealed partial class RedisServer : IAsyncDisposable
 
     /// <summary>Why there can be none here; <see langword="null"/> where there can.</summary>
     public static string? Missing { get; } =
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(directory => File.Exists(Path.Combine(directory, Binary)))
+        File.Exists(Binary) || (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(directory => File.Exists(Path.Combine(directory, Binary)))
             ? null
             : $"{Binary} is not on the PATH of this machine.";
 

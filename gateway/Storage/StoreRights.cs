@@ -1,0 +1,78 @@
+using DurableGateway.Configuration;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// Whether the user of the connection may do what the gateway does. A store that refuses a command later would leave the gateway
+/// unready, or fail single runs; so all commands are tried at the start, and one message names those that are refused.
+/// </summary>
+internal static class StoreRights
+{
+    private const string Setting = "Durable:Store:ConnectionString";
+    private static readonly RedisKey[] Scratch = [StoreKeys.InShard(0, "rights"), StoreKeys.InShard(0, "rights:2")];
+
+    /// <param name="connection">The connection to the store.</param>
+    /// <param name="waits">Whether writes are followed by <c>WAIT</c> (<c>Durable:Store:MinReplicas</c>).</param>
+    /// <exception cref="ConfigurationException">Something is refused.</exception>
+    /// <exception cref="RedisException">The store does not answer.</exception>
+    public static async Task CheckAsync(IConnectionMultiplexer connection, bool waits)
+    {
+        var refused = (string[])(await connection.GetDatabase().ScriptEvaluateAsync(Script.Rights, Scratch, [StoreKeys.DueChannel]))!;
+        List<string> missing = [.. refused.Distinct()];
+        if (waits && await IsRefusedAsync(() => connection.GetDatabase().ExecuteAsync("WAIT", 0, 1))) missing.Add("WAIT");
+        foreach (var channel in (string[])[StoreKeys.DueChannel, StoreKeys.EndedChannel])
+        {
+            if (await IsRefusedAsync(() => HearAsync(connection.GetSubscriber(), RedisChannel.Literal(channel)))) missing.Add($"SUBSCRIBE {channel}");
+        }
+
+        if (missing.Count > 0)
+            throw Refused($"the store refuses {string.Join(", ", missing)} to this user");
+    }
+
+    /// <summary>What a refusal of the user, the password or a command means for the configuration.</summary>
+    /// <returns><see langword="null"/> for any other error.</returns>
+    public static ConfigurationException? Explain(Exception error) =>
+        Refusal(error) is not { } refusal ? null
+        : refusal.StartsWith(NoPermission, StringComparison.Ordinal) ? Refused($"the store refuses commands to this user ({refusal})")
+        : new ConfigurationException(Setting, null, $"the store refuses the user or the password ({refusal}); set user= and password=");
+
+    private const string NoPermission = "NOPERM";
+
+    private static ConfigurationException Refused(string what) =>
+        new(Setting, null, $"{what}; give it the rights that ACL SETUSER in config/README.md names, under Redis");
+
+    private static async Task HearAsync(ISubscriber subscriber, RedisChannel channel)
+    {
+        var queue = await subscriber.SubscribeAsync(channel);
+        await queue.UnsubscribeAsync();
+    }
+
+    private static async Task<bool> IsRefusedAsync(Func<Task> call)
+    {
+        try
+        {
+            await call();
+            return false;
+        }
+        catch (RedisException e) when (Refusal(e) is not null)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>The store's own words, without what the client library adds.</summary>
+    private static string? Refusal(Exception error)
+    {
+        for (var each = error; each is not null; each = each.InnerException)
+        {
+            foreach (var code in (string[])[NoPermission, "NOAUTH", "WRONGPASS"])
+            {
+                var at = each.Message.IndexOf(code + " ", StringComparison.Ordinal);
+                if (at >= 0) return each.Message[at..].Split(['\r', '\n', ';', '.'], 2)[0].Split(", mc:", 2)[0];
+            }
+        }
+
+        return null;
+    }
+}

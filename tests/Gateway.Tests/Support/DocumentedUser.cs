@@ -1,0 +1,26 @@
+using System.Runtime.CompilerServices;
+
+namespace DurableGateway.Tests.Support;
+
+/// <summary>The user that <c>config/README.md</c> gives to a Redis, with exactly the rights that are written there.</summary>
+internal static class DocumentedUser
+{
+    private const string Password = "s3cret";
+    private const string Begin = "ACL SETUSER durable-gateway ";
+
+    public const string Login = "user=durable-gateway,password=" + Password;
+
+    /// <param name="server">The server that gets the user.</param>
+    /// <param name="changes">What is taken from the user, or added, after the documented rights.</param>
+    public static async Task AddAsync(RedisServer server, params string[] changes)
+    {
+        var line = (await File.ReadAllLinesAsync(Path.Combine(Here(), "../../../config/README.md"))).Single(each => each.StartsWith(Begin, StringComparison.Ordinal));
+        var said = await RedisCluster.AskAsync(server, [.. line.Replace(">PASSWORD", ">" + Password, StringComparison.Ordinal).Split(' '), .. changes]);
+        Assert.Equal("OK", said.Trim());
+    }
+
+    /// <summary>The commands, keys and channels that the server has refused to anybody.</summary>
+    public static Task<string> RefusedAsync(RedisServer server) => RedisCluster.AskAsync(server, "ACL", "LOG");
+
+    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+}
