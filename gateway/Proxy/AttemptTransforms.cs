@@ -94,7 +94,7 @@ internal sealed class AttemptTransforms(
             feature.Body = ServiceContent.Watch(answer, Conversations.SilenceOf(http), time, attempt.Aborted);
 
             // A subscription may have no end; nobody subscribes any more. Its time is that of the attempt.
-            if (isStream || !Conversations.Includes(http)) attempt.BeginResponse(time.GetUtcNow(), time.GetTimestamp());
+            if (isStream || !Conversations.Includes(http)) attempt.BeginResponse(time);
             if (isStream && !await TryKeepAsync(http, feature, client: null)) throw new IOException("The stream cannot be kept.");
             return;
         }
@@ -135,7 +135,7 @@ internal sealed class AttemptTransforms(
     private static void BeginUpgrade(HttpContext http, AttemptFeature feature)
     {
         feature.IsUpgraded = feature.Attempt.IsStreamingUnstored = true;
-        feature.Attempt.ClockStart = null;
+        feature.Attempt.BeginUnboundedResponse();
         NotDurable.Mark(http);
     }
 
@@ -185,12 +185,12 @@ internal sealed class AttemptTransforms(
         var attempt = feature.Attempt;
         var response = http.Response;
         if (feature.Keeper is null) response.Body = client;
-        attempt.BeginResponse(time.GetUtcNow(), time.GetTimestamp());
+        attempt.BeginResponse(time);
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (feature.Keeper is null && Conversations.Includes(http))
         {
             // A client that subscribes and leaves has had what it wanted; a service that dies before that is asked again.
-            attempt.ClockStart = null;
+            attempt.BeginUnboundedResponse();
             feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
         }
 

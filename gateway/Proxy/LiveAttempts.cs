@@ -34,10 +34,7 @@ internal sealed class LiveAttempts(
     public async Task InvokeAsync(HttpContext context, RunPolicy policy, string? idempotencyKey, RequestDelegate next)
     {
         Attempt? begun = null;
-        using var body = Capture(context, policy, () =>
-        {
-            if (begun is not null) begun.ClockStart = time.GetTimestamp();
-        });
+        using var body = Capture(context, policy, () => begun?.StartClock(time));
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
         var gate = flow.GateOf(context.Request, policy, context.GetReverseProxyFeature().Route.Config.RouteId);
         using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
@@ -137,7 +134,7 @@ internal sealed class LiveAttempts(
         var run = ids.New(now, hash);
         var nonce = Fence.NewNonce();
         var activity = TracedAttempts.RequestOf(context);
-        return new Attempt(new AttemptKey(run, 1, engine.Owner, nonce), policy, route, now, time.GetTimestamp(), async cancellation =>
+        var attempt = new Attempt(new AttemptKey(run, 1, engine.Owner, nonce), policy, route, now, time.GetTimestamp(), async cancellation =>
         {
             var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(cancellation);
             if (bytes is not { } whole) return null;
@@ -148,10 +145,11 @@ internal sealed class LiveAttempts(
             Span = TracedAttempts.SpanOf(context),
             Request = (context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget),
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
-
-            // A service that has not been given the whole request yet is not late.
-            ClockStart = body is null or { IsComplete: true } ? time.GetTimestamp() : null,
         };
+
+        // A service that has not been given the whole request yet is not late.
+        if (body is null or { IsComplete: true }) attempt.StartClock(time);
+        return attempt;
     }
 
     /// <returns><see langword="false"/> where the request goes on as any other, because it is too large to be stored.</returns>

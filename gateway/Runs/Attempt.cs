@@ -31,6 +31,8 @@ internal sealed class Attempt : IDisposable
     private CancellationTokenSource? _preparing;
     private bool _closed;
     private long _leaseEnd;
+    private long _timesOutAt = long.MaxValue;
+    private bool _responseBegan;
     private int _interrupt;
 
     /// <param name="key">Who this is.</param>
@@ -46,7 +48,6 @@ internal sealed class Attempt : IDisposable
         Route = route;
         StartedAt = startedAt;
         Began = began;
-        ClockStart = began;
         _prepare = prepare;
         IsStored = prepare is null;
     }
@@ -96,8 +97,8 @@ internal sealed class Attempt : IDisposable
     /// <summary>When the attempts before this one began to find no service; <see langword="null"/> where the last of them found it.</summary>
     public DateTimeOffset? UnreachableSince { get; init; }
 
-    /// <summary>How long the attempt may take: to the head of its response, and after that to the deadline of its run.</summary>
-    public required TimeSpan Timeout { get; set; }
+    /// <summary>How long the attempt may take to the head of its response, from <see cref="StartClock"/>. After that the deadline of its run counts.</summary>
+    public required TimeSpan Timeout { get; init; }
 
     /// <summary>Whether the run is in the store, and this attempt under a lease.</summary>
     public bool IsStored { get; private set; }
@@ -119,19 +120,40 @@ internal sealed class Attempt : IDisposable
     /// <summary>What became of the attempt is decided and stored: nothing is to be watched any more.</summary>
     public bool IsSettled { get; set; }
 
-    /// <summary>The timestamp from which <see cref="Timeout"/> is reckoned; <see langword="null"/> while the clock stands.</summary>
-    public long? ClockStart { get; set; }
-
     /// <summary>What failed for want of the store is not tried again before this timestamp.</summary>
     public long NotBefore { get; set; }
 
-    /// <summary>The head of the response has arrived. What bounds the attempt now is its run's deadline, and the silence of the service.</summary>
-    public void BeginResponse(DateTimeOffset now, long timestamp)
+    /// <summary>The service has the whole request: from here on it may be late. No effect once a response has begun.</summary>
+    public void StartClock(TimeProvider time)
     {
-        var left = Deadline - now;
-        Timeout = left > TimeSpan.Zero ? left : TimeSpan.Zero;
-        ClockStart = timestamp;
+        lock (_gate)
+        {
+            if (!_responseBegan) SetTimeout(time, Timeout);
+        }
     }
+
+    /// <summary>The head of the response has arrived. What bounds the attempt now is its run's deadline, and the silence of the service.</summary>
+    public void BeginResponse(TimeProvider time)
+    {
+        lock (_gate)
+        {
+            _responseBegan = true;
+            SetTimeout(time, Deadline - time.GetUtcNow());
+        }
+    }
+
+    /// <summary>The response has begun, and nothing but the two sides bounds it.</summary>
+    public void BeginUnboundedResponse()
+    {
+        lock (_gate)
+        {
+            _responseBegan = true;
+            Volatile.Write(ref _timesOutAt, long.MaxValue);
+        }
+    }
+
+    /// <summary>Whether the attempt has taken too long at a timestamp. Asked for every attempt at every tick, so it takes no lock.</summary>
+    public bool IsLate(long timestamp) => timestamp >= Volatile.Read(ref _timesOutAt);
 
     public CancellationToken Aborted => _cancellation.Token;
     public AttemptInterrupt Interrupted => (AttemptInterrupt)Volatile.Read(ref _interrupt);
@@ -240,5 +262,12 @@ internal sealed class Attempt : IDisposable
 
         lock (_gate) IsStored = true;
         return true;
+    }
+
+    private void SetTimeout(TimeProvider time, TimeSpan timeout)
+    {
+        var ticks = Math.Max(0, timeout.TotalSeconds) * time.TimestampFrequency;
+        var start = time.GetTimestamp();
+        Volatile.Write(ref _timesOutAt, ticks < long.MaxValue - start ? start + (long)ticks : long.MaxValue);
     }
 }

@@ -97,7 +97,7 @@ internal sealed class AttemptRegistry : BackgroundService
     {
         var now = _time.GetTimestamp();
         if (attempt.IsSettled) return;
-        if (attempt.ClockStart is { } start && _time.GetElapsedTime(start, now) >= attempt.Timeout) TimeOut(attempt);
+        if (attempt.IsLate(now)) TimeOut(attempt);
         if (now < attempt.NotBefore) return;
         if (!attempt.IsStored)
         {

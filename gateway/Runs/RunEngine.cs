@@ -92,7 +92,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         if (run is null) return null;
         RunTelemetry.Claimed(run, time.GetUtcNow());
         var left = run.Deadline - time.GetUtcNow();
-        return (run, new Attempt(new AttemptKey(id, run.Attempt, Owner, nonce), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
+        var attempt = new Attempt(new AttemptKey(id, run.Attempt, Owner, nonce), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
         {
             Steps = run.Steps,
             StepCount = run.StepCount,
@@ -104,7 +104,9 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
             Request = (run.Request.Method, run.Request.RawTarget),
-        });
+        };
+        attempt.StartClock(time);
+        return (run, attempt);
     }
 
     /// <summary>Stores a run whose write was sent and not answered, so that it can be ended. Nothing of it happens twice.</summary>

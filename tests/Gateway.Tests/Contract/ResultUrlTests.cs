@@ -117,7 +117,7 @@ public sealed class ResultUrlTests
     [Fact]
     public async Task Get_OfARunPastRunTimeout_Gives504Problem()
     {
-        await using var world = await World.StartAsync("Durable:Policies:default:RunTimeout=00:00:00.500", "Durable:Policies:default:Retry:Delay=00:00:00.100");
+        await using var world = await World.StartAsync("Durable:Policies:default:RunTimeout=00:00:03", "Durable:Policies:default:Retry:Delay=00:00:00.100");
         var url = await world.ParkAsync();
 
         // Whatever the service does with the attempts in between, it does not answer them.

@@ -1,0 +1,91 @@
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
+
+namespace DurableGateway.Tests.Unit;
+
+/// <summary>When an attempt is late: requests say how far it has come, while the clock of all attempts asks.</summary>
+public sealed class AttemptTests
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+
+    private readonly FakeTimeProvider _time = new(Make.Start);
+
+    [Fact]
+    public void Attempt_WhoseRequestIsStillComing_IsNeverLate()
+    {
+        using var attempt = Begin();
+        Assert.False(IsLateAfter(attempt, TimeSpan.FromDays(1)));
+    }
+
+    [Fact]
+    public void Attempt_IsLate_AfterItsTimeout()
+    {
+        using var attempt = Begin();
+        attempt.StartClock(_time);
+        Assert.False(IsLateAfter(attempt, Timeout - TimeSpan.FromSeconds(1)));
+        Assert.True(IsLateAfter(attempt, TimeSpan.FromSeconds(1)));
+    }
+
+    [Fact]
+    public void Response_MayTakeUntilTheDeadlineOfItsRun()
+    {
+        using var attempt = Begin();
+        attempt.StartClock(_time);
+        attempt.BeginResponse(_time);
+        Assert.False(IsLateAfter(attempt, attempt.Policy.RunTimeout - TimeSpan.FromSeconds(1)));
+        Assert.True(IsLateAfter(attempt, TimeSpan.FromSeconds(1)));
+    }
+
+    /// <summary>A service may answer before it has read the request. The end of the request then says nothing about its response.</summary>
+    [Fact]
+    public void EndOfTheRequest_AfterAnUnboundedResponseHasBegun_BoundsNothing()
+    {
+        using var attempt = Begin();
+        attempt.BeginUnboundedResponse();
+        attempt.StartClock(_time);
+        Assert.False(IsLateAfter(attempt, TimeSpan.FromDays(365)));
+    }
+
+    [Fact]
+    public void Attempt_AfterTheDeadlineOfItsRun_IsLateAtOnce()
+    {
+        using var attempt = Begin();
+        _time.Advance(attempt.Policy.RunTimeout + TimeSpan.FromSeconds(1));
+        attempt.BeginResponse(_time);
+        Assert.True(attempt.IsLate(_time.GetTimestamp()));
+    }
+
+    /// <summary>A request thread starts the clock while another thread reads it: what is read is one of the two values, and not a mixture.</summary>
+    [Fact]
+    public async Task Clock_IsReadWhole_WhileItIsSet()
+    {
+        using var stop = new CancellationTokenSource();
+        using var attempt = Begin();
+        var now = _time.GetTimestamp();
+        var reader = Task.Run(() =>
+        {
+            var late = 0;
+            while (!stop.IsCancellationRequested) late += attempt.IsLate(now) ? 1 : 0;
+            return late;
+        });
+        for (var i = 0; i < 200_000; i++)
+        {
+            attempt.BeginUnboundedResponse();
+            attempt.BeginResponse(_time);
+        }
+
+        await stop.CancelAsync();
+        Assert.Equal(0, await reader);
+    }
+
+    private bool IsLateAfter(Attempt attempt, TimeSpan time)
+    {
+        _time.Advance(time);
+        return attempt.IsLate(_time.GetTimestamp());
+    }
+
+    private Attempt Begin() =>
+        new(new AttemptKey(Make.RunId(), 1, "a"), new RunPolicy(), "r", Make.Start, _time.GetTimestamp()) { Timeout = Timeout };
+}
