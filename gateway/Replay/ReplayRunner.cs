@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
@@ -13,7 +14,7 @@ namespace DurableGateway.Replay;
 
 /// <summary>Sends a claimed run's request once more and records how that went.</summary>
 internal sealed class ReplayRunner(
-    AttemptRegistry registry, RunEngine engine, EndpointDataSource endpoints, IServiceScopeFactory scopes, TimeProvider time, ILogger<ReplayRunner> log)
+    AttemptRegistry registry, RunEngine engine, IWaitStore requests, EndpointDataSource endpoints, IServiceScopeFactory scopes, TimeProvider time, ILogger<ReplayRunner> log)
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan RecordFor = TimeSpan.FromMinutes(10);
@@ -21,14 +22,17 @@ internal sealed class ReplayRunner(
 
     public async Task RunAsync(ClaimedRun run, Attempt attempt)
     {
-        using var span = ReplaySpans.Start(run);
-        attempt.Span = span;
-        foreach (var sleep in run.Steps.TakeLast(run.SleepsOver)) StepTelemetry.Slept(attempt, sleep);
         using var scope = log.InRun(run.Id);
+        Activity? span = null;
+
+        // Its lease is renewed from here on, also while its request is read.
         registry.Add(attempt);
         try
         {
-            var record = await SendAsync(run, attempt);
+            if ((run.Request ?? await ReadRequestAsync(attempt)) is not { } request) return;
+            attempt.Span = span = ReplaySpans.Start(run, request);
+            foreach (var sleep in run.Steps.TakeLast(run.SleepsOver)) StepTelemetry.Slept(attempt, sleep);
+            var record = await SendAsync(run, request, attempt);
             await RecordAsync(attempt, record);
         }
         catch (StoreUnavailableException e)
@@ -43,11 +47,31 @@ internal sealed class ReplayRunner(
         {
             if (!attempt.IsSettled) RunTelemetry.Abandoned(attempt);
             registry.Remove(attempt);
+            span?.Dispose();
+        }
+    }
+
+    /// <summary>Reads a request that was too large to come with the claim. That is not part of the attempt's time.</summary>
+    /// <returns><see langword="null"/> where it cannot be read: the run has ended by that, or waits for a node that has its key.</returns>
+    private async Task<StoredRequest?> ReadRequestAsync(Attempt attempt)
+    {
+        try
+        {
+            var request = await requests.GetRequestAsync(attempt.Run)
+                ?? throw new UnreadableRecordException($"The request of run {attempt.Run} is missing.");
+            attempt.Request = (request.Method, request.RawTarget);
+            attempt.StartClock(time);
+            return request;
+        }
+        catch (UnreadableRecordException e)
+        {
+            await engine.GiveUpAsync(attempt, e);
+            return null;
         }
     }
 
     /// <returns>What is to be written down, to be called until the store has taken it.</returns>
-    private async Task<Func<Task<AttemptEnd>>> SendAsync(ClaimedRun run, Attempt attempt)
+    private async Task<Func<Task<AttemptEnd>>> SendAsync(ClaimedRun run, StoredRequest request, Attempt attempt)
     {
         if (time.GetUtcNow() >= run.Deadline) return () => EndAsync(Problems.RunTimeout(run.Id, run.Policy.RunTimeout));
 
@@ -65,7 +89,7 @@ internal sealed class ReplayRunner(
         var feature = new AttemptFeature(attempt);
         using var capture = new ResponseCapture(
             client: null, run.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge));
-        var context = ReplayContext.Create(run.Request, feature, capture, endpoint, scope.ServiceProvider);
+        var context = ReplayContext.Create(request, feature, capture, endpoint, scope.ServiceProvider);
         try
         {
             await pipeline(context);

@@ -74,7 +74,7 @@ internal sealed class Attempt : IDisposable
     public string? Destination { get; set; }
 
     /// <summary>The request's method and its target as it stood on the wire.</summary>
-    public (string Method, string Target) Request { get; init; } = ("", "");
+    public (string Method, string Target) Request { get; set; } = ("", "");
 
     /// <summary>The request and where it went, for the log.</summary>
     public string Describe() => RequestLine.Of(Request.Method, Request.Target, Destination);

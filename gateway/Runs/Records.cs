@@ -86,7 +86,9 @@ internal sealed record ClaimedRun
     public required string Route { get; init; }
     public required RunPolicy Policy { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
-    public required StoredRequest Request { get; init; }
+
+    /// <summary><see langword="null"/> where it is too large to come with the claim: it is to be read by itself.</summary>
+    public required StoredRequest? Request { get; init; }
 
     /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
     public string? Build { get; init; }

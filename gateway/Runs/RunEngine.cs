@@ -103,10 +103,23 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             LastEventId = run.LastEventId,
             LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
-            Request = (run.Request.Method, run.Request.RawTarget),
+            Request = (run.Request?.Method ?? "", run.Request?.RawTarget ?? ""),
         };
-        attempt.StartClock(time);
+        if (run.Request is not null) attempt.StartClock(time);
         return (run, attempt);
+    }
+
+    /// <summary>Ends the run of an attempt whose request cannot be read.</summary>
+    public async Task GiveUpAsync(Attempt attempt, UnreadableRecordException e)
+    {
+        await GiveUpAsync(attempt.Key, new UnreadableRecordException(e.Message, e)
+        {
+            Attempt = attempt.Key.Number,
+            KeyIsMissing = e.KeyIsMissing,
+            Policy = attempt.Policy,
+            Deadline = attempt.Deadline,
+        });
+        attempt.IsSettled = true;
     }
 
     /// <summary>Stores a run whose write was sent and not answered, so that it can be ended. Nothing of it happens twice.</summary>

@@ -68,7 +68,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(run);
         // A service is told the number: no other attempt is given it again where a replica takes over.
         var answer = await EvaluateSafelyAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
-            () => [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes, nonce]);
+            () => [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes, nonce, connection.MostOrdinaryBytes]);
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
         try
@@ -83,7 +83,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
                 StartedAt = FromMilliseconds((long)answer[4]),
                 Policy = RecordCodec.DecodePolicy((byte[]?)answer[5]),
                 Route = (string)answer[6]!,
-                Request = codec.DecodeRequest(run, (byte[]?)answer[7]),
+                Request = answer[7] == RedisValue.EmptyString ? null : codec.DecodeRequest(run, (byte[]?)answer[7]),
                 StepCount = (int)answer[8],
                 Build = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
                 LastEventId = answer[10].IsNullOrEmpty ? null : answer[10].ToString(),

@@ -65,7 +65,8 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
 
     public async Task<StoredRequest?> GetRequestAsync(RunId run)
     {
-        var record = await connection.ExecuteAsync(db => db.StringGetAsync(Keys(run).Request));
+        var key = Keys(run).Request;
+        var record = await connection.ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key));
         return record.IsNull ? null : codec.DecodeRequest(run, record);
     }
 

@@ -87,6 +87,9 @@ internal sealed class StoreConnection(
     /// <summary>Whether a call of so many bytes has a connection of its own. With the embedded store none has: no link to it could be slow.</summary>
     public bool IsLarge(long bytes) => _writes is not null && bytes >= BulkLanes.Threshold;
 
+    /// <summary>The most bytes that a call on an ordinary connection should bring.</summary>
+    public long MostOrdinaryBytes => _reads is null ? int.MaxValue : BulkLanes.Threshold;
+
     /// <summary>Executes safely, as above, a write of any size: it does not delay others, and has time by its size.</summary>
     /// <param name="key">The key that is written, or another one of its slot.</param>
     /// <param name="bytes">How much the write carries.</param>

@@ -7,9 +7,8 @@ namespace DurableGateway.Telemetry;
 internal static class ReplaySpans
 {
     /// <summary>The span of the attempt. Where nobody looks at traces, an activity that passes the client's trace on to the service.</summary>
-    public static Activity? Start(ClaimedRun run)
+    public static Activity? Start(ClaimedRun run, StoredRequest request)
     {
-        var request = run.Request;
         var span = Spans.AreOn ? Spans.StartAttempt(run.Route, run.Policy, isReplay: true, Spans.Parse(request.TraceParent, request.TraceState) ?? default) : null;
         span?.SetTag(TelemetryNames.Attributes.RunId, run.Id.ToString()).SetTag(TelemetryNames.Attributes.AttemptNumber, run.Attempt);
         if ((span ?? Unseen(request)) is not { } activity) return null;

@@ -1,8 +1,9 @@
 -- Takes up a due run: one whose retry has come, or whose lease has run out.
 -- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 due-queue of the shard, 6 history
--- ARGV  1 run id, 2 now, 3 lease end, 4 new owner, 5 most bytes of steps to answer with, 6 nonce of the attempt
+-- ARGV  1 run id, 2 now, 3 lease end, 4 new owner, 5 most bytes of steps to answer with, 6 nonce of the attempt,
+--       7 most bytes of the request to answer with
 -- Answer {0} not due or gone; else {1, attempt, v, failures, started, policy, route, request, outcomes, build, last, due, away, noinline, slept, id1, step1, id2, step2, …}:
---   the number of stored outcomes, the id of the last event of a stream that can be resumed, since when the service cannot be reached
+--   the request, '' where it is larger, the number of stored outcomes, the id of the last event of a stream that can be resumed, since when the service cannot be reached
 --   ('' where the last attempt did not fail by that), whether it refuses outcomes in headers, how many sleeps this call
 --   completed, and the steps: all of them where they are small enough in all,
 --   else the smallest ones, among the first thousand.
@@ -43,7 +44,8 @@ end
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[2])
 local since, by = string.match(run[15] or '', '^(%d+):(%d+)$')
 if not since or tonumber(by) ~= attempt - 1 then since = '' end
-local answer = {1, attempt, run[2], failures, run[10] or run[4], run[5], run[6], redis.call('GET', KEYS[2]), completed + tonumber(run[8]), run[13] or '', run[14] or '', score, since, run[16] or '', slept}
+local request = redis.call('STRLEN', KEYS[2]) > tonumber(ARGV[7]) and '' or redis.call('GET', KEYS[2])
+local answer = {1, attempt, run[2], failures, run[10] or run[4], run[5], run[6], request, completed + tonumber(run[8]), run[13] or '', run[14] or '', score, since, run[16] or '', slept}
 local left = tonumber(ARGV[5])
 if bytes <= left then
   for _, item in ipairs(redis.call('HGETALL', KEYS[3])) do answer[#answer + 1] = item end

@@ -27,7 +27,7 @@ public sealed class EmbeddedStoreTests(EmbeddedStoreFixture fixture) : StoreCont
             await using (var node = await StoreNode.OpenAsync(StoreFixture.Settings(null, directory)))
             {
                 var claimed = (await node.Store.ClaimAsync(parked.Id, "other", Make.Start, Make.Start.AddSeconds(10)))!;
-                Assert.Equal(parked.Request.Body.ToArray(), claimed.Request.Body.ToArray());
+                Assert.Equal(parked.Request.Body.ToArray(), claimed.Request!.Body.ToArray());
                 Assert.Equal("kept"u8.ToArray(), Assert.Single(claimed.Steps).Body.ToArray());
                 Assert.Equal("result"u8.ToArray(), (await node.Store.GetResultAsync(ended.Id))!.Body.ToArray());
             }

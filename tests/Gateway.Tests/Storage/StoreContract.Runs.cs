@@ -44,7 +44,7 @@ public abstract partial class StoreContract
         Assert.True(await Store.RenewAsync(Key(run), LeaseEnd));
         var claimed = (await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd))!;
         Assert.Equal((2, 0, 1), (claimed.Attempt, claimed.Failures, claimed.Steps.Count));
-        Assert.Equal(run.Request.Body.ToArray(), claimed.Request.Body.ToArray());
+        Assert.Equal(run.Request.Body.ToArray(), claimed.Request!.Body.ToArray());
     }
 
     [Fact]
@@ -221,7 +221,7 @@ public abstract partial class StoreContract
             (claimed.Id, claimed.Attempt, claimed.Failures, claimed.Route, claimed.StartedAt, claimed.Deadline));
         Assert.Equal(RecordCodec.Encode(policy), RecordCodec.Encode(claimed.Policy));
         Assert.Equal(policy with { RetryStatuses = claimed.Policy.RetryStatuses }, claimed.Policy);
-        AssertSame(run.Request, claimed.Request);
+        AssertSame(run.Request, claimed.Request!);
         Assert.Equal(3, claimed.Steps.Count);
         AssertSame(failure, claimed.Steps[0]);
         AssertSame(outcome, claimed.Steps[1]);

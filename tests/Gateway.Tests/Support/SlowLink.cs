@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace DurableGateway.Tests.Support;
 
 /// <summary>
-/// A network link of limited bandwidth to a server. All connections share the bandwidth, by turns. It counts what passes to the
+/// A network link to a server, of limited bandwidth in each direction. All connections share it, by turns. It counts what passes to the
 /// server, and it can lose the answers of connections that carry much.
 /// </summary>
 internal sealed class SlowLink : IAsyncDisposable
@@ -16,7 +16,8 @@ internal sealed class SlowLink : IAsyncDisposable
     private readonly ConcurrentDictionary<Connection, byte> _open = new();
     private readonly Lock _lock = new();
     private readonly int _target;
-    private TimeSpan _busyUntil;
+    private TimeSpan _sends;
+    private TimeSpan _receives;
     private long _sent;
     private int _broken;
 
@@ -35,7 +36,11 @@ internal sealed class SlowLink : IAsyncDisposable
     /// <summary>The bytes that have passed to the server.</summary>
     public long Sent => Interlocked.Read(ref _sent);
 
+    /// <summary>The bandwidth to the server.</summary>
     public long BytesPerSecond { get; set; }
+
+    /// <summary>The bandwidth from the server.</summary>
+    public long BytesBackPerSecond { get; set; } = 1L << 30;
 
     /// <summary>The open connections that have carried much.</summary>
     public int Carrying => _open.Keys.Count(connection => connection.Sent >= 4 * Chunk);
@@ -93,7 +98,7 @@ internal sealed class SlowLink : IAsyncDisposable
         var buffer = new byte[Chunk];
         while (await connection.Client.GetStream().ReadAsync(buffer) is > 0 and var count)
         {
-            await Task.Delay(TakeTurn(count));
+            await Task.Delay(TakeTurn(ref _sends, count, BytesPerSecond));
             connection.Sent += count;
             Interlocked.Add(ref _sent, count);
             await connection.Server.GetStream().WriteAsync(buffer.AsMemory(0, count));
@@ -106,19 +111,20 @@ internal sealed class SlowLink : IAsyncDisposable
         while (await connection.Server.GetStream().ReadAsync(buffer) is > 0 and var count)
         {
             connection.HasLostAnswers |= connection.Sent > LosesAnswersAfter;
+            await Task.Delay(TakeTurn(ref _receives, count, BytesBackPerSecond));
             if (!connection.HasLostAnswers) await connection.Client.GetStream().WriteAsync(buffer.AsMemory(0, count));
         }
     }
 
     /// <summary>How long it takes until the link has carried these bytes, and those before them.</summary>
-    private TimeSpan TakeTurn(int count)
+    private TimeSpan TakeTurn(ref TimeSpan busyUntil, int count, long bytesPerSecond)
     {
         lock (_lock)
         {
             var now = TimeSpan.FromMilliseconds(Environment.TickCount64);
-            if (_busyUntil < now) _busyUntil = now;
-            _busyUntil += TimeSpan.FromSeconds((double)count / BytesPerSecond);
-            return _busyUntil - now;
+            if (busyUntil < now) busyUntil = now;
+            busyUntil += TimeSpan.FromSeconds((double)count / bytesPerSecond);
+            return busyUntil - now;
         }
     }
 

@@ -6,8 +6,8 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests;
 
-/// <summary>Results that take the link to the store longer than a call may take.</summary>
-public sealed class LargeResultTests
+/// <summary>Results and requests that take the link to the store longer than a call may take.</summary>
+public sealed class LargeRecordTests
 {
     private const int Results = 40;
     private const int ResultBytes = 512 * 1024;
@@ -57,6 +57,45 @@ public sealed class LargeResultTests
         Assert.InRange(link.Sent, (long)Results * ResultBytes, Results * ResultBytes * 3L / 2);
     }
 
+    /// <summary>The requests arrive at the store fast, and come back from it slowly.</summary>
+    [Fact]
+    public async Task ManyLargeRequestsAreDueAtOnce_EachIsSentOnce_AndSmallCallsSucceedMeanwhile()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        await using var link = SlowLink.To(redis, 1L << 30);
+        var body = RandomNumberGenerator.GetBytes(ResultBytes);
+        await using var service = await TestService.StartAsync((_, _) => Task.CompletedTask);
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={link.ConnectionString}",
+            "Durable:Lease=00:00:08", "Durable:Policies:default:Persist=OnStart");
+        await ReadyAsync(gateway);
+
+        link.BytesBackPerSecond = Results * ResultBytes / 8;
+        var left = new Queue<RunId>();
+        foreach (var accepted in await Task.WhenAll(Enumerable.Range(0, Results).Select(_ => SendLaterAsync(gateway, body))))
+            left.Enqueue(RunIdOf(accepted, HttpStatusCode.Accepted));
+        var refused = new List<HttpStatusCode>();
+        await Eventually.TrueAsync(async () =>
+        {
+            using var small = await gateway.Client.GetAsync("/small");
+            if (small.StatusCode != HttpStatusCode.OK) refused.Add(small.StatusCode);
+            while (left.TryPeek(out var run) && await StateAsync(gateway, run) == RunState.Completed) left.Dequeue();
+            return left.Count == 0;
+        }, "all runs have ended", seconds: 120);
+
+        Assert.Empty(refused);
+        var seen = service.Seen.Where(request => request.Target == "/large").ToList();
+        Assert.Equal(Results, seen.Count);
+        Assert.All(seen, request => Assert.Equal("1", request["Durable-Attempt"]));
+    }
+
+    private static async Task<HttpResponseMessage> SendLaterAsync(GatewayHost gateway, byte[] body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/large") { Content = new ByteArrayContent(body) };
+        request.Headers.Add("Prefer", "respond-async");
+        return await gateway.Client.SendAsync(request);
+    }
+
     private static async Task ReadyAsync(GatewayHost gateway)
     {
         using var control = new HttpClient { BaseAddress = gateway.Control };
@@ -75,11 +114,11 @@ public sealed class LargeResultTests
         }
     }
 
-    private static RunId RunIdOf(HttpResponseMessage response)
+    private static RunId RunIdOf(HttpResponseMessage response, HttpStatusCode expected = HttpStatusCode.OK)
     {
         using (response)
         {
-            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal(expected, response.StatusCode);
             return RunId.TryParse(response.Headers.GetValues("Durable-Run-Id").Single(), out var run) ? run : throw new FormatException("no run id");
         }
     }
