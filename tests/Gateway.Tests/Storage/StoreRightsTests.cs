@@ -1,10 +1,12 @@
+using System.Text.RegularExpressions;
 using DurableGateway.Configuration;
+using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Stores;
 
 /// <summary>What a store refuses to its user is named at the start, in one message.</summary>
-public sealed class StoreRightsTests
+public sealed partial class StoreRightsTests
 {
     [Theory]
     [InlineData("-time", "refuses TIME to this user")]
@@ -68,4 +70,24 @@ public sealed class StoreRightsTests
 
         foreach (var server in cluster.Servers) Assert.Equal("", (await DocumentedUser.RefusedAsync(server)).Trim());
     }
+
+    [Fact]
+    public void EveryCommandOfAScript_IsTriedAtTheStart()
+    {
+        var tried = Tried().Matches(Script.Rights).Select(match => match.Groups[1].Value).ToHashSet();
+        var assembly = typeof(Script).Assembly;
+        var used = assembly.GetManifestResourceNames().Where(name => name.EndsWith(".lua", StringComparison.Ordinal)).SelectMany(name =>
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+            return Called().Matches(reader.ReadToEnd()).Select(match => match.Groups[1].Value);
+        }).ToHashSet();
+        Assert.Contains("ZADD", used);
+        Assert.Empty(used.Except(tried));
+    }
+
+    [GeneratedRegex(@"\btry\('([A-Z]+)'")]
+    private static partial Regex Tried();
+
+    [GeneratedRegex(@"redis\.p?call\('([A-Z]+)'")]
+    private static partial Regex Called();
 }

@@ -4,8 +4,9 @@ state=${DURABLE_GATEWAY_ENGINE:-${TMPDIR:-/tmp}/durable-gateway-engine}
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 project=$(readlink -f "$here/../../..")
 bridge=${DURABLE_GATEWAY_BRIDGE:-durable0}
-# The address of this machine within the bridge's network, and the pool for the networks of Compose.
+# The network of the bridge, where this machine is .1, that of the Compose example, and the pool for all others.
 network=${DURABLE_GATEWAY_NETWORK:-172.30.77}
+compose_network=${DURABLE_GATEWAY_COMPOSE_NETWORK:-172.30.78}
 pool=${DURABLE_GATEWAY_POOL:-172.31.128.0/17}
 libraries=usr/lib/$(uname -m)-linux-gnu
 image=durable-gateway:0.1.0

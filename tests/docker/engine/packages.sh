@@ -6,6 +6,9 @@ set -euo pipefail
 # shellcheck source=tests/docker/engine/common.sh
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 [ ! -e "$state/unpacked" ] || exit 0
+[ "$(uname -m)" = x86_64 ] || { echo "the stand-ins are made for x86-64 only" >&2; exit 1; }
+command -v dpkg >/dev/null || { echo "the packages are those of Debian: there is no dpkg" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || { echo "only root can unpack them and start an engine" >&2; exit 1; }
 
 in_containers="base-files dash coreutils sed grep ca-certificates tzdata libicu76 libssl3t64 libstdc++6 zlib1g redis-server valkey-server"
 for_engine="docker.io docker-cli containerd docker-buildx docker-compose prometheus"
