@@ -34,18 +34,17 @@ internal sealed class ResultEndpoints(
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.Map(ResultUrls.Path + "{run}", context => MapAsync(context, Cors.ResultMethods, AnswerAsync));
-        routes.Map(ResultUrls.Path + "{run}" + ResultUrls.Run, context => MapAsync(context, Cors.RunMethods, (_, run, _) => CancelAsync(context, run)));
+        routes.Map(ResultUrls.Path + "{run}" + ResultUrls.Run, context => MapAsync(context, Cors.RunMethods, (_, run, _) => CancelAsync(context, run.Id)));
     }
 
     /// <summary>
     /// Many clients keep their method as they follow a <c>303</c>. So the result is the answer to every method that may be such a
     /// continuation, whatever it means elsewhere, and what changes something has a URL that no redirect leads to.
     /// </summary>
-    private Task MapAsync(HttpContext context, string methods, Func<HttpContext, RunId, long, Task> call)
+    private Task MapAsync(HttpContext context, string methods, Func<HttpContext, RunSnapshot, long, Task> call)
     {
         var method = context.Request.Method;
-        if (Cors.IsPreflight(context.Request))
-            return CallAsync(context, (_, run, _) => access.PreflightAsync(context, run, methods), isPreflight: true);
+        if (Cors.IsPreflight(context.Request)) return CallAsync(context, call, preflight: methods);
         if (methods == Cors.RunMethods ? HttpMethods.IsDelete(method) : !HttpMethods.IsTrace(method) && !HttpMethods.IsConnect(method))
             return CallAsync(context, call);
         return CallAsync(context, (_, _, _) =>
@@ -55,7 +54,10 @@ internal sealed class ResultEndpoints(
         });
     }
 
-    private async Task CallAsync(HttpContext context, Func<HttpContext, RunId, long, Task> call, bool isPreflight = false)
+    /// <param name="context">The request.</param>
+    /// <param name="call">What it asks for, of a run as it was just now.</param>
+    /// <param name="preflight">The methods that a preflight is told of, where it is one.</param>
+    private async Task CallAsync(HttpContext context, Func<HttpContext, RunSnapshot, long, Task> call, string? preflight = null)
     {
         // One wait for all that there is to wait for: proxies in front count from the request on.
         var began = time.GetTimestamp();
@@ -73,7 +75,7 @@ internal sealed class ResultEndpoints(
             return;
         }
 
-        await CallAsync(context, run, end, began, call, isPreflight);
+        await CallAsync(context, run, end, began, call, preflight);
     }
 
     /// <summary>The same at the path of the run's request.</summary>
@@ -92,7 +94,7 @@ internal sealed class ResultEndpoints(
             if (tokens.VerifyResultAt(member.Run, target.ToString(), member.Token) is not { } end) return false;
             if (!isRead && !await kept.IncludesAsync(context.Request, member.Run)) return false;
             context.Features.Set(new ResultAtTarget(member, target));
-            await CallAsync(context, member.Run, end, began, AnswerAsync, isPreflight: false);
+            await CallAsync(context, member.Run, end, began, AnswerAsync, preflight: null);
         }
         catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
@@ -102,7 +104,7 @@ internal sealed class ResultEndpoints(
         return true;
     }
 
-    private async Task CallAsync(HttpContext context, RunId run, DateTimeOffset end, long began, Func<HttpContext, RunId, long, Task> call, bool isPreflight)
+    private async Task CallAsync(HttpContext context, RunId run, DateTimeOffset end, long began, Func<HttpContext, RunSnapshot, long, Task> call, string? preflight)
     {
         if (end < time.GetUtcNow())
         {
@@ -112,18 +114,19 @@ internal sealed class ResultEndpoints(
 
         try
         {
-            if (!isPreflight)
+            if (preflight is not null)
             {
-                // A browser shows problems, too, to those sites only that it was told of.
-                await access.AllowOriginAsync(context, run);
-                if (await CheckAsync(context, run, began) is { } problem)
-                {
-                    await RefuseAsync(context, problem);
-                    return;
-                }
+                await access.PreflightAsync(context, run, preflight);
+                return;
             }
 
-            await call(context, run, began);
+            // A browser shows problems, too, to those sites only that it was told of. The store is asked for both at once.
+            var origin = access.AllowOriginAsync(context, run);
+            var known = GetStoredAsync(context, run, began);
+            await Task.WhenAll(origin, known);
+            var snapshot = await known;
+            if ((snapshot is null ? Problems.ResultUnknown() : access.Check(context.Request, snapshot)) is { } problem) await RefuseAsync(context, problem);
+            else await call(context, snapshot!, began);
         }
         catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
@@ -155,12 +158,8 @@ internal sealed class ResultEndpoints(
     /// What the result is bound to is stored with the run, so a client that is here first has to wait for it; without it nobody
     /// gets anything.
     /// </summary>
-    private async Task<Problem?> CheckAsync(HttpContext context, RunId run, long began)
-    {
-        return await WaitAsync(run, Wait(context, settings.ResultWait), began, forEnd: false, context.RequestAborted) is { } snapshot
-            ? access.Check(context.Request, snapshot)
-            : Problems.ResultUnknown();
-    }
+    private Task<RunSnapshot?> GetStoredAsync(HttpContext context, RunId run, long began) =>
+        WaitAsync(run, Wait(context, settings.ResultWait), began, forEnd: false, context.RequestAborted);
 
     /// <summary>Who has the URL may cancel the run, where its policy says so.</summary>
     private async Task CancelAsync(HttpContext context, RunId run)
@@ -180,8 +179,9 @@ internal sealed class ResultEndpoints(
         else await context.Response.WriteProblemAsync(problem);
     }
 
-    private async Task AnswerAsync(HttpContext context, RunId run, long began)
+    private async Task AnswerAsync(HttpContext context, RunSnapshot known, long began)
     {
+        var run = known.Id;
         var wantsStream = ProgressStream.IsWanted(context.Request);
         if (wantsStream && await follower.TryWriteAsync(context, run)) return;
         if (wantsStream && !await IsOwnStreamAsync(context, run))
@@ -192,7 +192,7 @@ internal sealed class ResultEndpoints(
 
         // A person is shown something soon; a program is answered once.
         var wait = Wait(context, ProgressPage.IsWanted(context.Request) ? PageWait : settings.ResultWait);
-        var snapshot = await WaitAsync(run, wait, began, forEnd: true, context.RequestAborted);
+        var snapshot = known.State.HasEnded() ? known : await WaitAsync(run, wait, began, forEnd: true, context.RequestAborted);
         switch (snapshot)
         {
             case null:

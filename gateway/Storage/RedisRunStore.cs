@@ -241,8 +241,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<StoredResponse?> GetResultAsync(RunId run)
     {
         // Nobody is told a result that a failover could still take back.
-        var key = Keys(run).Result;
-        var record = await connection.ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key), key);
+        var record = await connection.ReadStringAsync(Keys(run).Result);
         return record.IsNull ? null : codec.DecodeResponse(run, record);
     }
 

@@ -113,6 +113,17 @@ internal sealed class StoreConnection(
             () => IsLarge(bytes) ? LargeAsync(_reads!, confirmed, bytes, command) : SafelyAsync(Next(), confirmed, command), caller);
     }
 
+    /// <summary>Reads a string that is small as a rule, in one call, and a large one as <see cref="ReadLargeAsync"/> does.</summary>
+    /// <returns>The string, which <c>MinReplicas</c> replicas have; null where there is none.</returns>
+    /// <exception cref="StoreUnavailableException">As above.</exception>
+    public async Task<RedisValue> ReadStringAsync(RedisKey key, [CallerMemberName] string caller = "")
+    {
+        if (_reads is null) return await ExecuteSafelyAsync(key, db => db.StringGetAsync(key), caller);
+        var start = await ExecuteSafelyAsync(key, db => db.StringGetRangeAsync(key, 0, BulkLanes.Threshold - 1), caller);
+        if (start.Length() == BulkLanes.Threshold) return await ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key), key, caller);
+        return start.IsNullOrEmpty ? RedisValue.Null : start;
+    }
+
     private async Task<T> LargeAsync<T>(BulkLanes lanes, RedisKey? key, long bytes, Func<IDatabase, Task<T>> command)
     {
         var answer = await lanes.ExecuteAsync(bytes, connection => SafelyAsync(connection, key, command));

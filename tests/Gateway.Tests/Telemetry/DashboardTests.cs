@@ -11,8 +11,6 @@ namespace DurableGateway.Tests.Telemetry;
 /// <summary>The dashboard, the alerts and their documentation use the names that the gateway defines, and no others.</summary>
 public sealed partial class DashboardTests
 {
-    private static readonly string Root = Path.GetFullPath(Path.Combine(Here(), "..", "..", ".."));
-
     [Theory]
     [InlineData("config/grafana/durable-gateway.json")]
     [InlineData("config/prometheus/alerts.yml")]
@@ -20,7 +18,7 @@ public sealed partial class DashboardTests
     {
         var known = (await InstrumentsAsync()).SelectMany(InPrometheus).ToHashSet();
 
-        var used = MetricName().Matches(Label().Replace(Read(file), "")).Select(match => match.Value).Distinct().ToList();
+        var used = MetricName().Matches(Label().Replace(Repository.Read(file), "")).Select(match => match.Value).Distinct().ToList();
 
         Assert.NotEmpty(used);
         Assert.All(used, name => Assert.Contains(name, known));
@@ -30,7 +28,7 @@ public sealed partial class DashboardTests
     public async Task EveryName_IsThatOfAnInstrument_AndDocumented()
     {
         var names = typeof(TelemetryNames.Metrics).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (string)field.GetValue(null)!).ToList();
-        var documented = Read("gateway/README.md");
+        var documented = Repository.Read("gateway/README.md");
 
         Assert.Equal(names.Order(), (await InstrumentsAsync()).Select(instrument => instrument.Name).Distinct().Order());
         Assert.All(names, name => Assert.Contains($"| `{name}` |", documented, StringComparison.Ordinal));
@@ -39,8 +37,8 @@ public sealed partial class DashboardTests
     [Fact]
     public void EveryAlert_HasItsRemedy()
     {
-        var remedies = Read("config/README.md");
-        var alerts = AlertName().Matches(Read("config/prometheus/alerts.yml")).Select(match => match.Groups[1].Value).ToList();
+        var remedies = Repository.Read("config/README.md");
+        var alerts = AlertName().Matches(Repository.Read("config/prometheus/alerts.yml")).Select(match => match.Groups[1].Value).ToList();
 
         Assert.NotEmpty(alerts);
         Assert.All(alerts, alert => Assert.Contains($"| `{alert}` |", remedies, StringComparison.Ordinal));
@@ -49,7 +47,7 @@ public sealed partial class DashboardTests
     [Fact]
     public void Dashboard_IsJson_AndEachPanelAsksSomething()
     {
-        using var dashboard = JsonDocument.Parse(Read("config/grafana/durable-gateway.json"));
+        using var dashboard = JsonDocument.Parse(Repository.Read("config/grafana/durable-gateway.json"));
         var panels = dashboard.RootElement.GetProperty("panels").EnumerateArray().Where(panel => panel.GetProperty("type").GetString() != "row").ToList();
 
         Assert.NotEmpty(panels);
@@ -87,15 +85,6 @@ public sealed partial class DashboardTests
             _ => [name],
         };
     }
-
-    private static string Read(string file)
-    {
-        var path = Path.Combine(Root, file);
-        if (!File.Exists(path)) Assert.Skip($"The source is not at {Root}.");
-        return File.ReadAllText(path);
-    }
-
-    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 
     [GeneratedRegex(@"\bdurable_[a-z_]+")]
     private static partial Regex MetricName();
