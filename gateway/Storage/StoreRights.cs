@@ -10,6 +10,7 @@ namespace DurableGateway.Storage;
 internal static class StoreRights
 {
     private const string Setting = "Durable:Store:ConnectionString";
+    private const string NoPermission = "NOPERM";
     private static readonly RedisKey[] Scratch = [StoreKeys.InShard(0, "rights"), StoreKeys.InShard(0, "rights:2")];
 
     /// <param name="connection">The connection to the store.</param>
@@ -18,16 +19,16 @@ internal static class StoreRights
     /// <exception cref="RedisException">The store does not answer.</exception>
     public static async Task CheckAsync(IConnectionMultiplexer connection, bool waits)
     {
-        var refused = (string[])(await connection.GetDatabase().ScriptEvaluateAsync(Script.Rights, Scratch, [StoreKeys.DueChannel]))!;
+        var db = connection.GetDatabase();
+        var refused = (string[])(await db.ScriptEvaluateAsync(Script.Rights, Scratch, [StoreKeys.DueChannel]))!;
         List<string> missing = [.. refused.Distinct()];
-        if (waits && await IsRefusedAsync(() => connection.GetDatabase().ExecuteAsync("WAIT", 0, 1))) missing.Add("WAIT");
+        if (waits && await IsRefusedAsync(() => db.ExecuteAsync("WAIT", 0, 1))) missing.Add("WAIT");
         foreach (var channel in (string[])[StoreKeys.DueChannel, StoreKeys.EndedChannel])
         {
-            if (await IsRefusedAsync(() => HearAsync(connection.GetSubscriber(), RedisChannel.Literal(channel)))) missing.Add($"SUBSCRIBE {channel}");
+            if (await IsRefusedAsync(() => HearAsync(connection.GetSubscriber(), channel))) missing.Add($"SUBSCRIBE {channel}");
         }
 
-        if (missing.Count > 0)
-            throw Refused($"the store refuses {string.Join(", ", missing)} to this user");
+        if (missing.Count > 0) throw Refused($"the store refuses {string.Join(", ", missing)} to this user");
     }
 
     /// <summary>What a refusal of the user, the password or a command means for the configuration.</summary>
@@ -37,14 +38,12 @@ internal static class StoreRights
         : refusal.StartsWith(NoPermission, StringComparison.Ordinal) ? Refused($"the store refuses commands to this user ({refusal})")
         : new ConfigurationException(Setting, null, $"the store refuses the user or the password ({refusal}); set user= and password=");
 
-    private const string NoPermission = "NOPERM";
-
     private static ConfigurationException Refused(string what) =>
         new(Setting, null, $"{what}; give it the rights that ACL SETUSER in config/README.md names, under Redis");
 
-    private static async Task HearAsync(ISubscriber subscriber, RedisChannel channel)
+    private static async Task HearAsync(ISubscriber subscriber, string channel)
     {
-        var queue = await subscriber.SubscribeAsync(channel);
+        var queue = await subscriber.SubscribeAsync(RedisChannel.Literal(channel));
         await queue.UnsubscribeAsync();
     }
 

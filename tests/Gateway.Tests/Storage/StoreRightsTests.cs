@@ -25,8 +25,8 @@ public sealed partial class StoreRightsTests
 
         // Otherwise a connection whose user is refused goes on as this one.
         await RedisCluster.AskAsync(redis, "ACL", "SETUSER", "default", "off");
-        var error = await Assert.ThrowsAsync<ConfigurationException>(
-            () => StoreNode.OpenAsync(StoreFixture.Settings($"{redis.ConnectionString},{DocumentedUser.Login},connectTimeout=1000,connectRetry=1")));
+        var settings = StoreFixture.Settings($"{redis.ConnectionString},{DocumentedUser.Login},connectTimeout=1000,connectRetry=1");
+        var error = await Assert.ThrowsAsync<ConfigurationException>(() => StoreNode.OpenAsync(settings));
         Assert.StartsWith("Durable:Store:ConnectionString: the store refuses ", error.Message, StringComparison.Ordinal);
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(DocumentedUser.Login, error.Message, StringComparison.Ordinal);
@@ -40,7 +40,8 @@ public sealed partial class StoreRightsTests
         await DocumentedUser.AddAsync(redis, "-wait");
         var connection = $"{redis.ConnectionString},{DocumentedUser.Login}";
         await using (await StoreNode.OpenAsync(StoreFixture.Settings(connection))) { }
-        var error = await Assert.ThrowsAsync<ConfigurationException>(() => StoreNode.OpenAsync(StoreFixture.Settings(connection, minReplicas: 1)));
+        var settings = StoreFixture.Settings(connection, minReplicas: 1);
+        var error = await Assert.ThrowsAsync<ConfigurationException>(() => StoreNode.OpenAsync(settings));
         Assert.Contains("refuses WAIT to this user", error.Message, StringComparison.Ordinal);
     }
 
@@ -51,10 +52,11 @@ public sealed partial class StoreRightsTests
         await using var redis = await RedisServer.StartAsync();
         await DocumentedUser.AddAsync(redis, "-time");
         var (status, said) = await GatewayProcess.RunAsync("--upstream", "http://127.0.0.1:1",
-            $"--Durable:Listeners:Public=http://127.0.0.1:{FreePort.Next()}", $"--Durable:Listeners:Control=http://127.0.0.1:{FreePort.Next()}",
+            $"--Durable:Listeners:Public=http://127.0.0.1:{FreePort.Next()}",
+            $"--Durable:Listeners:Control=http://127.0.0.1:{FreePort.Next()}",
             $"--Durable:Store:ConnectionString={redis.ConnectionString},{DocumentedUser.Login}");
         Assert.Equal(2, status);
-        Assert.Contains("Durable:Store:ConnectionString: the store refuses TIME to this user; give it the rights", said, StringComparison.Ordinal);
+        Assert.Contains("Durable:Store:ConnectionString: the store refuses TIME to this user; give it", said, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -14,7 +14,8 @@ internal static class DocumentedUser
     /// <param name="changes">What is taken from the user, or added, after the documented rights.</param>
     public static async Task AddAsync(RedisServer server, params string[] changes)
     {
-        var line = (await File.ReadAllLinesAsync(Path.Combine(Here(), "../../../config/README.md"))).Single(each => each.StartsWith(Begin, StringComparison.Ordinal));
+        var lines = await File.ReadAllLinesAsync(Path.Combine(Here(), "../../../config/README.md"));
+        var line = lines.Single(each => each.StartsWith(Begin, StringComparison.Ordinal));
         var said = await RedisCluster.AskAsync(server, [.. line.Replace(">PASSWORD", ">" + Password, StringComparison.Ordinal).Split(' '), .. changes]);
         Assert.Equal("OK", said.Trim());
     }
