@@ -48,6 +48,9 @@ internal sealed class RequestTarget
 
     private string Query => _query == "?" ? "" : _query;
 
+    /// <summary>The path as a reference names it. Browsers take a backslash for a slash, so that a path may look to them like a host.</summary>
+    private string EscapedPath => _path.Replace("\\", "%5C", StringComparison.Ordinal);
+
     public static RequestTarget Of(HttpContext context, bool isBase = false) =>
         new(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget) { IsBase = isBase };
 
@@ -72,9 +75,8 @@ internal sealed class RequestTarget
     {
         "" or ['#', ..] when IsBase => SelfReference + reference,
         _ when IsBase => reference,
-        "" or ['#', ..] => Absolute(_path) + _query + reference,
-        ['?', ..] => Absolute(_path) + reference,
-        // Browsers take a backslash for a slash.
+        "" or ['#', ..] => Absolute(EscapedPath) + _query + reference,
+        ['?', ..] => Absolute(EscapedPath) + reference,
         ['/' or '\\', ..] => reference,
         _ => Scheme(reference) > 0 ? reference : Merge(reference),
     };
@@ -83,11 +85,14 @@ internal sealed class RequestTarget
     {
         var end = reference.AsSpan().IndexOfAny('?', '#');
         var path = end < 0 ? reference : reference[..end];
-        return Absolute(RemoveDotSegments(_path[..(_path.LastIndexOf('/') + 1)] + path)) + reference[path.Length..];
+
+        // Browsers leave tabs out before they look for a host.
+        var known = path.Replace("\t", "", StringComparison.Ordinal);
+        return Absolute(RemoveDotSegments(EscapedPath[..(EscapedPath.LastIndexOf('/') + 1)] + known)) + reference[path.Length..];
     }
 
-    /// <summary>A path that begins with two slashes is no host (RFC 3986 §4.2).</summary>
-    private static string Absolute(string path) => path.StartsWith("//", StringComparison.Ordinal) ? "/." + path : path;
+    /// <summary>A path that begins with two slashes is no host (RFC 3986 §4.2). A backslash of the service's own reference is one of them to browsers.</summary>
+    private static string Absolute(string path) => path is ['/', '/' or '\\', ..] ? "/." + path : path;
 
     private static string RemoveDotSegments(string path)
     {

@@ -39,6 +39,14 @@ public sealed class ReferenceTests
     [InlineData("http://host", "c", "/c")]
     [InlineData("http://host?q", "", "/?q")]
     [InlineData("/a b/é", "c", "/a%20b/c")]
+    [InlineData("/\\host", "", "/%5Chost")]
+    [InlineData("/\\host?q", "#x", "/%5Chost?q#x")]
+    [InlineData("/\\host", "?saved=1", "/%5Chost?saved=1")]
+    [InlineData("/\\host/a", "login", "/%5Chost/login")]
+    [InlineData("http://gateway/\\host/a", "login", "/%5Chost/login")]
+    [InlineData("/a", "./\\host", "/./\\host")]
+    [InlineData("/a", "./\t/host", "/.//host")]
+    [InlineData("/a", "./\t\\host", "/./\\host")]
     public void UnusualTarget_IsNoHost_AndNoWay(string target, string reference, string resolved) => Assert.Equal(resolved, Header("Location", reference, target));
 
     [Theory]
