@@ -36,7 +36,10 @@ internal sealed class ServiceContent : HttpContent
         // A response that has no body may declare the length of one (RFC 9110 §8.6).
         var hasBody = response.RequestMessage?.Method != HttpMethod.Head
             && response.StatusCode is not (HttpStatusCode.NoContent or HttpStatusCode.NotModified);
-        var content = new ServiceContent(response.Content, hasBody ? response.Content.Headers.ContentLength : null, silence, time, aborted);
+
+        // The encoding overrides the length (RFC 9112 §6.3), and its last chunk is the end.
+        var hasLength = hasBody && response.Headers.TransferEncodingChunked is not true;
+        var content = new ServiceContent(response.Content, hasLength ? response.Content.Headers.ContentLength : null, silence, time, aborted);
         response.Content = content;
         return content;
     }
