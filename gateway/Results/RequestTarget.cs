@@ -91,7 +91,9 @@ internal sealed class RequestTarget
         return Absolute(RemoveDotSegments(EscapedPath[..(EscapedPath.LastIndexOf('/') + 1)] + known)) + reference[path.Length..];
     }
 
-    /// <summary>A path that begins with two slashes is no host (RFC 3986 §4.2). A backslash of the service's own reference is one of them to browsers.</summary>
+    /// <summary>
+    /// A path that begins with two slashes is no host (RFC 3986 §4.2). A backslash of the service's own reference is a slash to browsers.
+    /// </summary>
     private static string Absolute(string path) => path is ['/', '/' or '\\', ..] ? "/." + path : path;
 
     private static string RemoveDotSegments(string path)
