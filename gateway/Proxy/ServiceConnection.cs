@@ -108,7 +108,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         if (buffer.IsEmpty) return 0;
         switch (Advance(read == 0 ? State.Ended : State.Answering))
         {
-            // What came before the request was written is no response to it.
+            // What comes on a connection that was found closed is no response to the request.
             case State.Closed: return 0;
             case State.Sent when read == 0: throw Unanswered();
             case State.Sent: return await BeginResponseAsync(buffer, read, cancellationToken);
@@ -159,7 +159,13 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         return count;
     }
 
-    /// <summary>Whether anything can be read although nothing has been asked: the end of the connection, or a parting word (<c>408</c>).</summary>
+    /// <summary>
+    /// Whether anything can be read although nothing has been asked: the end of the connection, or a response to no request (<c>408</c>).
+    /// </summary>
+    /// <remarks>
+    /// One that the client has read ahead before this is asked, or that comes later, cannot be told from the response: only the client knows
+    /// where the last response ended, and a request that waits for a connection is written without a read after that.
+    /// </remarks>
     private bool IsClosed()
     {
         try
