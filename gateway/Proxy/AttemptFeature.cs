@@ -1,5 +1,6 @@
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Proxy;
 
@@ -16,6 +17,12 @@ internal sealed class AttemptFeature(Attempt attempt)
 
     /// <summary>Cancelled when the live request's client goes away.</summary>
     public CancellationToken ClientGone { get; init; }
+
+    /// <summary>The client's end of the response. A body that takes its place on the way does not end the response.</summary>
+    public IHttpResponseBodyFeature? ClientBody { get; init; }
+
+    /// <summary>The client has the whole response, or is being given its end.</summary>
+    public bool IsReleased { get; set; }
 
     /// <summary>The run's place, where its policy has only so many of them.</summary>
     public FlowControl.Permit? Permit { get; set; }
@@ -58,6 +65,9 @@ internal sealed class AttemptFeature(Attempt attempt)
 
     /// <summary>What is wrong with the service's answer, where another attempt would get the same; else <see langword="null"/>.</summary>
     public Problem? Refused { get; set; }
+
+    /// <summary>The end of the response is kept from the client until the run has its result.</summary>
+    public bool HoldsEnd => !IsReleased && (Capture is not null || Keeper is not null);
 
     /// <summary>The copy of the response, where one is made.</summary>
     public ResponseCapture? Capture { get; set; }

@@ -43,13 +43,14 @@ internal sealed class Http1Trailers : ITransformProvider
         http.Features.Set<IHttpResponseTrailersFeature>(chunks);
     }
 
-    /// <summary>To be called when the response is complete.</summary>
+    /// <summary>To be called when the response is complete. Another call does nothing.</summary>
     public static Task EndAsync(HttpContext context) =>
         context.Features.Get<ChunkedStream>() is { IsFramed: true } chunks ? chunks.EndAsync(context.RequestAborted) : Task.CompletedTask;
 
     private sealed class ChunkedStream(HttpResponse response) : Stream, IHttpResponseTrailersFeature
     {
         private readonly Stream _inner = response.Body;
+        private bool _ended;
 
         /// <summary>Not where another response took the place of the service's before that had begun.</summary>
         public bool IsFramed => response.Headers.TransferEncoding == "chunked";
@@ -78,6 +79,8 @@ internal sealed class Http1Trailers : ITransformProvider
 
         public Task EndAsync(CancellationToken cancellation)
         {
+            if (_ended) return Task.CompletedTask;
+            _ended = true;
             var end = new StringBuilder("0\r\n");
             foreach (var (name, values) in Trailers)
             {

@@ -39,7 +39,10 @@ internal sealed class LiveAttempts(
         var gate = flow.GateOf(context.Request, policy, context.GetReverseProxyFeature().Route.Config.RouteId);
         using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
         using var scope = Spans.AreOn ? log.InRun(attempt.Run) : null;
-        var feature = new AttemptFeature(attempt) { RequestBody = body, ClientGone = context.RequestAborted };
+        var feature = new AttemptFeature(attempt)
+        {
+            RequestBody = body, ClientGone = context.RequestAborted, ClientBody = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(),
+        };
         var sent = false;
         try
         {
@@ -84,7 +87,11 @@ internal sealed class LiveAttempts(
         catch (StoreUnavailableException e)
         {
             log.NotStored(attempt.Run, e.Message);
-            if (context.Response.HasStarted) return;
+            if (context.Response.HasStarted)
+            {
+                CutOff(context, feature);
+                return;
+            }
 
             // A run that is stored is taken up when its lease ends, whatever could not be written now.
             if (attempt.IsStored) answers.Redirect(context, feature, engine.LeaseTime);
@@ -238,8 +245,8 @@ internal sealed class LiveAttempts(
 
         // The attempt is over. Its client may be held for long after, and the run's next attempt takes a place of its own.
         if (feature.Permit is { } permit) await permit.DisposeAsync();
-        if (context.Response.HasStarted) return;
-        if (end.Fate == Fate.None) await LiveAnswers.AsItIsAsync(context, feature, error);
+        if (context.Response.HasStarted) CutOff(context, feature);
+        else if (end.Fate == Fate.None) await LiveAnswers.AsItIsAsync(context, feature, error);
         else await answers.LaterAsync(context, feature, end, waiter.Ended);
     }
 
@@ -292,30 +299,72 @@ internal sealed class LiveAttempts(
             return;
         }
 
+        await RecordAsync(context, feature, state);
+    }
+
+    /// <summary>Says how the run ended, again while the store is away.</summary>
+    private async Task RecordAsync(HttpContext context, AttemptFeature feature, RunState state)
+    {
+        var attempt = feature.Attempt;
         var began = time.GetTimestamp();
-        var released = false;
-        while (true)
+        var completing = Task.CompletedTask;
+        try
         {
-            try
+            while (!await TryRecordAsync(context, feature, state, began))
             {
-                if (!await engine.RepeatStoreAsync(attempt)) return;
-                var end = await engine.EndAsync(attempt, state, await ResultAsync(context, feature), feature.IsFinalAnswer);
-                if (end.Fate == Fate.Ended) await ReleaseAsync(context, feature);
-                else if (!released && feature.Capture is not null) context.Abort();
-                return;
-            }
-            catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
-            {
-                log.WriteRetried(attempt.Run, attempt.Key.Number, e.Message);
-                if (!released && (engine.HoldsLease(attempt) || !attempt.IsStored))
+                if (!feature.IsReleased && (engine.HoldsLease(attempt) || !attempt.IsStored))
                 {
                     await ReleaseAsync(context, feature);
-                    await context.Response.CompleteAsync();
-                    released = true;
+
+                    // A client that does not read on does not keep the end from being recorded.
+                    completing = CompleteAsync(context, feature);
                 }
 
                 await Task.Delay(StoreRetry, time);
             }
+        }
+        finally
+        {
+            await completing;
+        }
+    }
+
+    /// <returns><see langword="false"/> where the store is away, and is to be told again.</returns>
+    private async Task<bool> TryRecordAsync(HttpContext context, AttemptFeature feature, RunState state, long began)
+    {
+        var attempt = feature.Attempt;
+        try
+        {
+            var isEnded = await engine.RepeatStoreAsync(attempt)
+                && (await engine.EndAsync(attempt, state, await ResultAsync(context, feature), feature.IsFinalAnswer)).Fate == Fate.Ended;
+            if (isEnded) await ReleaseAsync(context, feature);
+            else CutOff(context, feature);
+            return true;
+        }
+        catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
+        {
+            log.WriteRetried(attempt.Run, attempt.Key.Number, e.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Another attempt may have another result by now: the client is not to take what it has for the whole of it.</summary>
+    private static void CutOff(HttpContext context, AttemptFeature feature)
+    {
+        if (feature.HoldsEnd) context.Abort();
+    }
+
+    /// <summary>Ends the response while its request goes on: the last chunk, or the trailers.</summary>
+    private static async Task CompleteAsync(HttpContext context, AttemptFeature feature)
+    {
+        try
+        {
+            await Http1Trailers.EndAsync(context);
+            await feature.ClientBody!.CompleteAsync();
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // The client has gone.
         }
     }
 
@@ -327,8 +376,11 @@ internal sealed class LiveAttempts(
         { Capture: var capture } => new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, Trailers(context)),
     };
 
-    private static Task ReleaseAsync(HttpContext context, AttemptFeature feature) =>
-        feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
+    private static Task ReleaseAsync(HttpContext context, AttemptFeature feature)
+    {
+        feature.IsReleased = true;
+        return feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
+    }
 
     /// <summary>What another attempt would get again.</summary>
     private static Problem? Refused(HttpContext context, AttemptFeature feature)

@@ -1,8 +1,11 @@
 using System.Net;
+using DurableGateway.Storage;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using RawService = DurableGateway.Tests.Fidelity.RawService;
 
 namespace DurableGateway.Tests;
 
@@ -140,12 +143,93 @@ public sealed class StoreAwayTests
         Assert.Equal("id: 1", await events.ReadLineAsync());
         read.SetResult();
         await gone.Task;
+
+        // This node surely holds the run: its client does not wait for the store.
+        Assert.Equal("data: one\n\n", await events.ReadToEndAsync().WaitAsync(World.Patience));
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.ServiceUnavailable, "the gateway notices");
         await redis.StartAgainAsync();
 
-        // The end of the run is told again; then the client has its end, too.
-        Assert.Equal("data: one\n\n", await events.ReadToEndAsync().WaitAsync(World.Patience));
+        // The end of the run is told again.
         Assert.Equal("id: 1\ndata: one\n\n", await gateway.Follower.GetStringAsync(url));
         Assert.Single(service.Seen);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Trailer: X-Sum\r\n")]
+    public async Task ResponseInChunksThatEndsWhileTheStoreIsAway_EndsForItsClient(string trailer)
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+        await using var service = new RawService();
+        service.Handler = async (wire, head) =>
+        {
+            await service.RecordAsync(wire, head);
+            await wire.WriteAsync($"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{trailer}\r\n5\r\nhello\r\n");
+            await redis.KillAsync();
+            await wire.WriteAsync(trailer.Length > 0 ? "0\r\nX-Sum: 1\r\n\r\n" : "0\r\n\r\n");
+        };
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1",
+            "Durable:Lease=00:01:00", "Durable:Policies:default:Persist=OnStart");
+        using var control = new HttpClient { BaseAddress = gateway.Control };
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
+
+        using var live = await gateway.Client.GetAsync("/order").WaitAsync(World.Patience);
+        Assert.Equal("hello", await live.Content.ReadAsStringAsync());
+        Assert.Equal(trailer.Length > 0, live.TrailingHeaders.Contains("X-Sum"));
+
+        await redis.StartAgainAsync();
+        Assert.Equal("hello", await gateway.Follower.GetStringAsync(live.Headers.GetValues("Durable-Result").Single()));
+        Assert.Single(service.Seen);
+    }
+
+    /// <summary>Another node may have replayed the run by then: what its client has is no whole response.</summary>
+    [Fact]
+    public async Task NodeThatLosesItsLease_AndDoesNotReachTheStoreAnyMore_CutsItsClientOff()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        var (read, gone, ends) = (new TaskCompletionSource(), new TaskCompletionSource(), new TaskCompletionSource());
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            await context.Response.WriteAsync("some");
+            await context.Response.Body.FlushAsync();
+            await read.Task;
+            await redis.KillAsync();
+            gone.SetResult();
+            await ends.Task;
+        });
+        var time = new LeapingTime();
+        await using var gateway = await GatewayHost.StartAsync(service.Url, builder => builder.Services.AddSingleton(new StoreClock(time)),
+            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00",
+            "Durable:Policies:default:Persist=OnStart", "Durable:Policies:default:AttemptTimeout=10:00:00");
+        using var control = new HttpClient { BaseAddress = gateway.Control };
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
+        using var live = await gateway.Client.GetAsync("/order", HttpCompletionOption.ResponseHeadersRead).WaitAsync(World.Patience);
+        var body = await live.Content.ReadAsStreamAsync();
+        await body.ReadExactlyAsync(new byte[4]).AsTask().WaitAsync(World.Patience);
+        read.SetResult();
+        await gone.Task;
+        time.Leap();
+        ends.SetResult();
+
+        var end = body.ReadAsync(new byte[1]).AsTask();
+        await Eventually.TrueAsync(() =>
+        {
+            time.Leap();
+            return end.IsCompleted;
+        }, "the client is cut off", seconds: 60);
+        await Assert.ThrowsAnyAsync<IOException>(() => end);
+    }
+
+    /// <summary>A clock that is eleven minutes later from one moment to the next. Timers do not see that.</summary>
+    private sealed class LeapingTime : TimeProvider
+    {
+        private long _leapt;
+
+        public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _leapt);
+
+        public void Leap() => Interlocked.Add(ref _leapt, 11 * 60 * TimestampFrequency);
     }
 }
