@@ -212,11 +212,14 @@ internal sealed class ResultEndpoints(
         }
     }
 
-    /// <summary>Who asked the service for a stream of events, and comes when that has ended, gets that stream.</summary>
-    private async Task<bool> IsOwnStreamAsync(HttpContext context, RunId run) =>
+    /// <summary>
+    /// Who asked the service for a stream of events, and comes when that has ended, gets that stream. Who has all events of one that is not
+    /// whole gets what the run came to.
+    /// </summary>
+    private async Task<bool> IsOwnStreamAsync(HttpContext context, RunId run) => StreamFollower.GoesOn(context.Request) || (
         !context.Request.Headers.ContainsKey("Last-Event-ID")
         && await store.GetSnapshotAsync(run) is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(run) is { } result
-        && StreamFollower.IsStream(result);
+        && StreamFollower.IsStream(result));
 
     /// <summary>As long as the client says (RFC 7240), up to a maximum.</summary>
     private static TimeSpan Wait(HttpContext context, TimeSpan fallback)

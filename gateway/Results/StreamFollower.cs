@@ -4,6 +4,7 @@ using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Results;
 
@@ -16,36 +17,48 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
     private const int Page = 256;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
-    /// <returns><see langword="false"/> where the run has no such stream.</returns>
+    /// <summary>Describes the whole of a body, which a client that has some of it does not get.</summary>
+    private static readonly string[] OfTheWhole =
+        [HeaderNames.ContentLength, HeaderNames.ETag, HeaderNames.ContentMD5, "Digest", "Content-Digest", "Repr-Digest"];
+
+    /// <summary>Whether a client has events of the service's own stream, as its <c>Last-Event-ID</c> says.</summary>
+    public static bool GoesOn(HttpRequest request) =>
+        request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last && !ProgressStream.IsOurs(last);
+
+    /// <returns>
+    /// <see langword="false"/> where the run has no such stream, or has ended with another result, and the client has all events that came before.
+    /// </returns>
     public async Task<bool> TryWriteAsync(HttpContext context, RunId run)
     {
-        var last = context.Request.Headers["Last-Event-ID"].ToString();
-        if (last.Length > 0 && !ProgressStream.IsOurs(last)) return await GoOnAsync(context, run, last);
+        if (GoesOn(context.Request)) return await GoOnAsync(context, run, context.Request.Headers["Last-Event-ID"].ToString());
         if (await streams.GetHeadAsync(run) is not { } head || await HasEndedWithoutAsync(run)) return false;
-        await WriteAsync(context, run, head, 0);
-        return true;
+        return await TryWriteAsync(context, run, head, 0);
     }
 
     /// <summary>It began, and the run has another result.</summary>
     private async Task<bool> HasEndedWithoutAsync(RunId run) =>
         (await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled }) && (await streams.ReadAsync(run, 0, 1)).Count == 0;
 
-    private async Task WriteAsync(HttpContext context, RunId run, StoredResponse head, long next)
+    private async Task<bool> TryWriteAsync(HttpContext context, RunId run, StoredResponse head, long next)
     {
         var response = context.Response;
         if (next > 0 && await IsOverAsync(run, next))
         {
+            if (!await IsWholeAsync(run)) return false;
+
             // What tells an EventSource not to come again.
             response.StatusCode = StatusCodes.Status204NoContent;
-            return;
+            return true;
         }
 
         response.StatusCode = head.Status;
         (await results.ResolveAsync(context, run, head)).Headers.CopyTo(response.Headers);
+        if (next > 0) RemoveThoseOfTheWhole(response.Headers);
         response.Headers.CacheControl = "no-store";
         response.Headers[DurableHeaders.RunId] = run.ToString();
         await response.Body.FlushAsync(context.RequestAborted);
         await FollowAsync(context, run, next);
+        return true;
     }
 
     /// <summary>
@@ -63,11 +76,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
             {
                 var snapshot = await store.GetSnapshotAsync(run);
                 if (await streams.FindAsync(run, last) is > 0 and var next && await streams.GetHeadAsync(run) is { } head)
-                {
-                    await WriteAsync(context, run, head, next);
-                    return true;
-                }
-
+                    return await TryWriteAsync(context, run, head, next);
                 if (snapshot is null || snapshot.State.HasEnded()) return await results.GetAsync(context, run) is { } result && await TryWriteRestAsync(context, run, result, last);
             }
             catch (StoreUnavailableException)
@@ -89,10 +98,10 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
         return true;
     }
 
-    /// <summary>What follows an event in a result that is a stream; all of it where the service has made another one.</summary>
+    /// <summary>What follows an event in a result that is a stream; all of it where the service has made another one, or has encoded it.</summary>
     private static async Task<bool> TryWriteRestAsync(HttpContext context, RunId run, StoredResponse result, string last)
     {
-        if (!IsStream(result)) return false;
+        if (!IsStream(result) || Find(result, HeaderNames.ContentEncoding) is not null) return false;
         var splitter = new EventSplitter();
         var events = splitter.Take(result.Body.Span);
         using var rest = new MemoryStream();
@@ -105,6 +114,7 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
         }
 
         result.Headers.CopyTo(context.Response.Headers);
+        RemoveThoseOfTheWhole(context.Response.Headers);
         context.Response.StatusCode = result.Status;
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers[DurableHeaders.RunId] = run.ToString();
@@ -113,29 +123,57 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
     }
 
     /// <summary>Whether a service has answered with a stream of events.</summary>
-    public static bool IsStream(StoredResponse response) => response.Headers.Any(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)
-        && line.Value.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase));
+    public static bool IsStream(StoredResponse response) =>
+        Find(response, HeaderNames.ContentType)?.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
+
+    /// <summary>
+    /// Whether the events that are kept are the result of a run that has ended. They are not where it failed or was cancelled in the middle of
+    /// them, or came to another result.
+    /// </summary>
+    private async Task<bool> IsWholeAsync(RunId run)
+    {
+        try
+        {
+            return await store.GetSnapshotAsync(run) is { State: RunState.Completed }
+                && await store.GetResultAsync(run) is { } result && IsStream(result);
+        }
+        catch (UnreadableRecordException)
+        {
+            return false;
+        }
+    }
+
+    private static string? Find(StoredResponse response, string name) =>
+        response.Headers.Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value).FirstOrDefault();
+
+    private static void RemoveThoseOfTheWhole(IHeaderDictionary headers)
+    {
+        foreach (var name in OfTheWhole) headers.Remove(name);
+    }
 
     private async Task<bool> IsOverAsync(RunId run, long next) =>
         await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled } && (await streams.ReadAsync(run, next, 1)).Count == 0;
 
+    /// <summary>Gives the events as they come. The response ends where they are the whole stream, and is cut off where they are not.</summary>
     private async Task FollowAsync(HttpContext context, RunId run, long next)
     {
         using var waiter = ended.Register(run);
         var spoken = time.GetTimestamp();
         while (!lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            bool isOver;
+            bool isOver, isWhole;
             IReadOnlyList<ReadOnlyMemory<byte>> events;
             try
             {
                 // The state is read before the events: what came until the run ended is there by then.
                 isOver = await store.GetSnapshotAsync(run) is null or { State: not (RunState.Running or RunState.Waiting) };
                 events = await streams.ReadAsync(run, next, Page);
+                isOver &= events.Count < Page;
+                isWhole = isOver && await IsWholeAsync(run);
             }
             catch (StoreUnavailableException)
             {
-                (isOver, events) = (false, []);
+                (isOver, isWhole, events) = (false, false, []);
             }
 
             foreach (var one in events) await context.Response.Body.WriteAsync(one, context.RequestAborted);
@@ -152,7 +190,12 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
 
             await context.Response.Body.FlushAsync(context.RequestAborted);
             spoken = time.GetTimestamp();
-            if (isOver && events.Count < Page) return;
+            if (isWhole) return;
+            if (isOver) break;
         }
+
+        // The last events first have time to leave: a connection that is cut off drops what it has not sent.
+        await Task.Delay(LookAgain, time, context.RequestAborted);
+        context.Abort();
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Threading.Channels;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -236,6 +237,143 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         using var result = await gateway.Client.GetAsync(url).WaitAsync(World.Patience);
         Assert.Contains("response-too-large", await result.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal([null, "1"], _lastIds);
+    }
+
+    /// <summary>The events that there are, are not the whole stream: no end of it, and no <c>204</c>, says that.</summary>
+    [Theory]
+    [InlineData("fails", HttpStatusCode.BadGateway)]
+    [InlineData("is cancelled", HttpStatusCode.Gone)]
+    [InlineData("ends otherwise", HttpStatusCode.OK)]
+    public async Task RunWhoseStreamIsNotWhole_CutsItsClientsOff_AndThenTellsThemWhatBecameOfIt(string how, HttpStatusCode status)
+    {
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            _lastIds.Add(context.Request.Headers["Last-Event-ID"]);
+            if (_lastIds.Count > 1 && how == "ends otherwise")
+            {
+                await context.Response.WriteAsync("no stream");
+                return;
+            }
+
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["Durable-Stream"] = "resume";
+            if (_lastIds.Count == 1) await context.Response.WriteAsync("id: 1\ndata: one\n\nid: 2\ndata: two\n\nid: 3\ndata: three\n\n");
+            await context.Response.Body.FlushAsync();
+            await _script.Reader.ReadAsync(context.RequestAborted);
+            context.Abort();
+        });
+        await using var gateway = await GatewayAsync(
+            service, "Durable:Policies:default:Retry:MaxAttempts=2", "Durable:Policies:default:AllowCancel=true");
+        using var live = await OpenAsync(gateway, "/ticker");
+        var url = live.Answer.Headers.GetValues("Durable-Result").Single();
+        Assert.Equal("id: 1|data: one||id: 2|data: two||id: 3|data: three||", await live.ReadAsync(9));
+        using var watching = await OpenAsync(gateway, url, "2");
+        Assert.Equal("id: 3|data: three||", await watching.ReadAsync(3));
+        if (how == "is cancelled")
+        {
+            using var cancelled = await gateway.Client.DeleteAsync(url.Replace("?", "/run?", StringComparison.Ordinal));
+            Assert.Equal(HttpStatusCode.NoContent, cancelled.StatusCode);
+        }
+        else
+        {
+            await SayAsync(null, null);
+        }
+
+        await Assert.ThrowsAnyAsync<IOException>(() => watching.ReadAsync(1));
+        using var over = await OpenAsync(gateway, url, "3");
+        Assert.Equal(status, over.Answer.StatusCode);
+        Assert.NotEqual("text/event-stream", over.Answer.Content.Headers.ContentType?.MediaType);
+
+        // As an EventSource: it comes again with the id of the last event that it has, until it is told not to.
+        var (seen, last, answers) = ("", (string?)null, 0);
+        while (true)
+        {
+            using var late = await OpenAsync(gateway, url, last);
+            if (late.Answer.Content.Headers.ContentType?.MediaType != "text/event-stream") break;
+            Assert.True(++answers < 100, "It is told.");
+            try
+            {
+                while (true)
+                {
+                    var read = await late.ReadAsync(3);
+                    Assert.NotNull(read);
+                    seen += read;
+                    last = read.Split('|')[0]["id: ".Length..];
+                }
+            }
+            catch (IOException)
+            {
+                // As it is to be.
+            }
+        }
+
+        Assert.Equal("id: 1|data: one||id: 2|data: two||id: 3|data: three||", seen);
+    }
+
+    [Fact]
+    public async Task RunThatIsAnotherNodesByNow_CutsItsClientOff()
+    {
+        await using var service = await StartAsync(resume: true);
+        await using var gateway = await GatewayAsync(service, "Durable:Lease=00:05:00");
+        using var live = await OpenAsync(gateway, "/ticker");
+        await SayAsync("id: 1\ndata: one\n\n");
+        Assert.Equal("id: 1|data: one||", await live.ReadAsync(3));
+        Assert.True(RunId.TryParse(live.Answer.Headers.GetValues("Durable-Run-Id").Single(), out var run));
+        var later = TimeProvider.System.GetUtcNow().AddHours(1);
+        Assert.NotNull(await gateway.Store.ClaimAsync(run, "another node", later, later.AddHours(1), 7));
+        await SayAsync("end");
+
+        await Assert.ThrowsAnyAsync<IOException>(() => live.ReadAsync(1));
+    }
+
+    /// <summary>What describes the whole does not describe a part of it.</summary>
+    [Fact]
+    public async Task RestOfAStoredStream_HasNoLengthAndNoValidatorOfTheWhole()
+    {
+        const string Events = "id: 1\ndata: one\n\nid: 2\ndata: two\n\n";
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+            if (count == 1) return;
+            context.Response.ContentType = "text/event-stream";
+            context.Response.ContentLength = Events.Length;
+            context.Response.Headers.ETag = "\"whole\"";
+            context.Response.Headers["Content-Digest"] = "sha-256=:AA==:";
+            context.Response.Headers["X-Kept"] = "1";
+            await context.Response.WriteAsync(Events);
+        });
+        await using var gateway = await GatewayAsync(service);
+        using var redirect = await gateway.Client.GetAsync("/ticker");
+        var url = redirect.Headers.Location!.OriginalString;
+        Assert.Equal(Events, await gateway.Follower.GetStringAsync(url).WaitAsync(World.Patience));
+
+        using var rest = await OpenAsync(gateway, url, "1");
+        Assert.Equal("id: 2|data: two||", await rest.ReadAsync(3));
+        Assert.Null(await rest.ReadAsync(1));
+        Assert.True(rest.Answer.Headers.Contains("X-Kept"));
+        Assert.False(rest.Answer.Headers.Contains("ETag"));
+        Assert.False(rest.Answer.Headers.Contains("Content-Digest"));
+    }
+
+    /// <summary>Nothing is known of the events in an encoded result, so a client gets all of it.</summary>
+    [Fact]
+    public async Task EncodedStream_IsGivenWhole()
+    {
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+            if (count == 1) return;
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers.ContentEncoding = "x-test";
+            await context.Response.WriteAsync("encoded");
+        });
+        await using var gateway = await GatewayAsync(service);
+        using var redirect = await gateway.Client.GetAsync("/ticker");
+        var url = redirect.Headers.Location!.OriginalString;
+
+        using var all = await OpenAsync(gateway, url, "1");
+        Assert.Equal("encoded|", await all.ReadAsync(1));
+        Assert.Equal("x-test", all.Answer.Content.Headers.ContentEncoding.Single());
     }
 
     private static async Task<GatewayHost> GatewayAsync(TestService service, params string[] more)
