@@ -47,7 +47,7 @@ public sealed class DurableAttempt : IDisposable
         _stored = new StoredSteps(known, complete, gateway);
         _build = gateway is null ? null : options.BuildHeader;
         _isLast = isLast;
-        _runner = new StepRunner(run, gateway, _stored, _activity, options, _over);
+        _runner = new StepRunner(run, gateway, _stored, _activity, options, _over, aborted);
     }
 
     /// <summary>The steps of the handler.</summary>
@@ -128,7 +128,7 @@ public sealed class DurableAttempt : IDisposable
 
         // Known before anything is waited for: a response that the host writes of it is not a handler's that finished.
         _threw = failure is not null;
-        var verdict = await _runner.EndAsync(failure?.SourceException, _isLast).ConfigureAwait(false);
+        var verdict = await _runner.EndAsync(failure?.SourceException, wasOver: _runner.IsOver, _isLast).ConfigureAwait(false);
         if (verdict is null) failure?.Throw();
         verdict ??= AttemptVerdict.Completed;
         var finished = verdict.IsCompleted || verdict.Headers.Any(header => header is { Key: DurableHeaders.Retry, Value: "?0" });

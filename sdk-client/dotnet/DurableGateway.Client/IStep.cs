@@ -187,7 +187,13 @@ public interface IStep
     /// <para>The handler fails for good by a <see cref="StepFailedException"/>, a <see cref="NonRetryableException"/> or a
     /// <see cref="StepUsageException"/> that leaves it, and by any exception in the last attempt that the policy allows. A
     /// <see cref="StepFailedException"/> that it catches is no failure of the handler. Without a gateway any exception is one.</para>
-    /// <para>Register it right after the step that it undoes, in the handler and not in a step.</para>
+    /// <para>Register it right after the step that it undoes, in the handler and not in a step. Await nothing in between. If the handler
+    /// fails while another branch is executing a step, the branch still gets the outcome and registers the compensation, but it begins
+    /// no further step. What else it awaits may take <see cref="DurableStepsOptions.SuspendAfter"/>, and five seconds at most.</para>
+    /// <para>Register it before the step if a failed try may have an effect, and before <see cref="InvokeAsync"/>. Such a compensation
+    /// must find out what there is to undo.</para>
+    /// <para>After the request was cancelled, only these exceptions of the handler are failures: <see cref="StepFailedException"/>,
+    /// <see cref="StepUsageException"/>, and <see cref="NonRetryableException"/> without an inner exception.</para>
     /// <para>A compensation that fails for good does not stop the others. The client is told of it in the member
     /// <c>compensationFailures</c> of the problem.</para>
     /// </remarks>

@@ -18,11 +18,18 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// </summary>
     private const int Pieces = 10;
 
+    /// <summary>How many pieces are waited for branches that ask for steps again and again though they get none any more.</summary>
+    private const int MaxPieces = 10 * Pieces;
+
+    private static readonly TimeSpan MaxQuiet = TimeSpan.FromSeconds(5);
+
     private readonly object _gate = new();
     private readonly HashSet<string> _executing = new(StringComparer.Ordinal);
     private readonly HashSet<string> _parked = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _goingOn = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource<bool> _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource<bool>? _idle;
+    private TaskCompletionSource<bool>? _still;
     private TaskCompletionSource<bool>? _onlyParked;
     private long _begun;
     private bool _hasParked;
@@ -51,6 +58,15 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
+    /// <summary>Whether steps were executing when the handler ended.</summary>
+    public bool HasLeftBehind
+    {
+        get
+        {
+            lock (_gate) return _leftBehind;
+        }
+    }
+
     /// <summary>The steps that are parked now.</summary>
     public string Parked
     {
@@ -69,14 +85,34 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
-    public void Leave(string id)
+    /// <summary>The step's outcome is known.</summary>
+    /// <param name="id">The step.</param>
+    /// <param name="goesOn">Whether <see cref="WentOn"/> will follow.</param>
+    public void Leave(string id, bool goesOn)
     {
         lock (_gate)
         {
-            _executing.Remove(id);
+            // Who was parked has nothing to go on with.
+            if (_executing.Remove(id) && goesOn) _goingOn.Add(id);
             _parked.Remove(id);
             Signal();
         }
+    }
+
+    /// <summary>The branch that waited for a step has gone on with its outcome, up to its next wait.</summary>
+    public void WentOn(string id)
+    {
+        lock (_gate)
+        {
+            _goingOn.Remove(id);
+            Signal();
+        }
+    }
+
+    /// <summary>A branch does something that is no step, and so it is not at its end.</summary>
+    public void Touch()
+    {
+        lock (_gate) _begun++;
     }
 
     /// <summary>Waits for what comes in a later attempt: until this one is over.</summary>
@@ -149,6 +185,35 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
+    /// <summary>Completes when, moreover, each branch has gone on with the outcome that it has got.</summary>
+    public Task GoneOnAsync()
+    {
+        lock (_gate)
+        {
+            if (_executing.Count + _goingOn.Count == 0) return Task.CompletedTask;
+            if (_still is null or { Task.IsCompleted: true })
+                _still = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _still.Task;
+        }
+    }
+
+    /// <summary>Completes when no branch that was left behind has done anything for a while.</summary>
+    /// <param name="cancellationToken">Ends the wait: nobody needs the branches any more.</param>
+    public async Task QuietAsync(CancellationToken cancellationToken)
+    {
+        // A handler that may work for hours between its steps is not waited for that long: its failure is the answer.
+        var piece = new TimeSpan(Math.Max(1, Math.Min(options.SuspendAfter.Ticks, MaxQuiet.Ticks) / Pieces));
+        var begun = Begun;
+        for (int quiet = 0, waited = 0; quiet < Pieces && waited < MaxPieces; quiet++, waited++)
+        {
+            if (cancellationToken.IsCancellationRequested) return;
+            await Task.WhenAny(Task.Delay(piece, cancellationToken)).ConfigureAwait(false);
+            if (begun == Begun) continue;
+            begun = Begun;
+            quiet = -1;
+        }
+    }
+
     private long Begun
     {
         get
@@ -172,6 +237,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     {
         if (_executing.Count > 0) return;
         _idle?.TrySetResult(true);
+        if (_goingOn.Count == 0) _still?.TrySetResult(true);
         if (_parked.Count > 0) _onlyParked?.TrySetResult(true);
     }
 }

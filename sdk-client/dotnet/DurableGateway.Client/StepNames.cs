@@ -68,13 +68,19 @@ internal sealed class StepNames(StepActivity activity)
         lock (_gate) Begin(id);
     }
 
-    public void Leave(string id)
+    /// <param name="id">The step.</param>
+    /// <param name="goesOn">Whether the branch that waits for it is told next: see <see cref="StepActivity.WentOn"/>.</param>
+    public void Leave(string id, bool goesOn)
     {
         lock (_gate) _begun.Remove(id);
-        activity.Leave(id);
+        activity.Leave(id, goesOn);
     }
 
-    /// <summary>Lets no further step begin.</summary>
+    /// <summary>What is thrown where a step begins too late.</summary>
+    public static StepUsageException TooLate(string name) =>
+        new($"Step '{name}' begins when the handler has ended. Await every step in the handler.");
+
+    /// <summary>Gives no further name out.</summary>
     public void Close()
     {
         lock (_gate) _closed = true;
@@ -90,7 +96,7 @@ internal sealed class StepNames(StepActivity activity)
     {
         if (string.IsNullOrEmpty(name)) throw new StepUsageException("A step has no name. Give each step a name of its own: the stored outcome is found by it.");
         if (name == RollbackBegun) throw new StepUsageException($"'{name}' is the name of the step that keeps why a run is rolled back. Give the step another name.");
-        if (_closed) throw new StepUsageException($"Step '{name}' begins when the handler has ended. Await every step in the handler.");
+        if (_closed) throw TooLate(name);
         _uses.TryGetValue(name, out var uses);
         if (uses > 0 && _begun.Contains(IdOf(name, uses)))
         {

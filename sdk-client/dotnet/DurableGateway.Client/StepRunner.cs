@@ -17,8 +17,10 @@ namespace DurableGateway.Client;
 /// <param name="activity">Which steps are executing and which are parked.</param>
 /// <param name="options">How steps are kept.</param>
 /// <param name="over">Cancelled when what the attempt does is no longer wanted.</param>
+/// <param name="aborted">Cancelled when the request is. It cancels <paramref name="over"/>; the handler may see it earlier.</param>
 internal sealed partial class StepRunner(
-    RunInfo run, GatewayClient? gateway, StoredSteps stored, StepActivity activity, DurableStepsOptions options, CancellationTokenSource over) : IStep
+    RunInfo run, GatewayClient? gateway, StoredSteps stored, StepActivity activity, DurableStepsOptions options,
+    CancellationTokenSource over, CancellationToken aborted) : IStep
 {
     /// <summary>The step whose body is executing here, so that a step inside it is noticed.</summary>
     private static readonly AsyncLocal<(StepRunner Runner, string Step)?> Inside = new();
@@ -27,6 +29,7 @@ internal sealed partial class StepRunner(
     private readonly StepNames _names = new(activity);
     private readonly ILogger _log = options.Log;
     private AttemptVerdict? _override;
+    private volatile bool _handlerEnded;
 
     /// <summary>On whose behalf a step begins, and so what keeps it from beginning.</summary>
     private enum Role
@@ -37,6 +40,9 @@ internal sealed partial class StepRunner(
     }
 
     public RunInfo Run => run;
+
+    /// <summary>Whether what the attempt does is no longer wanted.</summary>
+    public bool IsOver => over.IsCancellationRequested || aborted.IsCancellationRequested;
 
     /// <summary>What the host must answer, whatever the handler makes of it.</summary>
     public AttemptVerdict? Override => Volatile.Read(ref _override) ?? (activity.IsSuspended ? AttemptVerdict.Suspended : null);
@@ -98,7 +104,7 @@ internal sealed partial class StepRunner(
             return Task.FromException<T>(e);
         }
 
-        return BeginAsync(id, type, Role.Handler, contentOf, begin, cancellationToken);
+        return StepCompletion<T>.Of(BeginAsync(id, type, Role.Handler, contentOf, begin, cancellationToken), () => activity.WentOn(id));
     }
 
     private async Task<T> BeginAsync<T>(
@@ -143,7 +149,7 @@ internal sealed partial class StepRunner(
         }
         finally
         {
-            _names.Leave(id);
+            _names.Leave(id, goesOn: role == Role.Handler);
         }
     }
 
@@ -197,6 +203,10 @@ internal sealed partial class StepRunner(
         {
             return await FailAsync(id, e, watch.Elapsed, content, how).ConfigureAwait(false);
         }
+        catch (Exception e) when (!IsOfSteps(e) && e is not OperationCanceledException)
+        {
+            throw new OperationCanceledException($"Step '{id}' was cancelled: {e.Message}", e, cancellation.Token);
+        }
 
         try
         {
@@ -220,9 +230,18 @@ internal sealed partial class StepRunner(
     }
 
     /// <summary>Whether an exception of a body is the step's failure, and not the attempt's end or an error in the handler.</summary>
-    private static bool IsFailure(Exception e, CancellationToken cancellation) =>
-        e is not (StepUsageException or AttemptOverException or CheckpointException)
-        && !(e is OperationCanceledException && cancellation.IsCancellationRequested);
+    /// <remarks>
+    /// A body that is cancelled may throw anything: libraries have exceptions of their own for it. So the type does not tell, except where
+    /// an exception states a failure.
+    /// </remarks>
+    private bool IsFailure(Exception e, CancellationToken cancellation) =>
+        !IsOfSteps(e) && (StatesFailure(e) || !(IsOver || cancellation.IsCancellationRequested));
+
+    private static bool IsOfSteps(Exception e) => e is StepUsageException or AttemptOverException or CheckpointException;
+
+    /// <summary>Whether an exception says of itself that it is a failure. One that wraps another may wrap a cancellation.</summary>
+    private static bool StatesFailure(Exception e) =>
+        e is NonRetryableException or RetryAfterException or FailedResponseException && e.InnerException is null;
 
     private static TimeSpan? RetryAfterOf(Exception? e) => (e as RetryAfterException)?.Delay ?? (e as FailedResponseException)?.RetryAfter;
 
@@ -237,6 +256,8 @@ internal sealed partial class StepRunner(
     /// <summary>What has an outcome is returned still; nothing new begins in an attempt whose end is decided.</summary>
     private void ThrowIfEnding(string id, Role role)
     {
+        if (_handlerEnded && role == Role.Handler) throw StepNames.TooLate(id);
+
         // A suspended attempt may have failed for good all the same: what it has done is undone.
         if (Override is { } verdict && !(verdict.IsSuspended && role == Role.Compensation))
         {

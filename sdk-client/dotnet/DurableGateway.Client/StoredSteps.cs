@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -32,6 +33,16 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
 
     /// <summary>The same, of what has been read so far. Nothing that the handler asks for.</summary>
     public StepOutcome? Peek(string id) => All.TryGetValue(id, out var outcome) ? outcome : null;
+
+    /// <summary>Whether outcomes are stored that the handler has not asked for, those of unregistered compensations included.</summary>
+    public bool HasUnasked
+    {
+        get
+        {
+            var all = All;
+            lock (_gate) return all.Keys.Any(id => !_asked.ContainsKey(id) && !IsOptional(id, all));
+        }
+    }
 
     /// <summary>A step that the handler need not reach.</summary>
     public void MakeOptional(string id)

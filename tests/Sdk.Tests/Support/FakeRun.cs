@@ -44,13 +44,14 @@ internal sealed class FakeRun
     public void Fail(string step, string type, string problem) => _stored.Add((step, new Row(type, true, "application/problem+json", Encoding.UTF8.GetBytes(problem))));
 
     /// <summary>Executes the handler as the next attempt.</summary>
-    public async Task<AttemptVerdict> AttemptAsync(Func<IStep, Task> handler, bool isLast = false, bool inlined = true, DurableStepsOptions? options = null)
+    public async Task<AttemptVerdict> AttemptAsync(
+        Func<IStep, Task> handler, bool isLast = false, bool inlined = true, DurableStepsOptions? options = null, CancellationToken aborted = default)
     {
         var steps = string.Join(", ", _stored.Select(Inline));
         var headers = FakeGateway.Headers(inlined && steps.Length > 0 ? steps : null, _stored.Count, attempt: ++_attempt);
         if (isLast) headers["Durable-Final-Attempt"] = "?1";
-        using var attempt = Gateway.Begin(headers, options);
-        return await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(15));
+        using var attempt = Gateway.Begin(headers, options, aborted);
+        return await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(15), CancellationToken.None);
     }
 
     private static string Inline((string Step, Row Row) row) =>
