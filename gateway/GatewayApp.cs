@@ -91,6 +91,7 @@ internal static class GatewayApp
     private static IServiceCollection AddStorage(this IServiceCollection services)
     {
         services.TryAddSingleton(new StoreClock(TimeProvider.System));
+        services.TryAddSingleton<IRunStore, RedisRunStore>();
         return services
             .AddSingleton<TimeProvider>(provider => provider.GetRequiredService<StoreClock>())
             .AddSingleton<KeyRing>()
@@ -98,7 +99,6 @@ internal static class GatewayApp
             .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
             .AddSingleton<RecordCodec>()
             .AddSingleton<StepValues>()
-            .AddSingleton<IRunStore, RedisRunStore>()
             .AddSingleton<RunHistory>()
             .AddSingleton<FlowStore>()
             .AddSingleton<IdempotencyKeys>()

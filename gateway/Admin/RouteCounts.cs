@@ -76,7 +76,7 @@ internal sealed class RouteCounts : BackgroundService
         {
             await FlushAsync();
         }
-        catch (StoreUnavailableException)
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
         {
             // Counts of a time without a store are lost: they are for people, and not worth keeping for long.
         }

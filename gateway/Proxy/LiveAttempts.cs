@@ -312,7 +312,7 @@ internal sealed class LiveAttempts(
         {
             while (!await TryRecordAsync(context, feature, state, began))
             {
-                if (!feature.IsReleased && (engine.HoldsLease(attempt) || !attempt.IsStored))
+                if (!feature.IsReleased && engine.HoldsLease(attempt))
                 {
                     await ReleaseAsync(context, feature);
 

@@ -69,10 +69,11 @@ internal sealed class ReplayLoop(
 
                 await clock.WaitAsync(UntilSweep(), _backlog.IsEmpty ? null : freed, stopping);
             }
-            catch (StoreUnavailableException e)
+            catch (Exception e) when (!stopping.IsCancellationRequested)
             {
-                // What was being looked at is not known: all is looked at anew.
-                log.ClaimFailed(e.Message);
+                // The host would end with this loop. What was being looked at is not known: all is looked at anew.
+                if (e is StoreUnavailableException) log.ClaimFailed(e.Message);
+                else log.LookFailed(e);
                 _swept = long.MinValue;
                 _backlog.Clear();
                 _scan.Reset();
@@ -127,13 +128,17 @@ internal sealed class ReplayLoop(
         var now = time.GetUtcNow();
         var from = _scan.PlaceOf(look);
         var (limit, perRoute) = look.Kind == LookKind.Held ? (Named, Named) : (int.MaxValue / 4, NamedOfRoute);
-        var due = await store.GetDueAsync(look.Shard, now, limit, slots.FullRoutes(), from, perRoute);
+        var full = slots.FullRoutes();
+        var due = await store.GetDueAsync(look.Shard, now, limit, full, from, perRoute);
         _scan.Looked(look, due.Rest, now);
         if (due.Next is { } next) clock.Hear(look.Shard, next);
         if (look.Kind == LookKind.New && due.Rest is not null) _backlog.Add(look.Shard);
         foreach (var errand in due.Errands) await errands.TakeAsync(errand);
 
         var left = due.Held.Select(slots.ClusterOf).ToHashSet(StringComparer.OrdinalIgnoreCase);
+
+        // Those that had no room when the look began, or when it came to them. They may have some by now.
+        var crowded = due.Held.Intersect(full, StringComparer.Ordinal).Select(slots.ClusterOf).ToHashSet(StringComparer.OrdinalIgnoreCase);
         var claims = new List<Task>(Batch);
         foreach (var (run, cluster) in Pick(due.Runs))
         {
@@ -144,16 +149,27 @@ internal sealed class ReplayLoop(
 
             // The store's clock has jumped, and with it all leases have run out at once: who is alive renews its own first.
             if (run.IsRunning && time.HasJumpedWithin(settings.Lease)) continue;
-            if (claims.Count < Batch && slots.TryTake(cluster)) claims.Add(ClaimAsync(run.Id, Gate.Parse(run.Gate), cluster));
-            else left.Add(cluster);
+            if (claims.Count >= Batch)
+            {
+                left.Add(cluster);
+            }
+            else if (slots.TryTake(cluster))
+            {
+                claims.Add(ClaimAsync(run.Id, Gate.Parse(run.Gate), cluster));
+            }
+            else
+            {
+                left.Add(cluster);
+                crowded.Add(cluster);
+            }
         }
 
-        // What has been claimed is no longer named by the next look. Where nothing could be claimed although there is room, looking again
+        // What has been claimed is no longer named by the next look. Where nothing could be claimed although there was room, looking again
         // at once would find the same.
         await Task.WhenAll(claims);
         foreach (var cluster in left)
         {
-            if (claims.Count > 0 || !slots.HasRoomIn(cluster)) _backlog.Hold(cluster, look.Shard, from);
+            if (claims.Count > 0 || crowded.Contains(cluster) || !slots.HasRoomIn(cluster)) _backlog.Hold(cluster, look.Shard, from);
         }
 
         if (look.Kind == LookKind.Held && due.Rest is { } rest && !left.Contains(look.Cluster)) _backlog.Hold(look.Cluster, look.Shard, rest);
@@ -188,6 +204,11 @@ internal sealed class ReplayLoop(
             if (await engine.ClaimAsync(run) is not { } claimed) return;
             taken = false;
             _ = ReplayAsync(claimed, permit, cluster);
+        }
+        catch (Exception e) when (e is not (StoreUnavailableException or OperationCanceledException))
+        {
+            // It stays due, and the others are not to wait for it.
+            log.RunNotClaimed(e, run);
         }
         finally
         {

@@ -33,6 +33,7 @@ internal sealed class Attempt : IDisposable
     private long _leaseEnd;
     private long _timesOutAt = long.MaxValue;
     private bool _responseBegan;
+    private long _unconfirmedLeaseEnd;
     private int _interrupt;
 
     /// <param name="key">Who this is.</param>
@@ -163,6 +164,13 @@ internal sealed class Attempt : IDisposable
     {
         get => Volatile.Read(ref _leaseEnd);
         set => Volatile.Write(ref _leaseEnd, value);
+    }
+
+    /// <summary>The timestamp up to which the run, where it <see cref="MayBeStored"/>, is this attempt's; 0 where the write got an answer, or was not sent.</summary>
+    public long UnconfirmedLeaseEnd
+    {
+        get => Volatile.Read(ref _unconfirmedLeaseEnd);
+        set => Volatile.Write(ref _unconfirmedLeaseEnd, value);
     }
 
     /// <summary>Aborts the call to the service. Only the first reason counts.</summary>

@@ -84,7 +84,7 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
                 // Not by Keys, which locks the whole dictionary to copy them.
                 await Task.WhenAll(_permits.Select(permit => permit.Key.KeepAsync(store, until)));
             }
-            catch (StoreUnavailableException e)
+            catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
             {
                 log.GateAway(e.Message);
             }
@@ -99,7 +99,7 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
         {
             await WakeAsync(permit.Gate, await store.LeaveAsync(permit.Gate, permit.Run, permit.Name));
         }
-        catch (StoreUnavailableException e)
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
         {
             // Its place is free when its lease ends.
             log.GateAway(e.Message);

@@ -70,8 +70,8 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         else attempt.Interrupt(AttemptInterrupt.Lost);
     }
 
-    /// <summary>Whether this node surely still holds the run, by its own clock.</summary>
-    public bool HoldsLease(Attempt attempt) => time.GetTimestamp() < attempt.LeaseEnd;
+    /// <summary>Whether this node surely still holds the run, by its own clock. Where the run may be stored, it holds it until the lease ends that was asked for.</summary>
+    public bool HoldsLease(Attempt attempt) => time.GetTimestamp() < (attempt.IsStored ? attempt.LeaseEnd : attempt.UnconfirmedLeaseEnd);
 
     /// <summary>Begins the next attempt of a due run, or ends a run whose record cannot be read.</summary>
     public async Task<(ClaimedRun Run, Attempt Attempt)?> ClaimAsync(RunId id)
@@ -352,7 +352,19 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     private async Task CreateAsync(Attempt attempt, NewRun run)
     {
         var lease = NewLease(out var until);
-        if (await store.CreateRunningAsync(run, Owner, lease))
+        bool isOwn;
+        try
+        {
+            isOwn = await store.CreateRunningAsync(run, Owner, lease);
+        }
+        catch (StoreUnavailableException e) when (e.MayHaveHappened && attempt.UnconfirmedLeaseEnd == 0)
+        {
+            // Of the first one: those after it may never arrive.
+            attempt.UnconfirmedLeaseEnd = until;
+            throw;
+        }
+
+        if (isOwn)
         {
             attempt.LeaseEnd = until;
         }

@@ -35,12 +35,9 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     }
 
     /// <summary>Extends the lease of a run that is in; one whose lease ran out is in again.</summary>
-    public Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd)
-    {
-        var keys = Keys(gate);
-        return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Keep, [keys[0], keys[3]],
-            [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(leaseEnd), permit, (long)GateLifetime.TotalMilliseconds]));
-    }
+    public Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd) =>
+        connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Keep, Keys(gate),
+            [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(leaseEnd), permit, (long)GateLifetime.TotalMilliseconds, gate.Name]));
 
     /// <summary>Makes a run due whose turn has come; <see langword="false"/> where it has ended, is paused or is unknown.</summary>
     public async Task<bool> WakeAsync(RunId run)

@@ -54,8 +54,9 @@ internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int repl
             // A slot that moved meanwhile has its writes on another server.
             return (connection.GetServer(key).EndPoint.Equals(server.EndPoint) ? confirmed : 0, null);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException)
+        catch (Exception e) when (e is RedisException or TimeoutException or InvalidOperationException)
         {
+            // The last is what the client library throws where no server of the key is connected, or the connection is closed.
             lookAround();
             return (0, e);
         }

@@ -136,21 +136,29 @@ internal sealed class StoreConnection(
         if (_barrier is null || confirmed is not { } key) return await command(connection.GetDatabase());
 
         // Had the primary been replaced between the write and the barrier, the barrier would speak of another server's writes.
-        var before = Primary(connection, key);
+        var before = Primary(connection, key, isWritten: false);
         var answer = await command(connection.GetDatabase());
         await _barrier.PassAsync(key);
         _replicas.Succeeded();
-        return Primary(connection, key) == before
+        return Primary(connection, key, isWritten: true) == before
             ? answer
             : throw new StoreUnavailableException("The primary was replaced while it was written to.") { MayHaveHappened = true };
     }
 
     private ConnectionMultiplexer Next() => _connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length];
 
-    private static (EndPoint, long) Primary(ConnectionMultiplexer connection, RedisKey key)
+    private static (EndPoint, long) Primary(ConnectionMultiplexer connection, RedisKey key, bool isWritten)
     {
-        var server = connection.GetServer(key);
-        return (server.EndPoint, server.GetCounters().Interactive.SocketCount);
+        try
+        {
+            var server = connection.GetServer(key);
+            return (server.EndPoint, server.GetCounters().Interactive.SocketCount);
+        }
+        catch (InvalidOperationException e)
+        {
+            // What the client library throws where no server of the key is connected, or the connection is closed.
+            throw new StoreUnavailableException("The store is not connected.", e) { MayHaveHappened = isWritten };
+        }
     }
 
     private async Task<T> GuardAsync<T>(Func<Task<T>> command, string caller)

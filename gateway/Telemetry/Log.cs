@@ -107,6 +107,12 @@ internal static partial class Log
     [LoggerMessage(123, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has a handler that its stored steps do not fit: {Steps}")]
     public static partial void Mismatch(this ILogger log, RunId runId, int attempt, string steps);
 
+    [LoggerMessage(148, LogLevel.Error, "Looking for due runs met an unexpected error; it is tried again")]
+    public static partial void LookFailed(this ILogger log, Exception error);
+
+    [LoggerMessage(149, LogLevel.Error, "Run {RunId} could not be claimed for an unexpected error; it is tried again")]
+    public static partial void RunNotClaimed(this ILogger log, Exception error, RunId runId);
+
     [LoggerMessage(121, LogLevel.Warning, "The entry {Entry} of a due-queue could not be dealt with; it is tried again. {Reason}")]
     public static partial void ErrandFailed(this ILogger log, string entry, string reason);
 

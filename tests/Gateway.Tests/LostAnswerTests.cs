@@ -3,6 +3,7 @@ using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace DurableGateway.Tests;
@@ -49,6 +50,49 @@ public sealed class LostAnswerTests : IAsyncLifetime
         Assert.Equal("once", await answer.Content.ReadAsStringAsync());
 
         await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Completed, "the run has ended");
+        Assert.Single(service.Seen);
+    }
+
+    /// <summary>Another node may have taken the run up by then, and the result of its attempt is the run's.</summary>
+    [Fact]
+    public async Task StoringWasNotConfirmed_AndTheLeaseIsOver_TheClientWaitsForTheStore()
+    {
+        var arrived = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            arrived.TrySetResult(SeenRequest.Of(context, []));
+            await goOn.Task;
+            await context.Response.WriteAsync("once");
+        });
+        using var log = new LogSink();
+        await using var gateway = await GatewayHost.StartAsync(service.Url, builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
+            $"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01", "Durable:Policies:default:PersistAfter=00:00:00.300");
+
+        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady, "the store is there", seconds: 30);
+        Signals.Stop(_redis.ProcessId);
+        Task<HttpResponseMessage> live;
+        RunId run;
+        try
+        {
+            live = gateway.Client.GetAsync("/pay");
+            run = RunIdOf(await arrived.Task);
+            await Eventually.TrueAsync(() => Attempt(gateway, run) is { MayBeStored: true }, "the answer to the write was lost", seconds: 30);
+            var lost = TimeProvider.System.GetTimestamp();
+            await Eventually.TrueAsync(() => TimeProvider.System.GetElapsedTime(lost) > TimeSpan.FromSeconds(1), "the lease that was asked for is over", seconds: 30);
+            goOn.SetResult();
+            var retried = log.Of(143).Count;
+            await Eventually.TrueAsync(() => log.Of(143).Count > retried + 3, "the end could not be written", seconds: 30);
+            Assert.False(live.IsCompleted);
+        }
+        finally
+        {
+            Signals.Continue(_redis.ProcessId);
+        }
+
+        using var answer = await live;
+        Assert.Equal("once", await answer.Content.ReadAsStringAsync());
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Completed, "the run has ended", seconds: 30);
         Assert.Single(service.Seen);
     }
 

@@ -32,6 +32,7 @@ if not run[1] then
   if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'gate', ARGV[18]) end
   if ARGV[20] ~= '' then redis.call('HSET', KEYS[1], 'bound', ARGV[20]) end
 end
+if run[1] then redis.call('HDEL', KEYS[1], 'postponed') end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', owner, 'next', ARGV[4], 'failures', ARGV[10], 'why', ARGV[17])
 if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'away', ARGV[22] .. ':' .. ARGV[13]) end
 if ARGV[10] ~= '0' or ARGV[22] ~= '' then falter(KEYS[1], KEYS[3], ARGV[1], ARGV[16], '') end

@@ -27,7 +27,11 @@ for i = 1, #entries, 2 do
   local run = {}
   -- What is no run has no room to wait for.
   local errand = string.sub(id, 2, 2) == ':'
-  if not errand then run = redis.call('HMGET', ARGV[4] .. id, 'route', 'gate', 'state') end
+  if not errand then
+    -- A key that is no run's is named without a route: whoever claims it finds out, and takes it off the queue.
+    local found = redis.pcall('HMGET', ARGV[4] .. id, 'route', 'gate', 'state')
+    if not found['err'] then run = found end
+  end
   local route = run[1] or ''
   local left = errand and 1 or room[route] or tonumber(ARGV[7])
   if left > 0 then

@@ -14,7 +14,7 @@ if run[3] then
 end
 local due = ARGV[3]
 if tonumber(due) > tonumber(run[4]) and tonumber(run[4]) > tonumber(ARGV[2]) then due = run[4] end
--- The lease of a running one is over: wake.lua is to make it due all the same.
+-- The lease of a running one is over: wake.lua is to make it due all the same, unless the attempt renews it before.
 if run[1] == 'running' then redis.call('HSET', KEYS[1], 'postponed', run[2]) else redis.call('HSET', KEYS[1], 'next', due) end
 redis.call('ZADD', KEYS[2], due, ARGV[1])
 return due

@@ -139,6 +139,33 @@ public sealed class ReplicaTests
         await Eventually.TrueAsync(() => WorksAsync(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)), "a write is accepted", seconds: 20);
     }
 
+    /// <summary>The client library does not throw one of its own exceptions where no server of a key is connected.</summary>
+    [Fact]
+    public async Task PrimaryDiesDuringTheConfirmation_TheWriteMayHaveHappened()
+    {
+        RedisServer.SkipIfMissing();
+        await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString, minReplicas: 1));
+        var run = Make.Run();
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the replica has it", seconds: 30);
+
+        Signals.Stop(replica.ProcessId);
+        var write = node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty);
+        try
+        {
+            await Eventually.TrueAsync(
+                async () => (await RedisCluster.AskAsync(primary, "info", "clients")).Contains("blocked_clients:1", StringComparison.Ordinal), "it waits for the replica");
+            await primary.KillAsync();
+
+            Assert.True((await Assert.ThrowsAsync<StoreUnavailableException>(() => write)).MayHaveHappened);
+        }
+        finally
+        {
+            Signals.Continue(replica.ProcessId);
+        }
+    }
+
     [Fact]
     public async Task SlotsMoveInMidLoad_EveryAnsweredStepIsThere()
     {

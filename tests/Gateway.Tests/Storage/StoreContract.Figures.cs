@@ -26,6 +26,24 @@ public abstract partial class StoreContract
         Assert.Equal(Now.AddSeconds(7), (await Store.ClaimAsync(run.Id, OtherOwner, Now.AddMinutes(1), Now.AddMinutes(2)))!.DueAt);
     }
 
+    /// <summary>It is named like any other, and found out by who claims it: the runs behind it are not to wait for it.</summary>
+    [Fact]
+    public async Task DueRunWhoseKeyIsSomethingElse_IsNamed_AndClaimingItSaysSo()
+    {
+        var early = DateTimeOffset.FromUnixTimeMilliseconds(500);
+        var (broken, sound) = (InShard(3), InShard(3));
+        await Store.CreateWaitingAsync(broken, Owner, early);
+        await Store.CreateWaitingAsync(sound, Owner, early.AddMilliseconds(1));
+        await ExecuteAsync(db => db.KeyDeleteAsync(KeysOf(broken.Id).Run));
+        await ExecuteAsync(db => db.StringSetAsync(KeysOf(broken.Id).Run, "foreign"));
+
+        var due = await Store.GetDueAsync(3, early.AddMilliseconds(1), Plenty, []);
+
+        Assert.Equal([new DueRun(broken.Id, "", ""), new DueRun(sound.Id, sound.Route, "")], due.Runs);
+        await Assert.ThrowsAsync<UnreadableRecordException>(() => Store.ClaimAsync(broken.Id, Owner, Now, LeaseEnd));
+        foreach (var run in new[] { broken, sound }) await Store.SetAsideAsync(run.Id);
+    }
+
     [Fact]
     public async Task QueueFigures_CountWhatIsThere_AndNameTheFirst()
     {

@@ -140,6 +140,39 @@ public abstract partial class StoreContract
         Assert.NotNull(await Store.ClaimAsync(run.Id, OtherOwner, Today.AddSeconds(5), Today.AddSeconds(15)));
     }
 
+    /// <summary>A node that had lost the store is back before anybody took its run up: the run is at work again, as if nothing had happened.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Postponed_RunWhoseAttemptIsAlive_IsNotTakenFromIt(bool isCreatedAgain)
+    {
+        var run = Make.Run();
+        await Store.CreateRunningAsync(run, Owner, Today.AddSeconds(-1));
+        Assert.NotNull(await Flow.PostponeAsync(run.Id, Today.AddHours(1)));
+        Assert.True(isCreatedAgain ? await Store.CreateRunningAsync(run, Owner, Today + Long) : await Store.RenewAsync(Key(run), Today + Long));
+
+        Assert.True(await Flow.WakeAsync(run.Id));
+        Assert.Null(await Store.ClaimAsync(run.Id, OtherOwner, Today.AddSeconds(5), Today.AddSeconds(15)));
+        Assert.True(await Store.RenewAsync(Key(run), Today + Long));
+    }
+
+    [Fact]
+    public async Task Gate_RunThatIsInAgain_WaitsNoLonger()
+    {
+        var gate = NewGate(1);
+        var before = (await Store.GetQueueFiguresAsync(Now)).Queued;
+        var (run, other, third) = (Make.RunId(), Make.RunId(), Make.RunId());
+        Assert.True((await Flow.EnterAsync(gate, run, "a", Today.AddSeconds(-1), Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(gate with { Order = 1 }, other, "b", Today + Long, Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(gate, run, "c", Today + Long, Long)).IsIn);
+
+        await Flow.KeepAsync(gate, run, "a", Today + Long);
+        Assert.Equal(before, (await Store.GetQueueFiguresAsync(Now)).Queued);
+        Assert.Empty(await Flow.LeaveAsync(gate, other, "b"));
+        Assert.False((await Flow.EnterAsync(gate with { Order = 2 }, third, "d", Today + Long, Long)).IsIn);
+        Assert.Equal([third], await Flow.LeaveAsync(gate, run, "a"));
+    }
+
     [Fact]
     public async Task Woken_RunThatIsPaused_IsNotWaitedFor()
     {

@@ -1,0 +1,33 @@
+using System.Reflection;
+using DurableGateway.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace DurableGateway.Tests.Support;
+
+/// <summary>A store whose calls a test sees before they are made: it may delay them, or have them fail.</summary>
+#pragma warning disable CA1852 // The runtime derives the proxy from it.
+internal class ObservedStore : DispatchProxy
+#pragma warning restore CA1852
+{
+    private IRunStore _inner = null!;
+    private Observer _observer = null!;
+
+    /// <param name="method">The name of the method.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="call">Makes the call.</param>
+    /// <returns>What the caller gets: the task of the call, or another one of its type.</returns>
+    internal delegate object? Observer(string method, object?[] arguments, Func<object?> call);
+
+    /// <summary>For <see cref="GatewayHost"/>: the gateway's own store, observed.</summary>
+    public static Action<WebApplicationBuilder> Of(Observer observer) => builder => builder.Services.AddSingleton(services =>
+    {
+        var store = Create<IRunStore, ObservedStore>();
+        ((ObservedStore)(object)store)._inner = ActivatorUtilities.CreateInstance<RedisRunStore>(services);
+        ((ObservedStore)(object)store)._observer = observer;
+        return store;
+    });
+
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+        _observer(targetMethod!.Name, args!, () => targetMethod.Invoke(_inner, BindingFlags.DoNotWrapExceptions, binder: null, args, culture: null));
+}
