@@ -70,7 +70,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
         catch (StoreUnavailableException e)
         {
             context.Response.Headers.RetryAfter = "1";
-            return Refusal(Problems.StoreUnavailable(null, e.Message));
+            return Refusal(e.IsFull ? Problems.StoreFull(null, e.Message) : Problems.StoreUnavailable(null, e.Message));
         }
         catch (UnreadableRecordException e)
         {
@@ -143,7 +143,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
 
     private static string StepOf(StepActionJson body) => body.Step is { Length: > 0 } step ? step : throw new FormatException("step is missing; name the id of a step of the run.");
 
-    private static OverviewJson Json(Overview overview) => new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting);
+    private static OverviewJson Json(Overview overview) => new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting, overview.Store);
 
     private static AdminCaller Caller(HttpContext context) => context.Features.GetRequiredFeature<AdminCaller>();
 

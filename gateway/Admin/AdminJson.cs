@@ -67,7 +67,7 @@ internal sealed record RouteJson(
         [.. route.Minutes.Select(minute => new MinuteJson(minute.Minute, minute.Started, minute.Completed, minute.Failed, minute.LatencyMilliseconds))]);
 }
 
-internal sealed record OverviewJson(IReadOnlyList<RouteJson> Routes, long Waiting, DateTimeOffset? OldestWaiting);
+internal sealed record OverviewJson(IReadOnlyList<RouteJson> Routes, long Waiting, DateTimeOffset? OldestWaiting, StoreFill? Store);
 
 /// <summary>What was done; the id of the run that has begun, where one has.</summary>
 internal sealed record DoneJson(bool Done, string? NewRun);

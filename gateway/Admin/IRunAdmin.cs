@@ -124,7 +124,12 @@ internal sealed record ActionResult(bool Done, string? Problem = null, RunId? Ne
 /// <param name="Routes">Each route.</param>
 /// <param name="Waiting">Runs that are parked.</param>
 /// <param name="OldestWaiting">The start of the oldest of them.</param>
-internal sealed record Overview(IReadOnlyList<RouteOverview> Routes, long Waiting, DateTimeOffset? OldestWaiting);
+/// <param name="Store">How full the embedded store is; <see langword="null"/> with another one.</param>
+internal sealed record Overview(IReadOnlyList<RouteOverview> Routes, long Waiting, DateTimeOffset? OldestWaiting, StoreFill? Store = null);
+
+/// <param name="Used">The bytes that it keeps.</param>
+/// <param name="Limit">Those from which on it takes no new runs.</param>
+internal sealed record StoreFill(long Used, long Limit);
 
 /// <param name="Route">Its id.</param>
 /// <param name="Policy">Its policy; <see langword="null"/> where it is plain.</param>

@@ -10,7 +10,7 @@ namespace DurableGateway.Admin;
 /// <summary>What operators see and do. Whatever leaves here has its secrets masked.</summary>
 internal sealed class RunAdmin(
     RunIndex index, RunRecords records, RunHistory history, RunCommands commands, IRunStore store, IWaitStore waits, ResultUrls urls, Masking masking,
-    RouteViews routes, TimeProvider time) : IRunAdmin
+    RouteViews routes, StoreConnection connection, TimeProvider time) : IRunAdmin
 {
     /// <summary>How many runs are looked at for one page where a filter has no index of its own.</summary>
     private const int MostLookedAt = 2000;
@@ -95,7 +95,7 @@ internal sealed class RunAdmin(
     public async Task<Overview> GetOverviewAsync(CancellationToken cancellation = default)
     {
         var (waiting, oldest) = await index.CountAsync(RunState.Waiting);
-        return new Overview(await routes.GetAsync(), waiting, oldest);
+        return new Overview(await routes.GetAsync(), waiting, oldest, connection.Capacity is { } capacity ? new StoreFill(capacity.Used, capacity.Limit) : null);
     }
 
     public Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default) =>

@@ -19,6 +19,9 @@ internal static class ByteSize
         return valid;
     }
 
+    /// <summary>To be read, not parsed: whole MiB where there are some.</summary>
+    public static string FormatApproximately(long bytes) => bytes >= MiB ? $"{bytes / MiB} MiB" : $"{bytes / KiB} KiB";
+
     public static string Format(long bytes) =>
         bytes >= MiB && bytes % MiB == 0 ? $"{bytes / MiB} MiB" : bytes >= KiB && bytes % KiB == 0 ? $"{bytes / KiB} KiB" : $"{bytes}";
 }

@@ -38,6 +38,9 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Store:Shards</c>: fixed for the life of a store.</summary>
     public required int Shards { get; init; }
 
+    /// <summary><c>Durable:Store:MaxBytes</c>: bytes in the embedded store from which on it takes no new run.</summary>
+    public long MaxStoreBytes { get; init; } = StoreLimits.Default;
+
     /// <summary><c>Durable:Store:MinReplicas</c>: replicas that must have a write before it is answered.</summary>
     public int MinReplicas { get; init; }
 

@@ -51,6 +51,9 @@ internal static class SettingsBinder
         var minReplicas = store.Integer("MinReplicas", 0, 0, 5);
         if (minReplicas > 0 && connectionString is null)
             store.Report("MinReplicas", $"{minReplicas}", "needs a Redis with replicas (Durable:Store:ConnectionString); the embedded store has none", false);
+        var maxStoreBytes = store.Bytes("MaxBytes", StoreLimits.Default, StoreLimits.Min, StoreLimits.Max);
+        if (connectionString is not null && store.Text("MaxBytes") is { } unused)
+            store.Report("MaxBytes", unused, "limits the embedded store, and Durable:Store:ConnectionString names another one; limit that one with maxmemory, and take the key out", false);
         store.RefuseUnknownKeys();
 
         var admin = durable.Section("Admin");
@@ -86,6 +89,7 @@ internal static class SettingsBinder
             DataDirectory = directory,
             Shards = shards,
             MinReplicas = minReplicas,
+            MaxStoreBytes = maxStoreBytes,
             Lease = durable.Duration("Lease", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(10)),
             ShutdownTimeout = durable.Duration("ShutdownTimeout", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)),
             Keys = Keys(durable),

@@ -34,7 +34,7 @@ internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStor
         }
         catch (StoreUnavailableException e)
         {
-            await context.Response.WriteStoreAwayAsync(null, e.Detail);
+            await context.Response.WriteStoreAwayAsync(null, e);
         }
     }
 

@@ -57,7 +57,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
         }
         catch (StoreUnavailableException e)
         {
-            await response.WriteStoreAwayAsync(null, e.Detail);
+            await response.WriteStoreAwayAsync(null, e);
         }
     }
 

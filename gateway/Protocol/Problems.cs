@@ -99,6 +99,7 @@ internal static class Problems
     public static Problem TooManySteps(RunId run, int limit) =>
         Make("too-many-steps", "The run has too many steps", 422, $"MaxSteps is {limit}.", run);
     public static Problem StoreUnavailable(RunId? run, string detail) => Make("store-unavailable", "The store is away", 503, detail, run);
+    public static Problem StoreFull(RunId? run, string detail) => Make("store-full", "The store is full", 503, detail, run);
     public static Problem IdempotencyKeyMalformed(string detail) => Make("idempotency-key-malformed", "Idempotency-Key is malformed", 400, detail);
     public static Problem IdempotencyKeyReused(RunId run) =>
         Make("idempotency-key-reused", "The idempotency key was used for another request", 422, "The same key came with another method, target or body. Use a new key for a new request.", run);

@@ -65,7 +65,8 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
     /// <param name="context">The request.</param>
     /// <param name="feature">Its attempt.</param>
     /// <param name="sent">Whether the service has had the request.</param>
-    public Task StoreAwayAsync(HttpContext context, AttemptFeature feature, bool sent)
+    /// <param name="error">Why it is not stored.</param>
+    public Task StoreAwayAsync(HttpContext context, AttemptFeature feature, bool sent, StoreUnavailableException error)
     {
         var attempt = feature.Attempt;
         context.Response.Clear();
@@ -75,15 +76,18 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
         else NotDurable.Mark(context);
         if (!sent)
         {
-            return context.Response.WriteStoreAwayAsync(attempt.Run, attempt.MayBeStored ? InDoubt
-                : "The request is stored before it is sent, and could not be: it was not executed.");
+            const string NotExecuted = "The request is stored before it is sent, and could not be: it was not executed.";
+            return attempt.MayBeStored ? context.Response.WriteStoreAwayAsync(attempt.Run, InDoubt)
+                : error.IsFull ? context.Response.WriteStoreAwayAsync(attempt.Run, error, NotExecuted + " ")
+                : context.Response.WriteStoreAwayAsync(attempt.Run, NotExecuted);
         }
 
         var said = feature.Status > 0 ? $"The service failed with status {feature.Status}" : "The service gave no answer";
         var then = attempt.MayBeStored
             ? $"and the store has not confirmed that the run is kept for a retry; {DurableHeaders.Result} will tell."
             : "and the run could not be stored for a retry.";
-        return context.Response.WriteProblemAsync(Problems.StoreUnavailable(attempt.Run, $"{said}, {then}"));
+        return error.IsFull && !attempt.MayBeStored ? context.Response.WriteStoreAwayAsync(attempt.Run, error, $"{said}, {then} ")
+            : context.Response.WriteProblemAsync(Problems.StoreUnavailable(attempt.Run, $"{said}, {then}"));
     }
 
     /// <summary>A body with no length that turned out too large to be stored before it is sent.</summary>

@@ -95,7 +95,7 @@ internal sealed class LiveAttempts(
 
             // A run that is stored is taken up when its lease ends, whatever could not be written now.
             if (attempt.IsStored) answers.Redirect(context, feature, engine.LeaseTime);
-            else await answers.StoreAwayAsync(context, feature, sent);
+            else await answers.StoreAwayAsync(context, feature, sent, e);
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
@@ -173,7 +173,7 @@ internal sealed class LiveAttempts(
         catch (StoreUnavailableException e)
         {
             context.Response.AllowOrigin(policy);
-            await context.Response.WriteStoreAwayAsync(null, $"The request was to be stored first, and could not be. {e.Detail}");
+            await context.Response.WriteStoreAwayAsync(null, e, "The request was to be stored first, and could not be. ");
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {

@@ -1,4 +1,5 @@
 using DurableGateway.Protocol;
+using DurableGateway.Storage;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -7,6 +8,9 @@ namespace DurableGateway.Proxy;
 /// <summary>Answers with problem details (RFC 9457).</summary>
 internal static class ProblemWriter
 {
+    /// <summary>Seconds: room is made by what expires, not by the next moment.</summary>
+    private const string FullRetryAfter = "10";
+
     public static async Task WriteProblemAsync(this HttpResponse response, Problem problem)
     {
         response.StatusCode = problem.Status;
@@ -23,6 +27,14 @@ internal static class ProblemWriter
     {
         response.Headers.RetryAfter = "1";
         return response.WriteProblemAsync(Problems.StoreUnavailable(run, detail));
+    }
+
+    /// <summary>What was asked needs the store, which did not take it.</summary>
+    public static Task WriteStoreAwayAsync(this HttpResponse response, Runs.RunId? run, StoreUnavailableException error, string before = "")
+    {
+        if (!error.IsFull) return response.WriteStoreAwayAsync(run, before + error.Detail);
+        response.Headers.RetryAfter = FullRetryAfter;
+        return response.WriteProblemAsync(Problems.StoreFull(run, before + error.Detail));
     }
 
     /// <summary>The problem of who has no key, and how one is given (RFC 9110 §11.6.1).</summary>

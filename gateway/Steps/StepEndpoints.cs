@@ -47,7 +47,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         catch (StoreUnavailableException e)
         {
             if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.StoreFailed = true;
-            await response.WriteStoreAwayAsync(run, e.Detail);
+            await response.WriteStoreAwayAsync(run, e);
         }
         catch (UnreadableRecordException e)
         {

@@ -10,11 +10,21 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : GarnetServer(args, loggers)
 {
+    /// <summary>The largest value that lies in the log of the memory itself, whose space is free only after a compaction.</summary>
+    public const int MaxInlineBytes = 4096;
+
     private static readonly TimeSpan CommitPatience = TimeSpan.FromSeconds(5);
 
     private readonly SharedRounds<bool> _commits = new();
     private AofAddress _mark;
-    private long _readOnly;
+    private long _memoryMark;
+    private long _copied;
+
+    /// <summary>The bytes of memory that records take, without those that a compaction under way has twice.</summary>
+    public long UsedBytes => LogBytes + storeWrapper.store.Log.HeapSizeBytes - Volatile.Read(ref _copied);
+
+    /// <summary>Of those, the bytes of the log: what is deleted there is free only after a compaction.</summary>
+    public long LogBytes => storeWrapper.store.Log.TailAddress - storeWrapper.store.Log.BeginAddress;
 
     /// <summary>A write of its file has failed: until the next start it takes none, whatever room there is.</summary>
     public bool IsBroken { get; private set; }
@@ -40,7 +50,7 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
         if (log.CommittedUntilAddress.EqualsAll(log.TailAddress)) return;
         try
         {
-            await _commits.JoinAsync(async () => await Store.CommitAOFAsync(default)).WaitAsync(CommitPatience);
+            await CommitAnywayAsync().WaitAsync(CommitPatience);
         }
         catch (Exception e)
         {
@@ -49,22 +59,44 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
         }
     }
 
-    /// <summary>Remembers where the file ends now. Whatever is alive has to be written again before <see cref="CutOffAsync"/>.</summary>
+    /// <summary>
+    /// Remembers where the file and the memory end now. Whatever is alive has to be written again before <see cref="CutOffAsync"/> and
+    /// <see cref="FreeOld"/>. No write may be under way.
+    /// </summary>
     public void Mark()
     {
         _mark = storeWrapper.appendOnlyFile.Log.TailAddress;
-        _readOnly = storeWrapper.store.Log.ReadOnlyAddress;
+        _memoryMark = storeWrapper.store.Log.TailAddress;
     }
 
-    /// <summary>Forgets all that was written before the mark.</summary>
+    /// <summary>From now on, what is written again gets a new place in memory, behind the mark.</summary>
+    public void FreezeOld() => storeWrapper.store.Log.ShiftReadOnlyAddress(_memoryMark, wait: true);
+
+    /// <summary>Does what writes alive records again, and nothing else. They count once.</summary>
+    public async Task CopyingAsync(Func<Task> work)
+    {
+        var before = storeWrapper.store.Log.TailAddress;
+        await work();
+        Interlocked.Add(ref _copied, storeWrapper.store.Log.TailAddress - before);
+    }
+
+    /// <summary>Frees the memory before the mark. No call may be under way.</summary>
+    public void FreeOld() => storeWrapper.store.Log.ShiftBeginAddress(_memoryMark, snapToPageStart: false, truncateLog: true);
+
+    /// <summary>Nothing is there twice any more, or it stays that way.</summary>
+    public void EndCopying() => Volatile.Write(ref _copied, 0);
+
+    /// <summary>Forgets all that was written to the file before the mark.</summary>
     public async Task CutOffAsync()
     {
-        await Store.CommitAOFAsync(default);
+        await CommitAnywayAsync();
         storeWrapper.appendOnlyFile.Log.TruncateUntil(_mark);
 
         // The first makes the new beginning durable; files are deleted after the next.
-        await Store.CommitAOFAsync(default);
-        await Store.CommitAOFAsync(default);
-        storeWrapper.store.Log.ShiftBeginAddress(_readOnly, true, true);
+        await CommitAnywayAsync();
+        await CommitAnywayAsync();
     }
+
+    /// <summary>In turn with those of the calls.</summary>
+    private Task<bool> CommitAnywayAsync() => _commits.JoinAsync(async () => await Store.CommitAOFAsync(default));
 }

@@ -4,24 +4,46 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Keeps the embedded server's append-only file small: now and then, while all calls stand still, every key that is alive is written
-/// once more, and what was written before is cut off. A process that is killed in the middle of it has the whole old file; writing a
-/// key again changes nothing.
+/// Keeps the embedded server's append-only file and its memory small: now and then every key that is alive is written once more, and
+/// what was written before is cut off. It goes slice by slice. All calls stand still during a slice, so that nobody writes a key
+/// between its reading and its writing, and pass between two slices.
 /// </summary>
+/// <remarks>
+/// What calls write meanwhile lies behind the mark, and so does each slice. Read from the mark on, the file gives each key what the
+/// last slice has written of it, and what calls have changed since. A process that is killed in the middle of it has the whole old
+/// file; writing a key again changes nothing.
+/// </remarks>
 internal sealed class EmbeddedCompaction(
-    CompactingServer server, IConnectionMultiplexer connection, CallGate gate, string directory, TimeProvider time, ILogger log)
+    CompactingServer server, IConnectionMultiplexer connection, CallGate gate, StoreCapacity capacity, TimeProvider time, ILogger log) : IDisposable
 {
-    /// <summary>The growth of the file after which it is worth a pause. Restarts read at most this much, and what is alive.</summary>
+    /// <summary>The growth of the file that a compaction is worth. Restarts read at most this much, or half of what is alive, and what is alive.</summary>
     private const long WorthIt = 128 << 20;
 
+    /// <summary>The part of the limit that makes a compaction worth it where a store that is nearly full may get it back.</summary>
+    private const int ShareOfLimit = 16;
+
     private const int Chunk = 2000;
-    private const int ListChunk = 256;
-    private const int BigValue = 64 * 1024;
-    private const string CopySuffix = ":copy";
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest time for which a full store waits for a compaction: keys are also deleted, and nobody counts those.</summary>
+    private static readonly TimeSpan LongestFull = TimeSpan.FromMinutes(10);
+
+    /// <summary>The longest pause after a slice. It is as long as the slice where that is shorter: calls have half of the time.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Of the file when it was last compacted. What an earlier process has left counts as grown.</summary>
     private long _size;
+    private readonly SemaphoreSlim _turn = new(1);
+    private long _logBytes;
+    private int _keys;
+    private long _expired;
+    private long _last = time.GetTimestamp();
+    private TimeSpan _pause;
+
+    private long Size => server.Committed is var (begin, until) ? until - begin : 0;
+
+    /// <summary>For how long calls stood still, at most, in the last compaction.</summary>
+    public TimeSpan LongestHold { get; private set; }
 
     /// <summary>Until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -31,16 +53,14 @@ internal sealed class EmbeddedCompaction(
         {
             try
             {
-                // What has expired is freed, and off the list of what the server may trip over.
-                await connection.GetDatabase().ExecuteAsync("EXPDELSCAN");
-                if (SizeOf(directory) - _size < WorthIt) continue;
+                await ExpireAsync();
+                if (!IsWorthIt()) continue;
+                log.Compacting(Size >> 20, capacity.Used >> 20);
                 var began = time.GetTimestamp();
-                var keys = 0;
-                await gate.WhileClosedAsync(async () => keys = await CompactAsync());
-                _size = SizeOf(directory);
-                log.Compacted(keys, _size >> 20, time.GetElapsedTime(began).TotalMilliseconds);
+                var keys = await CompactAsync(stop);
+                log.Compacted(keys, _size >> 20, time.GetElapsedTime(began).TotalSeconds, LongestHold.TotalMilliseconds);
             }
-            catch (Exception e) when (e is RedisException or TimeoutException or NotSupportedException or IOException)
+            catch (Exception e) when (e is RedisException or TimeoutException or NotSupportedException or IOException or StoreUnavailableException)
             {
                 // Nothing is lost: the old file is whole until all is written again.
                 log.NotCompacted(e.Message);
@@ -49,115 +69,94 @@ internal sealed class EmbeddedCompaction(
     }
 
     /// <returns>How many keys were alive.</returns>
-    public async Task<int> CompactAsync()
+    public async Task<int> CompactAsync(CancellationToken stop)
+    {
+        // There is one mark.
+        await _turn.WaitAsync(stop);
+        LongestHold = TimeSpan.Zero;
+        try
+        {
+            await ExpireAsync();
+            await HoldAsync(() =>
+            {
+                server.Mark();
+                return Task.CompletedTask;
+            });
+            var rewrite = new KeyRewriter(connection.GetDatabase(), work => HoldAsync(() => server.CopyingAsync(work)), time);
+            var keys = await ScanAsync(rewrite, stop);
+
+            // Memory of their own is free as soon as they are deleted, so these are never there twice. The others are copied.
+            foreach (var chunk in keys.Chunk(Chunk)) await rewrite.LargeStringsAsync(chunk, stop);
+            await HoldAsync(() =>
+            {
+                server.FreezeOld();
+                return Task.CompletedTask;
+            });
+            foreach (var chunk in keys.Chunk(Chunk)) await rewrite.OthersAsync(chunk, stop);
+            await rewrite.ExpiringAsync(stop);
+
+            await server.CutOffAsync();
+            await HoldAsync(() =>
+            {
+                server.FreeOld();
+                return Task.CompletedTask;
+            });
+            (_size, _logBytes, _keys, _expired, _last) = (Size, server.LogBytes, keys.Count, 0, time.GetTimestamp());
+            return keys.Count;
+        }
+        finally
+        {
+            server.EndCopying();
+            _turn.Release();
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    private bool IsWorthIt() => Size - _size >= Math.Max(WorthIt, _size / 2)
+        || (capacity.IsNearlyFull && Reclaimable() >= capacity.Limit / ShareOfLimit)
+        || (capacity.IsFull && time.GetElapsedTime(_last) >= LongestFull);
+
+    /// <summary>Most of what the memory's log may give back: all that was added, and of the rest what has expired.</summary>
+    private long Reclaimable() => server.LogBytes - _logBytes + (long)(_logBytes * Math.Min(1, _expired / (_keys + 1.0)));
+
+    /// <summary>What has expired is freed, and off the list of what the server may trip over.</summary>
+    private async Task ExpireAsync()
+    {
+        var answer = (RedisResult[])(await connection.GetDatabase().ExecuteAsync("EXPDELSCAN"))!;
+        _expired += (long)answer[0];
+    }
+
+    /// <summary>Every key that is there now. The server moves keys that are written, so nobody may write while it reads a page.</summary>
+    private async Task<HashSet<string>> ScanAsync(KeyRewriter rewrite, CancellationToken stop)
     {
         var db = connection.GetDatabase();
-        await db.ExecuteAsync("EXPDELSCAN");
-        server.Mark();
         var keys = new HashSet<string>(StringComparer.Ordinal);
         var cursor = "0";
         do
         {
-            var page = (RedisResult[])(await db.ExecuteAsync("SCAN", cursor, "COUNT", "5000"))!;
-            cursor = (string)page[0]!;
-            foreach (var key in (RedisKey[])page[1]!) keys.Add((string)key!);
+            stop.ThrowIfCancellationRequested();
+            await HoldAsync(async () =>
+            {
+                var page = (RedisResult[])(await db.ExecuteAsync("SCAN", cursor, "COUNT", $"{Chunk}"))!;
+                cursor = (string)page[0]!;
+                foreach (var key in (RedisKey[])page[1]!) keys.Add((string)key!);
+            });
         }
         while (cursor != "0");
-
-        // What a process that was killed in the middle of this has left.
-        foreach (var copy in keys.Where(key => key.EndsWith(CopySuffix, StringComparison.Ordinal)).ToArray())
-        {
-            await db.KeyDeleteAsync(copy);
-            keys.Remove(copy);
-        }
-
-        using var bigValues = new SemaphoreSlim(4);
-        foreach (var chunk in keys.Chunk(Chunk)) await Task.WhenAll(chunk.Select(key => RewriteAsync(db, key, bigValues)));
-        await server.CutOffAsync();
-        return keys.Count;
+        await rewrite.RemoveLeftOversAsync(keys);
+        return keys;
     }
 
-    private async Task RewriteAsync(IDatabase db, RedisKey key, SemaphoreSlim bigValues)
+    private async Task HoldAsync(Func<Task> work)
     {
-        var asksType = db.KeyTypeAsync(key);
-        var expiry = await db.KeyExpireTimeAsync(key);
-        switch (await asksType)
-        {
-            case RedisType.None:
-                return;
+        if (_pause > TimeSpan.Zero) await Task.Delay(_pause < LongestPause ? _pause : LongestPause, time);
+        var began = time.GetTimestamp();
+        await gate.WhileClosedAsync(work);
+        _pause = time.GetElapsedTime(began);
+        if (_pause > LongestHold) LongestHold = _pause;
 
-            case RedisType.String:
-                var isBig = await db.StringLengthAsync(key) > BigValue;
-                if (isBig) await bigValues.WaitAsync();
-                try
-                {
-                    var value = await db.StringGetAsync(key);
-                    if (value.IsNull) return;
-                    if (expiry is null) await db.StringSetAsync(key, value);
-                    else if (Left(expiry) is { } left && left > TimeSpan.FromMilliseconds(1)) await db.StringSetAsync(key, value, left);
-                    else await LetGoAsync(db, key, expiry.Value);
-                }
-                finally
-                {
-                    if (isBig) bigValues.Release();
-                }
-
-                return;
-
-            // The server must not be asked to expire what has just expired: its answer breaks the connection.
-            case RedisType.Hash or RedisType.SortedSet or RedisType.List when Left(expiry) < TimeSpan.FromSeconds(1):
-                await LetGoAsync(db, key, expiry!.Value);
-                return;
-
-            case RedisType.Hash:
-                var fields = await db.HashGetAllAsync(key);
-                if (fields.Length > 0) await db.HashSetAsync(key, fields);
-                break;
-
-            case RedisType.SortedSet:
-                var entries = await db.SortedSetRangeByRankWithScoresAsync(key);
-                if (entries.Length > 0) await db.SortedSetAddAsync(key, entries);
-                break;
-
-            case RedisType.List:
-                await CopyListAsync(db, key, expiry);
-                return;
-
-            case var type:
-                throw new NotSupportedException($"A {type} is nothing that the gateway stores.");
-        }
-
-        if (expiry is { } end) await db.KeyExpireAsync(key, end);
-    }
-
-    /// <summary>What is in a list cannot be written over: a copy takes its place, all at once, with its expiry.</summary>
-    private static async Task CopyListAsync(IDatabase db, RedisKey key, DateTime? expiry)
-    {
-        var copy = key.Append(CopySuffix);
-        var length = 0L;
-        while (await db.ListRangeAsync(key, length, length + ListChunk - 1) is { Length: > 0 } page)
-        {
-            // One by one, as they came: an entry of the file has a largest size. They arrive in the order in which they are sent.
-            await Task.WhenAll(page.Select(item => db.ListRightPushAsync(copy, item)));
-            length += page.Length;
-        }
-
-        if (length == 0) return;
-        if (expiry is { } end) await db.KeyExpireAsync(copy, end);
-        await db.KeyRenameAsync(copy, key);
-    }
-
-    private TimeSpan? Left(DateTime? expiry) => expiry?.ToUniversalTime() - time.GetUtcNow().UtcDateTime;
-
-    private async Task LetGoAsync(IDatabase db, RedisKey key, DateTime expiry)
-    {
-        if (Left(expiry) is { } left && left > TimeSpan.Zero) await Task.Delay(left + TimeSpan.FromMilliseconds(5), time);
-        await db.KeyDeleteAsync(key);
-    }
-
-    private static long SizeOf(string directory)
-    {
-        var path = Path.Combine(directory, "AOF");
-        return Directory.Exists(path) ? new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length) : 0;
+        // The calls' own commits wait for what is written, and must not find much.
+        await server.CommitAsync();
     }
 }

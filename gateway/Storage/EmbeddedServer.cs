@@ -46,18 +46,21 @@ internal sealed class EmbeddedServer : IDisposable
                 "--lua", "--lua-transaction-mode",
 
                 // Committed by who needs it: see CompactingServer.CommitAsync.
-                "--aof", "--aof-commit-freq", "-1", "--recover", "--storage-tier",
-                "--logdir", directory, "--checkpointdir", directory,
+                "--aof", "--aof-commit-freq", "-1", "--recover", "--checkpointdir", directory,
 
                 // Garnet's native device wants libaio, which few images have.
                 "--device-type", "RandomAccess",
-                // Not allocated beforehand. So large that nothing alive is ever moved to disk, which this version does not survive.
-                "--memory", "2g", "--mutable-percent", "95", "--index", "16m", "--page", "4m", "--segment", "64m", "--object-log-segment", "64m",
+                // Nothing is ever moved from memory to disk, which this version does not survive: StoreCapacity refuses writes long
+                // before. Not allocated beforehand, and independent of the limit: what is there is read, whatever the limit is now.
+                "--memory", "256g", "--mutable-percent", "95", "--index", "16m", "--page", "4m",
+
+                // What is larger is memory of its own, which is free again as soon as it is deleted.
+                "--max-inline-value-size", $"{CompactingServer.MaxInlineBytes}",
 
                 // An append-only entry is as large as the largest record: a result of 16 MiB and its envelope. Segments are what is
                 // deleted when the file is compacted.
                 "--aof-page-size", $"{AofFiles.PageBytes >> 20}m", "--aof-memory", "64m", "--aof-segment-size", $"{AofFiles.SegmentBytes >> 20}m",
-                "--readcache-memory", "1m", "--readcache-page", "512k", "--pubsub-pagesize", "4k", "--logger-level", "Error",
+                "--pubsub-pagesize", "4k", "--logger-level", "Error",
             ], loggers);
             server.Start();
             var writer = new AofDigestWriter(server, AofFiles.Of(directory), digests, log);

@@ -31,6 +31,7 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
 
     public async Task<Publication> PublishAsync(StoredEvent published, DateTimeOffset others)
     {
+        connection.Admit(StoreDemand.RunUnderWay);
         var shard = ShardOf(published.Topic);
         var keys = new EventKeys(shard, published.Name);
         var one = TopicKeys(published.Topic);

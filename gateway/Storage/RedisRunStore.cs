@@ -17,6 +17,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// </summary>
     private const int MostStepBytes = 64 * 1024;
 
+    /// <summary>A problem that the gateway itself describes is smaller.</summary>
+    private const int SmallResult = 4096;
+
     private static readonly string Running = RunState.Running.Name();
     private static readonly RedisValue[] OriginFields = ["route", "policy", "attempt", "started", "trace"];
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
@@ -125,6 +128,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 
     public async Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
+        connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(run);
         return values.Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
             [attempt.Attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome), attempt.Nonce]));
@@ -148,6 +152,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<ParkAnswer> EndAsync(
         AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why, bool releaseKey)
     {
+        // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
+        if (result.Body.Length > SmallResult) connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(attempt.Run);
         return Park((RedisValue[])(await connection.WriteAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History],
             result.Body.Length, () => codec.Encode(attempt.Run, result), record =>
@@ -254,6 +260,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
     private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why, DateTimeOffset? unreachableSince = null)
     {
+        // A run that a step of another invokes belongs to one that is under way.
+        connection.Admit(run.Invoker is null ? StoreDemand.NewRun : StoreDemand.RunUnderWay);
         var keys = Keys(run.Id);
         var key = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run;
         var began = time.GetTimestamp();
@@ -277,6 +285,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private async Task<StepAnswer> StepAsync(
         RunId run, Fence attempt, string step, int maxSteps, string kind, Func<RedisValue> value, int expectedTries, string execution = "", string why = "", long bytes = 0)
     {
+        connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(run);
         var answer = (RedisValue[])(await connection.WriteAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History, keys.Due], bytes, value, record =>
             [attempt.Attempt, step, maxSteps, kind, record, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck, attempt.Nonce, execution,

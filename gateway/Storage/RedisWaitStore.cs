@@ -9,6 +9,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
     public async Task<AwaitAnswer> AwaitAsync(
         Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)
     {
+        connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(waiter.Run);
         var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Await, [keys.Run, keys.Steps, keys.Pending, keys.History],
         [
@@ -21,6 +22,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
 
     public async Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName, int told)
     {
+        connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(run);
         var answer = (RedisValue[])(await connection.WriteAsync(Script.Deliver, [keys.Run, keys.Steps, keys.Due, keys.Pending, keys.History],
             outcome.Body.Length, () => codec.Encode(run, outcome), record =>

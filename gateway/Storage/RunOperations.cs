@@ -28,6 +28,7 @@ internal sealed class RunOperations(StoreConnection connection, RecordCodec code
     /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, <c>running</c> or <c>step</c>.</returns>
     public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)
     {
+        if (outcome is not null) connection.Admit(StoreDemand.RunUnderWay);
         var keys = new StoreKeys(run, connection.Shards);
         var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, outcome?.Body.Length ?? 0, db => db.ScriptEvaluateAsync(Script.Revise,
             [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History, keys.Stream, keys.StreamIds],

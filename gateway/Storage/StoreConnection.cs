@@ -45,6 +45,7 @@ internal sealed class StoreConnection(
     private long _lookedAround;
     private readonly OutageLog _outage = StoreOutage(settings, clock, loggers.CreateLogger<StoreConnection>());
     private readonly OutageLog _large = LargeCallOutage(clock, loggers.CreateLogger<StoreConnection>());
+    private readonly OutageLog _room = FullStore(clock, loggers.CreateLogger<StoreConnection>());
     private readonly OutageLog _replicas = ReplicaOutage(clock, loggers.CreateLogger<StoreConnection>());
     private Task _opening = Task.CompletedTask;
 
@@ -56,10 +57,25 @@ internal sealed class StoreConnection(
     /// <summary>Whether the store has been opened and is connected at this moment.</summary>
     public bool IsReady => _opened.Task.IsCompletedSuccessfully && _connections[0].IsConnected && _embedded?.Server.IsBroken is not true;
 
+    /// <summary>How full the store is; <see langword="null"/> where it is another server's.</summary>
+    public StoreCapacity? Capacity { get; private set; }
+
+    /// <summary>Of the embedded store, once it is open.</summary>
+    public EmbeddedCompaction? Compaction { get; private set; }
+
+    /// <summary>Before anything is written that needs room.</summary>
+    /// <exception cref="StoreUnavailableException">The embedded store is full.</exception>
+    public void Admit(StoreDemand demand) => Capacity?.Admit(demand);
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (!settings.Keys.IsEmpty) keys.Load(settings.Keys);
-        if (settings.IsEmbedded) _embedded = EmbeddedServer.Start(settings.DataDirectory, loggers);
+        if (settings.IsEmbedded)
+        {
+            _embedded = EmbeddedServer.Start(settings.DataDirectory, loggers);
+            Capacity = new StoreCapacity(settings.MaxStoreBytes, () => _embedded.Server.UsedBytes, _room.Failed, _room.Succeeded);
+        }
+
         _opening = OpenAsync(_embedded?.ConnectionString ?? settings.StoreConnectionString!);
 
         // A server of our own is there at once. Another one may take a while, and plain routes do not wait for it;
@@ -280,6 +296,7 @@ internal sealed class StoreConnection(
         if (_writes is not null) await _writes.DisposeAsync();
         if (_reads is not null) await _reads.DisposeAsync();
         await _compacting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Compaction?.Dispose();
         if (_maintenance is not null) await _maintenance.DisposeAsync();
         _embedded?.Dispose();
     }
@@ -328,7 +345,8 @@ internal sealed class StoreConnection(
         {
             var own = _maintenance = await ConnectionMultiplexer.ConnectAsync(options);
             _gate = new CallGate();
-            _compacting = new EmbeddedCompaction(embedded.Server, own, _gate, settings.DataDirectory, clock, _log).RunAsync(_stopping.Token);
+            Compaction = new EmbeddedCompaction(embedded.Server, own, _gate, Capacity!, clock, _log);
+            _compacting = Compaction.RunAsync(_stopping.Token);
         }
 
         while (true)
@@ -411,6 +429,10 @@ internal sealed class StoreConnection(
     private static OutageLog ReplicaOutage(TimeProvider clock, ILogger log) => new(clock,
         (time, calls, error) => log.ReplicasMissing(time, calls, error.Message),
         log.ReplicasBack);
+
+    private static OutageLog FullStore(TimeProvider clock, ILogger log) => new(clock,
+        (time, calls, error) => log.StoreFull(time, calls, error.Message),
+        log.StoreHasRoom);
 
     private void SetClock(RedisValue[] answer, long asked) =>
         clock.Set(DateTimeOffset.FromUnixTimeSeconds((long)answer[0]).AddMicroseconds((long)answer[1]), asked);

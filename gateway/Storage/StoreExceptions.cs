@@ -17,8 +17,13 @@ internal sealed class StoreUnavailableException(string message, Exception? inner
     /// <summary>A large call took too long, or waited too long for its turn. Small calls may succeed.</summary>
     public bool CarriesMuch { get; init; }
 
+    /// <summary>The embedded store works, and has no room for what was to be written (<c>Durable:Store:MaxBytes</c>).</summary>
+    public bool IsFull { get; init; }
+
     /// <summary>What clients and services are told: nothing of the store itself.</summary>
-    public string Detail => MayHaveHappened
+    public string Detail => IsFull
+        ? "The store is full and did not take the call. It has room again when results that are kept have expired; repeat the call later."
+        : MayHaveHappened
         ? "The store did not confirm the call in time. The call may have taken effect; repeat it."
         : "The store did not take the call. Repeat it.";
 }

@@ -14,6 +14,7 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public async Task<StreamVerdict> AppendAsync(AttemptKey attempt, StoredResponse? head, IReadOnlyList<StreamEvent> events, long maxBytes)
     {
+        connection.Admit(StoreDemand.RunUnderWay);
         var keys = new StoreKeys(attempt.Run, connection.Shards);
         var bytes = events.Sum(one => (long)one.Bytes.Length);
         var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => db.ScriptEvaluateAsync(Script.Append, [keys.Run, keys.Stream, keys.StreamIds],

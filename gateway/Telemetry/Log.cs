@@ -35,11 +35,21 @@ internal static partial class Log
     [LoggerMessage(104, LogLevel.Warning, "News of other nodes cannot be heard; it is tried again. {Reason}")]
     public static partial void DeafToOthers(this ILogger log, string reason);
 
-    [LoggerMessage(105, LogLevel.Information, "The embedded store was compacted: {Keys} keys, {Megabytes} MiB, all calls waited {Milliseconds:0} ms")]
-    public static partial void Compacted(this ILogger log, int keys, long megabytes, double milliseconds);
+    [LoggerMessage(105, LogLevel.Information, "The embedded store was compacted: {Keys} keys, {Megabytes} MiB in {Seconds:0.0} s; calls waited for at most {Milliseconds:0} ms")]
+    public static partial void Compacted(this ILogger log, int keys, long megabytes, double seconds, double milliseconds);
+
+    [LoggerMessage(154, LogLevel.Debug, "The embedded store is being compacted: its file has {Megabytes} MiB, its memory {Used} MiB")]
+    public static partial void Compacting(this ILogger log, long megabytes, long used);
 
     [LoggerMessage(106, LogLevel.Warning, "The embedded store could not be compacted, and grows; it is tried again. {Reason}")]
     public static partial void NotCompacted(this ILogger log, string reason);
+
+    [LoggerMessage(152, LogLevel.Warning, "The embedded store is full, for {Time:c} and {Calls} refused calls by now: new runs are not stored; those under way go on. "
+        + "Raise Durable:Store:MaxBytes where there is memory, shorten Retention, or use Redis. {Reason}")]
+    public static partial void StoreFull(this ILogger log, TimeSpan time, long calls, string reason);
+
+    [LoggerMessage(153, LogLevel.Information, "The embedded store has room again, after {Time:c} and {Calls} refused calls")]
+    public static partial void StoreHasRoom(this ILogger log, TimeSpan time, long calls);
 
     [LoggerMessage(101, LogLevel.Information, "Run {RunId} could not be stored: {Reason}")]
     public static partial void NotStored(this ILogger log, RunId runId, string reason);

@@ -72,6 +72,12 @@ public static class TelemetryNames
         /// <summary>Gauge, 1 while the store is connected on this node, else 0.</summary>
         public const string StoreReady = "durable.store.ready";
 
+        /// <summary>Gauge, <c>By</c>: what the embedded store keeps. Absent with another store.</summary>
+        public const string StoreUsed = "durable.store.used";
+
+        /// <summary>Gauge, <c>By</c>: <c>Durable:Store:MaxBytes</c>, from which on new runs are refused. Absent with another store.</summary>
+        public const string StoreLimit = "durable.store.limit";
+
         /// <summary>Gauge, <c>{run}</c>: runs that wait for their turn under a concurrency limit. The same on every node.</summary>
         public const string FlowWaiting = "durable.flow.waiting";
 

@@ -80,6 +80,10 @@ spec:
         {{- end }}
         - name: Durable__Store__Shards
           value: {{ .Values.store.shards | quote }}
+        {{- if and (not $redis) .Values.embedded.maxBytes }}
+        - name: Durable__Store__MaxBytes
+          value: {{ .Values.embedded.maxBytes | quote }}
+        {{- end }}
         {{- if $redis }}
         {{- if .Values.redis.minReplicas }}
         - name: Durable__Store__MinReplicas

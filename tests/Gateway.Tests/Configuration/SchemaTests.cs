@@ -108,6 +108,7 @@ public sealed class SchemaTests
     [InlineData("Durable:AdvertisedAddress", "http://node-1:8081", "node-1:8081")]
     [InlineData("Durable:PublicBaseUrl", "https://api.example.com/base", "/base")]
     [InlineData("Durable:Store:Shards", 16, 0)]
+    [InlineData("Durable:Store:MaxBytes", "512 MiB", "half")]
     [InlineData("Durable:Lease", "00:00:05", "soon")]
     [InlineData("Durable:Leese", null, "00:00:05")]
     [InlineData("Durable:Keys:0", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "short")]

@@ -21,6 +21,7 @@ public sealed class StartErrorTests
     [InlineData("Durable:Keys:0", "short", "Durable:Keys:0", "openssl rand -base64 32")]
     [InlineData("Durable:Store:DataDirectory", "/proc/durable", "Durable:Store:DataDirectory", "directory")]
     [InlineData("Durable:Store:MinReplicas", "1", "Durable:Store:MinReplicas", "Durable:Store:ConnectionString")]
+    [InlineData("Durable:Store:MaxBytes", "1 MiB", "Durable:Store:MaxBytes", "16 MiB")]
     [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.Policy", "ordrs", "Durable.Policy", "default")]
     [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.RenamedFrom", "upstream", "Durable.RenamedFrom", "is a route that is configured")]
     [InlineData("ReverseProxy:Routes:upstream:Match:Path", "/{a", "ReverseProxy:Routes:upstream:Match:Path", "Invalid path")]

@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
+using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Stores;
 
@@ -59,6 +61,81 @@ public sealed class EmbeddedCompactionTests : IDisposable
         Assert.False(await again.Connection.ExecuteAsync(db => db.KeyExistsAsync(LeftOver)));
         var claimed = (await again.Store.ClaimAsync(alive[0].Id, "other", Make.Start, Make.Start.AddSeconds(10)))!;
         Assert.Equal(2, claimed.Attempt);
+    }
+
+    /// <summary>Calls go on while it compacts, and what they write, change and delete is in the file and in memory afterwards.</summary>
+    [Fact]
+    public async Task CallsPass_WhileItCompacts_AndNothingTheyDoIsLost()
+    {
+        const int Writers = 4;
+        const int Entries = 2000;
+        var kept = Enumerable.Range(0, 40).Select(_ => Make.Run()).ToArray();
+        var written = new Dictionary<RunId, int>();
+        var big = RandomNumberGenerator.GetBytes(1 << 20);
+        await using (var node = await StoreNode.OpenAsync(StoreFixture.Settings(null, _directory)))
+        {
+            foreach (var run in kept)
+            {
+                await node.Store.CreateRunningAsync(run, "owner", Make.Start);
+                await node.Store.EndAsync(new AttemptKey(run.Id, 1, "owner"), RunState.Completed, Make.Response() with { Body = big }, run.Policy);
+            }
+
+            await node.Connection.ExecuteAsync(async db =>
+            {
+                await db.HashSetAsync("{s1}numbers", [.. Enumerable.Range(0, Entries).Select(i => new HashEntry(i, new string('x', 200)))]);
+                return true;
+            });
+            await node.Connection.ExecuteAsync(db => db.SortedSetAddAsync("{s1}places", [.. Enumerable.Range(0, Entries).Select(i => new SortedSetEntry($"{i:D200}", i))]));
+            await node.Connection.ExecuteAsync(db => db.ListRightPushAsync("{s1}list", [.. Enumerable.Range(0, Entries).Select(i => (RedisValue)i)]));
+
+            using var stop = new CancellationTokenSource();
+            var calls = 0;
+            var writing = Enumerable.Range(0, Writers).Select(async writer =>
+            {
+                var run = Make.Run();
+                await node.Store.CreateRunningAsync(run, "owner", Make.Start);
+                for (var i = 0; !stop.IsCancellationRequested && i < 5000; i++)
+                {
+                    Assert.Equal(StepVerdict.Created, (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{i}", new string('y', 500)), 10_000)).Verdict);
+                    lock (written) written[run.Id] = i + 1;
+                    if (writer == 0) await node.Connection.ExecuteAsync(db => db.ListRightPushAsync("{s1}list", Entries + i));
+                    if (writer == 1 && i < Entries) await node.Connection.ExecuteAsync(db => db.HashDeleteAsync("{s1}numbers", i));
+                    if (writer == 2 && i < Entries) await node.Connection.ExecuteAsync(db => db.SortedSetAddAsync("{s1}places", $"{i:D200}", -i));
+                    Interlocked.Increment(ref calls);
+                }
+            }).ToArray();
+
+            for (var round = 0; round < 3; round++)
+            {
+                var before = Volatile.Read(ref calls);
+                var compacting = node.Connection.Compaction!.CompactAsync(CancellationToken.None);
+                await compacting;
+                Assert.True(Volatile.Read(ref calls) - before > 3, "No call passed while the store was compacted.");
+            }
+
+            await stop.CancelAsync();
+            await Task.WhenAll(writing);
+            await AssertAllAsync(node);
+        }
+
+        await using var again = await StoreNode.OpenAsync(StoreFixture.Settings(null, _directory));
+        await AssertAllAsync(again);
+
+        async Task AssertAllAsync(StoreNode node)
+        {
+            Assert.Equal(Writers, written.Count);
+            foreach (var (run, steps) in written) Assert.Equal(steps, (await node.Store.GetStepsAsync(run))!.Count);
+            foreach (var run in kept) Assert.Equal(big, (await node.Store.GetResultAsync(run.Id))!.Body.ToArray());
+            var counts = written.Values.ToArray();
+            var list = await node.Connection.ExecuteAsync(db => db.ListRangeAsync("{s1}list"));
+            Assert.Equal(Enumerable.Range(0, list.Length), list.Select(item => (int)item));
+            Assert.InRange(list.Length, Entries + counts.Min(), Entries + counts.Max() + 1);
+            Assert.InRange(await node.Connection.ExecuteAsync(db => db.HashLengthAsync("{s1}numbers")), Entries - counts.Max() - 1, Entries - Math.Min(counts.Min(), Entries));
+            var places = await node.Connection.ExecuteAsync(db => db.SortedSetRangeByRankWithScoresAsync("{s1}places"));
+            Assert.Equal(Entries, places.Length);
+            Assert.All(places, place => Assert.Equal(Math.Abs(place.Score), int.Parse((string)place.Element!, CultureInfo.InvariantCulture)));
+            Assert.InRange(places.Count(place => place.Score < 0), Math.Min(counts.Min(), Entries) - 1, Math.Min(counts.Max(), Entries));
+        }
     }
 
     private static StreamEvent[] Events() => [.. Enumerable.Range(1, 600).Select(i => new StreamEvent($"{i}", Encoding.UTF8.GetBytes($"id: {i}\ndata: {i}\n\n")))];

@@ -40,7 +40,7 @@ public abstract class StoreFixture : IAsyncLifetime
         return _nodes[..count];
     }
 
-    internal static GatewaySettings Settings(string? connectionString, string? directory = null, int shards = Shards, int minReplicas = 0) => new()
+    internal static GatewaySettings Settings(string? connectionString, string? directory = null, int shards = Shards, int minReplicas = 0, long maxStoreBytes = 1L << 30) => new()
     {
         Public = BindingAddress.Parse("http://127.0.0.1:0"),
         Control = BindingAddress.Parse("http://127.0.0.1:0"),
@@ -50,6 +50,7 @@ public abstract class StoreFixture : IAsyncLifetime
         DataDirectory = directory ?? "",
         Shards = shards,
         MinReplicas = minReplicas,
+        MaxStoreBytes = maxStoreBytes,
         Lease = TimeSpan.FromSeconds(20),
         ShutdownTimeout = TimeSpan.Zero,
         Keys = [],

@@ -1,0 +1,250 @@
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>Writes keys of the embedded server once more, as they are, for <see cref="EmbeddedCompaction"/>.</summary>
+/// <param name="db">The server.</param>
+/// <param name="hold">Does something while no call is at work.</param>
+/// <param name="time">The clock.</param>
+internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, TimeProvider time)
+{
+    /// <summary>What one slice writes, unless a single value is larger.</summary>
+    private const long SliceBytes = 2 << 20;
+    private const int SliceKeys = 64;
+
+    /// <summary>An object that is larger is written in parts.</summary>
+    private const long LargeObject = 256 * 1024;
+    private const int PartEntries = 1000;
+    private const int ListPart = 256;
+    private const string CopySuffix = ":copy";
+
+    /// <summary>The server must not be asked to expire what has just expired: its answer breaks the connection.</summary>
+    private static readonly TimeSpan TooLate = TimeSpan.FromSeconds(1);
+
+    private readonly HashSet<string> _expiring = [];
+
+    /// <summary>Large strings that are behind the mark, whatever they are by now.</summary>
+    private readonly HashSet<string> _moved = [];
+
+    /// <summary>Removes what a process that was killed in the middle of a list has left.</summary>
+    public async Task RemoveLeftOversAsync(HashSet<string> keys)
+    {
+        foreach (var copy in keys.Where(key => key.EndsWith(CopySuffix, StringComparison.Ordinal)).ToArray())
+        {
+            await db.KeyDeleteAsync(copy);
+            keys.Remove(copy);
+        }
+    }
+
+    /// <summary>Before the old memory is frozen: the strings that have memory of their own.</summary>
+    public async Task LargeStringsAsync(IReadOnlyList<string> keys, CancellationToken stop)
+    {
+        var sized = await Task.WhenAll(keys.Select(SizeAsync));
+        await SlicesAsync(sized.Where(key => key is { Type: RedisType.String, Bytes: > CompactingServer.MaxInlineBytes }), async key =>
+        {
+            var (value, expiry) = (db.StringGetAsync(key), await db.KeyExpireTimeAsync(key));
+            if ((await value).IsNull || IsExpiring(key, expiry)) return;
+
+            // A key that is deleted first does not keep its old place. A process that is killed in between has done neither.
+            var both = db.CreateTransaction();
+            _ = both.KeyDeleteAsync(key);
+            _ = both.StringSetAsync(key, await value, Left(expiry) is { } left ? new Expiration(left) : Expiration.Default);
+            if (!await both.ExecuteAsync()) throw new RedisException($"The transaction on {key} was not executed.");
+            lock (_moved) _moved.Add(key);
+        }, stop);
+    }
+
+    /// <summary>After the old memory is frozen: all others.</summary>
+    public async Task OthersAsync(IReadOnlyList<string> keys, CancellationToken stop)
+    {
+        var sized = await Task.WhenAll(keys.Where(key => !_moved.Contains(key)).Select(SizeAsync));
+        await SlicesAsync(sized.Where(key => key.Type == RedisType.String || (key.Type != RedisType.List && !IsLarge(key))), RewriteAsync, stop);
+        foreach (var key in sized.Where(key => key.Type == RedisType.List)) await ListAsync(key.Name, stop);
+        foreach (var key in sized.Where(key => key.Type == RedisType.Hash && IsLarge(key))) await LargeHashAsync(key.Name, stop);
+        foreach (var key in sized.Where(key => key.Type == RedisType.SortedSet && IsLarge(key))) await LargeSortedSetAsync(key.Name, stop);
+    }
+
+    /// <summary>What was about to expire: it has, or it is to stay for longer by now.</summary>
+    public async Task ExpiringAsync(CancellationToken stop)
+    {
+        while (_expiring.Count > 0)
+        {
+            await Task.Delay(TooLate + TimeSpan.FromMilliseconds(5), time, stop);
+            var keys = _expiring.ToArray();
+            _expiring.Clear();
+            foreach (var key in keys)
+            {
+                if (await db.KeyTypeAsync(key) == RedisType.List) await ListAsync(key, stop);
+                else await hold(() => RewriteAsync(key));
+            }
+        }
+    }
+
+    private async Task<SizedKey> SizeAsync(string key)
+    {
+        var type = db.KeyTypeAsync(key);
+        var bytes = await db.ExecuteAsync("MEMORY", "USAGE", key);
+        return new SizedKey(key, await type, bytes.IsNull ? 0 : (long)bytes);
+    }
+
+    private static bool IsLarge(SizedKey key) => key.Bytes > LargeObject;
+
+    private async Task SlicesAsync(IEnumerable<SizedKey> keys, Func<string, Task> rewrite, CancellationToken stop)
+    {
+        foreach (var slice in Slices(keys, key => key.Bytes, SliceKeys))
+        {
+            stop.ThrowIfCancellationRequested();
+            await hold(() => Task.WhenAll(slice.Select(key => rewrite(key.Name))));
+        }
+    }
+
+    private static IEnumerable<List<T>> Slices<T>(IEnumerable<T> all, Func<T, long> size, int most)
+    {
+        var slice = new List<T>();
+        var bytes = 0L;
+        foreach (var one in all)
+        {
+            if (slice.Count > 0 && (slice.Count == most || bytes + size(one) > SliceBytes))
+            {
+                yield return slice;
+                (slice, bytes) = ([], 0);
+            }
+
+            slice.Add(one);
+            bytes += size(one);
+        }
+
+        if (slice.Count > 0) yield return slice;
+    }
+
+    private async Task RewriteAsync(string key)
+    {
+        var asksType = db.KeyTypeAsync(key);
+        var expiry = await db.KeyExpireTimeAsync(key);
+        var type = await asksType;
+        if (type == RedisType.None || IsExpiring(key, expiry)) return;
+        switch (type)
+        {
+            case RedisType.String:
+                if (await db.StringGetAsync(key) is { IsNull: false } value) await db.StringSetAsync(key, value, Left(expiry) is { } left ? new Expiration(left) : Expiration.Default);
+                return;
+
+            case RedisType.Hash:
+                if (await db.HashGetAllAsync(key) is { Length: > 0 } fields) await db.HashSetAsync(key, fields);
+                break;
+
+            case RedisType.SortedSet:
+                if (await db.SortedSetRangeByRankWithScoresAsync(key) is { Length: > 0 } entries) await db.SortedSetAddAsync(key, entries);
+                break;
+
+            default:
+                throw new NotSupportedException($"A {type} is nothing that the gateway stores.");
+        }
+
+        if (expiry is { } end) await db.KeyExpireAsync(key, end);
+    }
+
+    /// <summary>Fields that calls add meanwhile are behind the mark without that.</summary>
+    private async Task LargeHashAsync(string key, CancellationToken stop)
+    {
+        var fields = await db.HashKeysAsync(key);
+        var sizes = await Task.WhenAll(fields.Select(async field => (Field: field, Bytes: await db.HashStringLengthAsync(key, field))));
+        foreach (var part in Slices(sizes, field => field.Bytes, PartEntries))
+        {
+            stop.ThrowIfCancellationRequested();
+            await PartAsync(key, async () =>
+            {
+                var names = part.Select(field => field.Field).ToArray();
+                var values = await db.HashGetAsync(key, names);
+                var there = names.Zip(values, (name, value) => new HashEntry(name, value)).Where(entry => !entry.Value.IsNull).ToArray();
+                if (there.Length > 0) await db.HashSetAsync(key, there);
+                return there.Length > 0;
+            });
+        }
+    }
+
+    private async Task LargeSortedSetAsync(string key, CancellationToken stop)
+    {
+        var members = await db.SortedSetRangeByRankAsync(key);
+        foreach (var part in members.Chunk(PartEntries))
+        {
+            stop.ThrowIfCancellationRequested();
+            await PartAsync(key, async () =>
+            {
+                var scores = await db.SortedSetScoresAsync(key, part);
+                var there = part.Zip(scores, (member, score) => (member, score)).Where(one => one.score is not null).Select(one => new SortedSetEntry(one.member, one.score!.Value)).ToArray();
+                if (there.Length > 0) await db.SortedSetAddAsync(key, there);
+                return there.Length > 0;
+            });
+        }
+    }
+
+    /// <summary>The expiry goes with each part: read from the mark on, the file has the key only from its first part on.</summary>
+    private Task PartAsync(string key, Func<Task<bool>> rewrite) => hold(async () =>
+    {
+        var expiry = await db.KeyExpireTimeAsync(key);
+        if (IsExpiring(key, expiry) || !await rewrite()) return;
+        if (expiry is { } end) await db.KeyExpireAsync(key, end);
+    });
+
+    /// <summary>
+    /// What is in a list cannot be written over: a copy takes its place, all at once, with its expiry. Lists only grow, so calls may
+    /// pass while it is made; what they have added follows when the copy takes the place.
+    /// </summary>
+    private async Task ListAsync(string key, CancellationToken stop)
+    {
+        RedisKey copy = key + CopySuffix;
+        var copied = 0L;
+        RedisValue first = default, last = default;
+        while (copied < await db.ListLengthAsync(key) - ListPart)
+        {
+            stop.ThrowIfCancellationRequested();
+            var page = await db.ListRangeAsync(key, copied, copied + ListPart - 1);
+            if (page.Length == 0) break;
+            if (copied == 0) first = page[0];
+            await AppendAsync(copy, page);
+            (copied, last) = (copied + page.Length, page[^1]);
+        }
+
+        await hold(async () =>
+        {
+            var expiry = await db.KeyExpireTimeAsync(key);
+            var gone = await db.KeyTypeAsync(key) == RedisType.None;
+            if (gone || IsExpiring(key, expiry))
+            {
+                await db.KeyDeleteAsync(copy);
+                return;
+            }
+
+            // Its run may have begun again meanwhile, with another list. No two entries are alike: each is encrypted by itself.
+            if (copied > 0 && (await db.ListGetByIndexAsync(key, 0) != first || await db.ListGetByIndexAsync(key, copied - 1) != last))
+            {
+                await db.KeyDeleteAsync(copy);
+                copied = 0;
+            }
+
+            while (await db.ListRangeAsync(key, copied, copied + ListPart - 1) is { Length: > 0 } page)
+            {
+                await AppendAsync(copy, page);
+                copied += page.Length;
+            }
+
+            if (expiry is { } end) await db.KeyExpireAsync(copy, end);
+            await db.KeyRenameAsync(copy, key);
+        });
+    }
+
+    /// <summary>One by one: an entry of the file has a largest size. They arrive in the order in which they are sent.</summary>
+    private async Task AppendAsync(RedisKey copy, RedisValue[] items) => await Task.WhenAll(items.Select(item => db.ListRightPushAsync(copy, item)));
+
+    private TimeSpan? Left(DateTime? expiry) => expiry?.ToUniversalTime() - time.GetUtcNow().UtcDateTime;
+
+    private bool IsExpiring(string key, DateTime? expiry)
+    {
+        if (!(Left(expiry) < TooLate)) return false;
+        lock (_expiring) _expiring.Add(key);
+        return true;
+    }
+
+    private readonly record struct SizedKey(string Name, RedisType Type, long Bytes);
+}
