@@ -4,7 +4,7 @@ namespace DurableGateway.Configuration;
 internal static class StoreLimits
 {
     public const long Min = 16L << 20;
-    public const long Max = 62L << 30;
+    public const long Max = 8L << 30;
 
     /// <summary>What the process needs for itself, for results in transit and for a compaction is about as much again.</summary>
     private const int ShareOfMemory = 3;

@@ -11,7 +11,7 @@ namespace DurableGateway.Storage;
 internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : GarnetServer(args, loggers)
 {
     /// <summary>The largest value that lies in the log of the memory itself, whose space is free only after a compaction.</summary>
-    public const int MaxInlineBytes = 4096;
+    public const int MaxInlineBytes = 512;
 
     private static readonly TimeSpan CommitPatience = TimeSpan.FromSeconds(5);
 
@@ -69,9 +69,6 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
         _memoryMark = storeWrapper.store.Log.TailAddress;
     }
 
-    /// <summary>From now on, what is written again gets a new place in memory, behind the mark.</summary>
-    public void FreezeOld() => storeWrapper.store.Log.ShiftReadOnlyAddress(_memoryMark, wait: true);
-
     /// <summary>Does what writes alive records again, and nothing else. They count once.</summary>
     public async Task CopyingAsync(Func<Task> work)
     {
@@ -80,7 +77,7 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
         Interlocked.Add(ref _copied, storeWrapper.store.Log.TailAddress - before);
     }
 
-    /// <summary>Frees the memory before the mark. No call may be under way.</summary>
+    /// <summary>Frees the memory before the mark: nothing alive may be there. No call may be under way.</summary>
     public void FreeOld() => storeWrapper.store.Log.ShiftBeginAddress(_memoryMark, snapToPageStart: false, truncateLog: true);
 
     /// <summary>Nothing is there twice any more, or it stays that way.</summary>

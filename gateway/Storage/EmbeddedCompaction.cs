@@ -84,21 +84,13 @@ internal sealed class EmbeddedCompaction(
             });
             var rewrite = new KeyRewriter(connection.GetDatabase(), work => HoldAsync(() => server.CopyingAsync(work)), time);
             var keys = await ScanAsync(rewrite, stop);
-
-            // Memory of their own is free as soon as they are deleted, so these are never there twice. The others are copied.
-            foreach (var chunk in keys.Chunk(Chunk)) await rewrite.LargeStringsAsync(chunk, stop);
-            await HoldAsync(() =>
-            {
-                server.FreezeOld();
-                return Task.CompletedTask;
-            });
-            foreach (var chunk in keys.Chunk(Chunk)) await rewrite.OthersAsync(chunk, stop);
+            foreach (var chunk in keys.Chunk(Chunk)) await rewrite.RewriteAsync(chunk, stop);
             await rewrite.ExpiringAsync(stop);
 
             await server.CutOffAsync();
             await HoldAsync(() =>
             {
-                server.FreeOld();
+                if (!rewrite.HasLeft) server.FreeOld();
                 return Task.CompletedTask;
             });
             (_size, _logBytes, _keys, _expired, _last) = (Size, server.LogBytes, keys.Count, 0, time.GetTimestamp());

@@ -12,8 +12,8 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
     private const long SliceBytes = 2 << 20;
     private const int SliceKeys = 64;
 
-    /// <summary>An object that is larger is written in parts.</summary>
-    private const long LargeObject = 256 * 1024;
+    /// <summary>An object that is larger is written in parts, and keeps its place in memory.</summary>
+    private const long LargeObject = 4 << 20;
     private const int PartEntries = 1000;
     private const int ListPart = 256;
     private const string CopySuffix = ":copy";
@@ -23,8 +23,8 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
 
     private readonly HashSet<string> _expiring = [];
 
-    /// <summary>Large strings that are behind the mark, whatever they are by now.</summary>
-    private readonly HashSet<string> _moved = [];
+    /// <summary>Something was written in parts: it is behind the mark in the file, and where it was in memory.</summary>
+    public bool HasLeft { get; private set; }
 
     /// <summary>Removes what a process that was killed in the middle of a list has left.</summary>
     public async Task RemoveLeftOversAsync(HashSet<string> keys)
@@ -36,32 +36,26 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         }
     }
 
-    /// <summary>Before the old memory is frozen: the strings that have memory of their own.</summary>
-    public async Task LargeStringsAsync(IReadOnlyList<string> keys, CancellationToken stop)
+    /// <summary>Writes these keys, of which some may be gone by now.</summary>
+    public async Task RewriteAsync(IReadOnlyList<string> keys, CancellationToken stop)
     {
         var sized = await Task.WhenAll(keys.Select(SizeAsync));
-        await SlicesAsync(sized.Where(key => key is { Type: RedisType.String, Bytes: > CompactingServer.MaxInlineBytes }), async key =>
+        foreach (var slice in Slices(sized.Where(key => !IsLarge(key)), key => key.Bytes, SliceKeys))
         {
-            var (value, expiry) = (db.StringGetAsync(key), await db.KeyExpireTimeAsync(key));
-            if ((await value).IsNull || IsExpiring(key, expiry)) return;
+            stop.ThrowIfCancellationRequested();
+            await hold(() => Task.WhenAll(slice.Select(key => MoveAsync(key.Name))));
+        }
 
-            // A key that is deleted first does not keep its old place. A process that is killed in between has done neither.
-            var both = db.CreateTransaction();
-            _ = both.KeyDeleteAsync(key);
-            _ = both.StringSetAsync(key, await value, Left(expiry) is { } left ? new Expiration(left) : Expiration.Default);
-            if (!await both.ExecuteAsync()) throw new RedisException($"The transaction on {key} was not executed.");
-            lock (_moved) _moved.Add(key);
-        }, stop);
-    }
-
-    /// <summary>After the old memory is frozen: all others.</summary>
-    public async Task OthersAsync(IReadOnlyList<string> keys, CancellationToken stop)
-    {
-        var sized = await Task.WhenAll(keys.Where(key => !_moved.Contains(key)).Select(SizeAsync));
-        await SlicesAsync(sized.Where(key => key.Type == RedisType.String || (key.Type != RedisType.List && !IsLarge(key))), RewriteAsync, stop);
-        foreach (var key in sized.Where(key => key.Type == RedisType.List)) await ListAsync(key.Name, stop);
-        foreach (var key in sized.Where(key => key.Type == RedisType.Hash && IsLarge(key))) await LargeHashAsync(key.Name, stop);
-        foreach (var key in sized.Where(key => key.Type == RedisType.SortedSet && IsLarge(key))) await LargeSortedSetAsync(key.Name, stop);
+        foreach (var key in sized.Where(IsLarge))
+        {
+            HasLeft = true;
+            await (key.Type switch
+            {
+                RedisType.List => LargeListAsync(key.Name, stop),
+                RedisType.Hash => LargeHashAsync(key.Name, stop),
+                _ => LargeSortedSetAsync(key.Name, stop),
+            });
+        }
     }
 
     /// <summary>What was about to expire: it has, or it is to stay for longer by now.</summary>
@@ -72,11 +66,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
             await Task.Delay(TooLate + TimeSpan.FromMilliseconds(5), time, stop);
             var keys = _expiring.ToArray();
             _expiring.Clear();
-            foreach (var key in keys)
-            {
-                if (await db.KeyTypeAsync(key) == RedisType.List) await ListAsync(key, stop);
-                else await hold(() => RewriteAsync(key));
-            }
+            foreach (var key in keys) await hold(() => MoveAsync(key));
         }
     }
 
@@ -87,16 +77,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         return new SizedKey(key, await type, bytes.IsNull ? 0 : (long)bytes);
     }
 
-    private static bool IsLarge(SizedKey key) => key.Bytes > LargeObject;
-
-    private async Task SlicesAsync(IEnumerable<SizedKey> keys, Func<string, Task> rewrite, CancellationToken stop)
-    {
-        foreach (var slice in Slices(keys, key => key.Bytes, SliceKeys))
-        {
-            stop.ThrowIfCancellationRequested();
-            await hold(() => Task.WhenAll(slice.Select(key => rewrite(key.Name))));
-        }
-    }
+    private static bool IsLarge(SizedKey key) => key is { Bytes: > LargeObject, Type: RedisType.List or RedisType.Hash or RedisType.SortedSet };
 
     private static IEnumerable<List<T>> Slices<T>(IEnumerable<T> all, Func<T, long> size, int most)
     {
@@ -117,31 +98,50 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         if (slice.Count > 0) yield return slice;
     }
 
-    private async Task RewriteAsync(string key)
+    /// <summary>
+    /// Gives a key a new place in memory: one that is deleted first does not keep its old one, and its large values are never there twice.
+    /// A process that is killed in between has done neither.
+    /// </summary>
+    private async Task MoveAsync(string key)
     {
         var asksType = db.KeyTypeAsync(key);
         var expiry = await db.KeyExpireTimeAsync(key);
         var type = await asksType;
         if (type == RedisType.None || IsExpiring(key, expiry)) return;
+        var move = db.CreateTransaction();
+        _ = move.KeyDeleteAsync(key);
         switch (type)
         {
             case RedisType.String:
-                if (await db.StringGetAsync(key) is { IsNull: false } value) await db.StringSetAsync(key, value, Left(expiry) is { } left ? new Expiration(left) : Expiration.Default);
-                return;
+                var value = await db.StringGetAsync(key);
+                if (value.IsNull) return;
+                _ = move.StringSetAsync(key, value);
+                break;
 
             case RedisType.Hash:
-                if (await db.HashGetAllAsync(key) is { Length: > 0 } fields) await db.HashSetAsync(key, fields);
+                var fields = await db.HashGetAllAsync(key);
+                if (fields.Length == 0) return;
+                foreach (var field in fields) _ = move.HashSetAsync(key, field.Name, field.Value);
                 break;
 
             case RedisType.SortedSet:
-                if (await db.SortedSetRangeByRankWithScoresAsync(key) is { Length: > 0 } entries) await db.SortedSetAddAsync(key, entries);
+                var entries = await db.SortedSetRangeByRankWithScoresAsync(key);
+                if (entries.Length == 0) return;
+                foreach (var part in entries.Chunk(PartEntries)) _ = move.SortedSetAddAsync(key, part);
+                break;
+
+            case RedisType.List:
+                var items = await db.ListRangeAsync(key);
+                if (items.Length == 0) return;
+                foreach (var item in items) _ = move.ListRightPushAsync(key, item);
                 break;
 
             default:
                 throw new NotSupportedException($"A {type} is nothing that the gateway stores.");
         }
 
-        if (expiry is { } end) await db.KeyExpireAsync(key, end);
+        if (expiry is { } end) _ = move.KeyExpireAsync(key, end);
+        if (!await move.ExecuteAsync()) throw new RedisException($"The transaction on {key} was not executed.");
     }
 
     /// <summary>Fields that calls add meanwhile are behind the mark without that.</summary>
@@ -191,7 +191,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
     /// What is in a list cannot be written over: a copy takes its place, all at once, with its expiry. Lists only grow, so calls may
     /// pass while it is made; what they have added follows when the copy takes the place.
     /// </summary>
-    private async Task ListAsync(string key, CancellationToken stop)
+    private async Task LargeListAsync(string key, CancellationToken stop)
     {
         RedisKey copy = key + CopySuffix;
         var copied = 0L;

@@ -77,7 +77,7 @@ public sealed partial class DashboardTests
     /// <summary>The names of an instrument's series.</summary>
     private static IEnumerable<string> InPrometheus(Instrument instrument)
     {
-        var name = instrument.Name.Replace('.', '_') + (instrument.Unit == "s" ? "_seconds" : "");
+        var name = instrument.Name.Replace('.', '_') + instrument.Unit switch { "s" => "_seconds", "By" => "_bytes", _ => "" };
         return instrument switch
         {
             Counter<long> => [name + "_total"],
