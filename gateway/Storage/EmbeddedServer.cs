@@ -55,8 +55,8 @@ internal sealed class EmbeddedServer : IDisposable
                 "--memory", "256g", "--mutable-percent", "95", "--index", "16m",
 
                 // What lies in the read-only part of the memory loses its expiry when it is written (measured in 2.2.8). That part is a twentieth,
-                // rounded down to pages: with pages of this size, the largest there are, it is empty up to 2.5 GiB without large values.
-                "--page", "128m",
+                // rounded down to pages: with pages of this size, half of the file's, it is empty up to 320 MiB without large values.
+                "--page", "16m",
 
                 // What is larger is memory of its own, which is free again as soon as it is deleted.
                 "--max-inline-value-size", $"{CompactingServer.MaxInlineBytes}",
