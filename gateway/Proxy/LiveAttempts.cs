@@ -41,7 +41,9 @@ internal sealed class LiveAttempts(
         using var scope = Spans.AreOn ? log.InRun(attempt.Run) : null;
         var feature = new AttemptFeature(attempt)
         {
-            RequestBody = body, ClientGone = context.RequestAborted, ClientBody = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(),
+            RequestBody = body,
+            ClientGone = context.RequestAborted,
+            ClientBody = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(),
         };
         var sent = false;
         try

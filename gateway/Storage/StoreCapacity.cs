@@ -37,7 +37,8 @@ internal sealed class StoreCapacity(long limit, Func<long> used, Action<StoreUna
         }
 
         var error = new StoreUnavailableException(
-            $"The embedded store has {ByteSize.FormatApproximately(bytes)} of Durable:Store:MaxBytes ({ByteSize.Format(Limit)}).") { IsFull = true };
+            $"The embedded store has {ByteSize.FormatApproximately(bytes)} of Durable:Store:MaxBytes ({ByteSize.Format(Limit)}).")
+        { IsFull = true };
         refused(error);
         throw error;
     }

@@ -1,6 +1,6 @@
 using DurableGateway.Runs;
-using DurableGateway.Tests.Support;
 using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Stores;
