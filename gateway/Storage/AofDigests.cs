@@ -17,7 +17,7 @@ internal sealed class AofDigests(string dataDirectory)
     /// <summary>The block's number, its digest, and the beginning of a digest of both.</summary>
     private const int EntryBytes = 8 + DigestBytes + 8;
 
-    /// <summary>The file is written anew when it has this many entries of blocks that are gone, and more than of blocks that are not: 40 KiB for 16 MiB.</summary>
+    /// <summary>The file is written anew when it has this many entries of blocks that are gone, and more than of blocks that are not: 32 KiB for 16 MiB.</summary>
     private const int MostGone = 1024;
 
     private readonly Dictionary<long, byte[]> _known = [];

@@ -14,7 +14,7 @@ namespace DurableGateway.Storage;
 /// file; writing a key again changes nothing.
 /// </remarks>
 internal sealed class EmbeddedCompaction(
-    CompactingServer server, IConnectionMultiplexer connection, CallGate gate, StoreCapacity capacity, TimeProvider time, ILogger log) : IDisposable
+    CompactingServer server, IConnectionMultiplexer connection, CallGate gate, Func<Task> settle, StoreCapacity capacity, TimeProvider time, ILogger log) : IDisposable
 {
     /// <summary>The growth of the file that a compaction is worth. Restarts read at most this much, or half of what is alive, and what is alive.</summary>
     private const long WorthIt = 128 << 20;
@@ -144,7 +144,11 @@ internal sealed class EmbeddedCompaction(
     {
         if (_pause > TimeSpan.Zero) await Task.Delay(_pause < LongestPause ? _pause : LongestPause, time);
         var began = time.GetTimestamp();
-        await gate.WhileClosedAsync(work);
+        await gate.WhileClosedAsync(async () =>
+        {
+            await settle();
+            await work();
+        });
         _pause = time.GetElapsedTime(began);
         if (_pause > LongestHold) LongestHold = _pause;
 

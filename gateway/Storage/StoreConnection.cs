@@ -40,6 +40,10 @@ internal sealed class StoreConnection(
     private BulkLanes? _reads;
     private uint _turn;
     private int _pending;
+
+    /// <summary>Calls that were given up, and how many of them the server is known to have worked through.</summary>
+    private int _abandoned;
+    private int _settled;
     private CallGate? _gate;
     private Task _compacting = Task.CompletedTask;
     private long _lookedAround;
@@ -224,6 +228,7 @@ internal sealed class StoreConnection(
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             LookAround();
+            Interlocked.Increment(ref _abandoned);
             var status = e switch
             {
                 RedisTimeoutException timeout => timeout.Commandstatus,
@@ -240,6 +245,18 @@ internal sealed class StoreConnection(
             _gate?.Leave();
             Interlocked.Decrement(ref _pending);
         }
+    }
+
+    /// <summary>
+    /// Completes when the embedded server has worked through all that it was sent, also where nobody waits for the answer any more: a script that has timed
+    /// out may still be executed. The server works through the calls of a connection in their order. Called while no call is under way.
+    /// </summary>
+    private async Task SettleAsync()
+    {
+        var abandoned = Volatile.Read(ref _abandoned);
+        if (abandoned == _settled) return;
+        await Task.WhenAll(_connections.Select(connection => connection.GetDatabase().PingAsync()));
+        _settled = abandoned;
     }
 
     /// <summary>
@@ -345,7 +362,7 @@ internal sealed class StoreConnection(
         {
             var own = _maintenance = await ConnectionMultiplexer.ConnectAsync(options);
             _gate = new CallGate();
-            Compaction = new EmbeddedCompaction(embedded.Server, own, _gate, Capacity!, clock, _log);
+            Compaction = new EmbeddedCompaction(embedded.Server, own, _gate, SettleAsync, Capacity!, clock, _log);
             _compacting = Compaction.RunAsync(_stopping.Token);
         }
 

@@ -2,10 +2,11 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Unit;
 
+/// <summary>The file of digests grows with the log, and not with all that was ever written.</summary>
 public sealed class AofDigestsTests : IDisposable
 {
     private const long MiB = 1 << 20;
-    private const int EntryBytes = 40;
+    private const int EntryBytes = 32;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-digests-").FullName;
 
