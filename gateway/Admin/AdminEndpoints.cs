@@ -69,8 +69,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
         }
         catch (StoreUnavailableException e)
         {
-            context.Response.Headers.RetryAfter = "1";
-            return Refusal(e.IsFull ? Problems.StoreFull(null, e.Message) : Problems.StoreUnavailable(null, e.Message));
+            return Refusal(context.Response.DescribeStoreAway(null, e, e.Message));
         }
         catch (UnreadableRecordException e)
         {

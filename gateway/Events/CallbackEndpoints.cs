@@ -55,8 +55,7 @@ internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStor
         }
         catch (StoreUnavailableException e)
         {
-            context.Response.Headers.RetryAfter = "1";
-            await CallbackPage.WriteAsync(context, Problems.StoreUnavailable(null, e.Detail));
+            await CallbackPage.WriteAsync(context, context.Response.DescribeStoreAway(null, e, e.Detail));
         }
     }
 
@@ -82,7 +81,7 @@ internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStor
 
     private Waiter? Parse(HttpContext context)
     {
-        if (!tokens.CanVerify) throw new StoreUnavailableException("The keys are in the store, and the store has not answered yet.");
+        if (!tokens.CanVerify) throw new StoreUnavailableException(Tokens.KeysAway);
         var values = context.Request.RouteValues;
         return urls.Parse(values["run"] as string, values["step"] as string, values["token"] as string);
     }

@@ -10,6 +10,9 @@ namespace DurableGateway.Protocol;
 /// </summary>
 internal sealed class Tokens(KeyRing keys)
 {
+    /// <summary>Why nothing can be verified while <see cref="CanVerify"/> is <see langword="false"/>.</summary>
+    public const string KeysAway = "The keys are in the store, and the store has not answered yet.";
+
     private const string StepPurpose = "step";
     private const string ResultPurpose = "result";
     private const string CallbackPurpose = "callback";

@@ -8,6 +8,8 @@ namespace DurableGateway.Proxy;
 /// <summary>Answers with problem details (RFC 9457).</summary>
 internal static class ProblemWriter
 {
+    private const string AwayRetryAfter = "1";
+
     /// <summary>Seconds: room is made by what expires, not by the next moment.</summary>
     private const string FullRetryAfter = "10";
 
@@ -25,16 +27,19 @@ internal static class ProblemWriter
     /// <summary>What was asked needs the store, which is away: it may be asked again soon.</summary>
     public static Task WriteStoreAwayAsync(this HttpResponse response, Runs.RunId? run, string detail)
     {
-        response.Headers.RetryAfter = "1";
+        response.Headers.RetryAfter = AwayRetryAfter;
         return response.WriteProblemAsync(Problems.StoreUnavailable(run, detail));
     }
 
     /// <summary>What was asked needs the store, which did not take it.</summary>
-    public static Task WriteStoreAwayAsync(this HttpResponse response, Runs.RunId? run, StoreUnavailableException error, string before = "")
+    public static Task WriteStoreAwayAsync(this HttpResponse response, Runs.RunId? run, StoreUnavailableException error, string before = "") =>
+        response.WriteProblemAsync(response.DescribeStoreAway(run, error, before + error.Detail));
+
+    /// <summary>The problem of that, for who writes it in another form. <c>Retry-After</c> is set.</summary>
+    public static Problem DescribeStoreAway(this HttpResponse response, Runs.RunId? run, StoreUnavailableException error, string detail)
     {
-        if (!error.IsFull) return response.WriteStoreAwayAsync(run, before + error.Detail);
-        response.Headers.RetryAfter = FullRetryAfter;
-        return response.WriteProblemAsync(Problems.StoreFull(run, before + error.Detail));
+        response.Headers.RetryAfter = error.IsFull ? FullRetryAfter : AwayRetryAfter;
+        return error.IsFull ? Problems.StoreFull(run, detail) : Problems.StoreUnavailable(run, detail);
     }
 
     /// <summary>The problem of who has no key, and how one is given (RFC 9110 §11.6.1).</summary>

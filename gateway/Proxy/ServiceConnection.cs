@@ -49,7 +49,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (Volatile.Read(ref _state) is State.Idle or State.Answering or State.Ended && BeginsRequest(buffer.Span)) BeginRequest();
+        if (Volatile.Read(ref _state) is (State.Idle or State.Answering or State.Ended) && BeginsRequest(buffer.Span)) BeginRequest();
         return Volatile.Read(ref _state) == State.Closed ? ValueTask.CompletedTask : inner.WriteAsync(RequestTrailers.Replace(buffer), cancellationToken);
     }
 

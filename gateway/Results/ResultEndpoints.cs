@@ -19,7 +19,6 @@ internal sealed class ResultEndpoints(
     ClientResults results, KeptRequests kept, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ResultEndpoints> log)
 {
     private const int MaxHops = 15;
-    private const string KeysAway = "The keys are in the store, and the store has not answered yet.";
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
 
     /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
@@ -44,27 +43,26 @@ internal sealed class ResultEndpoints(
     private Task MapAsync(HttpContext context, string methods, Func<HttpContext, RunSnapshot, long, Task> call)
     {
         var method = context.Request.Method;
-        if (Cors.IsPreflight(context.Request)) return CallAsync(context, call, preflight: methods);
+        if (Cors.IsPreflight(context.Request)) return VerifyAsync(context, (run, _) => access.PreflightAsync(context, run, methods));
         if (methods == Cors.RunMethods ? HttpMethods.IsDelete(method) : !HttpMethods.IsTrace(method) && !HttpMethods.IsConnect(method))
-            return CallAsync(context, call);
-        return CallAsync(context, (_, _, _) =>
+            return VerifyAsync(context, (run, began) => CallAsync(context, run, began, call));
+        return VerifyAsync(context, (run, began) => CallAsync(context, run, began, (_, _, _) =>
         {
             context.Response.Headers.Allow = methods;
             return context.Response.WriteProblemAsync(Problems.MethodNotAllowed(method, methods));
-        });
+        }));
     }
 
     /// <param name="context">The request.</param>
-    /// <param name="call">What it asks for, of a run as it was just now.</param>
-    /// <param name="preflight">The methods that a preflight is told of, where it is one.</param>
-    private async Task CallAsync(HttpContext context, Func<HttpContext, RunSnapshot, long, Task> call, string? preflight = null)
+    /// <param name="call">What it asks for, of a run that its token is good for, and since when.</param>
+    private async Task VerifyAsync(HttpContext context, Func<RunId, long, Task> call)
     {
         // One wait for all that there is to wait for: proxies in front count from the request on.
         var began = time.GetTimestamp();
         ResultAccess.ProtectUrl(context.Response);
         if (!await CanVerifyAsync(context, began))
         {
-            await context.Response.WriteStoreAwayAsync(null, KeysAway);
+            await context.Response.WriteStoreAwayAsync(null, Tokens.KeysAway);
             return;
         }
 
@@ -75,7 +73,7 @@ internal sealed class ResultEndpoints(
             return;
         }
 
-        await CallAsync(context, run, end, began, call, preflight);
+        await GuardAsync(context, run, end, () => call(run, began));
     }
 
     /// <summary>The same at the path of the run's request.</summary>
@@ -90,11 +88,11 @@ internal sealed class ResultEndpoints(
         var target = RequestTarget.Of(context, isBase: true);
         try
         {
-            if (!await CanVerifyAsync(context, began)) throw new StoreUnavailableException(KeysAway);
+            if (!await CanVerifyAsync(context, began)) throw new StoreUnavailableException(Tokens.KeysAway);
             if (tokens.VerifyResultAt(member.Run, target.ToString(), member.Token) is not { } end) return false;
             if (!isRead && !await kept.IncludesAsync(context.Request, member.Run)) return false;
             context.Features.Set(new ResultAtTarget(member, target));
-            await CallAsync(context, member.Run, end, began, AnswerAsync, preflight: null);
+            await GuardAsync(context, member.Run, end, () => CallAsync(context, member.Run, began, AnswerAsync));
         }
         catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
@@ -104,7 +102,7 @@ internal sealed class ResultEndpoints(
         return true;
     }
 
-    private async Task CallAsync(HttpContext context, RunId run, DateTimeOffset end, long began, Func<HttpContext, RunSnapshot, long, Task> call, string? preflight)
+    private async Task GuardAsync(HttpContext context, RunId run, DateTimeOffset end, Func<Task> call)
     {
         if (end < time.GetUtcNow())
         {
@@ -114,19 +112,7 @@ internal sealed class ResultEndpoints(
 
         try
         {
-            if (preflight is not null)
-            {
-                await access.PreflightAsync(context, run, preflight);
-                return;
-            }
-
-            // A browser shows problems, too, to those sites only that it was told of. The store is asked for both at once.
-            var origin = access.AllowOriginAsync(context, run);
-            var known = GetStoredAsync(context, run, began);
-            await Task.WhenAll(origin, known);
-            var snapshot = await known;
-            if ((snapshot is null ? Problems.ResultUnknown() : access.Check(context.Request, snapshot)) is { } problem) await RefuseAsync(context, problem);
-            else await call(context, snapshot!, began);
+            await call();
         }
         catch (StoreUnavailableException e) when (!context.Response.HasStarted)
         {
@@ -137,6 +123,21 @@ internal sealed class ResultEndpoints(
             log.RecordUnreadable(run, e.Message);
             await context.Response.WriteProblemAsync(Problems.RecordUnreadable(run));
         }
+    }
+
+    /// <param name="context">The request.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="began">When the request came.</param>
+    /// <param name="call">What it asks for, of the run as it is now.</param>
+    private async Task CallAsync(HttpContext context, RunId run, long began, Func<HttpContext, RunSnapshot, long, Task> call)
+    {
+        // A browser shows problems, too, to those sites only that it was told of. The store is asked for both at once.
+        var origin = access.AllowOriginAsync(context, run);
+        var known = GetStoredAsync(context, run, began);
+        await Task.WhenAll(origin, known);
+        var snapshot = await known;
+        if ((snapshot is null ? Problems.ResultUnknown() : access.Check(context.Request, snapshot)) is { } problem) await RefuseAsync(context, problem);
+        else await call(context, snapshot!, began);
     }
 
     /// <summary>A person who comes back to a page, by a bookmark or the history of a browser, is told what has become of it.</summary>

@@ -29,7 +29,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         var response = context.Response;
         if (!tokens.CanVerify)
         {
-            await response.WriteStoreAwayAsync(null, "The keys are in the store, and the store has not answered yet.");
+            await response.WriteStoreAwayAsync(null, Tokens.KeysAway);
             return;
         }
 

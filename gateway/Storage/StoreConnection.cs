@@ -38,6 +38,9 @@ internal sealed class StoreConnection(
     private ReplicaBarrier? _barrier;
     private BulkLanes? _writes;
     private BulkLanes? _reads;
+    /// <summary>What is read of a string before its length is known. Most results are smaller; of the others this much is read twice.</summary>
+    private const int FirstRead = 64 * 1024;
+
     private uint _turn;
     private int _pending;
 
@@ -139,8 +142,8 @@ internal sealed class StoreConnection(
     public async Task<RedisValue> ReadStringAsync(RedisKey key, [CallerMemberName] string caller = "")
     {
         if (_reads is null) return await ExecuteSafelyAsync(key, db => db.StringGetAsync(key), caller);
-        var start = await ExecuteSafelyAsync(key, db => db.StringGetRangeAsync(key, 0, BulkLanes.Threshold - 1), caller);
-        if (start.Length() == BulkLanes.Threshold) return await ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key), key, caller);
+        var start = await ExecuteSafelyAsync(key, db => db.StringGetRangeAsync(key, 0, FirstRead - 1), caller);
+        if (start.Length() == FirstRead) return await ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key), key, caller);
         return start.IsNullOrEmpty ? RedisValue.Null : start;
     }
 
