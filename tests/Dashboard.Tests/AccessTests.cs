@@ -91,7 +91,8 @@ public sealed class AccessTests(Browser browser)
         {
             using var response = await site.Client.GetAsync(new Uri(path, UriKind.Relative));
             var policy = Assert.Single(response.Headers.GetValues("Content-Security-Policy"));
-            Assert.StartsWith("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'", policy, StringComparison.Ordinal);
+            Assert.StartsWith("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+                + "form-action 'self'; frame-ancestors 'none'", policy, StringComparison.Ordinal);
             Assert.Equal("nosniff", Assert.Single(response.Headers.GetValues("X-Content-Type-Options")));
             Assert.Equal("no-referrer", Assert.Single(response.Headers.GetValues("Referrer-Policy")));
             Assert.True(response.Headers.CacheControl!.NoStore);

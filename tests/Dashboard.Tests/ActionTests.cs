@@ -27,7 +27,8 @@ public sealed class ActionTests(Browser browser)
         await Expect(site.Page).Not.ToHaveURLAsync(new System.Text.RegularExpressions.Regex(run.ToString()));
 
         Assert.Equal(
-            [new RunAction.Retry(), new RunAction.Pause(), new RunAction.Resume(), new RunAction.Cancel(), new RunAction.RunAgain()], site.Admin.Actions.Select(one => one.Action));
+            [new RunAction.Retry(), new RunAction.Pause(), new RunAction.Resume(), new RunAction.Cancel(), new RunAction.RunAgain()],
+            site.Admin.Actions.Select(one => one.Action));
         Assert.All(site.Admin.Actions, one => Assert.Equal("dashboard", one.Who));
         Assert.Empty(site.Errors);
     }
@@ -101,7 +102,8 @@ public sealed class ActionTests(Browser browser)
     {
         await using var site = await Site.OpenAsync(browser);
         site.Admin.Fill(120);
-        var waiting = site.Admin.Runs.Where(run => run.Run.State == RunState.Waiting && run.Run.Route == "orders").Select(run => run.Run.Id).ToHashSet();
+        var waiting = site.Admin.Runs.Where(run => run.Run.State == RunState.Waiting && run.Run.Route == "orders")
+            .Select(run => run.Run.Id).ToHashSet();
         Assert.NotEmpty(waiting);
         await site.GoAsync("/runs?state=waiting&route=orders");
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Act on all…" }).ClickAsync();
@@ -117,7 +119,8 @@ public sealed class ActionTests(Browser browser)
         await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "Pause, many runs" })).ToBeVisibleAsync();
         await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("completed");
         await Expect(site.Page.Locator(".facts")).ToContainTextAsync($"{waiting.Count} run");
-        Assert.Equal(waiting, site.Admin.Actions.Where(one => one is { Action: RunAction.Pause, Who: "dashboard" }).Select(one => one.Run).ToHashSet());
+        Assert.Equal(waiting, site.Admin.Actions.Where(one => one is { Action: RunAction.Pause, Who: "dashboard" })
+            .Select(one => one.Run).ToHashSet());
         Assert.Equal(waiting.Count, site.Admin.Actions.Count);
 
         await site.Page.GetByRole(AriaRole.Link, new() { Name = "Earlier actions" }).ClickAsync();
@@ -192,7 +195,11 @@ public sealed class ActionTests(Browser browser)
         foreach (var (cookie, expected) in new[] { (others, HttpStatusCode.Forbidden), (mine, HttpStatusCode.SeeOther) })
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"/runs/{run}/actions", UriKind.Relative));
-            request.Content = new FormUrlEncodedContent(new Dictionary<string, string> { ["action"] = "pause", [Sessions.FormField] = form });
+            request.Content = new FormUrlEncodedContent(new Dictionary<string, string>
+            {
+                ["action"] = "pause",
+                [Sessions.FormField] = form,
+            });
             request.Headers.Add("Cookie", cookie);
             using var response = await gateway.Client.SendAsync(request);
             Assert.Equal(expected, response.StatusCode);

@@ -67,7 +67,8 @@ public sealed class LegacyApplicationTests(Browser browser)
         {
             case ("GET", FormPath):
                 response.Headers.SetCookie = "csrf=s3cret; Path=/; HttpOnly";
-                await WriteAsync(response, """<h1>Order</h1><form method="post"><input type="hidden" name="csrf" value="s3cret"><input name="item"><button>Order</button></form>""");
+                await WriteAsync(response,
+                    """<h1>Order</h1><form method="post"><input type="hidden" name="csrf" value="s3cret"><input name="item"><button>Order</button></form>""");
                 break;
             case ("POST", FormPath):
                 var form = await request.ReadFormAsync();
@@ -89,7 +90,8 @@ public sealed class LegacyApplicationTests(Browser browser)
                 break;
             case ("GET", "/shop/orders/logo.svg"):
                 response.ContentType = "image/svg+xml";
-                await response.WriteAsync("""<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>""");
+                await response.WriteAsync(
+                    """<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>""");
                 break;
             default:
                 response.StatusCode = 404;
@@ -99,7 +101,9 @@ public sealed class LegacyApplicationTests(Browser browser)
 
     /// <summary>As Django checks it: <c>Origin</c>, and <c>Referer</c> where the connection is secure. Here both must be there.</summary>
     private static bool IsOwn(HttpRequest request) =>
-        request.Headers.Origin == $"http://{request.Host}" && request.Headers.Referer.ToString().StartsWith($"http://{request.Host}{FormPath}", StringComparison.Ordinal);
+        request.Headers.Origin == $"http://{request.Host}"
+            && request.Headers.Referer.ToString().StartsWith($"http://{request.Host}{FormPath}", StringComparison.Ordinal);
 
-    private static Task WriteAsync(HttpResponse response, string body) => response.WriteAsync($"<!DOCTYPE html><title>Shop</title>{body}", Encoding.UTF8);
+    private static Task WriteAsync(HttpResponse response, string body) =>
+        response.WriteAsync($"<!DOCTYPE html><title>Shop</title>{body}", Encoding.UTF8);
 }

@@ -5,12 +5,15 @@ using Microsoft.Playwright;
 
 namespace DurableGateway.Dashboard.Tests;
 
-/// <summary>Every page, on a desk and on a phone, by day and by night: no finding of axe, nothing wider than the screen, and a picture to look at.</summary>
+/// <summary>
+/// Every page, on a desk and on a phone, by day and by night: no finding of axe, nothing wider than the screen, and a picture to look at.
+/// </summary>
 [Collection(Browsers.Name)]
 public sealed class LooksTests(Browser browser)
 {
     internal static readonly string Pictures = Path.Combine(
-        Environment.GetEnvironmentVariable("DURABLE_TESTS_ARTIFACTS") ?? Path.Combine(AppContext.BaseDirectory, "artifacts"), "screenshots");
+        Environment.GetEnvironmentVariable("DURABLE_TESTS_ARTIFACTS") ?? Path.Combine(AppContext.BaseDirectory, "artifacts"),
+        "screenshots");
 
     public static TheoryData<int, int, string> Screens { get; } = new()
     {
@@ -58,7 +61,8 @@ public sealed class LooksTests(Browser browser)
     public async Task Login_IsAccessibleAndFits(int width, int height, string scheme)
     {
         await using var site = await Site.OpenAsync(
-            browser, width, height, scheme == "dark" ? ColorScheme.Dark : ColorScheme.Light, "Durable:Admin:ApiKeys:0=a-key-that-is-long-enough-for-anyone");
+            browser, width, height, scheme == "dark" ? ColorScheme.Dark : ColorScheme.Light,
+            "Durable:Admin:ApiKeys:0=a-key-that-is-long-enough-for-anyone");
         await LookAsync(site, "/", $"login-{(width < 500 ? "phone" : "desktop")}-{scheme}");
     }
 

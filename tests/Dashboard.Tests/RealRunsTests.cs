@@ -38,7 +38,10 @@ public sealed class RealRunsTests(Browser browser)
         await using var gateway = await GatewayHost.StartAsync(service.Url, RetryMuchLater);
         await using var window = await browser.OpenAsync();
         var page = await window.NewPageAsync();
-        using var order = new HttpRequestMessage(HttpMethod.Post, "/orders/77?express=yes") { Content = new StringContent("""{"item":"lamp"}""", Encoding.UTF8, "application/json") };
+        using var order = new HttpRequestMessage(HttpMethod.Post, "/orders/77?express=yes")
+        {
+            Content = new StringContent("""{"item":"lamp"}""", Encoding.UTF8, "application/json")
+        };
         order.Headers.Add("Idempotency-Key", "\"order-77\"");
         order.Headers.Add("Authorization", "Bearer a-secret-of-the-customer");
         using var redirect = await gateway.Client.SendAsync(order);
@@ -78,8 +81,10 @@ public sealed class RealRunsTests(Browser browser)
         await using var service = await TestService.StartAsync(async (context, _) =>
         {
             var steps = context.Request.Headers["Durable-Steps"].ToString();
-            if (!steps.Contains("\"price\"", StringComparison.Ordinal)) await Checkpoint.PutAsync(SeenRequest.Of(context, []), "price", """{"amount":-1}""");
-            if (steps.Contains(Convert.ToBase64String("""{"amount":12}"""u8), StringComparison.Ordinal)) await context.Response.WriteAsync("paid 12");
+            if (!steps.Contains("\"price\"", StringComparison.Ordinal))
+                await Checkpoint.PutAsync(SeenRequest.Of(context, []), "price", """{"amount":-1}""");
+            if (steps.Contains(Convert.ToBase64String("""{"amount":12}"""u8), StringComparison.Ordinal))
+                await context.Response.WriteAsync("paid 12");
             else context.Response.StatusCode = 500;
         });
         await using var gateway = await GatewayHost.StartAsync(service.Url, RetryMuchLater);
@@ -105,7 +110,8 @@ public sealed class RealRunsTests(Browser browser)
     {
         await using var service = await TestService.StartAsync(async (context, _) =>
         {
-            var answer = await Checkpoint.PutAsync(SeenRequest.Of(context, []), "approval", "", ("Durable-Step-Type", "wait"), ("Durable-Event-Type", "order.approved"));
+            var answer = await Checkpoint.PutAsync(SeenRequest.Of(context, []), "approval", "", ("Durable-Step-Type", "wait"),
+                ("Durable-Event-Type", "order.approved"));
             if (answer == HttpStatusCode.OK) await context.Response.WriteAsync("approved");
             else (context.Response.StatusCode, context.Response.Headers["Durable-Suspended"]) = (202, "?1");
         });
@@ -128,30 +134,32 @@ public sealed class RealRunsTests(Browser browser)
     [Fact]
     public async Task List_OfManyStoredRuns_LoadsWithinASecond()
     {
-        var count = int.Parse(Environment.GetEnvironmentVariable("DURABLE_TESTS_RUNS") ?? "5000", System.Globalization.CultureInfo.InvariantCulture);
+        var count = int.Parse(Environment.GetEnvironmentVariable("DURABLE_TESTS_RUNS") ?? "5000",
+            System.Globalization.CultureInfo.InvariantCulture);
         await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:9", RetryMuchLater);
         await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) =>
         {
-            var run = new NewRun(RunId.New(TimeProvider.System.GetUtcNow()), new RunPolicy(), "upstream", TimeProvider.System.GetUtcNow(), new StoredRequest
-            {
-                Method = "POST",
-                Scheme = "http",
-                Protocol = "HTTP/1.1",
-                PathBase = "",
-                Path = $"/orders/{i}",
-                Query = "",
-                RawTarget = $"/orders/{i}",
-                RemoteAddress = "127.0.0.1",
-                RemotePort = 1,
-                LocalAddress = "127.0.0.1",
-                LocalPort = 1,
-                TraceParent = "",
-                TraceState = "",
-                Chunked = false,
-                Headers = [],
-                RouteValues = [],
-                Body = default,
-            });
+            var run = new NewRun(RunId.New(TimeProvider.System.GetUtcNow()), new RunPolicy(), "upstream", TimeProvider.System
+                .GetUtcNow(), new StoredRequest
+                {
+                    Method = "POST",
+                    Scheme = "http",
+                    Protocol = "HTTP/1.1",
+                    PathBase = "",
+                    Path = $"/orders/{i}",
+                    Query = "",
+                    RawTarget = $"/orders/{i}",
+                    RemoteAddress = "127.0.0.1",
+                    RemotePort = 1,
+                    LocalAddress = "127.0.0.1",
+                    LocalPort = 1,
+                    TraceParent = "",
+                    TraceState = "",
+                    Chunked = false,
+                    Headers = [],
+                    RouteValues = [],
+                    Body = default,
+                });
             await gateway.Store.CreateWaitingAsync(run, "node", TimeProvider.System.GetUtcNow().AddHours(1), "status 503");
         });
         await using var window = await browser.OpenAsync();
@@ -173,5 +181,6 @@ public sealed class RealRunsTests(Browser browser)
 
     private static string IdOf(HttpResponseMessage redirect) => redirect.Headers.GetValues("Durable-Run-Id").Single().Trim('"');
 
-    private static async Task ShootAsync(IPage page, string name) => await page.ScreenshotAsync(new() { Path = Path.Combine(LooksTests.Pictures, name + ".png"), FullPage = true });
+    private static async Task ShootAsync(IPage page, string name) =>
+        await page.ScreenshotAsync(new() { Path = Path.Combine(LooksTests.Pictures, name + ".png"), FullPage = true });
 }

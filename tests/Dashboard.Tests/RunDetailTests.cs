@@ -42,7 +42,8 @@ public sealed class RunDetailTests(Browser browser)
         await site.Page.EvaluateAsync("window.sameDocument = true");
         await site.Page.GetByRole(AriaRole.Link, new() { Name = "fraud-check" }).ClickAsync();
 
-        await Expect(site.Page.GetByText("The score could not be computed: the model is being replaced.", new() { Exact = true })).ToBeVisibleAsync();
+        await Expect(site.Page.GetByText("The score could not be computed: the model is being replaced.",
+            new() { Exact = true })).ToBeVisibleAsync();
         await Expect(site.Page.GetByLabel("Stack")).ToContainTextAsync("Scorer.cs:line 88");
         await Expect(site.Page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("step=fraud-check"));
         Assert.True(await site.Page.EvaluateAsync<bool>("window.sameDocument"));
@@ -89,7 +90,8 @@ public sealed class RunDetailTests(Browser browser)
     public async Task Bodies_AreShownByTheirType()
     {
         await using var site = await Site.OpenAsync(browser);
-        var pixel = Convert.FromBase64String("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==");
+        var pixel = Convert.FromBase64String(
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==");
         (string Type, byte[] Body, string Selector, string? Text)[] cases =
         [
             ("image/png", pixel, "#response-body img", null),
@@ -129,7 +131,8 @@ public sealed class RunDetailTests(Browser browser)
         await Expect(site.Page.GetByRole(AriaRole.Button, new() { Name = "Copy as curl" })).ToHaveTextAsync("Copied");
         var copied = await site.Page.EvaluateAsync<string>("navigator.clipboard.readText()");
         Assert.Equal(
-            "curl -X 'POST' 'https://shop.example/orders?a=1&b='\\''' \\\n  -H 'Content-Type: text/plain' \\\n  -H 'Authorization: Bearer ****' \\\n"
+            "curl -X 'POST' 'https://shop.example/orders?a=1&b='\\''' \\\n  -H 'Content-Type: text/plain' \\\n  -H 'Authorization: "
+            + "Bearer ****' \\\n"
             + "  -H 'User-Agent: checkout/4.2 (it'\\''s here)' \\\n  --data-binary 'it'\\''s'", copied);
     }
 
@@ -140,7 +143,8 @@ public sealed class RunDetailTests(Browser browser)
         var run = site.Admin.Put(Samples.Hostile());
         site.Admin.Overview = Samples.Overview() with
         {
-            Routes = [Samples.Overview().Routes[0] with { Route = run.Run.Route, Policy = run.Run.Route, Cluster = run.Run.Route, Destinations = [(run.Run.Route, run.Run.Route)] }],
+            Routes = [Samples.Overview().Routes[0] with { Route = run.Run.Route, Policy = run.Run.Route, Cluster = run.Run.Route,
+                Destinations = [(run.Run.Route, run.Run.Route)] }],
         };
         var id = run.Run.Id;
         var evil = Uri.EscapeDataString(run.Run.Route);
@@ -178,5 +182,8 @@ public sealed class RunDetailTests(Browser browser)
     }
 
     private static ILocator Step(Site site, string name) =>
-        site.Page.GetByRole(AriaRole.List, new() { Name = "Steps" }).GetByRole(AriaRole.Listitem).Filter(new() { Has = site.Page.GetByTitle(name, new() { Exact = true }) });
+        site.Page.GetByRole(AriaRole.List, new() { Name = "Steps" }).GetByRole(AriaRole.Listitem).Filter(new()
+        {
+            Has = site.Page.GetByTitle(name, new() { Exact = true })
+        });
 }

@@ -45,7 +45,8 @@ public sealed class RunsTests(Browser browser)
         var seen = new HashSet<string>();
         while (true)
         {
-            foreach (var id in await site.Page.Locator("tbody tr").EvaluateAllAsync<string[]>("rows => rows.map(row => row.id)")) Assert.True(seen.Add(id), $"{id} is on two pages.");
+            foreach (var id in await site.Page.Locator("tbody tr").EvaluateAllAsync<string[]>("rows => rows.map(row => row.id)"))
+                Assert.True(seen.Add(id), $"{id} is on two pages.");
             var older = site.Page.GetByRole(AriaRole.Link, new() { Name = "Older" });
             if (await older.CountAsync() == 0) break;
             await older.ClickAsync();

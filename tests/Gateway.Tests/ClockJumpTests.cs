@@ -20,7 +20,8 @@ public sealed class ClockJumpTests
             if (context.Request.Path == "/waits") arrived.TrySetResult();
             return Task.CompletedTask;
         }, readBody: false);
-        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}", "Durable:Lease=00:01:00");
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}",
+            "Durable:Lease=00:01:00");
         var clock = gateway.Services.GetRequiredService<StoreClock>();
         var connection = gateway.Services.GetRequiredService<StoreConnection>();
         var now = clock.GetUtcNow();
@@ -43,7 +44,15 @@ public sealed class ClockJumpTests
 
     private static NewRun NewRun(string path, DateTimeOffset now)
     {
-        var request = Make.Request(Array.Empty<byte>()) with { Method = "GET", Path = path, RawTarget = path, Query = "", Headers = [new("Host", "x")], Chunked = false };
+        var request = Make.Request(Array.Empty<byte>()) with
+        {
+            Method = "GET",
+            Path = path,
+            RawTarget = path,
+            Query = "",
+            Headers = [new("Host", "x")],
+            Chunked = false
+        };
         return new NewRun(RunId.New(now), new RunPolicy(), "upstream", now, request);
     }
 }

@@ -27,7 +27,10 @@ public sealed class ComesHomeTests
         });
         await using var gateway = await GatewayHost.StartAsync(service.Url);
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/orders?x=%20y") { Content = new StringContent("ä body", Encoding.UTF8, "text/plain") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/orders?x=%20y")
+        {
+            Content = new StringContent("ä body", Encoding.UTF8, "text/plain")
+        };
         request.Headers.TryAddWithoutValidation("Authorization", "Bearer secret");
         using var response = await gateway.Follower.SendAsync(request);
 

@@ -36,7 +36,8 @@ public sealed class ContainerTests
         catch (DockerUnavailableException e)
         {
             var required = Environment.GetEnvironmentVariable("DURABLE_TESTS_REQUIRE") ?? "";
-            Assert.False(required.Contains("docker", StringComparison.OrdinalIgnoreCase), $"DURABLE_TESTS_REQUIRE names docker, but {e.Message}");
+            Assert.False(required.Contains("docker", StringComparison.OrdinalIgnoreCase),
+                $"DURABLE_TESTS_REQUIRE names docker, but {e.Message}");
             Assert.Skip("No Docker engine answers on this machine.");
             throw;
         }

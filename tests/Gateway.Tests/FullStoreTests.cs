@@ -18,7 +18,8 @@ public sealed class FullStoreTests
     public async Task ResultsUntilItIsFull_NewRunsAreShed_PlainSuccessPasses_AndARestartServesWhatWasPromised()
     {
         await using var service = await TestService.StartAsync(AnswerAsync);
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, Limit, ShortWait, "Durable:Policies:default:Retry:Delay=00:10:00");
+        await using var gateway = await GatewayProcess.StartAsync(service.Url, Limit, ShortWait,
+            "Durable:Policies:default:Retry:Delay=00:10:00");
         using var control = new HttpClient { BaseAddress = gateway.Control };
 
         // Parked before it is full: it was promised.
@@ -54,7 +55,8 @@ public sealed class FullStoreTests
         Assert.True(Value(metrics, "durable_store_used_bytes") >= Value(metrics, "durable_store_limit_bytes"));
         Assert.Equal(16 * MiB, Value(metrics, "durable_store_limit_bytes"));
         Assert.Contains("The store is full", await control.GetStringAsync("/"), StringComparison.Ordinal);
-        await Eventually.TrueAsync(() => gateway.Output.Contains("The embedded store is full", StringComparison.Ordinal), "the log says so");
+        await Eventually.TrueAsync(() => gateway.Output.Contains("The embedded store is full", StringComparison.Ordinal),
+            "the log says so");
 
         await gateway.KillAsync();
         await gateway.StartAgainAsync();
@@ -68,7 +70,8 @@ public sealed class FullStoreTests
     public async Task KilledInTheMidstOfCompactions_NothingIsLost_AndRoomComesBack()
     {
         await using var service = await TestService.StartAsync(AnswerAsync);
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, Limit, ShortWait, "Durable:Policies:default:Retention=00:00:03",
+        await using var gateway = await GatewayProcess.StartAsync(service.Url, Limit, ShortWait,
+            "Durable:Policies:default:Retention=00:00:03",
             "Durable:Policies:default:Retry:Delay=00:10:00", "Logging:LogLevel:DurableGateway=Debug");
         var promised = new List<Uri>();
         for (var i = 0; i < 11; i++)
@@ -150,7 +153,8 @@ public sealed class FullStoreTests
     }
 
     private static double Value(string metrics, string name) => double.Parse(
-        metrics.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+        metrics.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ')[1],
+        System.Globalization.CultureInfo.InvariantCulture);
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 }

@@ -101,7 +101,8 @@ public sealed class LargeRecordTests
     private static async Task ReadyAsync(GatewayHost gateway)
     {
         using var control = new HttpClient { BaseAddress = gateway.Control };
-        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready", seconds: 30);
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK,
+            "the gateway is ready", seconds: 30);
     }
 
     private static async Task<RunState?> StateAsync(GatewayHost gateway, RunId run)
@@ -121,7 +122,9 @@ public sealed class LargeRecordTests
         using (response)
         {
             Assert.Equal(expected, response.StatusCode);
-            return RunId.TryParse(response.Headers.GetValues("Durable-Run-Id").Single(), out var run) ? run : throw new FormatException("no run id");
+            return RunId.TryParse(response.Headers.GetValues("Durable-Run-Id").Single(), out var run)
+                ? run
+                : throw new FormatException("no run id");
         }
     }
 }

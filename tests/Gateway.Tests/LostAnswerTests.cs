@@ -66,10 +66,13 @@ public sealed class LostAnswerTests : IAsyncLifetime
             await context.Response.WriteAsync("once");
         });
         using var log = new LogSink();
-        await using var gateway = await GatewayHost.StartAsync(service.Url, builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
-            $"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01", "Durable:Policies:default:PersistAfter=00:00:00.300");
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
+            $"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01",
+            "Durable:Policies:default:PersistAfter=00:00:00.300");
 
-        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady, "the store is there", seconds: 30);
+        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady,
+            "the store is there", seconds: 30);
         Signals.Stop(_redis.ProcessId);
         Task<HttpResponseMessage> live;
         RunId run;
@@ -77,9 +80,11 @@ public sealed class LostAnswerTests : IAsyncLifetime
         {
             live = gateway.Client.GetAsync("/pay");
             run = RunIdOf(await arrived.Task);
-            await Eventually.TrueAsync(() => Attempt(gateway, run) is { MayBeStored: true }, "the answer to the write was lost", seconds: 30);
+            await Eventually.TrueAsync(() => Attempt(gateway, run) is { MayBeStored: true },
+                "the answer to the write was lost", seconds: 30);
             var lost = TimeProvider.System.GetTimestamp();
-            await Eventually.TrueAsync(() => TimeProvider.System.GetElapsedTime(lost) > TimeSpan.FromSeconds(1), "the lease that was asked for is over", seconds: 30);
+            await Eventually.TrueAsync(() => TimeProvider.System.GetElapsedTime(lost) > TimeSpan.FromSeconds(1),
+                "the lease that was asked for is over", seconds: 30);
             goOn.SetResult();
             var retried = log.Of(143).Count;
             await Eventually.TrueAsync(() => log.Of(143).Count > retried + 3, "the end could not be written", seconds: 30);
@@ -151,7 +156,8 @@ public sealed class LostAnswerTests : IAsyncLifetime
     {
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("executed"));
         await using var gateway = setting.Length > 0 ? await StartAsync(service, setting) : await StartAsync(service);
-        await Eventually.TrueAsync(async () => await StateAsync(gateway, Make.RunId()) is null && gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady, "the store is there");
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, Make.RunId()) is null
+            && gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady, "the store is there");
 
         await StandStillAsync(9000);
         using var refused = await SendAsync(gateway, header, value);
@@ -173,7 +179,8 @@ public sealed class LostAnswerTests : IAsyncLifetime
 
         // With a key the retry is the same run, or the first one: executed once in any case.
         using var again = await SendAsync(gateway, header, value);
-        if (again.StatusCode == HttpStatusCode.SeeOther) Assert.Equal("executed", await gateway.Follower.GetStringAsync(again.Headers.Location));
+        if (again.StatusCode == HttpStatusCode.SeeOther)
+            Assert.Equal("executed", await gateway.Follower.GetStringAsync(again.Headers.Location));
         else Assert.Equal("executed", await again.Content.ReadAsStringAsync());
         Assert.Single(service.Seen);
     }

@@ -69,7 +69,8 @@ public sealed class ManyNodesTests : IAsyncLifetime
         using var redirect = await first.Client.SendAsync(request);
         Assert.StartsWith("./pay?now&durable-result=", redirect.Headers.Location!.OriginalString, StringComparison.Ordinal);
         await first.KillAsync();
-        Assert.Equal("done", await second.Follower.GetStringAsync(new Uri(new Uri(second.Public, "/shop/pay?now"), redirect.Headers.Location)).WaitAsync(Patience));
+        Assert.Equal("done", await second.Follower.GetStringAsync(new Uri(new Uri(second.Public, "/shop/pay?now"),
+            redirect.Headers.Location)).WaitAsync(Patience));
         Assert.All(service.Seen, seen => Assert.Equal(("POST", "/shop/pay?now"), (seen.Method, seen.Target)));
     }
 
@@ -84,7 +85,8 @@ public sealed class ManyNodesTests : IAsyncLifetime
             var elsewhere = request with
             {
                 Headers = [.. request.Headers.Select(line => line.Key == "Durable-Callback"
-                    ? KeyValuePair.Create(line.Key, line.Value.Replace(new Uri(line.Value).GetLeftPart(UriPartial.Authority), other!.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal))
+                    ? KeyValuePair.Create(line.Key, line.Value.Replace(new Uri(line.Value).GetLeftPart(UriPartial.Authority),
+                        other!.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal))
                     : line)],
             };
             statuses.Add(await Checkpoint.PutAsync(elsewhere, "early", "1"));
@@ -165,7 +167,8 @@ public sealed class ManyNodesTests : IAsyncLifetime
 
         sleeper.Continue();
         goOn.SetResult();
-        await Eventually.TrueAsync(async () => await Checkpoint.PutAsync(attempt, "late", "1") == HttpStatusCode.Gone, "the late attempt is refused", seconds: 30);
+        await Eventually.TrueAsync(async () => await Checkpoint.PutAsync(attempt, "late", "1") == HttpStatusCode.Gone,
+            "the late attempt is refused", seconds: 30);
         Assert.Equal("in time", await sleeper.Follower.GetStringAsync(accepted.Headers.Location));
         Assert.Equal("in time", await other.Follower.GetStringAsync(accepted.Headers.Location));
     }

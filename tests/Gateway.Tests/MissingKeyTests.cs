@@ -24,10 +24,13 @@ public sealed class MissingKeyTests
         await other.Store.CreateWaitingAsync(inTime, "gone", now);
 
         await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1",
-            $"Durable:Store:ConnectionString={redis.ConnectionString}", $"Durable:Store:Shards={StoreFixture.Shards}", $"Durable:Keys:0={Convert.ToBase64String(Make.Key(2))}");
-        await Eventually.TrueAsync(async () => (await SnapshotAsync(late)).State == RunState.Failed && (await SnapshotAsync(inTime)).Attempt > 1, "one has ended, the other was tried", seconds: 30);
+            $"Durable:Store:ConnectionString={redis.ConnectionString}", $"Durable:Store:Shards={StoreFixture.Shards}",
+            $"Durable:Keys:0={Convert.ToBase64String(Make.Key(2))}");
+        await Eventually.TrueAsync(async () => (await SnapshotAsync(late)).State == RunState.Failed
+            && (await SnapshotAsync(inTime)).Attempt > 1, "one has ended, the other was tried", seconds: 30);
         var result = (await gateway.Store.GetResultAsync(late.Id))!;
-        Assert.Equal((504, "/_durable/problems/run-timeout"), (result.Status, System.Text.Json.JsonDocument.Parse(result.Body).RootElement.GetProperty("type").GetString()));
+        Assert.Equal((504, "/_durable/problems/run-timeout"),
+            (result.Status, System.Text.Json.JsonDocument.Parse(result.Body).RootElement.GetProperty("type").GetString()));
         var waiting = await SnapshotAsync(inTime);
         Assert.Equal((RunState.Waiting, 2), (waiting.State, waiting.Attempt));
         Assert.InRange(waiting.NextAttemptAt!.Value, now.AddSeconds(20), now.AddMinutes(5));

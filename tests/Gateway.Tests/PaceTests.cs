@@ -44,7 +44,8 @@ public sealed class PaceTests
 
         // All of one second ahead, as after an outage.
         var due = TimeProvider.System.GetUtcNow().AddSeconds(1);
-        await Parallel.ForAsync(0, Runs, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (_, _) => await ParkAsync(gateway, "upstream", "/many", due));
+        await Parallel.ForAsync(0, Runs, new ParallelOptions { MaxDegreeOfParallelism = 64 },
+            async (_, _) => await ParkAsync(gateway, "upstream", "/many", due));
         await Eventually.TrueAsync(() => Volatile.Read(ref current) == MaxReplays, "as many are at work as may be", seconds: 30);
 
         // The service answers none of them, and there is no room in that cluster.
@@ -105,7 +106,8 @@ public sealed class PaceTests
             await ParkAsync(gateway, "other", $"/other/{i}", TimeProvider.System.GetUtcNow());
             await arrived.Task.WaitAsync(TimeSpan.FromSeconds(30));
             took.Add(TimeProvider.System.GetElapsedTime(began));
-            TestContext.Current.TestOutputHelper?.WriteLine($"{i}: {took[^1].TotalMilliseconds:F0} ms, {await CallsAsync(redis, "hmget")} reads");
+            TestContext.Current.TestOutputHelper
+                ?.WriteLine($"{i}: {took[^1].TotalMilliseconds:F0} ms, {await CallsAsync(redis, "hmget")} reads");
         }
     }
 
@@ -172,7 +174,15 @@ public sealed class PaceTests
 
     private static async Task ParkAsync(GatewayHost gateway, string route, string path, DateTimeOffset due)
     {
-        var request = Make.Request(Array.Empty<byte>()) with { Method = "GET", Path = path, RawTarget = path, Query = "", Headers = [new("Host", "x")], Chunked = false };
+        var request = Make.Request(Array.Empty<byte>()) with
+        {
+            Method = "GET",
+            Path = path,
+            RawTarget = path,
+            Query = "",
+            Headers = [new("Host", "x")],
+            Chunked = false
+        };
         var run = new NewRun(RunId.New(TimeProvider.System.GetUtcNow()), new RunPolicy(), route, TimeProvider.System.GetUtcNow(), request);
         await gateway.Store.CreateWaitingAsync(run, "test", due);
         ((IRunSignals)gateway.Services.GetService(typeof(IRunSignals))!).Parked(run.Id, due);
@@ -181,7 +191,8 @@ public sealed class PaceTests
     private static async Task<long> CommandsAsync(RedisServer redis)
     {
         var info = await RedisCluster.AskAsync(redis, "info", "stats");
-        return long.Parse(info.Split('\n').First(line => line.StartsWith("total_commands_processed:", StringComparison.Ordinal)).Split(':')[1].Trim(),
+        return long.Parse(info.Split('\n').First(line => line.StartsWith("total_commands_processed:", StringComparison.Ordinal))
+            .Split(':')[1].Trim(),
             System.Globalization.CultureInfo.InvariantCulture);
     }
 }

@@ -26,7 +26,8 @@ public sealed class ReplayErrorTests
         await using var gateway = await GatewayHost.StartAsync(service.Url, builder =>
         {
             var route = new RouteModel(new RouteConfig { RouteId = "upstream" }, null, HttpTransformer.Default);
-            var broken = new RouteEndpoint(_ => throw new InvalidOperationException($"Replay {++replays}."), RoutePatternFactory.Parse("{**path}"), 0, new EndpointMetadataCollection(route), "broken");
+            var broken = new RouteEndpoint(_ => throw new InvalidOperationException($"Replay {++replays}."),
+                RoutePatternFactory.Parse("{**path}"), 0, new EndpointMetadataCollection(route), "broken");
 
             // Replays go by it; live requests are matched elsewhere.
             builder.Services.Replace(ServiceDescriptor.Singleton<EndpointDataSource>(new DefaultEndpointDataSource(broken)));

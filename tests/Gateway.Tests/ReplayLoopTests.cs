@@ -23,7 +23,8 @@ public sealed class ReplayLoopTests
         await using var service = await StartServiceAsync();
         await using var gateway = await StartAsync(service, log, (method, _, call) =>
         {
-            if (method == nameof(IRunStore.GetDueAsync) && Interlocked.Increment(ref failures) <= 2) throw new InvalidOperationException("Nobody expects this.");
+            if (method == nameof(IRunStore.GetDueAsync) && Interlocked.Increment(ref failures) <= 2)
+                throw new InvalidOperationException("Nobody expects this.");
             return call();
         });
 
@@ -65,9 +66,12 @@ public sealed class ReplayLoopTests
         var run = Make.RunId();
         var keys = new StoreKeys(run, connection.Shards);
         await connection.ExecuteAsync(db => db.StringSetAsync(keys.Run, "foreign"));
-        await connection.ExecuteAsync(db => db.SortedSetAddAsync(keys.Due, run.ToString(), TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()));
+        await connection.ExecuteAsync(db =>
+            db.SortedSetAddAsync(keys.Due, run.ToString(), TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()));
 
-        await Eventually.TrueAsync(async () => await connection.ExecuteAsync(db => db.SortedSetScoreAsync(keys.Due, run.ToString())) is null, "it has left the queue", seconds: 30);
+        await Eventually.TrueAsync(
+            async () => await connection.ExecuteAsync(db => db.SortedSetScoreAsync(keys.Due, run.ToString())) is null,
+            "it has left the queue", seconds: 30);
         Assert.Equal("home", await gateway.Follower.GetStringAsync("/a").WaitAsync(TimeSpan.FromSeconds(30)));
         AssertIsUp(gateway);
         Assert.Empty(log.Of(LookFailed));
@@ -77,7 +81,8 @@ public sealed class ReplayLoopTests
     [Fact]
     public async Task SlotIsFreedDuringALook_TheRunsThatWerePassedOverAreReplayed()
     {
-        var (arrived, goOn) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var (arrived, goOn) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously),
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         var passedOver = 0;
         ReplaySlots? slots = null;
         using var log = new LogSink();
@@ -87,7 +92,8 @@ public sealed class ReplayLoopTests
             arrived.TrySetResult();
             await goOn.Task;
         });
-        await using var gateway = await StartAsync(service, log, (method, _, call) => method == nameof(IRunStore.GetDueAsync) ? LookAsync((Task<DueRuns>)call()!) : call(),
+        await using var gateway = await StartAsync(service, log,
+            (method, _, call) => method == nameof(IRunStore.GetDueAsync) ? LookAsync((Task<DueRuns>)call()!) : call(),
             "Durable:Lease=00:10:00", "ReverseProxy:Clusters:upstream:Metadata:Durable.MaxReplays=1");
         slots = gateway.Services.GetRequiredService<ReplaySlots>();
 
@@ -124,7 +130,8 @@ public sealed class ReplayLoopTests
         });
     }
 
-    private static Task<GatewayHost> StartAsync(TestService service, LogSink log, ObservedStore.Observer observer, params string[] settings) => GatewayHost.StartAsync(
+    private static Task<GatewayHost> StartAsync(
+        TestService service, LogSink log, ObservedStore.Observer observer, params string[] settings) => GatewayHost.StartAsync(
         service.Url, builder =>
         {
             builder.Logging.AddProvider(log);

@@ -22,7 +22,8 @@ public sealed class RollingRestartTests
             if (request["Durable-Attempt"] == "1") context.Response.StatusCode = 503;
             else await context.Response.WriteAsync(context.Request.Path.Value!);
         }, readBody: false);
-        string[] settings = [$"Durable:Store:ConnectionString={redis.ConnectionString}", "Durable:ShutdownTimeout=00:00:05", "Durable:Lease=00:00:10"];
+        string[] settings = [$"Durable:Store:ConnectionString={redis.ConnectionString}",
+            "Durable:ShutdownTimeout=00:00:05", "Durable:Lease=00:00:10"];
         var nodes = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => GatewayProcess.StartAsync(service.Url, settings)));
         var answers = new ConcurrentBag<(string Path, string Answer)>();
         try

@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests;
 
-/// <summary>SIGTERM: nothing new is begun, what is in flight may end and checkpoint, and what does not end goes to another node at once.</summary>
+/// <summary>
+/// SIGTERM: nothing new is begun, what is in flight may end and checkpoint, and what does not end goes to another node at once.
+/// </summary>
 public sealed class ShutdownTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -73,7 +75,8 @@ public sealed class ShutdownTests
         });
 
         // A lease so long that only a hand-over can explain what follows.
-        string[] settings = [$"Durable:Store:ConnectionString={redis.ConnectionString}", "Durable:Lease=00:01:00", "Durable:ShutdownTimeout=00:00:00.200"];
+        string[] settings = [$"Durable:Store:ConnectionString={redis.ConnectionString}", "Durable:Lease=00:01:00",
+            "Durable:ShutdownTimeout=00:00:00.200"];
         await using var leaving = await GatewayProcess.StartAsync(service.Url, settings);
         await using var staying = await GatewayProcess.StartAsync(service.Url, settings);
 

@@ -23,7 +23,8 @@ public sealed class StoreAwayTests
             context.Response.StatusCode = context.Request.Path == "/flaky" && count < 3 ? 503 : 200;
             return context.Response.WriteAsync("ok");
         });
-        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
         using var control = new HttpClient { BaseAddress = gateway.Control };
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await control.GetAsync("/readyz")).StatusCode);
@@ -53,7 +54,8 @@ public sealed class StoreAwayTests
 
         await redis.StartAgainAsync();
         Assert.Equal(HttpStatusCode.NotFound, (await result).StatusCode);
-        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready", seconds: 30);
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK,
+            "the gateway is ready", seconds: 30);
         Assert.Equal("ok", await gateway.Follower.GetStringAsync("/flaky"));
     }
 
@@ -64,8 +66,10 @@ public sealed class StoreAwayTests
         await using var redis = await RedisServer.StartAsync();
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("ok"));
         using var log = new LogSink();
-        await using var gateway = await GatewayHost.StartAsync(service.Url, builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
-            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:00:02", "Durable:Policies:default:Persist=OnStart");
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
+            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:00:02",
+            "Durable:Policies:default:Persist=OnStart");
         using var control = new HttpClient { BaseAddress = gateway.Control };
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
 
@@ -90,7 +94,8 @@ public sealed class StoreAwayTests
         Assert.True(warnings.Length == 1, string.Join(Environment.NewLine, warnings));
         foreach (var problem in told)
         {
-            foreach (var internals in new[] { $"{redis.Port}", "127.0.0.1", "Redis", "Interactive", "SocketClosed", "Exception", "EVALSHA" })
+            foreach (var internals in new[] { $"{redis.Port}", "127.0.0.1", "Redis", "Interactive",
+                "SocketClosed", "Exception", "EVALSHA" })
                 Assert.DoesNotContain(internals, problem, StringComparison.OrdinalIgnoreCase);
         }
     }
@@ -107,7 +112,8 @@ public sealed class StoreAwayTests
             context.Response.Headers["Durable-Stream"] = "resume";
             await context.Response.WriteAsync("id: 1\ndata: one\n\n");
         });
-        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
         using var control = new HttpClient { BaseAddress = gateway.Control };
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
 
@@ -133,7 +139,8 @@ public sealed class StoreAwayTests
             await redis.KillAsync();
             gone.SetResult();
         });
-        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            $"Durable:Store:ConnectionString={redis.ConnectionString},connectTimeout=500,connectRetry=1", "Durable:Lease=00:01:00");
         using var control = new HttpClient { BaseAddress = gateway.Control };
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK, "the gateway is ready");
 
@@ -146,7 +153,8 @@ public sealed class StoreAwayTests
 
         // This node surely holds the run: its client does not wait for the store.
         Assert.Equal("data: one\n\n", await events.ReadToEndAsync().WaitAsync(World.Patience));
-        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.ServiceUnavailable, "the gateway notices");
+        await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.ServiceUnavailable,
+            "the gateway notices");
         await redis.StartAgainAsync();
 
         // The end of the run is told again.

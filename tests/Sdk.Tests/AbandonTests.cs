@@ -39,9 +39,11 @@ public sealed class AbandonTests
 
         var verdict = await attempt.RunAsync(async token =>
         {
-            await Assert.ThrowsAsync<RunAbandonedException>(() => attempt.Step.RunAsync("charge", _ => Task.FromResult(1), CancellationToken.None));
+            await Assert.ThrowsAsync<RunAbandonedException>(() =>
+                attempt.Step.RunAsync("charge", _ => Task.FromResult(1), CancellationToken.None));
             Assert.True(token.IsCancellationRequested);
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => attempt.Step.RunAsync("next", _ => Task.FromResult(executed = true), CancellationToken.None));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+                attempt.Step.RunAsync("next", _ => Task.FromResult(executed = true), CancellationToken.None));
         });
 
         Assert.False(verdict.IsCompleted);
@@ -51,7 +53,12 @@ public sealed class AbandonTests
     [Fact]
     public async Task Superseded_OutweighsEverything()
     {
-        var gateway = FakeGateway.With(call => call.Step switch { "a" => Answer.Later, "b" => Answer.Problem(409, "attempt-superseded"), _ => Answer.Problem(400, "bad") });
+        var gateway = FakeGateway.With(call => call.Step switch
+        {
+            "a" => Answer.Later,
+            "b" => Answer.Problem(409, "attempt-superseded"),
+            _ => Answer.Problem(400, "bad"),
+        });
         var others = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         var verdict = await gateway.RunAsync(async step =>
@@ -72,7 +79,8 @@ public sealed class AbandonTests
     [Fact]
     public async Task Unknown_TriesTheNextAddress_AndPrefersItFromThen()
     {
-        var gateway = FakeGateway.With(call => call.Url.StartsWith(FakeGateway.Url, StringComparison.Ordinal) ? Answer.Problem(404, "run-unknown") : null);
+        var gateway = FakeGateway.With(call =>
+            call.Url.StartsWith(FakeGateway.Url, StringComparison.Ordinal) ? Answer.Problem(404, "run-unknown") : null);
 
         var verdict = await gateway.RunAsync(
             async step =>
@@ -83,7 +91,8 @@ public sealed class AbandonTests
             callback: FakeGateway.Url + ", " + FakeGateway.OtherUrl);
 
         Assert.True(verdict.IsCompleted);
-        Assert.Equal([FakeGateway.Url + "/steps/a", FakeGateway.OtherUrl + "/steps/a", FakeGateway.OtherUrl + "/steps/b"], gateway.Calls.Select(call => call.Url));
+        Assert.Equal([FakeGateway.Url + "/steps/a", FakeGateway.OtherUrl + "/steps/a", FakeGateway.OtherUrl + "/steps/b"],
+            gateway.Calls.Select(call => call.Url));
         Assert.Equal("1", gateway.Calls.ElementAt(1).Text);
     }
 
@@ -91,7 +100,8 @@ public sealed class AbandonTests
     public async Task Unknown_ToThePreferredAddressLater_GoesBackToTheFirst()
     {
         var known = FakeGateway.OtherUrl;
-        var gateway = FakeGateway.With(call => call.Url.StartsWith(known, StringComparison.Ordinal) ? null : Answer.Problem(404, "run-unknown"));
+        var gateway = FakeGateway.With(call =>
+            call.Url.StartsWith(known, StringComparison.Ordinal) ? null : Answer.Problem(404, "run-unknown"));
 
         var verdict = await gateway.RunAsync(
             async step =>
@@ -112,7 +122,8 @@ public sealed class AbandonTests
         var gateway = FakeGateway.That(Answer.Problem(404, "run-unknown"));
 
         var verdict = await gateway.RunAsync(
-            step => Assert.ThrowsAsync<CheckpointException>(() => step.RunAsync("a", _ => Task.FromResult(1))), callback: FakeGateway.Url + "," + FakeGateway.OtherUrl);
+            step => Assert.ThrowsAsync<CheckpointException>(() => step.RunAsync("a", _ => Task.FromResult(1))),
+            callback: FakeGateway.Url + "," + FakeGateway.OtherUrl);
 
         verdict.AssertFailed("?1");
         Assert.Equal(2, gateway.Calls.Count);
@@ -121,9 +132,11 @@ public sealed class AbandonTests
     [Fact]
     public async Task Unreachable_TriesTheNextAddress()
     {
-        var gateway = FakeGateway.With(call => call.Url.StartsWith(FakeGateway.Url, StringComparison.Ordinal) ? throw new HttpRequestException("refused") : null);
+        var gateway = FakeGateway.With(call =>
+            call.Url.StartsWith(FakeGateway.Url, StringComparison.Ordinal) ? throw new HttpRequestException("refused") : null);
 
-        var verdict = await gateway.RunAsync(step => step.RunAsync("a", _ => Task.FromResult(1)), callback: FakeGateway.Url + "," + FakeGateway.OtherUrl);
+        var verdict = await gateway.RunAsync(step => step.RunAsync("a", _ => Task.FromResult(1)),
+            callback: FakeGateway.Url + "," + FakeGateway.OtherUrl);
 
         Assert.True(verdict.IsCompleted);
     }
@@ -148,7 +161,8 @@ public sealed class AbandonTests
 
         verdict.AssertFailed("?0");
         var report = gateway.Puts.Last();
-        Assert.Equal(("failed", "?0", "application/problem+json"), (report["Durable-Step-Outcome"], report["Durable-Retry"], report["Content-Type"]));
+        Assert.Equal(("failed", "?0", "application/problem+json"),
+            (report["Durable-Step-Outcome"], report["Durable-Retry"], report["Content-Type"]));
         Assert.True(report.Body.Length < 1000);
     }
 
@@ -172,7 +186,8 @@ public sealed class AbandonTests
         var gateway = FakeGateway.With(call => call.Body.Length > 5000 ? Answer.Problem(413, "step-too-large") : null);
 
         var verdict = await gateway.RunAsync(step =>
-            Assert.ThrowsAsync<StepFailedException>(() => step.RunAsync("a", _ => Task.FromException(new InvalidOperationException(new string('x', 9000))))));
+            Assert.ThrowsAsync<StepFailedException>(() =>
+                step.RunAsync("a", _ => Task.FromException(new InvalidOperationException(new string('x', 9000))))));
 
         Assert.True(verdict.IsCompleted);
         Assert.Equal(("failed", "?0"), (gateway.Puts.Last()["Durable-Step-Outcome"], gateway.Puts.Last()["Durable-Retry"]));
@@ -221,7 +236,8 @@ public sealed class AbandonTests
     {
         var gateway = FakeGateway.That(Answer.Later);
 
-        var verdict = await gateway.RunAsync(step => step.RunAsync("call", _ => Task.FromException(new TaskCanceledException("HttpClient.Timeout"))));
+        var verdict = await gateway.RunAsync(step =>
+            step.RunAsync("call", _ => Task.FromException(new TaskCanceledException("HttpClient.Timeout"))));
 
         verdict.AssertSuspended();
         Assert.Equal("failed", Assert.Single(gateway.Puts)["Durable-Step-Outcome"]);

@@ -12,7 +12,8 @@ public sealed class AnswerTests
         var gateway = new FakeGateway();
         var result = new Order(1, "mine");
 
-        var verdict = await gateway.RunAsync(async step => Assert.Equal(result, await step.RunAsync("charge", _ => Task.FromResult(result))));
+        var verdict = await gateway.RunAsync(async step =>
+            Assert.Equal(result, await step.RunAsync("charge", _ => Task.FromResult(result))));
 
         Assert.True(verdict.IsCompleted);
         Assert.Equal("Durable-Build", Assert.Single(verdict.Headers).Key);
@@ -70,7 +71,8 @@ public sealed class AnswerTests
     {
         var verdict = await FakeGateway.That(Answer.Later).RunAsync(async step =>
         {
-            var suspended = await Assert.ThrowsAsync<RunSuspendedException>(() => step.RunAsync("label", _ => Task.FromException(new TimeoutException("printer"))));
+            var suspended = await Assert.ThrowsAsync<RunSuspendedException>(() =>
+                step.RunAsync("label", _ => Task.FromException(new TimeoutException("printer"))));
             Assert.IsAssignableFrom<OperationCanceledException>(suspended);
         });
 
@@ -144,7 +146,8 @@ public sealed class AnswerTests
         var verdict = await gateway.RunAsync(
             async step =>
             {
-                await Assert.ThrowsAsync<RunSuspendedException>(() => step.RunAsync("label", _ => Task.FromException(new TimeoutException("printer"))));
+                await Assert.ThrowsAsync<RunSuspendedException>(() =>
+                    step.RunAsync("label", _ => Task.FromException(new TimeoutException("printer"))));
                 Assert.Equal(3, await step.RunAsync("stored", _ => Task.FromResult(4)));
                 await Assert.ThrowsAsync<RunSuspendedException>(() => step.RunAsync("new", _ => Task.FromResult(executed = true)));
             },

@@ -15,7 +15,8 @@ public sealed class AspNetCoreTests
     public async Task Completed_IsTheHandlersOwnResponse()
     {
         await using var service = await SdkService.StartAsync(
-            app => app.MapGet("/", async (IStep step) => TypedResults.Created("/1", new { Charge = await step.RunAsync("charge", _ => Task.FromResult(5)) })).WithDurableSteps(),
+            app => app.MapGet("/", async (IStep step) => TypedResults.Created("/1",
+                new { Charge = await step.RunAsync("charge", _ => Task.FromResult(5)) })).WithDurableSteps(),
             new FakeGateway());
 
         using var response = await service.AttemptAsync("/");
@@ -39,7 +40,8 @@ public sealed class AspNetCoreTests
 
         using var response = await service.AttemptAsync("/");
 
-        Assert.Equal((HttpStatusCode.Accepted, "?1", ""), (response.StatusCode, response.Header("Durable-Suspended"), await response.Content.ReadAsStringAsync()));
+        Assert.Equal((HttpStatusCode.Accepted, "?1", ""),
+            (response.StatusCode, response.Header("Durable-Suspended"), await response.Content.ReadAsStringAsync()));
         Assert.Null(response.Header("X-Partial"));
     }
 
@@ -87,7 +89,8 @@ public sealed class AspNetCoreTests
     public async Task FinalFailure_IsAProblemWithoutAStackTrace()
     {
         await using var service = await SdkService.StartAsync(
-            app => app.MapGet("/", (IStep step) => step.RunAsync("pay", _ => throw new NonRetryableException("05") { ClientMessage = "declined" })).WithDurableSteps(),
+            app => app.MapGet("/", (IStep step) => step.RunAsync("pay",
+                _ => throw new NonRetryableException("05") { ClientMessage = "declined" })).WithDurableSteps(),
             new FakeGateway());
 
         using var response = await service.AttemptAsync("/");
@@ -96,7 +99,8 @@ public sealed class AspNetCoreTests
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
         var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal(("declined", "pay"), (problem.GetProperty("detail").GetString(), problem.GetProperty("step").GetString()));
-        Assert.Equal(["detail", "status", "step", "title"], problem.EnumerateObject().Select(member => member.Name).Where(name => name != "type").Order());
+        Assert.Equal(["detail", "status", "step", "title"],
+            problem.EnumerateObject().Select(member => member.Name).Where(name => name != "type").Order());
     }
 
     [Fact]
@@ -128,14 +132,16 @@ public sealed class AspNetCoreTests
             app =>
             {
                 app.UseExceptionHandler(handler => handler.Run(context => context.Response.WriteAsync("the host's own page")));
-                app.MapGet("/", (IStep step) => step.RunAsync("a", _ => Task.FromResult(1)).ContinueWith<int>(_ => throw new InvalidOperationException("mine"), TaskScheduler.Default))
+                app.MapGet("/", (IStep step) => step.RunAsync("a",
+                    _ => Task.FromResult(1)).ContinueWith<int>(_ => throw new InvalidOperationException("mine"), TaskScheduler.Default))
                     .WithDurableSteps();
             },
             new FakeGateway());
 
         using var response = await service.AttemptAsync("/");
 
-        Assert.Equal((HttpStatusCode.InternalServerError, "the host's own page"), (response.StatusCode, await response.Content.ReadAsStringAsync()));
+        Assert.Equal((HttpStatusCode.InternalServerError, "the host's own page"),
+            (response.StatusCode, await response.Content.ReadAsStringAsync()));
         Assert.Null(response.Header("Durable-Retry"));
     }
 
@@ -144,7 +150,8 @@ public sealed class AspNetCoreTests
     {
         var gateway = new FakeGateway();
         await using var service = await SdkService.StartAsync(
-            app => app.MapGet("/", async (IStep step) => $"{await step.RunAsync("charge", _ => Task.FromResult(5))} {step.Run.IsDurable}").WithDurableSteps(), gateway);
+            app => app.MapGet("/", async (IStep step) => $"{await step.RunAsync("charge", _ => Task.FromResult(5))} {step.Run.IsDurable}")
+                .WithDurableSteps(), gateway);
 
         Assert.Equal("5 False", await service.Client.GetStringAsync(new Uri("/", UriKind.Relative)));
         Assert.Empty(gateway.Calls);
@@ -154,14 +161,16 @@ public sealed class AspNetCoreTests
     public async Task AnotherVersion_Is500_AndTheHandlerIsNotExecuted()
     {
         var executed = false;
-        await using var service = await SdkService.StartAsync(app => app.MapGet("/", () => executed = true).WithDurableSteps(), new FakeGateway());
+        await using var service = await SdkService.StartAsync(app => app.MapGet("/", () => executed = true).WithDurableSteps(),
+            new FakeGateway());
         var headers = FakeGateway.Headers();
         headers["Durable-Protocol"] = "2";
 
         using var response = await service.AttemptAsync("/", headers);
 
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
-        Assert.Contains("version '2'", (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Contains("version '2'", (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString(),
+            StringComparison.Ordinal);
         Assert.False(executed);
     }
 
@@ -169,7 +178,8 @@ public sealed class AspNetCoreTests
     public async Task MalformedOutcomes_Are500_AndTheHandlerIsNotExecuted()
     {
         var executed = false;
-        await using var service = await SdkService.StartAsync(app => app.MapGet("/", () => executed = true).WithDurableSteps(), new FakeGateway());
+        await using var service = await SdkService.StartAsync(app => app.MapGet("/", () => executed = true).WithDurableSteps(),
+            new FakeGateway());
 
         using var response = await service.AttemptAsync("/", FakeGateway.Headers("\"a\";ok=:!:", 1));
 
@@ -201,7 +211,8 @@ public sealed class AspNetCoreTests
     public async Task Head_IsAnsweredWithoutABody()
     {
         await using var service = await SdkService.StartAsync(
-            app => app.MapMethods("/", ["HEAD"], (IStep step) => step.RunAsync("pay", _ => throw new NonRetryableException("declined"))).WithDurableSteps(), new FakeGateway());
+            app => app.MapMethods("/", ["HEAD"], (IStep step) => step.RunAsync("pay", _ => throw new NonRetryableException("declined")))
+                .WithDurableSteps(), new FakeGateway());
 
         using var response = await service.AttemptAsync("/", method: HttpMethod.Head);
 
@@ -214,7 +225,8 @@ public sealed class AspNetCoreTests
         var gateway = new FakeGateway();
         await using var service = await SdkService.StartAsync(
             app => app.MapGet("/", (IStep step) => step.RunAsync("charge", _ => Task.FromResult(new Order(1, null)))).WithDurableSteps(),
-            gateway, services => services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper));
+            gateway, services => services.ConfigureHttpJsonOptions(json =>
+                json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper));
 
         using var response = await service.AttemptAsync("/");
 

@@ -154,7 +154,8 @@ public sealed class AttemptIsOverTests : IDisposable
 
     public void Dispose() => _aborted.Dispose();
 
-    private Task<AttemptVerdict> AttemptAsync(Func<IStep, Task> handler) => _run.AttemptAsync(handler, isLast: true, aborted: _aborted.Token);
+    private Task<AttemptVerdict> AttemptAsync(Func<IStep, Task> handler) =>
+        _run.AttemptAsync(handler, isLast: true, aborted: _aborted.Token);
 
     /// <summary>Executes a step whose failure the host is not told of, because it listens no more.</summary>
     private async Task StepAsync(Func<IStep, Task> handler)

@@ -2,7 +2,9 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Branches of a handler are independent: one that waits does not keep the others from going on, nor the handler from ending.</summary>
+/// <summary>
+/// Branches of a handler are independent: one that waits does not keep the others from going on, nor the handler from ending.
+/// </summary>
 public sealed class BranchTests
 {
     private readonly FakeRun _run = new();
@@ -87,7 +89,9 @@ public sealed class BranchTests
             async step =>
             {
                 var paid = step.WaitForEventAsync<int?>("paid", "order.paid");
-                winner = await Task.WhenAny(step.SleepAsync("patience", TimeSpan.FromDays(7)), paid) == paid ? $"paid {await paid}" : "too late";
+                winner = await Task.WhenAny(step.SleepAsync("patience", TimeSpan.FromDays(7)), paid) == paid
+                    ? $"paid {await paid}"
+                    : "too late";
             },
             inlined: inlined, options: Patient);
 
@@ -102,7 +106,8 @@ public sealed class BranchTests
 
         (await _run.AttemptAsync(async step =>
         {
-            var first = await Task.WhenAny(step.WaitForEventAsync<int?>("paid", "order.paid"), step.SleepAsync("patience", TimeSpan.FromDays(7)));
+            var first = await Task.WhenAny(step.WaitForEventAsync<int?>("paid", "order.paid"),
+                step.SleepAsync("patience", TimeSpan.FromDays(7)));
             await first;
             ended = true;
         })).AssertSuspended();
@@ -130,7 +135,8 @@ public sealed class BranchTests
                 undone.Add("flight");
                 return Task.CompletedTask;
             });
-            await Task.WhenAll(step.WaitForEventAsync<int?>("paid", "order.paid"), step.RunAsync("pay", _ => throw new NonRetryableException("declined")));
+            await Task.WhenAll(step.WaitForEventAsync<int?>("paid", "order.paid"),
+                step.RunAsync("pay", _ => throw new NonRetryableException("declined")));
         }
     }
 
@@ -225,7 +231,8 @@ public sealed class BranchTests
         var never = new TaskCompletionSource();
 
         var verdict = await attempt.RunAsync(token => Task.WhenAll(
-            never.Task.WaitAsync(token), attempt.Step.SleepAsync("nap", TimeSpan.FromDays(7), CancellationToken.None))).WaitAsync(TimeSpan.FromSeconds(30));
+            never.Task.WaitAsync(token), attempt.Step.SleepAsync("nap", TimeSpan.FromDays(7), CancellationToken.None)))
+            .WaitAsync(TimeSpan.FromSeconds(30));
 
         verdict.AssertSuspended();
     }
@@ -267,7 +274,8 @@ public sealed class BranchTests
         var verdict = await _run.AttemptAsync(
             async step =>
             {
-                _ = step.SleepAsync("nap", TimeSpan.FromDays(7)).ContinueWith(_ => step.RunAsync("of the branch that waits", _ => Task.FromResult(1)), TaskScheduler.Default);
+                _ = step.SleepAsync("nap", TimeSpan.FromDays(7))
+                    .ContinueWith(_ => step.RunAsync("of the branch that waits", _ => Task.FromResult(1)), TaskScheduler.Default);
                 await _run.Gateway.ReportOf("nap");
                 await step.RunAsync("last", _ => Task.CompletedTask);
             },
@@ -306,7 +314,9 @@ public sealed class BranchTests
         Assert.True((await _run.AttemptAsync(Handler)).IsCompleted);
         Assert.Equal(2, tries);
 
-        Task Handler(IStep step) => Task.WhenAll(step.RunAsync("flight", _ => ++tries < 2 ? throw new TimeoutException("busy") : Task.CompletedTask), OthersAsync(step));
+        Task Handler(IStep step) =>
+            Task.WhenAll(step.RunAsync("flight", _ => ++tries < 2 ? throw new TimeoutException("busy") : Task.CompletedTask),
+                OthersAsync(step));
 
         static async Task OthersAsync(IStep step)
         {
@@ -319,7 +329,8 @@ public sealed class BranchTests
     public async Task HandOutThatIsTriedAgain_DoesNotHoldTheAttempt()
     {
         (await _run.AttemptAsync(step => Task.WhenAll(
-            step.CallbackAsync<int>("approve", (_, _) => throw new TimeoutException("mail")), step.RunAsync("other", _ => Task.CompletedTask)))).AssertSuspended();
+            step.CallbackAsync<int>("approve", (_, _) => throw new TimeoutException("mail")),
+            step.RunAsync("other", _ => Task.CompletedTask)))).AssertSuspended();
 
         Assert.Equal(["other"], _run.Stored);
     }

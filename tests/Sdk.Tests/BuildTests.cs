@@ -24,7 +24,8 @@ public sealed class BuildTests
 
         var completed = await run.AttemptAsync(step => step.RunAsync("a", _ => Task.CompletedTask), options: options);
         var suspended = await run.AttemptAsync(step => step.SleepAsync("nap", TimeSpan.FromDays(1)), options: options);
-        var failed = await run.AttemptAsync(step => step.RunAsync("pay", _ => throw new NonRetryableException("declined"), new StepOptions { AtMostOnce = true }), options: options);
+        var failed = await run.AttemptAsync(step => step.RunAsync("pay", _ => throw new NonRetryableException("declined"),
+            new StepOptions { AtMostOnce = true }), options: options);
 
         Assert.All([completed, suspended, failed], verdict => Assert.Equal(header, verdict.Header("Durable-Build")));
         Assert.All(run.Gateway.Puts, call => Assert.Equal(header, call["Durable-Build"]));

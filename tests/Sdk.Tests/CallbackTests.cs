@@ -31,7 +31,8 @@ public sealed class CallbackTests
         _run.Complete("approve", "callback", """{"id":3,"name":"yes"}""");
 
         Order? order = null;
-        Assert.True((await _run.AttemptAsync(async step => order = await step.CallbackAsync<Order>("approve", HandOut), inlined: inlined)).IsCompleted);
+        Assert.True((await _run.AttemptAsync(async step => order = await step.CallbackAsync<Order>("approve", HandOut),
+            inlined: inlined)).IsCompleted);
 
         Assert.Equal(new Order(3, "yes"), order);
         Assert.Single(_handedOut);
@@ -60,7 +61,8 @@ public sealed class CallbackTests
     public async Task HandOutFails_IsTriedAgain()
     {
         var tries = 0;
-        Task Handler(IStep step) => step.CallbackAsync<int>("approve", (_, _) => ++tries < 2 ? throw new TimeoutException("mail") : Task.CompletedTask);
+        Task Handler(IStep step) =>
+            step.CallbackAsync<int>("approve", (_, _) => ++tries < 2 ? throw new TimeoutException("mail") : Task.CompletedTask);
 
         (await _run.AttemptAsync(Handler)).AssertSuspended();
         Assert.Empty(_run.Stored);
@@ -96,7 +98,8 @@ public sealed class CallbackTests
             return new Answer(202, Headers: ("Durable-Callback-Url", FakeRun.CallbackUrl));
         };
 
-        var verdict = await gateway.RunAsync(step => Task.WhenAll(step.CallbackAsync<int>("approve", HandOut), step.SleepAsync("nap", TimeSpan.FromDays(1))));
+        var verdict = await gateway.RunAsync(step =>
+            Task.WhenAll(step.CallbackAsync<int>("approve", HandOut), step.SleepAsync("nap", TimeSpan.FromDays(1))));
 
         verdict.AssertSuspended();
         Assert.Single(_handedOut);
@@ -113,7 +116,8 @@ public sealed class CallbackTests
             return new Answer(202, Headers: ("Durable-Callback-Url", FakeRun.CallbackUrl));
         };
 
-        var verdict = await gateway.RunAsync(step => Task.WhenAll(step.CallbackAsync<int>("a", HandOut), step.CallbackAsync<int>("b", HandOut)));
+        var verdict = await gateway.RunAsync(step =>
+            Task.WhenAll(step.CallbackAsync<int>("a", HandOut), step.CallbackAsync<int>("b", HandOut)));
 
         verdict.AssertSuspended();
         Assert.Equal(2, _handedOut.Count);
@@ -133,7 +137,8 @@ public sealed class CallbackTests
     [Fact]
     public async Task CalledAlready_IsNotHandedOut()
     {
-        var verdict = await FakeGateway.That(Answer.Already("4")).RunAsync(async step => Assert.Equal(4, await step.CallbackAsync<int>("approve", HandOut)));
+        var verdict = await FakeGateway.That(Answer.Already("4")).RunAsync(async step =>
+            Assert.Equal(4, await step.CallbackAsync<int>("approve", HandOut)));
 
         Assert.True(verdict.IsCompleted);
         Assert.Empty(_handedOut);
@@ -151,7 +156,8 @@ public sealed class CallbackTests
     [Fact]
     public async Task StepInTheHandOut_IsToldSo()
     {
-        var verdict = await _run.AttemptAsync(step => step.CallbackAsync<int>("approve", async (_, token) => await step.RunAsync("mail", _ => Task.CompletedTask, token)));
+        var verdict = await _run.AttemptAsync(step =>
+            step.CallbackAsync<int>("approve", async (_, token) => await step.RunAsync("mail", _ => Task.CompletedTask, token)));
 
         verdict.AssertFailed("?0");
     }
@@ -162,7 +168,8 @@ public sealed class CallbackTests
         await _run.AttemptAsync(async step =>
         {
             await Assert.ThrowsAsync<ArgumentNullException>(() => step.CallbackAsync<int>("approve", null!));
-            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => step.CallbackAsync<int>("approve", HandOut, TimeSpan.FromSeconds(-1)));
+            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
+                step.CallbackAsync<int>("approve", HandOut, TimeSpan.FromSeconds(-1)));
             var tooLong = await Assert.ThrowsAsync<StepUsageException>(() => step.CallbackAsync<int>(new string('x', 250), HandOut));
             Assert.Contains("too long", tooLong.Message, StringComparison.Ordinal);
             await step.RunAsync("taken handed out", _ => Task.CompletedTask);

@@ -16,7 +16,10 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
         var journey = new Journey(async (step, context, me) =>
         {
             using var rate = await step.FetchAsync("rate", _ => Task.FromResult(
-                me.Count("rate") < 3 ? new HttpResponseMessage(HttpStatusCode.ServiceUnavailable) : new HttpResponseMessage { Content = new StringContent("1.08") }));
+                me.Count("rate") < 3 ? new HttpResponseMessage(HttpStatusCode.ServiceUnavailable) : new HttpResponseMessage
+                {
+                    Content = new StringContent("1.08")
+                }));
             await step.RunAsync("notify", _ => me.Count("notify") < 2 ? throw new TimeoutException() : Task.CompletedTask);
             await context.Response.WriteAsync($"{await rate.Content.ReadAsStringAsync()} {rate.Content.Headers.ContentType}");
         });
@@ -35,7 +38,8 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
             await step.RunAsync("flight", _ => Task.FromResult(me.Count("flight")));
             step.OnRollback("cancel flight", _ => me.Count("cancel flight") < 3 ? throw new TimeoutException("busy") : Task.CompletedTask);
             await step.RunAsync("hotel", _ => Task.FromResult(me.Count("hotel")));
-            step.OnRollback("cancel hotel", _ => me.Count("cancel hotel") < 2 ? throw new TimeoutException("busy") : throw new NonRetryableException("too late"));
+            step.OnRollback("cancel hotel",
+                _ => me.Count("cancel hotel") < 2 ? throw new TimeoutException("busy") : throw new NonRetryableException("too late"));
             if (me.Count("handler") == 1) throw new NonRetryableException("shift 3") { ClientMessage = "closed" };
             await step.RunAsync("pay", _ => Task.FromResult(me.Count("pay")));
         });
@@ -45,8 +49,10 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
         Assert.Equal((HttpStatusCode.InternalServerError, "failed"), (response.StatusCode, response.Header("Durable-Status")));
         var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal("closed", problem.GetProperty("detail").GetString());
-        Assert.Equal("cancel hotel", Assert.Single(problem.GetProperty("compensationFailures").EnumerateArray()).GetProperty("step").GetString());
-        Assert.Equal((1, 1, 3, 2, 0), (journey.Executed("flight"), journey.Executed("hotel"), journey.Executed("cancel flight"), journey.Executed("cancel hotel"), journey.Executed("pay")));
+        Assert.Equal("cancel hotel",
+            Assert.Single(problem.GetProperty("compensationFailures").EnumerateArray()).GetProperty("step").GetString());
+        Assert.Equal((1, 1, 3, 2, 0), (journey.Executed("flight"), journey.Executed("hotel"), journey.Executed("cancel flight"),
+            journey.Executed("cancel hotel"), journey.Executed("pay")));
     }
 
     [Fact]
@@ -128,7 +134,8 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
     {
         var topic = Guid.NewGuid().ToString();
         var waits = new Journey(async (step, context, _) =>
-            await context.Response.WriteAsync($"by {await step.WaitForEventAsync<string>("approval", topic, key: "größe 7", timeout: TimeSpan.FromMinutes(1))}"));
+            await context.Response.WriteAsync(
+                $"by {await step.WaitForEventAsync<string>("approval", topic, key: "größe 7", timeout: TimeSpan.FromMinutes(1))}"));
         var sends = new Journey(async (step, context, me) =>
         {
             var woken = await step.SendEventAsync("approve", topic, "größe 7", "Ann");
@@ -149,7 +156,8 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
     public async Task Event_ThatDoesNotCome_IsNull()
     {
         var journey = new Journey(async (step, context, _) =>
-            await context.Response.WriteAsync($"{await step.WaitForEventAsync<string>("approval", Guid.NewGuid().ToString(), timeout: TimeSpan.FromMilliseconds(200)) ?? "nobody"}"));
+            await context.Response.WriteAsync(
+                $"{await step.WaitForEventAsync<string>("approval", Guid.NewGuid().ToString(), timeout: TimeSpan.FromMilliseconds(200)) ?? "nobody"}"));
         using var response = await SendAsync(journey);
         Assert.Equal("nobody", await response.Content.ReadAsStringAsync());
     }
@@ -220,6 +228,7 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
     private async Task<HttpResponseMessage> SendAsync(Journey journey)
     {
         using var body = new StringContent("the body");
-        return await journeys.Gateway.Follower.PostAsync(new Uri(journeys.Add("minimal", journey), UriKind.Relative), body).WaitAsync(TimeSpan.FromSeconds(20));
+        return await journeys.Gateway.Follower.PostAsync(new Uri(journeys.Add("minimal", journey), UriKind.Relative), body)
+            .WaitAsync(TimeSpan.FromSeconds(20));
     }
 }

@@ -24,7 +24,8 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
             using var reader = new StreamReader(context.Request.Body);
             var body = await reader.ReadToEndAsync();
             var search = await step.RunAsync("search", _ => Task.FromResult(new Order(me.Count("search"), body)));
-            var reserve = await step.RunAsync("reserve", _ => me.Count("reserve") < 3 ? throw new TimeoutException("airline") : Task.FromResult("12A"));
+            var reserve = await step.RunAsync("reserve",
+                _ => me.Count("reserve") < 3 ? throw new TimeoutException("airline") : Task.FromResult("12A"));
             await step.RunAsync("notify", _ => Task.FromResult(me.Count("notify")));
             context.Response.StatusCode = 201;
             context.Response.Headers["X-Attempt"] = $"{step.Run.Attempt}";
@@ -42,7 +43,8 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
     [Fact]
     public async Task NothingFails_IsOneAttemptWithoutARedirect()
     {
-        var journey = new Journey(async (step, context, me) => await context.Response.WriteAsJsonAsync(await step.RunAsync("a", _ => Task.FromResult(me.Count("a")))));
+        var journey = new Journey(async (step, context, me) =>
+            await context.Response.WriteAsJsonAsync(await step.RunAsync("a", _ => Task.FromResult(me.Count("a")))));
 
         using var response = await SendAsync("minimal", journey);
 
@@ -110,7 +112,8 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
             await step.RunAsync("charge", _ => Task.FromResult(me.Count("charge")));
             try
             {
-                await step.RunAsync("label", _ => me.Count("label") < 2 ? throw new TimeoutException("printer") : throw new NonRetryableException("no such country"));
+                await step.RunAsync("label", _ =>
+                    me.Count("label") < 2 ? throw new TimeoutException("printer") : throw new NonRetryableException("no such country"));
             }
             catch (StepFailedException e)
             {
@@ -131,12 +134,14 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
     [Fact]
     public async Task TriesUsedUp_FailTheRunWithTheStepsProblem()
     {
-        var journey = new Journey((step, _, me) => step.RunAsync("label", _ => throw new TimeoutException($"printer jammed {me.Count("label")}")));
+        var journey = new Journey((step, _, me) =>
+            step.RunAsync("label", _ => throw new TimeoutException($"printer jammed {me.Count("label")}")));
 
         using var response = await SendAsync("minimal", journey);
 
         Assert.Equal((HttpStatusCode.InternalServerError, "failed"), (response.StatusCode, response.Header("Durable-Status")));
-        Assert.Equal("""{"title":"A step of the request failed","step":"label","status":500}""", await response.Content.ReadAsStringAsync());
+        Assert.Equal("""{"title":"A step of the request failed","step":"label","status":500}""",
+            await response.Content.ReadAsStringAsync());
         Assert.Equal(Journeys.MaxAttempts, journey.Executed("label"));
     }
 
@@ -149,8 +154,10 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
             var text = new StringBuilder();
             foreach (var name in names) text.Append(await step.RunAsync(name, _ => Task.FromResult(me.Count(name) + name)));
             var big = await step.RunAsync("big", _ => Task.FromResult(new string('x', 6000) + me.Count("big")));
-            var bytes = await step.RunAsync("bytes", _ => Task.FromResult(Enumerable.Range(me.Count("bytes"), 50_000).Select(i => (byte)i).ToArray()));
-            await using var stream = await step.RunAsync("stream", _ => Task.FromResult<Stream>(new MemoryStream([(byte)me.Count("stream"), 2])));
+            var bytes = await step.RunAsync("bytes",
+                _ => Task.FromResult(Enumerable.Range(me.Count("bytes"), 50_000).Select(i => (byte)i).ToArray()));
+            await using var stream = await step.RunAsync("stream",
+                _ => Task.FromResult<Stream>(new MemoryStream([(byte)me.Count("stream"), 2])));
             await step.RunAsync("fails", _ => me.Count("fails") < 3 ? throw new TimeoutException() : Task.CompletedTask);
             await context.Response.WriteAsync($"{text} {big.Length} {big[^1]} {bytes.Length} {bytes[0]} {stream.ReadByte()}");
         });
@@ -193,7 +200,8 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
             var label = "none";
             try
             {
-                label = await step.RunAsync("label", _ => me.Count("label") < 3 ? throw new TimeoutException("printer") : Task.FromResult("L"));
+                label = await step.RunAsync("label",
+                    _ => me.Count("label") < 3 ? throw new TimeoutException("printer") : Task.FromResult("L"));
             }
             catch (Exception)
             {
@@ -307,7 +315,8 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
     [Fact]
     public async Task Misuse_EndsTheRunAtOnce()
     {
-        var journey = new Journey((step, _, _) => step.RunAsync("outer", async token => await step.RunAsync("inner", _ => Task.CompletedTask, token)));
+        var journey = new Journey((step, _, _) =>
+            step.RunAsync("outer", async token => await step.RunAsync("inner", _ => Task.CompletedTask, token)));
 
         using var response = await SendAsync("minimal", journey);
 
@@ -318,6 +327,7 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
     private async Task<HttpResponseMessage> SendAsync(string host, Journey journey)
     {
         using var body = new StringContent("the body");
-        return await journeys.Gateway.Follower.PostAsync(new Uri(journeys.Add(host, journey), UriKind.Relative), body).WaitAsync(TimeSpan.FromSeconds(20));
+        return await journeys.Gateway.Follower.PostAsync(new Uri(journeys.Add(host, journey), UriKind.Relative), body)
+            .WaitAsync(TimeSpan.FromSeconds(20));
     }
 }

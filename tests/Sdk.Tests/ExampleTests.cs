@@ -29,7 +29,8 @@ public sealed class ExampleTests
 
         async Task Checkout(IStep step)
         {
-            using var response = await step.FetchAsync("rate", http, () => new HttpRequestMessage(HttpMethod.Get, "https://rates.example/eur"));
+            using var response = await step.FetchAsync("rate", http,
+                () => new HttpRequestMessage(HttpMethod.Get, "https://rates.example/eur"));
             Assert.Equal(1.08m, await response.Content.ReadFromJsonAsync<decimal>());
             await step.RunAsync("label", _ => Task.FromResult("L"), new StepOptions
             {

@@ -24,7 +24,8 @@ public sealed class FetchTests
                 async step =>
                 {
                     using var response = await step.FetchAsync("rate", _ => Send(Full()));
-                    Assert.Equal((HttpStatusCode.Created, "Made", new Version(1, 1)), (response.StatusCode, response.ReasonPhrase, response.Version));
+                    Assert.Equal((HttpStatusCode.Created, "Made", new Version(1, 1)),
+                        (response.StatusCode, response.ReasonPhrase, response.Version));
                     Assert.Equal(["a=1", "b=2"], response.Headers.GetValues("Set-Cookie"));
                     Assert.Equal("\"v1\"", response.Headers.ETag?.Tag);
                     Assert.Equal("text/plain; charset=utf-8", response.Content.Headers.ContentType?.ToString());
@@ -47,9 +48,11 @@ public sealed class FetchTests
 
         Assert.Equal("application/vnd.durable.http-response+json", _run["rate"].ContentType);
         var json = JsonDocument.Parse(_run["rate"].Body).RootElement;
-        Assert.Equal((201, "Made", "1.1"), (json.GetProperty("status").GetInt32(), json.GetProperty("reason").GetString(), json.GetProperty("version").GetString()));
+        Assert.Equal((201, "Made", "1.1"),
+            (json.GetProperty("status").GetInt32(), json.GetProperty("reason").GetString(), json.GetProperty("version").GetString()));
         Assert.Equal("grün", Encoding.UTF8.GetString(json.GetProperty("body").GetBytesFromBase64()));
-        Assert.Contains(json.GetProperty("headers").EnumerateArray(), header => header[0].GetString() == "Set-Cookie" && header[1].GetString() == "b=2");
+        Assert.Contains(json.GetProperty("headers").EnumerateArray(),
+            header => header[0].GetString() == "Set-Cookie" && header[1].GetString() == "b=2");
     }
 
     [Fact]
@@ -114,11 +117,15 @@ public sealed class FetchTests
     [Fact]
     public async Task RetryAfter_IsPassedOn()
     {
-        using var busy = new HttpResponseMessage(HttpStatusCode.TooManyRequests) { Headers = { RetryAfter = new RetryConditionHeaderValue(TimeSpan.FromSeconds(120)) } };
+        using var busy = new HttpResponseMessage(HttpStatusCode.TooManyRequests)
+        {
+            Headers = { RetryAfter = new RetryConditionHeaderValue(TimeSpan.FromSeconds(120)) }
+        };
 
         (await _run.AttemptAsync(step => step.FetchAsync("rate", _ => Send(busy)))).AssertSuspended();
 
-        Assert.Equal(("failed", "120"), (Assert.Single(_run.Gateway.Puts)["Durable-Step-Outcome"], _run.Gateway.Puts.Single()["Retry-After"]));
+        Assert.Equal(("failed", "120"),
+            (Assert.Single(_run.Gateway.Puts)["Durable-Step-Outcome"], _run.Gateway.Puts.Single()["Retry-After"]));
     }
 
     [Theory]
@@ -146,7 +153,8 @@ public sealed class FetchTests
     {
         var requests = 0;
         using var client = new HttpClient(new Other(() => ++_sent < 2 ? HttpStatusCode.BadGateway : HttpStatusCode.OK));
-        Task Handler(IStep step) => step.FetchAsync("rate", client, () => new HttpRequestMessage(HttpMethod.Get, $"http://rates.example/{++requests}"));
+        Task Handler(IStep step) =>
+            step.FetchAsync("rate", client, () => new HttpRequestMessage(HttpMethod.Get, $"http://rates.example/{++requests}"));
 
         (await _run.AttemptAsync(Handler)).AssertSuspended();
         Assert.True((await _run.AttemptAsync(Handler)).IsCompleted);
@@ -180,8 +188,10 @@ public sealed class FetchTests
             using var client = new HttpClient();
             await Assert.ThrowsAsync<ArgumentNullException>(() => step.FetchAsync("rate", null!));
             await Assert.ThrowsAsync<ArgumentNullException>(() => step.FetchAsync("rate", client, null!));
-            await Assert.ThrowsAsync<ArgumentNullException>(() => step.FetchAsync("rate", (HttpClient)null!, () => new HttpRequestMessage()));
-            var e = await Assert.ThrowsAsync<StepUsageException>(() => step.FetchAsync("rate", _ => Task.FromResult<HttpResponseMessage>(null!)));
+            await Assert.ThrowsAsync<ArgumentNullException>(() =>
+                step.FetchAsync("rate", (HttpClient)null!, () => new HttpRequestMessage()));
+            var e = await Assert.ThrowsAsync<StepUsageException>(() =>
+                step.FetchAsync("rate", _ => Task.FromResult<HttpResponseMessage>(null!)));
             Assert.Contains("'rate'", e.Message, StringComparison.Ordinal);
         });
     }
@@ -213,7 +223,8 @@ public sealed class FetchTests
     {
         public bool Disposed { get; private set; }
 
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => stream.WriteAsync("read"u8.ToArray()).AsTask();
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            stream.WriteAsync("read"u8.ToArray()).AsTask();
 
         protected override bool TryComputeLength(out long length)
         {

@@ -17,7 +17,8 @@ public sealed class InjectionTests
         var gateway = new FakeGateway();
 
         var verdict = await gateway.RunAsync(
-            async step => Assert.Equal(new Order(1, "n"), await step.RunAsync("charge", Never<Order>)), steps: "\"charge\";ok=:eyJpZCI6MSwibmFtZSI6Im4ifQ==:");
+            async step => Assert.Equal(new Order(1, "n"), await step.RunAsync("charge", Never<Order>)),
+            steps: "\"charge\";ok=:eyJpZCI6MSwibmFtZSI6Im4ifQ==:");
 
         Assert.True(verdict.IsCompleted);
         Assert.Empty(gateway.Calls);
@@ -29,7 +30,8 @@ public sealed class InjectionTests
         var gateway = new FakeGateway();
 
         var verdict = await gateway.RunAsync(
-            async step => Assert.Equal("no", (await Assert.ThrowsAsync<StepFailedException>(() => step.RunAsync("notify", Never<int>))).Problem.Title),
+            async step => Assert.Equal("no",
+                (await Assert.ThrowsAsync<StepFailedException>(() => step.RunAsync("notify", Never<int>))).Problem.Title),
             steps: "\"notify\";err=:eyJ0aXRsZSI6Im5vIn0=:");
 
         Assert.True(verdict.IsCompleted);
@@ -140,7 +142,8 @@ public sealed class InjectionTests
             steps: "\"a\";ok=:MQ==:", count: 3);
 
         Assert.True(verdict.IsCompleted);
-        Assert.Equal((FakeGateway.Url + "/steps", FakeGateway.Token), (Assert.Single(gateway.Gets).Url, gateway.Gets.Single()["Durable-Token"]));
+        Assert.Equal((FakeGateway.Url + "/steps", FakeGateway.Token),
+            (Assert.Single(gateway.Gets).Url, gateway.Gets.Single()["Durable-Token"]));
         Assert.Equal("new", Assert.Single(gateway.Puts).Step);
     }
 
@@ -186,7 +189,8 @@ public sealed class InjectionTests
     {
         var gateway = FakeGateway.With(call => call.Method == "GET" ? new Answer(status, body) : null);
 
-        var verdict = await gateway.RunAsync(step => Assert.ThrowsAsync<CheckpointException>(() => step.RunAsync("a", Never<int>)), count: 1);
+        var verdict = await gateway.RunAsync(step => Assert.ThrowsAsync<CheckpointException>(() => step.RunAsync("a", Never<int>)),
+            count: 1);
 
         verdict.AssertFailed("?1");
     }
@@ -194,9 +198,11 @@ public sealed class InjectionTests
     [Fact]
     public async Task FetchUnknown_TriesTheNextAddress()
     {
-        var gateway = FakeGateway.With(call => call.Url.StartsWith(FakeGateway.Url, StringComparison.Ordinal) ? Answer.Problem(404, "run-unknown") : new Answer(200, Listed));
+        var gateway = FakeGateway.With(call =>
+            call.Url.StartsWith(FakeGateway.Url, StringComparison.Ordinal) ? Answer.Problem(404, "run-unknown") : new Answer(200, Listed));
 
-        await gateway.RunAsync(async step => Assert.Equal(1, await step.RunAsync("a", Never<int>)), count: 3, callback: FakeGateway.Url + "," + FakeGateway.OtherUrl);
+        await gateway.RunAsync(async step => Assert.Equal(1, await step.RunAsync("a", Never<int>)), count: 3,
+            callback: FakeGateway.Url + "," + FakeGateway.OtherUrl);
 
         Assert.Equal(2, gateway.Gets.Count());
     }
@@ -218,7 +224,8 @@ public sealed class InjectionTests
 
         await attempt.RunAsync(_ =>
         {
-            Assert.Equal((FakeGateway.Run, 3, true, true), (attempt.Step.Run.Id, attempt.Step.Run.Attempt, attempt.Step.Run.IsDurable, attempt.Step.Run.IsReplay));
+            Assert.Equal((FakeGateway.Run, 3, true, true),
+                (attempt.Step.Run.Id, attempt.Step.Run.Attempt, attempt.Step.Run.IsDurable, attempt.Step.Run.IsReplay));
             return Task.CompletedTask;
         });
     }

@@ -14,7 +14,8 @@ public sealed class InvokeTests
 
         verdict.AssertSuspended();
         var call = Assert.Single(_run.Gateway.Puts);
-        Assert.Equal(("invoke", "/invoices?dry=1", "POST"), (call["Durable-Step-Type"], call["Durable-Invoke-Path"], call["Durable-Invoke-Method"]));
+        Assert.Equal(("invoke", "/invoices?dry=1", "POST"),
+            (call["Durable-Step-Type"], call["Durable-Invoke-Path"], call["Durable-Invoke-Method"]));
         Assert.Equal(("application/json", """{"id":1,"name":"n"}"""), (call["Content-Type"], call.Text));
     }
 
@@ -34,7 +35,8 @@ public sealed class InvokeTests
     {
         await _run.AttemptAsync(step => step.InvokeAsync<Order>("bill", "/invoices", "raw"u8.ToArray()));
 
-        Assert.Equal(("application/octet-stream", "raw"), (Assert.Single(_run.Gateway.Puts)["Content-Type"], _run.Gateway.Puts.Single().Text));
+        Assert.Equal(("application/octet-stream", "raw"),
+            (Assert.Single(_run.Gateway.Puts)["Content-Type"], _run.Gateway.Puts.Single().Text));
     }
 
     [Theory]
@@ -73,7 +75,8 @@ public sealed class InvokeTests
         await _run.AttemptAsync(async step =>
         {
             var problem = (await Assert.ThrowsAsync<StepFailedException>(() => step.InvokeAsync<Order>("bill", "/invoices"))).Problem;
-            Assert.Equal(("https://example.com/sold-out", "Sold out", "none left", 409), (problem.Type, problem.Title, problem.Detail, problem.Status));
+            Assert.Equal(("https://example.com/sold-out", "Sold out", "none left", 409),
+                (problem.Type, problem.Title, problem.Detail, problem.Status));
         });
     }
 

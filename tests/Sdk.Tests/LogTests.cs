@@ -16,7 +16,8 @@ public sealed class LogTests : IDisposable
     [Fact]
     public async Task FailedTry_IsAWarning_WithTypeAndMessage_AndNothingOfTheWayToTheGateway()
     {
-        await using var service = await StartAsync(FakeGateway.With(call => call.Step == "pay" ? Answer.Later : null), LogLevel.Information);
+        await using var service = await StartAsync(FakeGateway.With(call => call.Step == "pay" ? Answer.Later : null),
+            LogLevel.Information);
 
         using var response = await service.AttemptAsync("/");
 
@@ -32,12 +33,14 @@ public sealed class LogTests : IDisposable
     public async Task CallsToTheGateway_AreNotLogged_NotEvenRepeatedOnes()
     {
         var calls = 0;
-        await using var service = await StartAsync(FakeGateway.With(_ => ++calls < 2 ? Answer.Problem(503, "store-unavailable") : null), LogLevel.Trace);
+        await using var service = await StartAsync(FakeGateway.With(_ => ++calls < 2 ? Answer.Problem(503, "store-unavailable") : null),
+            LogLevel.Trace);
 
         using var response = await service.AttemptAsync("/");
 
         Assert.Equal(3, calls);
-        Assert.DoesNotContain(_lines.All, line => line.Category.StartsWith("System.Net.Http", StringComparison.Ordinal) || line.Category.StartsWith("Polly", StringComparison.Ordinal));
+        Assert.DoesNotContain(_lines.All, line => line.Category.StartsWith("System.Net.Http", StringComparison.Ordinal)
+            || line.Category.StartsWith("Polly", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -60,7 +63,8 @@ public sealed class LogTests : IDisposable
 
         using var response = await service.AttemptAsync("/");
 
-        Assert.Contains(_lines.All, line => line.Level == LogLevel.Warning && line.Text.Contains("failed for good", StringComparison.Ordinal));
+        Assert.Contains(_lines.All,
+            line => line.Level == LogLevel.Warning && line.Text.Contains("failed for good", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -72,13 +76,15 @@ public sealed class LogTests : IDisposable
         var cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         var running = gateway.RunAsync(
-            step => Task.WhenAll(NapAsync(step), work.Task), options: new DurableStepsOptions { SuspendAfter = TimeSpan.FromMilliseconds(10), LoggerFactory = factory });
+            step => Task.WhenAll(NapAsync(step), work.Task),
+            options: new DurableStepsOptions { SuspendAfter = TimeSpan.FromMilliseconds(10), LoggerFactory = factory });
         await cut.Task.WaitAsync(TimeSpan.FromSeconds(15));
         await Task.Delay(TimeSpan.FromMilliseconds(20));
         work.SetResult();
 
         (await running).AssertSuspended();
-        Assert.Contains(_lines.All, line => line.Level == LogLevel.Warning && line.Text.Contains("raise SuspendAfter (10 ms)", StringComparison.Ordinal));
+        Assert.Contains(_lines.All,
+            line => line.Level == LogLevel.Warning && line.Text.Contains("raise SuspendAfter (10 ms)", StringComparison.Ordinal));
 
         async Task NapAsync(IStep step)
         {
@@ -128,7 +134,8 @@ public sealed class LogTests : IDisposable
 
             public bool IsEnabled(LogLevel logLevel) => true;
 
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            public void Log<TState>(
+                LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
                 all.Enqueue(new Line(category, logLevel, formatter(state, exception), exception));
         }
     }

@@ -163,7 +163,8 @@ public sealed class MismatchTests
     [InlineData("\"a\";ok=:MQ==:;t=\"no token\"")]
     public async Task TypeThatIsNone_IsNoMismatch(string steps)
     {
-        var verdict = await new FakeGateway().RunAsync(async step => Assert.Equal(1, await step.RunAsync("a", _ => Task.FromResult(2))), steps);
+        var verdict = await new FakeGateway().RunAsync(async step => Assert.Equal(1, await step.RunAsync("a", _ => Task.FromResult(2))),
+            steps);
 
         Assert.True(verdict.IsCompleted);
         Assert.Null(verdict.Header(Mismatch));
@@ -187,7 +188,8 @@ public sealed class MismatchTests
     [Fact]
     public async Task TypeOfALaterVersion_IsNoted()
     {
-        var verdict = await new FakeGateway().RunAsync(async step => Assert.Equal(1, await step.RunAsync("a", _ => Task.FromResult(2))), "\"a\";ok=:MQ==:;t=poll");
+        var verdict = await new FakeGateway().RunAsync(async step => Assert.Equal(1, await step.RunAsync("a", _ => Task.FromResult(2))),
+            "\"a\";ok=:MQ==:;t=poll");
 
         Assert.Equal("\"a\";stored=poll;asked=run", verdict.Header(Mismatch));
     }

@@ -100,7 +100,8 @@ public sealed class RequestFormTests
         CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = { NumberDecimalSeparator = "," } };
         try
         {
-            await gateway.RunAsync(step => step.RunAsync("charge", _ => throw new RetryAfterException(TimeSpan.FromMilliseconds(milliseconds))));
+            await gateway.RunAsync(step =>
+                step.RunAsync("charge", _ => throw new RetryAfterException(TimeSpan.FromMilliseconds(milliseconds))));
         }
         finally
         {
@@ -113,7 +114,8 @@ public sealed class RequestFormTests
     }
 
     [Fact]
-    public void RetryAfter_OfANegativeDelay_IsRefused() => Assert.Throws<ArgumentOutOfRangeException>(() => new RetryAfterException(TimeSpan.FromSeconds(-1)));
+    public void RetryAfter_OfANegativeDelay_IsRefused() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RetryAfterException(TimeSpan.FromSeconds(-1)));
 
     [Fact]
     public async Task Duration_IsTheBodysAndInvariant()
@@ -122,6 +124,7 @@ public sealed class RequestFormTests
 
         await gateway.RunAsync(step => step.RunAsync("label", _ => throw new TimeoutException("printer")));
 
-        Assert.True(decimal.TryParse(Assert.Single(gateway.Calls)["Durable-Step-Duration"], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _));
+        Assert.True(decimal.TryParse(Assert.Single(gateway.Calls)["Durable-Step-Duration"], NumberStyles.AllowDecimalPoint,
+            CultureInfo.InvariantCulture, out _));
     }
 }

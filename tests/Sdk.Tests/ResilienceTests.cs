@@ -16,7 +16,8 @@ public sealed class ResilienceTests
     public async Task NoAnswerAtFirst_IsRepeated_AndTheStepIsExecutedOnce(int status)
     {
         var calls = 0;
-        var gateway = FakeGateway.With(_ => Interlocked.Increment(ref calls) > 2 ? null : status == 0 ? throw new HttpRequestException("refused") : Away);
+        var gateway = FakeGateway.With(_ =>
+            Interlocked.Increment(ref calls) > 2 ? null : status == 0 ? throw new HttpRequestException("refused") : Away);
         var executed = 0;
         await using var service = await SdkService.StartAsync(
             app => app.MapGet("/", (IStep step) => step.RunAsync("charge", _ => Task.FromResult(++executed))).WithDurableSteps(), gateway);

@@ -9,21 +9,26 @@ public sealed class ResultTests
 {
     [Fact]
     public async Task Record_IsJsonWithWebOptions() =>
-        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult(new Order(1, "n"))), """{"id":1,"name":"n"}""", "application/json", Assert.Equal);
+        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult(new Order(1, "n"))), """{"id":1,"name":"n"}""",
+            "application/json", Assert.Equal);
 
     [Fact]
-    public async Task Number_IsJson() => await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult(12)), "12", "application/json", Assert.Equal);
+    public async Task Number_IsJson() =>
+        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult(12)), "12", "application/json", Assert.Equal);
 
     [Fact]
-    public async Task Null_IsJsonNull() => await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult<Order?>(null)), "null", "application/json", Assert.Equal);
+    public async Task Null_IsJsonNull() =>
+        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult<Order?>(null)), "null", "application/json", Assert.Equal);
 
     [Fact]
     public async Task List_IsJson() =>
-        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult<List<int>>([1, 2])), "[1,2]", "application/json", Assert.Equal);
+        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult<List<int>>([1, 2])), "[1,2]",
+            "application/json", Assert.Equal);
 
     [Fact]
     public async Task Metadata_IsTheOneThatWasGiven() => await RoundTripAsync(
-        step => step.RunAsync("s", _ => Task.FromResult(new Order(1, "n")), PlainContext.Default.Order), """{"Id":1,"Name":"n"}""", "application/json", Assert.Equal);
+        step => step.RunAsync("s", _ => Task.FromResult(new Order(1, "n")), PlainContext.Default.Order), """{"Id":1,"Name":"n"}""",
+        "application/json", Assert.Equal);
 
     [Fact]
     public async Task Metadata_WithReflectionOff_KeepsTypesOfTheContextAlone()
@@ -38,11 +43,13 @@ public sealed class ResultTests
 
     [Fact]
     public async Task Bytes_AreKeptAsTheyAre() => await RoundTripAsync(
-        step => step.RunAsync("s", _ => Task.FromResult("\"raw\u00e4"u8.ToArray())), "\"raw\u00e4", "application/octet-stream", Assert.Equal);
+        step => step.RunAsync("s", _ => Task.FromResult("\"raw\u00e4"u8.ToArray())), "\"raw\u00e4",
+        "application/octet-stream", Assert.Equal);
 
     [Fact]
     public async Task NoBytes_AreKeptAsTheyAre() =>
-        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult(Array.Empty<byte>())), "", "application/octet-stream", Assert.Equal);
+        await RoundTripAsync(step => step.RunAsync("s", _ => Task.FromResult(Array.Empty<byte>())), "",
+            "application/octet-stream", Assert.Equal);
 
     [Fact]
     public async Task Stream_IsKeptAsItIs_AndCanBeReadByTheHandler() => await RoundTripAsync(
@@ -56,15 +63,17 @@ public sealed class ResultTests
 
     [Fact]
     public async Task DerivedType_IsItsBaseInBoth() =>
-        await RoundTripAsync<Animal>(step => step.RunAsync<Animal>("s", _ => Task.FromResult<Animal>(new Dog("Rex", 3))), """{"name":"Rex"}""", "application/json", (first, again) =>
-        {
-            Assert.Equal(typeof(Animal), first.GetType());
-            Assert.Equal(first, again);
-        });
+        await RoundTripAsync<Animal>(step => step.RunAsync<Animal>("s", _ => Task.FromResult<Animal>(new Dog("Rex", 3))),
+            """{"name":"Rex"}""", "application/json", (first, again) =>
+            {
+                Assert.Equal(typeof(Animal), first.GetType());
+                Assert.Equal(first, again);
+            });
 
     [Fact]
     public async Task PrivateSetter_IsLostInBoth() => await RoundTripAsync(
-        step => step.RunAsync("s", _ => Task.FromResult(new Counter(7))), """{"value":7}""", "application/json", (first, again) => Assert.Equal((0, 0), (first.Value, again.Value)));
+        step => step.RunAsync("s", _ => Task.FromResult(new Counter(7))), """{"value":7}""", "application/json",
+        (first, again) => Assert.Equal((0, 0), (first.Value, again.Value)));
 
     [Fact]
     public async Task LazySequence_IsEnumeratedOnce()
@@ -93,7 +102,8 @@ public sealed class ResultTests
     {
         using var attempt = new FakeGateway().Begin([]);
 
-        await attempt.RunAsync(async token => Assert.Equal(0, (await attempt.Step.RunAsync("s", _ => Task.FromResult(new Counter(7)), token)).Value));
+        await attempt.RunAsync(async token =>
+            Assert.Equal(0, (await attempt.Step.RunAsync("s", _ => Task.FromResult(new Counter(7)), token)).Value));
     }
 
     [Theory]
@@ -129,16 +139,21 @@ public sealed class ResultTests
         var gateway = new FakeGateway();
         var options = new DurableStepsOptions { Json = new JsonSerializerOptions { IncludeFields = true } };
 
-        await gateway.RunAsync(async step => Assert.Equal(("a", 1), await step.RunAsync("s", _ => Task.FromResult(("a", 1)))), options: options);
+        await gateway.RunAsync(async step => Assert.Equal(("a", 1), await step.RunAsync("s", _ => Task.FromResult(("a", 1)))),
+            options: options);
     }
 
     [Fact]
     public async Task OptionsWithoutAResolver_AreTakenAsTheyAre()
     {
         var gateway = new FakeGateway();
-        var options = new DurableStepsOptions { Json = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper } };
+        var options = new DurableStepsOptions
+        {
+            Json = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper }
+        };
 
-        Assert.True((await gateway.RunAsync(step => step.RunAsync("s", _ => Task.FromResult(new Order(1, "n"))), options: options)).IsCompleted);
+        Assert.True((await gateway.RunAsync(step => step.RunAsync("s", _ => Task.FromResult(new Order(1, "n"))),
+            options: options)).IsCompleted);
 
         Assert.Equal("""{"ID":1,"NAME":"n"}""", Assert.Single(gateway.Puts).Text);
     }
@@ -194,7 +209,8 @@ public sealed class ResultTests
         var gateway = new FakeGateway();
         byte[]? first = [1], again = [1];
         await gateway.RunAsync(async step => first = await step.RunAsync("s", _ => Task.FromResult<byte[]>(null!)));
-        await gateway.RunAsync(async step => again = await step.RunAsync("s", _ => Task.FromResult<byte[]>(null!)), steps: Inlined(gateway.Puts.Single()));
+        await gateway.RunAsync(async step => again = await step.RunAsync("s", _ => Task.FromResult<byte[]>(null!)),
+            steps: Inlined(gateway.Puts.Single()));
 
         Assert.Equal(first, again);
     }
@@ -223,7 +239,8 @@ public sealed class ResultTests
         var verdict = await new FakeGateway().RunAsync(
             async step =>
             {
-                var e = await Assert.ThrowsAsync<CheckpointException>(() => step.RunAsync("charge", _ => Task.FromResult(new Order(1, "n"))));
+                var e = await Assert.ThrowsAsync<CheckpointException>(() =>
+                    step.RunAsync("charge", _ => Task.FromResult(new Order(1, "n"))));
                 Assert.Contains("'charge'", e.Message, StringComparison.Ordinal);
                 Assert.Contains("new name", e.Message, StringComparison.Ordinal);
             },
@@ -252,7 +269,8 @@ public sealed class ResultTests
     }
 
     private static string Inlined(Call put) =>
-        $"\"{put.Step}\";ok=:{Convert.ToBase64String(put.Body)}:" + (put["Content-Type"] == "application/json" ? "" : $";ct=\"{put["Content-Type"]}\"");
+        $"\"{put.Step}\";ok=:{Convert.ToBase64String(put.Body)}:"
+            + (put["Content-Type"] == "application/json" ? "" : $";ct=\"{put["Content-Type"]}\"");
 
     private record Animal(string Name);
 
@@ -282,6 +300,7 @@ public sealed class ResultTests
 
     private sealed class BrokenStream : MemoryStream
     {
-        public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) => throw new IOException("connection reset");
+        public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) =>
+            throw new IOException("connection reset");
     }
 }

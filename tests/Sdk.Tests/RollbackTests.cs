@@ -17,7 +17,8 @@ public sealed class RollbackTests
         Assert.Equal(["hotel", "flight"], _undone);
         Assert.Equal(["book flight", "book hotel", "pay", "cancel hotel", "cancel flight"], _run.Stored);
         verdict.AssertFailed("?0");
-        Assert.Equal(("declined", "pay", false), (Problem(verdict, "detail"), Problem(verdict, "step"), JsonDocument.Parse(verdict.Problem!).RootElement.TryGetProperty("compensationFailures", out _)));
+        Assert.Equal(("declined", "pay", false), (Problem(verdict, "detail"), Problem(verdict, "step"),
+            JsonDocument.Parse(verdict.Problem!).RootElement.TryGetProperty("compensationFailures", out _)));
     }
 
     [Fact]
@@ -30,7 +31,8 @@ public sealed class RollbackTests
     [Fact]
     public async Task FailureThatIsCaught_UndoesNothing()
     {
-        var verdict = await _run.AttemptAsync(step => Assert.ThrowsAsync<StepFailedException>(() => TripAsync(step, _ => throw new NonRetryableException("declined"))));
+        var verdict = await _run.AttemptAsync(step =>
+            Assert.ThrowsAsync<StepFailedException>(() => TripAsync(step, _ => throw new NonRetryableException("declined"))));
 
         Assert.True(verdict.IsCompleted);
         Assert.Empty(_undone);
@@ -40,7 +42,8 @@ public sealed class RollbackTests
     public async Task FailureThatIsNotFinal_UndoesNothing()
     {
         (await _run.AttemptAsync(step => TripAsync(step, _ => throw new TimeoutException()))).AssertSuspended();
-        await Assert.ThrowsAsync<InvalidOperationException>(() => _run.AttemptAsync(step => FailAsync(step, new InvalidOperationException("mine"))));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            _run.AttemptAsync(step => FailAsync(step, new InvalidOperationException("mine"))));
 
         Assert.Empty(_undone);
     }
@@ -91,7 +94,8 @@ public sealed class RollbackTests
 
     [Fact]
     public async Task AnyException_InTheLastAttempt_WithoutCompensations_PassesToTheHost() =>
-        await Assert.ThrowsAsync<InvalidOperationException>(() => _run.AttemptAsync(_ => throw new InvalidOperationException("mine"), isLast: true));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            _run.AttemptAsync(_ => throw new InvalidOperationException("mine"), isLast: true));
 
     [Fact]
     public async Task Misuse_IsFinal_AndUndoes()
@@ -134,7 +138,8 @@ public sealed class RollbackTests
     public async Task CompensationThatFails_IsTriedAgain_AndTheOthersGoOnFromThere()
     {
         var tries = 0;
-        Task Handler(IStep step) => TripAsync(step, _ => throw new NonRetryableException("declined"), () => ++tries < 3 ? throw new TimeoutException("busy") : Task.CompletedTask);
+        Task Handler(IStep step) => TripAsync(step, _ => throw new NonRetryableException("declined"),
+            () => ++tries < 3 ? throw new TimeoutException("busy") : Task.CompletedTask);
 
         (await _run.AttemptAsync(Handler)).AssertSuspended();
         (await _run.AttemptAsync(Handler)).AssertSuspended();
@@ -159,7 +164,8 @@ public sealed class RollbackTests
     [Fact]
     public async Task CompensationThatFailsForGood_DoesNotStopTheOthers_AndIsListed()
     {
-        var verdict = await _run.AttemptAsync(step => TripAsync(step, _ => throw new NonRetryableException("declined"), () => throw new NonRetryableException("no refund")));
+        var verdict = await _run.AttemptAsync(step =>
+            TripAsync(step, _ => throw new NonRetryableException("declined"), () => throw new NonRetryableException("no refund")));
 
         verdict.AssertFailed("?0");
         Assert.Equal(["flight"], _undone);
@@ -294,7 +300,8 @@ public sealed class RollbackTests
         Assert.Throws<StepUsageException>(() => kept!.OnRollback("cancel", Undo("x")));
     }
 
-    private static string? Problem(AttemptVerdict verdict, string member) => JsonDocument.Parse(verdict.Problem!).RootElement.GetProperty(member).GetString();
+    private static string? Problem(AttemptVerdict verdict, string member) =>
+        JsonDocument.Parse(verdict.Problem!).RootElement.GetProperty(member).GetString();
 
     private Func<CancellationToken, Task> Undo(string what) => _ =>
     {

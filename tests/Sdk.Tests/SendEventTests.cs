@@ -13,7 +13,8 @@ public sealed class SendEventTests
     [Fact]
     public async Task Event_IsPostedAsACloudEvent_AndTheStepStored()
     {
-        var verdict = await _run.AttemptAsync(async step => Assert.Equal(2, await step.SendEventAsync("tell", "order.paid", "straße 1", new Order(1, "ä"))));
+        var verdict = await _run.AttemptAsync(async step =>
+            Assert.Equal(2, await step.SendEventAsync("tell", "order.paid", "straße 1", new Order(1, "ä"))));
 
         Assert.True(verdict.IsCompleted);
         var post = Assert.Single(Posts);
@@ -21,7 +22,8 @@ public sealed class SendEventTests
         Assert.Equal((FakeGateway.Token, "application/cloudevents+json"), (post["Durable-Token"], post["Content-Type"]));
         var json = JsonDocument.Parse(post.Body).RootElement;
         Assert.Equal(
-            [("specversion", "1.0"), ("id", $"{FakeGateway.Run}/tell"), ("source", $"/_durable/v1/runs/{FakeGateway.Run}"), ("type", "order.paid"), ("subject", "straße 1"), ("datacontenttype", "application/json")],
+            [("specversion", "1.0"), ("id", $"{FakeGateway.Run}/tell"), ("source", $"/_durable/v1/runs/{FakeGateway.Run}"),
+                ("type", "order.paid"), ("subject", "straße 1"), ("datacontenttype", "application/json")],
             json.EnumerateObject().Where(member => member.Name != "data").Select(member => (member.Name, member.Value.GetString())));
         Assert.Equal(new Order(1, "ä"), json.GetProperty("data").Deserialize<Order>(JsonSerializerOptions.Web));
         Assert.Equal("2", _run["tell"].Text);
@@ -58,7 +60,8 @@ public sealed class SendEventTests
             await step.SendEventAsync("tell", "order.paid", null, 1);
         });
 
-        Assert.Equal([$"{FakeGateway.Run}/tell", $"{FakeGateway.Run}/tell#2"], Posts.Select(post => JsonDocument.Parse(post.Body).RootElement.GetProperty("id").GetString()));
+        Assert.Equal([$"{FakeGateway.Run}/tell", $"{FakeGateway.Run}/tell#2"],
+            Posts.Select(post => JsonDocument.Parse(post.Body).RootElement.GetProperty("id").GetString()));
     }
 
     [Fact]
@@ -66,7 +69,8 @@ public sealed class SendEventTests
     {
         await _run.AttemptAsync(step => step.SendEventAsync("tell", "order.paid", null, null));
 
-        Assert.Equal(["specversion", "id", "source", "type"], JsonDocument.Parse(Assert.Single(Posts).Body).RootElement.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["specversion", "id", "source", "type"],
+            JsonDocument.Parse(Assert.Single(Posts).Body).RootElement.EnumerateObject().Select(member => member.Name));
     }
 
     [Fact]
@@ -75,7 +79,8 @@ public sealed class SendEventTests
         await _run.AttemptAsync(step => step.SendEventAsync("tell", "order.paid", null, "raw"u8.ToArray()));
 
         var json = JsonDocument.Parse(Assert.Single(Posts).Body).RootElement;
-        Assert.Equal(("application/octet-stream", "cmF3"), (json.GetProperty("datacontenttype").GetString(), json.GetProperty("data_base64").GetString()));
+        Assert.Equal(("application/octet-stream", "cmF3"),
+            (json.GetProperty("datacontenttype").GetString(), json.GetProperty("data_base64").GetString()));
     }
 
     [Fact]
@@ -83,7 +88,8 @@ public sealed class SendEventTests
     {
         var gateway = FakeGateway.With(call => call.Method == "POST" ? new Answer(202, """{"woken":0}""") : null);
 
-        await gateway.RunAsync(step => step.SendEventAsync("tell", "order.paid", null, 1), callback: "https://ops.example/gw/_durable/v1/runs/" + FakeGateway.Run);
+        await gateway.RunAsync(step => step.SendEventAsync("tell", "order.paid", null, 1),
+            callback: "https://ops.example/gw/_durable/v1/runs/" + FakeGateway.Run);
 
         Assert.Equal("https://ops.example/gw/_durable/v1/events", gateway.Calls.First().Url);
     }

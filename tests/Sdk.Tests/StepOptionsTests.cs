@@ -19,7 +19,8 @@ public sealed class StepOptionsTests
         { new StepOptions { Backoff = StepBackoff.Linear }, "backoff=linear" },
         { new StepOptions { Backoff = StepBackoff.Constant }, "backoff=constant" },
         {
-            new StepOptions { MaxAttempts = 3, RetryDelay = TimeSpan.FromSeconds(1.5), MaxRetryDelay = TimeSpan.FromMinutes(1), Backoff = StepBackoff.Exponential },
+            new StepOptions { MaxAttempts = 3, RetryDelay = TimeSpan.FromSeconds(1.5), MaxRetryDelay = TimeSpan.FromMinutes(1),
+                Backoff = StepBackoff.Exponential },
             "max-attempts=3, delay=1.5, max-delay=60.0, backoff=exponential"
         },
     };
@@ -124,7 +125,8 @@ public sealed class StepOptionsTests
 
         Assert.True(verdict.IsCompleted);
         Assert.Equal(1, announced);
-        Assert.Equal([("run", "started"), (null, null)], _run.Gateway.Puts.Select(call => (call["Durable-Step-Type"], call["Durable-Step-Outcome"])));
+        Assert.Equal([("run", "started"), (null, null)],
+            _run.Gateway.Puts.Select(call => (call["Durable-Step-Type"], call["Durable-Step-Outcome"])));
         Assert.Empty(_run.Gateway.Puts.First().Body);
         Assert.Equal("5", _run["charge"].Text);
     }
@@ -142,7 +144,8 @@ public sealed class StepOptionsTests
         var verdict = await _run.AttemptAsync(Handler);
 
         verdict.AssertFailed("?0");
-        Assert.Contains("/_durable/problems/step-interrupted", System.Text.Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
+        Assert.Contains("/_durable/problems/step-interrupted", System.Text.Encoding.UTF8.GetString(verdict.Problem!),
+            StringComparison.Ordinal);
         Assert.Equal(1, executed);
     }
 
@@ -150,7 +153,8 @@ public sealed class StepOptionsTests
     public async Task AtMostOnce_WithAnOutcomeAlready_UsesIt()
     {
         var verdict = await FakeGateway.That(Answer.Already("7")).RunAsync(async step =>
-            Assert.Equal(7, await step.RunAsync<int>("charge", _ => throw new InvalidOperationException("executed"), new StepOptions { AtMostOnce = true })));
+            Assert.Equal(7, await step.RunAsync<int>("charge", _ => throw new InvalidOperationException("executed"),
+                new StepOptions { AtMostOnce = true })));
 
         Assert.True(verdict.IsCompleted);
     }
@@ -162,7 +166,8 @@ public sealed class StepOptionsTests
             "charge", _ => throw new RetryAfterException(TimeSpan.FromSeconds(3)), new StepOptions { AtMostOnce = true, MaxAttempts = 5 }));
 
         verdict.AssertFailed("?0");
-        Assert.Equal(("failed", "?0", null), (_run.Gateway.Puts.Last()["Durable-Step-Outcome"], _run.Gateway.Puts.Last()["Durable-Retry"], _run.Gateway.Puts.Last()["Retry-After"]));
+        Assert.Equal(("failed", "?0", null), (_run.Gateway.Puts.Last()["Durable-Step-Outcome"], _run.Gateway.Puts.Last()["Durable-Retry"],
+            _run.Gateway.Puts.Last()["Retry-After"]));
     }
 
     [Fact]
@@ -182,7 +187,8 @@ public sealed class StepOptionsTests
     {
         _run.Complete("charge", "run", "5");
 
-        await _run.AttemptAsync(async step => Assert.Equal(5, await step.RunAsync("charge", _ => Task.FromResult(6), new StepOptions { AtMostOnce = true })));
+        await _run.AttemptAsync(async step =>
+            Assert.Equal(5, await step.RunAsync("charge", _ => Task.FromResult(6), new StepOptions { AtMostOnce = true })));
 
         Assert.Empty(_run.Gateway.Calls);
     }
@@ -190,11 +196,14 @@ public sealed class StepOptionsTests
     [Fact]
     public void Misuse_SaysWhatToDo()
     {
-        Assert.Contains("1 or more", Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { MaxAttempts = 0 }).Message, StringComparison.Ordinal);
+        Assert.Contains("1 or more", Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { MaxAttempts = 0 }).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { RetryDelay = TimeSpan.FromSeconds(-1) });
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { MaxRetryDelay = TimeSpan.FromSeconds(-1) });
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { Backoff = (StepBackoff)9 });
-        Assert.Contains("Leave it out", Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { Timeout = TimeSpan.Zero }).Message, StringComparison.Ordinal);
+        Assert.Contains("Leave it out",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { Timeout = TimeSpan.Zero }).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { Timeout = TimeSpan.FromDays(30) });
     }
 }

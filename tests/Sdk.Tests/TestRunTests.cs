@@ -71,7 +71,8 @@ public sealed class TestRunTests
     [Fact]
     public async Task WaitingForWhatTheTestHasNotSaid_SaysSo()
     {
-        var e = await Assert.ThrowsAsync<InvalidOperationException>(() => _run.RunAsync(step => Orders.CheckOutAsync("o-1", _payments, step)));
+        var e = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            _run.RunAsync(step => Orders.CheckOutAsync("o-1", _payments, step)));
 
         Assert.Contains("'paid'", e.Message, StringComparison.Ordinal);
         Assert.Contains("Complete", e.Message, StringComparison.Ordinal);
@@ -133,7 +134,8 @@ public sealed class TestRunTests
 
         public Task<string> HoldAsync() => Task.FromResult($"H-{++Held}");
 
-        public Task CaptureAsync(string hold) => ++CaptureTries <= Failures ? throw new TimeoutException($"{hold}: the bank is busy") : Task.CompletedTask;
+        public Task CaptureAsync(string hold) =>
+            ++CaptureTries <= Failures ? throw new TimeoutException($"{hold}: the bank is busy") : Task.CompletedTask;
 
         public Task ReleaseAsync(string hold)
         {

@@ -20,7 +20,9 @@ public sealed partial class TripBookerTests
         await using var trips = new TripBookerProcess(own ? ["--urls", address] : []);
 
         var command = await trips.FindAsync(Curl());
-        using var curl = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"{command.Trim()} --silent --max-time 60"]) { RedirectStandardOutput = true })!;
+        using var curl = Process.Start(new ProcessStartInfo("/bin/sh",
+            ["-c", $"{command.Trim()} --silent --max-time 60"])
+        { RedirectStandardOutput = true })!;
 
         Assert.Contains("\"from\":\"BER\"", await curl.StandardOutput.ReadToEndAsync(), StringComparison.Ordinal);
         Assert.DoesNotContain("--json", command, StringComparison.Ordinal);

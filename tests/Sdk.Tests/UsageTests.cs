@@ -20,7 +20,8 @@ public sealed class UsageTests
             }
         });
 
-        Assert.Equal(["item", "item%232", "item%233"], gateway.Puts.Where(call => call.Step.StartsWith("item", StringComparison.Ordinal)).Select(call => call.Step));
+        Assert.Equal(["item", "item%232", "item%233"],
+            gateway.Puts.Where(call => call.Step.StartsWith("item", StringComparison.Ordinal)).Select(call => call.Step));
     }
 
     [Fact]
@@ -85,7 +86,8 @@ public sealed class UsageTests
         await new FakeGateway().RunAsync(
             async step =>
             {
-                var results = await Task.WhenAll(step.RunAsync("item", _ => Task.FromResult(8)), step.RunAsync("item", _ => Task.FromResult(9)));
+                var results = await Task.WhenAll(step.RunAsync("item", _ => Task.FromResult(8)),
+                    step.RunAsync("item", _ => Task.FromResult(9)));
                 Assert.Equal([1, 2], results);
             },
             steps: "\"item\";ok=:MQ==:, \"item#2\";ok=:Mg==:");
@@ -133,7 +135,8 @@ public sealed class UsageTests
         });
 
         verdict.AssertSuspended();
-        Assert.Equal(["before", "load", "save", .. Enumerable.Range(2, 5).SelectMany(i => new[] { $"load#{i}", $"save#{i}" })], run.Stored.Order(new ByUse()));
+        Assert.Equal(["before", "load", "save", .. Enumerable.Range(2, 5).SelectMany(i => new[] { $"load#{i}", $"save#{i}" })],
+            run.Stored.Order(new ByUse()));
 
         static async Task ItemAsync(IStep step)
         {
@@ -162,7 +165,8 @@ public sealed class UsageTests
         });
 
         Assert.True(verdict.IsCompleted);
-        Assert.Equal(["notify", "notify%232", "notify%233"], gateway.Puts.Select(call => call.Step).Where(id => id.StartsWith("notify", StringComparison.Ordinal)));
+        Assert.Equal(["notify", "notify%232", "notify%233"],
+            gateway.Puts.Select(call => call.Step).Where(id => id.StartsWith("notify", StringComparison.Ordinal)));
 
         static async Task NotifyAsync(IStep step, string of)
         {
@@ -176,7 +180,8 @@ public sealed class UsageTests
     {
         var gateway = new FakeGateway();
 
-        var verdict = await gateway.RunAsync(step => step.RunAsync("outer", async token => await step.RunAsync("inner", _ => Task.FromResult(1), token)));
+        var verdict = await gateway.RunAsync(step =>
+            step.RunAsync("outer", async token => await step.RunAsync("inner", _ => Task.FromResult(1), token)));
 
         AssertUsage(verdict, "'inner'", "'outer'", "after");
         Assert.Empty(gateway.Calls);
@@ -206,7 +211,8 @@ public sealed class UsageTests
             var running = step.RunAsync("second", _ => gateway.ReportOf("third"));
             await step.RunAsync("third", _ => Task.FromResult(1));
             await running;
-            await step.RunAsync("call", _ => other.RunAsync(theirs => theirs.RunAsync("of another run", _ => Task.CompletedTask)).ContinueWith(_ => 1, TaskScheduler.Default));
+            await step.RunAsync("call", _ => other.RunAsync(theirs => theirs.RunAsync("of another run", _ => Task.CompletedTask))
+                .ContinueWith(_ => 1, TaskScheduler.Default));
         });
 
         Assert.True(verdict.IsCompleted);
@@ -234,7 +240,11 @@ public sealed class UsageTests
     public async Task ResultUnknownToTheContext_IsNoticedBeforeTheBodyIsExecuted()
     {
         var executed = false;
-        using var attempt = new FakeGateway().Begin(options: new DurableStepsOptions { Json = PlainContext.Default.Options, ErrorDetails = true });
+        using var attempt = new FakeGateway().Begin(options: new DurableStepsOptions
+        {
+            Json = PlainContext.Default.Options,
+            ErrorDetails = true,
+        });
 
         var verdict = await attempt.RunAsync(token => attempt.Step.RunAsync("s", Body, token));
 
@@ -277,7 +287,8 @@ public sealed class UsageTests
     [InlineData("ä", 129, false)]
     public async Task NameOfUpTo256Bytes_IsTaken(string letter, int times, bool taken)
     {
-        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync(string.Concat(Enumerable.Repeat(letter, times)), _ => Task.FromResult(1)));
+        var verdict = await new FakeGateway().RunAsync(step =>
+            step.RunAsync(string.Concat(Enumerable.Repeat(letter, times)), _ => Task.FromResult(1)));
 
         if (taken) Assert.True(verdict.IsCompleted);
         else AssertUsage(verdict, "256");
@@ -338,7 +349,8 @@ public sealed class UsageTests
         using var attempt = new FakeGateway().Begin();
         await Assert.ThrowsAsync<ArgumentNullException>(() => attempt.Step.RunAsync("s", null!, CancellationToken.None));
         await Assert.ThrowsAsync<ArgumentNullException>(() => attempt.Step.RunAsync<int>("s", null!));
-        await Assert.ThrowsAsync<ArgumentNullException>(() => attempt.Step.RunAsync("s", _ => Task.FromResult(new Order(1, "")), type: null!));
+        await Assert.ThrowsAsync<ArgumentNullException>(() =>
+            attempt.Step.RunAsync("s", _ => Task.FromResult(new Order(1, "")), type: null!));
     }
 
     private static void AssertUsage(AttemptVerdict verdict, params string[] says)

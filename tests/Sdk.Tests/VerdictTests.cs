@@ -31,7 +31,8 @@ public sealed class VerdictTests
     [Fact]
     public async Task FailureThatIsNotCaught_IsFinal_AndShowsNothingOfTheInside()
     {
-        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => throw new NonRetryableException("acquirer said 05")), options: new());
+        var verdict = await new FakeGateway()
+            .RunAsync(step => step.RunAsync("pay", _ => throw new NonRetryableException("acquirer said 05")), options: new());
 
         verdict.AssertFailed("?0");
         Assert.Equal("""{"title":"A step of the request failed","step":"pay","status":500}""", Encoding.UTF8.GetString(verdict.Problem!));
@@ -41,13 +42,16 @@ public sealed class VerdictTests
     public async Task FailureThatIsNotCaught_TellsTheClientWhatIsMeantForIt_InAReplayToo()
     {
         var gateway = new FakeGateway();
-        Task Handler(IStep step) => step.RunAsync("pay", _ => throw new NonRetryableException("acquirer said 05") { ClientMessage = "Your card was declined." });
+        Task Handler(IStep step) =>
+            step.RunAsync("pay", _ => throw new NonRetryableException("acquirer said 05") { ClientMessage = "Your card was declined." });
 
         var first = await gateway.RunAsync(Handler, options: new());
-        var again = await gateway.RunAsync(Handler, steps: $"\"pay\";err=:{Convert.ToBase64String(Assert.Single(gateway.Puts).Body)}:", options: new());
+        var again = await gateway.RunAsync(Handler,
+            steps: $"\"pay\";err=:{Convert.ToBase64String(Assert.Single(gateway.Puts).Body)}:", options: new());
 
         Assert.All([first, again], verdict => Assert.Equal(
-            """{"title":"A step of the request failed","detail":"Your card was declined.","step":"pay","status":500}""", Encoding.UTF8.GetString(verdict.Problem!)));
+            """{"title":"A step of the request failed","detail":"Your card was declined.","step":"pay","status":500}""",
+            Encoding.UTF8.GetString(verdict.Problem!)));
     }
 
     [Fact]
@@ -61,7 +65,8 @@ public sealed class VerdictTests
     [Fact]
     public async Task RefusedCheckpoint_ShowsNothingOfTheInside()
     {
-        var verdict = await FakeGateway.That(Answer.Problem(401, "token-invalid")).RunAsync(step => step.RunAsync("pay", _ => Task.CompletedTask), options: new());
+        var verdict = await FakeGateway.That(Answer.Problem(401,
+            "token-invalid")).RunAsync(step => step.RunAsync("pay", _ => Task.CompletedTask), options: new());
 
         verdict.AssertFailed("?1");
         Assert.Equal("""{"title":"The request failed","status":500}""", Encoding.UTF8.GetString(verdict.Problem!));
@@ -70,7 +75,8 @@ public sealed class VerdictTests
     [Fact]
     public async Task Misuse_ShowsNothingOfTheInside()
     {
-        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => Task.FromResult<Type>(typeof(VerdictTests))), options: new());
+        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => Task.FromResult<Type>(typeof(VerdictTests))),
+            options: new());
 
         verdict.AssertFailed("?0");
         Assert.DoesNotContain("VerdictTests", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
@@ -82,7 +88,8 @@ public sealed class VerdictTests
     {
         var problem = Convert.ToBase64String("""{"type":"https://inner.example/secret","title":"Secret","detail":"db-7","status":500}"""u8);
 
-        var verdict = await new FakeGateway().RunAsync(step => step.InvokeAsync<int>("bill", "/inner"), steps: $"\"bill\";err=:{problem}:;t=invoke", options: new());
+        var verdict = await new FakeGateway().RunAsync(step => step.InvokeAsync<int>("bill", "/inner"),
+            steps: $"\"bill\";err=:{problem}:;t=invoke", options: new());
 
         Assert.Equal("""{"title":"A step of the request failed","step":"bill","status":500}""", Encoding.UTF8.GetString(verdict.Problem!));
     }
@@ -101,9 +108,11 @@ public sealed class VerdictTests
     [Fact]
     public async Task StoredFailureThatIsNotCaught_ShowsNothingOfTheInsideEither()
     {
-        var stored = Convert.ToBase64String("""{"title":"TimeoutException","detail":"slow","exceptionType":"System.TimeoutException","stackTrace":"at Secret"}"""u8);
+        var stored = Convert.ToBase64String(
+            """{"title":"TimeoutException","detail":"slow","exceptionType":"System.TimeoutException","stackTrace":"at Secret"}"""u8);
 
-        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => Task.FromResult(1)), steps: $"\"pay\";err=:{stored}:");
+        var verdict = await new FakeGateway().RunAsync(step => step.RunAsync("pay", _ => Task.FromResult(1)),
+            steps: $"\"pay\";err=:{stored}:");
 
         verdict.AssertFailed("?0");
         Assert.DoesNotContain("Secret", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
@@ -155,7 +164,8 @@ public sealed class VerdictTests
         var gateway = FakeGateway.With(call => call.Step == "label" ? Answer.Later : null);
 
         var verdict = await gateway.RunAsync(step => Task.WhenAll(
-            step.RunAsync("pay", _ => throw new NonRetryableException("declined")), step.RunAsync("label", _ => throw new TimeoutException())));
+            step.RunAsync("pay", _ => throw new NonRetryableException("declined")),
+            step.RunAsync("label", _ => throw new TimeoutException())));
 
         verdict.AssertFailed("?0");
     }
@@ -188,7 +198,8 @@ public sealed class VerdictTests
 
         var verdict = await attempt.RunAsync(async token =>
         {
-            var failure = await Assert.ThrowsAsync<StepFailedException>(() => attempt.Step.RunAsync("pay", _ => throw new TimeoutException("slow"), token));
+            var failure = await Assert.ThrowsAsync<StepFailedException>(() =>
+                attempt.Step.RunAsync("pay", _ => throw new TimeoutException("slow"), token));
             Assert.IsType<TimeoutException>(failure.InnerException);
         });
 

@@ -21,7 +21,8 @@ public sealed class WaitForEventTests
         verdict.AssertSuspended();
         Assert.False(after);
         var call = Assert.Single(run.Gateway.Puts);
-        Assert.Equal(("paid", "wait", "order.paid", "o-1"), (call.Step, call["Durable-Step-Type"], call["Durable-Event-Type"], call["Durable-Event-Key"]));
+        Assert.Equal(("paid", "wait", "order.paid", "o-1"),
+            (call.Step, call["Durable-Step-Type"], call["Durable-Event-Type"], call["Durable-Event-Key"]));
         Assert.Equal(("90.5", "3600"), (call["Durable-Step-Timeout"], call["Durable-Event-Lookback"]));
         Assert.Empty(call.Body);
         Assert.Null(call["Content-Type"]);
@@ -65,7 +66,8 @@ public sealed class WaitForEventTests
     {
         var run = new FakeRun();
         Order? order = null;
-        Task Handler(IStep step) => step.WaitForEventAsync<Order>("paid", "order.paid").ContinueWith(paid => order = paid.Result, TaskScheduler.Default);
+        Task Handler(IStep step) =>
+            step.WaitForEventAsync<Order>("paid", "order.paid").ContinueWith(paid => order = paid.Result, TaskScheduler.Default);
         run.Complete("paid", "wait", """{"id":7,"name":"n"}""");
 
         Assert.True((await run.AttemptAsync(Handler, inlined: inlined)).IsCompleted);
@@ -77,7 +79,8 @@ public sealed class WaitForEventTests
     [Fact]
     public async Task ThereAlready_IsUsedAtOnce()
     {
-        var verdict = await FakeGateway.That(Answer.Already("5")).RunAsync(async step => Assert.Equal(5, await step.WaitForEventAsync<int>("paid", "order.paid")));
+        var verdict = await FakeGateway.That(Answer.Already("5")).RunAsync(async step =>
+            Assert.Equal(5, await step.WaitForEventAsync<int>("paid", "order.paid")));
 
         Assert.True(verdict.IsCompleted);
     }
@@ -90,7 +93,8 @@ public sealed class WaitForEventTests
         await run.AttemptAsync(async step => Assert.Null(await step.WaitForEventAsync<Order>("paid", "order.paid")));
         await run.AttemptAsync(async step => Assert.Null(await step.WaitForEventAsync<int?>("paid", "order.paid")));
 
-        var verdict = await FakeGateway.That(Answer.AlreadyFailed(FakeRun.Timeout)).RunAsync(async step => Assert.Null(await step.WaitForEventAsync<Order>("paid", "order.paid")));
+        var verdict = await FakeGateway.That(Answer.AlreadyFailed(FakeRun.Timeout)).RunAsync(async step =>
+            Assert.Null(await step.WaitForEventAsync<Order>("paid", "order.paid")));
 
         Assert.True(verdict.IsCompleted);
     }
@@ -128,7 +132,8 @@ public sealed class WaitForEventTests
         var run = new FakeRun();
         run.Complete("paid", "wait", "<paid/>", "application/xml");
 
-        await run.AttemptAsync(async step => Assert.Equal("<paid/>", Encoding.UTF8.GetString((await step.WaitForEventAsync<byte[]>("paid", "order.paid"))!)));
+        await run.AttemptAsync(async step =>
+            Assert.Equal("<paid/>", Encoding.UTF8.GetString((await step.WaitForEventAsync<byte[]>("paid", "order.paid"))!)));
     }
 
     [Fact]
@@ -141,7 +146,8 @@ public sealed class WaitForEventTests
             return Answer.Later;
         };
 
-        var verdict = await gateway.RunAsync(step => Task.WhenAny(step.WaitForEventAsync<Order>("paid", "order.paid"), step.SleepAsync("nap", TimeSpan.FromDays(1))).Unwrap());
+        var verdict = await gateway.RunAsync(step =>
+            Task.WhenAny(step.WaitForEventAsync<Order>("paid", "order.paid"), step.SleepAsync("nap", TimeSpan.FromDays(1))).Unwrap());
 
         verdict.AssertSuspended();
         Assert.Equal(2, gateway.Puts.Count());
@@ -152,9 +158,11 @@ public sealed class WaitForEventTests
     {
         await new FakeGateway().RunAsync(async step =>
         {
-            var negative = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => step.WaitForEventAsync<Order>("paid", "order.paid", timeout: Timeout.InfiniteTimeSpan));
+            var negative = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
+                step.WaitForEventAsync<Order>("paid", "order.paid", timeout: Timeout.InfiniteTimeSpan));
             Assert.Contains("Leave it out", negative.Message, StringComparison.Ordinal);
-            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => step.WaitForEventAsync<Order>("paid", "order.paid", lookback: TimeSpan.FromSeconds(-1)));
+            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
+                step.WaitForEventAsync<Order>("paid", "order.paid", lookback: TimeSpan.FromSeconds(-1)));
             await Assert.ThrowsAsync<ArgumentException>(() => step.WaitForEventAsync<Order>("paid", " "));
             await Assert.ThrowsAsync<ArgumentException>(() => step.WaitForEventAsync<Order>("paid", null!));
             await Assert.ThrowsAsync<ArgumentException>(() => step.WaitForEventAsync<Order>("paid", "order.paid", ""));

@@ -37,9 +37,11 @@ public sealed class WithoutGatewayTests
     {
         var verdict = await RunAsync(async step =>
         {
-            using var response = await step.FetchAsync("s", _ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound) { Content = new StringContent("none") }));
+            using var response = await step.FetchAsync("s",
+                _ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound) { Content = new StringContent("none") }));
             Assert.Equal((HttpStatusCode.NotFound, "none"), (response.StatusCode, await response.Content.ReadAsStringAsync()));
-            var failure = await Assert.ThrowsAsync<StepFailedException>(() => step.FetchAsync("s", _ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.BadGateway))));
+            var failure = await Assert.ThrowsAsync<StepFailedException>(() =>
+                step.FetchAsync("s", _ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.BadGateway))));
             Assert.Equal(502, failure.Problem.Status);
         });
 
@@ -77,7 +79,8 @@ public sealed class WithoutGatewayTests
 
     [Fact]
     public void Delay_IsNotShorterThanRetryAfter() =>
-        Assert.Equal(TimeSpan.FromMinutes(5), new StepOptions { MaxRetryDelay = TimeSpan.FromSeconds(3) }.LocalDelayAfter(2, TimeSpan.FromMinutes(5)));
+        Assert.Equal(TimeSpan.FromMinutes(5),
+            new StepOptions { MaxRetryDelay = TimeSpan.FromSeconds(3) }.LocalDelayAfter(2, TimeSpan.FromMinutes(5)));
 
     [Fact]
     public async Task TriesUsedUp_AreAFailure()
@@ -85,7 +88,8 @@ public sealed class WithoutGatewayTests
         var tries = 0;
 
         await RunAsync(step => Assert.ThrowsAsync<StepFailedException>(() => step.RunAsync(
-            "busy", _ => ++tries < 9 ? throw new TimeoutException("busy") : Task.CompletedTask, new StepOptions { MaxAttempts = 3, RetryDelay = TimeSpan.Zero })));
+            "busy", _ => ++tries < 9 ? throw new TimeoutException("busy") : Task.CompletedTask,
+            new StepOptions { MaxAttempts = 3, RetryDelay = TimeSpan.Zero })));
 
         Assert.Equal(3, tries);
     }
@@ -98,7 +102,8 @@ public sealed class WithoutGatewayTests
 
         await RunAsync(async step =>
         {
-            await Assert.ThrowsAsync<StepFailedException>(() => step.RunAsync("a", _ => throw new NonRetryableException($"{++tries}"), options));
+            await Assert.ThrowsAsync<StepFailedException>(() =>
+                step.RunAsync("a", _ => throw new NonRetryableException($"{++tries}"), options));
             options.AtMostOnce = true;
             await Assert.ThrowsAsync<StepFailedException>(() => step.RunAsync("b", _ => throw new TimeoutException($"{++tries}"), options));
         });

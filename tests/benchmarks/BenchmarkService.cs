@@ -51,7 +51,10 @@ internal static class BenchmarkService
         var callback = context.Request.Headers["Durable-Callback"].ToString();
         for (var step = 0; step < Steps && callback.Length > 0; step++)
         {
-            using var call = new HttpRequestMessage(HttpMethod.Put, $"{callback}/steps/step-{step}") { Content = new ByteArrayContent(StepBody) };
+            using var call = new HttpRequestMessage(HttpMethod.Put, $"{callback}/steps/step-{step}")
+            {
+                Content = new ByteArrayContent(StepBody)
+            };
             call.Content.Headers.ContentType = new("application/json");
             call.Headers.Add("Durable-Token", context.Request.Headers["Durable-Token"].ToString());
             using var answer = await client.SendAsync(call);

@@ -67,7 +67,8 @@ internal static class Comparisons
         {
             var failed = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
             using var redirect = await client.GetAsync(new Uri(site.Gateway, "/durable/flaky"));
-            if (redirect.StatusCode != HttpStatusCode.SeeOther) throw new InvalidOperationException($"Expected 303, got {redirect.StatusCode}.");
+            if (redirect.StatusCode != HttpStatusCode.SeeOther)
+                throw new InvalidOperationException($"Expected 303, got {redirect.StatusCode}.");
             using var result = await client.GetAsync(new Uri(site.Gateway, redirect.Headers.Location!));
             var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
             var at = long.Parse(result.Headers.GetValues("X-Reached").Single(), CultureInfo.InvariantCulture);
@@ -76,8 +77,10 @@ internal static class Comparisons
         }
 
         Console.WriteLine("One run, idle gateway (ms)              p50       max");
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  failure to replay, less the delay  {Median(reached),6:F0}    {reached.Max(),6:F0}"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  replay at the service to client    {Median(home),6:F0}    {home.Max(),6:F0}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  failure to replay, less the delay  {Median(reached),6:F0}    {reached.Max(),6:F0}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  replay at the service to client    {Median(home),6:F0}    {home.Max(),6:F0}"));
     }
 
     private static void Print(string name, List<Sample> samples) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

@@ -16,7 +16,8 @@ internal static class Load
     {
         var latencies = new List<double>[clients];
         var began = Stopwatch.GetTimestamp();
-        await Task.WhenAll(Enumerable.Range(0, clients).Select(client => Task.Run(async () => latencies[client] = await ClientAsync(url, began, span))));
+        await Task.WhenAll(Enumerable.Range(0, clients).Select(client =>
+            Task.Run(async () => latencies[client] = await ClientAsync(url, began, span))));
         var elapsed = Stopwatch.GetElapsedTime(began).TotalSeconds;
         var all = latencies.SelectMany(each => each).Order().ToArray();
         return new Sample(all.Length / elapsed, all[all.Length / 2], all[(int)(all.Length * 0.99)]);

@@ -18,7 +18,8 @@ internal static class PlainProxy
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
         builder.Services.AddReverseProxy().LoadFromMemory(
             [new RouteConfig { RouteId = "all", ClusterId = "service", Match = new RouteMatch { Path = "{**rest}" } }],
-            [new ClusterConfig { ClusterId = "service", Destinations = new Dictionary<string, DestinationConfig> { ["one"] = new() { Address = upstream } } }]);
+            [new ClusterConfig { ClusterId = "service",
+                Destinations = new Dictionary<string, DestinationConfig> { ["one"] = new() { Address = upstream } } }]);
         var app = builder.Build();
         app.MapReverseProxy();
         await app.RunAsync();

@@ -19,7 +19,12 @@ internal sealed class Site : IAsyncDisposable
     public static async Task<Site> StartAsync()
     {
         int service = FreePort(), gateway = FreePort(), control = FreePort(), proxy = FreePort();
-        var site = new Site { Service = new Uri($"http://127.0.0.1:{service}"), Gateway = new Uri($"http://127.0.0.1:{gateway}"), Proxy = new Uri($"http://127.0.0.1:{proxy}") };
+        var site = new Site
+        {
+            Service = new Uri($"http://127.0.0.1:{service}"),
+            Gateway = new Uri($"http://127.0.0.1:{gateway}"),
+            Proxy = new Uri($"http://127.0.0.1:{proxy}")
+        };
         site.Start("Benchmarks.dll", "--serve", $"{service}");
         site.Start("Benchmarks.dll", "--proxy", $"{proxy}", $"{site.Service}");
         site.Start("gateway.dll",
@@ -36,7 +41,9 @@ internal sealed class Site : IAsyncDisposable
             "--ReverseProxy:Routes:durable:Metadata:Durable.Policy=default",
             $"--ReverseProxy:Clusters:service:Destinations:one:Address={site.Service}");
         using var client = new HttpClient();
-        foreach (var address in new[] { new Uri(site.Service, "/"), new Uri(site.Proxy, "/"), new Uri($"http://127.0.0.1:{control}/readyz") }) await AwaitAsync(client, address);
+        foreach (var address in new[] { new Uri(site.Service, "/"), new Uri(site.Proxy, "/"),
+            new Uri($"http://127.0.0.1:{control}/readyz") })
+            await AwaitAsync(client, address);
         return site;
     }
 
@@ -53,7 +60,9 @@ internal sealed class Site : IAsyncDisposable
     }
 
     private void Start(string assembly, params string[] args) =>
-        _processes.Add(Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, assembly), .. args]) { RedirectStandardOutput = true })!);
+        _processes.Add(Process.Start(new ProcessStartInfo("dotnet",
+            [Path.Combine(AppContext.BaseDirectory, assembly), .. args])
+        { RedirectStandardOutput = true })!);
 
     private static async Task AwaitAsync(HttpClient client, Uri address)
     {

@@ -9,7 +9,8 @@ internal static class Checker
         foreach (var run in history.Runs) CheckRun(run, violations);
         CheckSteps(history.Steps, violations);
         foreach (var sending in history.Sendings.GroupBy(sending => (sending.Run, sending.Attempt)).Where(sendings => sendings.Count() > 1))
-            violations.Add($"attempt {sending.Key.Attempt} of run {sending.Key.Run} ({sending.First().Method}) was sent {sending.Count()} times");
+            violations.Add(
+                $"attempt {sending.Key.Attempt} of run {sending.Key.Run} ({sending.First().Method}) was sent {sending.Count()} times");
         return violations;
     }
 
@@ -17,14 +18,18 @@ internal static class Checker
     /// <exception cref="InvalidOperationException">One of them was not.</exception>
     public static void CheckItself()
     {
-        Expect("a whole history", found: false, Runs(new ClientRun("a") { Run = "1", Promised = true, Answers = { new(200, "a:x"), new(200, "a:x") } }),
+        Expect("a whole history", found: false,
+            Runs(new ClientRun("a") { Run = "1", Promised = true, Answers = { new(200, "a:x"), new(200, "a:x") } }),
             [new("1", "s", 1, false), new("1", "s", 1, true), new("1", "t", 2, false), new("1", "t", 2, true)]);
         Expect("a lost run", found: true, Runs(new ClientRun("a") { Run = "1", Promised = true, Missing = "404" }), []);
         Expect("a run without an end", found: true, Runs(new ClientRun("a") { Run = "1", Promised = true }), []);
         Expect("another's result", found: true, Runs(new ClientRun("a") { Run = "1", Answers = { new(200, "b:x") } }), []);
-        Expect("a failure for a success", found: true, Runs(new ClientRun("a") { Run = "1", Promised = true, Answers = { new(502, "a:x") } }), []);
-        Expect("a result that changed", found: true, Runs(new ClientRun("a") { Run = "1", Answers = { new(200, "a:x"), new(200, "a:y") } }), []);
-        Expect("a step that ran again", found: true, new History(), [new("1", "s", 1, false), new("1", "s", 1, true), new("1", "s", 2, false)]);
+        Expect("a failure for a success", found: true,
+            Runs(new ClientRun("a") { Run = "1", Promised = true, Answers = { new(502, "a:x") } }), []);
+        Expect("a result that changed", found: true,
+            Runs(new ClientRun("a") { Run = "1", Answers = { new(200, "a:x"), new(200, "a:y") } }), []);
+        Expect("a step that ran again", found: true, new History(),
+            [new("1", "s", 1, false), new("1", "s", 1, true), new("1", "s", 2, false)]);
         Expect("attempts that were sent once", found: false, Sendings(new("1", 1, "GET"), new("1", 2, "GET"), new("2", 1, "GET")), []);
         Expect("an attempt that was sent twice", found: true, Sendings(new("1", 1, "GET"), new("1", 1, "GET")), []);
         Expect("a step that was stored twice", found: true, new History(), [new("1", "s", 1, true), new("1", "s", 2, true)]);
@@ -37,7 +42,8 @@ internal static class Checker
         foreach (var answer in run.Answers)
         {
             if (answer.Status != 200) violations.Add($"{name} ended with status {answer.Status}");
-            else if (!answer.Body.StartsWith(run.Request + ":", StringComparison.Ordinal)) violations.Add($"{name} was answered with '{answer.Body}'");
+            else if (!answer.Body.StartsWith(run.Request + ":", StringComparison.Ordinal))
+                violations.Add($"{name} was answered with '{answer.Body}'");
         }
 
         if (run.Answers.Distinct().Count() > 1) violations.Add($"{name} has several results: {string.Join(" | ", run.Answers.Distinct())}");
@@ -50,7 +56,8 @@ internal static class Checker
         {
             var key = (step.Run, step.Step);
             if (stored.TryGetValue(key, out var attempt) && step.Attempt > attempt)
-                violations.Add($"step {step.Step} of run {step.Run} was {(step.Done ? "stored" : "executed")} again in attempt {step.Attempt}; its checkpoint of attempt {attempt} had been answered 201");
+                violations.Add($"step {step.Step} of run {step.Run} was {(step.Done ? "stored" : "executed")} again in "
+                    + $"attempt {step.Attempt}; its checkpoint of attempt {attempt} had been answered 201");
             if (step.Done) stored.TryAdd(key, step.Attempt);
         }
     }

@@ -9,7 +9,12 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2) })
+    private readonly HttpClient _http = new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2)
+    })
     {
         Timeout = Timeout.InfiniteTimeSpan,
     };
@@ -111,7 +116,9 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
         run.Answers.Add(new Answer((int)response.StatusCode, body));
     }
 
-    /// <summary>Reads a stream as EventSource does: where it breaks off or ends it goes on from its last event, until there is no more.</summary>
+    /// <summary>
+    /// Reads a stream as EventSource does: where it breaks off or ends it goes on from its last event, until there is no more.
+    /// </summary>
     private async Task FollowAsync(ClientRun run, HttpResponseMessage live, CancellationToken stop)
     {
         var events = new List<SseItem<string>>();
@@ -136,7 +143,8 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
                     return;
                 }
 
-                if (response.IsSuccessStatusCode) await Ticker.ReadAsync(await response.Content.ReadAsStreamAsync(patience.Token), events, patience.Token);
+                if (response.IsSuccessStatusCode)
+                    await Ticker.ReadAsync(await response.Content.ReadAsStreamAsync(patience.Token), events, patience.Token);
                 else await Task.Delay(50, CancellationToken.None);
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
@@ -196,9 +204,11 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
     private async Task SendEventAsync(ClientRun run, CancellationToken cancellation)
     {
         using var content = new StringContent($"\"{run.Request}\"", System.Text.Encoding.UTF8, "application/json");
-        foreach (var (name, value) in new[] { ("specversion", "1.0"), ("type", Service.EventType), ("source", "/chaos"), ("id", run.Request), ("subject", run.Request) })
+        foreach (var (name, value) in new[] { ("specversion", "1.0"), ("type", Service.EventType), ("source", "/chaos"),
+            ("id", run.Request), ("subject", run.Request) })
             content.Headers.Add("ce-" + name, value);
-        using var response = await _http.PostAsync(new Uri(controls[Random.Shared.Next(controls.Count)], "/_durable/v1/events"), content, cancellation);
+        using var response = await _http.PostAsync(new Uri(controls[Random.Shared.Next(controls.Count)], "/_durable/v1/events"),
+            content, cancellation);
         run.EventTaken = response.StatusCode == HttpStatusCode.Accepted;
         if (run.EventTaken) Interlocked.Increment(ref _events);
         else await Task.Delay(50, CancellationToken.None);

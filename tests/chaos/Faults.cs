@@ -3,7 +3,8 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Chaos;
 
 /// <summary>Does harm, at random from a seed: one fault after the other, several of them under way at a time.</summary>
-internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOnlyList<RedisServer> redis, IReadOnlyList<Link> links, TimeSpan lease, int seed) : IDisposable
+internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOnlyList<RedisServer> redis, IReadOnlyList<Link> links,
+    TimeSpan lease, int seed) : IDisposable
 {
     private readonly Random _random = new(seed);
     private readonly SemaphoreSlim _redisGate = new(1, 1);
@@ -72,7 +73,9 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         node.Continue();
     }
 
-    /// <summary>One server of a cluster at a time: with two of three primaries gone there is no majority, and nothing to be learnt.</summary>
+    /// <summary>
+    /// One server of a cluster at a time: with two of three primaries gone there is no majority, and nothing to be learnt.
+    /// </summary>
     private async Task KillRedisAsync(RedisServer server, TimeSpan down)
     {
         await _redisGate.WaitAsync();

@@ -31,7 +31,9 @@ internal sealed record Options
         {
             if (i + 1 == args.Length) return null;
             var value = args[i + 1];
-            var number = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed) && parsed > 0 ? parsed : (int?)null;
+            var number = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed) && parsed > 0
+                ? parsed
+                : (int?)null;
             Options? next = (args[i], number) switch
             {
                 ("--seconds", { } seconds) => options with { Seconds = seconds },

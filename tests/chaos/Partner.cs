@@ -4,7 +4,9 @@ using System.Net.Http.Json;
 
 namespace DurableGateway.Chaos;
 
-/// <summary>A third party: it is given the URLs of callbacks, and calls them at any gateway until it is told what came of it. It never dies.</summary>
+/// <summary>
+/// A third party: it is given the URLs of callbacks, and calls them at any gateway until it is told what came of it. It never dies.
+/// </summary>
 internal sealed class Partner : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -53,7 +55,8 @@ internal sealed class Partner : IAsyncDisposable
         {
             try
             {
-                using var answer = await _http.PostAsJsonAsync(new Uri(_gateways[Random.Shared.Next(_gateways.Count)], path), handed.Request, _stop.Token);
+                using var answer = await _http.PostAsJsonAsync(new Uri(_gateways[Random.Shared.Next(_gateways.Count)], path),
+                    handed.Request, _stop.Token);
                 if (answer.IsSuccessStatusCode) Interlocked.Increment(ref _taken);
                 if (answer.StatusCode < HttpStatusCode.InternalServerError) return;
             }

@@ -22,16 +22,20 @@ var nodes = options.Embedded ? 1 : 3;
 var lease = TimeSpan.FromSeconds(2);
 var directory = Directory.CreateTempSubdirectory("durable-chaos-").FullName;
 var journal = Path.Combine(directory, "journal");
-Console.WriteLine($"seed {options.Seed}, {options.Seconds} s, {(options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : options.Embedded ? "embedded store" : "Redis, appendfsync always")}, {nodes} gateways, {options.Clients} clients");
+Console.WriteLine(
+    $"seed {options.Seed}, {options.Seconds} s, {(options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : options.Embedded ? "embedded store" : "Redis, appendfsync always")}, {nodes} gateways, {options.Clients} clients");
 
 await using var cluster = options.Cluster ? await RedisCluster.StartAsync(replicas: 1) : null;
-await using var single = options.Cluster || options.Embedded ? null : await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+await using var single = options.Cluster || options.Embedded
+    ? null
+    : await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
 
 var ports = Enumerable.Range(0, 8).Select(_ => FreePort.Next()).ToArray();
 Uri[] addresses = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))];
 Uri[] controls = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i + 3]}"))];
 await using var partner = await Partner.StartAsync(ports[7], addresses);
-await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal, $"http://127.0.0.1:{ports[7]}"], new Uri($"http://127.0.0.1:{ports[6]}/up"));
+await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal, $"http://127.0.0.1:{ports[7]}"],
+    new Uri($"http://127.0.0.1:{ports[6]}/up"));
 service.Start();
 
 // Each gateway has a network of its own to the service and to Redis; the servers of a cluster tell their own addresses.
@@ -39,7 +43,8 @@ Link[] toService = [.. Enumerable.Range(0, nodes).Select(_ => Link.To(ports[6]))
 Link[] toRedis = single is null ? [] : [.. Enumerable.Range(0, nodes).Select(_ => Link.To(single.Port))];
 string[] StoreOf(int gateway) => cluster is null && single is null
     ? [$"--Durable:Store:DataDirectory={Path.Combine(directory, "data")}"]
-    : [$"--Durable:Store:ConnectionString={cluster?.ConnectionString ?? $"127.0.0.1:{toRedis[gateway].Port}"},connectTimeout=1000", $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}"];
+    : [$"--Durable:Store:ConnectionString={cluster?.ConnectionString ?? $"127.0.0.1:{toRedis[gateway].Port}"},connectTimeout=1000",
+        $"--Durable:Store:MinReplicas={(options.Cluster ? 1 : 0)}"];
 var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}", "gateway.dll",
 [
     "--upstream", $"http://127.0.0.1:{toService[i].Port}",
@@ -66,7 +71,8 @@ try
 
     var history = new History();
     using var clients = new Clients(addresses, controls, history);
-    using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]), [.. toService, .. toRedis], lease, options.Seed);
+    using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]),
+        [.. toService, .. toRedis], lease, options.Seed);
     using var stop = new CancellationTokenSource();
     var load = clients.RunAsync(options.Clients, stop.Token);
     await faults.RunAsync(TimeSpan.FromSeconds(options.Seconds), CancellationToken.None);

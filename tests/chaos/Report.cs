@@ -25,7 +25,9 @@ internal static class Report
         Row("seconds", (int)elapsed.TotalSeconds);
         Row("violations", violations.Count);
         foreach (var violation in violations.Take(20)) Console.WriteLine("  " + violation);
-        Console.WriteLine(violations.Count == 0 && runs.Length > 0 && executed.Length > 0 ? "chaos: ran, and nothing was lost" : "chaos: FAILED");
+        Console.WriteLine(violations.Count == 0 && runs.Length > 0 && executed.Length > 0
+            ? "chaos: ran, and nothing was lost"
+            : "chaos: FAILED");
     }
 
     private static void Row(string what, int value) => Console.WriteLine($"{what,-46}{value,10:N0}");

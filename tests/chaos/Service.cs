@@ -62,7 +62,8 @@ internal static class Service
             var first = await StepAsync("first");
             var both = await Task.WhenAll(StepAsync("left"), StepAsync("right"));
             if (Random.Shared.Next(10) == 0) return Microsoft.AspNetCore.Http.Results.StatusCode(503);
-            if (await WaitAsync(step, request, http) is { } wrong) return Microsoft.AspNetCore.Http.Results.Text(wrong, statusCode: StatusCodes.Status409Conflict);
+            if (await WaitAsync(step, request, http) is { } wrong)
+                return Microsoft.AspNetCore.Http.Results.Text(wrong, statusCode: StatusCodes.Status409Conflict);
             var last = await StepAsync("last");
             var answer = $"{request}:{first}.{both[0]}.{both[1]}.{last}";
             context.Response.Headers[AnswerHeader] = answer;
@@ -81,8 +82,8 @@ internal static class Service
     }
 
     /// <summary>
-    /// What requests are, by their number: orders that wait for nothing, a time, an event that their client sends, a run of its own, a third
-    /// party; and streams.
+    /// What requests are, by their number: orders that wait for nothing, a time, an event that their client sends, a run of its own, a
+    /// third party; and streams.
     /// </summary>
     public static Kind KindOf(string request) => (Kind)(int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 6);
 
@@ -140,7 +141,8 @@ internal static class Service
         foreach (var line in File.ReadAllText(journal).Split('\n'))
         {
             if (line.Split(' ') is [var run, var step, var attempt, "exec" or "done", "."])
-                yield return new StepEvent(run, step, int.Parse(attempt, CultureInfo.InvariantCulture), line.EndsWith("done .", StringComparison.Ordinal));
+                yield return new StepEvent(run, step, int.Parse(attempt, CultureInfo.InvariantCulture),
+                    line.EndsWith("done .", StringComparison.Ordinal));
         }
     }
 
@@ -148,7 +150,8 @@ internal static class Service
     {
         foreach (var line in File.ReadAllText(journal).Split('\n'))
         {
-            if (line.Split(' ') is [var run, var method, var attempt, "sent", "."]) yield return new Sending(run, int.Parse(attempt, CultureInfo.InvariantCulture), method);
+            if (line.Split(' ') is [var run, var method, var attempt, "sent", "."])
+                yield return new Sending(run, int.Parse(attempt, CultureInfo.InvariantCulture), method);
         }
     }
 

@@ -16,7 +16,10 @@ internal static class Ticker
         var request = context.Request.Query["request"].ToString();
 
         // A service need not know of Last-Event-ID: the gateway passes over what it has.
-        var last = Random.Shared.Next(2) == 0 && int.TryParse(context.Request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var id) ? id : 0;
+        var last = Random.Shared.Next(2) == 0
+            && int.TryParse(context.Request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var id)
+            ? id
+            : 0;
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers["Durable-Stream"] = "resume";
         for (var i = last + 1; i <= Length; i++)
@@ -34,13 +37,15 @@ internal static class Ticker
     public static async Task ReadAsync(Stream stream, List<SseItem<string>> events, CancellationToken cancellation)
     {
         var parser = SseParser.Create(stream);
-        await foreach (var one in parser.EnumerateAsync(cancellation)) events.Add(new SseItem<string>(one.Data) { EventId = parser.LastEventId });
+        await foreach (var one in parser.EnumerateAsync(cancellation))
+            events.Add(new SseItem<string>(one.Data) { EventId = parser.LastEventId });
     }
 
     /// <summary>What came, in a form that can be compared: begins with the request where all is there, once, in order.</summary>
     public static string Sum(string request, IReadOnlyList<SseItem<string>> events)
     {
-        var wanted = Enumerable.Range(1, Length).Select(i => (string.Create(CultureInfo.InvariantCulture, $"{i}"), string.Create(CultureInfo.InvariantCulture, $"{request}:{i}")));
+        var wanted = Enumerable.Range(1, Length).Select(i =>
+            (string.Create(CultureInfo.InvariantCulture, $"{i}"), string.Create(CultureInfo.InvariantCulture, $"{request}:{i}")));
         return events.Select(one => (one.EventId ?? "", one.Data)).SequenceEqual(wanted)
             ? $"{request}:all events"
             : "events " + string.Join(' ', events.Select(one => $"{one.EventId}={one.Data}"));

@@ -16,7 +16,8 @@ internal static class Command
 
     /// <summary>Where the command is found, or <see langword="null"/>.</summary>
     public static string? Find(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(directory => Path.Combine(directory, name)).FirstOrDefault(File.Exists);
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(directory => Path.Combine(directory, name))
+            .FirstOrDefault(File.Exists);
 
     /// <param name="directory">Where it runs, and what it takes for its home: nobody's own configuration matters.</param>
     /// <param name="file">The program.</param>

@@ -20,7 +20,8 @@ internal sealed class Exercise(Uri address, string lane, string directory)
     public string Url(string target) => address.GetLeftPart(UriPartial.Authority) + target;
 
     /// <summary>Writes down what was seen, without what differs from round to round by its nature.</summary>
-    public void See(string what, string seen, bool good = true) => Observations.Add(new Observation(Normalize(what), Normalize(seen).Trim(), good));
+    public void See(string what, string seen, bool good = true) =>
+        Observations.Add(new Observation(Normalize(what), Normalize(seen).Trim(), good));
 
     /// <summary>Runs a command and sees its status and, where asked for, what it said.</summary>
     public async Task<Output> TryAsync(string what, Func<Output, string>? see, int status, string file, params string[] args)

@@ -40,7 +40,8 @@ internal sealed class Round
             round._home = home.Observations.Count(each => each.Good);
             round.Failures.AddRange(home.Observations.Where(each => !each.Good).Select(each => $"{each.What}: {each.Seen}"));
         }
-        catch (Exception e) when (e is InvalidOperationException or TimeoutException or IOException or HttpRequestException or System.Text.Json.JsonException)
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException or IOException or HttpRequestException
+            or System.Text.Json.JsonException)
         {
             round.Failures.Add(e.Message);
         }
@@ -73,7 +74,9 @@ internal sealed class Round
             var one = i < direct.Count ? direct[i] : new Observation("(nothing)", "", false);
             var other = i < through.Count ? through[i] : new Observation("(nothing)", "", false);
             if (one == other && one.Good) _alike++;
-            else Failures.Add(one == other ? $"{one.What}: {one.Seen}" : $"{one.What}\n    direct:  {one.Seen}\n    gateway: {other.What}: {other.Seen}");
+            else Failures.Add(one == other
+                ? $"{one.What}: {one.Seen}"
+                : $"{one.What}\n    direct:  {one.Seen}\n    gateway: {other.What}: {other.Seen}");
         }
     }
 }

@@ -19,7 +19,8 @@ internal sealed class Tools
     public static async Task<Tools> PrepareAsync(bool npm)
     {
         var manifest = await File.ReadAllTextAsync(Path.Combine(Scripts, "package.json"));
-        var version = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(manifest)))[..12];
+        var version = Convert.ToHexStringLower(System.Security.Cryptography.SHA256
+            .HashData(System.Text.Encoding.UTF8.GetBytes(manifest)))[..12];
         var directory = Path.Combine(Path.GetTempPath(), $"durable-gateway-services-{Environment.UserName}-{version}");
         var modules = Path.Combine(directory, "node_modules");
         var complete = Path.Combine(directory, "complete");
@@ -37,7 +38,8 @@ internal sealed class Tools
     /// <summary>Why the part cannot be run here, or <see langword="null"/>.</summary>
     public string? Missing(Part part)
     {
-        var absent = part.Commands.Where(command => command.StartsWith('/') ? !File.Exists(command) : Command.Find(command) is null).ToArray();
+        var absent = part.Commands
+            .Where(command => command.StartsWith('/') ? !File.Exists(command) : Command.Find(command) is null).ToArray();
         return absent.Length > 0 ? $"there is no {string.Join(", no ", absent)}" : part.NeedsNpm ? _npmFailure : null;
     }
 }

@@ -15,11 +15,14 @@ internal readonly record struct Sample(long Keys, double StoreMiB, double Gatewa
         var late = samples.Take(count).Skip(count * 3 / 4).ToArray();
 
         // Keys and store follow the rate of requests, which rises while the gateway warms up; that none of them stays is seen at the end.
-        // The embedded store's files grow by 128 MiB before they are compacted, and its memory is the gateway's: bounded, and not judged here.
-        if (!empties) return late.Average(sample => sample.StoreMiB) > early.Average(sample => sample.StoreMiB) + 200 ? "the files grow" : null;
+        // The embedded store's files grow by 128 MiB before they are compacted, and its memory is the gateway's: bounded,
+        // and not judged here.
+        if (!empties)
+            return late.Average(sample => sample.StoreMiB) > early.Average(sample => sample.StoreMiB) + 200 ? "the files grow" : null;
         if (late.Average(sample => sample.Keys) > (1.6 * early.Average(sample => sample.Keys)) + 300) return "the keys grow";
         if (late.Average(sample => sample.StoreMiB) > (1.6 * early.Average(sample => sample.StoreMiB)) + 10) return "the store grows";
-        if (late.Average(sample => sample.GatewayMiB) > (1.15 * early.Average(sample => sample.GatewayMiB)) + 20) return "the gateway's memory grows";
+        if (late.Average(sample => sample.GatewayMiB) > (1.15 * early.Average(sample => sample.GatewayMiB)) + 20)
+            return "the gateway's memory grows";
         return samples[^1].Keys > 1 ? $"{samples[^1].Keys} keys are left of runs that are gone" : null;
     }
 }
@@ -29,8 +32,10 @@ internal sealed class Gauges(int gateway, RedisServer? redis, string directory)
 {
     public async Task<Sample> ReadAsync()
     {
-        var resident = (await File.ReadAllLinesAsync($"/proc/{gateway}/status")).First(line => line.StartsWith("VmRSS", StringComparison.Ordinal));
-        var gatewayMiB = double.Parse(resident.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+        var resident = (await File.ReadAllLinesAsync($"/proc/{gateway}/status")).First(line =>
+            line.StartsWith("VmRSS", StringComparison.Ordinal));
+        var gatewayMiB = double.Parse(resident.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1],
+            CultureInfo.InvariantCulture) / 1024;
         if (redis is null)
         {
             var bytes = new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
@@ -43,6 +48,7 @@ internal sealed class Gauges(int gateway, RedisServer? redis, string directory)
 
         // What the dashboard counts by the minute stays for an hour: a key for each minute.
         var minutes = await server.KeysAsync(pattern: "*:ct:*", pageSize: 5000).CountAsync();
-        return new Sample(await server.DatabaseSizeAsync() - minutes, double.Parse(memory, CultureInfo.InvariantCulture) / 1048576, gatewayMiB);
+        return new Sample(await server.DatabaseSizeAsync() - minutes,
+            double.Parse(memory, CultureInfo.InvariantCulture) / 1048576, gatewayMiB);
     }
 }

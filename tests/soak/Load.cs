@@ -9,20 +9,21 @@ internal sealed class Load(HttpClient http)
     public int Requests => _requests;
     public int Failures => _failures;
 
-    public Task RunAsync(int clients, CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, clients).Select(client => Task.Run(async () =>
-    {
-        for (var turn = client; !stop.IsCancellationRequested; turn++)
+    public Task RunAsync(int clients, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, clients).Select(client => Task.Run(async () =>
         {
-            var (expected, answer) = (turn % 20) switch
+            for (var turn = client; !stop.IsCancellationRequested; turn++)
             {
-                0 => (202, await SendAsync(HttpMethod.Post, "/never", "Prefer", "respond-async")),
-                < 6 => (200, await SendAsync(HttpMethod.Post, "/steps", "Idempotency-Key", Guid.NewGuid().ToString())),
-                _ => (200, await SendAsync(HttpMethod.Get, "/quick")),
-            };
-            Interlocked.Increment(ref _requests);
-            if (answer != expected) Interlocked.Increment(ref _failures);
-        }
-    }, CancellationToken.None)));
+                var (expected, answer) = (turn % 20) switch
+                {
+                    0 => (202, await SendAsync(HttpMethod.Post, "/never", "Prefer", "respond-async")),
+                    < 6 => (200, await SendAsync(HttpMethod.Post, "/steps", "Idempotency-Key", Guid.NewGuid().ToString())),
+                    _ => (200, await SendAsync(HttpMethod.Get, "/quick")),
+                };
+                Interlocked.Increment(ref _requests);
+                if (answer != expected) Interlocked.Increment(ref _failures);
+            }
+        }, CancellationToken.None)));
 
     private async Task<int> SendAsync(HttpMethod method, string path, string? header = null, string? value = null)
     {

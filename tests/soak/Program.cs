@@ -37,19 +37,24 @@ using var gateway = Process.Start(new ProcessStartInfo("dotnet",
 _ = gateway.StandardOutput.ReadToEndAsync();
 try
 {
-    using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = new Uri($"http://127.0.0.1:{publicPort}") };
+    using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false })
+    {
+        BaseAddress = new Uri($"http://127.0.0.1:{publicPort}")
+    };
     await AwaitAsync(new Uri($"http://127.0.0.1:{controlPort}/readyz"));
     using var stop = new CancellationTokenSource();
     var load = new Load(http);
     var work = load.RunAsync(clients: 8, stop.Token);
     var gauges = new Gauges(gateway.Id, redis, directory);
-    Console.WriteLine($"{(embedded ? "embedded store" : "Redis")}, {seconds} s\n{"s",5}{"requests",12}{"keys",10}{"store MiB",12}{"gateway MiB",13}");
+    Console.WriteLine(
+        $"{(embedded ? "embedded store" : "Redis")}, {seconds} s\n{"s",5}{"requests",12}{"keys",10}{"store MiB",12}{"gateway MiB",13}");
     var samples = new List<Sample>();
     for (var second = 0; second < seconds; second += 5)
     {
         await Task.Delay(TimeSpan.FromSeconds(5));
         samples.Add(await gauges.ReadAsync());
-        Console.WriteLine($"{second + 5,5}{load.Requests,12:N0}{samples[^1].Keys,10:N0}{samples[^1].StoreMiB,12:N0}{samples[^1].GatewayMiB,13:N0}");
+        Console.WriteLine(
+            $"{second + 5,5}{load.Requests,12:N0}{samples[^1].Keys,10:N0}{samples[^1].StoreMiB,12:N0}{samples[^1].GatewayMiB,13:N0}");
     }
 
     await stop.CancelAsync();
@@ -63,7 +68,9 @@ try
     }
 
     var growth = Sample.Growth(samples, redis is not null);
-    Console.WriteLine(growth is null && load.Failures == 0 ? "soak: flat" : $"soak: FAILED ({growth ?? $"{load.Failures} requests failed"})");
+    Console.WriteLine(growth is null && load.Failures == 0
+        ? "soak: flat"
+        : $"soak: FAILED ({growth ?? $"{load.Failures} requests failed"})");
     return growth is null && load.Failures == 0 ? 0 : 1;
 }
 finally

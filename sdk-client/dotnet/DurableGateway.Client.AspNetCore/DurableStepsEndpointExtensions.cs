@@ -17,7 +17,8 @@ public static class DurableStepsEndpointExtensions
         builder.Add(endpoint => endpoint.Metadata.Add(DurableStepsMetadata.Instance));
         builder.Finally(endpoint =>
         {
-            if (endpoint.RequestDelegate is { } handler) endpoint.RequestDelegate = context => DurableStepsHandler.InvokeAsync(context, handler);
+            if (endpoint.RequestDelegate is { } handler)
+                endpoint.RequestDelegate = context => DurableStepsHandler.InvokeAsync(context, handler);
         });
         return builder;
     }

@@ -37,7 +37,8 @@ public static class DurableStepsServiceCollectionExtensions
         if (isFirst) services.AddOptions<DurableStepsOptions>().Configure<IServiceProvider>(SetDefaults);
         if (configure is not null) services.Configure(configure);
         if (!isFirst) return services.AddHttpClient(StepScope.HttpClientName);
-        services.AddOptions<DurableStepsOptions>().PostConfigure<IOptions<JsonOptions>>((steps, json) => steps.Json ??= json.Value.SerializerOptions);
+        services.AddOptions<DurableStepsOptions>().PostConfigure<IOptions<JsonOptions>>((steps, json) =>
+            steps.Json ??= json.Value.SerializerOptions);
         services.AddScoped<StepScope>();
         services.AddScoped(provider => provider.GetRequiredService<StepScope>().Step);
         services.AddSingleton<UnwrappedHandlers>();

@@ -11,7 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace DurableGateway.Client.AspNetCore;
 
 /// <summary>
-/// Finds handlers that ask for <see cref="IStep"/> and are not wrapped: at start-up, where their parameters tell; else when they are called.
+/// Finds handlers that ask for <see cref="IStep"/> and are not wrapped: at start-up, where their parameters tell;
+/// else when they are called.
 /// No retry helps them, so the gateway is told that there is to be none.
 /// </summary>
 internal sealed class UnwrappedHandlers : IStartupFilter
@@ -21,14 +22,17 @@ internal sealed class UnwrappedHandlers : IStartupFilter
 
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
-        app.Use(handler => context => context.Request.Headers.ContainsKey(DurableHeaders.Protocol) ? TellAsync(context, handler) : handler(context));
+        app.Use(handler => context =>
+            context.Request.Headers.ContainsKey(DurableHeaders.Protocol) ? TellAsync(context, handler) : handler(context));
         next(app);
-        if (!PipelineIsWrapped && app.ApplicationServices.GetService<EndpointDataSource>() is { } endpoints) ThrowIfAny(endpoints.Endpoints);
+        if (!PipelineIsWrapped && app.ApplicationServices.GetService<EndpointDataSource>() is { } endpoints)
+            ThrowIfAny(endpoints.Endpoints);
     };
 
     private static void ThrowIfAny(IReadOnlyList<Endpoint> endpoints)
     {
-        var found = endpoints.Where(endpoint => endpoint.Metadata.GetMetadata<DurableStepsMetadata>() is null && AsksForSteps(endpoint.Metadata))
+        var found = endpoints.Where(endpoint =>
+            endpoint.Metadata.GetMetadata<DurableStepsMetadata>() is null && AsksForSteps(endpoint.Metadata))
             .Select(endpoint => $"'{endpoint.DisplayName}'").ToList();
         if (found.Count > 0) throw new StepUsageException($"{string.Join(", ", found)}: {StepScope.Unwrapped}");
     }
@@ -37,7 +41,8 @@ internal sealed class UnwrappedHandlers : IStartupFilter
     {
         var action = metadata.GetMetadata<ControllerActionDescriptor>();
         var method = action?.MethodInfo ?? metadata.GetMetadata<MethodInfo>();
-        return method?.GetParameters().Any(IsStep) == true || action?.ControllerTypeInfo.GetConstructors().Any(constructor => constructor.GetParameters().Any(IsStep)) == true;
+        return method?.GetParameters().Any(IsStep) == true
+            || action?.ControllerTypeInfo.GetConstructors().Any(constructor => constructor.GetParameters().Any(IsStep)) == true;
     }
 
     private static bool IsStep(ParameterInfo parameter) => parameter.ParameterType == typeof(IStep);

@@ -39,11 +39,13 @@ public sealed class AttemptVerdict
         new(500, [new(DurableHeaders.Retry, "?0")], problem.ToClientJson(details, compensations));
 
     internal static AttemptVerdict Failed(CheckpointException e, bool details) =>
-        new(500, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("A checkpoint failed", e.Message, e.ClientMessage).ToClientJson(details));
+        new(500, [new(DurableHeaders.Retry, "?1")],
+            StepProblem.Of("A checkpoint failed", e.Message, e.ClientMessage).ToClientJson(details));
 
     /// <summary>The words tell nothing but what the handler lacks, and are the same for all.</summary>
     internal static AttemptVerdict Misused(StepUsageException e) =>
-        new(500, [new(DurableHeaders.Retry, "?0")], StepProblem.Of("A durable step is used wrongly", e.Message, e.Message).ToClientJson(details: true));
+        new(500, [new(DurableHeaders.Retry, "?0")],
+            StepProblem.Of("A durable step is used wrongly", e.Message, e.Message).ToClientJson(details: true));
 
     internal static AttemptVerdict Abandoned(RunAbandonedException e, bool details) =>
         new(503, [new(DurableHeaders.Retry, "?1")], StepProblem.Of("The attempt is abandoned", e.Message).ToClientJson(details));

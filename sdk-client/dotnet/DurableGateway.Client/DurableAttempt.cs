@@ -37,7 +37,8 @@ public sealed class DurableAttempt : IDisposable
     private bool _threw;
 
     private DurableAttempt(
-        RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, bool isLast, DurableStepsOptions options, CancellationToken aborted)
+        RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, bool isLast,
+        DurableStepsOptions options, CancellationToken aborted)
     {
         _over = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         _handlerOver = CancellationTokenSource.CreateLinkedTokenSource(_over.Token);
@@ -67,7 +68,8 @@ public sealed class DurableAttempt : IDisposable
     /// <param name="options">How steps are kept.</param>
     /// <param name="aborted">Cancelled when the request is.</param>
     /// <exception cref="CheckpointException">The headers are not those of a version that this SDK knows.</exception>
-    public static DurableAttempt Begin(Func<string, string?> header, HttpClient http, DurableStepsOptions? options = null, CancellationToken aborted = default)
+    public static DurableAttempt Begin(
+        Func<string, string?> header, HttpClient http, DurableStepsOptions? options = null, CancellationToken aborted = default)
     {
         if (header is null) throw new ArgumentNullException(nameof(header));
         if (http is null) throw new ArgumentNullException(nameof(http));
@@ -76,18 +78,23 @@ public sealed class DurableAttempt : IDisposable
         if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, false, options, aborted);
         if (version != Version)
         {
-            var words = $"The gateway speaks version '{version}' of the contract and this SDK version {Version}. Update the SDK of this service.";
+            var words = $"The gateway speaks version '{version}' of the contract and this SDK version {Version}. Update the SDK "
+                + "of this service.";
             throw new CheckpointException(words) { ClientMessage = words };
         }
 
         try
         {
-            var run = new RunInfo(Required(DurableHeaders.RunId), int.Parse(Required(DurableHeaders.Attempt), NumberStyles.None, CultureInfo.InvariantCulture));
+            var run = new RunInfo(Required(DurableHeaders.RunId),
+                int.Parse(Required(DurableHeaders.Attempt), NumberStyles.None, CultureInfo.InvariantCulture));
             var callbacks = Required(DurableHeaders.Callback).Split(',').Select(Address).ToArray();
             var known = StepsHeader.Parse(header(DurableHeaders.Steps));
-            var count = header(DurableHeaders.StepCount) is { Length: > 0 } text ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : 0;
+            var count = header(DurableHeaders.StepCount) is { Length: > 0 } text
+                ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)
+                : 0;
             var gateway = new GatewayClient(http, callbacks, Required(DurableHeaders.Token), options.BuildHeader);
-            return new DurableAttempt(run, gateway, known, count <= known.Count, header(DurableHeaders.FinalAttempt)?.Trim() == "?1", options, aborted);
+            return new DurableAttempt(run, gateway, known, count <= known.Count,
+                header(DurableHeaders.FinalAttempt)?.Trim() == "?1", options, aborted);
         }
         catch (Exception e) when (e is FormatException or OverflowException)
         {
@@ -105,8 +112,9 @@ public sealed class DurableAttempt : IDisposable
     /// <param name="handler">The handler. Its token is cancelled when the attempt is over, or suspended.</param>
     /// <returns>Where the handler finished, that its own response stands; else the answer to give in its place.</returns>
     /// <remarks>
-    /// <para>Branches of the handler are independent: where one waits for a step, the others go on, and the handler may end without it. The attempt
-    /// is suspended when none can go on (<see cref="DurableStepsOptions.SuspendAfter"/>); then this waits until the handler has left.</para>
+    /// <para>Branches of the handler are independent: where one waits for a step, the others go on, and the handler may end without it. The
+    /// attempt is suspended when none can go on (<see cref="DurableStepsOptions.SuspendAfter"/>);
+    /// then this waits until the handler has left.</para>
     /// <para>An exception of the handler that no step is the cause of is thrown to the host, as it would be without steps. When this
     /// returns, no step is executing any more.</para>
     /// <para>Where the handler has failed for good, its compensations (<see cref="IStep.OnRollback"/>) have been executed.</para>
@@ -188,7 +196,8 @@ public sealed class DurableAttempt : IDisposable
     {
         var headers = new List<KeyValuePair<string, string>>();
         if (_build is not null) headers.Add(new(DurableHeaders.Build, _build));
-        if (_stored.Mismatches(finished && !_activity.HasOpenBranches) is { } mismatches) headers.Add(new(DurableHeaders.Mismatch, mismatches));
+        if (_stored.Mismatches(finished && !_activity.HasOpenBranches) is { } mismatches)
+            headers.Add(new(DurableHeaders.Mismatch, mismatches));
         return headers;
     }
 }

@@ -28,22 +28,24 @@ public sealed class DurableStepsOptions
     public bool StackTraces { get; set; } = true;
 
     /// <summary>
-    /// Whether the problem that a client gets of a failed run, or of an attempt that the SDK ended, tells the type and message of the exception.
+    /// Whether the problem that a client gets of a failed run, or of an attempt that the SDK ended,
+    /// tells the type and message of the exception.
     /// For development: a message may hold what no client should see. <see cref="NonRetryableException.ClientMessage"/> is always told.
     /// </summary>
-    /// <value>The default is <see langword="false"/>; in ASP.NET Core, <see langword="true"/> in the environment <c>Development</c>.</value>
+    /// <value>The default is <see langword="false"/>; in ASP.NET Core, <see langword="true"/> in the
+    /// environment <c>Development</c>.</value>
     public bool ErrorDetails { get; set; }
 
     /// <summary>
-    /// How long an attempt goes on in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no step
-    /// has begun in that time, the handler cannot go on: its token is cancelled, the parked steps throw <see cref="RunSuspendedException"/>,
-    /// and the attempt is suspended.
+    /// How long an attempt goes on in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no
+    /// step has begun in that time, the handler cannot go on: its token is cancelled, the parked steps throw
+    /// <see cref="RunSuspendedException"/>, and the attempt is suspended.
     /// </summary>
     /// <value>
-    /// More than zero, at most 24 days. The default is half a second. It leaves time for what a branch does between two of its steps while another
-    /// branch waits: such work is cut off when it takes longer than this in one piece, and is done again by the next attempt. Put what takes
-    /// longer into a step. The default is shorter than the delay before a retry, so that retries come no later for it. It is real time, not that of
-    /// the <c>TimeProvider</c>.
+    /// More than zero, at most 24 days. The default is half a second. It leaves time for what a branch does between two of its steps while
+    /// another branch waits: such work is cut off when it takes longer than this in one piece, and is done again by the next attempt. Put
+    /// what takes longer into a step. The default is shorter than the delay before a retry, so that retries come no later for it. It is
+    /// real time, not that of the <c>TimeProvider</c>.
     /// </value>
     /// <exception cref="ArgumentOutOfRangeException">It is not more than zero, or too long.</exception>
     public TimeSpan SuspendAfter
@@ -66,11 +68,13 @@ public sealed class DurableStepsOptions
     /// The default is the informational version of the entry assembly. <see langword="null"/> or empty: nothing is told. What is not
     /// printable ASCII is percent-encoded.
     /// </value>
-    public string? Build { get; set; } = Assembly.GetEntryAssembly()?.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+    public string? Build { get; set; } =
+        Assembly.GetEntryAssembly()?.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
 #if NET
     /// <summary>The clock of time-outs of steps, of <c>Retry-After</c> dates, and of what is waited for without a gateway.</summary>
-    /// <value>The default is <see cref="TimeProvider.System"/>; in ASP.NET Core, the one of the application's services, if there is any.</value>
+    /// <value>The default is <see cref="TimeProvider.System"/>; in ASP.NET Core, the one of the application's services,
+    /// if there is any.</value>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
     internal DateTimeOffset Now => TimeProvider.GetUtcNow();
@@ -92,7 +96,8 @@ public sealed class DurableStepsOptions
 
     internal string? BuildHeader => string.IsNullOrEmpty(Build) ? null : StructuredField.String(Build!);
 
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Without reflection these options know no type, and a step then says what to do.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2026",
+        Justification = "Without reflection these options know no type, and a step then says what to do.")]
     [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "As above.")]
     internal JsonSerializerOptions JsonOrDefault
     {

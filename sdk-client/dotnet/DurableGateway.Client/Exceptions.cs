@@ -18,7 +18,10 @@ public sealed class StepFailedException : Exception
     /// <summary>The step's id.</summary>
     public string Step { get; }
 
-    /// <summary>What went wrong, as it was stored. The exception itself (<see cref="Exception.InnerException"/>) is there only in the attempt that threw it.</summary>
+    /// <summary>
+    /// What went wrong, as it was stored. The exception itself (<see cref="Exception.InnerException"/>) is there only
+    /// in the attempt that threw it.
+    /// </summary>
     public StepProblem Problem { get; }
 }
 
@@ -38,7 +41,9 @@ public class NonRetryableException : Exception
     {
     }
 
-    /// <summary>What the client of the run is told, as the problem's <c>detail</c>, where the failure leaves the handler and ends the run.</summary>
+    /// <summary>
+    /// What the client of the run is told, as the problem's <c>detail</c>, where the failure leaves the handler and ends the run.
+    /// </summary>
     /// <value>The default is <see langword="null"/>: the client is told that the request failed, and not why.</value>
     public string? ClientMessage { get; set; }
 }
@@ -62,7 +67,9 @@ public class RetryAfterException : Exception
     public TimeSpan Delay { get; }
 }
 
-/// <summary>A step is used in a way that cannot work. The message says what to do. It is an error in the handler: no replay helps.</summary>
+/// <summary>
+/// A step is used in a way that cannot work. The message says what to do. It is an error in the handler: no replay helps.
+/// </summary>
 public sealed class StepUsageException : InvalidOperationException
 {
     internal StepUsageException(string message, Exception? inner = null)
@@ -95,8 +102,8 @@ public abstract class AttemptOverException : OperationCanceledException
 }
 
 /// <summary>
-/// A step has no outcome yet, and the handler cannot go on without it. The run is parked, and the handler executed again later. It is thrown
-/// when the attempt ends, so that <c>finally</c> blocks are executed; no step begins in them.
+/// A step has no outcome yet, and the handler cannot go on without it. The run is parked, and the handler executed again later. It is
+/// thrown when the attempt ends, so that <c>finally</c> blocks are executed; no step begins in them.
 /// </summary>
 public sealed class RunSuspendedException : AttemptOverException
 {

@@ -16,7 +16,10 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// <summary>The address that answered last: the run is known there.</summary>
     private int _best;
 
-    /// <summary>Tells this execution of the handler from another one of the same attempt, which something between gateway and service has sent twice.</summary>
+    /// <summary>
+    /// Tells this execution of the handler from another one of the same attempt,
+    /// which something between gateway and service has sent twice.
+    /// </summary>
     private readonly string _execution = $"\"{Guid.NewGuid():N}\"";
 
     /// <summary>Stores an outcome. The caller disposes of the answer.</summary>
@@ -26,7 +29,8 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// the next one begins.
     /// </remarks>
     public Task<HttpResponseMessage> PutAsync(string step, IStepWrite write) =>
-        SendAsync(callback => callback + "/steps/" + Uri.EscapeDataString(step), url => Built(write.ToRequest(url)), CancellationToken.None);
+        SendAsync(callback => callback + "/steps/" + Uri.EscapeDataString(step),
+            url => Built(write.ToRequest(url)), CancellationToken.None);
 
     /// <summary>Tells the gateway of an event. The caller disposes of the answer.</summary>
     /// <param name="cloudEvent">A CloudEvent in structured mode.</param>
@@ -47,7 +51,8 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// <exception cref="CheckpointException">No address took the call.</exception>
     public async Task<Dictionary<string, StepOutcome>> GetStepsAsync(CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(callback => callback + "/steps", url => new HttpRequestMessage(HttpMethod.Get, url), cancellationToken).ConfigureAwait(false);
+        using var response = await SendAsync(callback => callback + "/steps", url => new HttpRequestMessage(HttpMethod.Get, url),
+            cancellationToken).ConfigureAwait(false);
         if (response.StatusCode != HttpStatusCode.OK) throw await RefusedAsync("The stored steps", response).ConfigureAwait(false);
         try
         {
@@ -61,7 +66,8 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
                     step.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null),
                 StringComparer.Ordinal);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new CheckpointException($"The gateway's list of steps cannot be read: {e.Message}", e);
         }
@@ -72,7 +78,8 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     {
         var problem = StepProblem.Parse(await ReadAsync(response).ConfigureAwait(false));
         return new CheckpointException(
-            $"{what}: the gateway answered {(int)response.StatusCode} ({problem.Title}{(problem.Detail is null ? "" : ": " + problem.Detail)}).");
+            $"{what}: the gateway "
+            + $"answered {(int)response.StatusCode} ({problem.Title}{(problem.Detail is null ? "" : ": " + problem.Detail)}).");
     }
 
     /// <summary>The body, which the client has taken in already.</summary>
@@ -91,7 +98,8 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
         return message;
     }
 
-    private async Task<HttpResponseMessage> SendAsync(Func<string, string> address, Func<string, HttpRequestMessage> request, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(
+        Func<string, string> address, Func<string, HttpRequestMessage> request, CancellationToken cancellationToken)
     {
         Exception? last = null;
         var first = Volatile.Read(ref _best);

@@ -12,7 +12,9 @@ internal static class JsonLosses
 
     private static readonly ConditionalWeakTable<JsonTypeInfo, Finding> Known = new();
 
-    /// <summary>The first tuple of fields (<see cref="ValueTuple"/>) in a type, or in one that it is made of; <see langword="null"/>: none.</summary>
+    /// <summary>
+    /// The first tuple of fields (<see cref="ValueTuple"/>) in a type, or in one that it is made of; <see langword="null"/>: none.
+    /// </summary>
     public static Type? Of(JsonTypeInfo type) => Known.GetValue(type, Find).Lost;
 
     private static Finding Find(JsonTypeInfo type)
@@ -50,7 +52,8 @@ internal static class JsonLosses
         }
     }
 
-    private static bool IsValueTuple(Type type) => type.IsValueType && type.FullName?.StartsWith("System.ValueTuple`", StringComparison.Ordinal) == true;
+    private static bool IsValueTuple(Type type) =>
+        type.IsValueType && type.FullName?.StartsWith("System.ValueTuple`", StringComparison.Ordinal) == true;
 
     private sealed class Finding(Type? lost)
     {

@@ -8,7 +8,8 @@ internal static partial class Log
 {
     public static void StepIsExecuting(this ILogger log, RunInfo run, string step) => StepIsExecuting(log, step, run.Attempt, run.Id);
 
-    public static void StepIsCompleted(this ILogger log, RunInfo run, string step, TimeSpan time) => StepIsCompleted(log, step, time.TotalMilliseconds, run.Attempt, run.Id);
+    public static void StepIsCompleted(this ILogger log, RunInfo run, string step, TimeSpan time) =>
+        StepIsCompleted(log, step, time.TotalMilliseconds, run.Attempt, run.Id);
 
     public static void StepIsStored(this ILogger log, RunInfo run, string step) => StepIsStored(log, step, run.Attempt, run.Id);
 
@@ -29,7 +30,8 @@ internal static partial class Log
     public static void WorkCutOff(this ILogger log, RunInfo run, TimeSpan time, TimeSpan after) =>
         WorkCutOff(log, run.Attempt, run.Id, time.TotalMilliseconds, after.TotalMilliseconds);
 
-    public static void CheckpointFailed(this ILogger log, RunInfo run, CheckpointException e) => CheckpointFailed(log, run.Attempt, run.Id, e.Message);
+    public static void CheckpointFailed(this ILogger log, RunInfo run, CheckpointException e) =>
+        CheckpointFailed(log, run.Attempt, run.Id, e.Message);
 
     public static void Abandoned(this ILogger log, RunInfo run, string why) => Abandoned(log, run.Attempt, run.Id, why);
 
@@ -53,11 +55,13 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Debug, "Step '{Step}' goes on in a later attempt than attempt {Attempt} of run {RunId}")]
     private static partial void StepIsPending(ILogger log, string step, int attempt, string? runId);
 
-    [LoggerMessage(5, LogLevel.Warning, "A try of step '{Step}' failed after {Elapsed:0} ms: {ErrorType}: {ErrorMessage} (attempt {Attempt} of run {RunId})")]
+    [LoggerMessage(5, LogLevel.Warning,
+        "A try of step '{Step}' failed after {Elapsed:0} ms: {ErrorType}: {ErrorMessage} (attempt {Attempt} of run {RunId})")]
     private static partial void TryFailed(
         ILogger log, Exception? e, string step, double elapsed, string errorType, string? errorMessage, int attempt, string? runId);
 
-    [LoggerMessage(6, LogLevel.Warning, "Step '{Step}' failed for good after {Elapsed:0} ms: {ErrorType}: {ErrorMessage} (attempt {Attempt} of run {RunId})")]
+    [LoggerMessage(6, LogLevel.Warning,
+        "Step '{Step}' failed for good after {Elapsed:0} ms: {ErrorType}: {ErrorMessage} (attempt {Attempt} of run {RunId})")]
     private static partial void StepFailed(
         ILogger log, Exception? e, string step, double elapsed, string errorType, string? errorMessage, int attempt, string? runId);
 
@@ -65,7 +69,8 @@ internal static partial class Log
     private static partial void Suspended(ILogger log, int attempt, string? runId, string steps);
 
     [LoggerMessage(8, LogLevel.Warning,
-        "Attempt {Attempt} of run {RunId} was suspended while the handler worked outside of steps; it ended {Elapsed:0} ms later. The next attempt does that work again, "
+        "Attempt {Attempt} of run {RunId} was suspended while the handler worked outside of steps; it ended {Elapsed:0} ms later. "
+        + "The next attempt does that work again, "
         + "and does not come further if it takes as long. Put the work into a step, or raise SuspendAfter ({SuspendAfter:0} ms)")]
     private static partial void WorkCutOff(ILogger log, int attempt, string? runId, double elapsed, double suspendAfter);
 

@@ -10,9 +10,11 @@ internal sealed class ResponseContent(DurableStepsOptions options) : StepContent
 {
     public override string ContentType => StoredResponse.ContentType;
 
-    public override async Task<HttpResponseMessage> ReceiveAsync(string step, HttpResponseMessage result, CancellationToken cancellationToken)
+    public override async Task<HttpResponseMessage> ReceiveAsync(
+        string step, HttpResponseMessage result, CancellationToken cancellationToken)
     {
-        if (result is null) throw new StepUsageException($"Step '{step}' gives null where a response is expected. Return what the HttpClient gave.");
+        if (result is null)
+            throw new StepUsageException($"Step '{step}' gives null where a response is expected. Return what the HttpClient gave.");
         using (result)
         {
             // 408 and 429 are no failures of the other side, but it asks to be called again.
@@ -37,6 +39,7 @@ internal sealed class ResponseContent(DurableStepsOptions options) : StepContent
 
         // Neither path nor query: they may hold what no log should.
         var who = response.RequestMessage?.RequestUri is { IsAbsoluteUri: true } url ? url.Authority : "The other side";
-        return new FailedResponseException($"{who} answered {(int)response.StatusCode} ({response.ReasonPhrase}).", (int)response.StatusCode, delay);
+        return new FailedResponseException($"{who} answered {(int)response.StatusCode} ({response.ReasonPhrase}).",
+            (int)response.StatusCode, delay);
     }
 }

@@ -7,8 +7,8 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// Which steps of an attempt are executing and which are parked, and so whether the handler can go on. A step is executing from its beginning
-/// until its outcome is known, its checkpoint included. It is parked while its outcome belongs to a later attempt.
+/// Which steps of an attempt are executing and which are parked, and so whether the handler can go on. A step is executing from its
+/// beginning until its outcome is known, its checkpoint included. It is parked while its outcome belongs to a later attempt.
 /// </summary>
 internal sealed class StepActivity(DurableStepsOptions options)
 {

@@ -5,11 +5,12 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// The task of a step that the handler awaits. Unlike the task of an async method, it tells the SDK when the branch has gone on: to complete
-/// this task executes the code behind the <c>await</c>, up to the next wait of the branch.
+/// The task of a step that the handler awaits. Unlike the task of an async method, it tells the SDK when the branch has gone on: to
+/// complete this task executes the code behind the <c>await</c>, up to the next wait of the branch.
 /// </summary>
 /// <remarks>
-/// A branch that has a <see cref="System.Threading.SynchronizationContext"/> goes on there, and later. The builder is that of async methods:
+/// A branch that has a <see cref="System.Threading.SynchronizationContext"/> goes on there, and later.
+/// The builder is that of async methods:
 /// it makes a canceled task of a cancellation, and keeps the exception.
 /// </remarks>
 internal sealed class StepCompletion<T>

@@ -41,7 +41,8 @@ internal static class StepContent
         catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
         {
             throw new StepUsageException(
-                $"Step '{step}' gives {typeof(T)}, which cannot be kept as JSON. Return plain data from the step: a record of what the rest "
+                $"Step '{step}' gives {typeof(T)}, which cannot be kept as JSON. Return plain data from the step: "
+                + "a record of what the rest "
                 + "of the handler needs. With source generation, add the type to the JsonSerializerContext.", e);
         }
     }
@@ -103,7 +104,8 @@ internal sealed class JsonContent<T> : StepContent<T>
         if (JsonLosses.Of(type) is { } lost)
         {
             throw new StepUsageException(
-                $"Step '{step}' gives {typeof(T)}, of which JSON keeps nothing: the elements of the tuple {lost} are fields. Return a record with names for "
+                $"Step '{step}' gives {typeof(T)}, of which JSON keeps nothing: the elements of the tuple {lost} are fields. "
+                + "Return a record with names for "
                 + "what it holds, or set IncludeFields of the JsonSerializerOptions.");
         }
     }

@@ -3,8 +3,8 @@ using System.Threading;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// A step in the order in which the handler's code began it. Each branch of the handler has a chain of its own, because what an async method
-/// sets in its context does not reach its caller.
+/// A step in the order in which the handler's code began it. Each branch of the handler has a chain of its own, because what an async
+/// method sets in its context does not reach its caller.
 /// </summary>
 internal sealed class StepFlow
 {

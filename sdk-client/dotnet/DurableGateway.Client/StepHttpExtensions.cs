@@ -12,14 +12,17 @@ public static class StepHttpExtensions
     /// <param name="step">The steps of the handler.</param>
     /// <param name="name">The step's name: 1 to 256 bytes of UTF-8.</param>
     /// <param name="client">Sends the request.</param>
-    /// <param name="request">Makes the request: anew for each try, because a request can be sent once. It is not called in a replay that has the response.</param>
+    /// <param name="request">Makes the request: anew for each try, because a request can be sent once.
+    /// It is not called in a replay that has the response.</param>
     /// <param name="options">How this step is tried; <see langword="null"/>: as the route's policy says.</param>
     /// <param name="cancellationToken">Gives up waiting for the step.</param>
-    /// <returns>A response of its own with the status, headers and body of the one that was received, in this attempt or an earlier one.</returns>
+    /// <returns>A response of its own with the status, headers and body of the one that was received,
+    /// in this attempt or an earlier one.</returns>
     /// <exception cref="ArgumentNullException">Something of it is missing.</exception>
     /// <seealso cref="IStep.FetchAsync(string, Func{CancellationToken, Task{HttpResponseMessage}}, CancellationToken)"/>
     public static Task<HttpResponseMessage> FetchAsync(
-        this IStep step, string name, HttpClient client, Func<HttpRequestMessage> request, StepOptions? options = null, CancellationToken cancellationToken = default)
+        this IStep step, string name, HttpClient client, Func<HttpRequestMessage> request, StepOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         if (step is null) throw new ArgumentNullException(nameof(step));
         if (client is null) throw new ArgumentNullException(nameof(client));

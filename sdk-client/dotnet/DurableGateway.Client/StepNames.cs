@@ -53,10 +53,14 @@ internal sealed class StepNames(StepActivity activity)
     public string EnterHandOut(string callback)
     {
         var id = HandOutOf(callback);
-        if (!IsWithinBytes(id)) throw new StepUsageException($"'{callback}' is too long for the name of a callback: with '{HandedOut}' it is at most {MaxIdBytes} bytes of UTF-8.");
+        if (!IsWithinBytes(id))
+            throw new StepUsageException($"'{callback}' is too long for the name of a callback: with '{HandedOut}' it is at "
+                + $"most {MaxIdBytes} bytes of UTF-8.");
         lock (_gate)
         {
-            if (!_ids.Add(id)) throw new StepUsageException($"The name '{id}' is that of the step that hands the URL of '{callback}' out. Give the other step of that name another one.");
+            if (!_ids.Add(id))
+                throw new StepUsageException($"The name '{id}' is that of the step that hands the URL of '{callback}' out. Give the other "
+                    + "step of that name another one.");
             Begin(id);
             return id;
         }
@@ -94,14 +98,18 @@ internal sealed class StepNames(StepActivity activity)
 
     private string Assign(string name)
     {
-        if (string.IsNullOrEmpty(name)) throw new StepUsageException("A step has no name. Give each step a name of its own: the stored outcome is found by it.");
-        if (name == RollbackBegun) throw new StepUsageException($"'{name}' is the name of the step that keeps why a run is rolled back. Give the step another name.");
+        if (string.IsNullOrEmpty(name))
+            throw new StepUsageException("A step has no name. Give each step a name of its own: the stored outcome is found by it.");
+        if (name == RollbackBegun)
+            throw new StepUsageException($"'{name}' is the name of the step that keeps why a run is rolled back. "
+                + "Give the step another name.");
         if (_closed) throw TooLate(name);
         _uses.TryGetValue(name, out var uses);
         if (uses > 0 && _begun.Contains(IdOf(name, uses)))
         {
             throw new StepUsageException(
-                $"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, such as '{name}-' "
+                $"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, "
+                + $"such as '{name}-' "
                 + "and the item's id.");
         }
 
@@ -109,17 +117,20 @@ internal sealed class StepNames(StepActivity activity)
         if (_latest.TryGetValue(name, out var before) && flow.MightPrecede(before))
         {
             throw new StepUsageException(
-                $"Two branches that run at the same time use the name '{name}', so a replay in which they come in another order would mix the outcomes up. "
+                $"Two branches that run at the same time use the name '{name}', so a replay in which they come in another "
+                + "order would mix the outcomes up. "
                 + $"Give the steps of each branch names of their own, such as '{name}-' and the item's id.");
         }
 
         var id = IdOf(name, uses + 1);
         if (id is "." or ".." || id.IndexOf('\0') >= 0 || !IsWithinBytes(id))
-            throw new StepUsageException($"'{name}' cannot be the name of a step. A name is at most {MaxIdBytes} bytes of UTF-8 without NUL, and not '.' or '..'.");
+            throw new StepUsageException($"'{name}' cannot be the name of a step. A name is at most {MaxIdBytes} bytes of UTF-8 "
+                + "without NUL, and not '.' or '..'.");
         if (!_ids.Add(id))
         {
             throw new StepUsageException(
-                $"The name '{name}' was made to look like the {uses + 1}. use of another. Do not use names that end in '#' and a number, or in '{HandedOut}'.");
+                $"The name '{name}' was made to look like the {uses + 1}. use of another. Do not use names that end in '#' and a number, "
+                + $"or in '{HandedOut}'.");
         }
 
         _uses[name] = uses + 1;

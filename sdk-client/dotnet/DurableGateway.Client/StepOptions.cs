@@ -71,7 +71,8 @@ public sealed class StepOptions
     {
         get => _timeout;
         set => _timeout = value is { } time && (time <= TimeSpan.Zero || time > LongestTimeout)
-            ? throw new ArgumentOutOfRangeException(nameof(value), value, "A time-out of a step is more than zero and at most 24 days. Leave it out for none.")
+            ? throw new ArgumentOutOfRangeException(nameof(value), value,
+                "A time-out of a step is more than zero and at most 24 days. Leave it out for none.")
             : value;
     }
 
@@ -91,7 +92,12 @@ public sealed class StepOptions
         if (RetryDelay is { } delay) members.Add("delay=" + StructuredField.Decimal(delay));
         if (MaxRetryDelay is { } max) members.Add("max-delay=" + StructuredField.Decimal(max));
         if (Backoff is { } backoff)
-            members.Add("backoff=" + backoff switch { StepBackoff.Linear => "linear", StepBackoff.Constant => "constant", _ => "exponential" });
+            members.Add("backoff=" + backoff switch
+            {
+                StepBackoff.Linear => "linear",
+                StepBackoff.Constant => "constant",
+                _ => "exponential",
+            });
         return members.Count == 0 ? null : string.Join(", ", members);
     }
 

@@ -19,7 +19,8 @@ public sealed class StepProblem
     private StepProblem(string title) => Title = title;
 
     /// <summary>
-    /// The kind of failure as a URI reference, such as <c>/_durable/problems/step-timeout</c> and <c>/_durable/problems/step-interrupted</c>
+    /// The kind of failure as a URI reference, such as <c>/_durable/problems/step-timeout</c> and
+    /// <c>/_durable/problems/step-interrupted</c>
     /// of the gateway, or what an invoked service named; <see langword="null"/> for an exception of a step.
     /// </summary>
     public string? Type { get; private init; }
@@ -39,7 +40,9 @@ public sealed class StepProblem
     /// <summary>A status that the failure stands for, where it has one.</summary>
     public int? Status { get; private init; }
 
-    /// <summary>What the client of the run is told where the failure ends it; <see langword="null"/>: that it failed, and not why.</summary>
+    /// <summary>
+    /// What the client of the run is told where the failure ends it; <see langword="null"/>: that it failed, and not why.
+    /// </summary>
     public string? ClientMessage { get; private init; }
 
     /// <summary>The step whose failure it is, where it is kept elsewhere.</summary>
@@ -67,7 +70,8 @@ public sealed class StepProblem
 
     internal static StepProblem Of(StepUsageException e) => Of("A durable step is used wrongly", e.Message);
 
-    internal static StepProblem Of(string title, string detail, string? clientMessage = null) => new(title) { Detail = detail, ClientMessage = clientMessage };
+    internal static StepProblem Of(string title, string detail, string? clientMessage = null) =>
+        new(title) { Detail = detail, ClientMessage = clientMessage };
 
     /// <summary>The same, of a step.</summary>
     internal StepProblem At(string step) => new(Title)
@@ -106,7 +110,8 @@ public sealed class StepProblem
                     Detail = Text(root, "detail"),
                     ExceptionType = Text(root, "exceptionType"),
                     StackTrace = Text(root, "stackTrace"),
-                    Status = root.TryGetProperty("status", out var status) && status.ValueKind == JsonValueKind.Number && status.TryGetInt32(out var number) ? number : null,
+                    Status = root.TryGetProperty("status", out var status) && status.ValueKind == JsonValueKind.Number
+                        && status.TryGetInt32(out var number) ? number : null,
                     ClientMessage = Text(root, "clientMessage"),
                     Step = Text(root, "step"),
                 };

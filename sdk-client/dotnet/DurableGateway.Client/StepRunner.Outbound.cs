@@ -12,16 +12,20 @@ internal sealed partial class StepRunner
 {
     public Task<int> SendEventAsync(string name, string type, string? key, object? data, CancellationToken cancellationToken = default)
     {
-        if (string.IsNullOrWhiteSpace(type)) throw new ArgumentException("An event has a type: what those who wait for it name.", nameof(type));
+        if (string.IsNullOrWhiteSpace(type))
+            throw new ArgumentException("An event has a type: what those who wait for it name.", nameof(type));
         if (key is { Length: 0 }) throw new ArgumentException("A key is not empty. Give null for an event without one.", nameof(key));
-        return ExecuteAsync(name, (id, token) => PostEventAsync(id, type, key, data, token), _ => CountContent.Instance, null, cancellationToken);
+        return ExecuteAsync(name, (id, token) => PostEventAsync(id, type, key, data, token),
+            _ => CountContent.Instance, null, cancellationToken);
     }
 
-    public Task<HttpResponseMessage> FetchAsync(string name, Func<CancellationToken, Task<HttpResponseMessage>> send, CancellationToken cancellationToken = default) =>
+    public Task<HttpResponseMessage> FetchAsync(
+        string name, Func<CancellationToken, Task<HttpResponseMessage>> send, CancellationToken cancellationToken = default) =>
         FetchAsync(name, send, null, cancellationToken);
 
     public Task<HttpResponseMessage> FetchAsync(
-        string name, Func<CancellationToken, Task<HttpResponseMessage>> send, StepOptions? options, CancellationToken cancellationToken = default)
+        string name, Func<CancellationToken, Task<HttpResponseMessage>> send, StepOptions? options,
+        CancellationToken cancellationToken = default)
     {
         if (send is null) throw new ArgumentNullException(nameof(send));
         return ExecuteAsync(name, (_, token) => send(token), NewResponseContent, options, cancellationToken);
@@ -33,7 +37,8 @@ internal sealed partial class StepRunner
     {
         var to = RequireGateway(id, "sends an event, which a gateway delivers");
         var (bytes, contentType) = Payload(id, data);
-        using var response = await to.PostEventAsync(CloudEvent.Write(run.Id!, id, type, key, bytes, contentType), cancellationToken).ConfigureAwait(false);
+        using var response = await to.PostEventAsync(CloudEvent.Write(run.Id!, id, type, key, bytes, contentType),
+            cancellationToken).ConfigureAwait(false);
         switch (response.StatusCode)
         {
             case HttpStatusCode.Accepted or HttpStatusCode.OK:
@@ -42,8 +47,10 @@ internal sealed partial class StepRunner
             case HttpStatusCode.Conflict or HttpStatusCode.Gone:
                 throw await AbandonAsync(id, response).ConfigureAwait(false);
 
-            case HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnsupportedMediaType or (HttpStatusCode)422:
-                throw new NonRetryableException((await GatewayClient.RefusedAsync($"The event '{type}'", response).ConfigureAwait(false)).Message);
+            case HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge
+                or HttpStatusCode.UnsupportedMediaType or (HttpStatusCode)422:
+                throw new NonRetryableException((await GatewayClient.RefusedAsync($"The event '{type}'",
+                    response).ConfigureAwait(false)).Message);
 
             default:
                 throw await GatewayClient.RefusedAsync($"The event '{type}' of step '{id}'", response).ConfigureAwait(false);
@@ -63,7 +70,8 @@ internal sealed partial class StepRunner
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
             throw new StepUsageException(
-                $"Step '{id}' sends {value.GetType()}, which cannot be written as JSON: {e.Message} Give plain data. With source generation, add the type to the "
+                $"Step '{id}' sends {value.GetType()}, which cannot be written as JSON: {e.Message} Give plain data. "
+                + "With source generation, add the type to the "
                 + "JsonSerializerContext.", e);
         }
     }

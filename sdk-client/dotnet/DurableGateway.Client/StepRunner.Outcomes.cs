@@ -27,9 +27,12 @@ internal sealed partial class StepRunner
             return result;
         }
 
-        if (response.StatusCode != HttpStatusCode.RequestEntityTooLarge) return await ActOnAsync(id, response, content).ConfigureAwait(false);
-        var problem = StepProblem.Of("The step's result is too large", $"The result has {bytes.Length} bytes, more than the route's policy allows (MaxStepBytes).");
-        return await StoreFailureAsync(id, Final(problem, duration, how), problem, new StepFailedException(id, problem), content).ConfigureAwait(false);
+        if (response.StatusCode != HttpStatusCode.RequestEntityTooLarge)
+            return await ActOnAsync(id, response, content).ConfigureAwait(false);
+        var problem = StepProblem.Of("The step's result is too large",
+            $"The result has {bytes.Length} bytes, more than the route's policy allows (MaxStepBytes).");
+        return await StoreFailureAsync(id, Final(problem, duration, how), problem,
+            new StepFailedException(id, problem), content).ConfigureAwait(false);
     }
 
     private Task<T> FailAsync<T>(string id, Exception e, TimeSpan duration, StepContent<T> content, StepOptions? how)
@@ -51,7 +54,8 @@ internal sealed partial class StepRunner
         Duration = duration,
     };
 
-    private async Task<T> StoreFailureAsync<T>(string id, StepWrite write, StepProblem problem, StepFailedException failure, StepContent<T> content)
+    private async Task<T> StoreFailureAsync<T>(
+        string id, StepWrite write, StepProblem problem, StepFailedException failure, StepContent<T> content)
     {
         if (gateway is null)
         {
@@ -73,7 +77,8 @@ internal sealed partial class StepRunner
             write.Body = small.ToJson();
             write.NoRetry = true;
             write.RetryAfter = null;
-            return await StoreFailureAsync(id, write, small, new StepFailedException(id, small, failure.InnerException), content).ConfigureAwait(false);
+            return await StoreFailureAsync(id, write, small, new StepFailedException(id, small, failure.InnerException),
+                content).ConfigureAwait(false);
         }
 
         return await ActOnAsync(id, response, content).ConfigureAwait(false);
@@ -92,7 +97,9 @@ internal sealed partial class StepRunner
             case HttpStatusCode.Accepted:
                 throw new StepPendingException(id);
 
-            case (HttpStatusCode)422 when StepProblem.Parse(await GatewayClient.ReadAsync(response).ConfigureAwait(false)) is { IsBeyondRunTimeout: true } problem:
+            case (HttpStatusCode)422
+                when StepProblem.Parse(await GatewayClient.ReadAsync(response).ConfigureAwait(
+                    false)) is { IsBeyondRunTimeout: true } problem:
                 throw new StepFailedException(id, problem);
 
             case HttpStatusCode.Conflict or HttpStatusCode.Gone:
@@ -123,8 +130,10 @@ internal sealed partial class StepRunner
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
             throw new CheckpointException(
-                $"The stored result of step '{id}' ({stored.ContentType}, of a step of type {stored.Type ?? "unknown"}) cannot be read as {typeof(T)}: {e.Message} "
-                + "Has its type changed since it was stored? Give the step a new name when its result's shape changes, or keep reading the old one.", e);
+                $"The stored result of step '{id}' ({stored.ContentType}, of a step of type {stored.Type ?? "unknown"}) cannot be read "
+                + $"as {typeof(T)}: {e.Message} "
+                + "Has its type changed since it was stored? Give the step a new name when its result's shape changes, "
+                + "or keep reading the old one.", e);
         }
     }
 }

@@ -20,12 +20,17 @@ internal sealed partial class StepRunner
         SleepAsync(name, ParkedWrite.Until(time), () => time - options.Now, cancellationToken);
 
     public Task<T?> WaitForEventAsync<T>(
-        string name, string eventType, string? key = null, TimeSpan? timeout = null, TimeSpan? lookback = null, CancellationToken cancellationToken = default)
+        string name, string eventType, string? key = null, TimeSpan? timeout = null, TimeSpan? lookback = null,
+        CancellationToken cancellationToken = default)
     {
-        if (string.IsNullOrWhiteSpace(eventType)) throw new ArgumentException("What is waited for has a type: that of the CloudEvent.", nameof(eventType));
-        if (key is { Length: 0 }) throw new ArgumentException("A key that is empty is no event's. Leave it out to take the next event of the type, whatever its key.", nameof(key));
+        if (string.IsNullOrWhiteSpace(eventType))
+            throw new ArgumentException("What is waited for has a type: that of the CloudEvent.", nameof(eventType));
+        if (key is { Length: 0 })
+            throw new ArgumentException(
+                "A key that is empty is no event's. Leave it out to take the next event of the type, whatever its key.", nameof(key));
         ThrowIfNegative(timeout, nameof(timeout), "Leave it out to wait for as long as the run may take.");
-        ThrowIfNegative(lookback, nameof(lookback), "Leave it out to look back to the beginning of the run, or give zero for events from now on.");
+        ThrowIfNegative(lookback, nameof(lookback),
+            "Leave it out to look back to the beginning of the run, or give zero for events from now on.");
         cancellationToken.ThrowIfCancellationRequested();
         var write = new ParkedWrite(StepTypes.Wait)
             .With(DurableHeaders.EventType, StructuredField.Text(eventType))
@@ -33,7 +38,8 @@ internal sealed partial class StepRunner
             .With(DurableHeaders.StepTimeout, timeout)
             .With(DurableHeaders.EventLookback, lookback);
         return UnlessLateAsync(BeginAsync(
-            name, StepTypes.Wait, PayloadOf<T>, (id, content) => AskAsync(id, content, "waits for an event, which a gateway delivers", write), cancellationToken));
+            name, StepTypes.Wait, PayloadOf<T>,
+            (id, content) => AskAsync(id, content, "waits for an event, which a gateway delivers", write), cancellationToken));
 
         static async Task<T?> UnlessLateAsync(Task<T?> waiting)
         {
@@ -48,9 +54,12 @@ internal sealed partial class StepRunner
         }
     }
 
-    public Task<T?> CallbackAsync<T>(string name, Func<Uri, CancellationToken, Task> handOut, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    public Task<T?> CallbackAsync<T>(
+        string name, Func<Uri, CancellationToken, Task> handOut, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
-        if (handOut is null) throw new ArgumentNullException(nameof(handOut), "Say how the third party is told its URL: without it nobody can complete the step.");
+        if (handOut is null)
+            throw new ArgumentNullException(nameof(handOut),
+                "Say how the third party is told its URL: without it nobody can complete the step.");
         ThrowIfNegative(timeout, nameof(timeout), "Leave it out to wait for as long as the run may take.");
         cancellationToken.ThrowIfCancellationRequested();
         var write = new ParkedWrite(StepTypes.Callback).With(DurableHeaders.StepTimeout, timeout);
@@ -58,17 +67,21 @@ internal sealed partial class StepRunner
             name, StepTypes.Callback, PayloadOf<T>,
             async (id, content) =>
             {
-                using var response = await PutParkedAsync(id, "waits for a callback, whose URL a gateway gives", write).ConfigureAwait(true);
-                if (response.StatusCode == HttpStatusCode.Accepted) await HandOutAsync(id, response, handOut, cancellationToken).ConfigureAwait(true);
+                using var response = await PutParkedAsync(id, "waits for a callback, whose URL a gateway gives",
+                    write).ConfigureAwait(true);
+                if (response.StatusCode == HttpStatusCode.Accepted)
+                    await HandOutAsync(id, response, handOut, cancellationToken).ConfigureAwait(true);
                 return await ActOnAsync(id, response, content).ConfigureAwait(false);
             },
             cancellationToken);
     }
 
-    public Task<T?> InvokeAsync<T>(string name, string path, object? body = null, HttpMethod? method = null, CancellationToken cancellationToken = default)
+    public Task<T?> InvokeAsync<T>(
+        string name, string path, object? body = null, HttpMethod? method = null, CancellationToken cancellationToken = default)
     {
         if (path is not { Length: > 0 } || path[0] != '/' || path.StartsWith("//", StringComparison.Ordinal) || path.IndexOf('#') >= 0)
-            throw new ArgumentException($"'{path}' is no path of a route. Give what follows the host, such as '/invoices?dry=1'.", nameof(path));
+            throw new ArgumentException($"'{path}' is no path of a route. Give what follows the host, such as '/invoices?dry=1'.",
+                nameof(path));
         cancellationToken.ThrowIfCancellationRequested();
         return BeginAsync(
             name, StepTypes.Invoke, PayloadOf<T>,
@@ -102,23 +115,28 @@ internal sealed partial class StepRunner
         return await ActOnAsync(id, response, content).ConfigureAwait(false);
     }
 
-    private Task<HttpResponseMessage> PutParkedAsync(string id, string what, ParkedWrite write) => RequireGateway(id, what).PutAsync(id, write);
+    private Task<HttpResponseMessage> PutParkedAsync(string id, string what, ParkedWrite write) =>
+        RequireGateway(id, what).PutAsync(id, write);
 
     /// <summary>Executes the hand-out as a step of its own, before the step that it belongs to suspends the run.</summary>
-    private async Task HandOutAsync(string callback, HttpResponseMessage response, Func<Uri, CancellationToken, Task> handOut, CancellationToken cancellationToken)
+    private async Task HandOutAsync(
+        string callback, HttpResponseMessage response, Func<Uri, CancellationToken, Task> handOut, CancellationToken cancellationToken)
     {
         var text = response.Headers.TryGetValues(DurableHeaders.CallbackUrl, out var values) ? values.First() : null;
         if (!Uri.TryCreate(text, UriKind.RelativeOrAbsolute, out var url) || text is "")
-            throw new CheckpointException($"Step '{callback}': the gateway gave no URL for the callback ({DurableHeaders.CallbackUrl}). Does it know its public address?");
+            throw new CheckpointException($"Step '{callback}': the gateway gave no URL for the callback "
+                + $"({DurableHeaders.CallbackUrl}). Does it know its public address?");
         var id = _names.EnterHandOut(callback);
         await BeginAsync(
             id, StepTypes.Run, Role.HandOut, _ => StepContent.Nothing.Instance,
-            (_, content) => ExecuteAsync(id, token => GivingNothingAsync(inner => handOut(url, inner), token), content, null, cancellationToken),
+            (_, content) => ExecuteAsync(id, token => GivingNothingAsync(inner => handOut(url, inner), token),
+                content, null, cancellationToken),
             cancellationToken).ConfigureAwait(true);
     }
 
     private GatewayClient RequireGateway(string id, string what) => gateway ?? throw new StepUsageException(
-        $"Step '{id}' {what}, and this request did not come through one. Call the service through the gateway, by a durable route; in a unit test, give the handler "
+        $"Step '{id}' {what}, and this request did not come through one. Call the service through the gateway, by a durable route; "
+        + "in a unit test, give the handler "
         + $"an {nameof(IStep)} of the test.");
 
     private PayloadContent<T> PayloadOf<T>(string id) => new(ContentOf<T>(id));

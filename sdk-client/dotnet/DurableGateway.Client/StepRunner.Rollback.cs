@@ -17,7 +17,8 @@ internal sealed partial class StepRunner
         if (Inside.Value is { } outer && outer.Runner == this)
         {
             throw new StepUsageException(
-                $"The compensation '{name}' is registered inside step '{outer.Step}', which a replay does not execute. Register it after the step.");
+                $"The compensation '{name}' is registered inside step '{outer.Step}', which a replay does not execute. "
+                + "Register it after the step.");
         }
 
         var id = _names.Reserve(name);
@@ -33,7 +34,8 @@ internal sealed partial class StepRunner
     /// <returns>What to answer; <see langword="null"/> where what the handler did stands.</returns>
     public async Task<AttemptVerdict?> EndAsync(Exception? failure, bool wasOver, bool isLast)
     {
-        // Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any more.
+        // Branches that still run may checkpoint before the attempt ends, so that they need not run again.
+        // Those that wait do not matter any more.
         _handlerEnded = true;
         await activity.DrainAsync().ConfigureAwait(false);
         activity.Release();
@@ -100,7 +102,8 @@ internal sealed partial class StepRunner
         var rollsBack = _compensations.Count > 0 && gateway is not null;
         if (failure is StepFailedException failed)
         {
-            // It is stored already, and each replay fails by it at the same place. Not so where another branch may have come further by then.
+            // It is stored already, and each replay fails by it at the same place.
+            // Not so where another branch may have come further by then.
             var problem = failed.Problem.At(failed.Step);
             return rollsBack && (activity.HasParked || activity.HasLeftBehind)
                 ? await BeginRollbackAsync(problem).ConfigureAwait(false)
@@ -121,7 +124,8 @@ internal sealed partial class StepRunner
         var kept = problem.Shortened();
         try
         {
-            await StoreFailureAsync(id, Final(kept, TimeSpan.Zero, null), kept, new StepFailedException(id, kept), StepContent.Nothing.Instance).ConfigureAwait(false);
+            await StoreFailureAsync(id, Final(kept, TimeSpan.Zero, null), kept, new StepFailedException(id, kept),
+                StepContent.Nothing.Instance).ConfigureAwait(false);
         }
         catch (StepFailedException e)
         {

@@ -50,17 +50,20 @@ internal sealed partial class StepRunner(
     public Task<T> RunAsync<T>(string name, Func<CancellationToken, Task<T>> body, CancellationToken cancellationToken = default) =>
         RunAsync(name, body, (StepOptions?)null, cancellationToken);
 
-    public Task<T> RunAsync<T>(string name, Func<CancellationToken, Task<T>> body, StepOptions? options, CancellationToken cancellationToken = default)
+    public Task<T> RunAsync<T>(
+        string name, Func<CancellationToken, Task<T>> body, StepOptions? options, CancellationToken cancellationToken = default)
     {
         if (body is null) throw new ArgumentNullException(nameof(body));
         return ExecuteAsync(name, (_, token) => body(token), ContentOf<T>, options, cancellationToken);
     }
 
-    public Task<T> RunAsync<T>(string name, Func<CancellationToken, Task<T>> body, JsonTypeInfo<T> type, CancellationToken cancellationToken = default) =>
+    public Task<T> RunAsync<T>(
+        string name, Func<CancellationToken, Task<T>> body, JsonTypeInfo<T> type, CancellationToken cancellationToken = default) =>
         RunAsync(name, body, type, null, cancellationToken);
 
     public Task<T> RunAsync<T>(
-        string name, Func<CancellationToken, Task<T>> body, JsonTypeInfo<T> type, StepOptions? options, CancellationToken cancellationToken = default)
+        string name, Func<CancellationToken, Task<T>> body, JsonTypeInfo<T> type, StepOptions? options,
+        CancellationToken cancellationToken = default)
     {
         if (body is null) throw new ArgumentNullException(nameof(body));
         if (type is null) throw new ArgumentNullException(nameof(type));
@@ -70,10 +73,12 @@ internal sealed partial class StepRunner(
     public Task RunAsync(string name, Func<CancellationToken, Task> body, CancellationToken cancellationToken = default) =>
         RunAsync(name, body, (StepOptions?)null, cancellationToken);
 
-    public Task RunAsync(string name, Func<CancellationToken, Task> body, StepOptions? options, CancellationToken cancellationToken = default)
+    public Task RunAsync(
+        string name, Func<CancellationToken, Task> body, StepOptions? options, CancellationToken cancellationToken = default)
     {
         if (body is null) throw new ArgumentNullException(nameof(body));
-        return ExecuteAsync(name, (_, token) => GivingNothingAsync(body, token), _ => StepContent.Nothing.Instance, options, cancellationToken);
+        return ExecuteAsync(name, (_, token) => GivingNothingAsync(body, token),
+            _ => StepContent.Nothing.Instance, options, cancellationToken);
     }
 
     private static async Task<bool> GivingNothingAsync(Func<CancellationToken, Task> body, CancellationToken token)
@@ -85,13 +90,20 @@ internal sealed partial class StepRunner(
     private StepContent<T> ContentOf<T>(string id) => StepContent.For<T>(id, options.JsonOrDefault);
 
     private Task<T> ExecuteAsync<T>(
-        string name, Func<string, CancellationToken, Task<T>> body, Func<string, StepContent<T>> contentOf, StepOptions? how, CancellationToken cancellationToken) =>
-        BeginAsync(name, StepTypes.Run, contentOf, (id, content) => ExecuteAsync(id, token => body(id, token), content, how, cancellationToken), cancellationToken);
+        string name, Func<string, CancellationToken, Task<T>> body, Func<string, StepContent<T>> contentOf, StepOptions? how,
+        CancellationToken cancellationToken) =>
+        BeginAsync(name, StepTypes.Run, contentOf,
+            (id, content) => ExecuteAsync(id, token => body(id, token), content, how, cancellationToken), cancellationToken);
 
-    /// <summary>What all kinds of steps have in common: a name of their own, and a stored outcome that is used where there is one.</summary>
-    /// <remarks>Not an async method: the order of the steps is kept in the context of the handler's code (<see cref="StepFlow"/>).</remarks>
+    /// <summary>
+    /// What all kinds of steps have in common: a name of their own, and a stored outcome that is used where there is one.
+    /// </summary>
+    /// <remarks>
+    /// Not an async method: the order of the steps is kept in the context of the handler's code (<see cref="StepFlow"/>).
+    /// </remarks>
     private Task<T> BeginAsync<T>(
-        string name, string type, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin, CancellationToken cancellationToken)
+        string name, string type, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin,
+        CancellationToken cancellationToken)
     {
         string id;
         try
@@ -108,7 +120,8 @@ internal sealed partial class StepRunner(
     }
 
     private async Task<T> BeginAsync<T>(
-        string id, string type, Role role, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin, CancellationToken cancellationToken)
+        string id, string type, Role role, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -118,7 +131,8 @@ internal sealed partial class StepRunner(
             // The body is the handler's code, and begins in the handler's context (HttpContext.Current on .NET Framework).
 
             // A handler that was told once that its callback cannot be handed out is told so always, even if it is called after all.
-            if (type == StepTypes.Callback && await stored.FindAsync(StepNames.HandOutOf(id), StepTypes.Run, over.Token).ConfigureAwait(true) is { Failed: true } unsent)
+            if (type == StepTypes.Callback && await stored.FindAsync(StepNames.HandOutOf(id), StepTypes.Run,
+                over.Token).ConfigureAwait(true) is { Failed: true } unsent)
                 return Use(StepNames.HandOutOf(id), unsent, content);
             if (await stored.FindAsync(id, type, over.Token).ConfigureAwait(true) is { } outcome)
             {
@@ -171,7 +185,8 @@ internal sealed partial class StepRunner(
             }
             catch (StepFailedException e) when (e.InnerException is not NonRetryableException)
             {
-                await options.DelayAsync(how!.LocalDelayAfter(tries, RetryAfterOf(e.InnerException)), cancellationToken).ConfigureAwait(true);
+                await options.DelayAsync(how!.LocalDelayAfter(tries, RetryAfterOf(e.InnerException)),
+                    cancellationToken).ConfigureAwait(true);
             }
         }
 
@@ -196,7 +211,8 @@ internal sealed partial class StepRunner(
         }
         catch (OperationCanceledException e) when (patience?.IsCancellationRequested == true && IsFailure(e, cancellation.Token))
         {
-            var late = new TimeoutException($"The step was not done within its time-out of {StructuredField.Seconds(how!.Timeout!.Value)} s.", e);
+            var late = new TimeoutException(
+                $"The step was not done within its time-out of {StructuredField.Seconds(how!.Timeout!.Value)} s.", e);
             return await FailAsync(id, late, watch.Elapsed, content, how).ConfigureAwait(false);
         }
         catch (Exception e) when (IsFailure(e, cancellation.Token))
@@ -215,7 +231,8 @@ internal sealed partial class StepRunner(
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
             throw new StepUsageException(
-                $"The result of step '{id}' ({typeof(T)}) cannot be written as JSON and read again: {e.Message} The step was executed, and its outcome is "
+                $"The result of step '{id}' ({typeof(T)}) cannot be written as JSON and read again: {e.Message} The step was executed, "
+                + "and its outcome is "
                 + "not stored. Return plain data from the step: a record of what the rest of the handler needs.", e);
         }
 
@@ -249,7 +266,8 @@ internal sealed partial class StepRunner(
     {
         if (Inside.Value is not { } outer || outer.Runner != this) return;
         throw new StepUsageException(
-            $"Step '{name}' begins inside step '{outer.Step}'. Steps do not nest, because the outer one's stored outcome would hide the inner one. "
+            $"Step '{name}' begins inside step '{outer.Step}'. Steps do not nest, because the outer one's stored "
+            + "outcome would hide the inner one. "
             + "Begin it after the other, and pass results along.");
     }
 

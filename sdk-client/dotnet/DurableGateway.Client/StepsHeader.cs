@@ -37,7 +37,8 @@ internal static class StepsHeader
             }
 
             if ((ok ?? err) is { } body)
-                steps[id] = new StepOutcome(ok is null, contentType ?? (ok is null ? StepProblem.ContentType : StepContent.JsonType), body, type);
+                steps[id] = new StepOutcome(ok is null,
+                    contentType ?? (ok is null ? StepProblem.ContentType : StepContent.JsonType), body, type);
             reader.SkipBlanks();
             if (reader.AtEnd) return steps;
             if (!reader.TryTake(',')) throw reader.Unexpected();

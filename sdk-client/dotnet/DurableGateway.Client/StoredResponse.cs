@@ -19,7 +19,8 @@ internal sealed class StoredResponse
 
     /// <summary>They tell of a connection that is gone.</summary>
     private static readonly HashSet<string> HopHeaders =
-        new(["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"], StringComparer.OrdinalIgnoreCase);
+        new(["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"],
+            StringComparer.OrdinalIgnoreCase);
 
     private int _status;
     private string? _reason;
@@ -59,8 +60,11 @@ internal sealed class StoredResponse
             {
                 _status = status,
                 _reason = root.TryGetProperty("reason", out var reason) ? reason.GetString() : null,
-                _version = root.TryGetProperty("version", out var version) && Version.TryParse(version.GetString(), out var parsed) ? parsed : new Version(1, 1),
-                _headers = [.. root.GetProperty("headers").EnumerateArray().Select(header => new KeyValuePair<string, string>(header[0].GetString()!, header[1].GetString()!))],
+                _version = root.TryGetProperty("version", out var version) && Version.TryParse(version.GetString(), out var parsed)
+                    ? parsed
+                    : new Version(1, 1),
+                _headers = [.. root.GetProperty("headers").EnumerateArray().Select(header =>
+                    new KeyValuePair<string, string>(header[0].GetString()!, header[1].GetString()!))],
                 _body = root.GetProperty("body").GetBytesFromBase64(),
             };
         }
@@ -103,7 +107,8 @@ internal sealed class StoredResponse
         foreach (var header in _headers)
         {
             // A header of the content is refused by those of the response.
-            if (!response.Headers.TryAddWithoutValidation(header.Key, header.Value)) response.Content.Headers.TryAddWithoutValidation(header.Key, header.Value);
+            if (!response.Headers.TryAddWithoutValidation(header.Key, header.Value))
+                response.Content.Headers.TryAddWithoutValidation(header.Key, header.Value);
         }
 
         return response;

@@ -17,7 +17,8 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
     private Task<Dictionary<string, StepOutcome>>? _rest;
 
     /// <summary>All that has been read so far.</summary>
-    private Dictionary<string, StepOutcome> All => Volatile.Read(ref _rest) is { Status: TaskStatus.RanToCompletion } rest ? rest.Result : known;
+    private Dictionary<string, StepOutcome> All =>
+        Volatile.Read(ref _rest) is { Status: TaskStatus.RanToCompletion } rest ? rest.Result : known;
 
     /// <summary>The stored outcome of a step, if there is one. Those that did not fit into the header are read once.</summary>
     /// <exception cref="CheckpointException">They cannot be read.</exception>

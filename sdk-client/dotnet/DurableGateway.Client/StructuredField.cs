@@ -24,13 +24,19 @@ internal static class StructuredField
     public static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 
     public static bool IsToken(string? text) =>
-        text is { Length: > 0 } && (IsLetter(text[0]) || text[0] == '*') && text.All(c => IsLetter(c) || c is >= '0' and <= '9' || TokenMarks.IndexOf(c) >= 0);
+        text is { Length: > 0 } && (IsLetter(text[0]) || text[0] == '*')
+            && text.All(c => IsLetter(c) || c is >= '0' and <= '9' || TokenMarks.IndexOf(c) >= 0);
 
-    /// <summary>Free text for a header: what is not visible ASCII is percent-encoded, and so is the percent sign, so that it can be told back.</summary>
+    /// <summary>
+    /// Free text for a header: what is not visible ASCII is percent-encoded, and so is the percent sign, so that it can be told back.
+    /// </summary>
     public static string Text(string text) => Encode(text, c => c is > ' ' and <= '~' and not '%');
 
-    /// <summary>A request target for a header. It is percent-encoded by its nature: only what may not stand in one is encoded here.</summary>
-    public static string Target(string target) => Encode(target, c => c is > ' ' and <= '~' and not ('"' or '<' or '>' or '\\' or '^' or '`' or '{' or '|' or '}'));
+    /// <summary>
+    /// A request target for a header. It is percent-encoded by its nature: only what may not stand in one is encoded here.
+    /// </summary>
+    public static string Target(string target) =>
+        Encode(target, c => c is > ' ' and <= '~' and not ('"' or '<' or '>' or '\\' or '^' or '`' or '{' or '|' or '}'));
 
     private static string Encode(string text, Func<char, bool> stands)
     {

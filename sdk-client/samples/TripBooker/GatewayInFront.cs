@@ -29,12 +29,14 @@ internal sealed class GatewayInFront : IAsyncDisposable
 
     public static GatewayInFront Start(string upstream)
     {
-        var assembly = typeof(GatewayInFront).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "GatewayAssembly").Value!;
+        var assembly = typeof(GatewayInFront).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(a => a.Key == "GatewayAssembly").Value!;
         var data = Directory.CreateTempSubdirectory("trip-booker-").FullName;
         string url = Ports.UrlOf(8080), control = Ports.UrlOf(8081);
         string[] args =
         [
-            assembly, "--upstream", upstream, $"--Durable:Listeners:Public={url}", $"--Durable:Listeners:Control={control}", $"--Durable:Store:DataDirectory={data}",
+            assembly, "--upstream", upstream, $"--Durable:Listeners:Public={url}", $"--Durable:Listeners:Control={control}",
+            $"--Durable:Store:DataDirectory={data}",
         ];
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
         return new GatewayInFront(Process.Start(host, args), url, control, data);

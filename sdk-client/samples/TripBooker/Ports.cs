@@ -12,7 +12,8 @@ internal static class Ports
     /// <summary>An address that the service listens at, as others on this machine call it.</summary>
     public static string Reachable(string url) => url.Replace("://[::]", "://localhost").Replace("://0.0.0.0", "://localhost");
 
-    private static bool IsFree(int port) => CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
+    private static bool IsFree(int port) =>
+        CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
 
     private static bool CanListen(IPAddress address, int port)
     {

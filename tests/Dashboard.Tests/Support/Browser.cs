@@ -17,7 +17,11 @@ public sealed class Browser : IAsyncLifetime
         _playwright = await Playwright.CreateAsync();
 
         // Where tests run as root, as in CI's containers, chromium has no sandbox to offer; it opens nothing but our own pages.
-        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = Executable, Args = ["--no-sandbox", "--disable-dev-shm-usage"] });
+        _browser = await _playwright.Chromium.LaunchAsync(new()
+        {
+            ExecutablePath = Executable,
+            Args = ["--no-sandbox", "--disable-dev-shm-usage"],
+        });
     }
 
     public async ValueTask DisposeAsync()
@@ -33,11 +37,17 @@ public sealed class Browser : IAsyncLifetime
         {
             const string Missing = "there is no chromium; Debian's package is enough.";
             var required = Environment.GetEnvironmentVariable("DURABLE_TESTS_REQUIRE") ?? "";
-            Assert.False(required.Contains("chromium", StringComparison.OrdinalIgnoreCase), $"DURABLE_TESTS_REQUIRE names chromium, but {Missing}");
+            Assert.False(required.Contains("chromium", StringComparison.OrdinalIgnoreCase),
+                $"DURABLE_TESTS_REQUIRE names chromium, but {Missing}");
             Assert.Skip(Missing);
         }
 
-        return await _browser!.NewContextAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme, ReducedMotion = ReducedMotion.Reduce });
+        return await _browser!.NewContextAsync(new()
+        {
+            ViewportSize = new() { Width = width, Height = height },
+            ColorScheme = scheme,
+            ReducedMotion = ReducedMotion.Reduce
+        });
     }
 }
 

@@ -51,7 +51,8 @@ internal sealed class FakeRunAdmin : IRunAdmin
     public Task<RunDetail?> GetAsync(RunId run, CancellationToken cancellation = default) =>
         Fails is null ? Task.FromResult(_runs.GetValueOrDefault(run)) : throw Fails;
 
-    public Task<Overview> GetOverviewAsync(CancellationToken cancellation = default) => Fails is null ? Task.FromResult(Overview) : throw Fails;
+    public Task<Overview> GetOverviewAsync(CancellationToken cancellation = default) =>
+        Fails is null ? Task.FromResult(Overview) : throw Fails;
 
     public async Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default)
     {
@@ -60,7 +61,10 @@ internal sealed class FakeRunAdmin : IRunAdmin
         Actions.Enqueue((run, action, who));
         if (action is RunAction.RunAgain)
         {
-            var again = Put(_runs[run] with { Run = _runs[run].Run with { Id = RunId.New(_runs[run].Run.StartedAt.AddSeconds(1)), State = RunState.Running } });
+            var again = Put(_runs[run] with
+            {
+                Run = _runs[run].Run with { Id = RunId.New(_runs[run].Run.StartedAt.AddSeconds(1)), State = RunState.Running }
+            });
             return new ActionResult(true, NewRun: again.Run.Id);
         }
 

@@ -25,8 +25,10 @@ internal static class Samples
     public static void Fill(this FakeRunAdmin admin, int count)
     {
         RunState[] states =
-            [RunState.Completed, RunState.Running, RunState.Completed, RunState.Waiting, RunState.Completed, RunState.Failed, RunState.Completed, RunState.Cancelled, RunState.Completed];
-        for (var i = 0; i < count; i++) admin.Put(Simple(Now.AddSeconds(-7 - (i * 13.7)), states[i % states.Length], Requests[i * 7 % Requests.Length], i));
+            [RunState.Completed, RunState.Running, RunState.Completed, RunState.Waiting, RunState.Completed, RunState.Failed,
+                RunState.Completed, RunState.Cancelled, RunState.Completed];
+        for (var i = 0; i < count; i++)
+            admin.Put(Simple(Now.AddSeconds(-7 - (i * 13.7)), states[i % states.Length], Requests[i * 7 % Requests.Length], i));
         admin.Overview = Overview();
     }
 
@@ -34,13 +36,18 @@ internal static class Samples
     {
         var ended = state.HasEnded() ? started.AddMilliseconds(140 + (seed * 37 % 9000)) : (DateTimeOffset?)null;
         var row = new RunRow(
-            RunId.New(started), request.Route, request.Method, request.Path, state, state == RunState.Waiting && seed % 4 == 0, 1 + (seed % 3), started, ended,
-            state == RunState.Waiting ? Now.AddSeconds(20 + (seed % 200)) : null, seed % 9, state == RunState.Failed ? 1 : 0, state == RunState.Waiting ? 1 : 0,
+            RunId.New(started), request.Route, request.Method, request.Path, state,
+            state == RunState.Waiting && seed % 4 == 0, 1 + (seed % 3), started, ended,
+            state == RunState.Waiting ? Now.AddSeconds(20 + (seed % 200)) : null, seed % 9, state == RunState.Failed ? 1 : 0,
+            state == RunState.Waiting ? 1 : 0,
             state switch { RunState.Completed => 201, RunState.Failed => 500, RunState.Cancelled => 410, _ => null },
-            state is RunState.Failed or RunState.Waiting ? "The service answered 503: upstream connect error or disconnect/reset before headers." : null, 0);
+            state is RunState.Failed or RunState.Waiting
+                ? "The service answered 503: upstream connect error or disconnect/reset before headers."
+                : null, 0);
         return new RunDetail(
             row, "orders", Request(request.Method, request.Path), ended is null ? null : Response(),
-            [new AttemptView(1, started, ended, "gateway-1", "http://orders-1:5000/", ended is null ? "running" : "completed", null)], [], [], "/_durable/v1/results/x");
+            [new AttemptView(1, started, ended, "gateway-1", "http://orders-1:5000/", ended is null ? "running" : "completed", null)],
+            [], [], "/_durable/v1/results/x");
     }
 
     public static StoredRequest Request(string method, string path, string? body = null, string type = "application/json") => new()
@@ -61,7 +68,8 @@ internal static class Samples
         Chunked = false,
         Headers =
         [
-            new("Host", "shop.example"), new("Content-Type", type), new("Authorization", "Bearer ****"), new("User-Agent", "checkout/4.2 (it's here)"),
+            new("Host", "shop.example"), new("Content-Type", type), new("Authorization", "Bearer ****"),
+            new("User-Agent", "checkout/4.2 (it's here)"),
             new("Content-Length", "281"),
         ],
         RouteValues = [],
@@ -72,23 +80,28 @@ internal static class Samples
     };
 
     public static StoredResponse Response(string type = "application/json", byte[]? body = null) =>
-        new(201, [new("Content-Type", type), new("Location", "/orders/O-20418")], body ?? Encoding.UTF8.GetBytes("""{"order":"O-20418","state":"accepted"}"""));
+        new(201, [new("Content-Type", type), new("Location", "/orders/O-20418")],
+            body ?? Encoding.UTF8.GetBytes("""{"order":"O-20418","state":"accepted"}"""));
 
     /// <summary>Three attempts, steps side by side, retries, a sleep, an event that is waited for and a failure with its stack.</summary>
     public static RunDetail Rich(RunState state = RunState.Waiting)
     {
         var start = Now.AddSeconds(-95);
         DateTimeOffset At(double seconds) => start.AddSeconds(seconds);
-        StepView Step(string id, double from, double? to, string stepState = "completed", int tries = 1, int attempt = 1, string type = "run", double? until = null, string? body = null) =>
-            new(id, type, stepState, tries, stepState is "completed" or "failed" ? attempt : 0, At(from), to is { } end ? At(end) : null, until is { } at ? At(at) : null,
-                stepState == "failed" ? "application/problem+json" : "application/json", Encoding.UTF8.GetBytes(body ?? """{"ok":true,"reservation":"R-5512"}"""));
+        StepView Step(string id, double from, double? to, string stepState = "completed", int tries = 1, int attempt = 1,
+            string type = "run", double? until = null, string? body = null) =>
+            new(id, type, stepState, tries, stepState is "completed" or "failed" ? attempt : 0, At(from), to is { } end ? At(end) : null,
+                until is { } at ? At(at) : null,
+                stepState == "failed" ? "application/problem+json" : "application/json",
+                Encoding.UTF8.GetBytes(body ?? """{"ok":true,"reservation":"R-5512"}"""));
         var steps = new[]
         {
             Step("reserve-stock", 0.4, 3.1),
             Step("authorise-payment", 3.2, 36.2, tries: 2, attempt: 2),
             Step("quote-shipping:northwind", 3.2, 7.0),
             Step("quote-shipping:contoso", 3.3, 9.4),
-            Step("quote-shipping:a-carrier-with-a-very-long-name-that-somebody-put-a-guid-into-0b1c6a52-7a07-4d0c-9a6b-0c9d0d6f3f55", 3.3, 8.1),
+            Step("quote-shipping:a-carrier-with-a-very-long-name-that-somebody-put-a-guid-into-0b1c6a52-7a07-4d0c-9a6b-0c9d0d6f3f55", 3.3,
+                8.1),
             Step("fraud-check", 36.4, 41.0, "failed", 1, 2, body: """
                 {"title":"FraudServiceException","detail":"The score could not be computed: the model is being replaced.","exceptionType":"Shop.Fraud.FraudServiceException","stackTrace":"   at Shop.Fraud.Scorer.ScoreAsync(Order order, CancellationToken token) in /src/Fraud/Scorer.cs:line 88\n   at Shop.Orders.Handler.<>c__DisplayClass4_0.<<PlaceAsync>b__2>d.MoveNext() in /src/Orders/Handler.cs:line 61\n--- End of stack trace from previous location ---\n   at DurableGateway.Client.StepRunner.RunAsync[T](String name, Func`2 step)"}
                 """),
@@ -120,7 +133,8 @@ internal static class Samples
             RunId.New(start), "orders", "POST", "/orders/O-20418/payments", state, false, 3, start, state.HasEnded() ? At(94) : null,
             state == RunState.Waiting ? At(4000) : null, 6, 1, state == RunState.Waiting ? 1 : 0, state == RunState.Failed ? 500 : null,
             state.HasEnded() ? null : "The service answered 503: upstream connect error.", 0);
-        return new RunDetail(row, "orders", Request("POST", "/orders/O-20418/payments"), state.HasEnded() ? Response() : null, attempts, steps, history, "/_durable/v1/results/x");
+        return new RunDetail(row, "orders", Request("POST", "/orders/O-20418/payments"), state.HasEnded() ? Response() : null, attempts,
+            steps, history, "/_durable/v1/results/x");
     }
 
     public static RunDetail WithSteps(int count)
@@ -128,10 +142,18 @@ internal static class Samples
         var start = Now.AddMinutes(-30);
         var run = Rich(RunState.Completed);
         var steps = Enumerable.Range(0, count).Select(i => new StepView(
-            $"row-{i:00000}", "run", "completed", 1, 1, start.AddMilliseconds(i * 120), start.AddMilliseconds((i * 120) + 100), null, "application/json", "1"u8.ToArray()));
+            $"row-{i:00000}", "run", "completed", 1, 1, start.AddMilliseconds(i * 120), start.AddMilliseconds((i * 120) + 100), null,
+            "application/json", "1"u8.ToArray()));
         return run with
         {
-            Run = run.Run with { Id = RunId.New(start), StartedAt = start, EndedAt = start.AddMinutes(20), CompletedSteps = count, FailedSteps = 0 },
+            Run = run.Run with
+            {
+                Id = RunId.New(start),
+                StartedAt = start,
+                EndedAt = start.AddMinutes(20),
+                CompletedSteps = count,
+                FailedSteps = 0
+            },
             Attempts = [new AttemptView(1, start, start.AddMinutes(20), "gateway-1", "http://orders-1:5000/", "completed", null)],
             Steps = [.. steps],
             History = [],
@@ -142,12 +164,15 @@ internal static class Samples
     {
         var minute = new DateTimeOffset(Now.Year, Now.Month, Now.Day, Now.Hour, Now.Minute, 0, TimeSpan.Zero).AddMinutes(-59);
         var routes = Routes.Select((route, r) => new RouteOverview(
-            route, r == 2 ? null : "default", "cluster-" + (r + 1), r == 1 ? [("http://invoices-1:5000/", "Unhealthy"), ("http://invoices-2:5000/", "Unknown")] : [("http://orders-1:5000/", "Healthy"), ("http://orders-2:5000/", "Healthy")],
+            route, r == 2 ? null : "default", "cluster-" + (r + 1), r == 1
+                ? [("http://invoices-1:5000/", "Unhealthy"), ("http://invoices-2:5000/", "Unknown")]
+                : [("http://orders-1:5000/", "Healthy"), ("http://orders-2:5000/", "Healthy")],
             [.. Enumerable.Range(0, 60).Select(i =>
             {
                 var started = (long)((r + 2) * (26 + (11 * Math.Sin((i + r) / 7.0)) + (i * 31 % 7)));
                 var failed = i is > 37 and < 44 ? started / (6 + r) : i % 17 == 0 ? 1 : 0;
-                return new MinuteCounts(minute.AddMinutes(i), started, started - failed, failed, 85 + (20 * r) + (i is > 36 and < 46 ? 190 : i * 13 % 31));
+                return new MinuteCounts(minute.AddMinutes(i), started, started - failed, failed,
+                    85 + (20 * r) + (i is > 36 and < 46 ? 190 : i * 13 % 31));
             })]));
         return new Overview([.. routes], 42, Now.AddMinutes(-83));
     }
@@ -157,10 +182,19 @@ internal static class Samples
     {
         const string Evil = "<script>window.pwned=1</script><img src=x onerror=\"window.pwned=2\">'\"`{{1}}</textarea></title>";
         var run = Rich(RunState.Failed);
-        var body = Encoding.UTF8.GetBytes($$"""{"{{Evil.Replace("\"", "\\\"", StringComparison.Ordinal)}}":"<svg onload=window.pwned=3>"}""");
+        var body = Encoding.UTF8
+            .GetBytes($$"""{"{{Evil.Replace("\"", "\\\"", StringComparison.Ordinal)}}":"<svg onload=window.pwned=3>"}""");
         return run with
         {
-            Run = run.Run with { Id = RunId.New(Now.AddSeconds(-3)), Route = Evil, Method = "<B>", Path = "/" + Evil, LastError = Evil, State = RunState.Failed },
+            Run = run.Run with
+            {
+                Id = RunId.New(Now.AddSeconds(-3)),
+                Route = Evil,
+                Method = "<B>",
+                Path = "/" + Evil,
+                LastError = Evil,
+                State = RunState.Failed
+            },
             Policy = Evil,
             Request = run.Request with
             {
@@ -170,8 +204,10 @@ internal static class Samples
                 Headers = [new("Content-Type", "application/json"), new("Host", Evil), new("X-" + Evil, Evil), new("Content-Type", Evil)],
             },
             Response = new StoredResponse(500, [new("Content-Type", "text/html"), new(Evil, Evil)], Encoding.UTF8.GetBytes(Evil)),
-            Attempts = [.. run.Attempts.Select(attempt => attempt with { Node = Evil, Destination = "javascript:" + Evil, Reason = Evil, Outcome = "failed" })],
-            Steps = [.. run.Steps.Select((step, i) => step with { Id = Evil + i, ContentType = "image/svg+xml", Body = "<svg onload='window.pwned=4'/>"u8.ToArray() })],
+            Attempts = [.. run.Attempts.Select(attempt =>
+                attempt with { Node = Evil, Destination = "javascript:" + Evil, Reason = Evil, Outcome = "failed" })],
+            Steps = [.. run.Steps.Select((step, i) =>
+                step with { Id = Evil + i, ContentType = "image/svg+xml", Body = "<svg onload='window.pwned=4'/>"u8.ToArray() })],
             History = [.. run.History.Select(entry => entry with { Text = Evil })],
         };
     }

@@ -32,11 +32,13 @@ internal sealed class Site : IAsyncDisposable
 
     private IPage? PageOrNone { get; }
 
-    public static async Task<Site> OpenAsync(Browser? browser, int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light, params string[] settings)
+    public static async Task<Site> OpenAsync(
+        Browser? browser, int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light, params string[] settings)
     {
         var context = browser is null ? null : await browser.OpenAsync(width, height, scheme);
         var admin = new FakeRunAdmin();
-        var gateway = await GatewayHost.StartAsync("http://127.0.0.1:9", builder => builder.Services.AddSingleton<IRunAdmin>(admin), settings);
+        var gateway = await GatewayHost.StartAsync("http://127.0.0.1:9",
+            builder => builder.Services.AddSingleton<IRunAdmin>(admin), settings);
         var page = context is null ? null : await context.NewPageAsync();
         var site = new Site(gateway, admin, context, page);
         if (page is not null)

@@ -23,7 +23,8 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
         attempt.Answer(200, "done");
         await EndedAsync(world, id, "completed");
         var detail = await world.GetJsonAsync($"runs/{id}");
-        Assert.Equal(["failed", "completed"], detail.GetProperty("attempts").EnumerateArray().Select(entry => entry.GetProperty("outcome").GetString()!));
+        Assert.Equal(["failed", "completed"],
+            detail.GetProperty("attempts").EnumerateArray().Select(entry => entry.GetProperty("outcome").GetString()!));
         Assert.Contains("retry by loopback", Operators(detail));
         (await world.ActAsync(id, "retry")).AssertProblem(HttpStatusCode.Conflict, "action-refused");
         (await world.ActAsync(id, "pause")).AssertProblem(HttpStatusCode.Conflict, "action-refused");
@@ -49,7 +50,8 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
         Assert.NotEqual(id, other.RunId);
         other.Answer(200);
         var row = (await world.GetJsonAsync($"runs/{id}")).GetProperty("run");
-        Assert.Equal(("waiting", true, 1), (row.GetProperty("state").GetString(), row.GetProperty("paused").GetBoolean(), row.GetProperty("attempt").GetInt32()));
+        Assert.Equal(("waiting", true, 1),
+            (row.GetProperty("state").GetString(), row.GetProperty("paused").GetBoolean(), row.GetProperty("attempt").GetInt32()));
         (await world.ActAsync(id, "retry")).AssertProblem(HttpStatusCode.Conflict, "action-refused");
 
         await world.DoAsync(id, "resume");
@@ -71,7 +73,8 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
         {
             var detail = await world.GetJsonAsync($"runs/{id}");
             Assert.Equal("cancelled", detail.GetProperty("run").GetProperty("state").GetString());
-            Assert.Contains(detail.GetProperty("history").EnumerateArray(), entry => entry.GetProperty("kind").GetString() == "Cancelled" && entry.GetProperty("text").GetString() == "loopback");
+            Assert.Contains(detail.GetProperty("history").EnumerateArray(),
+                entry => entry.GetProperty("kind").GetString() == "Cancelled" && entry.GetProperty("text").GetString() == "loopback");
             Assert.Contains(id, await world.IdsAsync("state=cancelled&limit=200"));
         }
     }
@@ -101,7 +104,8 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
         var second = await world.BeginAsync();
 
         var copy = (await world.ActAsync(first.RunId, "again")).Json.GetProperty("newRun").GetString()!;
-        await Eventually.TrueAsync(async () => (await world.Gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow())).Queued == 1, "the copy waits for its turn");
+        await Eventually.TrueAsync(async () =>
+            (await world.Gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow())).Queued == 1, "the copy waits for its turn");
         second.Answer(200);
         var attempt = await world.NextAttemptAsync();
         Assert.Equal(copy, attempt.RunId);
@@ -135,7 +139,8 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
         var (id, _) = await CompletedAsync(world);
-        (await world.ActAsync(id, "edit-step", new { step = "a", body = "no base64!" })).AssertProblem(HttpStatusCode.BadRequest, "bad-request");
+        (await world.ActAsync(id, "edit-step", new { step = "a", body = "no base64!" })).AssertProblem(HttpStatusCode.BadRequest,
+            "bad-request");
         await world.DoAsync(id, "edit-step", new { step = "a", body = Convert.ToBase64String("9"u8) });
         var attempt = await world.NextAttemptAsync();
         Assert.StartsWith("\"a\";ok=:OQ==:", attempt.Request["Durable-Steps"], StringComparison.Ordinal);
@@ -153,12 +158,16 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
         var begun = await world.CallAsync(HttpMethod.Post, "actions", new { action = "cancel", filter = new { state = "waiting" } });
         Assert.Equal(HttpStatusCode.Accepted, begun.Status);
         var path = begun["Location"]!["/_durable/v1/admin/".Length..];
-        await Eventually.TrueAsync(async () => (await world.GetJsonAsync(path)).GetProperty("state").GetString() == "completed", "the set action completes");
+        await Eventually.TrueAsync(async () => (await world.GetJsonAsync(path)).GetProperty("state").GetString() == "completed",
+            "the set action completes");
         Assert.Equal(3, (await world.GetJsonAsync(path)).GetProperty("done").GetInt32());
-        foreach (var id in ids) Assert.Equal("cancelled", (await world.GetJsonAsync($"runs/{id}")).GetProperty("run").GetProperty("state").GetString());
+        foreach (var id in ids)
+            Assert.Equal("cancelled", (await world.GetJsonAsync($"runs/{id}")).GetProperty("run").GetProperty("state").GetString());
         Assert.Equal(HttpStatusCode.OK, (await world.CallAsync(HttpMethod.Delete, path)).Status);
-        (await world.CallAsync(HttpMethod.Post, "actions", new { action = "explode", filter = new { } })).AssertProblem(HttpStatusCode.BadRequest, "bad-request");
-        (await world.CallAsync(HttpMethod.Post, "actions", new { action = "retry" })).AssertProblem(HttpStatusCode.BadRequest, "bad-request");
+        (await world.CallAsync(HttpMethod.Post, "actions", new { action = "explode", filter = new { } }))
+            .AssertProblem(HttpStatusCode.BadRequest, "bad-request");
+        (await world.CallAsync(HttpMethod.Post, "actions", new { action = "retry" })).AssertProblem(HttpStatusCode.BadRequest,
+            "bad-request");
         (await world.CallAsync(HttpMethod.Get, $"actions/{Guid.NewGuid()}")).AssertProblem(HttpStatusCode.NotFound, "not-found");
     }
 
@@ -173,7 +182,8 @@ public abstract class AdminActionTests<TStore> where TStore : IStoreChoice
     }
 
     private static Task EndedAsync(World world, string id, string state) => Eventually.TrueAsync(
-        async () => (await world.GetJsonAsync($"runs/{id}")).GetProperty("run").GetProperty("state").GetString() == state, $"run {id} is {state}");
+        async () => (await world.GetJsonAsync($"runs/{id}")).GetProperty("run").GetProperty("state").GetString() == state,
+        $"run {id} is {state}");
 
     private static IEnumerable<string> Operators(JsonElement detail) => detail.GetProperty("history").EnumerateArray()
         .Where(entry => entry.GetProperty("kind").GetString() == "Operator").Select(entry => entry.GetProperty("text").GetString()!);

@@ -9,7 +9,8 @@ internal static class AdminCaller
 {
     private static readonly HttpClient Http = new();
 
-    public static async Task<StepAnswer> CallAsync(this World world, HttpMethod method, string path, object? body = null, string? key = null)
+    public static async Task<StepAnswer> CallAsync(
+        this World world, HttpMethod method, string path, object? body = null, string? key = null)
     {
         using var call = new HttpRequestMessage(method, new Uri(world.Gateway.Control, "/_durable/v1/admin/" + path));
         if (body is not null) call.Content = JsonContent.Create(body);
@@ -37,8 +38,10 @@ internal static class AdminCaller
     }
 
     public static async Task<string[]> IdsAsync(this World world, string query) =>
-        [.. (await world.GetJsonAsync("runs?" + query)).GetProperty("runs").EnumerateArray().Select(run => run.GetProperty("id").GetString()!)];
+        [.. (await world.GetJsonAsync("runs?" + query)).GetProperty("runs").EnumerateArray().Select(run =>
+            run.GetProperty("id").GetString()!)];
 
     /// <summary>Begins a run that fails its first attempt, and answers its id.</summary>
-    public static async Task<string> ParkedRunAsync(this World world) => new Uri(world.Gateway.Public, await world.ParkAsync()).Segments[^1];
+    public static async Task<string> ParkedRunAsync(this World world) =>
+        new Uri(world.Gateway.Public, await world.ParkAsync()).Segments[^1];
 }

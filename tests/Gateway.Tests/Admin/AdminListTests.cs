@@ -23,9 +23,11 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
         using var redirect = await world.LiveAnswerAsync();
         var id = attempt.RunId;
 
-        foreach (var query in new[] { $"search={id}", "state=waiting&limit=200", "route=upstream&limit=200", "limit=200", $"step={step}", "state=waiting&route=upstream&limit=200", "after=2020-01-01T00:00:00Z&limit=200" })
+        foreach (var query in new[] { $"search={id}", "state=waiting&limit=200", "route=upstream&limit=200", "limit=200", $"step={step}",
+            "state=waiting&route=upstream&limit=200", "after=2020-01-01T00:00:00Z&limit=200" })
             Assert.True((await world.IdsAsync(query)).Contains(id), $"{query} does not find it.");
-        foreach (var query in new[] { $"search={id}&state=failed", "state=running&limit=200", "state=completed&route=upstream&limit=200", "route=none", "before=2020-01-01T00:00:00Z", $"step={step}&state=running", "search=no-such-key" })
+        foreach (var query in new[] { $"search={id}&state=failed", "state=running&limit=200", "state=completed&route=upstream&limit=200",
+            "route=none", "before=2020-01-01T00:00:00Z", $"step={step}&state=running", "search=no-such-key" })
             Assert.False((await world.IdsAsync(query)).Contains(id), $"{query} finds it.");
 
         var row = (await world.GetJsonAsync($"runs?search={id}")).GetProperty("runs")[0];
@@ -40,11 +42,16 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
         await using var world = await World.StartAsync<TStore>("Durable:Events:Retention=00:10:00", World.RetryMuchLater);
         var waiting = await world.BeginAsync();
         await waiting.PutTypeAsync("wait", "settled", [("Durable-Event-Type", "payment.settled"), ("Durable-Event-Key", "42")]);
-        foreach (var (id, type, subject) in new[] { ("1", "order.placed", null), ("2", "payment.settled", "42"), ("2", "payment.settled", "42") })
+        foreach (var (id, type, subject) in new[] { ("1", "order.placed", null), ("2", "payment.settled", "42"),
+            ("2", "payment.settled", "42") })
         {
-            using var sent = new HttpRequestMessage(HttpMethod.Post, new Uri(world.Gateway.Control, "/_durable/v1/events")) { Content = new StringContent("{\"a\":1}") };
+            using var sent = new HttpRequestMessage(HttpMethod.Post, new Uri(world.Gateway.Control, "/_durable/v1/events"))
+            {
+                Content = new StringContent("{\"a\":1}")
+            };
             sent.Content.Headers.ContentType = new("application/json");
-            foreach (var (name, value) in new[] { ("specversion", "1.0"), ("id", id), ("source", "/tests"), ("type", type), ("subject", subject) })
+            foreach (var (name, value) in new[] { ("specversion", "1.0"), ("id", id), ("source", "/tests"),
+                ("type", type), ("subject", subject) })
             {
                 if (value is not null) sent.Headers.Add("ce-" + name, value);
             }
@@ -54,8 +61,9 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
         }
 
         var events = (await world.GetJsonAsync("events")).GetProperty("events").EnumerateArray().ToArray();
-        Assert.Equal([("payment.settled", "42", 1, 7), ("order.placed", null, 0, 7)], events.Select(one => (one.GetProperty("type").GetString(),
-            one.GetProperty("subject").GetString(), one.GetProperty("woken").GetInt32(), one.GetProperty("bytes").GetInt32())));
+        Assert.Equal([("payment.settled", "42", 1, 7), ("order.placed", null, 0, 7)],
+            events.Select(one => (one.GetProperty("type").GetString(),
+                one.GetProperty("subject").GetString(), one.GetProperty("woken").GetInt32(), one.GetProperty("bytes").GetInt32())));
         Assert.Single((await world.GetJsonAsync("events?limit=1")).GetProperty("events").EnumerateArray());
         (await world.CallAsync(HttpMethod.Get, "events?limit=0")).AssertProblem(HttpStatusCode.BadRequest, "bad-request");
         waiting.Answer(200);
@@ -64,8 +72,10 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
     [Fact]
     public async Task ValueOfASearchHeader_FindsItsRuns_AndThatOfAnotherDoesNot()
     {
-        await using var world = await World.StartAsync<TStore>("Durable:Admin:SearchHeaders:0=x-order-id", "Durable:Admin:SearchHeaders:1=X-Tenant", World.RetryMuchLater);
-        var attempt = await world.BeginAsync(("X-Order-Id", " A 17 "), ("X-Tenant", "acme"), ("X-Other", "blue"), ("Idempotency-Key", "\"k-17\""));
+        await using var world = await World.StartAsync<TStore>("Durable:Admin:SearchHeaders:0=x-order-id",
+            "Durable:Admin:SearchHeaders:1=X-Tenant", World.RetryMuchLater);
+        var attempt = await world.BeginAsync(("X-Order-Id", " A 17 "), ("X-Tenant", "acme"), ("X-Other", "blue"),
+            ("Idempotency-Key", "\"k-17\""));
         attempt.Answer(503);
         using var redirect = await world.LiveAnswerAsync();
         foreach (var text in new[] { "A 17", "acme", "k-17" })
@@ -132,17 +142,20 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
         {
             var overview = await world.GetJsonAsync("overview");
             var minutes = overview.GetProperty("routes")[0].GetProperty("minutes");
-            return overview.GetProperty("waiting").GetInt64() >= 1 && overview.GetProperty("oldestWaiting").ValueKind == JsonValueKind.String
+            return overview.GetProperty("waiting").GetInt64() >= 1
+                && overview.GetProperty("oldestWaiting").ValueKind == JsonValueKind.String
                 && minutes.GetArrayLength() == 60 && Sum(minutes, "started") >= 2 && Sum(minutes, "completed") >= 1;
         }, "the overview counts two requests");
         Assert.Equal("upstream", (await world.GetJsonAsync("routes"))[0].GetProperty("route").GetString());
     }
 
-    private static long Sum(JsonElement minutes, string name) => minutes.EnumerateArray().Sum(minute => minute.GetProperty(name).GetInt64());
+    private static long Sum(JsonElement minutes, string name) =>
+        minutes.EnumerateArray().Sum(minute => minute.GetProperty(name).GetInt64());
 
     private static async Task<string> AddAsync(World world, DateTimeOffset start)
     {
-        var run = new NewRun(RunId.New(start), new RunPolicy { RunTimeout = TimeSpan.FromDays(3650) }, world.Path[1..], start, Make.Request());
+        var run = new NewRun(RunId.New(start), new RunPolicy { RunTimeout = TimeSpan.FromDays(3650) },
+            world.Path[1..], start, Make.Request());
         await world.Gateway.Store.CreateWaitingAsync(run, "test", TimeProvider.System.GetUtcNow().AddDays(300));
         return run.Id.ToString();
     }

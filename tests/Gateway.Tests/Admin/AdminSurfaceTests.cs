@@ -21,7 +21,8 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(
             World.RetryMuchLater, "Durable:Admin:Mask:Headers:0=X-Secret", "Durable:Admin:Mask:JsonPaths:0=cards.*.number");
-        var attempt = await world.BeginAsync(("Authorization", "Bearer hush"), ("Cookie", "a=hush"), ("X-Secret", "hush"), ("X-Open", "shown"));
+        var attempt = await world.BeginAsync(("Authorization", "Bearer hush"), ("Cookie", "a=hush"),
+            ("X-Secret", "hush"), ("X-Open", "shown"));
         const string Json = """{"cards":[{"number":"hush","name":"shown"}]}""";
         await attempt.PutAsync("pay", Json);
         attempt.Answer(200, Json, ("Content-Type", "application/json"), ("Set-Cookie", "b=hush"));
@@ -66,7 +67,8 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
             Assert.Equal(HttpStatusCode.OK, (await world.CallAsync(HttpMethod.Get, path, key: Key)).Status);
         }
 
-        (await world.CallAsync(HttpMethod.Post, $"runs/{id}/cancel", key: "wrong")).AssertProblem(HttpStatusCode.Unauthorized, "api-key-required");
+        (await world.CallAsync(HttpMethod.Post, $"runs/{id}/cancel", key: "wrong")).AssertProblem(HttpStatusCode.Unauthorized,
+            "api-key-required");
         Assert.Equal(HttpStatusCode.OK, (await world.CallAsync(HttpMethod.Post, $"runs/{id}/pause", key: Key)).Status);
         var name = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Key)))[..8];
         Assert.Contains($"pause by {name}", (await world.CallAsync(HttpMethod.Get, $"runs/{id}", key: Key)).Text, StringComparison.Ordinal);
@@ -83,14 +85,18 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
         var document = await world.GetJsonAsync("openapi.json");
         var described = document.GetProperty("paths").EnumerateObject()
-            .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}")).Order();
+            .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}"))
+            .Order();
         var served = world.Gateway.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(endpoint => (endpoint.RoutePattern.RawText ?? "").Contains("/_durable/v1/admin/", StringComparison.Ordinal) && !endpoint.RoutePattern.RawText!.Contains("documentName", StringComparison.Ordinal))
-            .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {endpoint.RoutePattern.RawText}")).Order();
+            .Where(endpoint => (endpoint.RoutePattern.RawText ?? "").Contains("/_durable/v1/admin/", StringComparison.Ordinal)
+                && !endpoint.RoutePattern.RawText!.Contains("documentName", StringComparison.Ordinal))
+            .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
+                .Select(method => $"{method} {endpoint.RoutePattern.RawText}")).Order();
         Assert.Equal(served, described);
 
         var id = await world.ParkedRunAsync();
-        foreach (var (path, schema) in new[] { ($"runs/{id}", "RunDetailJson"), ("runs?limit=5", "RunPageJson"), ("overview", "OverviewJson") })
+        foreach (var (path, schema) in new[] { ($"runs/{id}", "RunDetailJson"),
+            ("runs?limit=5", "RunPageJson"), ("overview", "OverviewJson") })
             Fits(await world.GetJsonAsync(path), Schema(document, schema), document, path);
     }
 
@@ -101,7 +107,8 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         var id = await world.ParkedRunAsync();
         Assert.Contains(id, (await SayAsync(world, "list", "--search", id)).Text, StringComparison.Ordinal);
         Assert.Contains("status 503", (await SayAsync(world, "show", id)).Text, StringComparison.Ordinal);
-        Assert.Equal(id, JsonDocument.Parse((await SayAsync(world, "show", id, "--json")).Text).RootElement.GetProperty("run").GetProperty("id").GetString());
+        Assert.Equal(id, JsonDocument.Parse((await SayAsync(world, "show", id, "--json")).Text).RootElement.GetProperty("run")
+            .GetProperty("id").GetString());
         Assert.Equal(0, (await SayAsync(world, "retry", id)).Status);
         (await world.NextAttemptAsync()).Answer(503);
         Assert.Equal(0, (await SayAsync(world, "cancel", id)).Status);
@@ -111,7 +118,8 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         Assert.Equal(2, (await SayAsync(world, "explode")).Status);
         Assert.Contains("is empty", (await SayAsync(world, "show", "")).Error, StringComparison.Ordinal);
         using var error = new StringWriter();
-        Assert.Equal(1, await RunsCommand.RunAsync(["runs", "list", "--url", $"http://127.0.0.1:{Support.FreePort.Next()}"], TextWriter.Null, error));
+        Assert.Equal(1, await RunsCommand.RunAsync(["runs", "list", "--url", $"http://127.0.0.1:{Support.FreePort.Next()}"],
+            TextWriter.Null, error));
         Assert.Contains("does not answer", error.ToString(), StringComparison.Ordinal);
         Assert.Equal(2, await RunsCommand.RunAsync(["runs", "list", "--url", "nowhere"], TextWriter.Null, error));
     }
@@ -131,7 +139,8 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         Assert.Contains("paused", (await SayAsync(world, "show", id)).Text, StringComparison.Ordinal);
         Assert.Equal(0, (await SayAsync(world, "resume", id)).Status);
         (await world.NextAttemptAsync()).Answer(200);
-        await Support.Eventually.TrueAsync(async () => (await SayAsync(world, "show", id)).Text.Contains("completed", StringComparison.Ordinal), "the run completes");
+        await Support.Eventually.TrueAsync(
+            async () => (await SayAsync(world, "show", id)).Text.Contains("completed", StringComparison.Ordinal), "the run completes");
 
         var again = await SayAsync(world, "again", id);
         var copy = await world.NextAttemptAsync();
@@ -173,7 +182,8 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         return (status, output.ToString(), error.ToString());
     }
 
-    private static JsonElement Schema(JsonElement document, string name) => document.GetProperty("components").GetProperty("schemas").GetProperty(name);
+    private static JsonElement Schema(JsonElement document, string name) =>
+        document.GetProperty("components").GetProperty("schemas").GetProperty(name);
 
     /// <summary>All that is required is there, and all that is there is described.</summary>
     private static void Fits(JsonElement value, JsonElement schema, JsonElement document, string where)
@@ -187,7 +197,8 @@ public abstract class AdminSurfaceTests<TStore> where TStore : IStoreChoice
         if (value.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("properties", out var properties)) return;
         if (schema.TryGetProperty("required", out var required))
         {
-            foreach (var name in required.EnumerateArray()) Assert.True(value.TryGetProperty(name.GetString()!, out _), $"{where} lacks {name}.");
+            foreach (var name in required.EnumerateArray())
+                Assert.True(value.TryGetProperty(name.GetString()!, out _), $"{where} lacks {name}.");
         }
 
         foreach (var member in value.EnumerateObject())

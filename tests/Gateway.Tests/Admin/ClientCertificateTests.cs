@@ -29,7 +29,8 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         File.WriteAllText(At("server.key"), server.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
         _settings =
         [
-            "Durable:Listeners:Control=https://127.0.0.1:0", $"Kestrel:Certificates:Default:Path={At("server.pem")}", $"Kestrel:Certificates:Default:KeyPath={At("server.key")}",
+            "Durable:Listeners:Control=https://127.0.0.1:0", $"Kestrel:Certificates:Default:Path={At("server.pem")}",
+            $"Kestrel:Certificates:Default:KeyPath={At("server.key")}",
             $"Durable:Admin:ClientCertificates:Authority={At("ca.pem")}",
             $"Durable:Admin:ClientCertificates:Operators:0={Operator}", $"Durable:Admin:ClientCertificates:Readers:0={Reader}",
         ];
@@ -69,7 +70,8 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         using var dns = _authority.Issue("CN=whatever", forClients: true, names => names.AddDnsName(Reader));
         using var cut = _authority.Issue($"CN=\"{Operator}\0.example\"", forClients: true);
         using var longer = _authority.Issue($"CN={Operator}.example", forClients: true, names => names.AddEmailAddress(Operator));
-        foreach (var certificate in new[] { common, dns, cut, longer }) Assert.Equal((401, 401), (await GetAsync(gateway, certificate), await ActAsync(gateway, certificate)));
+        foreach (var certificate in new[] { common, dns, cut, longer })
+            Assert.Equal((401, 401), (await GetAsync(gateway, certificate), await ActAsync(gateway, certificate)));
     }
 
     [Fact]
@@ -80,7 +82,8 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         using var own = Authority.SelfSigned($"CN={Operator}");
         using var forServers = _authority.Issue($"CN={Operator}", forClients: false);
         using var over = _authority.Issue($"CN={Operator}", forClients: true, end: TimeProvider.System.GetUtcNow().AddMinutes(-1));
-        foreach (var certificate in new[] { foreign, own, forServers, over }) await Assert.ThrowsAnyAsync<HttpRequestException>(() => GetAsync(gateway, certificate));
+        foreach (var certificate in new[] { foreign, own, forServers, over })
+            await Assert.ThrowsAnyAsync<HttpRequestException>(() => GetAsync(gateway, certificate));
     }
 
     /// <summary>Halfway through a renewal the key does not fit; nobody is to meet that.</summary>
@@ -88,7 +91,8 @@ public sealed class ClientCertificateTests : IAsyncLifetime
     public async Task CertificateOfTheListener_ThatIsRenewedInItsFiles_IsServed()
     {
         var log = new LogSink();
-        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", builder => builder.Logging.AddProvider(log), [.. _settings, "Durable:Listeners:Public=https://127.0.0.1:0"]);
+        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", builder => builder.Logging.AddProvider(log),
+            [.. _settings, "Durable:Listeners:Public=https://127.0.0.1:0"]);
         var files = gateway.Services.GetRequiredService<ServerCertificates>();
         var before = await ServedAsync(gateway);
         files.Look();
@@ -115,7 +119,8 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         using var forged = Authority.Issue(billing, $"CN={Operator}", forClients: true);
         using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false };
         handler.SslOptions.CertificateChainPolicy = _authority.Trust();
-        handler.SslOptions.ClientCertificateContext = System.Net.Security.SslStreamCertificateContext.Create(forged, [billing], offline: true);
+        handler.SslOptions.ClientCertificateContext = System.Net.Security.SslStreamCertificateContext.Create(forged,
+            [billing], offline: true);
         using var client = new HttpClient(handler) { Timeout = World.Patience };
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.GetAsync(new Uri(gateway.Control, "/_durable/v1/admin/runs")));
     }
@@ -125,16 +130,20 @@ public sealed class ClientCertificateTests : IAsyncLifetime
     {
         await using var gateway = await StartAsync();
         using var acting = _authority.Issue($"CN={Operator}", forClients: true);
-        Assert.Equal(403, await SendAsync(gateway, acting, HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/cancel", "cross-site"));
-        Assert.Equal(404, await SendAsync(gateway, acting, HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/cancel", "same-origin"));
+        Assert.Equal(403, await SendAsync(gateway, acting, HttpMethod.Post,
+            $"/_durable/v1/admin/runs/{Make.RunId()}/cancel", "cross-site"));
+        Assert.Equal(404, await SendAsync(gateway, acting, HttpMethod.Post,
+            $"/_durable/v1/admin/runs/{Make.RunId()}/cancel", "same-origin"));
     }
 
     [Fact]
     public async Task Required_LetsInProbesOnly_WithoutOne()
     {
-        await using var gateway = await StartAsync("Durable:Admin:ClientCertificates:Required=true", "Durable:Admin:ApiKeys:0=operator-key-of-the-tests");
+        await using var gateway = await StartAsync("Durable:Admin:ClientCertificates:Required=true",
+            "Durable:Admin:ApiKeys:0=operator-key-of-the-tests");
         using var service = _authority.Issue("CN=billing", forClients: true);
-        foreach (var path in new[] { "/", "/metrics", "/_durable/v1/admin/runs", "/_durable/v1/events", "/healthz/", "/readyzz" }) Assert.Equal(401, await GetAsync(gateway, null, path));
+        foreach (var path in new[] { "/", "/metrics", "/_durable/v1/admin/runs", "/_durable/v1/events", "/healthz/", "/readyzz" })
+            Assert.Equal(401, await GetAsync(gateway, null, path));
         Assert.Equal((200, 200), (await GetAsync(gateway, null, "/healthz"), await GetAsync(gateway, null, "/readyz")));
         Assert.Equal((200, 401), (await GetAsync(gateway, service, "/metrics"), await GetAsync(gateway, service)));
 
@@ -149,7 +158,8 @@ public sealed class ClientCertificateTests : IAsyncLifetime
     [InlineData("server.key")]
     public async Task Authority_ThatCannotBeRead_IsNamed(string file)
     {
-        var error = await Assert.ThrowsAsync<ConfigurationException>(() => GatewayHost.StartAsync("http://127.0.0.1:1", [.. _settings, $"Durable:Admin:ClientCertificates:Authority={At(file)}"]));
+        var error = await Assert.ThrowsAsync<ConfigurationException>(() =>
+            GatewayHost.StartAsync("http://127.0.0.1:1", [.. _settings, $"Durable:Admin:ClientCertificates:Authority={At(file)}"]));
         Assert.Contains("Durable:Admin:ClientCertificates:Authority", error.Message, StringComparison.Ordinal);
         Assert.Contains(At(file), error.Message, StringComparison.Ordinal);
     }
@@ -170,17 +180,25 @@ public sealed class ClientCertificateTests : IAsyncLifetime
             await using var tls = new SslStream(connection.GetStream());
 
             // A session that is taken up again has the certificate that it began with.
-            var options = new SslClientAuthenticationOptions { TargetHost = listener.Host, CertificateChainPolicy = _authority.Trust(), AllowTlsResume = false };
+            var options = new SslClientAuthenticationOptions
+            {
+                TargetHost = listener.Host,
+                CertificateChainPolicy = _authority.Trust(),
+                AllowTlsResume = false,
+            };
             await tls.AuthenticateAsClientAsync(options).WaitAsync(World.Patience);
             return ((X509Certificate2)tls.RemoteCertificate!).Thumbprint;
         }
     }
 
-    private Task<int> GetAsync(GatewayHost gateway, X509Certificate2? certificate, string path = "/_durable/v1/admin/runs") => SendAsync(gateway, certificate, HttpMethod.Get, path);
+    private Task<int> GetAsync(GatewayHost gateway, X509Certificate2? certificate, string path = "/_durable/v1/admin/runs") =>
+        SendAsync(gateway, certificate, HttpMethod.Get, path);
 
-    private Task<int> ActAsync(GatewayHost gateway, X509Certificate2? certificate) => SendAsync(gateway, certificate, HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/pause");
+    private Task<int> ActAsync(GatewayHost gateway, X509Certificate2? certificate) =>
+        SendAsync(gateway, certificate, HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/pause");
 
-    private async Task<int> SendAsync(GatewayHost gateway, X509Certificate2? certificate, HttpMethod method, string path, string? site = null)
+    private async Task<int> SendAsync(
+        GatewayHost gateway, X509Certificate2? certificate, HttpMethod method, string path, string? site = null)
     {
         using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false };
         handler.SslOptions.CertificateChainPolicy = _authority.Trust();
@@ -214,17 +232,21 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         public static X509Certificate2 SelfSigned(string subject)
         {
             using var key = RSA.Create(2048);
-            return new CertificateRequest(subject, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Now.AddHours(-1), Now.AddHours(1));
+            return new CertificateRequest(subject, key, HashAlgorithmName.SHA256,
+                RSASignaturePadding.Pkcs1).CreateSelfSigned(Now.AddHours(-1), Now.AddHours(1));
         }
 
-        public X509Certificate2 Issue(string subject, bool forClients, Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null) =>
+        public X509Certificate2 Issue(
+            string subject, bool forClients, Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null) =>
             Issue(_certificate, subject, forClients, name, end);
 
-        public static X509Certificate2 Issue(X509Certificate2 issuer, string subject, bool forClients, Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null)
+        public static X509Certificate2 Issue(X509Certificate2 issuer, string subject, bool forClients,
+            Action<SubjectAlternativeNameBuilder>? name = null, DateTimeOffset? end = null)
         {
             using var key = RSA.Create(2048);
             var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(forClients ? "1.3.6.1.5.5.7.3.2" : "1.3.6.1.5.5.7.3.1")], critical: false));
+            request.CertificateExtensions
+                .Add(new X509EnhancedKeyUsageExtension([new Oid(forClients ? "1.3.6.1.5.5.7.3.2" : "1.3.6.1.5.5.7.3.1")], critical: false));
             if (name is not null)
             {
                 var names = new SubjectAlternativeNameBuilder();
@@ -234,14 +256,19 @@ public sealed class ClientCertificateTests : IAsyncLifetime
 
             // Whatever the issuer may not: who means harm does not ask.
             using var signed = request.Create(
-                issuer.SubjectName, X509SignatureGenerator.CreateForRSA(issuer.GetRSAPrivateKey()!, RSASignaturePadding.Pkcs1), Now.AddHours(-1), end ?? Now.AddMinutes(50),
+                issuer.SubjectName, X509SignatureGenerator.CreateForRSA(issuer.GetRSAPrivateKey()!, RSASignaturePadding.Pkcs1),
+                Now.AddHours(-1), end ?? Now.AddMinutes(50),
                 RandomNumberGenerator.GetBytes(8));
             return signed.CopyWithPrivateKey(key);
         }
 
         public X509ChainPolicy Trust()
         {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            var policy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
             policy.CustomTrustStore.Add(_certificate);
             return policy;
         }

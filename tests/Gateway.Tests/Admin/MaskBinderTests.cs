@@ -17,8 +17,10 @@ public sealed class MaskBinderTests
     [Fact]
     public void WhatIsNeitherNameNorPath_IsRefused_AllAtOnce()
     {
-        var refused = Assert.Throws<ConfigurationException>(() => Bind(("Headers:0", "X Secret"), ("JsonPaths:0", "a..b"), ("Bodies", "all")));
-        foreach (var key in new[] { "Mask:Headers:0", "Mask:JsonPaths:0", "Mask:Bodies" }) Assert.Contains(key, refused.Message, StringComparison.Ordinal);
+        var refused = Assert.Throws<ConfigurationException>(() =>
+            Bind(("Headers:0", "X Secret"), ("JsonPaths:0", "a..b"), ("Bodies", "all")));
+        foreach (var key in new[] { "Mask:Headers:0", "Mask:JsonPaths:0", "Mask:Bodies" })
+            Assert.Contains(key, refused.Message, StringComparison.Ordinal);
     }
 
     private static GatewaySettings Bind(params (string Key, string Value)[] values) => SettingsBinder.Bind(new ConfigurationBuilder()

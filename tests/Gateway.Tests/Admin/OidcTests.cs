@@ -30,7 +30,8 @@ public sealed class OidcTests : IAsyncLifetime
                 ? new { keys = new[] { new { kty = "RSA", use = "sig", kid = "1", n = key.N, e = key.E } } }
                 : new { issuer = self, jwks_uri = self + "/keys" });
         });
-        _gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", $"Durable:Admin:Oidc:Authority={_provider.Url}", $"Durable:Admin:Oidc:Audience={Audience}", $"Durable:Admin:ApiKeys:0={Key}");
+        _gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", $"Durable:Admin:Oidc:Authority={_provider.Url}",
+            $"Durable:Admin:Oidc:Audience={Audience}", $"Durable:Admin:ApiKeys:0={Key}");
     }
 
     public async ValueTask DisposeAsync()
@@ -57,8 +58,10 @@ public sealed class OidcTests : IAsyncLifetime
     {
         string[] tokens =
         [
-            Token(audience: "another", roles: OidcTokens.OperatorRole), Token(issuer: "https://evil.example", roles: OidcTokens.OperatorRole), Token(lifetime: -10, roles: OidcTokens.OperatorRole),
-            Token(rsa: _foreign, roles: OidcTokens.OperatorRole), Unsigned(Token(roles: OidcTokens.OperatorRole)), Token(roles: OidcTokens.OperatorRole)[..^3] + "AAA", "a.b.c", "..", Symmetric(),
+            Token(audience: "another", roles: OidcTokens.OperatorRole),
+            Token(issuer: "https://evil.example", roles: OidcTokens.OperatorRole), Token(lifetime: -10, roles: OidcTokens.OperatorRole),
+            Token(rsa: _foreign, roles: OidcTokens.OperatorRole), Unsigned(Token(roles: OidcTokens.OperatorRole)),
+            Token(roles: OidcTokens.OperatorRole)[..^3] + "AAA", "a.b.c", "..", Symmetric(),
         ];
         foreach (var token in tokens) Assert.Equal((401, 401), (await GetAsync(token), await ActAsync(token)));
         using var events = new HttpRequestMessage(HttpMethod.Post, new Uri(_gateway.Control, "/_durable/v1/events"));
@@ -69,7 +72,8 @@ public sealed class OidcTests : IAsyncLifetime
 
     /// <summary>Names of members differ by case, as who may write one and not the other relies on.</summary>
     [Fact]
-    public async Task ClaimOfAnotherCase_IsAnotherClaim() => Assert.Equal(401, await GetAsync(Token(claim: "Roles", roles: OidcTokens.OperatorRole)));
+    public async Task ClaimOfAnotherCase_IsAnotherClaim() =>
+        Assert.Equal(401, await GetAsync(Token(claim: "Roles", roles: OidcTokens.OperatorRole)));
 
     /// <summary>Nobody is taken for a key or a certificate because of what they prefer to be called.</summary>
     [Fact]
@@ -104,8 +108,10 @@ public sealed class OidcTests : IAsyncLifetime
             context.Response.StatusCode = 404;
         });
         await using var gateway = await GatewayHost.StartAsync(
-            "http://127.0.0.1:1", $"Durable:Admin:Oidc:Authority={provider.Url}", $"Durable:Admin:Oidc:Audience={Audience}", $"Durable:Admin:ApiKeys:0={Key}");
-        var strangers = Enumerable.Range(0, 8).Select(_ => SendAsync(gateway, HttpMethod.Get, "/_durable/v1/admin/runs", Token())).ToArray();
+            "http://127.0.0.1:1", $"Durable:Admin:Oidc:Authority={provider.Url}", $"Durable:Admin:Oidc:Audience={Audience}",
+            $"Durable:Admin:ApiKeys:0={Key}");
+        var strangers = Enumerable.Range(0, 8)
+            .Select(_ => SendAsync(gateway, HttpMethod.Get, "/_durable/v1/admin/runs", Token())).ToArray();
         await arrived.Task.WaitAsync(World.Patience);
         Assert.Equal(200, await SendAsync(gateway, HttpMethod.Get, "/_durable/v1/admin/runs", Key));
         leave.SetResult();
@@ -116,7 +122,8 @@ public sealed class OidcTests : IAsyncLifetime
 
     private async Task<int> GetAsync(string token) => await SendAsync(HttpMethod.Get, "/_durable/v1/admin/runs", token);
 
-    private async Task<int> ActAsync(string token) => await SendAsync(HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/pause", token);
+    private async Task<int> ActAsync(string token) =>
+        await SendAsync(HttpMethod.Post, $"/_durable/v1/admin/runs/{Make.RunId()}/pause", token);
 
     private Task<int> SendAsync(HttpMethod method, string path, string token) => SendAsync(_gateway, method, path, token);
 
@@ -131,7 +138,8 @@ public sealed class OidcTests : IAsyncLifetime
     private string Token(params string[] roles) => Token(Audience, _provider.Url, 5, _rsa, roles: roles);
 
     private string Token(
-        string? audience = null, string? issuer = null, int lifetime = 5, RSA? rsa = null, string claim = "roles", string name = "ann", params string[] roles)
+        string? audience = null, string? issuer = null, int lifetime = 5, RSA? rsa = null, string claim = "roles",
+        string name = "ann", params string[] roles)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
@@ -156,6 +164,7 @@ public sealed class OidcTests : IAsyncLifetime
         Issuer = _provider.Url,
         Expires = TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(5),
         Claims = new Dictionary<string, object> { ["roles"] = new[] { OidcTokens.OperatorRole } },
-        SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(_rsa.ExportSubjectPublicKeyInfo()) { KeyId = "1" }, SecurityAlgorithms.HmacSha256),
+        SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(_rsa.ExportSubjectPublicKeyInfo()) { KeyId = "1" },
+            SecurityAlgorithms.HmacSha256),
     });
 }

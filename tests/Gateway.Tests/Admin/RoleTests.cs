@@ -17,7 +17,8 @@ public abstract partial class RoleTests<TStore> where TStore : IStoreChoice
     private const string Sender = "sender-key-of-the-tests";
 
     private static readonly string[] Settings =
-        [World.RetryMuchLater, "Durable:Admin:ApiKeys:0=" + Operator, "Durable:Admin:ReadOnlyApiKeys:0=" + Reader, "Durable:Events:ApiKeys:0=" + Sender];
+        [World.RetryMuchLater, "Durable:Admin:ApiKeys:0=" + Operator, "Durable:Admin:ReadOnlyApiKeys:0=" + Reader,
+            "Durable:Events:ApiKeys:0=" + Sender];
 
     [Fact]
     public async Task Reader_SeesEverything_ButTheResultUrl()
@@ -44,19 +45,24 @@ public abstract partial class RoleTests<TStore> where TStore : IStoreChoice
         var id = await world.ParkedRunAsync();
         (HttpMethod Method, string Path, object? Body)[] calls =
         [
-            .. new[] { "retry", "cancel", "pause", "resume", "again" }.Select(verb => (HttpMethod.Post, $"runs/{id}/{verb}", (object?)null)),
-            (HttpMethod.Delete, $"runs/{id}", null), (HttpMethod.Post, $"runs/{id}/from-step", new { step = "a" }), (HttpMethod.Post, $"runs/{id}/edit-step", new { step = "a" }),
+            .. new[] { "retry", "cancel", "pause", "resume", "again" }.Select(verb =>
+                (HttpMethod.Post, $"runs/{id}/{verb}", (object?)null)),
+            (HttpMethod.Delete, $"runs/{id}", null), (HttpMethod.Post, $"runs/{id}/from-step", new { step = "a" }),
+            (HttpMethod.Post, $"runs/{id}/edit-step", new { step = "a" }),
             (HttpMethod.Post, "actions", new { action = "cancel", filter = new { } }), (HttpMethod.Delete, "actions/x", null),
         ];
-        foreach (var (method, path, body) in calls) (await world.CallAsync(method, path, body, Reader)).AssertProblem(HttpStatusCode.Forbidden, "role-required");
-        Assert.Equal("waiting", (await world.CallAsync(HttpMethod.Get, $"runs/{id}", key: Operator)).Json.GetProperty("run").GetProperty("state").GetString());
+        foreach (var (method, path, body) in calls)
+            (await world.CallAsync(method, path, body, Reader)).AssertProblem(HttpStatusCode.Forbidden, "role-required");
+        Assert.Equal("waiting", (await world.CallAsync(HttpMethod.Get, $"runs/{id}", key: Operator)).Json.GetProperty("run")
+            .GetProperty("state").GetString());
     }
 
     [Fact]
     public async Task Events_AreTakenOfSendersAndOperators_AndOfRunsInTheirOwnName()
     {
         await using var world = await World.StartAsync<TStore>(Settings);
-        foreach (var (key, status) in new[] { (Sender, 202), (Operator, 202), (Reader, 401), ("another", 401), (null, 401) }) Assert.Equal(status, await SendAsync(world, key));
+        foreach (var (key, status) in new[] { (Sender, 202), (Operator, 202), (Reader, 401), ("another", 401), (null, 401) })
+            Assert.Equal(status, await SendAsync(world, key));
         var attempt = await world.BeginAsync();
         Assert.Equal(202, await SendAsync(world, null, attempt.Token, $"/_durable/v1/runs/{attempt.RunId}"));
         Assert.Equal(401, await SendAsync(world, null, attempt.Token, $"/_durable/v1/runs/{Make.RunId()}"));
@@ -80,7 +86,8 @@ public abstract partial class RoleTests<TStore> where TStore : IStoreChoice
         var id = await world.ParkedRunAsync();
         using var browser = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = world.Gateway.Control };
         var token = FormToken().Match(await browser.GetStringAsync("/login")).Groups[1].Value;
-        using (var login = await PostAsync(browser, "/login", ("form", token), ("key", key), ("next", "/runs"))) Assert.Equal("/runs", login.Headers.Location!.ToString());
+        using (var login = await PostAsync(browser, "/login", ("form", token), ("key", key), ("next", "/runs")))
+            Assert.Equal("/runs", login.Headers.Location!.ToString());
 
         var page = await browser.GetStringAsync($"/runs/{id}");
         Assert.Equal(mayAct, page.Contains("/actions\"", StringComparison.Ordinal));
@@ -120,7 +127,14 @@ public abstract partial class RoleTests<TStore> where TStore : IStoreChoice
     private static async Task<int> SendAsync(World world, string? key, string? token = null, string source = "/tests")
     {
         using var call = new HttpRequestMessage(HttpMethod.Post, new Uri(world.Gateway.Control, "/_durable/v1/events"));
-        call.Content = JsonContent.Create(new { specversion = "1.0", id = Guid.NewGuid().ToString(), source, type = "role.tests", data = 1 }, new System.Net.Http.Headers.MediaTypeHeaderValue("application/cloudevents+json"));
+        call.Content = JsonContent.Create(new
+        {
+            specversion = "1.0",
+            id = Guid.NewGuid().ToString(),
+            source,
+            type = "role.tests",
+            data = 1
+        }, new System.Net.Http.Headers.MediaTypeHeaderValue("application/cloudevents+json"));
         if (key is not null) call.Headers.Authorization = new("Bearer", key);
         if (token is not null) call.Headers.Add("Durable-Token", token);
         using var answer = await world.Gateway.Client.SendAsync(call).WaitAsync(World.Patience);

@@ -24,7 +24,9 @@ public sealed class RunTailTests
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => tail);
 
-        bool Said(string state) => output.Written.Count(line => line.Contains(id, StringComparison.Ordinal) && line.Contains(state, StringComparison.Ordinal)) == 1;
+        bool Said(string state) =>
+            output.Written.Count(line => line.Contains(id, StringComparison.Ordinal) && line.Contains(state, StringComparison.Ordinal))
+                == 1;
     }
 
     private sealed class Lines : TextWriter

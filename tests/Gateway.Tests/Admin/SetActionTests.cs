@@ -17,7 +17,8 @@ public sealed class SetActionsOnRedisTests : SetActionTests<OnRedis>
     [Fact]
     public async Task Node_ThatIsPaused_IsReplaced_AndCountsNoMore()
     {
-        string[] settings = ["Durable:Lease=00:00:02", .. await OnRedis.SettingsAsync([nameof(Node_ThatIsPaused_IsReplaced_AndCountsNoMore)])];
+        string[] settings = ["Durable:Lease=00:00:02",
+            .. await OnRedis.SettingsAsync([nameof(Node_ThatIsPaused_IsReplaced_AndCountsNoMore)])];
         var (paused, other) = (new SlowAdmin(pages: 3), new SlowAdmin(pages: 3));
         var clock = new PausableTime();
         await using var first = await StartAsync(paused, settings, clock);
@@ -108,7 +109,8 @@ public abstract class SetActionTests<TStore> where TStore : IStoreChoice
         Assert.Equal("loopback", stopped.GetProperty("who").GetString());
         Assert.Equal("waiting", stopped.GetProperty("filter").GetProperty("state").GetString());
         var all = await gateway.Client.GetFromJsonAsync<JsonElement>(new Uri(gateway.Control, "/_durable/v1/admin/actions"));
-        Assert.Contains(all.GetProperty("actions").EnumerateArray(), one => set.EndsWith(one.GetProperty("id").GetString()!, StringComparison.Ordinal));
+        Assert.Contains(all.GetProperty("actions").EnumerateArray(),
+            one => set.EndsWith(one.GetProperty("id").GetString()!, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -125,18 +127,23 @@ public abstract class SetActionTests<TStore> where TStore : IStoreChoice
         Assert.Equal((again.As, again.As), (one.NewRun, other.NewRun));
         var attempt = await world.NextAttemptAsync();
         attempt.Answer(200);
-        await Eventually.TrueAsync(async () => (await world.GetJsonAsync($"runs/{again.As}")).GetProperty("run").GetProperty("state").GetString() == "completed", "the copy ends");
+        await Eventually.TrueAsync(async () => (await world.GetJsonAsync($"runs/{again.As}")).GetProperty("run").GetProperty("state")
+            .GetString() == "completed", "the copy ends");
         Assert.Equal(1, (await world.GetJsonAsync($"runs/{again.As}")).GetProperty("run").GetProperty("attempt").GetInt32());
     }
 
-    private protected static Task<GatewayHost> StartAsync(SlowAdmin admin, string[] settings, TimeProvider? time = null) => GatewayHost.StartAsync(
-        "http://127.0.0.1:1", (WebApplicationBuilder builder) => builder.Services.AddSingleton<IRunAdmin>(admin).AddSingleton(new StoreClock(time ?? TimeProvider.System)), settings);
+    private protected static Task<GatewayHost> StartAsync(SlowAdmin admin, string[] settings, TimeProvider? time = null) =>
+        GatewayHost.StartAsync(
+            "http://127.0.0.1:1", (WebApplicationBuilder builder) =>
+                builder.Services.AddSingleton<IRunAdmin>(admin).AddSingleton(new StoreClock(time ?? TimeProvider.System)), settings);
 
     /// <returns>Where it tells how far it is.</returns>
     private protected static async Task<string> BeginAsync(GatewayHost gateway, string verb)
     {
-        await Eventually.TrueAsync(async () => (await gateway.Client.GetAsync(new Uri(gateway.Control, "/readyz"))).IsSuccessStatusCode, "the store has answered");
-        using var begun = await gateway.Client.PostAsJsonAsync(new Uri(gateway.Control, "/_durable/v1/admin/actions"), new { action = verb, filter = new { state = "waiting" } });
+        await Eventually.TrueAsync(async () => (await gateway.Client.GetAsync(new Uri(gateway.Control, "/readyz"))).IsSuccessStatusCode,
+            "the store has answered");
+        using var begun = await gateway.Client.PostAsJsonAsync(new Uri(gateway.Control, "/_durable/v1/admin/actions"),
+            new { action = verb, filter = new { state = "waiting" } });
         Assert.Equal(HttpStatusCode.Accepted, begun.StatusCode);
         return begun.Headers.Location!.ToString();
     }
@@ -149,7 +156,8 @@ public abstract class SetActionTests<TStore> where TStore : IStoreChoice
             using var answer = await gateway.Client.GetAsync(new Uri(gateway.Control, set));
             if (!answer.IsSuccessStatusCode) return false;
             told = await answer.Content.ReadFromJsonAsync<JsonElement>();
-            return (told.GetProperty("state").GetString(), told.GetProperty("done").GetInt32(), told.GetProperty("refused").GetInt32()) == (state, done, refused);
+            return (told.GetProperty("state").GetString(), told.GetProperty("done").GetInt32(), told.GetProperty("refused").GetInt32())
+                == (state, done, refused);
         }, $"it is {state}, done to {done}, refused by {refused}");
         return told;
     }
@@ -203,6 +211,7 @@ public abstract class SetActionTests<TStore> where TStore : IStoreChoice
             lock (_lock) return index < _let ? Task.CompletedTask : _more.Task;
         }
 
-        private static RunRow Row(RunId id) => new(id, "orders", "GET", "/", RunState.Waiting, false, 1, Make.Start, null, null, 0, 0, 0, null, null, 0);
+        private static RunRow Row(RunId id) =>
+            new(id, "orders", "GET", "/", RunState.Waiting, false, 1, Make.Start, null, null, 0, 0, 0, null, null, 0);
     }
 }

@@ -11,7 +11,9 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Attacks;
 
-/// <summary>Many requests leave no more than they must: nothing in memory when they are over, and in the store only what goes away by itself.</summary>
+/// <summary>
+/// Many requests leave no more than they must: nothing in memory when they are over, and in the store only what goes away by itself.
+/// </summary>
 public sealed class FloodTests
 {
     private const int Many = 500;
@@ -26,7 +28,9 @@ public sealed class FloodTests
         Assert.Equal(before.Order(), (await flood.KeysAsync()).Order());
     }
 
-    /// <summary>Who sends a key relies on the store: each key costs what its run costs, for as long as the run is kept, and nothing more.</summary>
+    /// <summary>
+    /// Who sends a key relies on the store: each key costs what its run costs, for as long as the run is kept, and nothing more.
+    /// </summary>
     [Fact]
     public async Task DistinctIdempotencyKeys_CostTheirRuns_AndExpireWithThem()
     {
@@ -67,18 +71,23 @@ public sealed class FloodTests
         public static async Task<Flood> StartAsync()
         {
             var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("done"));
-            var flood = new Flood(service, await GatewayHost.StartAsync(service.Url, "Durable:Store:Shards=4", "Durable:Policies:default:RunTimeout=00:10:00", "Durable:Policies:default:Retention=00:10:00"));
+            var flood = new Flood(service, await GatewayHost.StartAsync(service.Url, "Durable:Store:Shards=4",
+                "Durable:Policies:default:RunTimeout=00:10:00", "Durable:Policies:default:Retention=00:10:00"));
             await flood.Connection.Opened;
             return flood;
         }
 
-        public Task SendAsync(Func<int, string?> key) => Parallel.ForEachAsync(Enumerable.Range(0, Many), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, cancellation) =>
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"/flood/{i}")) { Content = new StringContent("x") };
-            if (key(i) is { } text) request.Headers.Add("Idempotency-Key", text);
-            using var answer = await gateway.Client.SendAsync(request, cancellation);
-            Assert.Equal("done", await answer.Content.ReadAsStringAsync(cancellation));
-        });
+        public Task SendAsync(Func<int, string?> key) =>
+            Parallel.ForEachAsync(Enumerable.Range(0, Many), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, cancellation) =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"/flood/{i}"))
+                {
+                    Content = new StringContent("x")
+                };
+                if (key(i) is { } text) request.Headers.Add("Idempotency-Key", text);
+                using var answer = await gateway.Client.SendAsync(request, cancellation);
+                Assert.Equal("done", await answer.Content.ReadAsStringAsync(cancellation));
+            });
 
         /// <summary>All keys but the counts of the dashboard, of which there is one a minute.</summary>
         public async Task<List<string>> KeysAsync()
@@ -101,7 +110,8 @@ public sealed class FloodTests
             var lasting = new List<string>();
             foreach (var key in keys)
             {
-                if (await Connection.ExecuteAsync(db => db.KeyTimeToLiveAsync(key)) is { } left) Assert.InRange(left, TimeSpan.Zero, TimeSpan.FromMinutes(21));
+                if (await Connection.ExecuteAsync(db => db.KeyTimeToLiveAsync(key)) is { } left)
+                    Assert.InRange(left, TimeSpan.Zero, TimeSpan.FromMinutes(21));
                 else lasting.Add(key);
             }
 
@@ -109,7 +119,8 @@ public sealed class FloodTests
         }
 
         public Task AssertForgottenAsync() => Eventually.TrueAsync(
-            () => gateway.Services.GetRequiredService<AttemptRegistry>().IsEmpty && gateway.Services.GetRequiredService<EndedRuns>().IsEmpty, "no attempt and no waiter is left in memory");
+            () => gateway.Services.GetRequiredService<AttemptRegistry>().IsEmpty
+                && gateway.Services.GetRequiredService<EndedRuns>().IsEmpty, "no attempt and no waiter is left in memory");
 
         public async ValueTask DisposeAsync()
         {

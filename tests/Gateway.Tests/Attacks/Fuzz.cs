@@ -19,8 +19,10 @@ internal sealed class Fuzz
 
     private static readonly string[] Nasty =
     [
-        "\r\n", "\n", "\r", "\0", "\"", "\\", ":", ";", ",", "=", "%", "%00", "%0d%0a", "%zz", "..", "/", "//", "?", "#", "@", "-", "-1", "+", "0x", "1e309", "NaN", "Infinity", "9223372036854775808", "99999999999999999999",
-        "\u0085", "\u2028", "\ud800", "\udfff", "\ufeff", "é", "😀", "{", "}", "[", "]", "null", "true", " ", "\t", "?1", "?0", "AAAA", "====", "____",
+        "\r\n", "\n", "\r", "\0", "\"", "\\", ":", ";", ",", "=", "%", "%00", "%0d%0a", "%zz", "..", "/", "//", "?", "#", "@", "-", "-1",
+        "+", "0x", "1e309", "NaN", "Infinity", "9223372036854775808", "99999999999999999999",
+        "\u0085", "\u2028", "\ud800", "\udfff", "\ufeff", "é", "😀", "{", "}", "[", "]", "null", "true", " ", "\t",
+        "?1", "?0", "AAAA", "====", "____",
     ];
 
     private readonly Random _random;
@@ -48,7 +50,8 @@ internal sealed class Fuzz
                 Assert.Fail($"DURABLE_FUZZ_SEED={seed}: {fuzz.Last}\n{e}");
             }
 
-            Assert.True(Stopwatch.GetElapsedTime(start) < TooLong, $"DURABLE_FUZZ_SEED={seed} took {Stopwatch.GetElapsedTime(start)}: {fuzz.Last}");
+            Assert.True(Stopwatch.GetElapsedTime(start) < TooLong,
+                $"DURABLE_FUZZ_SEED={seed} took {Stopwatch.GetElapsedTime(start)}: {fuzz.Last}");
         }
     }
 
@@ -57,7 +60,13 @@ internal sealed class Fuzz
 
     public int Int(int limit) => _random.Next(limit);
 
-    public long Long() => _random.Next(4) switch { 0 => _random.NextInt64(), 1 => -_random.NextInt64(), 2 => long.MaxValue, _ => _random.Next(1000) };
+    public long Long() => _random.Next(4) switch
+    {
+        0 => _random.NextInt64(),
+        1 => -_random.NextInt64(),
+        2 => long.MaxValue,
+        _ => _random.Next(1000),
+    };
 
     public byte[] Bytes(int most)
     {
@@ -105,7 +114,8 @@ internal sealed class Fuzz
             1 => text[..at],
             2 => text[at..],
             3 when at < text.Length => text[..at] + (char)_random.Next(0x250) + text[(at + 1)..],
-            4 when text.Length is > 0 and < 10_000 => string.Concat(Enumerable.Repeat(text[..Math.Min(at + 1, text.Length)], 1 + _random.Next(50))),
+            4 when text.Length is > 0 and < 10_000 =>
+                string.Concat(Enumerable.Repeat(text[..Math.Min(at + 1, text.Length)], 1 + _random.Next(50))),
             5 when valid.Length > 0 => text[..at] + Of(valid),
             _ => text.Insert(at, Random()),
         };
@@ -117,11 +127,15 @@ internal sealed class Fuzz
         for (var parts = _random.Next(6); parts > 0; parts--)
         {
             if (_random.Next(2) == 0) text.Append(Of(Nasty));
-            else for (var count = _random.Next(12); count > 0; count--) text.Append((char)(_random.Next(5) == 0 ? _random.Next(0xFFFF) : ' ' + _random.Next(95)));
+            else for (var count = _random.Next(12); count > 0; count--)
+                text.Append((char)(_random.Next(5) == 0 ? _random.Next(0xFFFF) : ' ' + _random.Next(95)));
         }
 
         return text.ToString();
     }
 
-    private static int? Number(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    private static int? Number(string name) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 }

@@ -17,7 +17,8 @@ public sealed class Http2SmugglingTests(Lanes lanes) : IClassFixture<Lanes>
 {
     private const string Smuggled = "GET /smuggled HTTP/1.1\r\nHost: plain.test\r\n\r\n";
 
-    private static readonly (string Name, string Value)[] Usual = [(":method", "POST"), (":scheme", "http"), (":path", "/n"), (":authority", "plain.test")];
+    private static readonly (string Name, string Value)[] Usual = [(":method", "POST"), (":scheme", "http"),
+        (":path", "/n"), (":authority", "plain.test")];
 
     public static TheoryData<string> Cases => [.. Shapes.Keys];
 
@@ -29,10 +30,14 @@ public sealed class Http2SmugglingTests(Lanes lanes) : IClassFixture<Lanes>
         ["line ends in a name"] = ([.. Usual, ($"x-own: a\r\n\r\n{Smuggled}x", "b")], "x"),
         ["a colon in a name"] = ([.. Usual, ("transfer-encoding: chunked\r\nx", "b")], "0\r\n\r\n" + Smuggled),
         ["a name in capitals"] = ([.. Usual, ("Content-Length", "0")], Smuggled),
-        ["line ends in the path"] = ([(":method", "POST"), (":scheme", "http"), (":path", $"/n HTTP/1.1\r\nHost: plain.test\r\n\r\n{Smuggled}"), (":authority", "plain.test")], "x"),
-        ["a space in the path"] = ([(":method", "POST"), (":scheme", "http"), (":path", "/n /smuggled"), (":authority", "plain.test")], "x"),
-        ["line ends in the method"] = ([(":method", $"{Smuggled}POST"), (":scheme", "http"), (":path", "/n"), (":authority", "plain.test")], "x"),
-        ["line ends in the authority"] = ([(":method", "POST"), (":scheme", "http"), (":path", "/n"), (":authority", $"plain.test\r\n\r\n{Smuggled}")], "x"),
+        ["line ends in the path"] = ([(":method", "POST"), (":scheme", "http"),
+            (":path", $"/n HTTP/1.1\r\nHost: plain.test\r\n\r\n{Smuggled}"), (":authority", "plain.test")], "x"),
+        ["a space in the path"] = ([(":method", "POST"), (":scheme", "http"), (":path", "/n /smuggled"),
+            (":authority", "plain.test")], "x"),
+        ["line ends in the method"] = ([(":method", $"{Smuggled}POST"), (":scheme", "http"), (":path", "/n"),
+            (":authority", "plain.test")], "x"),
+        ["line ends in the authority"] = ([(":method", "POST"), (":scheme", "http"), (":path", "/n"),
+            (":authority", $"plain.test\r\n\r\n{Smuggled}")], "x"),
         ["another host than the authority"] = ([.. Usual, ("host", "other.test")], "x"),
         ["chunks within frames"] = ([.. Usual, ("transfer-encoding", "chunked")], $"0\r\n\r\n{Smuggled}"),
         ["a length that is too small"] = ([.. Usual, ("content-length", "0")], Smuggled),
@@ -41,7 +46,8 @@ public sealed class Http2SmugglingTests(Lanes lanes) : IClassFixture<Lanes>
         ["a header of the connection"] = ([.. Usual, ("connection", "keep-alive, content-length")], Smuggled),
         ["a pseudo header twice"] = ([.. Usual, (":path", "/smuggled")], "x"),
         ["a pseudo header that is none"] = ([.. Usual, (":status", "200")], "x"),
-        ["a pseudo header too late"] = ([(":method", "POST"), (":scheme", "http"), ("x-own", "a"), (":path", "/n"), (":authority", "plain.test")], "x"),
+        ["a pseudo header too late"] = ([(":method", "POST"), (":scheme", "http"), ("x-own", "a"), (":path", "/n"),
+            (":authority", "plain.test")], "x"),
         ["no path"] = ([(":method", "POST"), (":scheme", "http"), (":authority", "plain.test")], "x"),
     };
 
@@ -56,14 +62,16 @@ public sealed class Http2SmugglingTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.All(seen, head =>
         {
             Assert.Equal(("POST", "/n"), (head.Method, head.Target));
-            Assert.True(head.Values("Content-Length").Count() + head.Values("Transfer-Encoding").Count() <= 1, "It is passed on with two ends.");
+            Assert.True(head.Values("Content-Length").Count() + head.Values("Transfer-Encoding").Count() <= 1,
+                "It is passed on with two ends.");
             Assert.Single(head.Values("Host"));
         });
     }
 
     /// <summary>The frames that these tests write are otherwise in order.</summary>
     [Fact]
-    public async Task Request_WithNothingWrong_Arrives() => Assert.Equal("/n", Assert.Single(await SendAsync([.. Usual, ("content-length", "5")], "hello")).Target);
+    public async Task Request_WithNothingWrong_Arrives() =>
+        Assert.Equal("/n", Assert.Single(await SendAsync([.. Usual, ("content-length", "5")], "hello")).Target);
 
     /// <returns>What the service saw by the time that the gateway had answered.</returns>
     private async Task<ConcurrentQueue<WireHead>> SendAsync((string Name, string Value)[] headers, string body)
@@ -78,7 +86,8 @@ public sealed class Http2SmugglingTests(Lanes lanes) : IClassFixture<Lanes>
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(IPAddress.Loopback, lanes.Gateway.Public.Port);
         await using var stream = client.GetStream();
-        await stream.WriteAsync((byte[])[.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, []), .. Frame(1, 4, 1, Block(headers)), .. Frame(0, 1, 1, Encoding.Latin1.GetBytes(body))]);
+        await stream.WriteAsync((byte[])[.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, []), .. Frame(1, 4, 1, Block(headers)),
+            .. Frame(0, 1, 1, Encoding.Latin1.GetBytes(body))]);
         await EndOfStreamAsync(stream).WaitAsync(World.Patience);
         return seen;
     }
@@ -105,14 +114,16 @@ public sealed class Http2SmugglingTests(Lanes lanes) : IClassFixture<Lanes>
     private static byte[] Frame(byte type, byte flags, int streamId, byte[] payload)
     {
         var frame = new byte[9 + payload.Length];
-        (frame[0], frame[1], frame[2], frame[3], frame[4]) = ((byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length, type, flags);
+        (frame[0], frame[1], frame[2], frame[3], frame[4]) = ((byte)(payload.Length >> 16), (byte)(payload.Length >> 8),
+            (byte)payload.Length, type, flags);
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), streamId);
         payload.CopyTo(frame, 9);
         return frame;
     }
 
     /// <summary>Literals without indexing and without Huffman coding (RFC 7541 §6.2.2).</summary>
-    private static byte[] Block((string Name, string Value)[] headers) => [.. headers.SelectMany(header => (byte[])[0, .. Literal(header.Name), .. Literal(header.Value)])];
+    private static byte[] Block((string Name, string Value)[] headers) =>
+        [.. headers.SelectMany(header => (byte[])[0, .. Literal(header.Name), .. Literal(header.Value)])];
 
     private static byte[] Literal(string text)
     {

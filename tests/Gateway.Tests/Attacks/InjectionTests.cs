@@ -44,11 +44,13 @@ public sealed class InjectionTests
     {
         await using var world = await World.StartAsync(World.RetryMuchLater);
         var attempt = await world.BeginAsync();
-        Assert.Equal(HttpStatusCode.Accepted, (await attempt.PutTypeAsync("wait", "w", ("Durable-Event-Type", Encoded), ("Durable-Event-Key", Encoded))).Status);
+        Assert.Equal(HttpStatusCode.Accepted,
+            (await attempt.PutTypeAsync("wait", "w", ("Durable-Event-Type", Encoded), ("Durable-Event-Key", Encoded))).Status);
         foreach (var name in new[] { "Durable-Event-Type", "Durable-Event-Key", "Durable-Invoke-Path" })
         {
             // As they are they are no header at all, and the server says so.
-            var head = $"PUT {new Uri(attempt.Callback).AbsolutePath}/steps/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nDurable-Token: {attempt.Token}\r\nContent-Length: 0\r\n{name}: a\0b\r\n\r\n";
+            var head = $"PUT {new Uri(attempt.Callback).AbsolutePath}/steps/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                + $"Durable-Token: {attempt.Token}\r\nContent-Length: 0\r\n{name}: a\0b\r\n\r\n";
             Assert.Equal(400, (await Raw.SendAsync(world.Gateway.Control, head)).Status);
         }
     }
@@ -61,7 +63,15 @@ public sealed class InjectionTests
     public async Task ContentTypeOfAnEvent_ThatIsNoHeader_IsRefused(string contentType)
     {
         await using var world = await World.StartAsync();
-        var cloudEvent = JsonSerializer.Serialize(new { specversion = "1.0", id = "1", source = "/s", type = "t", datacontenttype = contentType, data = "x" });
+        var cloudEvent = JsonSerializer.Serialize(new
+        {
+            specversion = "1.0",
+            id = "1",
+            source = "/s",
+            type = "t",
+            datacontenttype = contentType,
+            data = "x"
+        });
         using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(cloudEvent));
         content.Headers.TryAddWithoutValidation("Content-Type", "application/cloudevents+json");
         using var answer = await world.Gateway.Client.PostAsync(new Uri(world.Gateway.Control, "/_durable/v1/events"), content);
@@ -76,10 +86,13 @@ public sealed class InjectionTests
         await attempt.PutAsync("a", "1");
         attempt.Answer(503);
         using var redirect = await world.LiveAnswerAsync();
-        (await world.ActAsync(attempt.RunId, "edit-step", new { step = "a", contentType = "text/plain\r\nX-Evil: 1", body = "MQ==" })).AssertProblem(HttpStatusCode.Conflict, "action-refused");
+        (await world.ActAsync(attempt.RunId, "edit-step", new { step = "a", contentType = "text/plain\r\nX-Evil: 1", body = "MQ==" }))
+            .AssertProblem(HttpStatusCode.Conflict, "action-refused");
     }
 
-    /// <summary>The name of a download is the gateway's own, whatever the step is called; a browser neither shows nor guesses what it is.</summary>
+    /// <summary>
+    /// The name of a download is the gateway's own, whatever the step is called; a browser neither shows nor guesses what it is.
+    /// </summary>
     [Fact]
     public async Task Downloads_HaveNamesOfTheGateway()
     {
@@ -88,7 +101,8 @@ public sealed class InjectionTests
         await attempt.PutAsync(Encoded, "<script>alert(1)</script>", ("Content-Type", "text/html"));
         attempt.Answer(503);
         using var redirect = await world.LiveAnswerAsync();
-        foreach (var path in new[] { $"/_durable/v1/admin/runs/{attempt.RunId}/steps/{Encoded}/body", $"/runs/{attempt.RunId}/body?of=step&step={Encoded}" })
+        foreach (var path in new[] { $"/_durable/v1/admin/runs/{attempt.RunId}/steps/{Encoded}/body",
+            $"/runs/{attempt.RunId}/body?of=step&step={Encoded}" })
         {
             using var answer = await world.Gateway.Client.GetAsync(new Uri(world.Gateway.Control, path));
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -102,7 +116,8 @@ public sealed class InjectionTests
     [Fact]
     public async Task ControlCharactersOfAService_AreNotPassedOn()
     {
-        await using var service = new RawService(async (_, socket) => await socket.SayAsync("HTTP/1.1 200 OK\nX-Own: a\0b\nDurable-Status: forged\nContent-Length: 2\n\nok"));
+        await using var service = new RawService(async (_, socket) =>
+            await socket.SayAsync("HTTP/1.1 200 OK\nX-Own: a\0b\nDurable-Status: forged\nContent-Length: 2\n\nok"));
         await using var gateway = await GatewayHost.StartAsync(service.Url, World.RetryMuchLater);
         var answer = await Raw.SendAsync(gateway.Public, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         Assert.Null(answer["Durable-Status"]);

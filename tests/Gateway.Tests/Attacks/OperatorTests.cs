@@ -8,7 +8,9 @@ using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Attacks;
 
-/// <summary>An operator's browser, terminal and log do nothing for those who write what is shown there, or for sites that are open beside it.</summary>
+/// <summary>
+/// An operator's browser, terminal and log do nothing for those who write what is shown there, or for sites that are open beside it.
+/// </summary>
 public sealed class OperatorTests
 {
     private const string Key = "operator-key-of-the-tests";
@@ -104,15 +106,18 @@ public sealed class OperatorTests
             await Checkpoint.PutAsync(seen, step, "1");
             await Checkpoint.PutAsync(seen, step, "", ("Durable-Step-Type", "sleep"), ("Durable-Step-For", "1"));
         });
-        await using var gateway = await GatewayHost.StartAsync(service.Url, builder => builder.Logging.AddProvider(log), World.RetryMuchLater);
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            builder => builder.Logging.AddProvider(log), World.RetryMuchLater);
         using var answer = await gateway.Client.GetAsync(new Uri("/", UriKind.Relative));
-        Assert.Contains("\"a%0A12:00:00.000 info: forged%1B[2K%0D\";stored=run;asked=sleep", Assert.Single(log.Of(123)).Text, StringComparison.Ordinal);
+        Assert.Contains("\"a%0A12:00:00.000 info: forged%1B[2K%0D\";stored=run;asked=sleep",
+            Assert.Single(log.Of(123)).Text, StringComparison.Ordinal);
     }
 
     private static async Task<HttpResponseMessage> LogInAsync(World world, string next)
     {
         using var browser = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = world.Gateway.Control };
-        var token = Regex.Match(await browser.GetStringAsync(new Uri("/login", UriKind.Relative)), $"name=\"{Sessions.FormField}\" value=\"([^\"]+)\"").Groups[1].Value;
+        var token = Regex.Match(await browser.GetStringAsync(new Uri("/login", UriKind.Relative)),
+            $"name=\"{Sessions.FormField}\" value=\"([^\"]+)\"").Groups[1].Value;
         using var form = new FormUrlEncodedContent([new(Sessions.FormField, token), new("key", Key), new("next", next)]);
         return await browser.PostAsync(new Uri("/login", UriKind.Relative), form);
     }
@@ -123,7 +128,8 @@ public sealed class OperatorTests
         call.Headers.Host = host;
         if (site is not null) call.Headers.Add("Sec-Fetch-Site", site);
         if (token is not null) call.Headers.Add("Durable-Token", token);
-        call.Content = new StringContent($$"""{"specversion":"1.0","id":"{{Guid.NewGuid()}}","source":"{{source}}","type":"operator.tests"}""");
+        call.Content = new StringContent(
+            $$"""{"specversion":"1.0","id":"{{Guid.NewGuid()}}","source":"{{source}}","type":"operator.tests"}""");
         call.Content.Headers.ContentType = new("application/cloudevents+json");
         using var answer = await world.Gateway.Client.SendAsync(call);
         return (int)answer.StatusCode;

@@ -37,9 +37,12 @@ public sealed class OutboundTests : IAsyncLifetime
     {
         foreach (var (target, headers) in new[]
         {
-            ($"http://{Elsewhere}/a", $"Host: {Elsewhere}"), ("/b", $"Host: {Elsewhere}"), ($"/@{Elsewhere}/c", "Host: x"), ($"//{Elsewhere}/d", "Host: x"), ($"/http://{Elsewhere}/e", "Host: x"),
-            ("/f", $"Host: x\r\nX-Forwarded-Host: {Elsewhere}\r\nForwarded: host={Elsewhere}\r\nX-Forwarded-For: {Elsewhere}"), ("/g", $"Host: x\r\nX-Original-URL: http://{Elsewhere}/\r\nX-Rewrite-URL: http://{Elsewhere}/"),
-            ("/h", $"Host: x\r\nDurable-Callback: http://{Elsewhere}/\r\nDurable-Callback-Url: http://{Elsewhere}/\r\nReferer: http://{Elsewhere}/\r\nOrigin: http://{Elsewhere}"),
+            ($"http://{Elsewhere}/a", $"Host: {Elsewhere}"), ("/b", $"Host: {Elsewhere}"), ($"/@{Elsewhere}/c", "Host: x"),
+            ($"//{Elsewhere}/d", "Host: x"), ($"/http://{Elsewhere}/e", "Host: x"),
+            ("/f", $"Host: x\r\nX-Forwarded-Host: {Elsewhere}\r\nForwarded: host={Elsewhere}\r\nX-Forwarded-For: {Elsewhere}"),
+            ("/g", $"Host: x\r\nX-Original-URL: http://{Elsewhere}/\r\nX-Rewrite-URL: http://{Elsewhere}/"),
+            ("/h", $"Host: x\r\nDurable-Callback: http://{Elsewhere}/\r\nDurable-Callback-Url: http://{Elsewhere}/\r\nReferer: "
+                + $"http://{Elsewhere}/\r\nOrigin: http://{Elsewhere}"),
             ("/i", $"Host: x\r\nPrefer: respond-async\r\nCallback: http://{Elsewhere}/\r\nLink: <http://{Elsewhere}/>; rel=\"webhook\""),
         })
         {
@@ -67,7 +70,8 @@ public sealed class OutboundTests : IAsyncLifetime
         for (var i = 0; i < 3; i++)
         {
             using var answer = await gateway.Client.GetAsync("/");
-            Assert.Equal((HttpStatusCode.TemporaryRedirect, $"http://{Elsewhere}/"), (answer.StatusCode, answer.Headers.Location!.ToString()));
+            Assert.Equal((HttpStatusCode.TemporaryRedirect, $"http://{Elsewhere}/"),
+                (answer.StatusCode, answer.Headers.Location!.ToString()));
         }
 
         Assert.False(_elsewhere.Pending());
@@ -93,7 +97,8 @@ public sealed class OutboundTests : IAsyncLifetime
         // Runs that lead nowhere are kept from the lists of other tests.
         await using var world = await World.StartAsync(World.RetryMuchLater, "Durable:Policies:default:Retention=00:09:00");
         var attempt = await world.BeginAsync();
-        var answer = await attempt.PutAsync("call", "1", ("Durable-Step-Type", "invoke"), ("Durable-Invoke-Path", path.Replace("{0}", Elsewhere, StringComparison.Ordinal)));
+        var answer = await attempt.PutAsync("call", "1", ("Durable-Step-Type", "invoke"),
+            ("Durable-Invoke-Path", path.Replace("{0}", Elsewhere, StringComparison.Ordinal)));
         Assert.True((int)answer.Status == status, $"{answer.Status}: {answer.Text}");
         Assert.False(_elsewhere.Pending());
     }
@@ -102,10 +107,12 @@ public sealed class OutboundTests : IAsyncLifetime
     [Fact]
     public async Task Event_IsNotFollowed()
     {
-        var cloudEvent = $$"""{"specversion":"1.0","id":"1","source":"http://{{Elsewhere}}/","type":"t","dataschema":"http://{{Elsewhere}}/schema","data":{"$ref":"http://{{Elsewhere}}/"} }""";
+        var cloudEvent =
+            $$"""{"specversion":"1.0","id":"1","source":"http://{{Elsewhere}}/","type":"t","dataschema":"http://{{Elsewhere}}/schema","data":{"$ref":"http://{{Elsewhere}}/"} }""";
         await Eventually.TrueAsync(async () =>
         {
-            using var answer = await _gateway.Client.PostAsync(new Uri(_gateway.Control, "/_durable/v1/events"), new StringContent(cloudEvent, null, "application/cloudevents+json"));
+            using var answer = await _gateway.Client.PostAsync(new Uri(_gateway.Control, "/_durable/v1/events"),
+                new StringContent(cloudEvent, null, "application/cloudevents+json"));
             return answer.StatusCode == HttpStatusCode.Accepted;
         }, "the event is taken in");
         Assert.False(_elsewhere.Pending());

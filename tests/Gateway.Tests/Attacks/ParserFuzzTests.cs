@@ -14,7 +14,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Attacks;
 
-/// <summary>Everything that reads what others wrote, fed with what nobody should write: it says no as it is documented to, and soon.</summary>
+/// <summary>
+/// Everything that reads what others wrote, fed with what nobody should write: it says no as it is documented to, and soon.
+/// </summary>
 public sealed class ParserFuzzTests
 {
     private static readonly DateTimeOffset Now = Make.Start;
@@ -24,7 +26,8 @@ public sealed class ParserFuzzTests
     [Fact]
     public void StructuredFields_AreReadOrNot()
     {
-        string[] valid = ["?1", "?0;a=b", "\"text\"", "\"a\\\"b\\\\c\"", "\"charge\";ok=:eyJpZCI6MX0=:, \"notify\";err=:e30=:", "1.5", "315360000", "max-attempts=3, delay=1.5, max-delay=60, backoff=linear", "wait=10, respond-async", "u=3, i"];
+        string[] valid = ["?1", "?0;a=b", "\"text\"", "\"a\\\"b\\\\c\"", "\"charge\";ok=:eyJpZCI6MX0=:, \"notify\";err=:e30=:", "1.5",
+            "315360000", "max-attempts=3, delay=1.5, max-delay=60, backoff=linear", "wait=10, respond-async", "u=3, i"];
         Fuzz.Run(fuzz =>
         {
             var text = fuzz.Text(valid);
@@ -35,7 +38,8 @@ public sealed class ParserFuzzTests
             if (RetryAfter.Parse(text, Now) is { } delay) Assert.True(Now + delay >= Now);
             if (PreferHeader.Wait(text) is { } wait) Assert.True(wait >= TimeSpan.Zero);
             PreferHeader.RespondAsync(text);
-            if (IdempotencyKeyHeader.Read(text, out var wrong) is { } key) Assert.True(wrong is null && key.Length is >= 1 and <= IdempotencyKeyHeader.MaxLength);
+            if (IdempotencyKeyHeader.Read(text, out var wrong) is { } key)
+                Assert.True(wrong is null && key.Length is >= 1 and <= IdempotencyKeyHeader.MaxLength);
             FormatIs(() => (object)StepRetryField.Parse(text));
         });
     }
@@ -71,16 +75,20 @@ public sealed class ParserFuzzTests
     [Fact]
     public void StepCalls_AreReadOrRefused()
     {
-        string[] headers = [.. new[] { "Type", "Outcome", "Duration", "For", "Until", "Timeout", "Retry" }.Select(name => "Durable-Step-" + name), "Durable-Event-Type", "Durable-Event-Key", "Durable-Event-Lookback", "Durable-Invoke-Path", "Durable-Invoke-Method", "Durable-Retry", "Retry-After", "Content-Type"];
+        string[] headers = [.. new[] { "Type", "Outcome", "Duration", "For", "Until", "Timeout", "Retry" }.Select(name =>
+            "Durable-Step-" + name), "Durable-Event-Type", "Durable-Event-Key",
+            "Durable-Event-Lookback", "Durable-Invoke-Path", "Durable-Invoke-Method", "Durable-Retry", "Retry-After", "Content-Type"];
         Fuzz.Run(fuzz =>
         {
             var context = new DefaultHttpContext();
             context.Request.Headers["Durable-Step-Type"] = fuzz.Of("run", "sleep", "wait", "callback", "invoke");
             for (var count = fuzz.Int(5); count > 0; count--)
-                context.Request.Headers[fuzz.Of(headers)] = fuzz.Text("run", "wait", "failed", "1.5", "2026-11-23T12:00:00Z", "order.approved", "/orders?x=1", "POST", "?0", "max-attempts=3");
+                context.Request.Headers[fuzz.Of(headers)] = fuzz.Text("run", "wait", "failed", "1.5", "2026-11-23T12:00:00Z",
+                    "order.approved", "/orders?x=1", "POST", "?0", "max-attempts=3");
             var call = StepCallReader.Read(context.Request, fuzz.Of("charge", fuzz.Text("a%2Fb")), Now, Run, out var problem);
             Assert.True(call is null ? problem is { Status: >= 400 and < 500 } : problem is null);
-            if (call is InvokeStepCall invoke) Assert.True(invoke.Target.StartsWith('/') && !invoke.Target.StartsWith("//", StringComparison.Ordinal));
+            if (call is InvokeStepCall invoke)
+                Assert.True(invoke.Target.StartsWith('/') && !invoke.Target.StartsWith("//", StringComparison.Ordinal));
         });
     }
 
@@ -88,7 +96,8 @@ public sealed class ParserFuzzTests
     public void Tokens_ThatNobodyGaveOut_AreNone()
     {
         var end = Make.Start.AddDays(1);
-        string[] valid = [Tokens.ForSteps(Run, 1), Tokens.ForResult(Run, end), Tokens.ForCallback(Run, "a"), Tokens.ForSteps(Make.RunId(), 1)];
+        string[] valid = [Tokens.ForSteps(Run, 1), Tokens.ForResult(Run, end), Tokens.ForCallback(Run, "a"),
+            Tokens.ForSteps(Make.RunId(), 1)];
         Fuzz.Run(fuzz =>
         {
             var text = fuzz.Text(valid);
@@ -102,7 +111,8 @@ public sealed class ParserFuzzTests
     [Fact]
     public void StoredTexts_AreReadOrRefused()
     {
-        string[] valid = ["3 30001767225600000 abc", $"n:f:1767225600000:{Run}", $"{Run} step", "2 1767225600001 P 1 1767225600000 step with spaces", $"1 {Run} step", $"{Run}:abc:1767225600", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"];
+        string[] valid = ["3 30001767225600000 abc", $"n:f:1767225600000:{Run}", $"{Run} step", "2 1767225600001 P 1 1767225600000 step "
+            + "with spaces", $"1 {Run} step", $"{Run}:abc:1767225600", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"];
         Fuzz.Run(fuzz =>
         {
             var text = fuzz.Text(valid);
@@ -162,7 +172,14 @@ public sealed class ParserFuzzTests
         Fuzz.Run(fuzz =>
         {
             string Text() => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(fuzz.Text("a", "é")));
-            var given = Make.Request(fuzz.Bytes(200)) with { Method = Text(), Path = Text(), RawTarget = Text(), Headers = [new(Text(), Text()), new(Text(), "")], Trailers = fuzz.Int(2) == 0 ? [] : [new(Text(), Text())] };
+            var given = Make.Request(fuzz.Bytes(200)) with
+            {
+                Method = Text(),
+                Path = Text(),
+                RawTarget = Text(),
+                Headers = [new(Text(), Text()), new(Text(), "")],
+                Trailers = fuzz.Int(2) == 0 ? [] : [new(Text(), Text())]
+            };
             var read = codec.DecodeRequest(Run, codec.Encode(Run, given));
             Assert.Equal((given.Method, given.Path, given.RawTarget), (read.Method, read.Path, read.RawTarget));
             Assert.Equal(given.Headers, read.Headers);
@@ -177,21 +194,25 @@ public sealed class ParserFuzzTests
         string[] bodies =
         [
             """{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"k","time":"2026-11-23T12:00:00Z","datacontenttype":"application/json","data":{"a":[1,2]}}""",
-            """{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"AAEC"}""", """{"specversion":"1.0","id":1,"source":null,"type":{},"data":[[[[]]]]}""",
+            """{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"AAEC"}""",
+            """{"specversion":"1.0","id":1,"source":null,"type":{},"data":[[[[]]]]}""",
         ];
         Fuzz.Run(fuzz =>
         {
             var context = new DefaultHttpContext();
             var body = Encoding.UTF8.GetBytes(fuzz.Text(bodies));
             var input = fuzz.Last;
-            context.Request.ContentType = fuzz.Of("application/cloudevents+json", "application/json", fuzz.Text("application/cloudevents+json; charset=utf-8"));
+            context.Request.ContentType = fuzz.Of("application/cloudevents+json", "application/json",
+                fuzz.Text("application/cloudevents+json; charset=utf-8"));
             if (fuzz.Int(2) == 0)
             {
-                foreach (var name in new[] { "specversion", "id", "source", "type", "subject", "time" }) context.Request.Headers["ce-" + name] = fuzz.Text("1.0", "/s", "t", "2026-11-23T12:00:00Z", "%41", "1");
+                foreach (var name in new[] { "specversion", "id", "source", "type", "subject", "time" })
+                    context.Request.Headers["ce-" + name] = fuzz.Text("1.0", "/s", "t", "2026-11-23T12:00:00Z", "%41", "1");
             }
 
             var reading = EventReader.ReadAsync(context.Request, body).GetAwaiter().GetResult();
-            Assert.True(reading.Event is null ? reading.Problem is { Status: >= 400 and < 500 } : reading.Event.Topic.Type.Length > 0, input);
+            Assert.True(reading.Event is null ? reading.Problem is { Status: >= 400 and < 500 } : reading.Event.Topic.Type.Length > 0,
+                input);
         });
     }
 
@@ -202,7 +223,8 @@ public sealed class ParserFuzzTests
         var step = Base64Url.EncodeToString("a"u8);
         Fuzz.Run(fuzz =>
         {
-            var (run, name, token) = (fuzz.Text(Run.ToString()), fuzz.Text(step), fuzz.Text(Tokens.ForCallback(Run, "a"), Tokens.ForSteps(Run, 1)));
+            var (run, name, token) = (fuzz.Text(Run.ToString()), fuzz.Text(step),
+                fuzz.Text(Tokens.ForCallback(Run, "a"), Tokens.ForSteps(Run, 1)));
             if (urls.Parse(run, name, token) is { } waiter) Assert.Equal((Run, "a"), (waiter.Run, waiter.Step));
         });
     }
@@ -221,7 +243,8 @@ public sealed class ParserFuzzTests
         string? Any() => fuzz.Of(null, fuzz.Text("waiting", "2026-03-01T12:00:00Z", "50"));
         FormatIs(() => AdminQuery.Read(new FilterJson(Any(), Any(), Any(), Any(), Any(), Any()), Any(), Any()));
         var context = new DefaultHttpContext();
-        foreach (var name in new[] { "state", "route", "step", "search", "from", "to", "after", "cursor", "since", "age" }) context.Request.QueryString = context.Request.QueryString.Add(name, Any() ?? "");
+        foreach (var name in new[] { "state", "route", "step", "search", "from", "to", "after", "cursor", "since", "age" })
+            context.Request.QueryString = context.Request.QueryString.Add(name, Any() ?? "");
         FormatIs(() => RunFilters.Read(context.Request.Query).ToQuery(Now, 50));
     });
 
@@ -253,8 +276,11 @@ public sealed class ParserFuzzTests
     [Fact]
     public void Bodies_AreShownWhateverTheyAre() => Fuzz.Run(fuzz =>
     {
-        var body = fuzz.Int(2) == 0 ? fuzz.Bytes(300) : Encoding.UTF8.GetBytes(fuzz.Text("{\"a\":[1,2,{\"b\":null}]}", "<svg onload=alert(1)>", "[[[[[[[["));
-        var shown = BodyContent.Of(fuzz.Of(null, "application/json", "image/png", "text/html", "image/svg+xml", fuzz.Text("application/problem+json")), body);
+        var body = fuzz.Int(2) == 0
+            ? fuzz.Bytes(300)
+            : Encoding.UTF8.GetBytes(fuzz.Text("{\"a\":[1,2,{\"b\":null}]}", "<svg onload=alert(1)>", "[[[[[[[["));
+        var shown = BodyContent.Of(fuzz.Of(null, "application/json", "image/png", "text/html", "image/svg+xml",
+            fuzz.Text("application/problem+json")), body);
         Assert.True(shown.Kind != BodyKind.Image || shown.Text.StartsWith("data:image/", StringComparison.Ordinal));
         BodyContent.Hex(body);
     });

@@ -20,13 +20,17 @@ public sealed class TokenTests
         var claim = (int)end.ToUnixTimeSeconds();
         (string Name, string Token)[] given =
         [
-            ("steps", mine.ForSteps(run, claim)), ("result", mine.ForResult(run, end)), ("callback a", mine.ForCallback(run, "a")), ("callback b", mine.ForCallback(run, "b")),
-            ("callback named as another purpose", mine.ForCallback(run, "")), ("other run's steps", mine.ForSteps(other, claim)), ("other run's result", mine.ForResult(other, end)),
-            ("other run's callback", mine.ForCallback(other, "a")), ("foreign steps", foreign.ForSteps(run, claim)), ("foreign result", foreign.ForResult(run, end)), ("foreign callback", foreign.ForCallback(run, "a")),
+            ("steps", mine.ForSteps(run, claim)), ("result", mine.ForResult(run, end)), ("callback a", mine.ForCallback(run, "a")),
+            ("callback b", mine.ForCallback(run, "b")),
+            ("callback named as another purpose", mine.ForCallback(run, "")), ("other run's steps", mine.ForSteps(other, claim)),
+            ("other run's result", mine.ForResult(other, end)),
+            ("other run's callback", mine.ForCallback(other, "a")), ("foreign steps", foreign.ForSteps(run, claim)),
+            ("foreign result", foreign.ForResult(run, end)), ("foreign callback", foreign.ForCallback(run, "a")),
         ];
         (string Name, Func<string, bool> Opens)[] doors =
         [
-            ("steps", token => mine.VerifySteps(run, token) is not null), ("result", token => mine.VerifyResult(run, token) is not null), ("callback a", token => mine.VerifyCallback(run, "a", token)),
+            ("steps", token => mine.VerifySteps(run, token) is not null), ("result", token => mine.VerifyResult(run, token) is not null),
+            ("callback a", token => mine.VerifyCallback(run, "a", token)),
             ("callback b", token => mine.VerifyCallback(run, "b", token)),
         ];
         foreach (var (name, token) in given)
@@ -42,7 +46,8 @@ public sealed class TokenTests
         var ring = Make.KeyRing(1);
         var run = Make.RunId();
         var sealedRecord = ring.Seal(new byte[24], $"{run}/steps");
-        for (var i = 0; i + 24 <= sealedRecord.Length; i++) Assert.Null(new Tokens(ring).VerifySteps(run, Base64Url.EncodeToString(sealedRecord.AsSpan(i, 24))));
+        for (var i = 0; i + 24 <= sealedRecord.Length; i++)
+            Assert.Null(new Tokens(ring).VerifySteps(run, Base64Url.EncodeToString(sealedRecord.AsSpan(i, 24))));
     }
 
     [Fact]
@@ -58,7 +63,8 @@ public sealed class TokenTests
 
         (await attempt.PutWithTokenAsync("b", tokens.ForSteps(run, 1))).AssertProblem(HttpStatusCode.Unauthorized, "token-invalid");
         (await attempt.GetAsync("/steps", tokens.ForSteps(run, 1))).AssertProblem(HttpStatusCode.Unauthorized, "token-invalid");
-        using var result = await world.Gateway.Client.GetAsync($"/_durable/v1/results/{run}?token={tokens.ForResult(run, DateTimeOffset.MaxValue.AddDays(-1))}");
+        using var result = await world.Gateway.Client
+            .GetAsync($"/_durable/v1/results/{run}?token={tokens.ForResult(run, DateTimeOffset.MaxValue.AddDays(-1))}");
         Assert.Equal(HttpStatusCode.NotFound, result.StatusCode);
         using var callback = await world.Gateway.Client.PostAsync($"/_durable/v1/callbacks/{run}/YQ/{tokens.ForCallback(run, "a")}", null);
         Assert.Equal(HttpStatusCode.NotFound, callback.StatusCode);
@@ -86,7 +92,8 @@ public sealed class TokenTests
             }
         }
 
-        foreach (var token in new[] { result, callback }) (await attempt.PutWithTokenAsync("b", token)).AssertProblem(HttpStatusCode.Unauthorized, "token-invalid");
+        foreach (var token in new[] { result, callback })
+            (await attempt.PutWithTokenAsync("b", token)).AssertProblem(HttpStatusCode.Unauthorized, "token-invalid");
         foreach (var token in new[] { result, attempt.Token })
         {
             using var answer = await world.Gateway.Client.PostAsync($"/_durable/v1/callbacks/{attempt.RunId}/YQ/{token}", null);

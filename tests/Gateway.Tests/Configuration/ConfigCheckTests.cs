@@ -93,8 +93,10 @@ public sealed class ConfigCheckTests
     [InlineData("{ \"a\": 1,\n  \"A\": 2 }", "2:3: A: is set twice, first in line 1; ")]
     [InlineData("{}", "1:1: ReverseProxy:Routes: has no route; ")]
     [InlineData("{ \"Durabel\": { \"Lease\": \"00:00:10\" } }", "1:3: Durabel: is no section that anything reads; did you mean Durable?")]
-    [InlineData("{ \"Policies\": { \"a\": { } } }", "1:3: Policies: is no section that anything reads here; it belongs into Durable: Durable:Policies")]
-    public async Task FileOfNoUse_SaysWhere(string text, string start) => Assert.StartsWith(start, Assert.Single(await CheckAsync(text)), StringComparison.Ordinal);
+    [InlineData("{ \"Policies\": { \"a\": { } } }",
+        "1:3: Policies: is no section that anything reads here; it belongs into Durable: Durable:Policies")]
+    public async Task FileOfNoUse_SaysWhere(string text, string start) =>
+        Assert.StartsWith(start, Assert.Single(await CheckAsync(text)), StringComparison.Ordinal);
 
     /// <summary>YARP would overlook each of them.</summary>
     [Theory]
@@ -109,14 +111,16 @@ public sealed class ConfigCheckTests
     public void KeyOfTheProxy_ThatIsNone_IsRefused(string key, string value, string remedy)
     {
         var errors = new List<ConfigurationError>();
-        ProxyKeys.Check(new ConfigurationBuilder().AddInMemoryCollection([new($"ReverseProxy:{key}", value)]).Build().GetSection("ReverseProxy"), errors);
+        ProxyKeys.Check(new ConfigurationBuilder().AddInMemoryCollection([new($"ReverseProxy:{key}", value)]).Build()
+            .GetSection("ReverseProxy"), errors);
         Assert.Contains(remedy, Assert.Single(errors).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Secret_IsNotRepeated()
     {
-        var lines = await CheckAsync("""{ "Durable": { "Keys": [ "hunter2" ], "Admin": { "ApiKey": "hunter2" }, "Store": { "ConnectionString": "password=hunter2" } } }""");
+        var lines = await CheckAsync(
+            """{ "Durable": { "Keys": [ "hunter2" ], "Admin": { "ApiKey": "hunter2" }, "Store": { "ConnectionString": "password=hunter2" } } }""");
         Assert.Equal(3, lines.Length);
         Assert.All(lines, line => Assert.DoesNotContain("hunter2", line, StringComparison.Ordinal));
     }
@@ -135,10 +139,12 @@ public sealed class ConfigCheckTests
     [Fact]
     public async Task Program_ExitsWithTheStatus()
     {
-        var (status, said) = await GatewayProcess.RunAsync("config", "check", Path.Combine(AppContext.BaseDirectory, "config", "orders.json"));
+        var (status, said) = await GatewayProcess.RunAsync("config", "check",
+            Path.Combine(AppContext.BaseDirectory, "config", "orders.json"));
         Assert.Equal(0, status);
         Assert.Contains("no errors", said, StringComparison.Ordinal);
-        (status, said) = await GatewayProcess.RunAsync("config", "check", Path.Combine(AppContext.BaseDirectory, "gateway.runtimeconfig.json"));
+        (status, said) = await GatewayProcess.RunAsync("config", "check",
+            Path.Combine(AppContext.BaseDirectory, "gateway.runtimeconfig.json"));
         Assert.Equal(2, status);
         Assert.Contains("ReverseProxy:Routes", said, StringComparison.Ordinal);
     }
@@ -161,8 +167,13 @@ public sealed class ConfigCheckTests
                   }
                 }
                 """);
-            string[] args = [Path.Combine(AppContext.BaseDirectory, "gateway.dll"), "config", "check", file, .. asked ? new[] { "--environment" } : []];
-            var start = new ProcessStartInfo("dotnet", args) { RedirectStandardOutput = true, Environment = { ["Durable__Admin__ApiKeys__0"] = "hunter2-hunter2" } };
+            string[] args = [Path.Combine(AppContext.BaseDirectory, "gateway.dll"), "config", "check", file,
+                .. asked ? new[] { "--environment" } : []];
+            var start = new ProcessStartInfo("dotnet", args)
+            {
+                RedirectStandardOutput = true,
+                Environment = { ["Durable__Admin__ApiKeys__0"] = "hunter2-hunter2" },
+            };
             using var process = Process.Start(start)!;
             var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30));
             await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));

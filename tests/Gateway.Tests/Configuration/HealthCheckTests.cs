@@ -27,7 +27,8 @@ public sealed class HealthCheckTests
         listener.Start();
         var asked = AnswerOnceAsync(listener, status);
         var said = new StringWriter();
-        Assert.Equal(exit, await HealthCheck.RunAsync(["--ready", $"--Durable:Listeners:Control=http://*:{((IPEndPoint)listener.LocalEndpoint).Port}"], said));
+        Assert.Equal(exit, await HealthCheck.RunAsync(
+            ["--ready", $"--Durable:Listeners:Control=http://*:{((IPEndPoint)listener.LocalEndpoint).Port}"], said));
         Assert.StartsWith("GET /readyz ", await asked);
         Assert.Contains($"{status} said", said.ToString());
     }
@@ -54,7 +55,8 @@ public sealed class HealthCheckTests
         {
         }
 
-        await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {status} X\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsaid"));
+        await stream.WriteAsync(System.Text.Encoding.ASCII
+            .GetBytes($"HTTP/1.1 {status} X\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsaid"));
         return first!;
     }
 }

@@ -29,13 +29,15 @@ public sealed class LogSettingsTests
     [InlineData("information")]
     [InlineData("None")]
     public void LevelThatIsOne_IsTaken(string level) => GatewayConfiguration.Read(
-        new ConfigurationBuilder().AddInMemoryCollection([new("Logging:LogLevel:DurableGateway", level), new("Logging:Console:FormatterName", "json")]).Build());
+        new ConfigurationBuilder().AddInMemoryCollection([new("Logging:LogLevel:DurableGateway", level),
+            new("Logging:Console:FormatterName", "json")]).Build());
 
     [Fact]
     public async Task JsonLines_HaveDateAndZone()
     {
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("ok"));
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, "Logging:Console:FormatterName=json", "Durable:AccessLog=true");
+        await using var gateway = await GatewayProcess.StartAsync(service.Url,
+            "Logging:Console:FormatterName=json", "Durable:AccessLog=true");
         (await gateway.Client.GetAsync("/a")).Dispose();
         var line = await LineAsync(gateway, "/a");
         var entry = JsonDocument.Parse(line).RootElement;
@@ -80,7 +82,8 @@ public sealed class LogSettingsTests
         string? found = null;
         await Eventually.TrueAsync(() =>
         {
-            found = gateway.Output.Split(Environment.NewLine).FirstOrDefault(line => line.Contains(part, StringComparison.Ordinal) && !line.Contains("route  ", StringComparison.Ordinal));
+            found = gateway.Output.Split(Environment.NewLine).FirstOrDefault(line =>
+                line.Contains(part, StringComparison.Ordinal) && !line.Contains("route  ", StringComparison.Ordinal));
             return Task.FromResult(found is not null);
         }, $"a line with {part} is logged");
         return found!;

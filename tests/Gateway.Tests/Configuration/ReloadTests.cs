@@ -13,7 +13,9 @@ using Yarp.ReverseProxy;
 
 namespace DurableGateway.Tests.Configuration;
 
-/// <summary>A file that changes while the gateway runs is taken as a whole or not at all; runs keep their policy and follow their route.</summary>
+/// <summary>
+/// A file that changes while the gateway runs is taken as a whole or not at all; runs keep their policy and follow their route.
+/// </summary>
 public sealed class ReloadTests
 {
     private const int Refused = 131;
@@ -29,7 +31,8 @@ public sealed class ReloadTests
         await scene.ChangeAsync(file =>
         {
             Policy(file)["Retry"]!["Statuses"] = "500";
-            Routes(file)["more"] = JsonNode.Parse("""{ "ClusterId": "a", "Match": { "Path": "/more/{**rest}" }, "Transforms": [ { "PathSet": "/200" } ] }""");
+            Routes(file)["more"] = JsonNode.Parse(
+                """{ "ClusterId": "a", "Match": { "Path": "/more/{**rest}" }, "Transforms": [ { "PathSet": "/200" } ] }""");
         });
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await scene.StatusAsync("/orders/503"));
@@ -182,7 +185,8 @@ public sealed class ReloadTests
         });
         var (level, text) = Assert.Single(scene.Log.Of(Refused));
         Assert.Equal(LogLevel.Error, level);
-        foreach (var key in new[] { "Durable:Policies:orders:HoldClientFor", "ReverseProxy:Routes:catalogue:Match:Path", "ReverseProxy:Routes:catalogue:Metadata:Durable.Policy" })
+        foreach (var key in new[] { "Durable:Policies:orders:HoldClientFor", "ReverseProxy:Routes:catalogue:Match:Path",
+            "ReverseProxy:Routes:catalogue:Metadata:Durable.Policy" })
             Assert.Contains(key, text, StringComparison.Ordinal);
         await AssertUnchangedAsync(scene);
 
@@ -297,7 +301,8 @@ public sealed class ReloadTests
                 }
                 """)!;
             await File.WriteAllTextAsync(scene.PathOfFile, scene._file.ToJsonString());
-            scene.Gateway = await GatewayHost.StartAsync(scene.A.Url, builder => builder.Logging.AddProvider(scene.Log).SetMinimumLevel(LogLevel.Information), "config=" + scene.PathOfFile);
+            scene.Gateway = await GatewayHost.StartAsync(scene.A.Url,
+                builder => builder.Logging.AddProvider(scene.Log).SetMinimumLevel(LogLevel.Information), "config=" + scene.PathOfFile);
             return scene;
         }
 
@@ -310,9 +315,13 @@ public sealed class ReloadTests
             await Eventually.TrueAsync(() => Log.Of(Taken).Count > taken, "the change is taken");
             var proxy = Gateway.Services.GetRequiredService<IProxyStateLookup>();
             var wanted = Routes(_file).Select(route =>
-                (route.Key, (string?)route.Value!["ClusterId"], (int?)route.Value["Order"], (string?)route.Value["Metadata"]?["Durable.Policy"]));
-            await Eventually.TrueAsync(() => wanted.ToHashSet().SetEquals(proxy.GetRoutes().Where(route => route.Config.RouteId != "upstream")
-                .Select(route => (route.Config.RouteId, route.Config.ClusterId, route.Config.Order, route.Config.Metadata?.GetValueOrDefault("Durable.Policy")))), "the routes are those of the file");
+                (route.Key, (string?)route.Value!["ClusterId"], (int?)route.Value["Order"],
+                    (string?)route.Value["Metadata"]?["Durable.Policy"]));
+            await Eventually.TrueAsync(() => wanted.ToHashSet().SetEquals(proxy.GetRoutes()
+                .Where(route => route.Config.RouteId != "upstream")
+                .Select(route => (route.Config.RouteId, route.Config.ClusterId, route.Config.Order,
+                    route.Config.Metadata?.GetValueOrDefault("Durable.Policy")))),
+                "the routes are those of the file");
         }
 
         /// <summary>Changes the file in a way that is not taken.</summary>
@@ -354,7 +363,8 @@ public sealed class ReloadTests
             JsonElement detail = default;
             await Eventually.TrueAsync(async () =>
             {
-                detail = JsonDocument.Parse(await _control.GetStringAsync(new Uri(Gateway.Control, $"/_durable/v1/admin/runs/{run}"))).RootElement;
+                detail = JsonDocument.Parse(await _control.GetStringAsync(new Uri(Gateway.Control,
+                    $"/_durable/v1/admin/runs/{run}"))).RootElement;
                 return detail.GetProperty("run").GetProperty("state").GetString() == state;
             }, $"the run is {state}");
             return detail;

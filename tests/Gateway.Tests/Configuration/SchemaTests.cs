@@ -23,13 +23,15 @@ public sealed class SchemaTests
     {
         var asked = new SortedSet<string>(StringComparer.Ordinal);
         SettingsBinder.Bind(new AskedConfiguration("", asked), []);
-        Assert.Equal(asked.Where(key => key.StartsWith("Durable:", StringComparison.Ordinal)), Leaves().Select(leaf => leaf.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(asked.Where(key => key.StartsWith("Durable:", StringComparison.Ordinal)),
+            Leaves().Select(leaf => leaf.Key).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void DefaultsOfTheSchema_AreThoseOfTheCode()
     {
-        var stated = Leaves().Where(leaf => leaf.Schema["default"] is not null).Select(leaf => KeyValuePair.Create(leaf.Key, (string?)leaf.Schema["default"]!.ToString())).ToArray();
+        var stated = Leaves().Where(leaf => leaf.Schema["default"] is not null)
+            .Select(leaf => KeyValuePair.Create(leaf.Key, (string?)leaf.Schema["default"]!.ToString())).ToArray();
         Assert.True(stated.Length > 30);
         var (said, unsaid) = (Bind(stated), Bind([new("Durable:Policies:any:Persist", null)]));
         Assert.Equal(unsaid.ToString(), said.ToString());
@@ -45,16 +47,19 @@ public sealed class SchemaTests
         foreach (var part in new[] { route, cluster, Any(cluster["properties"]!["Destinations"]!) })
         {
             var metadata = part["properties"]!["Metadata"]!.AsObject();
-            Assert.All(metadata["properties"]!.AsObject(), property => Assert.StartsWith("Durable.", property.Key, StringComparison.Ordinal));
+            Assert.All(metadata["properties"]!.AsObject(),
+                property => Assert.StartsWith("Durable.", property.Key, StringComparison.Ordinal));
             Assert.True(metadata.Remove("properties") && metadata.Remove("patternProperties"));
         }
 
         // Where we are stricter than YARP: what it would take for something else than was meant.
-        var (match, destination) = (route["properties"]!["Match"]!["properties"]!, Any(cluster["properties"]!["Destinations"]!)["properties"]!);
+        var (match, destination) = (route["properties"]!["Match"]!["properties"]!,
+            Any(cluster["properties"]!["Destinations"]!)["properties"]!);
         Assert.True(match["Path"]!.AsObject().Remove("pattern") && destination["Address"]!.AsObject().Remove("pattern"));
         Assert.True(cluster.AsObject().Remove("required") && cluster["properties"]!["Destinations"]!.AsObject().Remove("minProperties"));
         var span = JsonNode.Parse(Text)!["definitions"]!["span"]!["pattern"]!.GetValue<string>();
-        yarp = JsonNode.Parse(yarp.ToJsonString().Replace(JsonValue.Create(SpanOfYarp).ToJsonString(), JsonValue.Create(span).ToJsonString(), StringComparison.Ordinal))!;
+        yarp = JsonNode.Parse(yarp.ToJsonString().Replace(JsonValue.Create(SpanOfYarp).ToJsonString(),
+            JsonValue.Create(span).ToJsonString(), StringComparison.Ordinal))!;
         Assert.True(JsonNode.DeepEquals(yarp, ours), "Take over what has changed in ConfigurationSchema.json of YARP's package.");
 
         static JsonNode Any(JsonNode named) => named["patternProperties"]!["."]!;
@@ -64,14 +69,17 @@ public sealed class SchemaTests
     [Fact]
     public void KeysOfYarpsSchema_AreKnown()
     {
-        var keys = Keys(JsonNode.Parse(File.ReadAllText(Path.Combine(Directory, "yarp.schema.json")))!["properties"]!["ReverseProxy"]!, "ReverseProxy").ToArray();
+        var keys = Keys(JsonNode.Parse(File.ReadAllText(Path.Combine(Directory, "yarp.schema.json")))!["properties"]!["ReverseProxy"]!,
+            "ReverseProxy").ToArray();
         Assert.True(keys.Length > 50);
         var errors = new List<ConfigurationError>();
-        ProxyKeys.Check(new ConfigurationBuilder().AddInMemoryCollection(keys.Select(key => KeyValuePair.Create(key, (string?)"x"))).Build().GetSection("ReverseProxy"), errors);
+        ProxyKeys.Check(new ConfigurationBuilder().AddInMemoryCollection(keys.Select(key => KeyValuePair.Create(key, (string?)"x"))).Build()
+            .GetSection("ReverseProxy"), errors);
         Assert.Empty(errors);
 
         static IEnumerable<string> Keys(JsonNode schema, string path) =>
-            schema["properties"] is JsonObject { Count: > 0 } named ? named.SelectMany(property => Keys(property.Value!, $"{path}:{property.Key}"))
+            schema["properties"] is JsonObject { Count: > 0 } named
+            ? named.SelectMany(property => Keys(property.Value!, $"{path}:{property.Key}"))
             : schema["patternProperties"]?["."] is { } any ? Keys(any, $"{path}:any")
             : schema["items"] is { } item ? Keys(item, $"{path}:0")
             : [path];
@@ -89,7 +97,8 @@ public sealed class SchemaTests
         Assert.Empty((await Schema).Validate(sample.ToJsonString()));
         if (!file.StartsWith("config", StringComparison.Ordinal)) return;
         var schema = sample["$schema"]!.GetValue<string>();
-        Assert.True(File.Exists(Path.Combine(AppContext.BaseDirectory, Path.GetDirectoryName(file)!, schema)), $"{file} names {schema}, which is not there.");
+        Assert.True(File.Exists(Path.Combine(AppContext.BaseDirectory, Path.GetDirectoryName(file)!, schema)),
+            $"{file} names {schema}, which is not there.");
     }
 
     /// <summary>Of each key a value that is right and one that is wrong: schema and code are of one mind.</summary>
@@ -217,7 +226,8 @@ public sealed class SchemaTests
     {
         try
         {
-            GatewayConfiguration.Read(new ConfigurationBuilder().AddJsonStream(new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(sample))).Build());
+            GatewayConfiguration.Read(new ConfigurationBuilder()
+                .AddJsonStream(new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(sample))).Build());
             return [];
         }
         catch (ConfigurationException e)
@@ -239,7 +249,8 @@ public sealed class SchemaTests
         {
             if (path == "Durable:Policies") return Below(path + ":any", root["definitions"]!["policy"]!);
             return schema["properties"] is JsonObject properties
-                ? properties.SelectMany(property => Below($"{path}:{property.Key}", property.Value!).Prepend(($"{path}:{property.Key}", property.Value!))).Distinct()
+                ? properties.SelectMany(property => Below($"{path}:{property.Key}",
+                    property.Value!).Prepend(($"{path}:{property.Key}", property.Value!))).Distinct()
                 : [];
         }
     }

@@ -55,12 +55,16 @@ public sealed class SettingsBinderTests
             "Durable:Store:ConnectionString=redis:6379,ssl=true", "Durable:Store:Shards=16", "Durable:Store:MinReplicas=1",
             "Durable:Store:DataDirectory=/var/lib/gateway", "Durable:Lease=00:00:05", "Durable:ShutdownTimeout=00:01:00",
             "Durable:PublicBaseUrl=https://api.example.com", "Durable:Events:Retention=02:00:00", "Durable:Results:Wait=00:00:08",
-            $"Durable:Keys:0={Convert.ToBase64String(new byte[32])}", $"Durable:Keys:1={Convert.ToBase64String([.. Enumerable.Repeat((byte)9, 32)])}",
+            $"Durable:Keys:0={Convert.ToBase64String(new byte[32])}",
+            $"Durable:Keys:1={Convert.ToBase64String([.. Enumerable.Repeat((byte)9, 32)])}",
             "Durable:Admin:ApiKeys:0=" + Secret,
-            "Durable:Policies:default:Persist=onstart", "Durable:Policies:default:Retry:Backoff=Linear", "Durable:Policies:default:Retry:Jitter=false",
+            "Durable:Policies:default:Persist=onstart", "Durable:Policies:default:Retry:Backoff=Linear",
+            "Durable:Policies:default:Retry:Jitter=false",
             "Durable:Policies:default:Retry:Statuses=500-599", "Durable:Policies:default:MaxRequestBytes=512 KiB",
-            "Durable:Policies:default:OversizedRequests=Refuse", "Durable:Policies:default:ResultUrl=OriginalPath", "Durable:Policies:default:IdempotencyScope=X-Tenant",
-            "Durable:Policies:default:SendIdempotencyKey=True", "Durable:Policies:default:InlineStepBytes=0", "Durable:Policies:default:InlineHeaderBytes=16 KiB");
+            "Durable:Policies:default:OversizedRequests=Refuse", "Durable:Policies:default:ResultUrl=OriginalPath",
+            "Durable:Policies:default:IdempotencyScope=X-Tenant",
+            "Durable:Policies:default:SendIdempotencyKey=True", "Durable:Policies:default:InlineStepBytes=0",
+            "Durable:Policies:default:InlineHeaderBytes=16 KiB");
         Assert.Equal("http://node-1:9001", settings.AdvertisedAddress);
         Assert.Equal("https://gateway.internal", settings.SharedAddress);
         Assert.False(settings.IsEmbedded);
@@ -71,8 +75,10 @@ public sealed class SettingsBinderTests
         var policy = settings.Policies["default"];
         Assert.Equal((PersistMode.OnStart, BackoffShape.Linear, false), (policy.Persist, policy.Backoff, policy.Jitter));
         Assert.True(policy.RetryStatuses.Contains(599));
-        Assert.Equal((512L << 10, OversizedRequests.Refuse, ResultUrlPlace.OriginalPath), (policy.MaxRequestBytes, policy.OversizedRequests, policy.ResultUrl));
-        Assert.Equal(("X-Tenant", true, 0, 16384), (policy.IdempotencyScope, policy.SendIdempotencyKey, policy.InlineStepBytes, policy.InlineHeaderBytes));
+        Assert.Equal((512L << 10, OversizedRequests.Refuse, ResultUrlPlace.OriginalPath),
+            (policy.MaxRequestBytes, policy.OversizedRequests, policy.ResultUrl));
+        Assert.Equal(("X-Tenant", true, 0, 16384),
+            (policy.IdempotencyScope, policy.SendIdempotencyKey, policy.InlineStepBytes, policy.InlineHeaderBytes));
     }
 
     [Fact]
@@ -151,31 +157,40 @@ public sealed class SettingsBinderTests
     {
         var limits = Bind().Limits;
         Assert.Equal(new ServerLimits(), limits);
-        Assert.Equal((null, null, null, null), (limits.MaxRequestBodySize, limits.MinRequestBodyDataRate, limits.MinResponseDataRate, limits.MaxConcurrentConnections));
+        Assert.Equal((null, null, null, null),
+            (limits.MaxRequestBodySize, limits.MinRequestBodyDataRate, limits.MinResponseDataRate, limits.MaxConcurrentConnections));
         Assert.Equal((256 << 10, 1000, 64 << 10, 1 << 20),
-            (limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestLineSize, limits.MaxResponseHeadersTotalSize));
+            (limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestLineSize,
+                limits.MaxResponseHeadersTotalSize));
         Assert.Equal((TimeSpan.FromSeconds(130), TimeSpan.FromSeconds(30)), (limits.KeepAliveTimeout, limits.RequestHeadersTimeout));
 
-        limits = Bind("Durable:Limits:MaxRequestBodySize=30 MiB", "Durable:Limits:MinResponseDataRate=1 KiB", "Durable:Limits:KeepAliveTimeout=00:00:05").Limits;
-        Assert.Equal((30L << 20, 1024, TimeSpan.FromSeconds(5)), (limits.MaxRequestBodySize, limits.MinResponseDataRate, limits.KeepAliveTimeout));
+        limits = Bind("Durable:Limits:MaxRequestBodySize=30 MiB", "Durable:Limits:MinResponseDataRate=1 KiB",
+            "Durable:Limits:KeepAliveTimeout=00:00:05").Limits;
+        Assert.Equal((30L << 20, 1024, TimeSpan.FromSeconds(5)),
+            (limits.MaxRequestBodySize, limits.MinResponseDataRate, limits.KeepAliveTimeout));
     }
 
     [Fact]
     public void TrustedProxies_AreAddressesAndNetworks()
     {
         Assert.Empty(Bind().TrustedProxies);
-        Assert.Equal(["10.0.0.7/32", "192.168.0.0/16", "::1/128", "fd00::/8"], Bind("Durable:TrustedProxies:0=10.0.0.7", "Durable:TrustedProxies:1=192.168.0.0/16",
-            "Durable:TrustedProxies:2=::1", "Durable:TrustedProxies:3=fd00::/8").TrustedProxies.Select(network => network.ToString()));
+        Assert.Equal(["10.0.0.7/32", "192.168.0.0/16", "::1/128", "fd00::/8"],
+            Bind("Durable:TrustedProxies:0=10.0.0.7", "Durable:TrustedProxies:1=192.168.0.0/16",
+                "Durable:TrustedProxies:2=::1", "Durable:TrustedProxies:3=fd00::/8").TrustedProxies.Select(network => network.ToString()));
     }
 
     [Fact]
     public void Origins_AreAListOrOneString_AndAnyOfThemNeverWithCredentials()
     {
-        Assert.Equal("https://a.example,http://b.example:81", Bind("Durable:Policies:default:Cors:Origins=https://A.example:443, http://b.example:81").Policies["default"].CorsOrigins);
-        var policies = Bind("Durable:Policies:default:Cors:Origins:0=https://a.example", "Durable:Policies:default:Cors:Origins:1=http://b.example",
+        Assert.Equal("https://a.example,http://b.example:81",
+            Bind("Durable:Policies:default:Cors:Origins=https://A.example:443, http://b.example:81").Policies["default"].CorsOrigins);
+        var policies = Bind("Durable:Policies:default:Cors:Origins:0=https://a.example",
+            "Durable:Policies:default:Cors:Origins:1=http://b.example",
             "Durable:Policies:open:Cors:Origins=*", "Durable:Policies:closed:Cors:Origins=").Policies;
-        Assert.Equal(["https://a.example,http://b.example", "*", ""], new[] { "default", "open", "closed" }.Select(name => policies[name].CorsOrigins));
-        Assert.Equal("Durable:Policies:orders:Cors:Credentials", Assert.Single(Errors("Durable:Policies:default:Cors:Origins=*", "Durable:Policies:orders:Cors:Credentials=true")).Key);
+        Assert.Equal(["https://a.example,http://b.example", "*", ""],
+            new[] { "default", "open", "closed" }.Select(name => policies[name].CorsOrigins));
+        Assert.Equal("Durable:Policies:orders:Cors:Credentials",
+            Assert.Single(Errors("Durable:Policies:default:Cors:Origins=*", "Durable:Policies:orders:Cors:Credentials=true")).Key);
     }
 
     [Theory]
@@ -198,7 +213,8 @@ public sealed class SettingsBinderTests
     [Fact]
     public void KeysAreCaseInsensitive()
     {
-        var settings = Bind("DURABLE:LEASE=00:00:03", "durable:policies:DEFAULT:retry:maxattempts=2", "durable:policies:Orders:retention=00:10:00");
+        var settings = Bind("DURABLE:LEASE=00:00:03", "durable:policies:DEFAULT:retry:maxattempts=2",
+            "durable:policies:Orders:retention=00:10:00");
         Assert.Equal(TimeSpan.FromSeconds(3), settings.Lease);
         Assert.Equal(2, settings.Policies["orders"].MaxAttempts);
         Assert.Equal("default", settings.Policies["Default"].Name);
@@ -208,15 +224,20 @@ public sealed class SettingsBinderTests
     public void Notices_NeedAnAddressAndASecret()
     {
         var secret = Convert.ToBase64String(new byte[24]);
-        var notices = Bind("Durable:Notices:Url=https://ops.example.com/hook", $"Durable:Notices:Secret=whsec_{secret}", "Durable:Notices:Kinds=failed, Mismatch").Notices!;
-        Assert.Equal(("https://ops.example.com/hook", 24, TimeSpan.FromMinutes(15)), (notices.Url.ToString(), notices.Secret.Length, notices.StuckAfter));
+        var notices = Bind("Durable:Notices:Url=https://ops.example.com/hook", $"Durable:Notices:Secret=whsec_{secret}",
+            "Durable:Notices:Kinds=failed, Mismatch").Notices!;
+        Assert.Equal(("https://ops.example.com/hook", 24, TimeSpan.FromMinutes(15)),
+            (notices.Url.ToString(), notices.Secret.Length, notices.StuckAfter));
         Assert.Equal(new NoticeWishes(true, null, true), notices.Wishes);
-        Assert.Equal(new NoticeWishes(true, TimeSpan.FromHours(1), true), Bind("Durable:Notices:Url=http://h", $"Durable:Notices:Secret={secret}", "Durable:Notices:StuckAfter=01:00:00").Notices!.Wishes);
+        Assert.Equal(new NoticeWishes(true, TimeSpan.FromHours(1), true), Bind("Durable:Notices:Url=http://h",
+            $"Durable:Notices:Secret={secret}", "Durable:Notices:StuckAfter=01:00:00").Notices!.Wishes);
         Assert.Null(Bind().Notices);
         foreach (var wrong in new[] { "", "Durable:Notices:Secret=whsec_c2hvcnQ=", "Durable:Notices:Secret=$$$" })
-            Assert.Equal("Durable:Notices:Secret", Assert.Single(Errors("Durable:Notices:Url=http://h", wrong.Length > 0 ? wrong : "Durable:Lease=00:00:05")).Key);
+            Assert.Equal("Durable:Notices:Secret",
+                Assert.Single(Errors("Durable:Notices:Url=http://h", wrong.Length > 0 ? wrong : "Durable:Lease=00:00:05")).Key);
         Assert.Equal("Durable:Notices:Secret", Assert.Single(Errors($"Durable:Notices:Secret={secret}")).Key);
-        Assert.Contains("Failed, Mismatch, Stuck", Assert.Single(Errors("Durable:Notices:Url=http://h", $"Durable:Notices:Secret={secret}", "Durable:Notices:Kinds=failed, late")).Remedy, StringComparison.Ordinal);
+        Assert.Contains("Failed, Mismatch, Stuck", Assert.Single(Errors("Durable:Notices:Url=http://h", $"Durable:Notices:Secret={secret}",
+            "Durable:Notices:Kinds=failed, late")).Remedy, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -224,7 +245,8 @@ public sealed class SettingsBinderTests
     {
         // "a" sorts before "default": the base must be read first all the same.
         var settings = Bind(
-            "Durable:Policies:a:Retention=00:01:00", "Durable:Policies:default:Retry:MaxAttempts=3", "Durable:Policies:default:Retention=00:02:00",
+            "Durable:Policies:a:Retention=00:01:00", "Durable:Policies:default:Retry:MaxAttempts=3",
+            "Durable:Policies:default:Retention=00:02:00",
             "Durable:Policies:default:Retry:Statuses=503", "Durable:Policies:z:Retry:MaxAttempts=9");
         var (a, z) = (settings.Policies["a"], settings.Policies["z"]);
         Assert.Equal(("a", 3, TimeSpan.FromMinutes(1)), (a.Name, a.MaxAttempts, a.Retention));
@@ -234,7 +256,8 @@ public sealed class SettingsBinderTests
     }
 
     [Fact]
-    public void PolicyNamedDisable_IsRefused() => Assert.Equal("Durable:Policies:disable", Assert.Single(Errors("Durable:Policies:disable:Retention=00:01:00")).Key);
+    public void PolicyNamedDisable_IsRefused() =>
+        Assert.Equal("Durable:Policies:disable", Assert.Single(Errors("Durable:Policies:disable:Retention=00:01:00")).Key);
 
     [Theory]
     [InlineData("0", 0)]
@@ -284,19 +307,26 @@ public sealed class SettingsBinderTests
     [Fact]
     public void ControlBeyondLoopback_WantsApiKeys()
     {
-        Assert.Contains("Durable:Admin:ApiKeys", Assert.Single(Errors("Durable:Listeners:Control=http://*:8081")).Remedy, StringComparison.Ordinal);
+        Assert.Contains("Durable:Admin:ApiKeys", Assert.Single(Errors("Durable:Listeners:Control=http://*:8081")).Remedy,
+            StringComparison.Ordinal);
         Assert.NotNull(Bind("Durable:Listeners:Control=http://*:8081", "Durable:Admin:ApiKeys:0=" + Secret));
-        Assert.NotNull(Bind("Durable:Listeners:Control=https://*:8081", "Durable:Admin:ClientCertificates:Authority=ca.pem", "Durable:Admin:ClientCertificates:Readers:0=ann"));
+        Assert.NotNull(Bind("Durable:Listeners:Control=https://*:8081", "Durable:Admin:ClientCertificates:Authority=ca.pem",
+            "Durable:Admin:ClientCertificates:Readers:0=ann"));
         Assert.NotNull(Bind("Durable:Listeners:Control=http://localhost:8081"));
         Assert.NotNull(Bind("Durable:Listeners:Control=http://[::1]:8081"));
     }
 
     [Theory]
-    [InlineData("Durable:Listeners:Control", "Listeners:Control=https://*:8081", "Admin:ClientCertificates:Authority=ca.pem", "Admin:ClientCertificates:Required=true")]
-    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=http://localhost:8081", "Admin:ClientCertificates:Authority=ca.pem", "Admin:ClientCertificates:Readers:0=ann")]
-    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=https://localhost:8081", "Admin:ClientCertificates:Authority=ca.pem")]
-    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=https://localhost:8081", "Admin:ClientCertificates:Operators:0=ann")]
-    [InlineData("Durable:Admin:ClientCertificates:Reader", "Listeners:Control=https://localhost:8081", "Admin:ClientCertificates:Reader:0=ann")]
+    [InlineData("Durable:Listeners:Control", "Listeners:Control=https://*:8081", "Admin:ClientCertificates:Authority=ca.pem",
+        "Admin:ClientCertificates:Required=true")]
+    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=http://localhost:8081",
+        "Admin:ClientCertificates:Authority=ca.pem", "Admin:ClientCertificates:Readers:0=ann")]
+    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=https://localhost:8081",
+        "Admin:ClientCertificates:Authority=ca.pem")]
+    [InlineData("Durable:Admin:ClientCertificates:Authority", "Listeners:Control=https://localhost:8081",
+        "Admin:ClientCertificates:Operators:0=ann")]
+    [InlineData("Durable:Admin:ClientCertificates:Reader", "Listeners:Control=https://localhost:8081",
+        "Admin:ClientCertificates:Reader:0=ann")]
     public void ClientCertificates_ThatOpenNothing_AreRefused(string key, params string[] settings) =>
         Assert.Equal(key, Assert.Single(Errors([.. settings.Select(setting => "Durable:" + setting)])).Key);
 
@@ -340,7 +370,8 @@ public sealed class SettingsBinderTests
     }
 
     private static GatewaySettings Bind(params string[] settings) => SettingsBinder.Bind(new ConfigurationBuilder()
-        .AddInMemoryCollection(settings.Select(setting => setting.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1])))
+        .AddInMemoryCollection(settings.Select(setting => setting.Split('=', 2)).Select(pair =>
+            KeyValuePair.Create(pair[0], (string?)pair[1])))
         .Build());
 
     private static IReadOnlyList<ConfigurationError> Errors(params string[] settings) =>

@@ -23,10 +23,12 @@ public sealed class StartErrorTests
     [InlineData("Durable:Store:MinReplicas", "1", "Durable:Store:MinReplicas", "Durable:Store:ConnectionString")]
     [InlineData("Durable:Store:MaxBytes", "1 MiB", "Durable:Store:MaxBytes", "16 MiB")]
     [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.Policy", "ordrs", "Durable.Policy", "default")]
-    [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.RenamedFrom", "upstream", "Durable.RenamedFrom", "is a route that is configured")]
+    [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.RenamedFrom", "upstream", "Durable.RenamedFrom",
+        "is a route that is configured")]
     [InlineData("ReverseProxy:Routes:upstream:Match:Path", "/{a", "ReverseProxy:Routes:upstream:Match:Path", "Invalid path")]
     [InlineData("ReverseProxy:Routes:upstream:Order", "first", "ReverseProxy:Routes:upstream:Order", "cannot be read")]
-    [InlineData("ReverseProxy:Clusters:upstream:LoadBalancingPolicy", "Best", "ReverseProxy:Clusters:upstream:LoadBalancingPolicy", "ILoadBalancingPolicy")]
+    [InlineData("ReverseProxy:Clusters:upstream:LoadBalancingPolicy", "Best", "ReverseProxy:Clusters:upstream:LoadBalancingPolicy",
+        "ILoadBalancingPolicy")]
     [InlineData("ReverseProxy:Clusters:upstream:Metadata:Durable.MaxReplays", "0", "Durable.MaxReplays", "at least 1")]
     public async Task WrongValue(string key, string value, string named, string remedy)
     {
@@ -34,7 +36,9 @@ public sealed class StartErrorTests
         AssertPlain(status, error, named, remedy);
 
         // A secret is not repeated, and an unknown key is wrong whatever its value.
-        if (!key.Contains("Keys", StringComparison.Ordinal) && !key.EndsWith("Leese", StringComparison.Ordinal) && !value.Contains('=', StringComparison.Ordinal)) Assert.Contains(value, error, StringComparison.Ordinal);
+        if (!key.Contains("Keys", StringComparison.Ordinal) && !key.EndsWith("Leese", StringComparison.Ordinal)
+            && !value.Contains('=', StringComparison.Ordinal))
+            Assert.Contains(value, error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -76,7 +80,8 @@ public sealed class StartErrorTests
     }
 
     private static Task<(int, string)> RunAsync(params string[] args) =>
-        GatewayProcess.RunAsync(["--Durable:Listeners:Public=http://127.0.0.1:0", "--Durable:Listeners:Control=http://127.0.0.1:0", .. args]);
+        GatewayProcess.RunAsync(["--Durable:Listeners:Public=http://127.0.0.1:0",
+            "--Durable:Listeners:Control=http://127.0.0.1:0", .. args]);
 
     private static void AssertPlain(int status, string error, params string[] words)
     {

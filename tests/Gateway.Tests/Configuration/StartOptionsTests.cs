@@ -42,7 +42,8 @@ public sealed class StartOptionsTests
     public void UpstreamHost_IsThatOfTheDestination_WhereTheServiceIsHosted(string upstream, bool isDestination, params string[] args)
     {
         var settings = StartOptions.Parse(["--upstream", upstream, .. args]).Settings().ToDictionary();
-        Assert.Equal(isDestination ? "false" : null, settings.GetValueOrDefault("ReverseProxy:Routes:upstream:Transforms:0:RequestHeaderOriginalHost"));
+        Assert.Equal(isDestination ? "false" : null,
+            settings.GetValueOrDefault("ReverseProxy:Routes:upstream:Transforms:0:RequestHeaderOriginalHost"));
     }
 
     [Theory]
@@ -50,7 +51,8 @@ public sealed class StartOptionsTests
     [InlineData("--Durabel:Lease=1", "did you mean Durable?")]
     [InlineData("--urls=http://localhost:1", "--port and --host")]
     public void UnknownOption_NamesTheOneThatWasMeant(string arg, string remedy) =>
-        Assert.Contains(remedy, Assert.Single(Assert.Throws<ConfigurationException>(() => StartOptions.Parse([arg])).Errors).Remedy, StringComparison.Ordinal);
+        Assert.Contains(remedy, Assert.Single(Assert.Throws<ConfigurationException>(() => StartOptions.Parse([arg])).Errors).Remedy,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Config_BecomesAnAbsolutePath()
@@ -71,7 +73,8 @@ public sealed class StartOptionsTests
     [Fact]
     public void NoOption_LeavesEverythingToConfiguration()
     {
-        string[] args = ["--Durable:Lease", "00:00:05", "--reverseproxy:Routes:a:ClusterId=c", "Logging:LogLevel:Default=Debug", "--OTEL_SERVICE_NAME=g", "--environment", "Development"];
+        string[] args = ["--Durable:Lease", "00:00:05", "--reverseproxy:Routes:a:ClusterId=c", "Logging:LogLevel:Default=Debug",
+            "--OTEL_SERVICE_NAME=g", "--environment", "Development"];
         var options = StartOptions.Parse(args);
         Assert.Equal((null, null), (options.Upstream, options.ConfigFile));
         Assert.Equal(args, options.Rest);

@@ -24,7 +24,8 @@ public sealed class UpstreamTests
     public async Task Banner_NamesVersion_DashboardAndHost()
     {
         await using var gateway = await GatewayProcess.StartAsync("http://127.0.0.1:1");
-        await Eventually.TrueAsync(() => Task.FromResult(gateway.Output.Contains("route", StringComparison.Ordinal)), "the banner is printed");
+        await Eventually.TrueAsync(() => Task.FromResult(gateway.Output.Contains("route", StringComparison.Ordinal)),
+            "the banner is printed");
         Assert.Contains("Durable Gateway 0.", gateway.Output, StringComparison.Ordinal);
         Assert.Contains($"dashboard  {gateway.Control}", gateway.Output, StringComparison.Ordinal);
         Assert.Contains("http://127.0.0.1:1, Host: the client's", gateway.Output, StringComparison.Ordinal);

@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Contract;
 
-/// <summary><c>AttemptTimeout</c> is the time to the head of the response, live and in a replay; after that the run's deadline bounds an attempt.</summary>
+/// <summary>
+/// <c>AttemptTimeout</c> is the time to the head of the response, live and in a replay; after that the run's deadline bounds an attempt.
+/// </summary>
 public sealed class AttemptTimeTests
 {
     private const string ShortAttempts = "Durable:Policies:default:AttemptTimeout=00:00:01";

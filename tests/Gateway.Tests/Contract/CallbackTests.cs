@@ -107,7 +107,8 @@ public abstract class CallbackTests<TStore> where TStore : IStoreChoice
             Assert.DoesNotContain("{{", html, StringComparison.Ordinal);
             var state = await attempt.GetAsync();
             Assert.Equal(("waiting", 0, 1), (state.Json.GetProperty("state").GetString(),
-                state.Json.GetProperty("steps").GetProperty("completed").GetInt32(), state.Json.GetProperty("steps").GetProperty("pending").GetInt32()));
+                state.Json.GetProperty("steps").GetProperty("completed").GetInt32(),
+                state.Json.GetProperty("steps").GetProperty("pending").GetInt32()));
         }
 
         using var confirmed = await SubmitAsync(world, url);
@@ -137,7 +138,8 @@ public abstract class CallbackTests<TStore> where TStore : IStoreChoice
         using var unknown = await OpenAsync(world, HttpMethod.Get, new Uri(url.ToString()[..^5]));
         await AssertRefusedAsync(unknown, HttpStatusCode.NotFound, "Unknown link");
         using var problem = await world.Gateway.Client.GetAsync(url.ToString()[..^5]);
-        Assert.Equal((HttpStatusCode.NotFound, "application/problem+json"), (problem.StatusCode, problem.Content.Headers.ContentType!.MediaType));
+        Assert.Equal((HttpStatusCode.NotFound, "application/problem+json"),
+            (problem.StatusCode, problem.Content.Headers.ContentType!.MediaType));
         Assert.Contains("callback-unknown", await problem.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
         await Eventually.TrueAsync(async () =>
@@ -152,13 +154,15 @@ public abstract class CallbackTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>("Durable:PublicBaseUrl=https://api.example.com/base/");
         var attempt = await world.BeginAsync();
-        Assert.StartsWith("https://api.example.com/base/_durable/v1/callbacks/", (await UrlAsync(attempt, "a")).ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("https://api.example.com/base/_durable/v1/callbacks/",
+            (await UrlAsync(attempt, "a")).ToString(), StringComparison.Ordinal);
     }
 
     private static void AssertProtected(HttpResponseMessage answer)
     {
         Assert.Equal("text/html", answer.Content.Headers.ContentType!.MediaType);
-        Assert.Equal(("no-store", "no-referrer"), (answer.Headers.CacheControl!.ToString(), answer.Headers.GetValues("Referrer-Policy").Single()));
+        Assert.Equal(("no-store", "no-referrer"),
+            (answer.Headers.CacheControl!.ToString(), answer.Headers.GetValues("Referrer-Policy").Single()));
         var policy = answer.Headers.GetValues("Content-Security-Policy").Single();
         foreach (var rule in new[] { "default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'" })
             Assert.Contains(rule, policy, StringComparison.Ordinal);

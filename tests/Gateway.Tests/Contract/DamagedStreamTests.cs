@@ -36,7 +36,8 @@ public abstract class DamagedStreamTests<TStore> where TStore : IStoreChoice
             context.Abort();
         });
         string[] wanted = ["Durable:Lease=00:00:01"];
-        await using var gateway = await GatewayHost.StartAsync(service.Url, [.. wanted, .. await TStore.SettingsAsync([.. wanted, Guid.NewGuid().ToString()])]);
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            [.. wanted, .. await TStore.SettingsAsync([.. wanted, Guid.NewGuid().ToString()])]);
         using var live = await gateway.Client.GetAsync("/ticker", HttpCompletionOption.ResponseHeadersRead).WaitAsync(World.Patience);
         await using var stream = await live.Content.ReadAsStreamAsync();
         await stream.ReadExactlyAsync(new byte["id: 1\ndata: one\n\n".Length]).AsTask().WaitAsync(World.Patience);
@@ -49,7 +50,8 @@ public abstract class DamagedStreamTests<TStore> where TStore : IStoreChoice
         });
         dies.SetResult();
 
-        using var result = await gateway.Follower.GetAsync(live.Headers.GetValues("Durable-Result").Single()).WaitAsync(TimeSpan.FromSeconds(60));
+        using var result = await gateway.Follower.GetAsync(live.Headers.GetValues("Durable-Result").Single())
+            .WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(HttpStatusCode.BadGateway, result.StatusCode);
         using var problem = JsonDocument.Parse(await result.Content.ReadAsStringAsync());
         Assert.Equal("/_durable/problems/record-unreadable", problem.RootElement.GetProperty("type").GetString());

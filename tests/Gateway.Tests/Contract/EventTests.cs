@@ -106,7 +106,9 @@ public abstract class EventTests<TStore> where TStore : IStoreChoice
             attempt.Suspend();
         }
 
-        foreach (var attempt in attempts) await Eventually.TrueAsync(async () => (await attempt.GetAsync()).Text.Contains("waiting", StringComparison.Ordinal), "it is parked");
+        foreach (var attempt in attempts)
+            await Eventually.TrueAsync(async () => (await attempt.GetAsync()).Text.Contains("waiting", StringComparison.Ordinal),
+                "it is parked");
         Assert.Equal(5, await SendAsync(world, "1", "7"));
         Assert.Equal(5, await SendAsync(world, "1", "7"));
         var woken = new HashSet<string>();
@@ -180,8 +182,17 @@ public abstract class EventTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
         var attempt = await world.BeginAsync();
-        await attempt.PutTypeAsync("wait", "w", ("Durable-Event-Type", Uri.EscapeDataString("größe/" + _type)), ("Durable-Event-Key", Uri.EscapeDataString("ключ 100%")));
-        using var answer = await PostAsync(world, JsonSerializer.Serialize(new { specversion = "1.0", id = "1", source = "/s", type = "größe/" + _type, subject = "ключ 100%", data = 5 }));
+        await attempt.PutTypeAsync("wait", "w", ("Durable-Event-Type", Uri.EscapeDataString("größe/" + _type)),
+            ("Durable-Event-Key", Uri.EscapeDataString("ключ 100%")));
+        using var answer = await PostAsync(world, JsonSerializer.Serialize(new
+        {
+            specversion = "1.0",
+            id = "1",
+            source = "/s",
+            type = "größe/" + _type,
+            subject = "ключ 100%",
+            data = 5
+        }));
         Assert.Equal(1, await WokenAsync(answer));
     }
 
@@ -191,9 +202,13 @@ public abstract class EventTests<TStore> where TStore : IStoreChoice
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
         var attempt = await world.BeginAsync();
         await WaitAsync(attempt, "image", "7");
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(world.Gateway.Control, "/_durable/v1/events")) { Content = new ByteArrayContent([0, 255, 1]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(world.Gateway.Control, "/_durable/v1/events"))
+        {
+            Content = new ByteArrayContent([0, 255, 1])
+        };
         request.Content.Headers.ContentType = new("image/png");
-        foreach (var (name, value) in new[] { ("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", _type), ("subject", "7") }) request.Headers.Add("ce-" + name, value);
+        foreach (var (name, value) in new[] { ("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", _type), ("subject", "7") })
+            request.Headers.Add("ce-" + name, value);
         using var answer = await world.Gateway.Client.SendAsync(request);
         Assert.Equal(1, await WokenAsync(answer));
         var over = await WaitAsync(attempt, "image", "7");
@@ -213,26 +228,30 @@ public abstract class EventTests<TStore> where TStore : IStoreChoice
         await using var world = await World.StartAsync<TStore>();
         using var answer = await PostAsync(world, body, type);
         Assert.Equal(status, (int)answer.StatusCode);
-        Assert.Equal("/_durable/problems/event-malformed", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString());
+        Assert.Equal("/_durable/problems/event-malformed",
+            (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString());
     }
 
     [Fact]
     public async Task Event_TooLarge_Is413_AndOnThePublicListenerThereIsNoSuchThing()
     {
         await using var world = await World.StartAsync<TStore>("Durable:Events:MaxBytes=100");
-        using var large = await PostAsync(world, JsonSerializer.Serialize(new { specversion = "1.0", id = "1", source = "/s", type = _type, data = new string('x', 100) }));
+        using var large = await PostAsync(world,
+            JsonSerializer.Serialize(new { specversion = "1.0", id = "1", source = "/s", type = _type, data = new string('x', 100) }));
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
         using var elsewhere = await world.Gateway.Client.PostAsync("/_durable/v1/events", new StringContent("{}"));
         Assert.Equal(HttpStatusCode.NotFound, elsewhere.StatusCode);
     }
 
     private Task<StepAnswer> WaitAsync(HeldAttempt attempt, string step, string? key, params (string Name, string Value)[] headers) =>
-        attempt.PutTypeAsync("wait", Uri.EscapeDataString(step), [("Durable-Event-Type", _type), .. key is null ? [] : new[] { ("Durable-Event-Key", key) }, .. headers]);
+        attempt.PutTypeAsync("wait", Uri.EscapeDataString(step),
+            [("Durable-Event-Type", _type), .. key is null ? [] : new[] { ("Durable-Event-Key", key) }, .. headers]);
 
     private async Task<int> SendAsync(World world, string id, string? subject, string data = "1")
     {
         var key = subject is null ? "" : $""","subject":{JsonSerializer.Serialize(subject)}""";
-        using var answer = await PostAsync(world, $$"""{"specversion":"1.0","id":"{{id}}","source":"/tests/{{_type}}","type":"{{_type}}"{{key}},"data":{{data}}}""");
+        using var answer = await PostAsync(world,
+            $$"""{"specversion":"1.0","id":"{{id}}","source":"/tests/{{_type}}","type":"{{_type}}"{{key}},"data":{{data}}}""");
         return await WokenAsync(answer);
     }
 

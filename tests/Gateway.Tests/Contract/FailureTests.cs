@@ -147,7 +147,8 @@ public sealed class FailureTests
     {
         int port;
         await using (var gone = await TestService.StartAsync((_, _) => Task.CompletedTask)) port = new Uri(gone.Url).Port;
-        await using var gateway = await GatewayHost.StartAsync($"http://127.0.0.1:{port}", Hold, "Durable:Policies:default:Retry:Delay=00:00:00.300");
+        await using var gateway = await GatewayHost.StartAsync($"http://127.0.0.1:{port}", Hold,
+            "Durable:Policies:default:Retry:Delay=00:00:00.300");
         var live = gateway.Client.GetAsync("/orders");
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("here"), port);
 

@@ -58,7 +58,8 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
         await using var world = await World.StartAsync<TStore>(OneAtATime, ByTenant, ByPriority);
         var busy = await world.BeginAsync(("X-Tenant", world.Path));
         var runs = new List<string>();
-        foreach (var priority in new[] { "u=7", "", "u=1, i", "0" }) runs.Add(RunOf(await SendAsync(world, world.Path, ("Priority", priority))));
+        foreach (var priority in new[] { "u=7", "", "u=1, i", "0" })
+            runs.Add(RunOf(await SendAsync(world, world.Path, ("Priority", priority))));
         busy.Answer(200);
         var order = new List<string>();
         for (var i = 0; i < runs.Count; i++)
@@ -90,7 +91,8 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(OneAtATime, ByTenant, "Durable:Lease=00:00:00.400");
         var flow = world.Gateway.Services.GetRequiredService<FlowStore>();
-        var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency, TimeProvider.System.GetUtcNow());
+        var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency,
+            TimeProvider.System.GetUtcNow());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
         Assert.True((await flow.EnterAsync(gate, RunId.New(now), "a", now.AddSeconds(3), TimeSpan.FromMinutes(1))).IsIn);
         var waiting = await SendAsync(world, world.Path);
@@ -102,9 +104,11 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     public async Task Place_ThatIsLeftWhileItIsToBeKept_IsFree()
     {
         await using var world = await World.StartAsync<TStore>();
-        var (flow, store) = (world.Gateway.Services.GetRequiredService<FlowControl>(), world.Gateway.Services.GetRequiredService<FlowStore>());
+        var (flow, store) = (world.Gateway.Services.GetRequiredService<FlowControl>(),
+            world.Gateway.Services.GetRequiredService<FlowStore>());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency, now);
+        var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" },
+            world.Path, Gate.DefaultUrgency, now);
         var (first, _) = await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1));
         Assert.NotNull(first);
         await first.KeepAsync(store, now.AddMinutes(1));
@@ -139,7 +143,9 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
             using var request = new HttpRequestMessage(HttpMethod.Get, "/limited");
             if (i % 3 == 0) request.Headers.Add("Prefer", "respond-async");
             using var answer = await gateway.Client.SendAsync(request);
-            return answer.Headers.Location is { } result ? await gateway.Follower.GetStringAsync(result) : await answer.Content.ReadAsStringAsync();
+            return answer.Headers.Location is { } result
+                ? await gateway.Follower.GetStringAsync(result)
+                : await answer.Content.ReadAsStringAsync();
         })).WaitAsync(TimeSpan.FromSeconds(60));
         Assert.All(answers, answer => Assert.Equal("done", answer));
         Assert.InRange(most, 1, Limit);
@@ -149,7 +155,8 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     public async Task Rate_PutsTheExcessOff_InOrder()
     {
         await using var world = await World.StartAsync<TStore>(
-            "Durable:Policies:default:RateLimit:Permits=2", "Durable:Policies:default:RateLimit:Window=00:00:02", "Durable:Policies:default:RateLimit:Key=query:tenant");
+            "Durable:Policies:default:RateLimit:Permits=2", "Durable:Policies:default:RateLimit:Window=00:00:02",
+            "Durable:Policies:default:RateLimit:Key=query:tenant");
         var began = Environment.TickCount64;
         var path = $"{world.Path}?tenant={world.Path}";
         var sent = new List<Task<HttpResponseMessage>>();

@@ -68,7 +68,8 @@ public sealed class FlowTests
             whole = true;
         }, readBody: false);
         await using var gateway = await GatewayHost.StartAsync(service.Url,
-            "Durable:Policies:default:MaxRequestBytes=1", "Durable:Policies:default:OversizedRequests=Refuse", "Durable:Policies:default:PersistAfter=00:00:00.050");
+            "Durable:Policies:default:MaxRequestBytes=1", "Durable:Policies:default:OversizedRequests=Refuse",
+            "Durable:Policies:default:PersistAfter=00:00:00.050");
         using var answer = await gateway.Client.PostAsync("/upload", new SlowContent());
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
         Assert.False(whole);

@@ -48,7 +48,8 @@ public abstract class FlowTurnTests<TStore> where TStore : IStoreChoice
         await using var gateway = await GatewayHost.StartAsync(service.Url, [.. wanted, .. await TStore.SettingsAsync(wanted)]);
         for (var round = 0; round < 100; round++)
         {
-            var answers = await Task.WhenAll(gateway.Follower.GetStringAsync("/a"), gateway.Follower.GetStringAsync("/b"), gateway.Follower.GetStringAsync("/c"))
+            var answers = await Task.WhenAll(gateway.Follower.GetStringAsync("/a"), gateway.Follower.GetStringAsync("/b"),
+                gateway.Follower.GetStringAsync("/c"))
                 .WaitAsync(TimeSpan.FromSeconds(30));
             Assert.All(answers, answer => Assert.Equal("done", answer));
         }
@@ -60,16 +61,22 @@ public abstract class FlowTurnTests<TStore> where TStore : IStoreChoice
     public async Task RepeatedIdempotencyKey_TakesNoTurnOfTheRate(bool respondAsync)
     {
         await using var service = await TestService.StartAsync(async (context, _) => await context.Response.WriteAsync("done"));
-        string[] wanted = ["Durable:Policies:default:RateLimit:Permits=2", "Durable:Policies:default:RateLimit:Window=01:00:00", $"{respondAsync}"];
+        string[] wanted = ["Durable:Policies:default:RateLimit:Permits=2",
+            "Durable:Policies:default:RateLimit:Window=01:00:00", $"{respondAsync}"];
         await using var gateway = await GatewayHost.StartAsync(service.Url, [.. wanted[..2], .. await TStore.SettingsAsync(wanted)]);
         var key = Guid.NewGuid().ToString();
         for (var i = 0; i < 4; i++)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/rated") { Content = new StringContent("order", Encoding.UTF8, "text/plain") };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/rated")
+            {
+                Content = new StringContent("order", Encoding.UTF8, "text/plain")
+            };
             request.Headers.Add("Idempotency-Key", key);
             if (respondAsync) request.Headers.Add("Prefer", "respond-async");
             using var answer = await gateway.Follower.SendAsync(request).WaitAsync(World.Patience);
-            Assert.Equal("done", await (respondAsync && i == 0 ? gateway.Follower.GetStringAsync(answer.Headers.Location) : answer.Content.ReadAsStringAsync()));
+            Assert.Equal("done", await (respondAsync && i == 0
+                ? gateway.Follower.GetStringAsync(answer.Headers.Location)
+                : answer.Content.ReadAsStringAsync()));
         }
 
         // One turn is taken; the second one is this request's.

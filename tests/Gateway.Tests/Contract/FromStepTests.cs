@@ -118,7 +118,9 @@ public abstract class FromStepTests<TStore> where TStore : IStoreChoice
     }
 
     private static Task EndedAsync(World world, string run) => Eventually.TrueAsync(
-        async () => (await world.GetJsonAsync($"runs/{run}")).GetProperty("run").GetProperty("state").GetString() is "completed" or "failed", "the run has ended", seconds: 30);
+        async () =>
+            (await world.GetJsonAsync($"runs/{run}")).GetProperty("run").GetProperty("state").GetString() is "completed" or "failed",
+        "the run has ended", seconds: 30);
 
     private static Task<StepAnswer> InvokeAsync(HeldAttempt attempt, string path) =>
         attempt.PutBytesAsync("call", "1"u8.ToArray(), ("Durable-Step-Type", "invoke"), ("Durable-Invoke-Path", path));

@@ -116,7 +116,8 @@ public abstract class IdempotencyOfFailuresTests<TStore> where TStore : IStoreCh
         await world.DoAsync(id, "from-step", new { step = "a" });
         (await world.NextAttemptAsync()).Answer(200, "revived");
         await Eventually.TrueAsync(
-            async () => (await world.GetJsonAsync($"runs/{id}")).GetProperty("run").GetProperty("state").GetString() == "completed", "the run completes");
+            async () => (await world.GetJsonAsync($"runs/{id}")).GetProperty("run").GetProperty("state").GetString() == "completed",
+            "the run completes");
         Assert.Equal("the other", await RepeatAsync(world, "elsewhere"));
     }
 

@@ -54,7 +54,8 @@ public sealed class InlinedStepsTests
 
         var third = await world.NextAttemptAsync();
 
-        Assert.Equal(("3", "1", null), (third.Request["Durable-Attempt"], third.Request["Durable-Step-Count"], third.Request["Durable-Steps"]));
+        Assert.Equal(("3", "1", null),
+            (third.Request["Durable-Attempt"], third.Request["Durable-Step-Count"], third.Request["Durable-Steps"]));
 
         // An outcome sets the count of failures back; the attempt that was refused was none.
         Assert.Equal(second.Request["Durable-Final-Attempt"], third.Request["Durable-Final-Attempt"]);
@@ -62,7 +63,8 @@ public sealed class InlinedStepsTests
         third.Answer(503);
 
         var fourth = await world.NextAttemptAsync();
-        Assert.Equal(("4", "2", null), (fourth.Request["Durable-Attempt"], fourth.Request["Durable-Step-Count"], fourth.Request["Durable-Steps"]));
+        Assert.Equal(("4", "2", null),
+            (fourth.Request["Durable-Attempt"], fourth.Request["Durable-Step-Count"], fourth.Request["Durable-Steps"]));
         fourth.Answer(status, "no");
 
         // What the service says without outcomes in the headers is its answer.
@@ -101,11 +103,14 @@ public sealed class InlinedStepsTests
             Process process;
             try
             {
-                process = Process.Start(new ProcessStartInfo("node", [$"--max-http-header-size={maxHeaderSize}", "--eval", script]) { RedirectStandardOutput = true })!;
+                process = Process.Start(new ProcessStartInfo("node",
+                    [$"--max-http-header-size={maxHeaderSize}", "--eval", script])
+                { RedirectStandardOutput = true })!;
             }
             catch (System.ComponentModel.Win32Exception)
             {
-                Assert.False((Environment.GetEnvironmentVariable("DURABLE_TESTS_REQUIRE") ?? "").Contains("node", StringComparison.Ordinal), "node is not installed");
+                Assert.False((Environment.GetEnvironmentVariable("DURABLE_TESTS_REQUIRE") ?? "").Contains("node", StringComparison.Ordinal),
+                    "node is not installed");
                 Assert.Skip("node is not installed");
                 throw;
             }

@@ -22,14 +22,16 @@ public abstract class InvokeTests<TStore> where TStore : IStoreChoice
         parent.Suspend();
 
         var child = await other.NextAttemptAsync();
-        Assert.Equal(("POST", other.Path + "?q=a%2Fb", "application/json"), (child.Request.Method, child.Request.Target, child.Request["Content-Type"]));
+        Assert.Equal(("POST", other.Path + "?q=a%2Fb", "application/json"),
+            (child.Request.Method, child.Request.Target, child.Request["Content-Type"]));
         Assert.Equal(parent.Request["Host"], child.Request["Host"]);
         Assert.NotEqual(parent.RunId, child.RunId);
         child.Answer(200, "42", ("Content-Type", "text/plain"));
 
         var next = await world.NextAttemptAsync();
         var over = await InvokeAsync(next, other.Path, "");
-        Assert.Equal((HttpStatusCode.OK, "completed", "42", "text/plain"), (over.Status, over["Durable-Step-Outcome"], over.Text, over["Content-Type"]));
+        Assert.Equal((HttpStatusCode.OK, "completed", "42", "text/plain"),
+            (over.Status, over["Durable-Step-Outcome"], over.Text, over["Content-Type"]));
     }
 
     [Fact]
@@ -40,11 +42,13 @@ public abstract class InvokeTests<TStore> where TStore : IStoreChoice
         var parent = await world.BeginAsync();
         await InvokeAsync(parent, other.Path, "1");
         (await other.NextAttemptAsync()).Answer(409, "sold out");
-        await Eventually.TrueAsync(async () => (await InvokeAsync(parent, other.Path, "1")).Status == HttpStatusCode.OK, "the child's end has been told");
+        await Eventually.TrueAsync(async () => (await InvokeAsync(parent, other.Path, "1")).Status == HttpStatusCode.OK,
+            "the child's end has been told");
         var over = await InvokeAsync(parent, other.Path, "1");
         Assert.Equal("failed", over["Durable-Step-Outcome"]);
         Assert.Equal(("/_durable/problems/invoke-failed", 409, "sold out"),
-            (over.Json.GetProperty("type").GetString(), over.Json.GetProperty("status").GetInt32(), over.Json.GetProperty("detail").GetString()));
+            (over.Json.GetProperty("type").GetString(), over.Json.GetProperty("status").GetInt32(),
+                over.Json.GetProperty("detail").GetString()));
     }
 
     [Fact]

@@ -9,7 +9,8 @@ public sealed class ListenerTests
     public async Task Redirect_OfAFailedRequest_IsAsTheContractSays()
     {
         await using var world = await World.StartAsync("Durable:Policies:default:Retry:Delay=00:02:00");
-        (await world.BeginAsync()).Answer(503, "secret", ("X-Own", "1"), ("Set-Cookie", "a=1"), ("Content-Type", "text/plain"), ("Content-Length", "6"));
+        (await world.BeginAsync()).Answer(503, "secret", ("X-Own", "1"), ("Set-Cookie", "a=1"),
+            ("Content-Type", "text/plain"), ("Content-Length", "6"));
 
         using var redirect = await world.LiveAnswerAsync();
 
@@ -38,12 +39,14 @@ public sealed class ListenerTests
         await using var world = await World.StartAsync(World.RetryMuchLater);
         var attempt = await world.BeginAsync();
         var run = new Uri(attempt.Callback).AbsolutePath;
-        var target = path.Replace("{run}", run, StringComparison.Ordinal).Replace("{RUN}", run.ToUpperInvariant(), StringComparison.Ordinal);
+        var target = path.Replace("{run}", run, StringComparison.Ordinal).Replace("{RUN}",
+            run.ToUpperInvariant(), StringComparison.Ordinal);
 
         // With the control listener's Host, too.
         foreach (var host in new[] { world.Gateway.Public.Authority, world.Gateway.Control.Authority })
         {
-            using var call = HeldAttempt.Call(new HttpMethod(method), world.Gateway.Public.GetLeftPart(UriPartial.Authority) + target, attempt.Token);
+            using var call = HeldAttempt.Call(new HttpMethod(method),
+                world.Gateway.Public.GetLeftPart(UriPartial.Authority) + target, attempt.Token);
             call.Headers.Host = host;
             var answer = await HeldAttempt.SendAsync(call);
             answer.AssertProblem(HttpStatusCode.NotFound, "not-found");

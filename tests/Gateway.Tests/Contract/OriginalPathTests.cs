@@ -30,14 +30,16 @@ public sealed class OriginalPathTests
     [InlineData("Auto", "X-None", "x", false)]
     [InlineData("ReservedPath", "Accept", Page, false)]
     [InlineData("OriginalPath", "Accept", "*/*", true)]
-    public async Task Redirect_LeadsToThePathOfTheRequest_WhereTheResultIsADocument(string setting, string header, string value, bool isNear)
+    public async Task Redirect_LeadsToThePathOfTheRequest_WhereTheResultIsADocument(
+        string setting, string header, string value, bool isNear)
     {
         await using var shop = await Shop.StartAsync($"Durable:Policies:default:ResultUrl={setting}", World.RetryMuchLater);
         using var redirect = await shop.SendAsync("POST", Target, "item=lamp", (header, value));
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
         var location = redirect.Headers.Location!.OriginalString;
         Assert.StartsWith(isNear ? Near : Reserved, location, StringComparison.Ordinal);
-        Assert.Equal(isNear, redirect.Headers.TryGetValues("Durable-Result", out var named) && named.Single().StartsWith(Reserved, StringComparison.Ordinal));
+        Assert.Equal(isNear, redirect.Headers.TryGetValues("Durable-Result", out var named)
+            && named.Single().StartsWith(Reserved, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -48,7 +50,8 @@ public sealed class OriginalPathTests
         using var result = await shop.SendAsync("GET", url, null, ("Accept", Page));
         Assert.Equal((HttpStatusCode.OK, "order taken"), (result.StatusCode, await result.Content.ReadAsStringAsync()));
         Assert.Equal(("receipt", "seen=1"), (Header(result, "Content-Location"), Header(result, "Set-Cookie")));
-        Assert.Equal(("same-origin", "no-store", "completed"), (Header(result, "Referrer-Policy"), Header(result, "Cache-Control"), Header(result, "Durable-Status")));
+        Assert.Equal(("same-origin", "no-store", "completed"),
+            (Header(result, "Referrer-Policy"), Header(result, "Cache-Control"), Header(result, "Durable-Status")));
 
         // Again, by whatever reads it.
         using var head = await shop.SendAsync("HEAD", url);
@@ -84,7 +87,8 @@ public sealed class OriginalPathTests
         await using var shop = await Shop.StartAsync(World.RetryMuchLater);
         await shop.OrderAsync();
         var minutes = (await shop.Services.GetRequiredService<RouteCounts>().GetAsync()).SelectMany(route => route).ToArray();
-        Assert.Equal((1, 0, 0), (minutes.Sum(minute => minute.Started), minutes.Sum(minute => minute.Completed), minutes.Sum(minute => minute.Failed)));
+        Assert.Equal((1, 0, 0), (minutes.Sum(minute => minute.Started), minutes.Sum(minute => minute.Completed),
+            minutes.Sum(minute => minute.Failed)));
     }
 
     [Fact]
@@ -92,7 +96,11 @@ public sealed class OriginalPathTests
     {
         await using var shop = await Shop.StartAsync();
         var url = await shop.OrderAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(shop.Url, url)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(shop.Url, url))
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact
+        };
         using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
         using var result = await client.SendAsync(request).WaitAsync(World.Patience);
         Assert.Equal((HttpVersion.Version20, "order taken"), (result.Version, await result.Content.ReadAsStringAsync()));
@@ -115,8 +123,9 @@ public sealed class OriginalPathTests
             Assert.Equal(HttpStatusCode.SeeOther, posted.StatusCode);
             Assert.NotEqual(url, new Uri(new Uri(shop.Url, Target), posted.Headers.Location!).PathAndQuery);
             Assert.Equal("same-origin", Header(posted, "Referrer-Policy"));
-            Assert.Contains(shop.Seen, request => request[header] == value && Encoding.UTF8.GetString(request.Body) == body && request.Target == Target
-                && request["Referer"] == new Uri(shop.Url, Target).ToString());
+            Assert.Contains(shop.Seen,
+                request => request[header] == value && Encoding.UTF8.GetString(request.Body) == body && request.Target == Target
+                    && request["Referer"] == new Uri(shop.Url, Target).ToString());
         }
 
         shop.AssertNoMember();
@@ -138,7 +147,8 @@ public sealed class OriginalPathTests
         {
             using var another = await shop.SendAsync(method, url, body);
             Assert.Equal(HttpStatusCode.SeeOther, another.StatusCode);
-            Assert.Contains(shop.Seen, request => request.Method == method && Encoding.UTF8.GetString(request.Body) == (body ?? "") && request.Target == Target);
+            Assert.Contains(shop.Seen,
+                request => request.Method == method && Encoding.UTF8.GetString(request.Body) == (body ?? "") && request.Target == Target);
         }
 
         shop.AssertNoMember();
@@ -172,7 +182,8 @@ public sealed class OriginalPathTests
         var reserved = Header(redirect, "Durable-Result")!.Split("token=")[1];
         using var atReserved = await shop.SendAsync("GET", $"{Reserved}{run}?token={token}");
         Assert.Equal(HttpStatusCode.NotFound, atReserved.StatusCode);
-        foreach (var forged in new[] { $"{run}.{reserved}", $"{Make.RunId()}.{token}", $"{run}.{(token[0] == 'B' ? 'C' : 'B')}{token[1..]}" })
+        foreach (var forged in new[] { $"{run}.{reserved}", $"{Make.RunId()}.{token}",
+            $"{run}.{(token[0] == 'B' ? 'C' : 'B')}{token[1..]}" })
         {
             var before = shop.Seen.Count(request => request.Method == "GET");
             using var answer = await shop.SendAsync("GET", $"{Target}&durable-result={forged}");
@@ -215,14 +226,17 @@ public sealed class OriginalPathTests
         {
             using var redirect = await shop.SendAsync("POST", Target, "item=lamp", ("Accept", Page), ("Idempotency-Key", "one"));
             runs.Add(Header(redirect, "Durable-Run-Id"));
-            Assert.StartsWith(Near + Header(redirect, "Durable-Run-Id"), redirect.Headers.Location!.OriginalString, StringComparison.Ordinal);
+            Assert.StartsWith(Near + Header(redirect, "Durable-Run-Id"),
+                redirect.Headers.Location!.OriginalString, StringComparison.Ordinal);
         }
 
         Assert.Single(runs);
     }
 
     private static string? Header(HttpResponseMessage answer, string name) =>
-        answer.Headers.TryGetValues(name, out var values) || answer.Content.Headers.TryGetValues(name, out values) ? string.Join(", ", values) : null;
+        answer.Headers.TryGetValues(name, out var values) || answer.Content.Headers.TryGetValues(name, out values)
+            ? string.Join(", ", values)
+            : null;
 
     /// <summary>A shop whose first attempt at anything under <c>/shop/orders</c> fails.</summary>
     private sealed class Shop(TestService service, GatewayHost gateway) : IAsyncDisposable
@@ -235,7 +249,8 @@ public sealed class OriginalPathTests
         {
             var service = await TestService.StartAsync(async (context, _) =>
             {
-                if (context.Request.Path.StartsWithSegments("/shop/orders", StringComparison.Ordinal) && context.Request.Headers["Durable-Attempt"] == "1")
+                if (context.Request.Path.StartsWithSegments("/shop/orders", StringComparison.Ordinal)
+                    && context.Request.Headers["Durable-Attempt"] == "1")
                 {
                     context.Response.StatusCode = 503;
                     return;
@@ -243,7 +258,8 @@ public sealed class OriginalPathTests
 
                 context.Response.Headers.ContentLocation = "receipt";
                 context.Response.Headers.SetCookie = "seen=1";
-                if (!HttpMethods.IsHead(context.Request.Method)) await context.Response.WriteAsync(context.Request.Method == "POST" ? "order taken" : "page");
+                if (!HttpMethods.IsHead(context.Request.Method))
+                    await context.Response.WriteAsync(context.Request.Method == "POST" ? "order taken" : "page");
             });
             return new Shop(service, await GatewayHost.StartAsync(service.Url, settings));
         }
@@ -255,7 +271,8 @@ public sealed class OriginalPathTests
             return new Uri(new Uri(Url, Target), redirect.Headers.Location!).PathAndQuery;
         }
 
-        public async Task<HttpResponseMessage> SendAsync(string method, string target, string? body = null, params (string Name, string Value)[] headers)
+        public async Task<HttpResponseMessage> SendAsync(
+            string method, string target, string? body = null, params (string Name, string Value)[] headers)
         {
             using var request = new HttpRequestMessage(new HttpMethod(method), target);
             if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/x-www-form-urlencoded");
@@ -264,7 +281,8 @@ public sealed class OriginalPathTests
         }
 
         public void AssertNoMember() => Assert.DoesNotContain(Seen,
-            request => request.Target.Contains("durable-result", StringComparison.Ordinal) || request.Headers.Any(line => line.Value.Contains("durable-result", StringComparison.Ordinal)));
+            request => request.Target.Contains("durable-result", StringComparison.Ordinal)
+                || request.Headers.Any(line => line.Value.Contains("durable-result", StringComparison.Ordinal)));
 
         public async ValueTask DisposeAsync()
         {

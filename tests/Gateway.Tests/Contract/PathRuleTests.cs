@@ -81,7 +81,8 @@ public sealed class PathRuleTests
     {
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("in"));
         await using var gateway = await GatewayHost.StartAsync(service.Url, "ReverseProxy:Routes:strict:ClusterId=nobody",
-            "ReverseProxy:Routes:strict:Match:Path=/admin/{**rest}", $"ReverseProxy:Clusters:nobody:Destinations:d:Address=http://127.0.0.1:{FreePort.Next()}");
+            "ReverseProxy:Routes:strict:Match:Path=/admin/{**rest}",
+            $"ReverseProxy:Clusters:nobody:Destinations:d:Address=http://127.0.0.1:{FreePort.Next()}");
         Assert.Equal(502, await GetAsync(gateway, target));
         Assert.Equal(200, await GetAsync(gateway, "/other" + target));
     }
@@ -99,7 +100,8 @@ public sealed class PathRuleTests
     }
 
     private static Task<GatewayHost> StartAsync(TestService service, string destination) => GatewayHost.StartAsync(service.Url,
-        "ReverseProxy:Routes:upstream:Match:Path=/public/{**rest}", $"ReverseProxy:Clusters:upstream:Destinations:upstream:Address={destination}");
+        "ReverseProxy:Routes:upstream:Match:Path=/public/{**rest}",
+        $"ReverseProxy:Clusters:upstream:Destinations:upstream:Address={destination}");
 
     /// <summary>Byte for byte: HTTP clients clean targets up.</summary>
     private static async Task<int> GetAsync(GatewayHost gateway, string target)

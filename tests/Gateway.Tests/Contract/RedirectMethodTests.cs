@@ -87,10 +87,12 @@ public sealed class RedirectMethodTests
             if (context.Request.Headers["Durable-Attempt"] == "1") context.Response.StatusCode = 503;
             else await context.Response.WriteAsync($"{context.Request.Method} done");
         });
-        await using var gateway = await GatewayHost.StartAsync(service.Url, "Durable:Policies:default:ResultUrl=OriginalPath", "Durable:Results:Wait=00:00:01",
+        await using var gateway = await GatewayHost.StartAsync(service.Url, "Durable:Policies:default:ResultUrl=OriginalPath",
+            "Durable:Results:Wait=00:00:01",
             "Durable:Policies:default:Retry:Delay=00:00:02", "Durable:Policies:default:Retry:Jitter=false");
         Assert.Equal($"{method} done", await RunAsync(client, method, new Uri(gateway.Public, "/shop/orders?x=1").ToString()));
-        Assert.Equal([(method, "/shop/orders?x=1", "1"), (method, "/shop/orders?x=1", "2")], service.Seen.Select(seen => (seen.Method, seen.Target, seen["Durable-Attempt"]!)));
+        Assert.Equal([(method, "/shop/orders?x=1", "1"), (method, "/shop/orders?x=1", "2")],
+            service.Seen.Select(seen => (seen.Method, seen.Target, seen["Durable-Attempt"]!)));
     }
 
     private static async Task<HttpResponseMessage> SendAsync(World world, string method, string url)
@@ -109,7 +111,8 @@ public sealed class RedirectMethodTests
             foreach (var argument in await ArgumentsAsync(client, method, url, directory.FullName)) start.ArgumentList.Add(argument);
             using var process = Start(start);
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            var (output, error) = (process.StandardOutput.ReadToEndAsync(patience.Token), process.StandardError.ReadToEndAsync(patience.Token));
+            var (output, error) = (process.StandardOutput.ReadToEndAsync(patience.Token),
+                process.StandardError.ReadToEndAsync(patience.Token));
             await process.WaitForExitAsync(patience.Token);
             Assert.True(process.ExitCode == 0, $"{await output}{await error}");
             if (await output == NoCurl) Assert.Skip("php has no curl extension on this machine");

@@ -47,7 +47,8 @@ public sealed class ReferenceTests
     [InlineData("/a", "./\\host", "/./\\host")]
     [InlineData("/a", "./\t/host", "/.//host")]
     [InlineData("/a", "./\t\\host", "/./\\host")]
-    public void UnusualTarget_IsNoHost_AndNoWay(string target, string reference, string resolved) => Assert.Equal(resolved, Header("Location", reference, target));
+    public void UnusualTarget_IsNoHost_AndNoWay(string target, string reference, string resolved) =>
+        Assert.Equal(resolved, Header("Location", reference, target));
 
     [Theory]
     [InlineData("<p2>; rel=\"next\", <p1>; rel=prev", "</d/p2>; rel=\"next\", </d/p1>; rel=prev")]
@@ -56,7 +57,8 @@ public sealed class ReferenceTests
     [InlineData("<x>; title=\"anchor=\"; Anchor = \"y\"", "</d/x>; title=\"anchor=\"; Anchor = \"/d/y\"")]
     [InlineData("<unclosed; rel=x", "<unclosed; rel=x")]
     [InlineData("<x>; title=\"unclosed", "</d/x>; title=\"unclosed")]
-    public void Link_HasItsTargetsAndAnchorsResolved(string value, string resolved) => Assert.Equal(resolved, Header("Link", value, "/d/e"));
+    public void Link_HasItsTargetsAndAnchorsResolved(string value, string resolved) =>
+        Assert.Equal(resolved, Header("Link", value, "/d/e"));
 
     [Theory]
     [InlineData("5", "5; url=/d/e?q")]
@@ -78,7 +80,8 @@ public sealed class ReferenceTests
     [InlineData("a=1; Path=/x; Path=y", "/shop/orders/1", "a=1; Path=/x; Path=y; Path=/shop/orders")]
     [InlineData("Path=/v; Secure", "/shop/orders/1", "Path=/v; Secure; Path=/shop/orders")]
     [InlineData("a=1", "/shop/m;v=1/2", "a=1; Path=/shop")]
-    public void CookieWithoutPath_GetsTheOneOfTheTarget(string value, string target, string resolved) => Assert.Equal(resolved, Header("Set-Cookie", value, target));
+    public void CookieWithoutPath_GetsTheOneOfTheTarget(string value, string target, string resolved) =>
+        Assert.Equal(resolved, Header("Set-Cookie", value, target));
 
     [Fact]
     public async Task RealClient_EndsWhereTheOriginalUrlWouldHaveLedIt()
@@ -97,7 +100,8 @@ public sealed class ReferenceTests
             }
         });
         await using var gateway = await GatewayHost.StartAsync(service.Url, "Durable:Policies:default:Retry:Delay=00:00:00.200");
-        using var curl = Start("curl", "-sSL", "--max-time", "50", "-b", "", "-d", "{}", new Uri(gateway.Public, "/shop/orders/new?x=1").ToString());
+        using var curl = Start("curl", "-sSL", "--max-time", "50", "-b", "", "-d", "{}",
+            new Uri(gateway.Public, "/shop/orders/new?x=1").ToString());
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var output = await curl.StandardOutput.ReadToEndAsync(patience.Token);
         await curl.WaitForExitAsync(patience.Token);

@@ -22,14 +22,16 @@ public sealed class ReplayTests
         await using var service = await TestService.StartAsync(FailOnce);
         await using var gateway = await GatewayHost.StartAsync(service.Url);
         using var request = new HttpRequestMessage(HttpMethod.Patch, new Uri(
-            gateway.Public.GetLeftPart(UriPartial.Authority) + "/a%2Fb/%C3%A4%20;v=1/x%3F?q=%20&q=2&r=a+b&s=%26", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }))
+            gateway.Public.GetLeftPart(UriPartial.Authority) + "/a%2Fb/%C3%A4%20;v=1/x%3F?q=%20&q=2&r=a+b&s=%26",
+            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }))
         {
             Content = new ByteArrayContent(Binary),
         };
         request.Headers.TransferEncodingChunked = chunked;
         foreach (var (name, value) in new[]
         {
-            ("Authorization", "Basic c2VjcmV0"), ("Cookie", "a=1; b=\"2\""), ("X-Twice", "1"), ("X-Twice", "2"), ("Accept", "text/x-own;q=0.5, */*"),
+            ("Authorization", "Basic c2VjcmV0"), ("Cookie", "a=1; b=\"2\""), ("X-Twice", "1"), ("X-Twice", "2"),
+            ("Accept", "text/x-own;q=0.5, */*"),
             ("Idempotency-Key", "\"k\""), ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("Prefer", "wait=5"),
             ("User-Agent", "own/1 (x)"), ("If-None-Match", "\"e\""), ("Range", "bytes=0-1"), ("Origin", "https://x.test"),
         }) request.Headers.TryAddWithoutValidation(name, value);
@@ -101,7 +103,8 @@ public sealed class ReplayTests
         using var request = new HttpRequestMessage(HttpMethod.Get, "/orders");
 
         // Not together with "close" or "keep-alive": Kestrel makes either of them the field's whole value.
-        foreach (var (name, value) in new[] { ("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("TE", "trailers"), ("X-Kept", "1") })
+        foreach (var (name, value) in new[] { ("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"),
+            ("TE", "trailers"), ("X-Kept", "1") })
             request.Headers.TryAddWithoutValidation(name, value);
         using var result = await gateway.Follower.SendAsync(request);
 
@@ -116,16 +119,20 @@ public sealed class ReplayTests
     public async Task DurableHeaders_OfTheClientAndOfTheService_AreRemoved()
     {
         await using var world = await World.StartAsync();
-        var attempt = await world.BeginAsync(("Durable-Token", "mine"), ("Durable-Steps", "\"x\";ok=:MQ==:"), ("durable-anything", "1"), ("Durable-Attempt", "7"));
-        attempt.Answer(200, "done", ("Durable-Retry", "?0"), ("durable-anything", "1"), ("Durable-Run-Id", "forged"), ("Durable-Result", "forged"), ("Content-Length", "4"));
+        var attempt = await world.BeginAsync(("Durable-Token", "mine"), ("Durable-Steps", "\"x\";ok=:MQ==:"),
+            ("durable-anything", "1"), ("Durable-Attempt", "7"));
+        attempt.Answer(200, "done", ("Durable-Retry", "?0"), ("durable-anything", "1"), ("Durable-Run-Id", "forged"),
+            ("Durable-Result", "forged"), ("Content-Length", "4"));
         using var response = await world.LiveAnswerAsync();
 
-        var sent = attempt.Request.Headers.Where(line => line.Key.StartsWith("durable-", StringComparison.OrdinalIgnoreCase)).Select(line => line.Key);
+        var sent = attempt.Request.Headers.Where(line => line.Key.StartsWith("durable-", StringComparison.OrdinalIgnoreCase))
+            .Select(line => line.Key);
         Assert.Equal(["Durable-Attempt", "Durable-Callback", "Durable-Protocol", "Durable-Run-Id", "Durable-Token"], sent.Order());
         Assert.Equal("1", attempt.Request["Durable-Attempt"]);
         Assert.NotEqual("mine", attempt.Token);
         Assert.Equal([attempt.RunId], response.Headers.GetValues("Durable-Run-Id"));
-        Assert.Equal(["Durable-Run-Id"], response.Headers.Select(header => header.Key).Where(name => name.StartsWith("durable", StringComparison.OrdinalIgnoreCase)));
+        Assert.Equal(["Durable-Run-Id"],
+            response.Headers.Select(header => header.Key).Where(name => name.StartsWith("durable", StringComparison.OrdinalIgnoreCase)));
     }
 
     [Fact]
@@ -142,7 +149,8 @@ public sealed class ReplayTests
         var second = await world.NextAttemptAsync();
         second.Answer(200, "done");
 
-        await Eventually.TrueAsync(async () => (await second.GetAsync()).Json.GetProperty("state").GetString() == "completed", "the run completes");
+        await Eventually.TrueAsync(async () => (await second.GetAsync()).Json.GetProperty("state").GetString() == "completed",
+            "the run completes");
     }
 
     [Fact]

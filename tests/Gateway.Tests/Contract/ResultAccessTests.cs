@@ -23,8 +23,10 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
         var url = await world.ParkAsync();
-        foreach (var (target, accept) in new[] { (url + "&hop=15", "*/*"), (url, "text/html"), (url, "text/event-stream"), (url.Split('?')[0], "*/*"), (url + "x", "*/*") })
-            Assert.Equal("no-referrer", Header(await AskAsync(world, HttpMethod.Get, target, ("Accept", accept), ("Prefer", "wait=0")), "Referrer-Policy"));
+        foreach (var (target, accept) in new[] { (url + "&hop=15", "*/*"), (url, "text/html"), (url, "text/event-stream"),
+            (url.Split('?')[0], "*/*"), (url + "x", "*/*") })
+            Assert.Equal("no-referrer",
+                Header(await AskAsync(world, HttpMethod.Get, target, ("Accept", accept), ("Prefer", "wait=0")), "Referrer-Policy"));
 
         await using var soon = await World.StartAsync<TStore>();
         url = await soon.ParkAsync();
@@ -48,12 +50,15 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
         if (method == "DELETE") url = World.RunUrl(url);
         foreach (var other in new[] { null, "Bearer two", "bearer one", "Bearer one,", "" })
         {
-            using var refused = await AskAsync(world, new HttpMethod(method), url, [("Accept", accept), .. other is null ? [] : new[] { ("Authorization", other) }]);
+            using var refused = await AskAsync(world, new HttpMethod(method), url,
+                [("Accept", accept), .. other is null ? [] : new[] { ("Authorization", other) }]);
             Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
-            if (method != "HEAD") Assert.Contains("/_durable/problems/result-bound", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            if (method != "HEAD")
+                Assert.Contains("/_durable/problems/result-bound", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
-        using var answer = await AskAsync(world, new HttpMethod(method), url, ("Accept", accept), ("Authorization", "Bearer one"), ("Prefer", "wait=0"));
+        using var answer = await AskAsync(world, new HttpMethod(method), url, ("Accept", accept),
+            ("Authorization", "Bearer one"), ("Prefer", "wait=0"));
         Assert.NotEqual(HttpStatusCode.Forbidden, answer.StatusCode);
         if (method == "DELETE") Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
     }
@@ -85,8 +90,10 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
         var key = Guid.NewGuid().ToString();
         (await world.BeginAsync(("Idempotency-Key", key), ("Authorization", "Bearer one"))).Answer(200, "done");
         using (var first = await world.LiveAnswerAsync()) Assert.Equal("done", await first.Content.ReadAsStringAsync());
-        Assert.Equal(HttpStatusCode.OK, (await AskAsync(world, HttpMethod.Get, world.Path, ("Idempotency-Key", key), ("Authorization", "Bearer one"))).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await AskAsync(world, HttpMethod.Get, world.Path, ("Idempotency-Key", key), ("Authorization", "Bearer two"))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK,
+            (await AskAsync(world, HttpMethod.Get, world.Path, ("Idempotency-Key", key), ("Authorization", "Bearer one"))).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden,
+            (await AskAsync(world, HttpMethod.Get, world.Path, ("Idempotency-Key", key), ("Authorization", "Bearer two"))).StatusCode);
     }
 
     [Theory]
@@ -97,26 +104,36 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
     [InlineData("https://app.example.com", "true", "null", null, null)]
     [InlineData("*", "false", "https://anyone.example", "*", null)]
     [InlineData("", "false", App, null, null)]
-    public async Task Origins_ThatThePolicyNames_MayFollowTheRedirectAndReadTheResult(string origins, string credentials, string origin, string? allowed, string? withCredentials)
+    public async Task Origins_ThatThePolicyNames_MayFollowTheRedirectAndReadTheResult(
+        string origins, string credentials, string origin, string? allowed, string? withCredentials)
     {
-        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater, $"Durable:Policies:default:Cors:Origins={origins}", $"Durable:Policies:default:Cors:Credentials={credentials}", Cancel);
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater, $"Durable:Policies:default:Cors:Origins={origins}",
+            $"Durable:Policies:default:Cors:Credentials={credentials}", Cancel);
         (await world.BeginAsync(("Origin", origin))).Answer(503, "", ("Access-Control-Allow-Origin", "https://of-the-failure.example"));
         using var redirect = await world.LiveAnswerAsync();
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
         var url = redirect.Headers.Location!.OriginalString;
-        foreach (var answer in new[] { redirect, await AskAsync(world, HttpMethod.Get, url + "&hop=15", ("Origin", origin), ("Prefer", "wait=0")), await AskAsync(world, HttpMethod.Get, url, ("Origin", origin), ("Prefer", "wait=1")) })
+        foreach (var answer in new[]
+        {
+            redirect,
+            await AskAsync(world, HttpMethod.Get, url + "&hop=15", ("Origin", origin), ("Prefer", "wait=0")),
+            await AskAsync(world, HttpMethod.Get, url, ("Origin", origin), ("Prefer", "wait=1")),
+        })
         {
             Assert.Equal(allowed, Header(answer, "Access-Control-Allow-Origin"));
             Assert.Equal(withCredentials, Header(answer, "Access-Control-Allow-Credentials"));
-            Assert.Equal(allowed is not null, Header(answer, "Access-Control-Expose-Headers")?.Contains("Durable-Status", StringComparison.Ordinal) ?? false);
+            Assert.Equal(allowed is not null,
+                Header(answer, "Access-Control-Expose-Headers")?.Contains("Durable-Status", StringComparison.Ordinal) ?? false);
             Assert.Equal(origins is not ("*" or ""), Header(answer, "Vary")?.Contains("Origin", StringComparison.Ordinal) ?? false);
         }
 
-        using var preflight = await AskAsync(world, HttpMethod.Options, url, ("Origin", origin), ("Access-Control-Request-Method", "DELETE"), ("Access-Control-Request-Headers", "authorization, x-own"));
+        using var preflight = await AskAsync(world, HttpMethod.Options, url, ("Origin", origin),
+            ("Access-Control-Request-Method", "DELETE"), ("Access-Control-Request-Headers", "authorization, x-own"));
         Assert.Equal(HttpStatusCode.NoContent, preflight.StatusCode);
         Assert.Equal(allowed, Header(preflight, "Access-Control-Allow-Origin"));
         Assert.Equal(allowed is null ? null : "authorization, x-own", Header(preflight, "Access-Control-Allow-Headers"));
-        Assert.Equal(allowed is null ? null : "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", Header(preflight, "Access-Control-Allow-Methods"));
+        Assert.Equal(allowed is null ? null : "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+            Header(preflight, "Access-Control-Allow-Methods"));
     }
 
     [Fact]
@@ -155,12 +172,14 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
     }
 
     /// <summary>Of a stream, its head is all that is waited for.</summary>
-    private static Task<HttpResponseMessage> AskAsync(World world, HttpMethod method, string url, params (string Name, string Value)[] headers)
+    private static Task<HttpResponseMessage> AskAsync(
+        World world, HttpMethod method, string url, params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(method, url);
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         return world.Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(World.Patience);
     }
 
-    private static string? Header(HttpResponseMessage answer, string name) => answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : null;
+    private static string? Header(HttpResponseMessage answer, string name) =>
+        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : null;
 }

@@ -48,7 +48,8 @@ public sealed class ResultMemberTests
     [InlineData("/a/../b", null)]
     [InlineData("/a/%2E.", null)]
     [InlineData("/a\\b", null)]
-    public void ReferenceToATarget_DoesNotNameItsPath(string target, string? reference) => Assert.Equal(reference, new RequestTarget(target).SelfReference);
+    public void ReferenceToATarget_DoesNotNameItsPath(string target, string? reference) =>
+        Assert.Equal(reference, new RequestTarget(target).SelfReference);
 
     [Theory]
     [InlineData("receipt?id=7", "receipt?id=7")]
@@ -59,7 +60,8 @@ public sealed class ResultMemberTests
     {
         var target = new RequestTarget("/shop/new?x=1") { IsBase = true };
         var response = new StoredResponse(200, [new("Location", reference), new("Refresh", "5"), new("Set-Cookie", "a=1")], default);
-        Assert.Equal([resolved, "5; url=./new?x=1", "a=1"], ResponseReferences.Resolve(response, target).Headers.Select(line => line.Value));
+        Assert.Equal([resolved, "5; url=./new?x=1", "a=1"],
+            ResponseReferences.Resolve(response, target).Headers.Select(line => line.Value));
     }
 
     private static ResultMember? Found(string url)

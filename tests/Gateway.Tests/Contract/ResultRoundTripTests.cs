@@ -5,7 +5,9 @@ using DurableGateway.Telemetry;
 
 namespace DurableGateway.Tests.Contract;
 
-/// <summary>What a result that is fetched asks of the store: each call that waits for another is a round trip that the client waits for.</summary>
+/// <summary>
+/// What a result that is fetched asks of the store: each call that waits for another is a round trip that the client waits for.
+/// </summary>
 public sealed class ResultRoundTripTests
 {
     [Theory]
@@ -26,7 +28,8 @@ public sealed class ResultRoundTripTests
             Sample = (ref options) => options.TraceId == trace ? ActivitySamplingResult.AllData : ActivitySamplingResult.None,
             ActivityStopped = activity =>
             {
-                if (activity.TraceId == trace && activity.OperationName.EndsWith(" " + TelemetryNames.Spans.Store, StringComparison.Ordinal))
+                if (activity.TraceId == trace
+                    && activity.OperationName.EndsWith(" " + TelemetryNames.Spans.Store, StringComparison.Ordinal))
                     calls.Enqueue(activity.OperationName.Split(' ')[0]);
             },
         };

@@ -62,7 +62,8 @@ public sealed class ResultUrlTests
     {
         await using var world = await World.StartAsync(TwoAttempts);
         var url = await world.ParkAsync();
-        (await world.NextAttemptAsync()).Answer(503, "the last word", ("X-Own", "1"), ("Retry-After", "77"), ("Content-Type", "text/x-own"));
+        (await world.NextAttemptAsync()).Answer(503, "the last word", ("X-Own", "1"), ("Retry-After", "77"),
+            ("Content-Type", "text/x-own"));
 
         using var result = await world.Gateway.Client.GetAsync(url);
 
@@ -79,7 +80,8 @@ public sealed class ResultUrlTests
     {
         await using var world = await World.StartAsync();
         var url = await world.ParkAsync();
-        (await world.NextAttemptAsync()).Answer(500, """{"title":"no"}""", ("Durable-Retry", "?0"), ("Content-Type", "application/problem+json"));
+        (await world.NextAttemptAsync()).Answer(500, """{"title":"no"}""", ("Durable-Retry", "?0"),
+            ("Content-Type", "application/problem+json"));
 
         using var result = await world.Gateway.Client.GetAsync(url);
 
@@ -92,7 +94,8 @@ public sealed class ResultUrlTests
     [Fact]
     public async Task Get_OfARunWhoseServiceNeverAnswered_Gives502Problem()
     {
-        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", TwoAttempts, "Durable:Policies:default:Retry:UnreachableFor=00:00:00");
+        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", TwoAttempts,
+            "Durable:Policies:default:Retry:UnreachableFor=00:00:00");
         using var redirect = await gateway.Client.GetAsync("/");
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
 
@@ -117,7 +120,8 @@ public sealed class ResultUrlTests
     [Fact]
     public async Task Get_OfARunPastRunTimeout_Gives504Problem()
     {
-        await using var world = await World.StartAsync("Durable:Policies:default:RunTimeout=00:00:03", "Durable:Policies:default:Retry:Delay=00:00:00.100");
+        await using var world = await World.StartAsync("Durable:Policies:default:RunTimeout=00:00:03",
+            "Durable:Policies:default:Retry:Delay=00:00:00.100");
         var url = await world.ParkAsync();
 
         // Whatever the service does with the attempts in between, it does not answer them.
@@ -309,7 +313,8 @@ public sealed class ResultUrlTests
         attempt.Answer(503);
         using var redirect = await world.LiveAnswerAsync();
 
-        using var answer = await world.Gateway.Client.GetAsync($"{redirect.Headers.Location!.OriginalString.Split('?')[0]}?token={attempt.Token}");
+        using var answer = await world.Gateway.Client
+            .GetAsync($"{redirect.Headers.Location!.OriginalString.Split('?')[0]}?token={attempt.Token}");
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
     }

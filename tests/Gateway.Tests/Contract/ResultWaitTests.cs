@@ -36,7 +36,8 @@ public sealed class ResultWaitTests
         var url = await world.ParkAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         request.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
-        using var stream = await world.Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(World.Patience);
+        using var stream = await world.Gateway.Client.SendAsync(request,
+            HttpCompletionOption.ResponseHeadersRead).WaitAsync(World.Patience);
         using var reader = new StreamReader(await stream.Content.ReadAsStreamAsync());
         for (var comments = 0; comments < 2;)
         {

@@ -41,7 +41,8 @@ public abstract class RetryTimeTests<TStore> where TStore : IStoreChoice
         Assert.InRange(SecondsOf(unstored.Headers.GetValues("Retry-After").Single()), 1700, 1800);
         var attempt = await world.BeginAsync();
         Assert.InRange(SecondsOf((await attempt.FailAsync("a", ("Retry-After", field)))["Retry-After"]), 1700, 1800);
-        Assert.InRange(SecondsOf((await attempt.FailAsync("b", ("Durable-Step-Retry", "delay=99999999999, max-delay=99999999999")))["Retry-After"]), 1700, 1800);
+        Assert.InRange(SecondsOf((await attempt.FailAsync("b",
+            ("Durable-Step-Retry", "delay=99999999999, max-delay=99999999999")))["Retry-After"]), 1700, 1800);
         attempt.Answer(503, "", ("Retry-After", field));
         using var stored = await world.LiveAnswerAsync();
         Assert.InRange(SecondsOf(stored.Headers.GetValues("Retry-After").Single()), 1700, 1800);
@@ -75,7 +76,8 @@ public abstract class RetryTimeTests<TStore> where TStore : IStoreChoice
         await using var world = await World.StartAsync<TStore>(HalfAnHour);
         var attempt = await world.BeginAsync();
         (string, string)[] topic = type == "wait" ? [("Durable-Event-Type", "t")] : [];
-        (await attempt.PutTypeAsync(type, "w", [("Durable-Step-Timeout", "1801"), .. topic])).AssertProblem(HttpStatusCode.UnprocessableEntity, "beyond-run-timeout");
+        (await attempt.PutTypeAsync(type, "w", [("Durable-Step-Timeout", "1801"), .. topic]))
+            .AssertProblem(HttpStatusCode.UnprocessableEntity, "beyond-run-timeout");
         (await attempt.PutTypeAsync(type, "w", [("Durable-Step-Timeout", "99999999999999999999"), .. topic]))
             .AssertProblem(HttpStatusCode.UnprocessableEntity, "beyond-run-timeout");
         Assert.Equal(HttpStatusCode.Accepted, (await attempt.PutTypeAsync(type, "w", [("Durable-Step-Timeout", "1800"), .. topic])).Status);

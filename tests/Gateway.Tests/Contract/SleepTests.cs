@@ -40,7 +40,8 @@ public sealed class SleepTests
         var next = await world.NextAttemptAsync();
 
         Assert.Equal(("1", "\"nap\";ok=::;t=sleep"), (next.Request["Durable-Step-Count"], next.Request["Durable-Steps"]));
-        Assert.Contains("\"id\":\"nap\",\"type\":\"sleep\",\"outcome\":\"completed\"", (await next.GetAsync("/steps")).Text, StringComparison.Ordinal);
+        Assert.Contains("\"id\":\"nap\",\"type\":\"sleep\",\"outcome\":\"completed\"",
+            (await next.GetAsync("/steps")).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,8 +83,10 @@ public sealed class SleepTests
         await using var world = await World.StartAsync();
         var attempt = await world.BeginAsync();
         var soon = TimeProvider.System.GetUtcNow().AddHours(3).ToOffset(TimeSpan.FromHours(2));
-        Assert.Equal(HttpStatusCode.Accepted, (await UntilAsync(attempt, "far", soon.ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture))).Status);
-        Assert.Equal(HttpStatusCode.Accepted, (await UntilAsync(attempt, "fine", soon.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture))).Status);
+        Assert.Equal(HttpStatusCode.Accepted,
+            (await UntilAsync(attempt, "far", soon.ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture))).Status);
+        Assert.Equal(HttpStatusCode.Accepted, (await UntilAsync(attempt, "fine",
+            soon.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture))).Status);
     }
 
     [Theory]

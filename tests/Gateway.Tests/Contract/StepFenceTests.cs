@@ -55,7 +55,8 @@ public sealed class StepFenceTests
         var run = Make.RunId();
         var token = world.Gateway.Services.GetRequiredService<Tokens>().ForSteps(run, 1);
 
-        using var call = HeldAttempt.Call(HttpMethod.Put, $"{attempt.Callback.Replace(attempt.RunId, run.ToString(), StringComparison.Ordinal)}/steps/a", token);
+        using var call = HeldAttempt.Call(HttpMethod.Put,
+            $"{attempt.Callback.Replace(attempt.RunId, run.ToString(), StringComparison.Ordinal)}/steps/a", token);
         call.Content = new StringContent("1");
         (await HeldAttempt.SendAsync(call)).AssertProblem(HttpStatusCode.NotFound, "run-unknown");
     }
@@ -191,7 +192,8 @@ public sealed class StepFenceTests
         Assert.Equal("application/json", answer["Content-Type"]);
         var steps = answer.Json.EnumerateArray().ToArray();
         Assert.All(steps, step => Assert.Equal(
-            ["id", "type", "outcome", "contentType", "body", "attempt", "startedAt", "endedAt"], step.EnumerateObject().Select(member => member.Name)));
+            ["id", "type", "outcome", "contentType", "body", "attempt", "startedAt", "endedAt"],
+            step.EnumerateObject().Select(member => member.Name)));
         Assert.Equal(
             [
                 ("charge", "run", "completed", "application/json", "eyJpZCI6MX0=", 1),
@@ -200,7 +202,8 @@ public sealed class StepFenceTests
             ],
             steps.Select(step => (
                 step.GetProperty("id").GetString(), step.GetProperty("type").GetString(), step.GetProperty("outcome").GetString(),
-                step.GetProperty("contentType").GetString(), step.GetProperty("body").GetString(), step.GetProperty("attempt").GetInt32())));
+                step.GetProperty("contentType").GetString(), step.GetProperty("body").GetString(),
+                step.GetProperty("attempt").GetInt32())));
         var ended = steps[0].GetProperty("endedAt").GetDateTimeOffset();
         Assert.Equal(TimeSpan.Zero, ended.Offset);
         Assert.Equal(1.5, (ended - steps[0].GetProperty("startedAt").GetDateTimeOffset()).TotalSeconds, 0.002);
@@ -224,7 +227,8 @@ public sealed class StepFenceTests
         var answer = await attempt.GetAsync();
 
         Assert.Equal("application/json", answer["Content-Type"]);
-        Assert.Equal(["runId", "state", "attempt", "steps", "startedAt", "nextAttemptAt"], answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["runId", "state", "attempt", "steps", "startedAt", "nextAttemptAt"],
+            answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal(attempt.RunId, answer.Json.GetProperty("runId").GetString());
         Assert.Equal("waiting", answer.Json.GetProperty("state").GetString());
         Assert.Equal(1, answer.Json.GetProperty("attempt").GetInt32());

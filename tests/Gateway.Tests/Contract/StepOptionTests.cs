@@ -62,13 +62,16 @@ public abstract class StepOptionTests<TStore> where TStore : IStoreChoice
         Assert.Equal((HttpStatusCode.OK, "completed", "7"), (stored.Status, stored["Durable-Step-Outcome"], stored.Text));
     }
 
-    /// <summary>What stands between gateway and service has sent the attempt again: the second execution of the handler must not begin the step too.</summary>
+    /// <summary>
+    /// What stands between gateway and service has sent the attempt again: the second execution of the handler must not begin the step too.
+    /// </summary>
     [Fact]
     public async Task StepOnceAtMost_IsNotBegunByASecondExecutionOfTheAttempt()
     {
         await using var world = await World.StartAsync<TStore>();
         var attempt = await world.BeginAsync();
-        Task<StepAnswer> BeginAsync(string execution) => attempt.PutAsync("once", "", ("Durable-Step-Outcome", "started"), ("Durable-Execution", $"\"{execution}\""));
+        Task<StepAnswer> BeginAsync(string execution) =>
+            attempt.PutAsync("once", "", ("Durable-Step-Outcome", "started"), ("Durable-Execution", $"\"{execution}\""));
 
         Assert.Equal(HttpStatusCode.Created, (await BeginAsync("one")).Status);
         Assert.Equal(HttpStatusCode.Created, (await BeginAsync("one")).Status);

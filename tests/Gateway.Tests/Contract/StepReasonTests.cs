@@ -14,7 +14,8 @@ public sealed class RedisStepReasonTests : StepReasonTests<OnRedis>;
 /// <summary>Why a try of a step failed: operators see it from the first try on, and clients do not.</summary>
 public abstract class StepReasonTests<TStore> where TStore : IStoreChoice
 {
-    private const string Failure = """{"title":"The airline is busy","detail":"flight DG 417, card 4111","exceptionType":"Airline.BusyException","stackTrace":"at Secret.Place()"}""";
+    private const string Failure =
+        """{"title":"The airline is busy","detail":"flight DG 417, card 4111","exceptionType":"Airline.BusyException","stackTrace":"at Secret.Place()"}""";
     private static readonly (string, string)[] Failed = [("Durable-Step-Outcome", "failed"), ("Content-Type", "application/problem+json")];
 
     [Fact]
@@ -52,7 +53,8 @@ public abstract class StepReasonTests<TStore> where TStore : IStoreChoice
         first.Suspend();
         var second = await world.NextAttemptAsync();
         await second.PutAsync("search");
-        await second.PutAsync("pay", "the bank is closed", ("Durable-Step-Outcome", "failed"), ("Durable-Retry", "?0"), ("Content-Type", "text/plain"));
+        await second.PutAsync("pay", "the bank is closed", ("Durable-Step-Outcome", "failed"), ("Durable-Retry", "?0"),
+            ("Content-Type", "text/plain"));
 
         var steps = (await world.GetJsonAsync($"runs/{first.RunId}")).GetProperty("steps").EnumerateArray()
             .ToDictionary(step => step.GetProperty("id").GetString()!, step => step.GetProperty("reason").GetString());
@@ -110,7 +112,8 @@ public abstract class StepReasonTests<TStore> where TStore : IStoreChoice
 public sealed class StepReasonLogTests
 {
     [Theory]
-    [InlineData("application/problem+json", """{"title":"The bank is closed","detail":"until\nMonday"}""", "The bank is closed: until Monday")]
+    [InlineData("application/problem+json", """{"title":"The bank is closed","detail":"until\nMonday"}""",
+        "The bank is closed: until Monday")]
     [InlineData("text/plain", "no\u001b[2Jmore", "no [2Jmore")]
     [InlineData("application/json", """{"code":7}""", """{"code":7}""")]
     [InlineData("text/plain", "", "no message")]
@@ -131,7 +134,8 @@ public sealed class StepReasonLogTests
         await attempt.PutAsync("pay", body, ("Durable-Step-Outcome", "failed"), ("Content-Type", contentType));
         await attempt.PutAsync("ship", body, ("Durable-Step-Outcome", "failed"), ("Durable-Retry", "?0"), ("Content-Type", contentType));
 
-        Assert.StartsWith($"Try 1 of step pay of run {attempt.RunId} failed in attempt 1 ({reason}); the next one is due at ", Assert.Single(log.Of(128)).Text, StringComparison.Ordinal);
+        Assert.StartsWith($"Try 1 of step pay of run {attempt.RunId} failed in attempt 1 ({reason}); the next one is due at ",
+            Assert.Single(log.Of(128)).Text, StringComparison.Ordinal);
         Assert.Equal($"Step ship of run {attempt.RunId} failed for good in attempt 1 ({reason})", Assert.Single(log.Of(129)).Text);
         attempt.Answer(200);
         (await client).Dispose();

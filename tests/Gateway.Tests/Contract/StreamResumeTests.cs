@@ -37,7 +37,8 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
 
         using var again = await OpenAsync(gateway, url, "2");
         Assert.Equal("text/event-stream", again.Answer.Content.Headers.ContentType!.MediaType);
-        await SayAsync([.. serviceResumes ? Array.Empty<string>() : ["id: 1\ndata: one\n\n", "id: 2\ndata: two\n\n"], "id: 3\ndata: three\n\n"]);
+        await SayAsync([.. serviceResumes ? Array.Empty<string>() : ["id: 1\ndata: one\n\n", "id: 2\ndata: two\n\n"],
+            "id: 3\ndata: three\n\n"]);
         Assert.Equal("id: 3|data: three||", await again.ReadAsync(3));
         using var late = await OpenAsync(gateway, url);
         Assert.Equal("id: 1|data: one||id: 2|data: two||id: 3|data: three||", await late.ReadAsync(9));
@@ -47,7 +48,8 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Equal("id: 4|data: four||", await late.ReadAsync(3));
 
         Assert.Equal([null, "2"], _lastIds);
-        Assert.Equal("id: 1\ndata: one\n\nid: 2\ndata: two\n\nid: 3\ndata: three\n\nid: 4\r\ndata: four\r\n\r\n", await gateway.Follower.GetStringAsync(url));
+        Assert.Equal("id: 1\ndata: one\n\nid: 2\ndata: two\n\nid: 3\ndata: three\n\nid: 4\r\ndata: four\r\n\r\n",
+            await gateway.Follower.GetStringAsync(url));
         using var over = await OpenAsync(gateway, url, "4");
         Assert.Equal(HttpStatusCode.NoContent, over.Answer.StatusCode);
     }
@@ -120,7 +122,9 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         var url = live.Answer.Headers.GetValues("Durable-Result").Single();
         await SayAsync((string?)null);
         Assert.Equal("no stream", await gateway.Follower.GetStringAsync(url));
-        using var watched = await gateway.Client.SendAsync(new HttpRequestMessage(HttpMethod.Get, url) { Headers = { { "Accept", "text/event-stream" } } }).WaitAsync(World.Patience);
+        using var watched = await gateway.Client.SendAsync(new HttpRequestMessage(HttpMethod.Get,
+            url)
+        { Headers = { { "Accept", "text/event-stream" } } }).WaitAsync(World.Patience);
         Assert.Contains("event: result", await watched.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
@@ -379,7 +383,8 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
     private static async Task<GatewayHost> GatewayAsync(TestService service, params string[] more)
     {
         string[] wanted = ["Durable:Policies:default:Retry:MaxAttempts=100", .. more];
-        return await GatewayHost.StartAsync(service.Url, [.. wanted, .. await TStore.SettingsAsync([.. wanted, Guid.NewGuid().ToString()])]);
+        return await GatewayHost.StartAsync(service.Url,
+            [.. wanted, .. await TStore.SettingsAsync([.. wanted, Guid.NewGuid().ToString()])]);
     }
 
     private async Task SayAsync(params string?[] words)

@@ -30,7 +30,8 @@ public sealed class UnreachableTests
         var run = redirect.Headers.GetValues("Durable-Run-Id").Single();
 
         // Twice as many as count.
-        await Eventually.TrueAsync(async () => (await RunAsync(gateway, run)).GetProperty("run").GetProperty("attempt").GetInt32() >= 5, "it is tried on", 30);
+        await Eventually.TrueAsync(async () => (await RunAsync(gateway, run)).GetProperty("run").GetProperty("attempt").GetInt32() >= 5,
+            "it is tried on", 30);
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("done"), port);
 
         Assert.Equal("done", await gateway.Follower.GetStringAsync(redirect.Headers.Location));
@@ -39,7 +40,8 @@ public sealed class UnreachableTests
     [Fact]
     public async Task AfterItsTime_ItCounts()
     {
-        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", TwoAttempts, "Durable:Policies:default:Retry:UnreachableFor=00:00:00.400");
+        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", TwoAttempts,
+            "Durable:Policies:default:Retry:UnreachableFor=00:00:00.400");
 
         using var result = await gateway.Follower.GetAsync("/orders");
 
@@ -72,7 +74,8 @@ public sealed class UnreachableTests
     public async Task Operators_AreToldWhatFailedWhereAndWhy_AndNoQuery()
     {
         var log = new LogSink();
-        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", app => app.Logging.AddProvider(log), TwoAttempts, AlwaysCounted);
+        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1",
+            app => app.Logging.AddProvider(log), TwoAttempts, AlwaysCounted);
 
         using var result = await gateway.Follower.GetAsync("/orders/7?token=secret");
 
@@ -90,7 +93,8 @@ public sealed class UnreachableTests
         }
 
         var run = await RunAsync(gateway, id);
-        Assert.StartsWith("connection refused, http://127.0.0.1:1", run.GetProperty("run").GetProperty("lastError").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("connection refused, http://127.0.0.1:1", run.GetProperty("run").GetProperty("lastError").GetString(),
+            StringComparison.Ordinal);
         foreach (var shown in run.GetProperty("attempts").EnumerateArray())
         {
             Assert.StartsWith("http://127.0.0.1:1", shown.GetProperty("destination").GetString(), StringComparison.Ordinal);
@@ -142,17 +146,22 @@ public sealed class UnreachableTests
         { ForwarderError.Request, Socket(HttpRequestError.ConnectionError, SocketError.HostUnreachable), "host unreachable", true },
         { ForwarderError.Request, Socket(HttpRequestError.NameResolutionError, SocketError.HostNotFound), "host name not found", true },
         { ForwarderError.Request, Socket(HttpRequestError.Unknown, SocketError.ConnectionReset), "connection reset", false },
-        { ForwarderError.Request, new HttpRequestException(HttpRequestError.ResponseEnded), "the connection was closed without a whole response", false },
-        { ForwarderError.Request, new HttpRequestException(HttpRequestError.SecureConnectionError, "x", new IOException("eof")), "TLS handshake failed", true },
-        { ForwarderError.Request, new HttpRequestException(HttpRequestError.SecureConnectionError, "x", new AuthenticationException("expired")), "TLS handshake failed: expired", false },
+        { ForwarderError.Request, new HttpRequestException(HttpRequestError.ResponseEnded),
+            "the connection was closed without a whole response", false },
+        { ForwarderError.Request, new HttpRequestException(HttpRequestError.SecureConnectionError, "x", new IOException("eof")),
+            "TLS handshake failed", true },
+        { ForwarderError.Request, new HttpRequestException(HttpRequestError.SecureConnectionError, "x",
+            new AuthenticationException("expired")), "TLS handshake failed: expired", false },
         { ForwarderError.RequestTimedOut, new OperationCanceledException("x", new TimeoutException()), "connection timed out", true },
         { ForwarderError.RequestTimedOut, new OperationCanceledException(), "timed out", false },
-        { ForwarderError.ResponseBodyDestination, Socket(HttpRequestError.Unknown, SocketError.ConnectionReset), "the response was cut off (connection reset)", false },
+        { ForwarderError.ResponseBodyDestination, Socket(HttpRequestError.Unknown, SocketError.ConnectionReset),
+            "the response was cut off (connection reset)", false },
     };
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public void Failure_IsExplained_AndToldFromOneThatReachedNobody(ForwarderError error, Exception? exception, string text, bool unreachable)
+    public void Failure_IsExplained_AndToldFromOneThatReachedNobody(
+        ForwarderError error, Exception? exception, string text, bool unreachable)
     {
         Assert.Equal(text, ForwardingFailure.Explain(error, exception));
         Assert.Equal(unreachable, ForwardingFailure.IsUnreachable(error, exception));

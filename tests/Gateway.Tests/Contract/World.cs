@@ -90,7 +90,8 @@ internal sealed class World : IAsyncDisposable
 }
 
 /// <summary>
-/// A gateway and a service for all tests with the same settings. A few that no test uses are kept for the next one: each has a store in memory.
+/// A gateway and a service for all tests with the same settings. A few that no test uses are kept for the next one:
+/// each has a store in memory.
 /// </summary>
 internal sealed class Hub
 {
@@ -153,7 +154,8 @@ internal sealed class Hub
     private async Task StartAsync(string[] settings)
     {
         Service = await TestService.StartAsync(
-            (context, _) => Handlers.TryGetValue(context.Request.Path.Value!, out var handler) ? handler(context) : Task.CompletedTask, readBody: false);
+            (context, _) => Handlers.TryGetValue(context.Request.Path.Value!, out var handler) ? handler(context) : Task.CompletedTask,
+            readBody: false);
         Gateway = await GatewayHost.StartAsync(Service.Url, settings);
     }
 
@@ -177,8 +179,13 @@ public sealed class HubsFixture : IAsyncDisposable
 /// <summary>One attempt, waiting at the service for the test to say what it does.</summary>
 internal sealed class HeldAttempt(SeenRequest request)
 {
-    private static readonly HttpClient Control = new(new SocketsHttpHandler { UseCookies = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 });
-    private readonly TaskCompletionSource<(int, byte[], (string, string)[])> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static readonly HttpClient Control = new(new SocketsHttpHandler
+    {
+        UseCookies = false,
+        RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+    });
+    private readonly TaskCompletionSource<(int, byte[], (string,
+        string)[])> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly TaskCompletionSource _aborted = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -191,7 +198,8 @@ internal sealed class HeldAttempt(SeenRequest request)
     public void Answer(int status, string body = "", params (string Name, string Value)[] headers) =>
         AnswerBytes(status, Encoding.UTF8.GetBytes(body), headers);
 
-    public void AnswerBytes(int status, byte[] body, params (string Name, string Value)[] headers) => _answer.TrySetResult((status, body, headers));
+    public void AnswerBytes(int status, byte[] body, params (string Name, string Value)[] headers) =>
+        _answer.TrySetResult((status, body, headers));
 
     /// <summary>Completes when the gateway hangs up on the attempt.</summary>
     public Task Aborted => _aborted.Task;
@@ -202,7 +210,8 @@ internal sealed class HeldAttempt(SeenRequest request)
 
     /// <param name="segment">The step's id as it is to stand in the request target.</param>
     /// <param name="body">Its outcome.</param>
-    /// <param name="headers">Beside the token; <c>Content-Type</c> is <c>application/json</c> unless named, and absent where it is empty.</param>
+    /// <param name="headers">Beside the token; <c>Content-Type</c> is <c>application/json</c> unless named,
+    /// and absent where it is empty.</param>
     public Task<StepAnswer> PutAsync(string segment, string body = "1", params (string Name, string Value)[] headers) =>
         PutBytesAsync(segment, Encoding.UTF8.GetBytes(body), headers);
 
@@ -210,7 +219,8 @@ internal sealed class HeldAttempt(SeenRequest request)
     {
         using var call = Call(HttpMethod.Put, $"{Callback}/steps/{segment}", Token);
         call.Content = new ByteArrayContent(body);
-        if (!headers.Any(header => header.Name == "Content-Type")) call.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
+        if (!headers.Any(header => header.Name == "Content-Type"))
+            call.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
         foreach (var (name, value) in headers)
         {
             if (name != "Content-Type") call.Headers.TryAddWithoutValidation(name, value);
@@ -253,7 +263,8 @@ internal sealed class HeldAttempt(SeenRequest request)
     public static HttpRequestMessage Call(HttpMethod method, string url, string? token)
     {
         // As it stands: dots, percent signs and slashes are what these calls are about.
-        var call = new HttpRequestMessage(method, new Uri(url, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        var call = new HttpRequestMessage(method,
+            new Uri(url, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         if (token is not null) call.Headers.TryAddWithoutValidation("Durable-Token", token);
         return call;
     }

@@ -12,11 +12,14 @@ public sealed class BodilessTests(Lanes lanes) : IClassFixture<Lanes>
     {
         { "204 with a length", "GET", $"HTTP/1.1 204 No Content\r\n{Kept}Content-Length: 5\r\n\r\n" },
         { "204 with a body", "GET", $"HTTP/1.1 204 No Content\r\n{Kept}Content-Length: 5\r\nConnection: close\r\n\r\nhello" },
-        { "204 with chunks", "DELETE", $"HTTP/1.1 204 No Content\r\n{Kept}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n" },
-        { "204 with trailers", "GET", $"HTTP/1.1 204 No Content\r\n{Kept}Transfer-Encoding: chunked\r\nTrailer: X-T\r\nConnection: close\r\n\r\n0\r\nX-T: 1\r\n\r\n" },
+        { "204 with chunks", "DELETE",
+            $"HTTP/1.1 204 No Content\r\n{Kept}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n" },
+        { "204 with trailers", "GET", $"HTTP/1.1 204 No Content\r\n{Kept}Transfer-Encoding: chunked\r\nTrailer: X-T\r\n"
+            + "Connection: close\r\n\r\n0\r\nX-T: 1\r\n\r\n" },
         { "205 with a body", "GET", $"HTTP/1.1 205 Reset Content\r\n{Kept}Content-Length: 5\r\n\r\nhello" },
         { "205 with chunks", "POST", $"HTTP/1.1 205 Reset Content\r\n{Kept}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" },
-        { "205 with trailers", "GET", $"HTTP/1.1 205 Reset Content\r\n{Kept}Transfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n" },
+        { "205 with trailers", "GET",
+            $"HTTP/1.1 205 Reset Content\r\n{Kept}Transfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n" },
         { "304 with a length", "GET", $"HTTP/1.1 304 Not Modified\r\n{Kept}Content-Length: 1234\r\n\r\n" },
         { "304 with chunks", "GET", $"HTTP/1.1 304 Not Modified\r\n{Kept}Transfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n" },
         { "HEAD with a length", "HEAD", $"HTTP/1.1 200 OK\r\n{Kept}Content-Length: 1234\r\n\r\n" },
@@ -84,7 +87,8 @@ public sealed class BodilessTests(Lanes lanes) : IClassFixture<Lanes>
 
         using var result = await lanes.Gateway.Follower.GetAsync(accepted.Headers.Location);
 
-        Assert.Equal((response.Split(' ')[1], "1"), (((int)result.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture), result.Headers.GetValues("X-Kept").Single()));
+        Assert.Equal((response.Split(' ')[1], "1"), (((int)result.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            result.Headers.GetValues("X-Kept").Single()));
         Assert.Equal("completed", result.Headers.GetValues("Durable-Status").Single());
         Assert.Empty(await result.Content.ReadAsByteArrayAsync());
     }

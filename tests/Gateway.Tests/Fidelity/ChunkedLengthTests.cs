@@ -2,7 +2,9 @@ using System.Net;
 
 namespace DurableGateway.Tests.Fidelity;
 
-/// <summary>A response in chunks that declares a length, too, ends with its last chunk (RFC 9112 §6.3): it is whole, and executed once.</summary>
+/// <summary>
+/// A response in chunks that declares a length, too, ends with its last chunk (RFC 9112 §6.3): it is whole, and executed once.
+/// </summary>
 public sealed class ChunkedLengthTests(Lanes lanes) : IClassFixture<Lanes>
 {
     public static TheoryData<int> Lengths { get; } = [0, 3, 5, 500];
@@ -34,5 +36,6 @@ public sealed class ChunkedLengthTests(Lanes lanes) : IClassFixture<Lanes>
     }
 
     private static string Response(int length) =>
-        $"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        $"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n"
+        + "hello\r\n0\r\n\r\n";
 }

@@ -5,7 +5,9 @@ namespace DurableGateway.Tests.Fidelity;
 /// <summary>Services that keep no connection open. A gateway of their own: its pool holds no connection of a service that does.</summary>
 public sealed class ClosingServiceTests(Lanes lanes) : IClassFixture<Lanes>
 {
-    /// <summary>A connection that the service has said to be over (HTTP/1.0 says it by saying nothing) is not used for another request.</summary>
+    /// <summary>
+    /// A connection that the service has said to be over (HTTP/1.0 says it by saying nothing) is not used for another request.
+    /// </summary>
     [Theory]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nold")]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold")]

@@ -56,7 +56,11 @@ public sealed class FailingClientTests
         await using var service = await StartServiceAsync(withLength: false);
         await using var gateway = await GatewayHost.StartAsync(service.Url, ShortPatience);
         using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = gateway.Public };
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/big") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/big")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
 
         await AssertWholeAsync(gateway, response.Headers.GetValues("Durable-Result").Single());
@@ -71,7 +75,8 @@ public sealed class FailingClientTests
     {
         var cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var service = await StartServiceAsync(withLength: false, onCut: cut.SetResult);
-        await using var gateway = await GatewayHost.StartAsync(service.Url, ShortPatience, "Durable:Policies:default:MaxResponseBytes=1 MiB");
+        await using var gateway = await GatewayHost.StartAsync(service.Url, ShortPatience,
+            "Durable:Policies:default:MaxResponseBytes=1 MiB");
         using var client = await OpenAsync(gateway);
 
         using var result = await gateway.Follower.GetAsync(await ReadResultUrlAsync(client));
@@ -97,7 +102,8 @@ public sealed class FailingClientTests
             context.Abort();
         }, readBody: false, protocols: HttpProtocols.Http2);
         await using var gateway = await GatewayHost.StartAsync(service.Url,
-            "ReverseProxy:Clusters:upstream:HttpRequest:Version=2", "ReverseProxy:Clusters:upstream:HttpRequest:VersionPolicy=RequestVersionExact");
+            "ReverseProxy:Clusters:upstream:HttpRequest:Version=2",
+            "ReverseProxy:Clusters:upstream:HttpRequest:VersionPolicy=RequestVersionExact");
 
         using var answer = await gateway.Follower.PostAsync("/p", new ByteArrayContent(new byte[3_000_000]));
 
@@ -124,12 +130,14 @@ public sealed class FailingClientTests
         await Assert.ThrowsAnyAsync<Exception>(() => response.Content.ReadAsStringAsync());
     }
 
-    private static Task<TestService> StartServiceAsync(bool withLength, Action? onCut = null) => TestService.StartAsync(async (context, _) =>
-    {
-        if (withLength) context.Response.ContentLength = Size;
-        if (onCut is not null) context.RequestAborted.Register(onCut);
-        for (var sent = 0; sent < Size && !context.RequestAborted.IsCancellationRequested; sent += Block.Length) await context.Response.Body.WriteAsync(Block);
-    });
+    private static Task<TestService> StartServiceAsync(bool withLength, Action? onCut = null) =>
+        TestService.StartAsync(async (context, _) =>
+        {
+            if (withLength) context.Response.ContentLength = Size;
+            if (onCut is not null) context.RequestAborted.Register(onCut);
+            for (var sent = 0; sent < Size && !context.RequestAborted.IsCancellationRequested; sent += Block.Length)
+                await context.Response.Body.WriteAsync(Block);
+        });
 
     /// <summary>A client that takes little more than the head of its response.</summary>
     private static async Task<Wire> OpenAsync(GatewayHost gateway)
@@ -161,7 +169,8 @@ public sealed class FailingClientTests
     {
         Assert.Equal(status, response.StatusCode);
         var problem = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync()).RootElement;
-        Assert.Equal(("/_durable/problems/" + name, "service"), (problem.GetProperty("type").GetString(), problem.GetProperty("source").GetString()));
+        Assert.Equal(("/_durable/problems/" + name, "service"),
+            (problem.GetProperty("type").GetString(), problem.GetProperty("source").GetString()));
     }
 
     private static string Hash(byte[] bytes) => Convert.ToHexString(SHA256.HashData(bytes));

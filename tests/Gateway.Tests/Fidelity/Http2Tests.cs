@@ -30,7 +30,8 @@ public abstract class Http2Tests(string scheme) : IAsyncLifetime
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
         _service = builder.Build();
         _service.Run(EchoAsync);
         await _service.StartAsync();
@@ -52,7 +53,8 @@ public abstract class Http2Tests(string scheme) : IAsyncLifetime
         ];
         var certificate = Make.Certificate("gateway");
         _gateway = await GatewayHost.StartAsync(_raw.Url,
-            gateway => gateway.Services.Configure<KestrelServerOptions>(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate)), settings);
+            gateway => gateway.Services.Configure<KestrelServerOptions>(kestrel =>
+                kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate)), settings);
         _client = new HttpClient(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -180,7 +182,8 @@ public abstract class Http2Tests(string scheme) : IAsyncLifetime
     }
 
     private HttpRequestMessage Request(string lane, HttpMethod method, string target) => new(method,
-        new Uri(_gateway.Public.GetLeftPart(UriPartial.Authority) + target, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }))
+        new Uri(_gateway.Public.GetLeftPart(UriPartial.Authority) + target,
+            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }))
     {
         Version = HttpVersion.Version20,
         VersionPolicy = HttpVersionPolicy.RequestVersionExact,

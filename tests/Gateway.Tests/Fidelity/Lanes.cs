@@ -4,7 +4,8 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Tests.Fidelity;
 
 /// <summary>What one client sent, what the service saw of it, what it said and what the client got.</summary>
-internal sealed record Exchange(string Lane, WireMessage Sent, WireMessage? Seen, IReadOnlyList<WireHead> Informational, WireMessage Received);
+internal sealed record Exchange(
+    string Lane, WireMessage Sent, WireMessage? Seen, IReadOnlyList<WireHead> Informational, WireMessage Received);
 
 /// <summary>
 /// One gateway with three routes to one service that speaks bytes: without a policy, with the policy <c>disable</c>, and durable.
@@ -48,7 +49,8 @@ public sealed class Lanes : IAsyncLifetime
         await Service.DisposeAsync();
     }
 
-    internal static Task<GatewayHost> StartAsync(string upstream, params string[] settings) => GatewayHost.StartAsync(upstream, [.. Routes("upstream"), .. settings]);
+    internal static Task<GatewayHost> StartAsync(string upstream, params string[] settings) =>
+        GatewayHost.StartAsync(upstream, [.. Routes("upstream"), .. settings]);
 
     /// <summary>The three routes, to a cluster.</summary>
     internal static IEnumerable<string> Routes(string cluster) => All.SelectMany(lane => new[]
@@ -118,7 +120,8 @@ public sealed class Lanes : IAsyncLifetime
     {
         if (message is null) return null;
         var lines = message.Head.Lines.Where(line => !IsDurable(line) && !Is(line, "Date", "traceparent", "tracestate", "baggage", Tag));
-        return string.Join('\n', [message.Head.StartLine, .. lines, "", .. message.Trailers]).Replace(HostOf(lane), Host, StringComparison.Ordinal);
+        return string.Join('\n', [message.Head.StartLine, .. lines, "", .. message.Trailers]).Replace(HostOf(lane),
+            Host, StringComparison.Ordinal);
     }
 
     /// <summary>The service saw the request as the client sent it.</summary>
@@ -152,7 +155,8 @@ public sealed class Lanes : IAsyncLifetime
     private static IEnumerable<string> Fields(WireHead head) => head.Lines
         .Where(line => !line.Equals("Content-Length: 0", StringComparison.OrdinalIgnoreCase))
         .Where(line => !IsDurable(line) && !Is(line, "Date", "traceparent", "tracestate", "Host", "X-Forwarded-For", "X-Forwarded-Host",
-            "X-Forwarded-Proto", "X-Forwarded-Prefix", "Connection", "Keep-Alive", "Transfer-Encoding", "TE", "Trailer", "Upgrade", "Expect"))
+            "X-Forwarded-Proto", "X-Forwarded-Prefix", "Connection", "Keep-Alive", "Transfer-Encoding", "TE",
+            "Trailer", "Upgrade", "Expect"))
         .GroupBy(line => WireHead.Name(line).ToUpperInvariant())
         .OrderBy(group => group.Key, StringComparer.Ordinal)
         .SelectMany(group => head.IsResponse

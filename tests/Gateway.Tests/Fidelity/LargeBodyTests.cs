@@ -10,7 +10,9 @@ public sealed class LargeBodyTests : IAsyncLifetime
 {
     private const int Size = 100_000_000;
 
-    /// <summary>MiB: what a durable attempt may keep of its request and response (4 and 16), their growing, and the collector's slack.</summary>
+    /// <summary>
+    /// MiB: what a durable attempt may keep of its request and response (4 and 16), their growing, and the collector's slack.
+    /// </summary>
     private const int Allowed = 120;
 
     private static readonly byte[] Block = RandomNumberGenerator.GetBytes(100_000);
@@ -46,7 +48,8 @@ public sealed class LargeBodyTests : IAsyncLifetime
         Assert.Equal(hash, await DownAsync(lane, "/down?length"));
         Assert.Equal(hash, await DownAsync(lane, "/down"));
 
-        Assert.True(_gateway.PeakMemory - before < Allowed, $"The gateway had {before} MiB before and {_gateway.PeakMemory} MiB at its height.");
+        Assert.True(_gateway.PeakMemory - before < Allowed,
+            $"The gateway had {before} MiB before and {_gateway.PeakMemory} MiB at its height.");
     }
 
     private async Task<string> UpAsync(string lane, long? length)
@@ -80,7 +83,8 @@ public sealed class LargeBodyTests : IAsyncLifetime
         var query = context.Request.QueryString.Value;
         var size = query == "?1000" ? 1000 : Size;
         if (query == "?length") context.Response.ContentLength = size;
-        for (var sent = 0; sent < size; sent += Block.Length) await context.Response.Body.WriteAsync(Block.AsMemory(0, Math.Min(Block.Length, size)));
+        for (var sent = 0; sent < size; sent += Block.Length)
+            await context.Response.Body.WriteAsync(Block.AsMemory(0, Math.Min(Block.Length, size)));
     }
 
     private static async Task<string> HashAsync(Stream body)

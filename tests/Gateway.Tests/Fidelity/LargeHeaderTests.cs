@@ -7,12 +7,15 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace DurableGateway.Tests.Fidelity;
 
-/// <summary>Responses with large header sections pass, up to a limit that is a setting; a larger one is an error and is not tried again.</summary>
+/// <summary>
+/// Responses with large header sections pass, up to a limit that is a setting; a larger one is an error and is not tried again.
+/// </summary>
 public sealed class LargeHeaderTests
 {
     private const int Size = 100_000;
 
-    private static readonly string Large = RawService.Ok("ok", [.. Enumerable.Range(0, 20).Select(i => string.Create(CultureInfo.InvariantCulture, $"X-Large-{i}: {new string('l', Size / 20)}"))]);
+    private static readonly string Large = RawService.Ok("ok", [.. Enumerable.Range(0, 20).Select(i =>
+        string.Create(CultureInfo.InvariantCulture, $"X-Large-{i}: {new string('l', Size / 20)}"))]);
 
     [Fact]
     public async Task Headers_Of100Kilobytes_ReachTheClient()
@@ -35,7 +38,8 @@ public sealed class LargeHeaderTests
         using var result = await client.GetAsync(new Uri(lanes.Gateway.Public, redirect.Headers.Location!));
 
         Assert.Equal("ok", await result.Content.ReadAsStringAsync());
-        Assert.Equal(Size, result.Headers.Where(header => header.Key.StartsWith("X-Large-", StringComparison.Ordinal)).Sum(header => header.Value.Single().Length));
+        Assert.Equal(Size, result.Headers.Where(header => header.Key.StartsWith("X-Large-", StringComparison.Ordinal))
+            .Sum(header => header.Value.Single().Length));
     }
 
     [Theory]
@@ -79,8 +83,12 @@ public sealed class LargeHeaderTests
             return context.Response.WriteAsync("ok");
         }, protocols: HttpProtocols.Http2);
         await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Limits:MaxResponseHeadersTotalSize={limit}",
-            "ReverseProxy:Clusters:upstream:HttpRequest:Version=2", "ReverseProxy:Clusters:upstream:HttpRequest:VersionPolicy=RequestVersionExact");
-        using var client = new HttpClient(new SocketsHttpHandler { MaxResponseHeadersLength = 120, AllowAutoRedirect = false }) { BaseAddress = gateway.Public };
+            "ReverseProxy:Clusters:upstream:HttpRequest:Version=2",
+            "ReverseProxy:Clusters:upstream:HttpRequest:VersionPolicy=RequestVersionExact");
+        using var client = new HttpClient(new SocketsHttpHandler { MaxResponseHeadersLength = 120, AllowAutoRedirect = false })
+        {
+            BaseAddress = gateway.Public
+        };
 
         using var answer = await client.GetAsync("/r");
 

@@ -27,12 +27,14 @@ public sealed class LimitTests
     {
         await using var lanes = await StartAsync("MaxRequestBodySize=1 KiB");
 
-        Assert.Equal(413, await StatusAsync(lanes, lane, Lanes.Head("POST", "/l", "Transfer-Encoding: chunked") + "\r\n400\r\n" + new string('x', 1024) + "\r\n400\r\n"));
+        Assert.Equal(413, await StatusAsync(lanes, lane,
+            Lanes.Head("POST", "/l", "Transfer-Encoding: chunked") + "\r\n400\r\n" + new string('x', 1024) + "\r\n400\r\n"));
     }
 
     [Theory]
     [InlineData("MaxRequestHeaderCount=10", "X-{0}: 1", 12, 431)]
-    [InlineData("MaxRequestHeadersTotalSize=1 KiB", "X-{0}: 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789", 12, 431)]
+    [InlineData("MaxRequestHeadersTotalSize=1 KiB",
+        "X-{0}: 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789", 12, 431)]
     [InlineData("MaxRequestHeaderCount=10", "X-{0}: 1", 5, 200)]
     public async Task Headers(string limit, string header, int count, int status)
     {

@@ -30,7 +30,9 @@ internal sealed class RawService : IAsyncDisposable
     public string Url => $"{(_certificate is null ? "http" : "https")}://{_listener.LocalEndpoint}";
 
     /// <summary>Answers a request of which the head has been read, and no more.</summary>
-    /// <remarks>It belongs to the test that sets it. A run of an earlier test that is tried again meanwhile is answered, and not shown to it.</remarks>
+    /// <remarks>
+    /// It belongs to the test that sets it. A run of an earlier test that is tried again meanwhile is answered, and not shown to it.
+    /// </remarks>
     public Func<Wire, WireHead, Task> Handler
     {
         get => _handler;
@@ -45,7 +47,9 @@ internal sealed class RawService : IAsyncDisposable
     /// <summary>The whole requests, as <see cref="Reply(string[])"/> and <see cref="RecordAsync"/> saw them.</summary>
     public ConcurrentQueue<WireMessage> Seen { get; } = new();
 
-    /// <summary>From now on every request is read whole and answered with these bytes (Latin-1), the last of them again and again.</summary>
+    /// <summary>
+    /// From now on every request is read whole and answered with these bytes (Latin-1), the last of them again and again.
+    /// </summary>
     public void Reply(params string[] responses)
     {
         var count = -1;
@@ -53,7 +57,9 @@ internal sealed class RawService : IAsyncDisposable
         {
             await RecordAsync(wire, head);
             var response = responses[Math.Min(Interlocked.Increment(ref count), responses.Length - 1)];
-            await wire.WriteAsync(head.Method == "HEAD" ? response[..(response.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)] : response);
+            await wire.WriteAsync(head.Method == "HEAD"
+                ? response[..(response.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)]
+                : response);
         };
     }
 
@@ -66,7 +72,8 @@ internal sealed class RawService : IAsyncDisposable
     }
 
     public static string Ok(string body = "ok", params string[] headers) =>
-        $"HTTP/1.1 200 OK\r\n{string.Concat(headers.Select(line => line + "\r\n"))}Content-Length: {Encoding.Latin1.GetByteCount(body)}\r\n\r\n{body}";
+        "HTTP/1.1 200 "
+        + $"OK\r\n{string.Concat(headers.Select(line => line + "\r\n"))}Content-Length: {Encoding.Latin1.GetByteCount(body)}\r\n\r\n{body}";
 
     public async ValueTask DisposeAsync()
     {

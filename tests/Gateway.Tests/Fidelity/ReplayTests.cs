@@ -21,17 +21,21 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
         { "PUT with a body", Lanes.Head("PUT", "/r", "Content-Type: a/b", "Content-Length: 5") + "\r\na\0\u00ff\r\n" },
         { "chunked", Lanes.Head("POST", "/r", "Transfer-Encoding: chunked") + "\r\n3;x\r\nabc\r\n2\r\nde\r\n0\r\n\r\n" },
         { "chunked and empty", Lanes.Head("POST", "/r", "Transfer-Encoding: chunked") + "\r\n0\r\n\r\n" },
-        { "chunked, with trailers", Lanes.Head("POST", "/r", "Trailer: X-Sum", "Transfer-Encoding: chunked") + "\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nX-Sum: 2\r\n\r\n" },
+        { "chunked, with trailers", Lanes.Head("POST", "/r", "Trailer: X-Sum", "Transfer-Encoding: chunked")
+            + "\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nX-Sum: 2\r\n\r\n" },
         { "GET with a body", Lanes.Head("GET", "/r", "Content-Length: 3") + "\r\nabc" },
         { "Expect", Lanes.Head("PUT", "/r", "Expect: 100-continue", "Content-Length: 3") + "\r\nabc" },
         { "odd target", Lanes.Get("/@a%2Fb/%7E/%41/%zz/;x/[0]//c/./d?x=%2f&&y==#z") },
         { "dots", Lanes.Get("/a/../b/%2e%2e/c") },
         { "absolute target", Lanes.Get($"http://{Lanes.Host}/a%2Fb?c") },
-        { "headers", Lanes.Get("/r", "X-Dup: 1", "X-Empty:", "X-Dup: 2", "x-dup: 3", "Accept: a/b", "Accept: c/d", "Cookie: a=1; b", "Cookie: c") },
-        { "trace of the client's", Lanes.Get("/r", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate: v=1", "baggage: a=b") },
+        { "headers", Lanes.Get("/r", "X-Dup: 1", "X-Empty:", "X-Dup: 2", "x-dup: 3", "Accept: a/b", "Accept: c/d",
+            "Cookie: a=1; b", "Cookie: c") },
+        { "trace of the client's",
+            Lanes.Get("/r", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate: v=1", "baggage: a=b") },
         { "invalid headers", Lanes.Get("/r", "User-Agent: (((", "Range: x", "If-Modified-Since: y", "X-Odd: \"a,  b\"") },
         { "content headers without content", Lanes.Get("/r", "Content-Type: text/x", "Content-Language: de", "Allow: X") },
-        { "forwarded", Lanes.Get("/r", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: h", "Forwarded: for=x") },
+        { "forwarded", Lanes.Get("/r", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https",
+            "X-Forwarded-Host: h", "Forwarded: for=x") },
         { "hop headers", Lanes.Get("/r", "Connection: keep-alive, X-Hop", "Keep-Alive: 5", "X-Hop: 1", "TE: trailers") },
         { "Latin-1", Lanes.Get("/r", "X-Name: M\u00fcller \u00ff") },
         { "UTF-8", Lanes.Get("/r", "X-Name: M\u00c3\u00bcller \u00e2\u0082\u00ac") },
@@ -54,7 +58,8 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
     [Fact]
     public async Task Replay_AfterReplay_IsTheSameStill()
     {
-        var attempts = await AttemptsAsync(Requests.Single(row => row.Data.Item1 == "headers").Data.Item2, Failure, Failure, Failure, RawService.Ok());
+        var attempts = await AttemptsAsync(Requests.Single(row => row.Data.Item1 == "headers").Data.Item2, Failure,
+            Failure, Failure, RawService.Ok());
 
         Assert.Equal(4, attempts.Count);
         Assert.All(attempts, attempt => AssertSame(attempts[0], attempt));
@@ -65,7 +70,8 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
     [InlineData(2, 15_000)]
     public async Task Replay_KeepsManyAndLargeHeaders(int count, int size)
     {
-        var headers = Enumerable.Range(0, count).Select(i => $"X-{i.ToString(CultureInfo.InvariantCulture)}: {new string('x', size)}").ToArray();
+        var headers = Enumerable.Range(0, count)
+            .Select(i => $"X-{i.ToString(CultureInfo.InvariantCulture)}: {new string('x', size)}").ToArray();
 
         var attempts = await AttemptsAsync(Lanes.Get("/r", headers), Failure, RawService.Ok());
 
@@ -77,7 +83,8 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
     /// what is relative to the URL of the request is resolved.
     /// </summary>
     [Theory]
-    [InlineData("HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/x\r\nSet-Cookie: b=2, 3; path=/\r\nX-Empty:\r\nContent-Encoding: gzip\r\nETag: W/\"x\"\r\nContent-Length: 4\r\n\r\n\u001f\u008b\0\u00ff")]
+    [InlineData("HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/x\r\nSet-Cookie: b=2, 3; path=/\r\nX-Empty:\r\nContent-Encoding: gzip\r\n"
+        + "ETag: W/\"x\"\r\nContent-Length: 4\r\n\r\n\u001f\u008b\0\u00ff")]
     [InlineData("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nno")]
     [InlineData("HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n")]
     [InlineData("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n")]

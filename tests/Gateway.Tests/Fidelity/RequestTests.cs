@@ -111,7 +111,8 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         { "quotes and spaces within", ["X-Odd: \"a, b\"; c=\\\"d   e\ttab", "If-None-Match: W/\"x\", \"y\""] },
         { "cookies", ["Cookie: a=1; b=\"2, 3\"; c=", "Cookie: d=4"] },
         { "invalid for their name", ["If-Modified-Since: yesterday", "User-Agent: (((", "Accept: ///", "Range: pages=x"] },
-        { "conditional and range", ["If-Match: *", "If-Range: \"e\"", "Range: bytes=0-3,-5", "If-Unmodified-Since: Sat, 29 Oct 1994 19:43:31 GMT"] },
+        { "conditional and range",
+            ["If-Match: *", "If-Range: \"e\"", "Range: bytes=0-3,-5", "If-Unmodified-Since: Sat, 29 Oct 1994 19:43:31 GMT"] },
         { "authorization", ["Authorization: Basic YTpi", "X-Api-Key: k=="] },
         { "no user agent is added", [] },
         { "user agent as it is", ["User-Agent: svn/1.14 (x) neon/0.1,  y"] },
@@ -137,7 +138,8 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
     {
         lanes.Service.Reply(RawService.Ok());
 
-        Lanes.AssertAsSent(await lanes.SameAsync(Lanes.Get("/h", "X-Big: " + new string('b', 15_000), "X-Large: " + new string('l', 15_000))));
+        Lanes.AssertAsSent(await lanes.SameAsync(Lanes.Get("/h", "X-Big: " + new string('b', 15_000),
+            "X-Large: " + new string('l', 15_000))));
     }
 
     [Fact]
@@ -164,7 +166,8 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
     {
         lanes.Service.Reply(RawService.Ok());
 
-        var exchange = await lanes.SameAsync(Lanes.Get("/h", "Durable-Token: forged", "durable-anything: x", "Durable_Steps: forged", "X-Durable: y"));
+        var exchange = await lanes.SameAsync(Lanes.Get("/h", "Durable-Token: forged", "durable-anything: x",
+            "Durable_Steps: forged", "X-Durable: y"));
 
         Assert.Equal("y", exchange.Seen!.Head["X-Durable"]);
         Assert.Null(exchange.Seen.Head["Durable-Anything"]);
@@ -177,7 +180,8 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
     {
         lanes.Service.Reply(RawService.Ok());
 
-        var exchange = await lanes.SameAsync(Lanes.Get("/h", "Connection: keep-alive, X-Hop", "Keep-Alive: timeout=5", "X-Hop: 1", "X-End: 2", "Proxy-Connection: x"));
+        var exchange = await lanes.SameAsync(Lanes.Get("/h", "Connection: keep-alive, X-Hop", "Keep-Alive: timeout=5", "X-Hop: 1",
+            "X-End: 2", "Proxy-Connection: x"));
 
         Assert.Equal("2", exchange.Seen!.Head["X-End"]);
         Assert.Null(exchange.Seen.Head["Keep-Alive"]);
@@ -193,7 +197,8 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         { "chunked and empty", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
         { "chunked, with trailers", "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n" },
         { "chunked and empty, with trailers", "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\nX-Name: M\u00fcller\r\n\r\n" },
-        { "what looks like the end of one in chunks", "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n5\r\n0\r\n\r\n\r\n0\r\nX-Sum: 1\r\n\r\n" },
+        { "what looks like the end of one in chunks",
+            "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n5\r\n0\r\n\r\n\r\n0\r\nX-Sum: 1\r\n\r\n" },
         { "gzip", "Content-Encoding: gzip\r\nContent-Type: application/x\r\nContent-Length: 6\r\n\r\n\u001f\u008b\u0008\0\0x" },
         { "form", "Content-Type: application/x-www-form-urlencoded\r\nContent-MD5: x\r\nContent-Length: 11\r\n\r\na=%20b&c=+d" },
     };
@@ -217,7 +222,8 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         lanes.Service.Reply(RawService.Ok());
 
         var exchange = await lanes.SameAsync(Lanes.Head("POST", "/b", "Transfer-Encoding: chunked")
-            + "\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nHost: h\r\nAuthorization: x\r\nX-Forwarded-For: 192.0.2.1\r\nDurable-Token: x\r\nTransfer-Encoding: x\r\n\r\n");
+            + "\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nHost: h\r\nAuthorization: x\r\nX-Forwarded-For: 192.0.2.1\r\n"
+            + "Durable-Token: x\r\nTransfer-Encoding: x\r\n\r\n");
 
         Assert.Equal(["X-Sum: 1"], exchange.Seen!.Trailers);
     }

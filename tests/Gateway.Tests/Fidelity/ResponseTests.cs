@@ -4,7 +4,9 @@ using System.Text;
 namespace DurableGateway.Tests.Fidelity;
 
 /// <summary>What reaches the client: on every kind of route the same, and what the service answered.</summary>
-/// <remarks>Trailers that the service did not announce with <c>Trailer</c> reach clients of HTTP/2 only: see <see cref="Http2Tests"/>.</remarks>
+/// <remarks>
+/// Trailers that the service did not announce with <c>Trailer</c> reach clients of HTTP/2 only: see <see cref="Http2Tests"/>.
+/// </remarks>
 public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
 {
     private const string Created = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
@@ -12,14 +14,18 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
     public static TheoryData<string, string> Responses { get; } = new()
     {
         { "duplicate Set-Cookie", RawService.Ok("ok", "Set-Cookie: a=1; Path=/", "Set-Cookie: b=2, 3", "Set-Cookie: a=4") },
-        { "duplicates keep their order", RawService.Ok("ok", "X-Dup: 2", "X-Other: o", "x-dup: 1", "WWW-Authenticate: A", "WWW-Authenticate: B r=\"x, y\"") },
+        { "duplicates keep their order",
+            RawService.Ok("ok", "X-Dup: 2", "X-Other: o", "x-dup: 1", "WWW-Authenticate: A", "WWW-Authenticate: B r=\"x, y\"") },
         { "empty values", RawService.Ok("ok", "X-Empty:", "X-Dup: a", "X-Dup:", "X-Dup: b") },
-        { "Latin-1 bytes", RawService.Ok("ok", "X-Name: M\u00fcller \u00a3 \u00ff", "Content-Disposition: attachment; filename=\"\u00e4.txt\"") },
+        { "Latin-1 bytes", RawService.Ok("ok", "X-Name: M\u00fcller \u00a3 \u00ff",
+            "Content-Disposition: attachment; filename=\"\u00e4.txt\"") },
         { "UTF-8 bytes", RawService.Ok("ok", "X-Name: M\u00c3\u00bcller \u00e2\u0082\u00ac") },
-        { "gzip is untouched", RawService.Ok("\u001f\u008b\u0008\0\0x", "Content-Encoding: gzip", "Vary: Accept-Encoding", "ETag: W/\"x\"") },
+        { "gzip is untouched", RawService.Ok("\u001f\u008b\u0008\0\0x", "Content-Encoding: gzip",
+            "Vary: Accept-Encoding", "ETag: W/\"x\"") },
         { "the service's own Server", RawService.Ok("ok", "Server: Apache/2.4 (Unix)", "X-Powered-By: PHP", "Via: 1.1 x") },
         { "invalid for their name", RawService.Ok("ok", "Expires: -1", "Last-Modified: never", "Content-Type: x", "Age: old", "Allow: ") },
-        { "location as it is", RawService.Ok("ok", "Location: http://127.0.0.1/%2F?a b|c", "Content-Location: /x%2fy", "Refresh: 0; url=/") },
+        { "location as it is", RawService.Ok("ok", "Location: http://127.0.0.1/%2F?a b|c",
+            "Content-Location: /x%2fy", "Refresh: 0; url=/") },
         { "DAV and others", RawService.Ok("ok", "DAV: 1, 2,<http://x/y>", "MS-Author-Via: DAV", "Lock-Token: <opaque:1>") },
         { "no body, length zero", RawService.Ok("") },
         { "every byte", RawService.Ok(new string([.. Enumerable.Range(0, 256).Select(i => (char)i)])) },
@@ -27,7 +33,8 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         { "201 with location", "HTTP/1.1 201 Created\r\nLocation: /a%2Fb\r\nContent-Length: 0\r\n\r\n" },
         { "204", "HTTP/1.1 204 No Content\r\nETag: \"x\"\r\n\r\n" },
         { "206", "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/9\r\nAccept-Ranges: bytes\r\nContent-Length: 2\r\n\r\nok" },
-        { "206 multipart", "HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/byteranges; boundary=b\r\nContent-Length: 6\r\n\r\n--b--\n" },
+        { "206 multipart",
+            "HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/byteranges; boundary=b\r\nContent-Length: 6\r\n\r\n--b--\n" },
         { "207", "HTTP/1.1 207 Multi-Status\r\nContent-Type: application/xml\r\nContent-Length: 4\r\n\r\n<a/>" },
         { "301", "HTTP/1.1 301 Moved Permanently\r\nLocation: ../x?y#z\r\nContent-Length: 0\r\n\r\n" },
         { "304", "HTTP/1.1 304 Not Modified\r\nETag: W/\"x\"\r\nCache-Control: max-age=1\r\n\r\n" },
@@ -40,7 +47,8 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         { "599", "HTTP/1.1 599 Odd\r\nContent-Length: 0\r\n\r\n" },
         { "chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n" },
         { "chunked and empty", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
-        { "chunked, with trailers", "HTTP/1.1 200 OK\r\nTrailer: X-Sum, X-More\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n" },
+        { "chunked, with trailers", "HTTP/1.1 200 OK\r\nTrailer: X-Sum, X-More\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+            + "X-Sum: 1\r\nX-More: 2\r\n\r\n" },
     };
 
     [Theory]
@@ -117,7 +125,8 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
 
         var exchange = await lanes.SendAsync(Lanes.Durable, Lanes.Get("/r"));
 
-        Assert.Equal("Durable-Run-Id", WireHead.Name(Assert.Single(exchange.Received.Head.Lines, line => line.StartsWith("Durable-", StringComparison.Ordinal))));
+        Assert.Equal("Durable-Run-Id",
+            WireHead.Name(Assert.Single(exchange.Received.Head.Lines, line => line.StartsWith("Durable-", StringComparison.Ordinal))));
     }
 
     [Fact]

@@ -11,7 +11,8 @@ public sealed class SentOnceTests(SentOnceTests.Gateway gateway) : SentOnceRules
 }
 
 /// <summary>To a service with TLS.</summary>
-public sealed class SentOnceWithTlsTests(SentOnceWithTlsTests.Gateway gateway) : SentOnceRules(gateway.Lanes), IClassFixture<SentOnceWithTlsTests.Gateway>
+public sealed class SentOnceWithTlsTests(SentOnceWithTlsTests.Gateway gateway)
+    : SentOnceRules(gateway.Lanes), IClassFixture<SentOnceWithTlsTests.Gateway>
 {
     public sealed class Gateway() : ClosingLanes(new RawService(Make.Certificate("service")));
 }
@@ -20,7 +21,8 @@ public sealed class SentOnceWithTlsTests(SentOnceWithTlsTests.Gateway gateway) :
 public abstract class ClosingLanes : IAsyncLifetime
 {
     private protected ClosingLanes(RawService service) => Lanes = new Lanes(
-        service, "Durable:Policies:default:Retry:MaxAttempts=2", "ReverseProxy:Clusters:upstream:HttpClient:DangerousAcceptAnyServerCertificate=true");
+        service, "Durable:Policies:default:Retry:MaxAttempts=2",
+        "ReverseProxy:Clusters:upstream:HttpClient:DangerousAcceptAnyServerCertificate=true");
 
     public Lanes Lanes { get; }
 
@@ -85,7 +87,8 @@ public abstract class SentOnceRules
     public async Task Request_ThatExpectsToContinue_IsSentOnceInEachAttempt(string lane)
     {
         // The body follows without a word from the gateway, as from a client that does not wait for long.
-        var exchange = await _lanes.SendAsync(lane, Lanes.Head("POST", "/r", "Content-Length: 2000", "Expect: 100-continue") + "\r\n" + new string('x', 2000));
+        var exchange = await _lanes.SendAsync(lane,
+            Lanes.Head("POST", "/r", "Content-Length: 2000", "Expect: 100-continue") + "\r\n" + new string('x', 2000));
 
         await AssertEachOnceAsync(exchange, lane);
     }
@@ -100,7 +103,10 @@ public abstract class SentOnceRules
             DefaultRequestVersion = HttpVersion.Version20,
             DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
-        using var request = new HttpRequestMessage(HttpMethod.Delete, new Uri(_lanes.Gateway.Public, "/r")) { Headers = { Host = Lanes.HostOf(lane) } };
+        using var request = new HttpRequestMessage(HttpMethod.Delete, new Uri(_lanes.Gateway.Public, "/r"))
+        {
+            Headers = { Host = Lanes.HostOf(lane) }
+        };
         using var response = await client.SendAsync(request);
         if (lane == Lanes.Durable) await FollowAsync(response.Headers.Location!.OriginalString);
 

@@ -5,7 +5,10 @@ using DurableGateway.Proxy;
 
 namespace DurableGateway.Tests.Fidelity;
 
-/// <summary>A connection as .NET's client uses it: it reads ahead on a kept one, writes a request, and takes the end of the connection for a reason to repeat it.</summary>
+/// <summary>
+/// A connection as .NET's client uses it: it reads ahead on a kept one, writes a request,
+/// and takes the end of the connection for a reason to repeat it.
+/// </summary>
 public sealed class ServiceConnectionTests : IAsyncLifetime
 {
     private readonly byte[] _buffer = new byte[4096];
@@ -156,7 +159,8 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
     public async Task Response_BeforeTheSecondRequest_IsNotTakenForItsResponse()
     {
         await ExchangeAsync();
-        await _service.SendAsync("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), Cancellation);
+        await _service.SendAsync("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(),
+            Cancellation);
         Assert.True(SpinWait.SpinUntil(() => _client.Poll(0, SelectMode.SelectRead), TimeSpan.FromSeconds(30)));
         _ = _connection.ReadAsync(Memory<byte>.Empty, Cancellation).AsTask();
 
@@ -215,7 +219,8 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
     private static async Task<string> ReceiveAsync(Socket socket)
     {
         var buffer = new byte[4096];
-        return Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer, Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+        return Encoding.ASCII.GetString(buffer, 0,
+            await socket.ReceiveAsync(buffer, Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
     }
 
     private async Task ExchangeAsync()

@@ -47,7 +47,8 @@ public sealed class ServiceContentTests
         using var aborted = new CancellationTokenSource();
         using var response = Response("GET", 200, new SilentStream(), null);
         var content = ServiceContent.Watch(response, TimeSpan.FromMinutes(5), TimeProvider.System, aborted.Token);
-        var read = (await content.ReadAsStreamAsync(TestContext.Current.CancellationToken)).ReadExactlyAsync(new byte[10], TestContext.Current.CancellationToken);
+        var read = (await content.ReadAsStreamAsync(TestContext.Current.CancellationToken)).ReadExactlyAsync(new byte[10],
+            TestContext.Current.CancellationToken);
 
         await aborted.CancelAsync();
 

@@ -12,7 +12,11 @@ public sealed class SilenceTests
     public void Cluster_ThatSaysNothing_AllowsSilence_AndIsTheSameOtherwise()
     {
         using var client = new HttpMessageInvoker(new SocketsHttpHandler());
-        var cluster = new ClusterModel(new ClusterConfig { ClusterId = "c", HttpRequest = new ForwarderRequestConfig { Version = new Version(2, 0) } }, client);
+        var cluster = new ClusterModel(new ClusterConfig
+        {
+            ClusterId = "c",
+            HttpRequest = new ForwarderRequestConfig { Version = new Version(2, 0) }
+        }, client);
 
         var patient = Conversations.WithPatience(cluster);
 
@@ -24,7 +28,8 @@ public sealed class SilenceTests
     }
 
     [Theory]
-    [InlineData("GET", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")]
+    [InlineData("GET", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")]
     [InlineData("GET", "Accept: text/event-stream")]
     public async Task Cluster_ThatSaysHowLong_IsHeard(string method, string headers)
     {
@@ -34,7 +39,8 @@ public sealed class SilenceTests
         {
             await wire.WriteAsync(head["Upgrade"] is null
                 ? "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-                : "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+                : "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
+                    + "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
             await wire.ReadSomeAsync();
         };
         using var client = await Wire.ConnectAsync(lanes.Gateway.Public);

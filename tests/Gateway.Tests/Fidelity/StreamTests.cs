@@ -105,7 +105,8 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         using var taken = new SemaphoreSlim(0);
         lanes.Service.Handler = async (wire, _) =>
         {
-            await wire.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
+            await wire.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n");
             for (var i = 0; i < 5; i++)
             {
                 await wire.WriteAsync($"9\r\ndata: {i}\n\n\r\n");
@@ -120,14 +121,17 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Equal("text/event-stream", (await client.ReadHeadAsync())!["Content-Type"]);
         for (var i = 0; i < 5; i++)
         {
-            Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"data: {i}\n\n"), Encoding.Latin1.GetString(await client.ReadChunkAsync()));
+            Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"data: {i}\n\n"),
+                Encoding.Latin1.GetString(await client.ReadChunkAsync()));
             taken.Release();
         }
 
         Assert.Empty(await client.ReadChunkAsync());
     }
 
-    /// <summary>A subscription is over with its client, also where it is stored because its first event took long, and nothing repeats it.</summary>
+    /// <summary>
+    /// A subscription is over with its client, also where it is stored because its first event took long, and nothing repeats it.
+    /// </summary>
     [Theory]
     [InlineData(Lanes.Plain, "")]
     [InlineData(Lanes.Durable, "")]
@@ -139,7 +143,8 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         lanes.Service.Handler = async (wire, _) =>
         {
             Interlocked.Increment(ref requests);
-            await wire.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n");
+            await wire.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n");
             await wire.WriteAsync("9\r\ndata: 1\n\n\r\n");
             if ((await wire.ReadSomeAsync()).Length == 0) left.SetResult("");
         };
@@ -157,7 +162,8 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Equal(1, requests);
         if (!RunId.TryParse(run, out var id)) return;
         await Eventually.TrueAsync(async () => await lanes.Gateway.Store.GetSnapshotAsync(id) is var snapshot
-            && (header.Length > 0 ? snapshot is { State: RunState.Cancelled } : snapshot is null or { State: RunState.Cancelled }), "a run that was stored has ended");
+            && (header.Length > 0 ? snapshot is { State: RunState.Cancelled } : snapshot is null or { State: RunState.Cancelled }),
+            "a run that was stored has ended");
     }
 
     [Theory]
@@ -169,7 +175,8 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
             Assert.Equal("Upgrade", head["Connection"], ignoreCase: true);
             Assert.Equal("websocket", head["Upgrade"]);
             Assert.Equal("dGhlIHNhbXBsZSBub25jZQ==", head["Sec-WebSocket-Key"]);
-            await wire.WriteAsync("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: chat\r\n"
+            await wire.WriteAsync("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                + "Sec-WebSocket-Protocol: chat\r\n"
                 + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
             while (await wire.ReadSomeAsync() is { Length: > 0 } some) await wire.WriteAsync(some);
         };

@@ -44,7 +44,8 @@ public sealed class UpgradeTests(Lanes lanes) : IClassFixture<Lanes>
         lanes.Service.Reply(RawService.Ok());
         using var client = await Wire.ConnectAsync(lanes.Gateway.Public);
 
-        foreach (var character in request.Replace(Lanes.Host, Lanes.HostOf(Lanes.Durable), StringComparison.Ordinal)) await client.WriteAsync($"{character}");
+        foreach (var character in request.Replace(Lanes.Host, Lanes.HostOf(Lanes.Durable), StringComparison.Ordinal))
+            await client.WriteAsync($"{character}");
 
         Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
     }
@@ -60,7 +61,8 @@ public sealed class UpgradeTests(Lanes lanes) : IClassFixture<Lanes>
         var body = method == "POST" ? "Content-Length: 4\r\n\r\nbody" : "\r\n";
 
         var redirect = await lanes.SendAsync(Lanes.Durable,
-            Lanes.Head(method, "/u", "Connection: Upgrade, HTTP2-Settings", $"Upgrade: {protocol}", "HTTP2-Settings: AAMAAABkAAQAAP__") + body);
+            Lanes.Head(method, "/u", "Connection: Upgrade, HTTP2-Settings", $"Upgrade: {protocol}", "HTTP2-Settings: AAMAAABkAAQAAP__")
+                + body);
 
         Assert.Equal(303, redirect.Received.Head.Status);
         Assert.Equal("later", (await lanes.SendAsync(Lanes.Durable, Lanes.Get(redirect.Received.Head["Location"]!))).Received.Text);

@@ -15,7 +15,8 @@ internal sealed record WireHead(string StartLine, IReadOnlyList<string> Lines)
 
     /// <summary>All values of the header, in order of their lines.</summary>
     public IEnumerable<string> Values(string name) =>
-        Lines.Where(line => Name(line).Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line[(line.IndexOf(':') + 1)..].Trim(' '));
+        Lines.Where(line => Name(line).Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line =>
+            line[(line.IndexOf(':') + 1)..].Trim(' '));
 
     public string? this[string name] => Values(name).FirstOrDefault();
 

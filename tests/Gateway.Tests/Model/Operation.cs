@@ -7,8 +7,8 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Tests.Model;
 
 /// <summary>
-/// One call that somebody makes of the store: by whatever attempt and owner, at whatever time, with whatever it reckons with. Late, repeated and wrong
-/// calls are no exception here; a node that crashed is one that makes no more of them.
+/// One call that somebody makes of the store: by whatever attempt and owner, at whatever time, with whatever it reckons with. Late,
+/// repeated and wrong calls are no exception here; a node that crashed is one that makes no more of them.
 /// </summary>
 internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<string>> OnStore, Func<RunModel, (RunModel, string)> OnModel)
 {
@@ -43,23 +43,30 @@ internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<strin
         (2, Gen.Select(Attempt, Owner, Time, (attempt, owner, lease) => new Operation($"renew {attempt} {owner} until {lease}",
             async (store, run) => $"{await store.RenewAsync(new AttemptKey(run.Id, attempt, owner), At(lease))}",
             model => model.Renew(attempt, owner, lease)))),
-        (4, Gen.Select(Attempt, Step, Gen.Bool, Value, Expected, (attempt, step, failed, value, expected) => new Operation($"store {attempt} {step} failed={failed} {value} expecting {expected}",
+        (4, Gen.Select(Attempt, Step, Gen.Bool, Value, Expected, (attempt, step, failed, value, expected) => new Operation(
+            $"store {attempt} {step} failed={failed} {value} expecting {expected}",
             async (store, run) => Said(await store.StoreOutcomeAsync(run.Id, attempt, Outcome(step, failed, value), MostSteps, expected)),
             model => model.Store(attempt, step, failed, value, MostSteps, expected)))),
-        (3, Gen.Select(Attempt, Step, Gen.Int[0, 2], Time, (attempt, step, expected, next) => new Operation($"schedule {attempt} {step} expecting {expected} at {next}",
-            async (store, run) => Said(await store.ScheduleStepAsync(run.Id, attempt, step, MostSteps, expected, At(next))),
-            model => model.Schedule(attempt, step, MostSteps, expected, next)))),
-        (3, Gen.Select(Attempt, Step, Time, Time, (attempt, step, until, now) => new Operation($"wait {attempt} {step} until {until} at {now}",
-            async (store, run) => Said(await store.WaitAsync(run.Id, attempt, Outcome(step, false, "awake"), MostSteps, At(until), At(now))),
-            model => model.Wait(attempt, step, "awake", MostSteps, until, now)))),
+        (3, Gen.Select(Attempt, Step, Gen.Int[0, 2], Time,
+            (attempt, step, expected, next) => new Operation($"schedule {attempt} {step} expecting {expected} at {next}",
+                async (store, run) => Said(await store.ScheduleStepAsync(run.Id, attempt, step, MostSteps, expected, At(next))),
+                model => model.Schedule(attempt, step, MostSteps, expected, next)))),
+        (3, Gen.Select(Attempt, Step, Time, Time,
+            (attempt, step, until, now) => new Operation($"wait {attempt} {step} until {until} at {now}",
+                async (store, run) => Said(await store.WaitAsync(run.Id, attempt, Outcome(step, false, "awake"),
+                    MostSteps, At(until), At(now))),
+                model => model.Wait(attempt, step, "awake", MostSteps, until, now)))),
         (3, Gen.Select(Attempt, Owner, (attempt, owner) => new Operation($"suspend {attempt} {owner}",
             async (store, run) => Said(await store.SuspendAsync(new AttemptKey(run.Id, attempt, owner))),
             model => model.Suspend(attempt, owner)))),
-        (3, Gen.Select(Attempt, Owner, Expected, Time, (attempt, owner, expected, next) => new Operation($"fail {attempt} {owner} expecting {expected} at {next}",
-            async (store, run) => Said(await store.FailAsync(new AttemptKey(run.Id, attempt, owner), expected, At(next))),
-            model => model.Fail(attempt, owner, expected, next)))),
-        (1, Gen.Select(Attempt, Owner, Gen.Bool, Value, Expected, (attempt, owner, completed, value, expected) => new Operation($"end {attempt} {owner} completed={completed} {value} expecting {expected}",
-            async (store, run) => Said(await store.EndAsync(new AttemptKey(run.Id, attempt, owner), completed ? RunState.Completed : RunState.Failed, Make.Response(value), run.Policy, expected)),
+        (3, Gen.Select(Attempt, Owner, Expected, Time,
+            (attempt, owner, expected, next) => new Operation($"fail {attempt} {owner} expecting {expected} at {next}",
+                async (store, run) => Said(await store.FailAsync(new AttemptKey(run.Id, attempt, owner), expected, At(next))),
+                model => model.Fail(attempt, owner, expected, next)))),
+        (1, Gen.Select(Attempt, Owner, Gen.Bool, Value, Expected, (attempt, owner, completed, value, expected) => new Operation(
+            $"end {attempt} {owner} completed={completed} {value} expecting {expected}",
+            async (store, run) => Said(await store.EndAsync(new AttemptKey(run.Id, attempt, owner),
+                completed ? RunState.Completed : RunState.Failed, Make.Response(value), run.Policy, expected)),
             model => model.End(attempt, owner, completed ? RunState.Completed : RunState.Failed, value, expected)))),
         (1, Gen.Const(new Operation("cancel",
             async (store, run) => $"{await store.CancelAsync(run.Id, run.Policy.Retention)}",

@@ -28,8 +28,10 @@ internal sealed record RunModel(long Started, long Deadline)
     /// <summary>When it is due, or its lease ends; <see langword="null"/>: in no queue.</summary>
     public long? Queued { get; init; }
     public long Next { get; init; }
-    public ImmutableSortedDictionary<string, StepModel> Steps { get; init; } = ImmutableSortedDictionary.Create<string, StepModel>(StringComparer.Ordinal);
-    public ImmutableSortedDictionary<string, long> Pending { get; init; } = ImmutableSortedDictionary.Create<string, long>(StringComparer.Ordinal);
+    public ImmutableSortedDictionary<string, StepModel> Steps { get; init; } =
+        ImmutableSortedDictionary.Create<string, StepModel>(StringComparer.Ordinal);
+    public ImmutableSortedDictionary<string, long> Pending { get; init; } =
+        ImmutableSortedDictionary.Create<string, long>(StringComparer.Ordinal);
     public string? Result { get; init; }
     public int? EndedBy { get; init; }
 
@@ -56,18 +58,21 @@ internal sealed record RunModel(long Started, long Deadline)
         var after = this with { State = RunState.Running, Attempt = Attempt + 1, Owner = owner, Queued = lease };
 
         // A sleep that is over is complete, the first to be over first.
-        foreach (var (step, _) in Pending.Where(step => step.Value <= now).OrderBy(step => step.Value).ThenBy(step => step.Key, StringComparer.Ordinal))
+        foreach (var (step, _) in Pending.Where(step => step.Value <= now).OrderBy(step => step.Value)
+            .ThenBy(step => step.Key, StringComparer.Ordinal))
         {
             after = after.Steps[step] is StepModel.Waits waits
                 ? after.With(step, new StepModel.Stored(false, waits.Value, after.Stored))
                 : after with { Pending = after.Pending.Remove(step) };
         }
 
-        var steps = after.Steps.Where(step => step.Value is StepModel.Stored).OrderBy(step => ((StepModel.Stored)step.Value).Order).Select(step => step.Key);
+        var steps = after.Steps.Where(step => step.Value is StepModel.Stored).OrderBy(step => ((StepModel.Stored)step.Value).Order)
+            .Select(step => step.Key);
         return (after, $"attempt {after.Attempt}, {after.Failures} failures, steps {string.Join(' ', steps)}");
     }
 
-    public (RunModel, string) Renew(int attempt, string owner, long lease) => Owns(attempt, owner) ? (this with { Queued = lease }, "True") : (this, "False");
+    public (RunModel, string) Renew(int attempt, string owner, long lease) =>
+        Owns(attempt, owner) ? (this with { Queued = lease }, "True") : (this, "False");
 
     public (RunModel, string) Store(int attempt, string step, bool failed, string value, int most, int? expected)
     {
@@ -81,10 +86,15 @@ internal sealed record RunModel(long Started, long Deadline)
     {
         if (Refused(attempt, step, most, other: known => known is StepModel.Waits) is { } refused) return (this, refused);
         var tried = Steps.GetValueOrDefault(step) as StepModel.Tried ?? new StepModel.Tried(0, 0);
-        if (tried.By == attempt && tried.Tries > 0 && Pending.TryGetValue(step, out var due)) return (this, $"{StepVerdict.Scheduled} {due}");
+        if (tried.By == attempt && tried.Tries > 0 && Pending.TryGetValue(step, out var due))
+            return (this, $"{StepVerdict.Scheduled} {due}");
         if (expected != tried.Tries) return (this, $"{StepVerdict.Recount} {tried.Tries}");
         var at = Math.Min(next, Deadline);
-        return (this with { Steps = Steps.SetItem(step, new StepModel.Tried(tried.Tries + 1, attempt)), Pending = Pending.SetItem(step, at) },
+        return (this with
+        {
+            Steps = Steps.SetItem(step, new StepModel.Tried(tried.Tries + 1, attempt)),
+            Pending = Pending.SetItem(step, at)
+        },
             $"{StepVerdict.Scheduled} {at}");
     }
 
@@ -96,7 +106,8 @@ internal sealed record RunModel(long Started, long Deadline)
         if (Steps.GetValueOrDefault(step) is StepModel.Waits waits) (until, value) = (waits.Until, waits.Value);
         return until <= now
             ? (With(step, new StepModel.Stored(false, value, Stored)), $"{StepVerdict.Stored} False {value}")
-            : (this with { Steps = Steps.SetItem(step, new StepModel.Waits(until, value)), Pending = Pending.SetItem(step, until) }, $"{StepVerdict.Scheduled} {until}");
+            : (this with { Steps = Steps.SetItem(step, new StepModel.Waits(until, value)), Pending = Pending.SetItem(step, until) },
+                $"{StepVerdict.Scheduled} {until}");
     }
 
     public (RunModel, string) Suspend(int attempt, string owner)

@@ -41,20 +41,23 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
     public async Task RunThatFailsForGood_IsTold_Signed()
     {
         await using var service = await TestService.StartAsync((context, _) => FailAsync(context));
-        await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=2", "Durable:Policies:default:Retry:Delay=00:00:00.010");
+        await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=2",
+            "Durable:Policies:default:Retry:Delay=00:00:00.010");
 
         using var answer = await gateway.Client.PostAsync("/orders?card=4111", new StringContent("x"));
         var told = await NextAsync();
 
         var id = told["webhook-id"]!;
-        Assert.Equal(NoticeDelivery.Sign(Secret, id, long.Parse(told["webhook-timestamp"]!, System.Globalization.CultureInfo.InvariantCulture), told.Body), told["webhook-signature"]);
+        Assert.Equal(NoticeDelivery.Sign(Secret, id, long.Parse(told["webhook-timestamp"]!,
+            System.Globalization.CultureInfo.InvariantCulture), told.Body), told["webhook-signature"]);
         Assert.StartsWith("application/cloudevents+json", told["Content-Type"], StringComparison.Ordinal);
         using var json = JsonDocument.Parse(told.Body);
         var notice = json.RootElement;
         Assert.Equal(("1.0", "durable-gateway.run.failed", id), (Text(notice, "specversion"), Text(notice, "type"), Text(notice, "id")));
         var data = notice.GetProperty("data");
         var run = Text(data, "runId");
-        Assert.Equal((run, "upstream", "POST", "/orders", "failed", 2), (Text(notice, "subject"), Text(data, "route"), Text(data, "method"), Text(data, "path"), Text(data, "state"), data.GetProperty("attempt").GetInt32()));
+        Assert.Equal((run, "upstream", "POST", "/orders", "failed", 2), (Text(notice, "subject"), Text(data, "route"), Text(data, "method"),
+            Text(data, "path"), Text(data, "state"), data.GetProperty("attempt").GetInt32()));
         Assert.StartsWith("status 500", Text(data, "lastError"), StringComparison.Ordinal);
         Assert.Equal($"{gateway.Control.ToString().TrimEnd('/')}/runs/{run}", Text(data, "url"));
         Assert.Contains(run!, await gateway.Client.GetStringAsync(Text(data, "url")), StringComparison.Ordinal);
@@ -67,7 +70,8 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
     {
         _status = count => count < 2 ? 500 : 200;
         await using var service = await TestService.StartAsync((context, _) => FailAsync(context));
-        await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=2", "Durable:Policies:default:Retry:Delay=00:00:00.010");
+        await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=2",
+            "Durable:Policies:default:Retry:Delay=00:00:00.010");
 
         using var answer = await gateway.Client.GetAsync("/orders");
         var (first, second) = (await NextAsync(), await NextAsync());
@@ -80,9 +84,11 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
     public async Task StuckRun_IsTold_AndGoesOnBeingTried()
     {
         var fails = true;
-        await using var service = await TestService.StartAsync((context, _) => Volatile.Read(ref fails) ? FailAsync(context) : Task.CompletedTask);
+        await using var service = await TestService.StartAsync((context, _) =>
+            Volatile.Read(ref fails) ? FailAsync(context) : Task.CompletedTask);
         await using var gateway = await StartAsync(service, "Durable:Notices:StuckAfter=00:00:01", "Durable:Notices:Kinds=stuck",
-            "Durable:Policies:default:Retry:MaxAttempts=100", "Durable:Policies:default:Retry:Delay=00:00:00.300", "Durable:Policies:default:Retry:Backoff=Constant");
+            "Durable:Policies:default:Retry:MaxAttempts=100", "Durable:Policies:default:Retry:Delay=00:00:00.300",
+            "Durable:Policies:default:Retry:Backoff=Constant");
 
         using var redirect = await gateway.Client.GetAsync("/orders");
         var told = await NextAsync();
@@ -98,13 +104,15 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
     {
         _status = _ => 307;
         await using var service = await TestService.StartAsync((context, _) => FailAsync(context));
-        await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=2", "Durable:Policies:default:Retry:Delay=00:00:00.010");
+        await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=2",
+            "Durable:Policies:default:Retry:Delay=00:00:00.010");
 
         using var answer = await gateway.Client.GetAsync("/orders");
         await NextAsync();
 
         // It stays in the queue, and is put off.
-        await Eventually.TrueAsync(async () => await gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow()) is { Open: 1, Overdue: 0 }, "the notice is put off");
+        await Eventually.TrueAsync(async () =>
+            await gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow()) is { Open: 1, Overdue: 0 }, "the notice is put off");
         Assert.Equal("/told", Assert.Single(_webhook.Seen).Target);
     }
 
@@ -120,7 +128,8 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
     {
         string[] all =
         [
-            "Durable:Lease=00:00:01", $"Durable:Notices:Url={_webhook.Url}/told", $"Durable:Notices:Secret=whsec_{Convert.ToBase64String(Secret.AsSpan())}", .. settings,
+            "Durable:Lease=00:00:01", $"Durable:Notices:Url={_webhook.Url}/told",
+            $"Durable:Notices:Secret=whsec_{Convert.ToBase64String(Secret.AsSpan())}", .. settings,
         ];
         return await GatewayHost.StartAsync(service.Url, [.. all, .. await TStore.SettingsAsync(all)]);
     }
@@ -128,5 +137,6 @@ public abstract class NoticeTests<TStore> : IAsyncLifetime where TStore : IStore
     private async Task<SeenRequest> NextAsync() => await _told.Reader.ReadAsync().AsTask().WaitAsync(World.Patience);
 
     private static Task AssertSettledAsync(GatewayHost gateway) =>
-        Eventually.TrueAsync(async () => (await gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow())).Open == 0, "nothing is left in the queue");
+        Eventually.TrueAsync(async () => (await gateway.Store.GetQueueFiguresAsync(TimeProvider.System.GetUtcNow())).Open == 0,
+            "nothing is left in the queue");
 }

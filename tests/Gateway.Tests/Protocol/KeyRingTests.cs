@@ -25,7 +25,8 @@ public sealed class KeyRingTests
 
     [Fact]
     public void Sealed_DoesNotShowThePlainText() =>
-        Assert.DoesNotContain("4111 1111", System.Text.Encoding.Latin1.GetString(_ring.Seal("card 4111 1111"u8, Context)), StringComparison.Ordinal);
+        Assert.DoesNotContain("4111 1111", System.Text.Encoding.Latin1.GetString(_ring.Seal("card 4111 1111"u8, Context)),
+            StringComparison.Ordinal);
 
     [Fact]
     public void OtherContext_IsRefused() =>

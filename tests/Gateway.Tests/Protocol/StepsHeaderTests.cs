@@ -18,7 +18,8 @@ public sealed class StepsHeaderTests
 
     [Fact]
     public void ContentType_IsWrittenOnlyWhereItIsNotTheDefault() => Assert.Equal(
-        "\"a\";ok=:eA==:;ct=\"text/plain; charset=utf-8\", \"b\";err=:eA==:;ct=\"application/json\", \"c\";ok=:eA==:;ct=\"application/problem+json\"",
+        "\"a\";ok=:eA==:;ct=\"text/plain; charset=utf-8\", \"b\";err=:eA==:;ct=\"application/json\", "
+        + "\"c\";ok=:eA==:;ct=\"application/problem+json\"",
         StepsHeader.Format(
         [
             Make.Outcome("a", "x") with { ContentType = "text/plain; charset=utf-8" },

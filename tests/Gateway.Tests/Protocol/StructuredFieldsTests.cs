@@ -35,7 +35,8 @@ public sealed class StructuredFieldsTests
     [InlineData("?", null)]
     [InlineData("", null)]
     [InlineData(null, null)]
-    public void ParseBoolean_ItemWithParameters(string? field, bool? expected) => Assert.Equal(expected, StructuredFields.ParseBoolean(field));
+    public void ParseBoolean_ItemWithParameters(string? field, bool? expected) =>
+        Assert.Equal(expected, StructuredFields.ParseBoolean(field));
 
     [Theory]
     [InlineData("0", 0)]

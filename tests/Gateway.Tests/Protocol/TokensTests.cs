@@ -17,7 +17,8 @@ public sealed class TokensTests
     public void StepToken_TellsItsAttempt()
     {
         Assert.Equal(new Fence(1), _tokens.VerifySteps(_run, _tokens.ForSteps(_run, 1)));
-        Assert.Equal(new Fence(int.MaxValue, uint.MaxValue), _tokens.VerifySteps(_run, _tokens.ForSteps(_run, new Fence(int.MaxValue, uint.MaxValue))));
+        Assert.Equal(new Fence(int.MaxValue, uint.MaxValue),
+            _tokens.VerifySteps(_run, _tokens.ForSteps(_run, new Fence(int.MaxValue, uint.MaxValue))));
     }
 
     [Fact]

@@ -18,7 +18,8 @@ public sealed partial class ArchitectureTests
 
     [Fact]
     public void Edges_KnowTheStoreByItsInterfaceOnly() =>
-        AssertNowhere(["Proxy", "Steps", "Results", "Replay"], "StackExchange", "RedisRunStore", "RecordCodec", "EmbeddedServer", "Script.");
+        AssertNowhere(["Proxy", "Steps", "Results", "Replay"], "StackExchange", "RedisRunStore",
+            "RecordCodec", "EmbeddedServer", "Script.");
 
     [Fact]
     public void Edges_AskTheConnectionOnlyWhetherItIsReady()
@@ -45,7 +46,8 @@ public sealed partial class ArchitectureTests
     private static List<(string File, string Text)> Sources(params string[] directories)
     {
         if (!Directory.Exists(Gateway)) Assert.Skip($"The source is not at {Gateway}.");
-        var files = directories.SelectMany(directory => Directory.GetFiles(Path.Combine(Gateway, directory), "*.cs", SearchOption.AllDirectories)).ToList();
+        var files = directories.SelectMany(directory => Directory.GetFiles(Path.Combine(Gateway, directory), "*.cs",
+            SearchOption.AllDirectories)).ToList();
         Assert.NotEmpty(files);
         return [.. files.Select(file => (Path.GetRelativePath(Gateway, file), File.ReadAllText(file)))];
     }

@@ -13,10 +13,13 @@ public sealed class AttemptRegistryTests
     [Fact]
     public void Watching_CopiesNothing()
     {
-        using var registry = new AttemptRegistry(null!, new NoSignals(), new EngineSettings(TimeSpan.FromSeconds(10)), TimeProvider.System, NullLogger<AttemptRegistry>.Instance);
+        using var registry = new AttemptRegistry(null!, new NoSignals(), new EngineSettings(TimeSpan.FromSeconds(10)), TimeProvider.System,
+            NullLogger<AttemptRegistry>.Instance);
         for (var i = 0; i < Attempts; i++)
         {
-            registry.Add(new Attempt(new AttemptKey(Make.RunId(), 1, "a"), new RunPolicy(), "r", Make.Start, TimeProvider.System.GetTimestamp()) { Timeout = TimeSpan.FromHours(1) });
+            registry.Add(new Attempt(new AttemptKey(Make.RunId(), 1, "a"), new RunPolicy(), "r", Make.Start,
+                TimeProvider.System.GetTimestamp())
+            { Timeout = TimeSpan.FromHours(1) });
         }
 
         registry.WatchAll();

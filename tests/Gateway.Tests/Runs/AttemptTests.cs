@@ -57,7 +57,9 @@ public sealed class AttemptTests
         Assert.True(attempt.IsLate(_time.GetTimestamp()));
     }
 
-    /// <summary>A request thread starts the clock while another thread reads it: what is read is one of the two values, and not a mixture.</summary>
+    /// <summary>
+    /// A request thread starts the clock while another thread reads it: what is read is one of the two values, and not a mixture.
+    /// </summary>
     [Fact]
     public async Task Clock_IsReadWhole_WhileItIsSet()
     {

@@ -25,7 +25,8 @@ public sealed class QueueScanTests
         Assert.Equal(new QueuePlace(77, 3), _scan.PlaceOf(New));
         _scan.Looked(New, null, Make.Start);
         Assert.True(_scan.HasSeen(1));
-        Assert.InRange(_scan.PlaceOf(New).Score, Make.Start.AddSeconds(-10).ToUnixTimeMilliseconds(), Make.Start.AddSeconds(-1).ToUnixTimeMilliseconds());
+        Assert.InRange(_scan.PlaceOf(New).Score, Make.Start.AddSeconds(-10).ToUnixTimeMilliseconds(),
+            Make.Start.AddSeconds(-1).ToUnixTimeMilliseconds());
     }
 
     [Fact]

@@ -4,7 +4,12 @@ namespace DurableGateway.Tests.Unit;
 
 public sealed class RetryScheduleTests
 {
-    private static readonly RunPolicy Plain = new() { RetryDelay = TimeSpan.FromSeconds(1), MaxRetryDelay = TimeSpan.FromSeconds(60), Jitter = false };
+    private static readonly RunPolicy Plain = new()
+    {
+        RetryDelay = TimeSpan.FromSeconds(1),
+        MaxRetryDelay = TimeSpan.FromSeconds(60),
+        Jitter = false,
+    };
 
     [Theory]
     [InlineData(1, 1)]
@@ -14,7 +19,8 @@ public sealed class RetryScheduleTests
     [InlineData(7, 60)]
     [InlineData(64, 60)]
     [InlineData(1_000_000, 60)]
-    public void Exponential_DoublesUpToTheCap(int failures, int seconds) => Assert.Equal(seconds, Delay(BackoffShape.Exponential, failures));
+    public void Exponential_DoublesUpToTheCap(int failures, int seconds) =>
+        Assert.Equal(seconds, Delay(BackoffShape.Exponential, failures));
 
     [Theory]
     [InlineData(1, 1)]
@@ -50,7 +56,8 @@ public sealed class RetryScheduleTests
         Assert.Equal(TimeSpan.FromHours(1), RetrySchedule.Delay(Plain, 1, TimeSpan.FromHours(1), 0));
 
     [Fact]
-    public void NoDelay_IsNone() => Assert.Equal(TimeSpan.Zero, RetrySchedule.Delay(Plain with { RetryDelay = TimeSpan.Zero }, 5, null, 0.9));
+    public void NoDelay_IsNone() =>
+        Assert.Equal(TimeSpan.Zero, RetrySchedule.Delay(Plain with { RetryDelay = TimeSpan.Zero }, 5, null, 0.9));
 
     [Fact]
     public void NoFailure_IsAMistakeOfTheCaller() =>
@@ -69,10 +76,13 @@ public sealed class RetryScheduleTests
     public void Unreachable_KeepsToTheDelaysOfThePolicy()
     {
         var hour = TimeSpan.FromHours(1);
-        Assert.Equal(TimeSpan.FromSeconds(5), RetrySchedule.DelayWhileUnreachable(Plain with { MaxRetryDelay = TimeSpan.FromSeconds(5) }, hour, 0));
-        Assert.Equal(TimeSpan.FromMinutes(2), RetrySchedule.DelayWhileUnreachable(Plain with { RetryDelay = TimeSpan.FromMinutes(2) }, TimeSpan.Zero, 0));
+        Assert.Equal(TimeSpan.FromSeconds(5),
+            RetrySchedule.DelayWhileUnreachable(Plain with { MaxRetryDelay = TimeSpan.FromSeconds(5) }, hour, 0));
+        Assert.Equal(TimeSpan.FromMinutes(2),
+            RetrySchedule.DelayWhileUnreachable(Plain with { RetryDelay = TimeSpan.FromMinutes(2) }, TimeSpan.Zero, 0));
         Assert.Equal(TimeSpan.FromSeconds(15), RetrySchedule.DelayWhileUnreachable(Plain with { Jitter = true }, hour, 0));
-        Assert.Equal(TimeSpan.FromSeconds(0.1), RetrySchedule.DelayWhileUnreachable(Plain with { RetryDelay = TimeSpan.Zero }, TimeSpan.Zero, 0));
+        Assert.Equal(TimeSpan.FromSeconds(0.1),
+            RetrySchedule.DelayWhileUnreachable(Plain with { RetryDelay = TimeSpan.Zero }, TimeSpan.Zero, 0));
     }
 
     [Theory]

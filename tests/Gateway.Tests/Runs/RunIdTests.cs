@@ -27,7 +27,8 @@ public sealed class RunIdTests
         var text = "019c0000-abcd-7abc-8abc-0123456789ab";
         Assert.True(RunId.TryParse(text, out _));
         Assert.All(
-            [text.ToUpperInvariant(), text.Replace("-", "", StringComparison.Ordinal), $"{{{text}}}", $"({text})", " " + text, text + " ", text[..^1], "A" + text[1..].Replace('0', 'F'), "", "x", null],
+            [text.ToUpperInvariant(), text.Replace("-", "", StringComparison.Ordinal), $"{{{text}}}", $"({text})", " " + text, text + " ",
+                text[..^1], "A" + text[1..].Replace('0', 'F'), "", "x", null],
             spelling => Assert.False(RunId.TryParse(spelling, out _)));
     }
 

@@ -52,10 +52,12 @@ public sealed class BulkLaneTests : IAsyncLifetime
 
         async Task<bool> WriteAsync() => kind switch
         {
-            "request" => await node.Store.CreateRunningAsync(run with { Request = Make.Request(new byte[Bytes]) }, Owner, Now.AddMinutes(1)),
+            "request" => await node.Store.CreateRunningAsync(run with { Request = Make.Request(new byte[Bytes]) },
+                Owner, Now.AddMinutes(1)),
             "step" => (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", Large), 10)).Verdict == StepVerdict.Stored,
             "result" => (await EndAsync(node, run)).Verdict == ParkVerdict.Done,
-            _ => (await node.Waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict == DeliveryVerdict.Done,
+            _ => (await node.Waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict
+                == DeliveryVerdict.Done,
         };
     }
 
@@ -117,5 +119,6 @@ public sealed class BulkLaneTests : IAsyncLifetime
 
     private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 
-    private static GatewaySettings Settings(SlowLink link) => StoreFixture.Settings(link.ConnectionString) with { Lease = TimeSpan.FromSeconds(2) };
+    private static GatewaySettings Settings(SlowLink link) =>
+        StoreFixture.Settings(link.ConnectionString) with { Lease = TimeSpan.FromSeconds(2) };
 }

@@ -10,16 +10,20 @@ public sealed partial class DocumentedFieldsTests
     [Fact]
     public void EveryFieldOfARunsHash_IsInTheKeyTable()
     {
-        var row = Repository.Read("gateway/README.md").Split('\n').Single(line => line.Contains(":run:<id>` | hash", StringComparison.Ordinal));
+        var row = Repository.Read("gateway/README.md").Split('\n').Single(line =>
+            line.Contains(":run:<id>` | hash", StringComparison.Ordinal));
         var documented = Code().Matches(row).SelectMany(code => code.Groups[1].Value.Split(' ')).ToHashSet();
         var written = Written();
         Assert.Contains("attempt", written);
         Assert.Contains("again:", written);
         Assert.Contains("failed", written);
-        Assert.All(written, field => Assert.Contains(documented, name => name == field || (field.EndsWith(':') && name.StartsWith(field, StringComparison.Ordinal))));
+        Assert.All(written, field => Assert.Contains(documented,
+            name => name == field || (field.EndsWith(':') && name.StartsWith(field, StringComparison.Ordinal))));
     }
 
-    /// <summary>The fields that scripts write to a run: its hash is their first key, or <c>run</c> in a function that several share.</summary>
+    /// <summary>
+    /// The fields that scripts write to a run: its hash is their first key, or <c>run</c> in a function that several share.
+    /// </summary>
     private static HashSet<string> Written()
     {
         var fields = new HashSet<string>();

@@ -35,7 +35,8 @@ public sealed class EmbeddedCompactionTests : IDisposable
             }
 
             await node.Streams.AppendAsync(new AttemptKey(alive[0].Id, 1, "owner"), Make.Response(), Events(), BigBytes);
-            for (var i = 0; i < BigSteps; i++) await node.Store.StoreOutcomeAsync(alive[1].Id, 1, Make.Outcome($"big {i}", Convert.ToHexString(RandomNumberGenerator.GetBytes(BigBytes / 2))), 100);
+            for (var i = 0; i < BigSteps; i++) await node.Store.StoreOutcomeAsync(alive[1].Id, 1,
+                Make.Outcome($"big {i}", Convert.ToHexString(RandomNumberGenerator.GetBytes(BigBytes / 2))), 100);
             await node.Connection.ExecuteAsync(db => db.ListRightPushAsync(LeftOver, "of a process that was killed"));
 
             // Results that are gone after a second, until most of what was written is gone too.
@@ -46,7 +47,8 @@ public sealed class EmbeddedCompactionTests : IDisposable
                 Assert.True(i < 1000, $"Of {written >> 20} MiB written, {Size() >> 20} MiB are on disk.");
                 var run = Make.Run(gone);
                 await node.Store.CreateRunningAsync(run, "owner", Make.Start);
-                await node.Store.EndAsync(new AttemptKey(run.Id, 1, "owner"), RunState.Completed, Make.Response() with { Body = big }, gone);
+                await node.Store.EndAsync(new AttemptKey(run.Id, 1, "owner"), RunState.Completed,
+                    Make.Response() with { Body = big }, gone);
                 written += BigBytes;
                 await AssertAliveAsync(node.Store, alive[i % alive.Length]);
             }
@@ -77,7 +79,8 @@ public sealed class EmbeddedCompactionTests : IDisposable
             foreach (var run in kept)
             {
                 await node.Store.CreateRunningAsync(run, "owner", Make.Start);
-                await node.Store.EndAsync(new AttemptKey(run.Id, 1, "owner"), RunState.Completed, Make.Response() with { Body = big }, run.Policy);
+                await node.Store.EndAsync(new AttemptKey(run.Id, 1, "owner"), RunState.Completed,
+                    Make.Response() with { Body = big }, run.Policy);
             }
 
             await node.Connection.ExecuteAsync(async db =>
@@ -85,8 +88,10 @@ public sealed class EmbeddedCompactionTests : IDisposable
                 await db.HashSetAsync("{s1}numbers", [.. Enumerable.Range(0, Entries).Select(i => new HashEntry(i, new string('x', 200)))]);
                 return true;
             });
-            await node.Connection.ExecuteAsync(db => db.SortedSetAddAsync("{s1}places", [.. Enumerable.Range(0, Entries).Select(i => new SortedSetEntry($"{i:D200}", i))]));
-            await node.Connection.ExecuteAsync(db => db.ListRightPushAsync("{s1}list", [.. Enumerable.Range(0, Entries).Select(i => (RedisValue)i)]));
+            await node.Connection.ExecuteAsync(db =>
+                db.SortedSetAddAsync("{s1}places", [.. Enumerable.Range(0, Entries).Select(i => new SortedSetEntry($"{i:D200}", i))]));
+            await node.Connection.ExecuteAsync(db =>
+                db.ListRightPushAsync("{s1}list", [.. Enumerable.Range(0, Entries).Select(i => (RedisValue)i)]));
 
             using var stop = new CancellationTokenSource();
             var calls = 0;
@@ -96,11 +101,13 @@ public sealed class EmbeddedCompactionTests : IDisposable
                 await node.Store.CreateRunningAsync(run, "owner", Make.Start);
                 for (var i = 0; !stop.IsCancellationRequested && i < 5000; i++)
                 {
-                    Assert.Equal(StepVerdict.Created, (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{i}", new string('y', 500)), 10_000)).Verdict);
+                    Assert.Equal(StepVerdict.Created,
+                        (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{i}", new string('y', 500)), 10_000)).Verdict);
                     lock (written) written[run.Id] = i + 1;
                     if (writer == 0) await node.Connection.ExecuteAsync(db => db.ListRightPushAsync("{s1}list", Entries + i));
                     if (writer == 1 && i < Entries) await node.Connection.ExecuteAsync(db => db.HashDeleteAsync("{s1}numbers", i));
-                    if (writer == 2 && i < Entries) await node.Connection.ExecuteAsync(db => db.SortedSetAddAsync("{s1}places", $"{i:D200}", -i));
+                    if (writer == 2 && i < Entries)
+                        await node.Connection.ExecuteAsync(db => db.SortedSetAddAsync("{s1}places", $"{i:D200}", -i));
                     Interlocked.Increment(ref calls);
                 }
             }).ToArray();
@@ -130,15 +137,18 @@ public sealed class EmbeddedCompactionTests : IDisposable
             var list = await node.Connection.ExecuteAsync(db => db.ListRangeAsync("{s1}list"));
             Assert.Equal(Enumerable.Range(0, list.Length), list.Select(item => (int)item));
             Assert.InRange(list.Length, Entries + counts.Min(), Entries + counts.Max() + 1);
-            Assert.InRange(await node.Connection.ExecuteAsync(db => db.HashLengthAsync("{s1}numbers")), Entries - counts.Max() - 1, Entries - Math.Min(counts.Min(), Entries));
+            Assert.InRange(await node.Connection.ExecuteAsync(db => db.HashLengthAsync("{s1}numbers")), Entries - counts.Max() - 1,
+                Entries - Math.Min(counts.Min(), Entries));
             var places = await node.Connection.ExecuteAsync(db => db.SortedSetRangeByRankWithScoresAsync("{s1}places"));
             Assert.Equal(Entries, places.Length);
-            Assert.All(places, place => Assert.Equal(Math.Abs(place.Score), int.Parse((string)place.Element!, CultureInfo.InvariantCulture)));
+            Assert.All(places, place =>
+                Assert.Equal(Math.Abs(place.Score), int.Parse((string)place.Element!, CultureInfo.InvariantCulture)));
             Assert.InRange(places.Count(place => place.Score < 0), Math.Min(counts.Min(), Entries) - 1, Math.Min(counts.Max(), Entries));
         }
     }
 
-    private static StreamEvent[] Events() => [.. Enumerable.Range(1, 600).Select(i => new StreamEvent($"{i}", Encoding.UTF8.GetBytes($"id: {i}\ndata: {i}\n\n")))];
+    private static StreamEvent[] Events() =>
+        [.. Enumerable.Range(1, 600).Select(i => new StreamEvent($"{i}", Encoding.UTF8.GetBytes($"id: {i}\ndata: {i}\n\n")))];
 
     private static async Task AssertAliveAsync(IRunStore store, NewRun run)
     {

@@ -124,7 +124,8 @@ public sealed class EmbeddedDamageTests : IDisposable
     {
         await FillAsync();
         await FlipAsync(Log, 1_000, 64);
-        var (status, said) = await GatewayProcess.RunAsync("--upstream", "http://127.0.0.1:9", $"--Durable:Store:DataDirectory={_directory}");
+        var (status, said) = await GatewayProcess.RunAsync("--upstream", "http://127.0.0.1:9",
+            $"--Durable:Store:DataDirectory={_directory}");
         Assert.Equal(2, status);
         Assert.Contains("The embedded store is damaged", said, StringComparison.Ordinal);
     }

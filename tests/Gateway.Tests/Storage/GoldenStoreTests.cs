@@ -19,7 +19,12 @@ namespace DurableGateway.Tests.Stores;
 public sealed class GoldenStoreTests
 {
     private static readonly string Key = Convert.ToBase64String(Enumerable.Repeat((byte)7, 32).ToArray());
-    private static readonly RunPolicy Policy = new() { RunTimeout = TimeSpan.FromDays(36_500), Retention = TimeSpan.FromDays(36_500), RetryDelay = TimeSpan.Zero };
+    private static readonly RunPolicy Policy = new()
+    {
+        RunTimeout = TimeSpan.FromDays(36_500),
+        Retention = TimeSpan.FromDays(36_500),
+        RetryDelay = TimeSpan.Zero,
+    };
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -29,10 +34,12 @@ public sealed class GoldenStoreTests
         RedisServer.SkipIfMissing();
         await using var redis = await RedisServer.StartAsync();
         if (Environment.GetEnvironmentVariable("DURABLE_GOLDEN_WRITE") == "1") await WriteAsync();
-        var golden = JsonSerializer.Deserialize<Golden>(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Storage", "golden", "v1.json")))!;
+        var golden = JsonSerializer.Deserialize<Golden>(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory,
+            "Storage", "golden", "v1.json")))!;
         await FillAsync(redis, golden);
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("today"));
-        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}", $"Durable:Keys:0={Key}");
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}",
+            $"Durable:Keys:0={Key}");
         var urls = gateway.Services.GetRequiredService<ResultUrls>();
         string Url(string run) => urls.For(RunId.TryParse(run, out var id) ? id : default, TimeProvider.System.GetUtcNow().AddDays(1));
 
@@ -57,7 +64,8 @@ public sealed class GoldenStoreTests
         await using var redis = await RedisServer.StartAsync();
         await using (var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString))
             await connection.GetDatabase().HashSetAsync(StoreKeys.Meta, [new("format", StoreKeys.Format + 1), new("shards", 64)]);
-        var (status, error) = await GatewayProcess.RunAsync("--upstream", "http://127.0.0.1:1", $"--Durable:Store:ConnectionString={redis.ConnectionString}",
+        var (status, error) = await GatewayProcess.RunAsync("--upstream", "http://127.0.0.1:1",
+            $"--Durable:Store:ConnectionString={redis.ConnectionString}",
             "--Durable:Listeners:Public=http://127.0.0.1:0", "--Durable:Listeners:Control=http://127.0.0.1:0");
         Assert.Equal(2, status);
         Assert.Contains($"the store has format {StoreKeys.Format + 1}", error, StringComparison.Ordinal);
@@ -79,15 +87,21 @@ public sealed class GoldenStoreTests
     private static async Task WriteAsync([CallerFilePath] string source = "")
     {
         await using var redis = await RedisServer.StartAsync();
-        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1", $"Durable:Store:ConnectionString={redis.ConnectionString}", $"Durable:Keys:0={Key}",
+        await using var gateway = await GatewayHost.StartAsync("http://127.0.0.1:1",
+            $"Durable:Store:ConnectionString={redis.ConnectionString}", $"Durable:Keys:0={Key}",
             "ReverseProxy:Routes:upstream:Match:Path=/never");
         var now = TimeProvider.System.GetUtcNow();
-        var request = Make.Request("golden order"u8.ToArray()) with { Headers = [new("Host", "x"), new("Content-Type", "text/plain"), new("Content-Length", "12")], Chunked = false };
+        var request = Make.Request("golden order"u8.ToArray()) with
+        {
+            Headers = [new("Host", "x"), new("Content-Type", "text/plain"), new("Content-Length", "12")],
+            Chunked = false,
+        };
         NewRun Run() => new(RunId.New(now), Policy, "upstream", now, request);
         var (waiting, completed, running) = (Run(), Run(), Run());
         await gateway.Store.CreateRunningAsync(waiting, "old", now.AddDays(1));
         await gateway.Store.StoreOutcomeAsync(waiting.Id, 1, Make.Outcome("charge", """{"id":1}"""), 10);
-        await gateway.Store.StoreOutcomeAsync(waiting.Id, 1, Make.Outcome("notify", """{"title":"no"}""") with { Failed = true, ContentType = "application/problem+json" }, 10);
+        await gateway.Store.StoreOutcomeAsync(waiting.Id, 1,
+            Make.Outcome("notify", """{"title":"no"}""") with { Failed = true, ContentType = "application/problem+json" }, 10);
         await gateway.Store.FailAsync(new AttemptKey(waiting.Id, 1, "old"), 0, now.AddDays(1));
         await gateway.Store.CreateRunningAsync(completed, "old", now.AddDays(1));
         await gateway.Store.EndAsync(new AttemptKey(completed.Id, 1, "old"), RunState.Completed,
@@ -95,7 +109,8 @@ public sealed class GoldenStoreTests
         await gateway.Store.CreateRunningAsync(running, "old", now.AddDays(1));
 
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        var (db, golden) = (connection.GetDatabase(), new Golden(waiting.Id.ToString(), completed.Id.ToString(), running.Id.ToString(), [], [], []));
+        var (db, golden) = (connection.GetDatabase(),
+            new Golden(waiting.Id.ToString(), completed.Id.ToString(), running.Id.ToString(), [], [], []));
         await foreach (var key in connection.GetServer(redis.ConnectionString).KeysAsync(pattern: "dg1:*"))
         {
             switch (await db.KeyTypeAsync(key))
@@ -104,11 +119,13 @@ public sealed class GoldenStoreTests
                     golden.Strings.Add(key!, Convert.ToBase64String((byte[])(await db.StringGetAsync(key))!));
                     break;
                 case RedisType.Hash:
-                    golden.Hashes.Add(key!, (await db.HashGetAllAsync(key)).ToDictionary(field => field.Name.ToString(), field => Convert.ToBase64String((byte[])field.Value!)));
+                    golden.Hashes.Add(key!, (await db.HashGetAllAsync(key)).ToDictionary(field => field.Name.ToString(),
+                        field => Convert.ToBase64String((byte[])field.Value!)));
                     break;
                 default:
                     // Long due by the time that it is read.
-                    golden.SortedSets.Add(key!, (await db.SortedSetRangeByRankAsync(key)).ToDictionary(entry => entry.ToString(), _ => 1.0));
+                    golden.SortedSets.Add(key!,
+                        (await db.SortedSetRangeByRankAsync(key)).ToDictionary(entry => entry.ToString(), _ => 1.0));
                     break;
             }
         }
@@ -122,6 +139,7 @@ public sealed class GoldenStoreTests
     }
 
     private sealed record Golden(
-        string Waiting, string Completed, string Running, Dictionary<string, string> Strings, Dictionary<string, Dictionary<string, string>> Hashes,
+        string Waiting, string Completed, string Running, Dictionary<string, string> Strings,
+        Dictionary<string, Dictionary<string, string>> Hashes,
         Dictionary<string, Dictionary<string, double>> SortedSets);
 }

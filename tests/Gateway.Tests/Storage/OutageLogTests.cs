@@ -26,7 +26,8 @@ public sealed class OutageLogTests
         _outage.Succeeded();
         _outage.Succeeded();
 
-        Assert.Equal(["failing 0 s, 1 calls, refused", "failing 60 s, 61 calls, refused", "failing 120 s, 121 calls, refused", "working after 125 s, 125 calls"], _lines);
+        Assert.Equal(["failing 0 s, 1 calls, refused", "failing 60 s, 61 calls, refused", "failing 120 s, 121 calls, refused",
+            "working after 125 s, 125 calls"], _lines);
     }
 
     [Fact]

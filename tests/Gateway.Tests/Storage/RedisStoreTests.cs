@@ -33,7 +33,8 @@ public sealed class RedisStoreTests : StoreContract, IClassFixture<RedisStoreFix
         await server.KillAsync();
         var keys = new DurableGateway.Protocol.KeyRing();
         await using var connection = new StoreConnection(
-            StoreFixture.Settings(server.ConnectionString), keys, new StoreClock(TimeProvider.System), Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
+            StoreFixture.Settings(server.ConnectionString), keys, new StoreClock(TimeProvider.System),
+            Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
         await connection.StartAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(5));
         Assert.False(connection.IsReady);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ExecuteAsync(db => db.PingAsync()));

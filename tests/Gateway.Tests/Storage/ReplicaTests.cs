@@ -14,21 +14,25 @@ public sealed class ReplicaTests
     {
         RedisServer.SkipIfMissing();
         await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
-        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}",
+            "--repl-diskless-sync-delay", "0");
         await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString, minReplicas: 1));
         var run = Make.Run();
-        await Eventually.TrueAsync(async () => await WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the replica has it");
+        await Eventually.TrueAsync(async () => await WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)),
+            "the replica has it");
         Assert.Equal(StepVerdict.Created, (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)).Verdict);
 
         await replica.KillAsync();
-        var error = await Assert.ThrowsAsync<StoreUnavailableException>(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty));
+        var error = await Assert.ThrowsAsync<StoreUnavailableException>(() =>
+            node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty));
         Assert.Contains("MinReplicas", error.Message, StringComparison.Ordinal);
         Assert.True(error.MayHaveHappened);
 
         // Said again, with the replica back: the first write wins, and is confirmed now.
         await replica.StartAgainAsync();
         StepAnswer answer = default;
-        await Eventually.TrueAsync(() => WorksAsync(async () => answer = await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty)), "the replica is back");
+        await Eventually.TrueAsync(() => WorksAsync(async () =>
+            answer = await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty)), "the replica is back");
         Assert.Equal(StepVerdict.Stored, answer.Verdict);
     }
 
@@ -38,12 +42,15 @@ public sealed class ReplicaTests
     {
         RedisServer.SkipIfMissing();
         await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
-        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}",
+            "--repl-diskless-sync-delay", "0");
         await using var before = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString));
         var run = Make.Run();
         var due = Make.Start.AddSeconds(10);
         await before.Store.CreateRunningAsync(run, "owner", due);
-        await Eventually.TrueAsync(async () => (await RedisCluster.AskAsync(replica, "exists", new StoreKeys(run.Id, StoreFixture.Shards).Run.ToString())).Trim() == "1", "the replica has the run");
+        await Eventually.TrueAsync(async () =>
+            (await RedisCluster.AskAsync(replica, "exists", new StoreKeys(run.Id, StoreFixture.Shards).Run.ToString())).Trim() == "1",
+            "the replica has the run");
         await RedisCluster.AskAsync(replica, "replicaof", "no", "one");
         Assert.Equal(2, (await before.Store.ClaimAsync(run.Id, "owner", due, due.AddSeconds(10), nonce: 1))!.Attempt);
         await primary.KillAsync();
@@ -53,7 +60,8 @@ public sealed class ReplicaTests
         var lost = new AttemptKey(run.Id, 2, "owner", 1);
 
         Assert.Equal(StepVerdict.Superseded, (await after.Store.StartStepAsync(run.Id, lost.Fence, Plenty, Make.Failure("once"))).Verdict);
-        Assert.Equal(StepVerdict.Created, (await after.Store.StartStepAsync(run.Id, lost.Fence with { Nonce = 2 }, Plenty, Make.Failure("once"))).Verdict);
+        Assert.Equal(StepVerdict.Created,
+            (await after.Store.StartStepAsync(run.Id, lost.Fence with { Nonce = 2 }, Plenty, Make.Failure("once"))).Verdict);
         Assert.False(await after.Store.RenewAsync(lost, due.AddDays(1)));
         Assert.Equal(ParkVerdict.Lost, (await after.Store.EndAsync(lost, RunState.Completed, Make.Response(), run.Policy)).Verdict);
     }
@@ -64,14 +72,16 @@ public sealed class ReplicaTests
     {
         RedisServer.SkipIfMissing();
         await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
-        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}",
+            "--repl-diskless-sync-delay", "0");
         await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString, minReplicas: 1));
         var run = Make.Run();
         var due = Make.Start.AddSeconds(10);
         await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", due)), "the replica has it");
 
         await replica.KillAsync();
-        var error = await Assert.ThrowsAsync<StoreUnavailableException>(() => node.Store.ClaimAsync(run.Id, "owner", due, due.AddSeconds(10), nonce: 1));
+        var error = await Assert.ThrowsAsync<StoreUnavailableException>(() =>
+            node.Store.ClaimAsync(run.Id, "owner", due, due.AddSeconds(10), nonce: 1));
         Assert.True(error.MayHaveHappened);
     }
 
@@ -82,7 +92,8 @@ public sealed class ReplicaTests
         await using var cluster = await RedisCluster.StartAsync(replicas: 1);
         await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(cluster.ConnectionString, minReplicas: 1));
         var run = Make.Run();
-        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the run is stored", seconds: 30);
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)),
+            "the run is stored", seconds: 30);
         var key = new StoreKeys(run.Id, StoreFixture.Shards).Run.ToString();
         var primary = (await cluster.PrimaryOfAsync(key))!;
 
@@ -108,7 +119,8 @@ public sealed class ReplicaTests
         });
         await enough.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await primary.KillAsync();
-        await Eventually.TrueAsync(async () => await cluster.PrimaryOfAsync(key) is { } successor && successor != primary, "a replica has taken over", seconds: 30);
+        await Eventually.TrueAsync(async () => await cluster.PrimaryOfAsync(key) is { } successor && successor != primary,
+            "a replica has taken over", seconds: 30);
 
         // It comes back as the replica that the new primary needs.
         await primary.StartAgainAsync();
@@ -125,18 +137,22 @@ public sealed class ReplicaTests
         RedisServer.SkipIfMissing();
         await using var first = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         await using var second = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {first.Port}", "--repl-diskless-sync-delay", "0");
-        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings($"{first.ConnectionString},{second.ConnectionString}", minReplicas: 1));
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings($"{first.ConnectionString},{second.ConnectionString}",
+            minReplicas: 1));
         var run = Make.Run();
-        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the run is stored", seconds: 30);
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)),
+            "the run is stored", seconds: 30);
 
         await RedisCluster.AskAsync(second, "replicaof", "no", "one");
         await RedisCluster.AskAsync(first, "replicaof", "127.0.0.1", $"{second.Port}");
         await Eventually.TrueAsync(
-            async () => (await RedisCluster.AskAsync(second, "info", "replication")).Contains("state=online", StringComparison.Ordinal), "the new primary has a replica", seconds: 30);
+            async () => (await RedisCluster.AskAsync(second, "info", "replication")).Contains("state=online", StringComparison.Ordinal),
+            "the new primary has a replica", seconds: 30);
 
         // The connection that writes has met the new primary, and the barrier's own has not: no call but the barrier's fails.
         await node.Connection.ExecuteAsync(db => db.Multiplexer.ConfigureAsync());
-        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)), "a write is accepted", seconds: 20);
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)),
+            "a write is accepted", seconds: 20);
     }
 
     /// <summary>The client library does not throw one of its own exceptions where no server of a key is connected.</summary>
@@ -145,17 +161,20 @@ public sealed class ReplicaTests
     {
         RedisServer.SkipIfMissing();
         await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
-        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}", "--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {primary.Port}",
+            "--repl-diskless-sync-delay", "0");
         await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString, minReplicas: 1));
         var run = Make.Run();
-        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)), "the replica has it", seconds: 30);
+        await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)),
+            "the replica has it", seconds: 30);
 
         Signals.Stop(replica.ProcessId);
         var write = node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty);
         try
         {
             await Eventually.TrueAsync(
-                async () => (await RedisCluster.AskAsync(primary, "info", "clients")).Contains("blocked_clients:1", StringComparison.Ordinal), "it waits for the replica");
+                async () => (await RedisCluster.AskAsync(primary, "info", "clients")).Contains("blocked_clients:1",
+                    StringComparison.Ordinal), "it waits for the replica");
             await primary.KillAsync();
 
             Assert.True((await Assert.ThrowsAsync<StoreUnavailableException>(() => write)).MayHaveHappened);
@@ -182,12 +201,14 @@ public sealed class ReplicaTests
             for (var step = 0; !moved.IsCancellationRequested; step++)
             {
                 var run = runs[step % runs.Length].Id;
-                if (await WorksAsync(async () => Assert.Equal(StepVerdict.Created, (await node.Store.StoreOutcomeAsync(run, 1, Make.Outcome($"s{step}"), 100_000)).Verdict)))
+                if (await WorksAsync(async () => Assert.Equal(StepVerdict.Created,
+                    (await node.Store.StoreOutcomeAsync(run, 1, Make.Outcome($"s{step}"), 100_000)).Verdict)))
                     answered.Add((run, $"s{step}"));
             }
         });
         var ids = await Task.WhenAll(cluster.Servers.Select(server => RedisCluster.AskAsync(server, "cluster", "myid")));
-        await RedisCluster.ManageAsync("reshard", cluster.Servers[0].ConnectionString, "--cluster-from", ids[0].Trim(), "--cluster-to", ids[1].Trim(),
+        await RedisCluster.ManageAsync("reshard", cluster.Servers[0].ConnectionString, "--cluster-from",
+            ids[0].Trim(), "--cluster-to", ids[1].Trim(),
             "--cluster-slots", "3000", "--cluster-yes");
         await moved.CancelAsync();
         await load;

@@ -46,7 +46,8 @@ public sealed class StoreCapacityTests : IDisposable
             }, 100);
             Assert.True(full.IsFull);
             Assert.InRange(steps, 1, 10);
-            Assert.True((await Assert.ThrowsAsync<StoreUnavailableException>(() => node.Store.EndAsync(KeyOf(underWay), RunState.Completed, Big(), underWay.Policy))).IsFull);
+            Assert.True((await Assert.ThrowsAsync<StoreUnavailableException>(() => node.Store.EndAsync(KeyOf(underWay), RunState.Completed,
+                Big(), underWay.Policy))).IsFull);
             Assert.InRange(node.Connection.Capacity!.Used, Limit, 2 * Limit);
 
             // It is read, renewed, claimed, and can end without a large result.
@@ -57,12 +58,15 @@ public sealed class StoreCapacityTests : IDisposable
         await using var again = await OpenAsync();
         foreach (var run in ended) Assert.Equal(_mebibyte, (await again.Store.GetResultAsync(run.Id))!.Body.ToArray());
         Assert.Equal(steps, (await again.Store.GetStepsAsync(underWay.Id))!.Count);
-        Assert.True((await Assert.ThrowsAsync<StoreUnavailableException>(() => again.Store.CreateRunningAsync(Make.Run(), Owner, Make.Start))).IsFull);
+        Assert.True((await Assert.ThrowsAsync<StoreUnavailableException>(() => again.Store.CreateRunningAsync(Make.Run(), Owner,
+            Make.Start))).IsFull);
         await again.Store.EndAsync(KeyOf(underWay), RunState.Failed, Make.Response(status: 504), underWay.Policy);
         Assert.Equal(RunState.Failed, (await again.Store.GetSnapshotAsync(underWay.Id))!.State);
     }
 
-    /// <summary>Large values have memory of their own; small ones are in the log of the memory, which only a compaction makes shorter.</summary>
+    /// <summary>
+    /// Large values have memory of their own; small ones are in the log of the memory, which only a compaction makes shorter.
+    /// </summary>
     [Theory]
     [InlineData(1 << 20, 200)]
     [InlineData(3000, 20_000)]
@@ -90,7 +94,8 @@ public sealed class StoreCapacityTests : IDisposable
     [InlineData(24L << 30, 2L << 30)]
     [InlineData(3L << 30, 1L << 30)]
     [InlineData(32L << 20, 16L << 20)]
-    public void Default_FollowsTheMemoryOfTheProcess(long memory, long expected) => Assert.Equal(expected, DurableGateway.Configuration.StoreLimits.ByMemory(memory));
+    public void Default_FollowsTheMemoryOfTheProcess(long memory, long expected) =>
+        Assert.Equal(expected, DurableGateway.Configuration.StoreLimits.ByMemory(memory));
 
     private Task<StoreNode> OpenAsync() => StoreNode.OpenAsync(StoreFixture.Settings(null, _directory, maxStoreBytes: Limit));
 

@@ -141,7 +141,8 @@ public sealed class StoreCommandTests : IDisposable
 
     private string[] Content() =>
     [
-        .. Directory.EnumerateFiles(_directory, "*", SearchOption.AllDirectories).Where(path => Path.GetFileName(path) != "lock").Order(StringComparer.Ordinal)
+        .. Directory.EnumerateFiles(_directory, "*", SearchOption.AllDirectories)
+            .Where(path => Path.GetFileName(path) != "lock").Order(StringComparer.Ordinal)
             .Select(path => $"{path} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)))}"),
     ];
 

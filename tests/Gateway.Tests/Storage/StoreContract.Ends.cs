@@ -173,7 +173,8 @@ public abstract partial class StoreContract
         for (var round = 0; round < 20; round++)
         {
             var run = await RunningAsync();
-            var ends = await TogetherAsync(nodes, (store, i) => store.EndAsync(Key(run), RunState.Completed, Make.Response($"{i}"), run.Policy));
+            var ends = await TogetherAsync(nodes,
+                (store, i) => store.EndAsync(Key(run), RunState.Completed, Make.Response($"{i}"), run.Policy));
 
             // One attempt said it several times: it is told each time that it has ended the run, and the first one is the result.
             Assert.All(ends, end => Assert.Equal(ParkVerdict.Done, end.Verdict));

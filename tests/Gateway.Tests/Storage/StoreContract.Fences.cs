@@ -7,7 +7,9 @@ namespace DurableGateway.Tests.Stores;
 /// <summary>What tells attempts and executions apart where their numbers do not.</summary>
 public abstract partial class StoreContract
 {
-    /// <summary>A store that has lost a claim gives its number out again. The attempt that had it first can change nothing any more.</summary>
+    /// <summary>
+    /// A store that has lost a claim gives its number out again. The attempt that had it first can change nothing any more.
+    /// </summary>
     [Fact]
     public async Task Attempt_WhoseNumberIsGivenOutAgain_ChangesNothing()
     {
@@ -25,8 +27,10 @@ public abstract partial class StoreContract
         Assert.Equal(StepVerdict.Superseded, (await Store.StartStepAsync(run.Id, lost.Fence, Plenty, Make.Failure("a"))).Verdict);
         Assert.Equal(StepVerdict.Superseded, (await Store.WaitAsync(run.Id, lost.Fence, Make.Outcome("a"), Plenty, Now, Now)).Verdict);
         Assert.Equal(StepVerdict.Superseded,
-            (await fixture.Node.Waits.AwaitAsync(new Waiter(run.Id, "a"), lost.Fence, WaitKind.Callback, Plenty, null, null, Make.Failure("a"))).Step.Verdict);
-        Assert.Equal(StreamVerdict.Lost, await fixture.Node.Streams.AppendAsync(lost, Make.Response(), [new StreamEvent("1", new byte[10])], 1000));
+            (await fixture.Node.Waits.AwaitAsync(new Waiter(run.Id, "a"), lost.Fence, WaitKind.Callback, Plenty, null, null,
+                Make.Failure("a"))).Step.Verdict);
+        Assert.Equal(StreamVerdict.Lost,
+            await fixture.Node.Streams.AppendAsync(lost, Make.Response(), [new StreamEvent("1", new byte[10])], 1000));
         Assert.Equal(ParkVerdict.Lost, (await Store.SuspendAsync(lost)).Verdict);
         Assert.Equal(ParkVerdict.Lost, (await Store.FailAsync(lost, null, Now)).Verdict);
         Assert.Equal(ParkVerdict.Lost, (await Store.EndAsync(lost, RunState.Completed, Make.Response(), run.Policy)).Verdict);
@@ -38,11 +42,16 @@ public abstract partial class StoreContract
         Assert.Equal(ParkVerdict.Lost, (await Store.FailAsync(lost, null, Now)).Verdict);
         Assert.Equal(ParkVerdict.Lost, (await Store.SuspendAsync(lost)).Verdict);
         await Store.ClaimAsync(run.Id, Owner, LeaseEnd.AddSeconds(20), LeaseEnd.AddSeconds(30), nonce: 9);
-        Assert.Equal(ParkVerdict.Done, (await Store.EndAsync(now with { Number = 3, Nonce = 9 }, RunState.Completed, Make.Response(), run.Policy)).Verdict);
-        Assert.Equal(ParkVerdict.Lost, (await Store.EndAsync(now with { Number = 3, Nonce = 10 }, RunState.Completed, Make.Response(), run.Policy)).Verdict);
+        Assert.Equal(ParkVerdict.Done,
+            (await Store.EndAsync(now with { Number = 3, Nonce = 9 }, RunState.Completed, Make.Response(), run.Policy)).Verdict);
+        Assert.Equal(ParkVerdict.Lost,
+            (await Store.EndAsync(now with { Number = 3, Nonce = 10 }, RunState.Completed, Make.Response(), run.Policy)).Verdict);
     }
 
-    /// <summary>What stands between gateway and service may send one attempt twice. Its two executions have one token, and one of them begins the step.</summary>
+    /// <summary>
+    /// What stands between gateway and service may send one attempt twice. Its two executions have one token,
+    /// and one of them begins the step.
+    /// </summary>
     [Fact]
     public async Task Start_OfAnotherExecutionOfTheAttempt_IsRefused()
     {

@@ -68,7 +68,8 @@ public abstract partial class StoreContract
         var counters = new RouteCounters(fixture.Node.Connection);
         var minute = 60L * Random.Shared.Next(1, int.MaxValue);
         for (var i = 0; i < 2; i++)
-            await counters.AddAsync([KeyValuePair.Create((minute, "a"), 2L), KeyValuePair.Create((minute, "b"), 1L), KeyValuePair.Create((minute + 60, "a"), 5L)]);
+            await counters.AddAsync([KeyValuePair.Create((minute, "a"), 2L), KeyValuePair.Create((minute, "b"), 1L),
+                KeyValuePair.Create((minute + 60, "a"), 5L)]);
         var counts = await counters.GetAsync([minute, minute + 60]);
         Assert.Equal((4, 2, 10), (counts[minute]["a"], counts[minute]["b"], counts[minute + 60]["a"]));
         var left = await ExecuteAsync(db => db.KeyTimeToLiveAsync(StoreKeys.InShard(0, $"ct:{minute}")));

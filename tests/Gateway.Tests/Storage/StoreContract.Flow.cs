@@ -140,7 +140,9 @@ public abstract partial class StoreContract
         Assert.NotNull(await Store.ClaimAsync(run.Id, OtherOwner, Today.AddSeconds(5), Today.AddSeconds(15)));
     }
 
-    /// <summary>A node that had lost the store is back before anybody took its run up: the run is at work again, as if nothing had happened.</summary>
+    /// <summary>
+    /// A node that had lost the store is back before anybody took its run up: the run is at work again, as if nothing had happened.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -149,7 +151,9 @@ public abstract partial class StoreContract
         var run = Make.Run();
         await Store.CreateRunningAsync(run, Owner, Today.AddSeconds(-1));
         Assert.NotNull(await Flow.PostponeAsync(run.Id, Today.AddHours(1)));
-        Assert.True(isCreatedAgain ? await Store.CreateRunningAsync(run, Owner, Today + Long) : await Store.RenewAsync(Key(run), Today + Long));
+        Assert.True(isCreatedAgain
+            ? await Store.CreateRunningAsync(run, Owner, Today + Long)
+            : await Store.RenewAsync(Key(run), Today + Long));
 
         Assert.True(await Flow.WakeAsync(run.Id));
         Assert.Null(await Store.ClaimAsync(run.Id, OtherOwner, Today.AddSeconds(5), Today.AddSeconds(15)));
@@ -214,7 +218,8 @@ public abstract partial class StoreContract
         var claimed = (await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd))!;
         Assert.Equal("3", claimed.LastEventId);
         Assert.Equal(StreamVerdict.Lost, await SayAsync(Key(run), "4:d"));
-        Assert.Equal(StreamVerdict.Full, await streams.AppendAsync(new AttemptKey(run.Id, 2, OtherOwner), null, [new StreamEvent("5", new byte[20_000])], 10_000));
+        Assert.Equal(StreamVerdict.Full,
+            await streams.AppendAsync(new AttemptKey(run.Id, 2, OtherOwner), null, [new StreamEvent("5", new byte[20_000])], 10_000));
     }
 
     /// <summary>A run that an operator sets going again may wait for longer than its result was kept.</summary>
@@ -233,9 +238,11 @@ public abstract partial class StoreContract
 
         Assert.Equal("done", await node.Operations.ReviseAsync(run.Id, "a", null, policy, ""));
 
-        foreach (var key in new[] { keys.Stream, keys.StreamIds, keys.Run }) Assert.InRange(await LeftAsync(key), TimeSpan.FromDays(6), TimeSpan.FromDays(8));
+        foreach (var key in new[] { keys.Stream, keys.StreamIds, keys.Run })
+            Assert.InRange(await LeftAsync(key), TimeSpan.FromDays(6), TimeSpan.FromDays(8));
 
-        async Task<TimeSpan> LeftAsync(RedisKey key) => (await node.Connection.ExecuteAsync(db => db.KeyTimeToLiveAsync(key))) ?? TimeSpan.MaxValue;
+        async Task<TimeSpan> LeftAsync(RedisKey key) =>
+            (await node.Connection.ExecuteAsync(db => db.KeyTimeToLiveAsync(key))) ?? TimeSpan.MaxValue;
     }
 
     [Fact]

@@ -57,7 +57,8 @@ public abstract partial class StoreContract
         Assert.True(left > TimeSpan.FromDays(1), $"{left}");
     }
 
-    private async Task<string[]> MembersAsync(RedisKey set) => (await ExecuteAsync(db => db.SortedSetRangeByRankAsync(set))).ToStringArray()!;
+    private async Task<string[]> MembersAsync(RedisKey set) =>
+        (await ExecuteAsync(db => db.SortedSetRangeByRankAsync(set))).ToStringArray()!;
 
     private async Task ExpireAsync(params NewRun[] runs)
     {

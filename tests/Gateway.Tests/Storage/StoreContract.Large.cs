@@ -34,7 +34,10 @@ public abstract partial class StoreContract
     [Fact]
     public async Task LargeRequest_OfAKeyThatIsTaken_IsRefused()
     {
-        var first = Make.Run(request: Make.Request(new byte[Large.Length])) with { Idempotency = new IdempotencyMark(new string('k', 22), "print") };
+        var first = Make.Run(request: Make.Request(new byte[Large.Length])) with
+        {
+            Idempotency = new IdempotencyMark(new string('k', 22), "print")
+        };
         Assert.True(await Store.CreateRunningAsync(first, Owner, LeaseEnd));
         var second = first with { Id = Make.RunId() };
         while (second.Id.Shard(StoreFixture.Shards) != first.Id.Shard(StoreFixture.Shards)) second = second with { Id = Make.RunId() };
@@ -48,8 +51,10 @@ public abstract partial class StoreContract
         var run = await RunningAsync();
         var waits = fixture.Node.Waits;
         await waits.AwaitAsync(new Waiter(run.Id, "a"), Key(run).Fence, WaitKind.Callback, Plenty, null, null, Make.Failure("a"));
-        Assert.Equal(DeliveryVerdict.Woken, (await waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict);
-        Assert.Equal(DeliveryVerdict.Done, (await waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict);
+        Assert.Equal(DeliveryVerdict.Woken,
+            (await waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict);
+        Assert.Equal(DeliveryVerdict.Done,
+            (await waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict);
         Assert.Equal(Large, Text(Assert.Single((await Store.GetStepsAsync(run.Id))!)));
     }
 }

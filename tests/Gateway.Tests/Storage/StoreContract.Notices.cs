@@ -66,7 +66,8 @@ public abstract partial class StoreContract
         async Task FailAsync(int attempt, int? failures = null)
         {
             Assert.Equal(attempt, (await node.Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd))!.Attempt);
-            Assert.Equal(ParkVerdict.Done, (await node.Store.FailAsync(new AttemptKey(run.Id, attempt, Owner), failures ?? attempt - 1, Now)).Verdict);
+            Assert.Equal(ParkVerdict.Done,
+                (await node.Store.FailAsync(new AttemptKey(run.Id, attempt, Owner), failures ?? attempt - 1, Now)).Verdict);
         }
     }
 
@@ -81,7 +82,8 @@ public abstract partial class StoreContract
         {
             await node.Store.SuspendAsync(new AttemptKey(run.Id, attempt - 1, Owner));
             await node.Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd);
-            Assert.Equal(StepVerdict.Scheduled, (await node.Store.ScheduleStepAsync(run.Id, attempt, "try", Plenty, attempt - 1, Now)).Verdict);
+            Assert.Equal(StepVerdict.Scheduled,
+                (await node.Store.ScheduleStepAsync(run.Id, attempt, "try", Plenty, attempt - 1, Now)).Verdict);
         }
 
         Assert.Equal([NoticeKind.Stuck], await NoticesAsync(run));

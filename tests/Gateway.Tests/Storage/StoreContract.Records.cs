@@ -31,7 +31,8 @@ public abstract partial class StoreContract
         var steps = (await Store.GetStepsAsync(run.Id))!;
         Assert.True(body.AsSpan().SequenceEqual(Assert.Single(steps).Body.Span));
         var result = Make.Response() with { Body = RandomNumberGenerator.GetBytes(16 << 20) };
-        Assert.Equal(ParkVerdict.Done, (await Store.EndAsync(new AttemptKey(run.Id, 2, Owner), RunState.Completed, result, run.Policy)).Verdict);
+        Assert.Equal(ParkVerdict.Done,
+            (await Store.EndAsync(new AttemptKey(run.Id, 2, Owner), RunState.Completed, result, run.Policy)).Verdict);
         var stored = (await Store.GetResultAsync(run.Id))!;
         Assert.True(result.Body.Span.SequenceEqual(stored.Body.Span));
     }

@@ -265,7 +265,8 @@ public abstract partial class StoreContract
 
         // Nor can one that has the number but not the run: two nodes may believe that they have claimed it.
         Assert.False(await Store.RenewAsync(new AttemptKey(run.Id, 2, Owner), LeaseEnd));
-        Assert.Equal(ParkVerdict.Lost, (await Store.EndAsync(new AttemptKey(run.Id, 2, Owner), RunState.Completed, Make.Response(), run.Policy)).Verdict);
+        Assert.Equal(ParkVerdict.Lost,
+            (await Store.EndAsync(new AttemptKey(run.Id, 2, Owner), RunState.Completed, Make.Response(), run.Policy)).Verdict);
         Assert.Null(await Store.GetResultAsync(run.Id));
         Assert.Empty((await Store.GetStepsAsync(run.Id))!);
         Assert.True(await Store.RenewAsync(new AttemptKey(run.Id, 2, OtherOwner), LeaseEnd.AddSeconds(20)));

@@ -56,7 +56,8 @@ public abstract partial class StoreContract
         var run = await RunningAsync();
         Assert.Equal(StepVerdict.Scheduled, (await Store.ScheduleStepAsync(run.Id, 1, "a", Plenty, 0, Now.AddSeconds(1))).Verdict);
         await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd);
-        Assert.Equal(new StepAnswer(StepVerdict.Recount, Tries: 1), await Store.ScheduleStepAsync(run.Id, 2, "a", Plenty, 0, Now.AddSeconds(9)));
+        Assert.Equal(new StepAnswer(StepVerdict.Recount, Tries: 1),
+            await Store.ScheduleStepAsync(run.Id, 2, "a", Plenty, 0, Now.AddSeconds(9)));
         Assert.Equal(new StepAnswer(StepVerdict.Recount, Tries: 1), await Store.StoreOutcomeAsync(run.Id, 2, Make.Failure("a"), Plenty, 0));
         Assert.Equal(StepVerdict.Scheduled, (await Store.ScheduleStepAsync(run.Id, 2, "a", Plenty, 1, Now.AddSeconds(2))).Verdict);
         await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd);
@@ -68,7 +69,8 @@ public abstract partial class StoreContract
     {
         var run = await RunningAsync();
         await Store.ScheduleStepAsync(run.Id, 1, "a", Plenty, 0, Now.AddSeconds(1));
-        Assert.Equal(new StepAnswer(StepVerdict.Scheduled, Due: Now.AddSeconds(1)), await Store.ScheduleStepAsync(run.Id, 1, "a", Plenty, 0, Now.AddSeconds(9)));
+        Assert.Equal(new StepAnswer(StepVerdict.Scheduled, Due: Now.AddSeconds(1)),
+            await Store.ScheduleStepAsync(run.Id, 1, "a", Plenty, 0, Now.AddSeconds(9)));
         await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd);
         Assert.Equal(1, (await Store.ScheduleStepAsync(run.Id, 2, "a", Plenty, 0, Now)).Tries);
     }
@@ -80,7 +82,8 @@ public abstract partial class StoreContract
         var run = await RunningAsync();
         for (var tries = 0; tries < 10; tries++)
         {
-            var answers = await TogetherAsync(nodes, (store, _) => store.ScheduleStepAsync(run.Id, tries + 1, "a", Plenty, tries, Now.AddSeconds(1)));
+            var answers = await TogetherAsync(nodes,
+                (store, _) => store.ScheduleStepAsync(run.Id, tries + 1, "a", Plenty, tries, Now.AddSeconds(1)));
             Assert.All(answers, answer => Assert.Equal(new StepAnswer(StepVerdict.Scheduled, Due: Now.AddSeconds(1)), answer));
             await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd);
         }
@@ -174,7 +177,8 @@ public abstract partial class StoreContract
     public async Task Claim_CompletesSleepsThatAreOver()
     {
         var run = await RunningAsync();
-        Assert.Equal(StepVerdict.Scheduled, (await Store.WaitAsync(run.Id, 1, Make.Outcome("nap", "first"), Plenty, Now.AddSeconds(5), Now)).Verdict);
+        Assert.Equal(StepVerdict.Scheduled,
+            (await Store.WaitAsync(run.Id, 1, Make.Outcome("nap", "first"), Plenty, Now.AddSeconds(5), Now)).Verdict);
         Assert.Equal(StepVerdict.Scheduled, (await Store.WaitAsync(run.Id, 1, Make.Outcome("nap", "second"), Plenty, Now, Now)).Verdict);
         await Store.WaitAsync(run.Id, 1, Make.Outcome("long"), Plenty, Now.AddDays(1), Now);
         await Store.ScheduleStepAsync(run.Id, 1, "retry", Plenty, 0, Now.AddSeconds(5));

@@ -69,9 +69,11 @@ public abstract partial class StoreContract(StoreFixture fixture)
 
     private async Task AssertUnreadableAsync(NewRun run)
     {
-        var error = await Assert.ThrowsAsync<UnreadableRecordException>(() => Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd.AddSeconds(10)));
+        var error = await Assert.ThrowsAsync<UnreadableRecordException>(() =>
+            Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd.AddSeconds(10)));
         Assert.Equal(2, error.Attempt);
-        var end = await Store.EndAsync(new AttemptKey(run.Id, error.Attempt, OtherOwner), RunState.Failed, Make.Response("unreadable", 502), new RunPolicy());
+        var end = await Store.EndAsync(new AttemptKey(run.Id, error.Attempt, OtherOwner), RunState.Failed,
+            Make.Response("unreadable", 502), new RunPolicy());
         Assert.Equal(ParkVerdict.Done, end.Verdict);
         Assert.Equal(502, (await Store.GetResultAsync(run.Id))!.Status);
     }

@@ -40,22 +40,23 @@ public abstract class StoreFixture : IAsyncLifetime
         return _nodes[..count];
     }
 
-    internal static GatewaySettings Settings(string? connectionString, string? directory = null, int shards = Shards, int minReplicas = 0, long maxStoreBytes = 1L << 30) => new()
-    {
-        Public = BindingAddress.Parse("http://127.0.0.1:0"),
-        Control = BindingAddress.Parse("http://127.0.0.1:0"),
-        AdvertisedAddress = null,
-        SharedAddress = null,
-        StoreConnectionString = connectionString,
-        DataDirectory = directory ?? "",
-        Shards = shards,
-        MinReplicas = minReplicas,
-        MaxStoreBytes = maxStoreBytes,
-        Lease = TimeSpan.FromSeconds(20),
-        ShutdownTimeout = TimeSpan.Zero,
-        Keys = [],
-        Policies = ImmutableDictionary<string, RunPolicy>.Empty,
-    };
+    internal static GatewaySettings Settings(string? connectionString, string? directory = null, int shards = Shards, int minReplicas = 0,
+        long maxStoreBytes = 1L << 30) => new()
+        {
+            Public = BindingAddress.Parse("http://127.0.0.1:0"),
+            Control = BindingAddress.Parse("http://127.0.0.1:0"),
+            AdvertisedAddress = null,
+            SharedAddress = null,
+            StoreConnectionString = connectionString,
+            DataDirectory = directory ?? "",
+            Shards = shards,
+            MinReplicas = minReplicas,
+            MaxStoreBytes = maxStoreBytes,
+            Lease = TimeSpan.FromSeconds(20),
+            ShutdownTimeout = TimeSpan.Zero,
+            Keys = [],
+            Policies = ImmutableDictionary<string, RunPolicy>.Empty,
+        };
 
     private protected abstract Task<bool> StartAsync();
 
@@ -126,7 +127,8 @@ internal sealed class StoreNode : IAsyncDisposable
     {
         Connection = connection;
         var codec = new RecordCodec(keys);
-        Store = new RedisRunStore(connection, codec, new StepValues(codec), new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders), TimeProvider.System);
+        Store = new RedisRunStore(connection, codec, new StepValues(codec),
+            new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders), TimeProvider.System);
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
         Operations = new RunOperations(connection, codec, TimeProvider.System);
@@ -146,7 +148,8 @@ internal sealed class StoreNode : IAsyncDisposable
     public static async Task<StoreNode> OpenAsync(GatewaySettings settings)
     {
         var keys = new KeyRing();
-        var node = new StoreNode(new StoreConnection(settings, keys, new StoreClock(TimeProvider.System), NullLoggerFactory.Instance), keys, settings);
+        var node = new StoreNode(new StoreConnection(settings, keys, new StoreClock(TimeProvider.System), NullLoggerFactory.Instance), keys,
+            settings);
         try
         {
             await node.Connection.StartAsync(CancellationToken.None);

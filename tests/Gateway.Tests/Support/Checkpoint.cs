@@ -9,7 +9,8 @@ internal static class Checkpoint
     private static readonly HttpClient Http = new();
 
     /// <returns>The status of the answer; 0 where there was none.</returns>
-    public static async Task<HttpStatusCode> PutAsync(SeenRequest request, string step, string json, params (string Name, string Value)[] headers)
+    public static async Task<HttpStatusCode> PutAsync(
+        SeenRequest request, string step, string json, params (string Name, string Value)[] headers)
     {
         using var call = new HttpRequestMessage(HttpMethod.Put, $"{request["Durable-Callback"]}/steps/{step}")
         {

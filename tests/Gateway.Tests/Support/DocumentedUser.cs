@@ -16,7 +16,8 @@ internal static class DocumentedUser
     {
         var lines = await File.ReadAllLinesAsync(Path.Combine(Here(), "../../../config/README.md"));
         var line = lines.Single(each => each.StartsWith(Begin, StringComparison.Ordinal));
-        var said = await RedisCluster.AskAsync(server, [.. line.Replace(">PASSWORD", ">" + Password, StringComparison.Ordinal).Split(' '), .. changes]);
+        var said = await RedisCluster.AskAsync(server,
+            [.. line.Replace(">PASSWORD", ">" + Password, StringComparison.Ordinal).Split(' '), .. changes]);
         Assert.Equal("OK", said.Trim());
     }
 

@@ -14,5 +14,6 @@ internal static class Eventually
         }
     }
 
-    public static Task TrueAsync(Func<bool> condition, string what, int seconds = 15) => TrueAsync(() => Task.FromResult(condition()), what, seconds);
+    public static Task TrueAsync(Func<bool> condition, string what, int seconds = 15) =>
+        TrueAsync(() => Task.FromResult(condition()), what, seconds);
 }

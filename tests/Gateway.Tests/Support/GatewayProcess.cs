@@ -27,7 +27,10 @@ internal sealed class GatewayProcess : IAsyncDisposable
             "--Durable:Policies:default:Retry:Delay=00:00:00.050",
             .. settings.Select(setting => "--" + setting),
         ];
-        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = Public };
+        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.Zero })
+        {
+            BaseAddress = Public
+        };
         Follower = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = Public };
     }
 
@@ -37,8 +40,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public HttpClient Follower { get; }
 
     /// <summary>The most memory that the process has had so far, in MiB.</summary>
-    public int PeakMemory => int.Parse(File.ReadLines($"/proc/{_process!.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
-        .Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+    public int PeakMemory =>
+        int.Parse(File.ReadLines($"/proc/{_process!.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+            .Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 
     /// <summary>What the process has written so far.</summary>
     public string Output

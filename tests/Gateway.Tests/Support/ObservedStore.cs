@@ -29,5 +29,6 @@ internal class ObservedStore : DispatchProxy
     });
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
-        _observer(targetMethod!.Name, args!, () => targetMethod.Invoke(_inner, BindingFlags.DoNotWrapExceptions, binder: null, args, culture: null));
+        _observer(targetMethod!.Name, args!,
+            () => targetMethod.Invoke(_inner, BindingFlags.DoNotWrapExceptions, binder: null, args, culture: null));
 }

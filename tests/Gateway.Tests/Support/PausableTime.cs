@@ -1,6 +1,9 @@
 namespace DurableGateway.Tests.Support;
 
-/// <summary>The clock of a node that is held up whole, as a process that is stopped or a machine that is moved: nothing of it comes due before it goes on.</summary>
+/// <summary>
+/// The clock of a node that is held up whole, as a process that is stopped or a machine that is moved:
+/// nothing of it comes due before it goes on.
+/// </summary>
 internal sealed class PausableTime : TimeProvider
 {
     private readonly Lock _lock = new();

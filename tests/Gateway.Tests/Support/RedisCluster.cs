@@ -18,10 +18,12 @@ internal sealed class RedisCluster : IAsyncDisposable
     public static async Task<RedisCluster> StartAsync(int replicas = 0)
     {
         var servers = await Task.WhenAll(Enumerable.Range(0, Primaries * (replicas + 1)).Select(_ => RedisServer.StartAsync(
-            "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0",
+            "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
+            "--repl-diskless-sync-delay", "0",
             "--repl-ping-replica-period", "1", "--cluster-require-full-coverage", "no")));
         var cluster = new RedisCluster(servers);
-        await ManageAsync(["create", .. servers.Select(server => server.ConnectionString), "--cluster-replicas", $"{replicas}", "--cluster-yes"]);
+        await ManageAsync(["create", .. servers.Select(server => server.ConnectionString), "--cluster-replicas",
+            $"{replicas}", "--cluster-yes"]);
         await Eventually.TrueAsync(() => cluster.IsHealthyAsync(replicas), "the cluster is healthy", seconds: 30);
         return cluster;
     }
@@ -29,7 +31,11 @@ internal sealed class RedisCluster : IAsyncDisposable
     /// <summary><c>redis-cli --cluster …</c></summary>
     public static async Task<string> ManageAsync(params string[] command)
     {
-        using var cli = Process.Start(new ProcessStartInfo("redis-cli", ["--cluster", .. command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var cli = Process.Start(new ProcessStartInfo("redis-cli", ["--cluster", .. command])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var output = await cli.StandardOutput.ReadToEndAsync();
         await cli.WaitForExitAsync();
         return cli.ExitCode == 0 ? output : throw new InvalidOperationException($"redis-cli --cluster {command[0]}: {output}");
@@ -37,7 +43,9 @@ internal sealed class RedisCluster : IAsyncDisposable
 
     public static async Task<string> AskAsync(RedisServer server, params string[] command)
     {
-        using var cli = Process.Start(new ProcessStartInfo("redis-cli", ["-p", $"{server.Port}", .. command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var cli = Process.Start(new ProcessStartInfo("redis-cli",
+            ["-p", $"{server.Port}", .. command])
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = await cli.StandardOutput.ReadToEndAsync();
         await cli.WaitForExitAsync();
         return output;
@@ -46,7 +54,8 @@ internal sealed class RedisCluster : IAsyncDisposable
     /// <summary>The server that is primary for a key's slot now, if there is one.</summary>
     public async Task<RedisServer?> PrimaryOfAsync(string key)
     {
-        var slot = int.Parse(await AskAsync(_servers.First(server => !server.HasExited), "cluster", "keyslot", key), System.Globalization.CultureInfo.InvariantCulture);
+        var slot = int.Parse(await AskAsync(_servers.First(server => !server.HasExited), "cluster", "keyslot", key),
+            System.Globalization.CultureInfo.InvariantCulture);
         var nodes = await AskAsync(_servers.First(server => !server.HasExited), "cluster", "nodes");
         foreach (var line in nodes.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {

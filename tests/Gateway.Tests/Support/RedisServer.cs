@@ -6,8 +6,12 @@ namespace DurableGateway.Tests.Support;
 /// <summary>A <c>redis-server</c> of our own: a free loopback port, a directory of its own, gone with the test.</summary>
 internal sealed partial class RedisServer : IAsyncDisposable
 {
-    /// <summary><c>DURABLE_TESTS_REDIS_SERVER</c> names another server that takes the same options, or a script that translates them.</summary>
-    private static readonly string Binary = Environment.GetEnvironmentVariable("DURABLE_TESTS_REDIS_SERVER") is { Length: > 0 } other ? other : "redis-server";
+    /// <summary>
+    /// <c>DURABLE_TESTS_REDIS_SERVER</c> names another server that takes the same options, or a script that translates them.
+    /// </summary>
+    private static readonly string Binary = Environment.GetEnvironmentVariable("DURABLE_TESTS_REDIS_SERVER") is { Length: > 0 } other
+        ? other
+        : "redis-server";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -26,7 +30,8 @@ internal sealed partial class RedisServer : IAsyncDisposable
 
     /// <summary>Why there can be none here; <see langword="null"/> where there can.</summary>
     public static string? Missing { get; } =
-        File.Exists(Binary) || (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(directory => File.Exists(Path.Combine(directory, Binary)))
+        File.Exists(Binary) || (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(directory =>
+            File.Exists(Path.Combine(directory, Binary)))
             ? null
             : $"{Binary} is not on the PATH of this machine.";
 
@@ -81,7 +86,8 @@ internal sealed partial class RedisServer : IAsyncDisposable
             lock (said) said.Add(line.Data);
             if (line.Data.Contains("Ready to accept connections", StringComparison.OrdinalIgnoreCase)) ready.TrySetResult();
         };
-        process.Exited += (_, _) => ready.TrySetException(new InvalidOperationException($"{Binary} ended: {string.Join(Environment.NewLine, said)}"));
+        process.Exited += (_, _) =>
+            ready.TrySetException(new InvalidOperationException($"{Binary} ended: {string.Join(Environment.NewLine, said)}"));
         process.Start();
         process.BeginOutputReadLine();
         await ready.Task.WaitAsync(Patience);

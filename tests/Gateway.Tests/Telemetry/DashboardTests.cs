@@ -27,7 +27,8 @@ public sealed partial class DashboardTests
     [Fact]
     public async Task EveryName_IsThatOfAnInstrument_AndDocumented()
     {
-        var names = typeof(TelemetryNames.Metrics).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (string)field.GetValue(null)!).ToList();
+        var names = typeof(TelemetryNames.Metrics).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Select(field => (string)field.GetValue(null)!).ToList();
         var documented = Repository.Read("gateway/README.md");
 
         Assert.Equal(names.Order(), (await InstrumentsAsync()).Select(instrument => instrument.Name).Distinct().Order());
@@ -48,7 +49,8 @@ public sealed partial class DashboardTests
     public void Dashboard_IsJson_AndEachPanelAsksSomething()
     {
         using var dashboard = JsonDocument.Parse(Repository.Read("config/grafana/durable-gateway.json"));
-        var panels = dashboard.RootElement.GetProperty("panels").EnumerateArray().Where(panel => panel.GetProperty("type").GetString() != "row").ToList();
+        var panels = dashboard.RootElement.GetProperty("panels").EnumerateArray()
+            .Where(panel => panel.GetProperty("type").GetString() != "row").ToList();
 
         Assert.NotEmpty(panels);
         Assert.All(panels, panel => Assert.NotEqual(0, panel.GetProperty("targets").GetArrayLength()));

@@ -7,7 +7,9 @@ using OpenTelemetry.Trace;
 
 namespace DurableGateway.Tests.Telemetry;
 
-/// <summary>A collector that never answers does not hold up the exit. <c>tests/docker/engine/image.sh</c> tests it with a real one.</summary>
+/// <summary>
+/// A collector that never answers does not hold up the exit. <c>tests/docker/engine/image.sh</c> tests it with a real one.
+/// </summary>
 public sealed class FinalExportTests
 {
     [Fact]
@@ -15,7 +17,8 @@ public sealed class FinalExportTests
     {
         using var exporter = new HangingExporter();
         using var source = new ActivitySource(nameof(FinalExportTests));
-        using var tracing = Sdk.CreateTracerProviderBuilder().AddSource(source.Name).AddProcessor(new BatchActivityExportProcessor(exporter)).Build();
+        using var tracing = Sdk.CreateTracerProviderBuilder().AddSource(source.Name)
+            .AddProcessor(new BatchActivityExportProcessor(exporter)).Build();
         await using var services = new ServiceCollection().AddSingleton(tracing).BuildServiceProvider();
         source.StartActivity("left over")!.Dispose();
 

@@ -53,7 +53,8 @@ public sealed class ManyNodesTraceTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, result.StatusCode);
 
         var trace = await _receiver.TraceAsync(Trace, spans => spans.Any(span => span.Name == "run upstream")
-            && spans.Count(span => span.Name == "attempt upstream") == 2 && spans.Count(span => span.Name.StartsWith(Step, StringComparison.Ordinal)) == 3);
+            && spans.Count(span => span.Name == "attempt upstream") == 2
+            && spans.Count(span => span.Name.StartsWith(Step, StringComparison.Ordinal)) == 3);
         var attempt = trace.Single(span => span.Name == "attempt upstream" && span[TelemetryNames.Attributes.AttemptNumber] == "1");
         Assert.Equal("suspended", attempt[TelemetryNames.Attributes.Outcome]);
         Assert.Equal(attempt.SpanId, trace.Single(span => span.Name == Step + "here").ParentId);
@@ -78,7 +79,8 @@ public sealed class ManyNodesTraceTests : IAsyncLifetime
         using var cancelled = await second.Client.DeleteAsync(Contract.World.RunUrl(redirect.Headers.Location!.OriginalString));
         Assert.Equal(HttpStatusCode.NoContent, cancelled.StatusCode);
 
-        var trace = await _receiver.TraceAsync(Trace, spans => spans.Any(span => span.Name == "run upstream") && spans.Any(span => span.Name == "attempt upstream"));
+        var trace = await _receiver.TraceAsync(Trace,
+            spans => spans.Any(span => span.Name == "run upstream") && spans.Any(span => span.Name == "attempt upstream"));
         var run = trace.Single(span => span.Name == "run upstream");
         Assert.Equal("cancelled", run[TelemetryNames.Attributes.Outcome]);
         Assert.Equal(trace.Single(span => span.Name == "attempt upstream").ParentId, run.ParentId);
@@ -96,11 +98,13 @@ public sealed class ManyNodesTraceTests : IAsyncLifetime
         using var parked = await gateway.Client.GetAsync("/parked");
         Assert.Equal(HttpStatusCode.SeeOther, parked.StatusCode);
         using var control = new HttpClient { BaseAddress = gateway.Control };
-        await Eventually.TrueAsync(async () => await HasAsync("durable_runs_open{} 1") && await HasAsync("durable_runs_overdue{} 0"), "the run is seen waiting");
+        await Eventually.TrueAsync(async () => await HasAsync("durable_runs_open{} 1") && await HasAsync("durable_runs_overdue{} 0"),
+            "the run is seen waiting");
 
         await _redis.KillAsync();
 
-        await Eventually.TrueAsync(async () => await HasAsync("durable_store_ready{} 0") && await HasAsync("durable_store_errors_total{"), "the store is seen to be away", seconds: 30);
+        await Eventually.TrueAsync(async () => await HasAsync("durable_store_ready{} 0") && await HasAsync("durable_store_errors_total{"),
+            "the store is seen to be away", seconds: 30);
         Assert.False(await HasAsync("durable_runs_open{"));
 
         async Task<bool> HasAsync(string start) =>
@@ -108,7 +112,8 @@ public sealed class ManyNodesTraceTests : IAsyncLifetime
     }
 
     private Task<GatewayProcess> StartAsync(TestService service) => GatewayProcess.StartAsync(
-        service.Url, [.. _receiver.Settings, $"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Policies:default:AllowCancel=true"]);
+        service.Url, [.. _receiver.Settings, $"Durable:Store:ConnectionString={_redis.ConnectionString}",
+            "Durable:Policies:default:AllowCancel=true"]);
 
     /// <summary>The same attempt, with the address of another node.</summary>
     private static SeenRequest Through(Uri control, SeenRequest seen) => seen with

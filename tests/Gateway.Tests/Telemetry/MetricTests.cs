@@ -23,7 +23,8 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
         await Eventually.TrueAsync(() => Expected.All(told.Receiver.Metrics.ContainsKey), "all metrics have arrived");
 
         Assert.All(Expected, name => Assert.Equal(TelemetryNames.Source, told.Receiver.Metrics[name].Scope));
-        Assert.All(told.Receiver.Metrics.Values, metric => Assert.DoesNotContain(metric.Points, point => point.ContainsKey(TelemetryNames.Attributes.RunId) || point.Values.Contains(told.RunId)));
+        Assert.All(told.Receiver.Metrics.Values, metric => Assert.DoesNotContain(metric.Points,
+            point => point.ContainsKey(TelemetryNames.Attributes.RunId) || point.Values.Contains(told.RunId)));
         Assert.Equal("s", told.Receiver.Metrics[TelemetryNames.Metrics.ReplayLag].Unit);
         Assert.Contains(told.Receiver.Metrics[TelemetryNames.Metrics.Attempts].Points, point =>
             point[TelemetryNames.Attributes.Route] == "upstream" && point[TelemetryNames.Attributes.Policy] == "default"
@@ -35,19 +36,26 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
     public async Task Metrics_CanBeScraped_AndSayWhatHappened()
     {
         Dictionary<string, double> scrape = [];
-        await Eventually.TrueAsync(async () => (scrape = await ScrapeAsync()).Keys.Any(key => key.StartsWith("durable_runs_ended_total", StringComparison.Ordinal)), "the run has ended");
+        await Eventually.TrueAsync(async () => (scrape = await ScrapeAsync()).Keys.Any(key =>
+            key.StartsWith("durable_runs_ended_total", StringComparison.Ordinal)), "the run has ended");
 
         Assert.Equal(1, scrape["""durable_runs_started_total{durable_policy="default",durable_route="upstream"}"""]);
-        Assert.Equal(1, scrape["""durable_runs_ended_total{durable_outcome="completed",durable_policy="default",durable_route="upstream"}"""]);
-        Assert.Equal(1, scrape["""durable_attempts_total{durable_attempt_kind="live",durable_outcome="failed",durable_policy="default",durable_route="upstream"}"""]);
-        Assert.Equal(1, scrape["""durable_attempts_total{durable_attempt_kind="replay",durable_outcome="completed",durable_policy="default",durable_route="upstream"}"""]);
+        Assert.Equal(1,
+            scrape["""durable_runs_ended_total{durable_outcome="completed",durable_policy="default",durable_route="upstream"}"""]);
+        Assert.Equal(1,
+            scrape[
+                """durable_attempts_total{durable_attempt_kind="live",durable_outcome="failed",durable_policy="default",durable_route="upstream"}"""]);
+        Assert.Equal(1,
+            scrape[
+                """durable_attempts_total{durable_attempt_kind="replay",durable_outcome="completed",durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1, scrape["""durable_steps_total{durable_outcome="completed",durable_policy="default",durable_step_type="run"}"""]);
         Assert.Equal(1, scrape["""durable_redirects_total{durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1, scrape["""durable_checkpoint_duration_seconds_count{durable_policy="default"}"""]);
         Assert.Equal(1, scrape["""durable_replay_lag_seconds_count{durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1, scrape["durable_store_ready{}"]);
         Assert.Equal(0, scrape["durable_runs_overdue{}"]);
-        Assert.DoesNotContain(scrape.Keys, key => key.Contains(told.RunId, StringComparison.Ordinal) || key.Contains("run_id", StringComparison.Ordinal));
+        Assert.DoesNotContain(scrape.Keys,
+            key => key.Contains(told.RunId, StringComparison.Ordinal) || key.Contains("run_id", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -64,7 +72,8 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
     {
         await Eventually.TrueAsync(async () => (await ScrapeAsync()).Any(sample => sample.Value >= 1
             && sample.Key.StartsWith("http_server_request_duration_seconds_count{", StringComparison.Ordinal)
-            && sample.Key.Contains("http_route=", StringComparison.Ordinal) && sample.Key.Contains("http_response_status_code=", StringComparison.Ordinal)
+            && sample.Key.Contains("http_route=", StringComparison.Ordinal)
+            && sample.Key.Contains("http_response_status_code=", StringComparison.Ordinal)
             && sample.Key.Contains("http_request_method=", StringComparison.Ordinal)), "requests are counted");
         Assert.DoesNotContain(await ScrapeAsync(), sample => sample.Key.StartsWith("http_server_active", StringComparison.Ordinal));
     }
@@ -78,7 +87,8 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
         {
             var match = Sample().Match(line);
             Assert.True(match.Success, $"'{line}' is no sample.");
-            samples[match.Groups[1].Value] = double.Parse(match.Groups[2].Value.Replace("+Inf", "∞", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+            samples[match.Groups[1].Value] = double.Parse(match.Groups[2].Value.Replace("+Inf", "∞", StringComparison.Ordinal),
+                CultureInfo.InvariantCulture);
         }
 
         return samples;

@@ -11,7 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace DurableGateway.Tests.Telemetry;
 
 internal sealed record OtlpSpan(
-    string TraceId, string SpanId, string ParentId, string Name, string Scope, ulong Start, ulong End, bool Failed, IReadOnlyDictionary<string, string> Attributes)
+    string TraceId, string SpanId, string ParentId, string Name, string Scope, ulong Start, ulong End, bool Failed,
+    IReadOnlyDictionary<string, string> Attributes)
 {
     public TimeSpan Duration => TimeSpan.FromTicks((long)(End - Start) / 100);
     public string? this[string attribute] => Attributes.GetValueOrDefault(attribute);
@@ -69,7 +70,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
-            throw new TimeoutException($"{e.Message}; there is {string.Join(", ", Spans.Select(span => $"{span.Name} ({span.TraceId})"))}", e);
+            throw new TimeoutException($"{e.Message}; there is {string.Join(", ", Spans.Select(span => $"{span.Name} ({span.TraceId})"))}",
+                e);
         }
 
         return Trace();
@@ -94,7 +96,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
             foreach (var (scope, span) in Items(resource))
             {
                 Spans.Enqueue(new OtlpSpan(
-                    Proto.Of(span, 1).Hex, Proto.Of(span, 2).Hex, Proto.Of(span, 4).Hex, Proto.Of(span, 5).Text, scope, Proto.Of(span, 7).Value, Proto.Of(span, 8).Value,
+                    Proto.Of(span, 1).Hex, Proto.Of(span, 2).Hex, Proto.Of(span, 4).Hex, Proto.Of(span, 5).Text, scope,
+                    Proto.Of(span, 7).Value, Proto.Of(span, 8).Value,
                     Proto.All(span, 15).Any(status => Proto.Of(status, 3).Value == 2), Attributes(span, 9)));
             }
         }
@@ -120,7 +123,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     private void Keep(List<Proto> resource)
     {
-        if (Attributes(Proto.Read(Proto.Of(resource, 1).Bytes), 1).TryGetValue("service.name", out var name)) lock (Services) Services.Add(name);
+        if (Attributes(Proto.Read(Proto.Of(resource, 1).Bytes), 1).TryGetValue("service.name", out var name))
+            lock (Services) Services.Add(name);
     }
 
     /// <summary>Spans, metrics and logs are laid out alike: resource, scope, item.</summary>

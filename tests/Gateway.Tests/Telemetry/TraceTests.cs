@@ -79,7 +79,8 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
             var beneath = Beneath(trace, attempt).ToList();
             Assert.Contains(beneath, span => span.Scope == "Yarp.ReverseProxy");
             Assert.Contains(beneath, span => span.Scope == "System.Net.Http");
-            Assert.Contains(beneath, span => span.Name.EndsWith(" redis", StringComparison.Ordinal) && span[TelemetryNames.Attributes.DbSystem] == "redis");
+            Assert.Contains(beneath,
+                span => span.Name.EndsWith(" redis", StringComparison.Ordinal) && span[TelemetryNames.Attributes.DbSystem] == "redis");
         }
     }
 
@@ -108,7 +109,8 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
     {
         await TraceAsync();
 
-        Assert.DoesNotContain(told.Receiver.Spans, span => span.Name.EndsWith(" redis", StringComparison.Ordinal) && span.ParentId.Length == 0);
+        Assert.DoesNotContain(told.Receiver.Spans,
+            span => span.Name.EndsWith(" redis", StringComparison.Ordinal) && span.ParentId.Length == 0);
     }
 
     [Fact]
@@ -135,7 +137,8 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
             using var answer = await gateway.Client.SendAsync(paid);
         }
 
-        await receiver.TraceAsync(ToldRun.TraceId, spans => spans.Count(span => span.Name.StartsWith("POST ", StringComparison.Ordinal)) == 3);
+        await receiver.TraceAsync(ToldRun.TraceId,
+            spans => spans.Count(span => span.Name.StartsWith("POST ", StringComparison.Ordinal)) == 3);
         Assert.False(receiver.WasTold(url.Split('/')[^1]));
     }
 
@@ -166,7 +169,8 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
             context.Response.StatusCode = count == 1 ? 503 : 200;
             return Task.CompletedTask;
         });
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, [.. receiver.Settings, "Durable:Policies:default:Retry:Delay=00:00:03"]);
+        await using var gateway = await GatewayProcess.StartAsync(service.Url,
+            [.. receiver.Settings, "Durable:Policies:default:Retry:Delay=00:00:03"]);
         using var request = ToldRun.Request("/later", Trace);
         using var redirect = await gateway.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
@@ -185,7 +189,8 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
     }
 
     private Task<List<OtlpSpan>> TraceAsync() => told.Receiver.TraceAsync(ToldRun.TraceId, spans =>
-        spans.Any(span => span.Name == Run) && spans.Count(span => span.Name == Attempt) == 2 && spans.Any(span => span.ParentId == ToldRun.ClientSpan));
+        spans.Any(span => span.Name == Run) && spans.Count(span => span.Name == Attempt) == 2
+            && spans.Any(span => span.ParentId == ToldRun.ClientSpan));
 
     private static IEnumerable<OtlpSpan> Beneath(List<OtlpSpan> trace, OtlpSpan top) =>
         trace.Where(span => span.ParentId == top.SpanId).SelectMany(span => Beneath(trace, span).Prepend(span));

@@ -25,7 +25,8 @@ public sealed class WaitingTraceTests : IAsyncLifetime
             if (context.Request.Path == "/parent" && count == 1)
             {
                 var seen = SeenRequest.Of(context, []);
-                var answer = await Checkpoint.PutAsync(seen, "ask", "{}", ("Durable-Step-Type", "invoke"), ("Durable-Invoke-Path", "/child"));
+                var answer = await Checkpoint.PutAsync(seen, "ask", "{}", ("Durable-Step-Type", "invoke"),
+                    ("Durable-Invoke-Path", "/child"));
                 (context.Response.StatusCode, context.Response.Headers["Durable-Suspended"]) = ((int)answer, "?1");
             }
         });
@@ -36,7 +37,8 @@ public sealed class WaitingTraceTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, result.StatusCode);
 
         var trace = await _receiver.TraceAsync(Trace, spans =>
-            spans.Count(span => span.Name == Run) == 2 && spans.Count(span => span.Name == Attempt) == 3 && spans.Any(span => span.Name == "step ask"));
+            spans.Count(span => span.Name == Run) == 2 && spans.Count(span => span.Name == Attempt) == 3
+                && spans.Any(span => span.Name == "step ask"));
         var step = trace.Single(span => span.Name == "step ask");
         Assert.Equal("invoke", step[TelemetryNames.Attributes.StepType]);
         Assert.Equal("completed", step[TelemetryNames.Attributes.Outcome]);
@@ -55,7 +57,8 @@ public sealed class WaitingTraceTests : IAsyncLifetime
             arrived.TrySetResult();
             await released.Task.WaitAsync(TimeSpan.FromSeconds(60));
         });
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, [.. _receiver.Settings, "Durable:Policies:default:Concurrency:Limit=1"]);
+        await using var gateway = await GatewayProcess.StartAsync(service.Url,
+            [.. _receiver.Settings, "Durable:Policies:default:Concurrency:Limit=1"]);
         var first = gateway.Client.GetAsync("/first");
         await arrived.Task.WaitAsync(TimeSpan.FromSeconds(30));
         using var request = ToldRun.Request("/second", Trace);
@@ -65,8 +68,10 @@ public sealed class WaitingTraceTests : IAsyncLifetime
         using var result = await gateway.Follower.GetAsync(redirect.Headers.Location);
         Assert.Equal(HttpStatusCode.OK, result.StatusCode);
 
-        var trace = await _receiver.TraceAsync(Trace, spans => spans.Any(span => span.Name == Run) && spans.Count(span => span.Name == Attempt) == 2);
-        Assert.Equal(["queued", "completed"], trace.Where(span => span.Name == Attempt).OrderBy(span => span.Start).Select(span => span[TelemetryNames.Attributes.Outcome]));
+        var trace = await _receiver.TraceAsync(Trace,
+            spans => spans.Any(span => span.Name == Run) && spans.Count(span => span.Name == Attempt) == 2);
+        Assert.Equal(["queued", "completed"],
+            trace.Where(span => span.Name == Attempt).OrderBy(span => span.Start).Select(span => span[TelemetryNames.Attributes.Outcome]));
         await Eventually.TrueAsync(() => _receiver.Metrics.ContainsKey(TelemetryNames.Metrics.RunsQueued), "the wait was counted");
         using var answer = await first;
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);

@@ -7,7 +7,8 @@ namespace DurableGateway.Client.Tests.Api;
 /// <summary>The page of what is public, from the assemblies and the doc comments beside them.</summary>
 internal sealed class ApiReference
 {
-    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance
+        | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     private readonly StringBuilder _page = new();
     private readonly List<string> _undescribed = [];
@@ -19,7 +20,8 @@ internal sealed class ApiReference
     {
         _comments = assemblies.SelectMany(assembly => XDocument.Load(Path.ChangeExtension(assembly.Location, ".xml")).Descendants("member"))
             .ToDictionary(member => member.Attribute("name")!.Value);
-        _page.Append("# API of the .NET SDK\n\nMade of the doc comments: `DURABLE_TESTS_WRITE=api dotnet test tests/Sdk.Tests --filter ApiReferenceTests`.\n")
+        _page.Append("# API of the .NET SDK\n\nMade of the doc comments: `DURABLE_TESTS_WRITE=api dotnet test tests/Sdk.Tests "
+            + "--filter ApiReferenceTests`.\n")
             .Append("How to use it is told in the [README](README.md).\n");
         foreach (var assembly in assemblies)
         {
@@ -47,12 +49,15 @@ internal sealed class ApiReference
             return;
         }
 
-        foreach (var constructor in type.GetConstructors(Declared).Where(IsVisible)) Add(constructor, Signatures.Of(constructor), described: constructor.GetParameters().Length > 0);
-        foreach (var property in type.GetProperties(Declared).Where(property => IsVisible(property.GetMethod ?? property.SetMethod)).OrderBy(property => property.Name, StringComparer.Ordinal))
+        foreach (var constructor in type.GetConstructors(Declared).Where(IsVisible))
+            Add(constructor, Signatures.Of(constructor), described: constructor.GetParameters().Length > 0);
+        foreach (var property in type.GetProperties(Declared).Where(property => IsVisible(property.GetMethod ?? property.SetMethod))
+            .OrderBy(property => property.Name, StringComparer.Ordinal))
             Add(property, Signatures.Of(property));
         foreach (var field in type.GetFields(Declared).Where(field => field.IsPublic).OrderBy(field => field.Name, StringComparer.Ordinal))
             Add(field, Signatures.Of(field));
-        foreach (var method in type.GetMethods(Declared).Where(method => !method.IsSpecialName && IsVisible(method) && method.GetBaseDefinition() == method)
+        foreach (var method in type.GetMethods(Declared)
+            .Where(method => !method.IsSpecialName && IsVisible(method) && method.GetBaseDefinition() == method)
             .OrderBy(method => method.Name, StringComparer.Ordinal).ThenBy(Signatures.Of, StringComparer.Ordinal))
             Add(method, Signatures.Of(method), described: method.Name != nameof(IDisposable.Dispose));
     }
@@ -109,7 +114,8 @@ internal sealed class ApiReference
             text.Append(node switch
             {
                 XText plain => plain.Value,
-                XElement { Name.LocalName: "see" or "seealso" } see => $"`{Short((see.Attribute("cref") ?? see.Attribute("langword") ?? see.Attribute("href"))!.Value)}`",
+                XElement { Name.LocalName: "see" or "seealso" } see =>
+                    $"`{Short((see.Attribute("cref") ?? see.Attribute("langword") ?? see.Attribute("href"))!.Value)}`",
                 XElement { Name.LocalName: "paramref" or "typeparamref" } name => $"`{name.Attribute("name")!.Value}`",
                 XElement { Name.LocalName: "c" } code => $"`{code.Value}`",
                 // Its line breaks are kept by a mark that is no white space.

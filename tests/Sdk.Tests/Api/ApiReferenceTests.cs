@@ -7,7 +7,8 @@ namespace DurableGateway.Client.Tests.Api;
 /// <summary><c>sdk-client/dotnet/API.md</c> is made of the doc comments, and is never older than they are.</summary>
 public sealed class ApiReferenceTests
 {
-    private static readonly ApiReference Reference = ApiReference.Of(typeof(IStep).Assembly, typeof(DurableStepsEndpointExtensions).Assembly);
+    private static readonly ApiReference Reference = ApiReference.Of(typeof(IStep).Assembly,
+        typeof(DurableStepsEndpointExtensions).Assembly);
 
     /// <summary>With DURABLE_TESTS_WRITE=api it writes the page instead.</summary>
     [Fact]

@@ -12,7 +12,8 @@ internal static class DocIds
         FieldInfo field => $"F:{Of(field.DeclaringType!, null)}.{field.Name}",
         PropertyInfo property => $"P:{Of(property.DeclaringType!, null)}.{property.Name}{Parameters(property.GetIndexParameters(), null)}",
         ConstructorInfo constructor => $"M:{Of(constructor.DeclaringType!, null)}.#ctor{Parameters(constructor.GetParameters(), null)}",
-        MethodInfo method => $"M:{Of(method.DeclaringType!, null)}.{method.Name}{Arity(method)}{Parameters(method.GetParameters(), method)}",
+        MethodInfo method =>
+            $"M:{Of(method.DeclaringType!, null)}.{method.Name}{Arity(method)}{Parameters(method.GetParameters(), method)}",
         _ => throw new ArgumentException($"{member} is of no kind that has an id here."),
     };
 
@@ -24,7 +25,8 @@ internal static class DocIds
 
     private static string Of(Type type, MethodInfo? method)
     {
-        if (type.IsGenericParameter) return (type.DeclaringMethod is null ? "`" : "``") + type.GenericParameterPosition.ToString(CultureInfo.InvariantCulture);
+        if (type.IsGenericParameter)
+            return (type.DeclaringMethod is null ? "`" : "``") + type.GenericParameterPosition.ToString(CultureInfo.InvariantCulture);
         if (type.IsByRef) return Of(type.GetElementType()!, method) + "@";
         if (type.IsArray) return Of(type.GetElementType()!, method) + "[]";
         if (!type.IsConstructedGenericType) return type.FullName!.Replace('+', '.');

@@ -23,10 +23,12 @@ internal static class Signatures
         { IsInterface: true } => $"interface {Name(type)}",
         { IsValueType: true } => $"struct {Name(type)}",
         { IsAbstract: true, IsSealed: true } => $"static class {Name(type)}",
-        _ => $"{(type.IsSealed ? "sealed " : type.IsAbstract ? "abstract " : "")}class {Name(type)}{(type.BaseType is { } parent && parent != typeof(object) ? $" : {Name(parent)}" : "")}",
+        _ =>
+            $"{(type.IsSealed ? "sealed " : type.IsAbstract ? "abstract " : "")}class {Name(type)}{(type.BaseType is { } parent && parent != typeof(object) ? $" : {Name(parent)}" : "")}",
     };
 
-    public static string Of(ConstructorInfo constructor) => $"{Access(constructor)}{Name(constructor.DeclaringType!)}({Parameters(constructor)})";
+    public static string Of(ConstructorInfo constructor) =>
+        $"{Access(constructor)}{Name(constructor.DeclaringType!)}({Parameters(constructor)})";
 
     public static string Of(MethodInfo method)
     {
@@ -72,7 +74,9 @@ internal static class Signatures
     }
 
     private static string Default(ParameterInfo parameter) =>
-        parameter.DefaultValue is null && parameter.ParameterType.IsValueType && Nullable.GetUnderlyingType(parameter.ParameterType) is null ? "default" : Literal(parameter.DefaultValue);
+        parameter.DefaultValue is null && parameter.ParameterType.IsValueType && Nullable.GetUnderlyingType(parameter.ParameterType) is null
+            ? "default"
+            : Literal(parameter.DefaultValue);
 
     private static string Literal(object? value) => value switch
     {

@@ -12,17 +12,21 @@ internal sealed record Call(string Method, string Url, IReadOnlyDictionary<strin
     public string Text => Encoding.UTF8.GetString(Body);
 
     /// <summary>The step's id as it stands in the path.</summary>
-    public string Step => Url.Contains("/steps/", StringComparison.Ordinal) ? Url[(Url.LastIndexOf("/steps/", StringComparison.Ordinal) + 7)..] : "";
+    public string Step =>
+        Url.Contains("/steps/", StringComparison.Ordinal) ? Url[(Url.LastIndexOf("/steps/", StringComparison.Ordinal) + 7)..] : "";
 }
 
 /// <summary>An answer of the gateway.</summary>
-internal sealed record Answer(int Status, string Body = "", string ContentType = "application/json", params (string Name, string Value)[] Headers)
+internal sealed record Answer(
+    int Status, string Body = "", string ContentType = "application/json", params (string Name, string Value)[] Headers)
 {
     public static Answer Stored { get; } = new(201);
     public static Answer Later { get; } = new(202, Headers: ("Retry-After", "1"));
 
-    public static Answer Problem(int status, string title) => new(status, $$"""{"title":"{{title}}","status":{{status}}}""", "application/problem+json");
-    public static Answer Already(string body, string contentType = "application/json") => new(200, body, contentType, ("Durable-Step-Outcome", "completed"));
+    public static Answer Problem(int status, string title) =>
+        new(status, $$"""{"title":"{{title}}","status":{{status}}}""", "application/problem+json");
+    public static Answer Already(string body, string contentType = "application/json") =>
+        new(200, body, contentType, ("Durable-Step-Outcome", "completed"));
 
     public static Answer AlreadyFailed(string problem) => new(200, problem, "application/problem+json", ("Durable-Step-Outcome", "failed"));
 }
@@ -68,10 +72,12 @@ internal sealed class FakeGateway : HttpMessageHandler
         return headers;
     }
 
-    public DurableAttempt Begin(string? steps = null, int? count = null, string callback = Url, DurableStepsOptions? options = null, CancellationToken aborted = default) =>
+    public DurableAttempt Begin(string? steps = null, int? count = null, string callback = Url, DurableStepsOptions? options = null,
+        CancellationToken aborted = default) =>
         Begin(Headers(steps, count ?? (steps is null ? null : StepsHeader.Parse(steps).Count), callback), options, aborted);
 
-    public DurableAttempt Begin(Dictionary<string, string> headers, DurableStepsOptions? options = null, CancellationToken aborted = default) =>
+    public DurableAttempt Begin(
+        Dictionary<string, string> headers, DurableStepsOptions? options = null, CancellationToken aborted = default) =>
         DurableAttempt.Begin(headers.GetValueOrDefault, new HttpClient(this, disposeHandler: false), options ?? Options(), aborted);
 
     /// <summary>An attempt that cannot go on ends soon, and its problem tells a test what the exception was.</summary>
@@ -94,18 +100,24 @@ internal sealed class FakeGateway : HttpMessageHandler
         Calls.Enqueue(call);
         Seen(call.Step).TrySetResult(call);
         var answer = await Script(call) ?? (call.Method == "GET" ? new Answer(200, "[]") : Answer.Stored);
-        var response = new HttpResponseMessage((HttpStatusCode)answer.Status) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(answer.Body)), RequestMessage = request };
+        var response = new HttpResponseMessage((HttpStatusCode)answer.Status)
+        {
+            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(answer.Body)),
+            RequestMessage = request,
+        };
         response.Content.Headers.TryAddWithoutValidation("Content-Type", answer.ContentType);
         foreach (var (name, value) in answer.Headers) response.Headers.TryAddWithoutValidation(name, value);
         return response;
     }
 
-    private TaskCompletionSource<Call> Seen(string step) => _seen.GetOrAdd(step, _ => new TaskCompletionSource<Call>(TaskCreationOptions.RunContinuationsAsynchronously));
+    private TaskCompletionSource<Call> Seen(string step) =>
+        _seen.GetOrAdd(step, _ => new TaskCompletionSource<Call>(TaskCreationOptions.RunContinuationsAsynchronously));
 }
 
 internal static class Verdicts
 {
-    public static string? Header(this AttemptVerdict verdict, string name) => verdict.Headers.Where(header => header.Key == name).Select(header => header.Value).SingleOrDefault();
+    public static string? Header(this AttemptVerdict verdict, string name) =>
+        verdict.Headers.Where(header => header.Key == name).Select(header => header.Value).SingleOrDefault();
 
     public static void AssertFailed(this AttemptVerdict verdict, string retry)
     {

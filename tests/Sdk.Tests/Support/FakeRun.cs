@@ -41,11 +41,13 @@ internal sealed class FakeRun
         _stored.Add((step, new Row(type, false, contentType, Encoding.UTF8.GetBytes(body))));
 
     /// <summary>Fails what a step waits for.</summary>
-    public void Fail(string step, string type, string problem) => _stored.Add((step, new Row(type, true, "application/problem+json", Encoding.UTF8.GetBytes(problem))));
+    public void Fail(string step, string type, string problem) =>
+        _stored.Add((step, new Row(type, true, "application/problem+json", Encoding.UTF8.GetBytes(problem))));
 
     /// <summary>Executes the handler as the next attempt.</summary>
     public async Task<AttemptVerdict> AttemptAsync(
-        Func<IStep, Task> handler, bool isLast = false, bool inlined = true, DurableStepsOptions? options = null, CancellationToken aborted = default)
+        Func<IStep, Task> handler, bool isLast = false, bool inlined = true, DurableStepsOptions? options = null,
+        CancellationToken aborted = default)
     {
         var steps = string.Join(", ", _stored.Select(Inline));
         var headers = FakeGateway.Headers(inlined && steps.Length > 0 ? steps : null, _stored.Count, attempt: ++_attempt);
@@ -80,11 +82,14 @@ internal sealed class FakeRun
         lock (_stored)
         {
             if (_stored.Any(row => row.Step == step)) return Already(this[step]);
-            if (type != "run") return new Answer(202, Headers: [("Retry-After", "60"), .. type == "callback" ? new[] { ("Durable-Callback-Url", CallbackUrl) } : []]);
+            if (type != "run")
+                return new Answer(202, Headers: [("Retry-After", "60"),
+                    .. type == "callback" ? new[] { ("Durable-Callback-Url", CallbackUrl) } : []]);
             var outcome = call["Durable-Step-Outcome"];
             if (outcome == "started") return Started(step);
             var failed = outcome == "failed";
-            if (failed && call["Durable-Retry"] != "?0" && _tries.AddOrUpdate(step, 1, (_, tries) => tries + 1) < MaxOf(call)) return Support.Answer.Later;
+            if (failed && call["Durable-Retry"] != "?0" && _tries.AddOrUpdate(step, 1, (_, tries) => tries + 1) < MaxOf(call))
+                return Support.Answer.Later;
             _stored.Add((step, new Row(type, failed, call["Content-Type"]!, call.Body)));
             return Support.Answer.Stored;
         }
@@ -97,10 +102,12 @@ internal sealed class FakeRun
         return Already(this[step]);
     }
 
-    private static Answer Already(Row row) => row.Failed ? Support.Answer.AlreadyFailed(row.Text) : Support.Answer.Already(row.Text, row.ContentType);
+    private static Answer Already(Row row) =>
+        row.Failed ? Support.Answer.AlreadyFailed(row.Text) : Support.Answer.Already(row.Text, row.ContentType);
 
     private int MaxOf(Call call) =>
-        call["Durable-Step-Retry"]?.Split(',').Select(member => member.Trim().Split('=')).FirstOrDefault(member => member[0] == "max-attempts") is { } member
+        call["Durable-Step-Retry"]?.Split(',').Select(member => member.Trim().Split('=')).FirstOrDefault(member =>
+            member[0] == "max-attempts") is { } member
             ? int.Parse(member[1], CultureInfo.InvariantCulture)
             : MaxAttempts;
 }

@@ -69,14 +69,17 @@ public sealed class Journeys : IAsyncLifetime
 
     private void Map(WebApplication app)
     {
-        app.MapPost("/minimal/{id}", (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context)).WithDurableSteps();
+        app.MapPost("/minimal/{id}",
+            (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context)).WithDurableSteps();
         app.MapGet("/stream/{id}", (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context)).WithDurableSteps();
-        app.MapGroup("/group").WithDurableSteps().MapPost("/{id}", (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context));
+        app.MapGroup("/group").WithDurableSteps().MapPost("/{id}",
+            (string id, IStep step, HttpContext context) => this[id].HandleAsync(step, context));
         app.MapControllers().WithDurableSteps();
         app.Map("/plain", branch =>
         {
             branch.UseDurableSteps();
-            branch.Run(context => this[context.Request.Path.Value![1..]].HandleAsync(context.RequestServices.GetRequiredService<IStep>(), context));
+            branch.Run(context => this[context.Request.Path.Value![1..]].HandleAsync(context.RequestServices.GetRequiredService<IStep>(),
+                context));
         });
         app.Map("/handled", branch =>
         {

@@ -27,7 +27,8 @@ internal sealed class SdkService : IAsyncDisposable
     /// <param name="fake">What its checkpoints go to; by default, the gateway that the attempt names.</param>
     /// <param name="configure">More services.</param>
     /// <param name="controllers">Whether the controllers of the tests are known.</param>
-    public static async Task<SdkService> StartAsync(Action<WebApplication> map, HttpMessageHandler? fake = null, Action<IServiceCollection>? configure = null, bool controllers = true)
+    public static async Task<SdkService> StartAsync(
+        Action<WebApplication> map, HttpMessageHandler? fake = null, Action<IServiceCollection>? configure = null, bool controllers = true)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
@@ -60,5 +61,6 @@ internal sealed class SdkService : IAsyncDisposable
 
 internal static class Responses
 {
-    public static string? Header(this HttpResponseMessage response, string name) => response.Headers.TryGetValues(name, out var values) ? string.Join(",", values) : null;
+    public static string? Header(this HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) ? string.Join(",", values) : null;
 }

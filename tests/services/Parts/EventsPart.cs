@@ -9,5 +9,6 @@ internal sealed class EventsPart : Part
     public override Task<Server> StartAsync(Tools tools, string directory) => Server.StartAsync("sse-server.js",
         port => Command.Start(directory, "node", Path.Combine(AppContext.BaseDirectory, "scripts/sse-server.js"), $"{port}"));
 
-    public override Task ExerciseAsync(Exercise exercise, Tools tools) => exercise.ScriptAsync(tools, "sse-client.js", exercise.Url(""), exercise.Lane);
+    public override Task ExerciseAsync(Exercise exercise, Tools tools) =>
+        exercise.ScriptAsync(tools, "sse-client.js", exercise.Url(""), exercise.Lane);
 }

@@ -37,7 +37,8 @@ internal sealed class GitPart : Part
         var remote = exercise.Url($"/git/{exercise.Lane}.git");
         var work = Path.Combine(exercise.Directory, "work");
         Task<Output> Git(params string[] args) => Command.RunAsync(exercise.Directory, "git", ["-C", work, .. args]);
-        Task<Output> Try(string what, Func<Output, string>? see, params string[] args) => exercise.TryAsync(what, see, 0, "git", ["-C", work, .. args]);
+        Task<Output> Try(string what, Func<Output, string>? see, params string[] args) =>
+            exercise.TryAsync(what, see, 0, "git", ["-C", work, .. args]);
         async Task CommitAsync(string message)
         {
             await Git("add", "-A");
@@ -56,8 +57,10 @@ internal sealed class GitPart : Part
         await Try("push of 6 MB again, with a length", null, "-c", "http.postBuffer=50000000", "push", "-q", "origin", "main:copy");
         foreach (var version in new[] { "0", "1", "2" })
         {
-            await exercise.TryAsync($"clone, protocol {version}", null, 0, "git", "-c", $"protocol.version={version}", "clone", "-q", remote, $"clone{version}");
-            await exercise.TryAsync($"tree, protocol {version}", output => output.Text, 0, "git", "-C", $"clone{version}", "rev-parse", "HEAD^{tree}");
+            await exercise.TryAsync($"clone, protocol {version}", null, 0, "git", "-c", $"protocol.version={version}", "clone",
+                "-q", remote, $"clone{version}");
+            await exercise.TryAsync($"tree, protocol {version}", output => output.Text, 0, "git", "-C",
+                $"clone{version}", "rev-parse", "HEAD^{tree}");
         }
 
         for (var i = 0; i < 15; i++)
@@ -74,7 +77,8 @@ internal sealed class GitPart : Part
         await exercise.TryAsync("partial clone", null, 0, "git", "clone", "-q", "--filter=blob:none", "--no-checkout", remote, "partial");
         await exercise.TryAsync("fetch with negotiation", null, 0, "git", "-C", "clone2", "pull", "-q", "--ff-only");
         await exercise.TryAsync("status after it", output => output.Text, 0, "git", "-C", "clone2", "ls-tree", "--name-only", "HEAD");
-        await exercise.TryAsync("ls-remote", output => string.Join(' ', output.Text.Split('\n').Select(line => line.Split('\t')[^1])), 0, "git", "ls-remote", remote);
+        await exercise.TryAsync("ls-remote", output => string.Join(' ', output.Text.Split('\n').Select(line => line.Split('\t')[^1])), 0,
+            "git", "ls-remote", remote);
         await Git("reset", "-q", "--hard", "HEAD~2");
         await CommitAsync("other");
         await File.WriteAllTextAsync(Path.Combine(work, "other"), "other");
@@ -83,7 +87,8 @@ internal sealed class GitPart : Part
         await Try("forced push", null, "push", "-q", "--force", "origin", "main");
         await Try("deleted branch", null, "push", "-q", "origin", ":copy");
         await exercise.TryAsync("unknown repository", null, 128, "git", "clone", "-q", exercise.Url("/git/none.git"), "none");
-        await exercise.TryAsync("info/refs", output => output.Text, 0, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{content_type} %{size_download}",
+        await exercise.TryAsync("info/refs", output => output.Text, 0, "curl", "-s", "-o", "/dev/null", "-w",
+            "%{http_code} %{content_type} %{size_download}",
             remote + "/info/refs?service=git-upload-pack");
     }
 

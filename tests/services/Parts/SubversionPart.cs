@@ -7,7 +7,10 @@ internal sealed class SubversionPart : Part
 
     public override IReadOnlyList<string> Commands => ["svn", "svnadmin", "apache2", Apache.Module("dav_svn")];
 
-    /// <summary>Subversion says 500 where its user is wrong, and its client does not follow redirects: only what is of the gateway's making is tried again.</summary>
+    /// <summary>
+    /// Subversion says 500 where its user is wrong, and its client does not follow redirects:
+    /// only what is of the gateway's making is tried again.
+    /// </summary>
     public override IReadOnlyList<string> Settings => ["Durable:Policies:default:Retry:Statuses=502-504"];
 
     public override async Task<Server> StartAsync(Tools tools, string directory)
@@ -39,7 +42,8 @@ internal sealed class SubversionPart : Part
     {
         var url = exercise.Url($"/svn/{exercise.Lane}");
         string[] quiet = ["--non-interactive", "--no-auth-cache", "--username", "ann", "--password", "secret"];
-        Task Try(string what, Func<Output, string>? see, params string[] args) => exercise.TryAsync(what, see, 0, "svn", [.. args, .. quiet]);
+        Task Try(string what, Func<Output, string>? see, params string[] args) =>
+            exercise.TryAsync(what, see, 0, "svn", [.. args, .. quiet]);
         await Try("mkdir", null, "mkdir", "-m", "layout", $"{url}/trunk", $"{url}/branches", $"{url}/tags");
         await Try("checkout", null, "checkout", "-q", $"{url}/trunk", "work");
         var work = Path.Combine(exercise.Directory, "work");
@@ -59,7 +63,8 @@ internal sealed class SubversionPart : Part
         await Try("commit on the branch", null, "commit", "-q", "-m", "two", "work");
         await Try("lock", null, "lock", "-q", "-m", "mine", "work/large.bin");
         await Try("unlock", null, "unlock", "-q", "work/large.bin");
-        await exercise.TryAsync("update to a revision without the branch", output => output.Error, 1, "svn", ["update", "-q", "-r", "2", "work", .. quiet]);
+        await exercise.TryAsync("update to a revision without the branch", output => output.Error, 1, "svn",
+            ["update", "-q", "-r", "2", "work", .. quiet]);
         await Try("update to an old revision", null, "update", "-q", "-r", "4", "work");
         await Try("update", null, "update", "-q", "work");
         await Try("log", output => Without(output.Text, "|"), "log", "-v", url);
@@ -67,10 +72,12 @@ internal sealed class SubversionPart : Part
         await Try("blame", output => output.Text, "blame", "work/a b/grüße %2F;[x]~.txt");
         await Try("cat", output => output.Text, "cat", $"{url}/branches/b;2%20~%C3%BC/a%20b/gr%C3%BC%C3%9Fe%20%252F;%5Bx%5D~.txt");
         await Try("export", null, "export", "-q", $"{url}/trunk", "export");
-        exercise.See("exported", Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(exercise.Directory, "export/large.bin")))));
+        exercise.See("exported", Convert.ToHexStringLower(System.Security.Cryptography.SHA256
+            .HashData(await File.ReadAllBytesAsync(Path.Combine(exercise.Directory, "export/large.bin")))));
         await exercise.TryAsync("unknown repository", null, 1, "svn", ["list", exercise.Url("/svn/none"), .. quiet]);
     }
 
     /// <summary>Lines with the time.</summary>
-    private static string Without(string text, string mark) => string.Join('\n', text.Split('\n').Where(line => !line.Contains(mark, StringComparison.Ordinal)));
+    private static string Without(string text, string mark) =>
+        string.Join('\n', text.Split('\n').Where(line => !line.Contains(mark, StringComparison.Ordinal)));
 }

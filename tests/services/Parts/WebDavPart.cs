@@ -32,7 +32,8 @@ internal sealed partial class WebDavPart : Part
         foreach (var line in output.Text.Split('\n'))
         {
             if (Heading().Match(line) is { Success: true } heading) suite = heading.Groups[1].Value;
-            else if (Test().Match(line.Split('\r')[^1]) is { Success: true } test) exercise.See($"litmus {suite} {test.Groups[1].Value}", test.Groups[2].Value, test.Groups[2].Value is "pass" or "WARNING");
+            else if (Test().Match(line.Split('\r')[^1]) is { Success: true } test)
+                exercise.See($"litmus {suite} {test.Groups[1].Value}", test.Groups[2].Value, test.Groups[2].Value is "pass" or "WARNING");
         }
 
         exercise.See("litmus", $"exit {output.Status}", output.Status == 0);
@@ -40,7 +41,8 @@ internal sealed partial class WebDavPart : Part
         [
             ["-r", "0-99"], ["-r", "-100"], ["-r", "99990-"], ["-r", "0-9,50-59"], ["-r", "200000-"], ["-I"],
             ["-H", "If-Modified-Since: Thu, 01 Jan 2026 00:00:00 GMT"], ["-H", "If-Unmodified-Since: Wed, 01 Jan 2025 00:00:00 GMT"],
-            ["-H", "If-None-Match: *"], ["-H", "If-Match: \"other\""], ["-X", "OPTIONS"], ["-X", "PROPFIND", "-H", "Depth: 0"], ["-X", "BREW"],
+            ["-H", "If-None-Match: *"], ["-H", "If-Match: \"other\""], ["-X", "OPTIONS"],
+            ["-X", "PROPFIND", "-H", "Depth: 0"], ["-X", "BREW"],
             ["-H", "Range: bytes=0-9", "-H", "If-Range: \"other\""],
         ];
         foreach (var request in requests)

@@ -88,10 +88,12 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
         var said = Header(request, DurableHeaders.StepOutcome);
         if (type != StepTypes.Run)
         {
-            if (_scripted.TryGetValue(step, out var scripted)) return Keep(step, new StepOutcome(scripted.Failed, scripted.ContentType, scripted.Body, type));
+            if (_scripted.TryGetValue(step, out var scripted))
+                return Keep(step, new StepOutcome(scripted.Failed, scripted.ContentType, scripted.Body, type));
             _pending[step] = type;
             var waits = new HttpResponseMessage(HttpStatusCode.Accepted);
-            if (type == StepTypes.Callback) waits.Headers.Add(DurableHeaders.CallbackUrl, "http://test.invalid/_durable/v1/callbacks/" + Uri.EscapeDataString(step));
+            if (type == StepTypes.Callback)
+                waits.Headers.Add(DurableHeaders.CallbackUrl, "http://test.invalid/_durable/v1/callbacks/" + Uri.EscapeDataString(step));
             return waits;
         }
 
@@ -100,7 +102,8 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
             if (!_started.TryGetValue(step, out var by)) _started[step] = by = attempt();
             return by == attempt()
                 ? new HttpResponseMessage(HttpStatusCode.Created)
-                : Keep(step, new StepOutcome(true, StepProblem.ContentType, """{"type":"/_durable/problems/step-interrupted","title":"The step was interrupted"}"""u8.ToArray()));
+                : Keep(step, new StepOutcome(true, StepProblem.ContentType,
+                    """{"type":"/_durable/problems/step-interrupted","title":"The step was interrupted"}"""u8.ToArray()));
         }
 
         var failed = said == "failed";
@@ -167,7 +170,8 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
 
     private static HttpResponseMessage Json(HttpStatusCode status, byte[] body) => new(status) { Content = new ByteArrayContent(body) };
 
-    private static string? Header(HttpRequestMessage request, string name) => request.Headers.TryGetValues(name, out var values) ? values.First() : null;
+    private static string? Header(HttpRequestMessage request, string name) =>
+        request.Headers.TryGetValues(name, out var values) ? values.First() : null;
 
     private sealed class Handler(TestGateway gateway) : HttpMessageHandler
     {

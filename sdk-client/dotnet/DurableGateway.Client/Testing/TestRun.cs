@@ -9,12 +9,12 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client.Testing;
 
 /// <summary>
-/// A run without a gateway, for unit tests of a handler: its attempts are made in memory, and the outcomes of steps are kept from one to the next. What
-/// steps wait for is said by the test.
+/// A run without a gateway, for unit tests of a handler: its attempts are made in memory, and the outcomes of steps are kept from one to
+/// the next. What steps wait for is said by the test.
 /// </summary>
 /// <remarks>
-/// The steps are those of the SDK, as behind a gateway: bodies are executed once, results are written and read, failed tries are made again. A
-/// handler that depends on something outside of its steps shows it here.
+/// The steps are those of the SDK, as behind a gateway: bodies are executed once, results are written and read, failed tries are made
+/// again. A handler that depends on something outside of its steps shows it here.
 /// </remarks>
 /// <example>
 /// <code>
@@ -78,7 +78,8 @@ public sealed class TestRun
     public void TimeOut(string step)
     {
         if (step is null) throw new ArgumentNullException(nameof(step));
-        _gateway.Script(step, failed: true, StepProblem.ContentType, """{"type":"/_durable/problems/step-timeout","title":"The step timed out","status":504}"""u8.ToArray());
+        _gateway.Script(step, failed: true, StepProblem.ContentType,
+            """{"type":"/_durable/problems/step-timeout","title":"The step timed out","status":504}"""u8.ToArray());
     }
 
     /// <summary>Executes the handler as the next attempt.</summary>
@@ -111,7 +112,8 @@ public sealed class TestRun
     /// <typeparam name="T">What the handler returns.</typeparam>
     /// <param name="handler">The handler.</param>
     /// <returns>What the handler returned.</returns>
-    /// <exception cref="StepFailedException">A step has failed for good, and the handler did not catch it. Other exceptions of the handler are thrown, too.</exception>
+    /// <exception cref="StepFailedException">A step has failed for good, and the handler did not catch it.
+    /// Other exceptions of the handler are thrown, too.</exception>
     /// <exception cref="InvalidOperationException">The handler waits for what the test has not said (<see cref="Complete"/>).</exception>
     public async Task<T> RunAsync<T>(Func<IStep, Task<T>> handler)
     {
@@ -142,7 +144,8 @@ public sealed class TestRun
             foreach (var sleep in _gateway.Pending(type => type == StepTypes.Sleep)) Complete(sleep);
             if (_gateway.Pending(type => type is StepTypes.Sleep or StepTypes.Run).Count > 0 || _gateway.CanGoOn) continue;
             throw new InvalidOperationException(
-                $"The handler waits for {string.Join(", ", Pending.Select(step => $"'{step}'"))}. Say with {nameof(Complete)} what comes, or with {nameof(TimeOut)} that nothing "
+                $"The handler waits for {string.Join(", ", Pending.Select(step => $"'{step}'"))}. Say with {nameof(Complete)} what comes, "
+                + $"or with {nameof(TimeOut)} that nothing "
                 + $"does; or execute single attempts with {nameof(AttemptAsync)}.");
         }
 
