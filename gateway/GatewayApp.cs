@@ -32,7 +32,8 @@ internal static class GatewayApp
         var connections = new PublicConnections(settings.Limits, TimeProvider.System);
         var certificates = new ClientCertificates(settings);
         builder.WebHost.ConfigureKestrel(kestrel =>
-            Listeners.Configure(kestrel, settings, connections, certificates, kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()));
+            Listeners.Configure(kestrel, settings, connections, certificates,
+                kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout + (2 * Drain.Grace));
         builder.Services
             .AddSingleton(line)
@@ -164,7 +165,8 @@ internal static class GatewayApp
     }
 
     private static IServiceCollection AddReplay(this IServiceCollection services) => services
-        .AddSingleton(provider => new DueClock(provider.GetRequiredService<GatewaySettings>().Shards, provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton(provider =>
+            new DueClock(provider.GetRequiredService<GatewaySettings>().Shards, provider.GetRequiredService<TimeProvider>()))
         .AddSingleton<RunSignals>()
         .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignals>())
         .AddHostedService(provider => provider.GetRequiredService<RunSignals>())

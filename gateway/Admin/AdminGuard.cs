@@ -12,7 +12,9 @@ namespace DurableGateway.Admin;
 internal sealed class AdminGuard(RequestDelegate next, AdminAccess access)
 {
     public Task InvokeAsync(HttpContext context) =>
-        context.IsControl() && context.Request.Path.StartsWithSegments(AdminEndpoints.Path, StringComparison.OrdinalIgnoreCase) ? GuardAsync(context) : next(context);
+        context.IsControl() && context.Request.Path.StartsWithSegments(AdminEndpoints.Path, StringComparison.OrdinalIgnoreCase)
+            ? GuardAsync(context)
+            : next(context);
 
     private async Task GuardAsync(HttpContext context)
     {

@@ -7,11 +7,13 @@ namespace DurableGateway.Admin;
 internal sealed record RunPageJson(IReadOnlyList<RunJson> Runs, string? Next);
 
 internal sealed record RunJson(
-    string Id, string Route, string Method, string Path, string State, bool Paused, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
+    string Id, string Route, string Method, string Path, string State, bool Paused, int Attempt,
+    DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
     DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, int? Status, string? LastError)
 {
     public static RunJson From(RunRow run) => new(
-        run.Id.ToString(), run.Route, run.Method, run.Path, run.State.Name(), run.Paused, run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
+        run.Id.ToString(), run.Route, run.Method, run.Path, run.State.Name(), run.Paused, run.Attempt,
+        run.StartedAt, run.EndedAt, run.NextAttemptAt,
         run.CompletedSteps, run.FailedSteps, run.PendingSteps, run.Status, run.LastError);
 }
 
@@ -29,27 +31,35 @@ internal sealed record HeaderJson(string Name, string Value);
 /// <summary>A request or a response without its body, which is at <c>…/body</c>.</summary>
 internal sealed record MessageJson(string? Method, string? Target, int? Status, IReadOnlyList<HeaderJson> Headers, int BodyBytes);
 
-internal sealed record AttemptJson(int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason);
+internal sealed record AttemptJson(
+    int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason);
 
 internal sealed record StepDetailJson(
-    string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until, string? ContentType, int BodyBytes,
+    string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until,
+    string? ContentType, int BodyBytes,
     string? Reason);
 
-internal sealed record HistoryJson(long Number, DateTimeOffset Time, string Kind, int Attempt, DateTimeOffset? Until, string Text, string? Reason);
+internal sealed record HistoryJson(
+    long Number, DateTimeOffset Time, string Kind, int Attempt, DateTimeOffset? Until, string Text, string? Reason);
 
 internal sealed record RunDetailJson(
-    RunJson Run, string Policy, MessageJson Request, MessageJson? Response, IReadOnlyList<AttemptJson> Attempts, IReadOnlyList<StepDetailJson> Steps,
+    RunJson Run, string Policy, MessageJson Request, MessageJson? Response, IReadOnlyList<AttemptJson> Attempts,
+    IReadOnlyList<StepDetailJson> Steps,
     IReadOnlyList<HistoryJson> History, string? ResultUrl)
 {
     public static RunDetailJson From(RunDetail detail) => new(
         RunJson.From(detail.Run), detail.Policy,
         new MessageJson(detail.Request.Method, detail.Request.RawTarget, null, Lines(detail.Request.Headers), detail.Request.Body.Length),
-        detail.Response is { } response ? new MessageJson(null, null, response.Status, Lines(response.Headers), response.Body.Length) : null,
+        detail.Response is { } response
+            ? new MessageJson(null, null, response.Status, Lines(response.Headers), response.Body.Length)
+            : null,
         [.. detail.Attempts.Select(attempt => new AttemptJson(
             attempt.Number, attempt.StartedAt, attempt.EndedAt, attempt.Node, attempt.Destination, attempt.Outcome, attempt.Reason))],
         [.. detail.Steps.Select(step => new StepDetailJson(
-            step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType, step.Body.Length, step.Reason))],
-        [.. detail.History.Select(entry => new HistoryJson(entry.Number, entry.Time, entry.Kind.ToString(), entry.Attempt, entry.Until, entry.Text, entry.Reason))],
+            step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType,
+            step.Body.Length, step.Reason))],
+        [.. detail.History.Select(entry =>
+            new HistoryJson(entry.Number, entry.Time, entry.Kind.ToString(), entry.Attempt, entry.Until, entry.Text, entry.Reason))],
         detail.ResultUrl);
 
     private static HeaderJson[] Lines(IReadOnlyList<HeaderLine> lines) => [.. lines.Select(line => new HeaderJson(line.Name, line.Value))];
@@ -63,8 +73,10 @@ internal sealed record RouteJson(
     string Route, string? Policy, string? Cluster, IReadOnlyList<DestinationJson> Destinations, IReadOnlyList<MinuteJson> Minutes)
 {
     public static RouteJson From(RouteOverview route) => new(
-        route.Route, route.Policy, route.Cluster, [.. route.Destinations.Select(destination => new DestinationJson(destination.Address, destination.Health))],
-        [.. route.Minutes.Select(minute => new MinuteJson(minute.Minute, minute.Started, minute.Completed, minute.Failed, minute.LatencyMilliseconds))]);
+        route.Route, route.Policy, route.Cluster,
+        [.. route.Destinations.Select(destination => new DestinationJson(destination.Address, destination.Health))],
+        [.. route.Minutes.Select(minute =>
+            new MinuteJson(minute.Minute, minute.Started, minute.Completed, minute.Failed, minute.LatencyMilliseconds))]);
 }
 
 internal sealed record OverviewJson(IReadOnlyList<RouteJson> Routes, long Waiting, DateTimeOffset? OldestWaiting, StoreFill? Store);
@@ -78,9 +90,11 @@ internal sealed record StepActionJson(string Step, bool Failed = false, string? 
 /// <summary>Which runs a set action is for: as the query of the list.</summary>
 internal sealed record FilterJson(string? State, string? Route, string? After, string? Before, string? Step, string? Search)
 {
-    public static FilterJson From(RunQuery query) => new(query.State?.Name(), query.Route, Time(query.After), Time(query.Before), query.Step, query.Search);
+    public static FilterJson From(RunQuery query) =>
+        new(query.State?.Name(), query.Route, Time(query.After), Time(query.Before), query.Step, query.Search);
 
-    private static string? Time(DateTimeOffset? at) => at?.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+    private static string? Time(DateTimeOffset? at) =>
+        at?.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture);
 }
 
 internal sealed record SetActionJson(string Action, FilterJson? Filter);
@@ -88,7 +102,8 @@ internal sealed record SetActionJson(string Action, FilterJson? Filter);
 internal sealed record SetActionsJson(IReadOnlyList<ProgressJson> Actions);
 
 internal sealed record ProgressJson(
-    string Id, string Action, FilterJson? Filter, string Who, string State, int Done, int Refused, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string? Problem)
+    string Id, string Action, FilterJson? Filter, string Who, string State, int Done, int Refused, DateTimeOffset StartedAt,
+    DateTimeOffset? EndedAt, string? Problem)
 {
     public static ProgressJson From(StoredSetAction set) => new(
         set.Id.ToString(), set.Verb, JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web), set.Who,

@@ -13,10 +13,16 @@ internal static class AdminServices
         services.Configure<Microsoft.AspNetCore.Routing.RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.AddOpenApi(AdminEndpoints.DocumentName, options =>
         {
-            options.ShouldInclude = endpoint => endpoint.RelativePath?.StartsWith(AdminEndpoints.Path[1..] + "/", StringComparison.Ordinal) ?? false;
+            options.ShouldInclude = endpoint =>
+                endpoint.RelativePath?.StartsWith(AdminEndpoints.Path[1..] + "/", StringComparison.Ordinal) ?? false;
             options.AddDocumentTransformer((document, _, _) =>
             {
-                document.Info = new() { Title = "Durable Gateway, admin API", Version = "v1", Description = "Runs, and what can be done to them." };
+                document.Info = new()
+                {
+                    Title = "Durable Gateway, admin API",
+                    Version = "v1",
+                    Description = "Runs, and what can be done to them.",
+                };
                 document.Servers = [];
                 return Task.CompletedTask;
             });

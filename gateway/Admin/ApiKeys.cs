@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Admin;
 
-/// <summary>The bearer keys of <c>Durable:Admin:ApiKeys</c>, <c>Durable:Admin:ReadOnlyApiKeys</c> and <c>Durable:Events:ApiKeys</c>.</summary>
+/// <summary>
+/// The bearer keys of <c>Durable:Admin:ApiKeys</c>, <c>Durable:Admin:ReadOnlyApiKeys</c> and <c>Durable:Events:ApiKeys</c>.
+/// </summary>
 internal sealed class ApiKeys(GatewaySettings settings)
 {
     private const string Scheme = "Bearer ";
@@ -19,9 +21,10 @@ internal sealed class ApiKeys(GatewaySettings settings)
     public bool HaveSenders => _senders.Length > 0;
 
     /// <summary>What the request has as its bearer key or token; empty without one.</summary>
-    public static string Given(HttpRequest request) => request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-        ? given[Scheme.Length..].Trim()
-        : "";
+    public static string Given(HttpRequest request) =>
+        request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            ? given[Scheme.Length..].Trim()
+            : "";
 
     /// <summary>The role of a key, and what it is called where it must not be shown: the beginning of its hash.</summary>
     public AdminCaller? Find(string key)

@@ -31,7 +31,8 @@ internal sealed class ClientCertificates
             throw new ConfigurationException(ClientCertificateSettings.AuthorityKey, _settings.Authority, $"cannot be read: {e.Message}");
         }
 
-        if (_authorities.Count == 0) throw new ConfigurationException(ClientCertificateSettings.AuthorityKey, _settings.Authority, "has no certificate in PEM (-----BEGIN CERTIFICATE-----)");
+        if (_authorities.Count == 0) throw new ConfigurationException(ClientCertificateSettings.AuthorityKey, _settings.Authority,
+            "has no certificate in PEM (-----BEGIN CERTIFICATE-----)");
     }
 
     /// <summary>Whether who has none is refused, but for probes.</summary>
@@ -66,11 +67,13 @@ internal sealed class ClientCertificates
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var part in certificate.SubjectName.EnumerateRelativeDistinguishedNames())
         {
-            if (!part.HasMultipleElements && part.GetSingleElementType().Value == CommonName && part.GetSingleElementValue() is { } name && !IsUri(name)) names.Add(name);
+            if (!part.HasMultipleElements && part.GetSingleElementType().Value == CommonName && part.GetSingleElementValue() is { } name
+                && !IsUri(name)) names.Add(name);
         }
 
         // The framework reads DNS names one by one, of the other kinds the first.
-        foreach (var dns in certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames()).Where(dns => !IsUri(dns))) names.Add(dns);
+        foreach (var dns in certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>()
+            .SelectMany(extension => extension.EnumerateDnsNames()).Where(dns => !IsUri(dns))) names.Add(dns);
         if (certificate.GetNameInfo(X509NameType.UrlName, forIssuer: false) is { } uri && IsUri(uri)) names.Add(uri);
         return names;
 

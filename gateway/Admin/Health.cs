@@ -17,7 +17,9 @@ internal static class Health
     {
         routes.MapGet("/healthz", () => Microsoft.AspNetCore.Http.Results.Text("alive"));
         routes.MapGet("/readyz", (StoreConnection store) => store.IsReady
-            ? Microsoft.AspNetCore.Http.Results.Text(store.Capacity is { IsFull: true } ? "ready; the store is full, and new runs are refused" : "ready")
+            ? Microsoft.AspNetCore.Http.Results.Text(store.Capacity is { IsFull: true }
+                ? "ready; the store is full, and new runs are refused"
+                : "ready")
             : Microsoft.AspNetCore.Http.Results.Text("the store does not answer", statusCode: StatusCodes.Status503ServiceUnavailable));
     }
 }

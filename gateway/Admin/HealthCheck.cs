@@ -25,7 +25,8 @@ internal static class HealthCheck
             var url = new Uri(line.Address(), line.Ready ? "/readyz" : "/healthz");
             // Its own machine it asks by an address that no certificate is made out to.
             using var handler = new SocketsHttpHandler { UseProxy = false };
-            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, errors) => line.Url is null || errors == SslPolicyErrors.None;
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, errors) =>
+                line.Url is null || errors == SslPolicyErrors.None;
             using var http = new HttpClient(handler) { Timeout = Patience };
             using var response = await http.GetAsync(url);
             await output.WriteLineAsync($"{url}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
@@ -41,7 +42,8 @@ internal static class HealthCheck
     /// <summary>Where a listener is reached from its own machine.</summary>
     internal static Uri Reach(BindingAddress listener)
     {
-        var address = IPAddress.TryParse(listener.Host.Trim('[', ']'), out var ip) && !ip.Equals(IPAddress.Any) && !ip.Equals(IPAddress.IPv6Any)
+        var address = IPAddress.TryParse(listener.Host.Trim('[', ']'), out var ip) && !ip.Equals(IPAddress.Any)
+            && !ip.Equals(IPAddress.IPv6Any)
             ? listener.Host
             : "localhost";
         return new Uri($"{listener.Scheme}://{address}:{listener.Port}");
@@ -62,11 +64,15 @@ internal static class HealthCheck
             return new Line(ready, url, [.. rest]);
         }
 
-        /// <summary>Only the one key is read: an error in any other is the gateway's own to report, and no reason to have it killed.</summary>
+        /// <summary>
+        /// Only the one key is read: an error in any other is the gateway's own to report, and no reason to have it killed.
+        /// </summary>
         public Uri Address()
         {
             if (Url is not null)
-                return Uri.TryCreate(Url, UriKind.Absolute, out var given) ? given : throw new ConfigurationException("--url", Url, "is not an absolute URL");
+                return Uri.TryCreate(Url, UriKind.Absolute, out var given)
+                    ? given
+                    : throw new ConfigurationException("--url", Url, "is not an absolute URL");
             var configured = GatewayConfiguration.Load(StartOptions.Parse(Rest))["Durable:Listeners:Control"];
             return Reach(BindingAddress.Parse(string.IsNullOrWhiteSpace(configured) ? SettingsBinder.DefaultControl : configured.Trim()));
         }

@@ -31,7 +31,8 @@ internal sealed record RunQuery
     public string? Step { get; init; }
 
     /// <summary>
-    /// A run id or its beginning (eight digits or more), an idempotency key, or the value of a header of <c>Durable:Admin:SearchHeaders</c>.
+    /// A run id or its beginning (eight digits or more), an idempotency key, or the value of a header of
+    /// <c>Durable:Admin:SearchHeaders</c>.
     /// </summary>
     public string? Search { get; init; }
 
@@ -45,7 +46,8 @@ internal sealed record RunQuery
 internal sealed record RunPage(IReadOnlyList<RunRow> Runs, string? Next);
 
 internal sealed record RunRow(
-    RunId Id, string Route, string Method, string Path, RunState State, bool Paused, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
+    RunId Id, string Route, string Method, string Path, RunState State, bool Paused, int Attempt,
+    DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
     DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, int? Status, string? LastError, int Mismatches,
     bool HasIdempotencyKey = false);
 
@@ -58,7 +60,8 @@ internal sealed record RunRow(
 /// <param name="History">Oldest first.</param>
 /// <param name="ResultUrl">Relative, for the client.</param>
 internal sealed record RunDetail(
-    RunRow Run, string Policy, StoredRequest Request, StoredResponse? Response, IReadOnlyList<AttemptView> Attempts, IReadOnlyList<StepView> Steps,
+    RunRow Run, string Policy, StoredRequest Request, StoredResponse? Response,
+    IReadOnlyList<AttemptView> Attempts, IReadOnlyList<StepView> Steps,
     IReadOnlyList<HistoryEntry> History, string ResultUrl);
 
 /// <param name="Number">Of the attempt.</param>
@@ -68,7 +71,8 @@ internal sealed record RunDetail(
 /// <param name="Destination">The service's address.</param>
 /// <param name="Outcome"><c>running</c>, <c>suspended</c>, <c>failed</c>, <c>completed</c>, <c>lost</c>.</param>
 /// <param name="Reason">Why it failed.</param>
-internal sealed record AttemptView(int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason);
+internal sealed record AttemptView(
+    int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason);
 
 /// <param name="Id">Of the step.</param>
 /// <param name="Type"><c>run</c>, <c>sleep</c>, <c>wait</c>, <c>callback</c>, <c>invoke</c>.</param>
@@ -137,7 +141,8 @@ internal sealed record StoreFill(long Used, long Limit);
 /// <param name="Destinations">Address and health of each destination.</param>
 /// <param name="Minutes">The last sixty minutes, the oldest first.</param>
 internal sealed record RouteOverview(
-    string Route, string? Policy, string? Cluster, IReadOnlyList<(string Address, string Health)> Destinations, IReadOnlyList<MinuteCounts> Minutes);
+    string Route, string? Policy, string? Cluster, IReadOnlyList<(string Address, string Health)> Destinations,
+    IReadOnlyList<MinuteCounts> Minutes);
 
 /// <param name="Minute">Its start.</param>
 /// <param name="Started">Requests to the route.</param>

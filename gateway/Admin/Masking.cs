@@ -14,14 +14,17 @@ internal sealed class Masking(GatewaySettings settings)
     private static readonly JsonDocumentOptions Lenient = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
 
     private readonly HashSet<string> _headers = new(
-        [.. settings.MaskedHeaders, "Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization", "Durable-Token"], StringComparer.OrdinalIgnoreCase);
+        [.. settings.MaskedHeaders, "Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization", "Durable-Token"],
+        StringComparer.OrdinalIgnoreCase);
 
     private readonly string[][] _paths = [.. settings.MaskedJsonPaths.Select(path => path.Split('.'))];
 
     /// <param name="lines">Headers as they were stored.</param>
     /// <param name="scope">The header by which the run's policy tells callers apart: it is a credential, whatever its name.</param>
     public IReadOnlyList<HeaderLine> Headers(IReadOnlyList<HeaderLine> lines, string scope) =>
-        [.. lines.Select(line => _headers.Contains(line.Name) || line.Name.Equals(scope, StringComparison.OrdinalIgnoreCase) ? line with { Value = Mask } : line)];
+        [.. lines.Select(line => _headers.Contains(line.Name) || line.Name.Equals(scope, StringComparison.OrdinalIgnoreCase)
+            ? line with { Value = Mask }
+            : line)];
 
     public StoredRequest Request(StoredRequest request, string scope) => request with
     {
@@ -41,7 +44,8 @@ internal sealed class Masking(GatewaySettings settings)
     {
         if (_paths.Length == 0 || body.IsEmpty) return body;
         var isJson = contentType?.Contains("json", StringComparison.OrdinalIgnoreCase) ?? false;
-        if (!string.IsNullOrEmpty(encoding) && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase)) return Encoding.UTF8.GetBytes(Mask);
+        if (!string.IsNullOrEmpty(encoding) && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            return Encoding.UTF8.GetBytes(Mask);
         try
         {
             // Whatever the content type says: what reads as JSON is read as JSON by others too.
@@ -83,7 +87,8 @@ internal sealed class Masking(GatewaySettings settings)
         return masked;
     }
 
-    private static Func<string, bool> Matcher(string segment) => name => segment == "*" || segment.Equals(name, StringComparison.OrdinalIgnoreCase);
+    private static Func<string, bool> Matcher(string segment) =>
+        name => segment == "*" || segment.Equals(name, StringComparison.OrdinalIgnoreCase);
 
     private static string? ValueOf(IReadOnlyList<HeaderLine> lines, string name) =>
         lines.FirstOrDefault(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;

@@ -9,8 +9,9 @@ using Microsoft.IdentityModel.Tokens;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// Reads tokens of the provider of <c>Durable:Admin:Oidc</c> (JWT, RFC 7519): signed with one of its published keys, of its issuer, for this
-/// audience, and not over. ASP.NET Core's own authentication is left out of it: that would look at requests of the public listener, too.
+/// Reads tokens of the provider of <c>Durable:Admin:Oidc</c> (JWT, RFC 7519): signed with one of its published keys, of its issuer, for
+/// this audience, and not over. ASP.NET Core's own authentication is left out of it:
+/// that would look at requests of the public listener, too.
 /// </summary>
 internal sealed class OidcTokens : IDisposable
 {
@@ -55,7 +56,8 @@ internal sealed class OidcTokens : IDisposable
         };
     }
 
-    /// <returns>The role that the token gives, and how histories name its bearer; <see langword="null"/> where it is no good, or gives none.</returns>
+    /// <returns>The role that the token gives, and how histories name its bearer; <see langword="null"/> where it is no good,
+    /// or gives none.</returns>
     public async ValueTask<AdminCaller?> ReadAsync(string token)
     {
         if (_expected is null || token.Count(c => c == '.') != 2 || !await HasKeysAsync()) return null;
@@ -71,14 +73,15 @@ internal sealed class OidcTokens : IDisposable
     public void Dispose() => _http.Dispose();
 
     /// <summary>
-    /// Anybody may send what looks like a token, and the library has each wait in a queue, and ask the provider anew, until the first answer is
-    /// there. So it is asked once for all of them, and not at once again.
+    /// Anybody may send what looks like a token, and the library has each wait in a queue, and ask the provider anew, until the first
+    /// answer is there. So it is asked once for all of them, and not at once again.
     /// </summary>
     private Task<bool> HasKeysAsync()
     {
         lock (_turn)
         {
-            var isToAsk = _asked is null or { IsFaulted: true } || (_asked.IsCompletedSuccessfully && !_asked.Result && _time.GetElapsedTime(_answered) >= Patience);
+            var isToAsk = _asked is null or { IsFaulted: true }
+                || (_asked.IsCompletedSuccessfully && !_asked.Result && _time.GetElapsedTime(_answered) >= Patience);
             return isToAsk ? _asked = AskAsync() : _asked!;
         }
     }

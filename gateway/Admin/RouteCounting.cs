@@ -24,6 +24,7 @@ internal sealed class RouteCounting(RequestDelegate next, RouteCounts counts, Ti
         // Who is sent on to a result URL has a run that goes on.
         var response = context.Response;
         if (Results.ResultUrls.IsResult(response.Headers.Location.ToString())) return;
-        counts.Ended(route, response.StatusCode < StatusCodes.Status500InternalServerError ? RunState.Completed : RunState.Failed, time.GetElapsedTime(began));
+        counts.Ended(route, response.StatusCode < StatusCodes.Status500InternalServerError ? RunState.Completed : RunState.Failed,
+            time.GetElapsedTime(began));
     }
 }

@@ -49,12 +49,15 @@ internal sealed class RouteCounts : BackgroundService
         var last = Minute();
         var minutes = Enumerable.Range(0, Minutes).Select(back => last - (60L * (Minutes - 1 - back))).ToArray();
         var counts = await _store.GetAsync(minutes);
-        var routes = counts.Values.SelectMany(fields => fields.Keys).Select(field => field[(field.IndexOf(' ', StringComparison.Ordinal) + 1)..]).Distinct(StringComparer.Ordinal);
-        return routes.SelectMany(route => minutes.Select(minute => (route, Counts: Read(counts[minute], route, minute)))).ToLookup(pair => pair.route, pair => pair.Counts, StringComparer.OrdinalIgnoreCase);
+        var routes = counts.Values.SelectMany(fields => fields.Keys)
+            .Select(field => field[(field.IndexOf(' ', StringComparison.Ordinal) + 1)..]).Distinct(StringComparer.Ordinal);
+        return routes.SelectMany(route => minutes.Select(minute => (route, Counts: Read(counts[minute], route, minute))))
+            .ToLookup(pair => pair.route, pair => pair.Counts, StringComparer.OrdinalIgnoreCase);
     }
 
     public static IReadOnlyList<MinuteCounts> Nothing(DateTimeOffset now) =>
-        [.. Enumerable.Range(0, Minutes).Select(back => new MinuteCounts(DateTimeOffset.FromUnixTimeSeconds((now.ToUnixTimeSeconds() / 60 * 60) - (60L * (Minutes - 1 - back))), 0, 0, 0, 0))];
+        [.. Enumerable.Range(0, Minutes).Select(back => new MinuteCounts(
+            DateTimeOffset.FromUnixTimeSeconds((now.ToUnixTimeSeconds() / 60 * 60) - (60L * (Minutes - 1 - back))), 0, 0, 0, 0))];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -91,14 +94,17 @@ internal sealed class RouteCounts : BackgroundService
     private static MinuteCounts Read(Dictionary<string, long> fields, string route, long minute)
     {
         var buckets = new long[32];
-        for (var i = 0; i < buckets.Length; i++) buckets[i] = fields.GetValueOrDefault(string.Create(CultureInfo.InvariantCulture, $"{Latency}{i} {route}"));
+        for (var i = 0; i < buckets.Length; i++)
+            buckets[i] = fields.GetValueOrDefault(string.Create(CultureInfo.InvariantCulture, $"{Latency}{i} {route}"));
         return new MinuteCounts(
-            DateTimeOffset.FromUnixTimeSeconds(minute), fields.GetValueOrDefault($"{Started} {route}"), fields.GetValueOrDefault($"{Completed} {route}"),
+            DateTimeOffset.FromUnixTimeSeconds(minute), fields.GetValueOrDefault($"{Started} {route}"),
+            fields.GetValueOrDefault($"{Completed} {route}"),
             fields.GetValueOrDefault($"{Failed} {route}"), Median(buckets));
     }
 
     /// <summary>By powers of two: what a graph needs, and what counts of several nodes can be added up in.</summary>
-    private static int Bucket(TimeSpan took) => Math.Min(31, BitOperations.Log2((uint)Math.Clamp(took.TotalMilliseconds, 0, int.MaxValue) + 1));
+    private static int Bucket(TimeSpan took) =>
+        Math.Min(31, BitOperations.Log2((uint)Math.Clamp(took.TotalMilliseconds, 0, int.MaxValue) + 1));
 
     private static double Median(long[] buckets)
     {

@@ -13,15 +13,19 @@ internal sealed class RouteViews(IProxyStateLookup proxy, PolicyRegistry policie
         var known = await counts.GetAsync();
         return
         [
-            .. proxy.GetRoutes().OrderBy(route => route.Config.Order ?? 0).ThenBy(route => route.Config.RouteId, StringComparer.Ordinal).Select(route =>
+            .. proxy.GetRoutes().OrderBy(route => route.Config.Order ?? 0).ThenBy(route => route.Config.RouteId,
+                StringComparer.Ordinal).Select(route =>
                 new RouteOverview(
-                    route.Config.RouteId, policies.For(route)?.Name ?? route.Config.Metadata?.GetValueOrDefault(RouteChecks.PolicyMetadata), route.Cluster?.ClusterId,
-                    Destinations(route.Cluster), known.Contains(route.Config.RouteId) ? [.. known[route.Config.RouteId]] : RouteCounts.Nothing(time.GetUtcNow()))),
+                    route.Config.RouteId, policies.For(route)?.Name ?? route.Config.Metadata?.GetValueOrDefault(RouteChecks.PolicyMetadata),
+                    route.Cluster?.ClusterId,
+                    Destinations(route.Cluster),
+                    known.Contains(route.Config.RouteId) ? [.. known[route.Config.RouteId]] : RouteCounts.Nothing(time.GetUtcNow()))),
         ];
     }
 
     private static IReadOnlyList<(string Address, string Health)> Destinations(ClusterState? cluster) =>
-        [.. (cluster?.DestinationsState.AllDestinations ?? []).Select(destination => (destination.Model.Config.Address, Health(destination.Health)))];
+        [.. (cluster?.DestinationsState.AllDestinations ?? []).Select(destination =>
+            (destination.Model.Config.Address, Health(destination.Health)))];
 
     private static string Health(DestinationHealthState health) =>
         health.Active == DestinationHealth.Unhealthy || health.Passive == DestinationHealth.Unhealthy ? "unhealthy"

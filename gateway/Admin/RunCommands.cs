@@ -6,7 +6,8 @@ namespace DurableGateway.Admin;
 
 /// <summary>What operators do to runs; what was done, and who did it, is in each run's history.</summary>
 internal sealed class RunCommands(
-    RunOperations operations, RunRecords records, RunEngine engine, IRunStore store, IWaitStore waits, IRunSignals signals, TimeProvider time)
+    RunOperations operations, RunRecords records, RunEngine engine, IRunStore store, IWaitStore waits,
+    IRunSignals signals, TimeProvider time)
 {
     public async Task<ActionResult> ActAsync(RunId run, RunAction action, string who) => action switch
     {
@@ -74,10 +75,12 @@ internal sealed class RunCommands(
         var outcomes = await store.GetStepsAsync(run);
         if (outcomes is null) return ActionResult.Unknown;
         if (outcomes.FirstOrDefault(outcome => outcome.Id == edit.Step) is not { } old) return new ActionResult(false, NoStep(edit.Step));
-        if (!StructuredFields.IsString(edit.ContentType)) return new ActionResult(false, "The content type is no header value: it has characters beyond printable ASCII.");
+        if (!StructuredFields.IsString(edit.ContentType))
+            return new ActionResult(false, "The content type is no header value: it has characters beyond printable ASCII.");
         if (await store.GetPolicyAsync(run) is { } policy && edit.Body.Length > policy.MaxStepBytes)
             return new ActionResult(false, $"The outcome is larger than MaxStepBytes of the run's policy, {policy.MaxStepBytes} bytes.");
-        return await ReviseAsync(run, edit.Step, old with { Failed = edit.Failed, ContentType = edit.ContentType, Body = edit.Body }, $"edit-step {edit.Step} by {who}");
+        return await ReviseAsync(run, edit.Step, old with { Failed = edit.Failed, ContentType = edit.ContentType, Body = edit.Body },
+            $"edit-step {edit.Step} by {who}");
     }
 
     private async Task<ActionResult> ReviseAsync(RunId run, string step, StepOutcome? outcome, string note)
@@ -88,7 +91,9 @@ internal sealed class RunCommands(
             case "done":
                 signals.HandedBack(run, time.GetUtcNow());
                 return new ActionResult(true);
-            case "running": return new ActionResult(false, "An attempt of the run is in flight and is not disturbed; cancel or pause the run first.");
+            case "running":
+                return new ActionResult(false,
+                "An attempt of the run is in flight and is not disturbed; cancel or pause the run first.");
             case "step": return new ActionResult(false, NoStep(step));
             default: return ActionResult.Unknown;
         }

@@ -15,7 +15,8 @@ internal static class RunViews
         return new RunRow(
             run.Id, run.Route, run.Method, run.Path, run.State, run.Paused, run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
             run.CompletedSteps, run.FailedSteps, run.PendingSteps, status,
-            run.State is RunState.Completed or RunState.Cancelled || run.Why.Length == 0 ? null : run.Why, run.Mismatches, run.HasIdempotencyKey);
+            run.State is RunState.Completed or RunState.Cancelled || run.Why.Length == 0 ? null : run.Why,
+            run.Mismatches, run.HasIdempotencyKey);
     }
 
     /// <summary>The attempts that the history knows of, the oldest first.</summary>
@@ -60,19 +61,22 @@ internal static class RunViews
         var noted = history.ToLookup(entry => entry.Text, StringComparer.Ordinal);
         return steps.Select(step =>
         {
-            var entries = noted[step.Id].Where(entry => entry.Kind is HistoryKind.StepCompleted or HistoryKind.StepFailed or HistoryKind.StepTryFailed
-                or HistoryKind.StepBegan or HistoryKind.StepSleeps or HistoryKind.StepWaits or HistoryKind.StepDelivered).ToArray();
+            var entries = noted[step.Id]
+                .Where(entry => entry.Kind is HistoryKind.StepCompleted or HistoryKind.StepFailed or HistoryKind.StepTryFailed
+                    or HistoryKind.StepBegan or HistoryKind.StepSleeps or HistoryKind.StepWaits or HistoryKind.StepDelivered).ToArray();
             DateTimeOffset? first = entries.Length > 0 ? entries[0].Time : null;
             var reason = entries.LastOrDefault(entry => entry.Reason is not null)?.Reason;
             var failed = entries.Count(entry => entry.Kind == HistoryKind.StepTryFailed);
             if (step.Outcome is { } outcome)
             {
                 return new StepView(step.Id, outcome.Type, outcome.Failed ? "failed" : "completed", failed + 1, outcome.Attempt,
-                    first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body, outcome.Failed ? reason : null);
+                    first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body,
+                    outcome.Failed ? reason : null);
             }
 
             var (type, state) = Pending(step);
-            var tries = step.Kind == 'P' && int.TryParse(step.Value.AsSpan(1).ToString().Split(':')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var counted)
+            var tries = step.Kind == 'P' && int.TryParse(step.Value.AsSpan(1).ToString().Split(':')[0], NumberStyles.None,
+                CultureInfo.InvariantCulture, out var counted)
                 ? counted
                 : 1;
             return new StepView(step.Id, type, state, tries, 0, first, null, step.Due, null, default, reason);
@@ -83,7 +87,11 @@ internal static class RunViews
     {
         'P' => ("run", "retrying"),
         'W' => ("sleep", "sleeping"),
-        'E' => (step.Value.Length > 1 && step.Value[1] == 'c' ? "callback" : step.Value.Length > 1 && step.Value[1] == 'i' ? "invoke" : "wait", "waiting"),
+        'E' => (step.Value.Length > 1 && step.Value[1] == 'c'
+            ? "callback"
+            : step.Value.Length > 1 && step.Value[1] == 'i'
+            ? "invoke"
+            : "wait", "waiting"),
         _ => ("run", "begun"),
     };
 
@@ -102,5 +110,7 @@ internal static class RunViews
 
     private static int? Status(string why) =>
         why.StartsWith(StatusPrefix, StringComparison.Ordinal)
-        && int.TryParse(why[StatusPrefix.Length..].Split(',')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var status) ? status : null;
+        && int.TryParse(why[StatusPrefix.Length..].Split(',')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var status)
+            ? status
+            : null;
 }

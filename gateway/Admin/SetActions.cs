@@ -11,7 +11,8 @@ namespace DurableGateway.Admin;
 /// Whoever is at work keeps the action for as long as it lives. A node that dies loses the count of the page in hand, no run: whoever
 /// goes on does the page again, which does nothing twice.
 /// </summary>
-internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitStore errands, TimeProvider time, ILogger<SetActions> log) : IHostedService
+internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitStore errands, TimeProvider time, ILogger<SetActions> log)
+    : IHostedService
 {
     private const int PageSize = 25;
 
@@ -24,13 +25,15 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
 
         // Runs that begin while it is under way are not meant.
         var meant = FilterJson.From(filter with { Before = filter.Before < now ? filter.Before : now });
-        var set = new StoredSetAction(Guid.CreateVersion7(now), verb, JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
+        var set = new StoredSetAction(Guid.CreateVersion7(now), verb,
+            JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
         await store.BeginAsync(set);
         Go(set);
         return set;
     }
 
-    public async Task<StoredSetAction?> FindAsync(string id) => Guid.TryParseExact(id, "D", out var guid) ? await store.GetAsync(guid) : null;
+    public async Task<StoredSetAction?> FindAsync(string id) =>
+        Guid.TryParseExact(id, "D", out var guid) ? await store.GetAsync(guid) : null;
 
     public Task<IReadOnlyList<StoredSetAction>> GetNewestAsync(int limit) => store.GetNewestAsync(limit);
 
@@ -134,7 +137,11 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
         {
             if (set.State != SetActionState.Stopping)
             {
-                var page = await admin.ListAsync(QueryOf(set) with { Limit = PageSize, Cursor = set.Cursor.Length == 0 ? null : set.Cursor });
+                var page = await admin.ListAsync(QueryOf(set) with
+                {
+                    Limit = PageSize,
+                    Cursor = set.Cursor.Length == 0 ? null : set.Cursor,
+                });
                 foreach (var run in page.Runs)
                 {
                     if (await ActAsync(set, run.Id)) done++;
@@ -169,5 +176,6 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
     }
 
     private static RunQuery QueryOf(StoredSetAction set) =>
-        AdminQuery.Read(JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web) ?? throw new FormatException("The filter is missing."));
+        AdminQuery.Read(JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web)
+            ?? throw new FormatException("The filter is missing."));
 }

@@ -27,10 +27,13 @@ internal sealed class AdminClient : IDisposable
         if (key is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
 
-    public Task<JsonElement> ListAsync(string? state, string? route, string? search, string? after, int limit, CancellationToken cancellation)
+    public Task<JsonElement> ListAsync(
+        string? state, string? route, string? search, string? after, int limit, CancellationToken cancellation)
     {
-        (string Name, string? Value)[] filters = [("state", state), ("route", route), ("search", search), ("after", after), ("limit", $"{limit}")];
-        return GetAsync("runs?" + string.Join('&', filters.Where(filter => filter.Value is not null).Select(filter => $"{filter.Name}={Uri.EscapeDataString(filter.Value!)}")), cancellation);
+        (string Name, string? Value)[] filters = [("state", state), ("route", route), ("search", search),
+            ("after", after), ("limit", $"{limit}")];
+        return GetAsync("runs?" + string.Join('&', filters.Where(filter => filter.Value is not null).Select(filter =>
+            $"{filter.Name}={Uri.EscapeDataString(filter.Value!)}")), cancellation);
     }
 
     public Task<JsonElement> GetAsync(string path, CancellationToken cancellation) => SendAsync(HttpMethod.Get, path, cancellation);
@@ -50,7 +53,8 @@ internal sealed class AdminClient : IDisposable
         {
             [var only] => only,
             [] => throw new AdminRefusalException($"No run has an id that begins with {given}."),
-            _ => throw new AdminRefusalException($"Several runs have an id that begins with {given}:{string.Concat(ids.Select(id => $"{Environment.NewLine}  {id}"))}"),
+            _ => throw new AdminRefusalException(
+                $"Several runs have an id that begins with {given}:{string.Concat(ids.Select(id => $"{Environment.NewLine}  {id}"))}"),
         };
     }
 
@@ -77,17 +81,21 @@ internal sealed class AdminClient : IDisposable
         }
         catch (TaskCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new AdminRefusalException($"{_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} did not answer within {Patience.TotalSeconds} s.");
+            throw new AdminRefusalException($"{_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} did not answer "
+                + $"within {Patience.TotalSeconds} s.");
         }
         catch (JsonException)
         {
-            throw new AdminRefusalException($"{_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} is not the control listener of a gateway.");
+            throw new AdminRefusalException($"{_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} is not the "
+                + "control listener of a gateway.");
         }
     }
 
     private static string Explain(JsonElement problem)
     {
         var title = problem.TryGetProperty("title", out var said) ? said.GetString() : "The gateway refused";
-        return problem.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String ? $"{title}: {detail.GetString()}" : $"{title}.";
+        return problem.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String
+            ? $"{title}: {detail.GetString()}"
+            : $"{title}.";
     }
 }

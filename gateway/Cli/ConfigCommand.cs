@@ -21,14 +21,23 @@ internal static class ConfigCommand
             return 2;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        return await parsed.InvokeAsync(new InvocationConfiguration
+        {
+            Output = output,
+            Error = error,
+            EnableDefaultExceptionHandler = false,
+        });
     }
 
     private static RootCommand Build(TextWriter output, TextWriter error)
     {
         var file = new Argument<string>("file") { Description = "The JSON file, as named with --config." };
-        var environment = new Option<bool>("--environment") { Description = "Also reads the environment variables, as the gateway does: for settings that the file leaves to them." };
-        var check = new Command("check", "Prints every error of a file, each with its line, and exits with 2 where there is one.") { file, environment };
+        var environment = new Option<bool>("--environment")
+        {
+            Description = "Also reads the environment variables, as the gateway does: for settings that the file leaves to them."
+        };
+        var check = new Command("check",
+            "Prints every error of a file, each with its line, and exits with 2 where there is one.") { file, environment };
         check.SetAction(async parsed => await CheckAsync(parsed.GetValue(file)!, parsed.GetValue(environment), output, error));
         return new RootCommand { new Command(Name, "Looks at configuration.") { check } };
     }
@@ -59,7 +68,8 @@ internal static class ConfigCommand
                     return 0;
                 }
 
-                errors = Place([new ConfigurationError("ReverseProxy:Routes", null, "has no route; a gateway needs to know what to stand in front of")]);
+                errors = Place([new ConfigurationError("ReverseProxy:Routes", null,
+                    "has no route; a gateway needs to know what to stand in front of")]);
             }
             catch (ConfigurationException e)
             {
@@ -67,18 +77,22 @@ internal static class ConfigCommand
             }
         }
 
-        foreach (var (at, wrong) in errors.OrderBy(each => each.At.Line).ThenBy(each => each.At.Column)) await output.WriteLineAsync($"{file}:{at}: {wrong}");
+        foreach (var (at, wrong) in errors.OrderBy(each => each.At.Line).ThenBy(each => each.At.Column))
+            await output.WriteLineAsync($"{file}:{at}: {wrong}");
         return 2;
 
-        (JsonPositions.Position, ConfigurationError)[] Place(IEnumerable<ConfigurationError> wrong) => [.. wrong.Select(each => (positions.Find(each.Key), each))];
+        (JsonPositions.Position, ConfigurationError)[] Place(IEnumerable<ConfigurationError> wrong) =>
+            [.. wrong.Select(each => (positions.Find(each.Key), each))];
     }
 
     private static string Summary(IConfiguration configuration, GatewaySettings settings)
     {
         var routes = configuration.GetSection("ReverseProxy:Routes").GetChildren().ToArray();
-        var durable = routes.Count(route => route[$"Metadata:{RouteChecks.PolicyMetadata}"] is { } policy && settings.Policies.ContainsKey(policy));
+        var durable = routes.Count(route =>
+            route[$"Metadata:{RouteChecks.PolicyMetadata}"] is { } policy && settings.Policies.ContainsKey(policy));
         var clusters = configuration.GetSection("ReverseProxy:Clusters").GetChildren().Count();
-        return $"no errors; {Count(routes.Length, "route")} ({durable} durable), {Count(clusters, "cluster")}, policies {string.Join(", ", settings.Policies.Keys.Order())}";
+        return $"no errors; {Count(routes.Length, "route")} ({durable} durable), {Count(clusters, "cluster")}, "
+            + $"policies {string.Join(", ", settings.Policies.Keys.Order())}";
     }
 
     private static string Count(int number, string thing) => number == 1 ? $"1 {thing}" : $"{number} {thing}s";

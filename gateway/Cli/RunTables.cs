@@ -12,7 +12,12 @@ internal static class RunTables
     public static IAnsiConsole Console(TextWriter output)
     {
         if (ReferenceEquals(output, System.Console.Out) && !System.Console.IsOutputRedirected) return AnsiConsole.Console;
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(output) });
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Out = new AnsiConsoleOutput(output)
+        });
         console.Profile.Width = WideEnough;
         return console;
     }
@@ -22,7 +27,8 @@ internal static class RunTables
         var table = Table("run", "state", "route", "request", "attempt", "started", "next", "steps", "last error");
         foreach (var run in page.GetProperty("runs").EnumerateArray())
         {
-            Add(table, Text(run, "id"), State(run), Text(run, "route"), $"{Text(run, "method")} {Text(run, "path")}", Text(run, "attempt"), Text(run, "startedAt"),
+            Add(table, Text(run, "id"), State(run), Text(run, "route"), $"{Text(run, "method")} {Text(run, "path")}",
+                Text(run, "attempt"), Text(run, "startedAt"),
                 Text(run, "nextAttemptAt"), Steps(run), Text(run, "lastError"));
         }
 
@@ -33,16 +39,20 @@ internal static class RunTables
     public static void Show(IAnsiConsole console, JsonElement detail)
     {
         var run = detail.GetProperty("run");
-        console.WriteLine($"{Text(run, "id")}  {State(run)}  {Text(run, "method")} {Text(run, "path")}  route {Text(run, "route")}, policy {Text(detail, "policy")}");
+        console.WriteLine(
+            $"{Text(run, "id")}  {State(run)}  {Text(run, "method")} {Text(run, "path")}  "
+            + $"route {Text(run, "route")}, policy {Text(detail, "policy")}");
         Section(console, detail, "attempts", "number", "startedAt", "endedAt", "node", "destination", "outcome", "reason");
         Section(console, detail, "steps", "id", "type", "state", "tries", "startedAt", "endedAt", "until", "reason");
         Section(console, detail, "history", "time", "kind", "attempt", "until", "text", "reason");
     }
 
     public static string Line(JsonElement run) =>
-        $"{Text(run, "startedAt")}  {Text(run, "id")}  {State(run),-9}  {Text(run, "route")}  {Text(run, "method")} {Text(run, "path")}  attempt {Text(run, "attempt")}  {Text(run, "lastError")}".TrimEnd();
+        ($"{Text(run, "startedAt")}  {Text(run, "id")}  {State(run),-9}  {Text(run, "route")}  {Text(run, "method")} {Text(run, "path")}  "
+            + $"attempt {Text(run, "attempt")}  {Text(run, "lastError")}").TrimEnd();
 
-    public static string State(JsonElement run) => run.GetProperty("paused").GetBoolean() ? Text(run, "state") + ", paused" : Text(run, "state");
+    public static string State(JsonElement run) =>
+        run.GetProperty("paused").GetBoolean() ? Text(run, "state") + ", paused" : Text(run, "state");
 
     private static void Section(IAnsiConsole console, JsonElement detail, string name, params string[] columns)
     {
@@ -67,5 +77,7 @@ internal static class RunTables
     /// <summary>What comes from outside cannot steer the terminal.</summary>
     private static string Text(JsonElement element, string name) =>
         !element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? ""
-        : value.ValueKind == JsonValueKind.String ? new string([.. value.GetString()!.Where(letter => !char.IsControl(letter))]) : value.GetRawText();
+        : value.ValueKind == JsonValueKind.String
+        ? new string([.. value.GetString()!.Where(letter => !char.IsControl(letter))])
+        : value.GetRawText();
 }

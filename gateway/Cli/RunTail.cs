@@ -7,7 +7,8 @@ internal static class RunTail
     private const int Newest = 100;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
-    public static async Task FollowAsync(AdminClient client, TextWriter output, string? state, string? route, bool json, CancellationToken stop)
+    public static async Task FollowAsync(
+        AdminClient client, TextWriter output, string? state, string? route, bool json, CancellationToken stop)
     {
         var known = new Dictionary<string, string>(StringComparer.Ordinal);
         using var timer = new PeriodicTimer(Every);

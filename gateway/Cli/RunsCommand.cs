@@ -46,7 +46,12 @@ internal static class RunsCommand
 
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+            });
         }
         catch (AdminRefusalException e)
         {
@@ -68,11 +73,15 @@ internal static class RunsCommand
     {
         var state = new Option<string?>("--state") { Description = "running, waiting, completed, failed or cancelled." };
         var route = new Option<string?>("--route");
-        var search = new Option<string?>("--search") { Description = "A run id, an idempotency key, or the value of a header of Durable:Admin:SearchHeaders." };
+        var search = new Option<string?>("--search")
+        {
+            Description = "A run id, an idempotency key, or the value of a header of Durable:Admin:SearchHeaders."
+        };
         var limit = new Option<int>("--limit") { DefaultValueFactory = _ => 20 };
         var list = new Command("list", "Lists runs, the newest first.") { state, route, search, limit };
         list.SetAction((parsed, stop) => WithClientAsync(parsed, async client => await ShowAsync(
-            parsed, output, await client.ListAsync(parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(search), null, parsed.GetValue(limit), stop), RunTables.List)));
+            parsed, output, await client.ListAsync(parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(search), null,
+                parsed.GetValue(limit), stop), RunTables.List)));
 
         var show = OfRun("show", "Shows a run with its attempts, steps and history.", (parsed, client, run, stop) =>
             ShowAsync(parsed, output, client.GetAsync(PathOf(run), stop), RunTables.Show));
@@ -83,7 +92,8 @@ internal static class RunsCommand
             Acts("resume", "Has a paused run go on.", "It goes on."),
             Acts("cancel", "Cancels a run, whatever it does.", "It is cancelled."),
             Acts("again", "Sends the request of a run again, as a new run.", "It is sent again, as run {0}."),
-            Acts("release-key", "Has the idempotency key of an ended run stand for it no longer.", "The key is released: the next request with it begins a new run."),
+            Acts("release-key", "Has the idempotency key of an ended run stand for it no longer.",
+                "The key is released: the next request with it begins a new run."),
         };
         var step = new Argument<string>("step") { Description = "The id of the step: it and the steps after it are executed again." };
         var fromStep = OfRun("from-step", "Has an ended or parked run go on from a step.", (parsed, client, run, stop) => ShowAsync(
@@ -106,7 +116,8 @@ internal static class RunsCommand
 
     private static string PathOf(string run) => $"runs/{Uri.EscapeDataString(run)}";
 
-    private static string? FromEnvironment(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+    private static string? FromEnvironment(string variable) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
     private static Command OfRun(string name, string description, Func<ParseResult, AdminClient, string, CancellationToken, Task> act)
     {
@@ -117,7 +128,8 @@ internal static class RunsCommand
             if (string.IsNullOrWhiteSpace(given.GetValueOrDefault<string>())) given.AddError("The id of the run is empty.");
         });
         var command = new Command(name, description) { run };
-        command.SetAction((parsed, stop) => WithClientAsync(parsed, async client => await act(parsed, client, await client.ResolveAsync(parsed.GetValue(run)!, stop), stop)));
+        command.SetAction((parsed, stop) => WithClientAsync(parsed,
+            async client => await act(parsed, client, await client.ResolveAsync(parsed.GetValue(run)!, stop), stop)));
         return command;
     }
 
@@ -128,7 +140,8 @@ internal static class RunsCommand
         return 0;
     }
 
-    private static async Task ShowAsync(ParseResult parsed, TextWriter output, Task<JsonElement> asked, Action<IAnsiConsole, JsonElement> show) =>
+    private static async Task ShowAsync(
+        ParseResult parsed, TextWriter output, Task<JsonElement> asked, Action<IAnsiConsole, JsonElement> show) =>
         await ShowAsync(parsed, output, await asked, show);
 
     private static async Task ShowAsync(ParseResult parsed, TextWriter output, JsonElement answer, Action<IAnsiConsole, JsonElement> show)

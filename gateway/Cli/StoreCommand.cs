@@ -27,7 +27,12 @@ internal static class StoreCommand
 
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+            });
         }
         catch (DamagedStoreException e)
         {
@@ -54,7 +59,10 @@ internal static class StoreCommand
         salvage.SetAction(parsed => SalvageAsync(DirectoryOf(parsed.GetValue(data)!), output, error));
         var key = new Command("key", "Prints the key that was generated into the store, as base64, for Durable:Keys.") { data };
         key.SetAction(parsed => KeyAsync(DirectoryOf(parsed.GetValue(data)!), output, error));
-        return new RootCommand { new Command(Name, "Looks after the files of an embedded store. The gateway has to be stopped.") { check, salvage, key } };
+        return new RootCommand
+        {
+            new Command(Name, "Looks after the files of an embedded store. The gateway has to be stopped.") { check, salvage, key }
+        };
     }
 
     private static async Task<int> CheckAsync(string directory, TextWriter output, TextWriter error)
@@ -64,7 +72,8 @@ internal static class StoreCommand
         using var exclusive = File.Exists(lockFile) ? new FileStream(lockFile, FileMode.Open, FileAccess.Read, FileShare.None) : null;
         var check = AofCheck.Read(AofFiles.Of(directory), AofDigests.Load(directory));
         await output.WriteLineAsync(Invariant($"{directory}: {check.Records} records in {check.End - check.Begin} bytes"));
-        if (check.HasTornTail) await output.WriteLineAsync("Behind them, a write that was cut off and never acknowledged: it is dropped at the next start.");
+        if (check.HasTornTail)
+            await output.WriteLineAsync("Behind them, a write that was cut off and never acknowledged: it is dropped at the next start.");
         if (StoreIntegrity.Problem(directory, check) is not { } problem) return 0;
         await error.WriteLineAsync(problem);
         foreach (var gap in check.Gaps) await error.WriteLineAsync(Describe(gap));
@@ -84,14 +93,17 @@ internal static class StoreCommand
 
         if (check.Records == 0)
         {
-            await error.WriteLineAsync($"{directory}: no record is whole, so there is nothing to recover. Nothing was changed; restore a backup.");
+            await error.WriteLineAsync($"{directory}: no record is whole, so there is nothing to recover. Nothing was changed; "
+                + "restore a backup.");
             return 1;
         }
 
         var aside = AofSalvage.Run(directory, check, TimeProvider.System.GetUtcNow());
-        await output.WriteLineAsync(Invariant($"{directory}: recovered {check.Records} records. Lost {check.Gaps.Sum(gap => gap.Bytes)} bytes:"));
+        await output.WriteLineAsync(
+            Invariant($"{directory}: recovered {check.Records} records. Lost {check.Gaps.Sum(gap => gap.Bytes)} bytes:"));
         foreach (var gap in check.Gaps) await output.WriteLineAsync(Describe(gap));
-        await output.WriteLineAsync($"The damaged files are in {aside}. Runs whose records were lost may lack steps, and execute them again, or be gone.");
+        await output.WriteLineAsync($"The damaged files are in {aside}. Runs whose records were lost may lack steps, "
+            + "and execute them again, or be gone.");
         return 0;
     }
 
@@ -119,7 +131,8 @@ internal static class StoreCommand
     private static string DirectoryOf(string data)
     {
         var directory = Path.GetFullPath(data);
-        return Directory.Exists(Path.Combine(directory, "AOF")) || StoreMarker.Exists(directory) || Directory.EnumerateDirectories(directory, "AOF.*").Any()
+        return Directory.Exists(Path.Combine(directory, "AOF")) || StoreMarker.Exists(directory)
+            || Directory.EnumerateDirectories(directory, "AOF.*").Any()
             ? directory
             : throw new ConfigurationException("--data", data, "holds no embedded store");
     }

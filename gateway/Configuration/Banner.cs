@@ -17,7 +17,8 @@ internal static class Banner
 {
     /// <summary>What <c>--version</c> prints.</summary>
     public static string Version =>
-        $"Durable Gateway {Instruments.Version} (wire contract v{DurableHeaders.ProtocolVersion}, store format {StoreKeys.Format}, .NET {Environment.Version})";
+        $"Durable Gateway {Instruments.Version} (wire contract v{DurableHeaders.ProtocolVersion}, store "
+        + $"format {StoreKeys.Format}, .NET {Environment.Version})";
 
     public static void Print(WebApplication app) => Console.WriteLine(Text(app.Services));
 
@@ -40,7 +41,9 @@ internal static class Banner
         {
             var match = route.Config.Match;
             var hosts = match.Hosts is { Count: > 0 } names ? string.Join(',', names) : "";
-            text.AppendLine($"  route      {route.Config.RouteId}: {hosts}/{match.Path?.TrimStart('/') ?? "**"} → {Target(line, route.Config)} ({Policy(policies, route.Config)})");
+            text.AppendLine(
+                $"  route      {route.Config.RouteId}: {hosts}/{match.Path?.TrimStart('/') ?? "**"} → "
+                + $"{Target(line, route.Config)} ({Policy(policies, route.Config)})");
         }
 
         return text.ToString().TrimEnd();

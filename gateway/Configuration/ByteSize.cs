@@ -14,7 +14,8 @@ internal static class ByteSize
             : text.EndsWith("MiB", StringComparison.OrdinalIgnoreCase) ? MiB
             : 1;
         var number = unit == 1 ? text : text[..^3];
-        var valid = long.TryParse(number.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out bytes) && bytes <= long.MaxValue / unit;
+        var valid = long.TryParse(number.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out bytes)
+            && bytes <= long.MaxValue / unit;
         bytes *= unit;
         return valid;
     }

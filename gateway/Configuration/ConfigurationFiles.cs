@@ -51,7 +51,8 @@ internal sealed class ConfigurationFiles
         private bool _hadData;
 
         /// <summary>A file that is gone is read as empty; neither is what anybody wants who had settings in it.</summary>
-        public string? Fault => _unreadable ?? (Source.Optional || Data.Count > 0 || !_hadData ? null : File.Exists(FullPath) ? "has nothing in it" : "is gone");
+        public string? Fault => _unreadable
+            ?? (Source.Optional || Data.Count > 0 || !_hadData ? null : File.Exists(FullPath) ? "has nothing in it" : "is gone");
 
         public string FullPath => Source.FileProvider?.GetFileInfo(Source.Path ?? "").PhysicalPath ?? Source.Path ?? "";
 

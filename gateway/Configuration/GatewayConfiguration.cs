@@ -11,7 +11,8 @@ internal static class GatewayConfiguration
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         var (sources, files) = (builder.Configuration, new ConfigurationFiles());
 
-        // .NET's own switch (DOTNET_hostBuilder__reloadConfigOnChange), for many hosts on one machine: each watch costs an inotify instance.
+        // .NET's own switch (DOTNET_hostBuilder__reloadConfigOnChange), for many hosts on one machine:
+        // each watch costs an inotify instance.
         var watchDefaults = sources.GetValue("hostBuilder:reloadConfigOnChange", true);
         sources.Sources.Clear();
         AddFiles(sources, files, line.ConfigFile, builder.Environment.EnvironmentName, watchDefaults, watchFile: true);
@@ -20,7 +21,9 @@ internal static class GatewayConfiguration
         return builder;
     }
 
-    /// <summary>What a gateway with this command line reads, without a web host: for commands that a probe starts again and again.</summary>
+    /// <summary>
+    /// What a gateway with this command line reads, without a web host: for commands that a probe starts again and again.
+    /// </summary>
     public static IConfiguration Load(StartOptions line)
     {
         var sources = new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory);
@@ -34,7 +37,8 @@ internal static class GatewayConfiguration
     public static IConfiguration Load(string file, bool withEnvironment)
     {
         var sources = new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory);
-        AddFiles(sources, new ConfigurationFiles(), file, withEnvironment ? EnvironmentName : Environments.Production, watchDefaults: false, watchFile: false);
+        AddFiles(sources, new ConfigurationFiles(), file, withEnvironment ? EnvironmentName : Environments.Production,
+            watchDefaults: false, watchFile: false);
         if (withEnvironment) sources.AddEnvironmentVariables();
         try
         {
@@ -57,7 +61,8 @@ internal static class GatewayConfiguration
         return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
     }
 
-    public static bool HasRoutes(IConfiguration configuration) => configuration.GetSection(ProxyChecks.Section).GetSection("Routes").GetChildren().Any();
+    public static bool HasRoutes(IConfiguration configuration) =>
+        configuration.GetSection(ProxyChecks.Section).GetSection("Routes").GetChildren().Any();
 
     /// <summary>A gateway in front of nothing is a mistake at the keyboard, not a configuration.</summary>
     public static void RequireRoutes(IConfiguration configuration)
@@ -66,7 +71,8 @@ internal static class GatewayConfiguration
     }
 
     private static string EnvironmentName =>
-        Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
+        Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT")
+            ?? Environments.Production;
 
     private static void AddEnvironmentAndLine(IConfigurationBuilder sources, StartOptions line)
     {
@@ -82,7 +88,8 @@ internal static class GatewayConfiguration
         }
     }
 
-    private static void AddFiles(IConfigurationBuilder sources, ConfigurationFiles files, string? file, string environment, bool watchDefaults, bool watchFile)
+    private static void AddFiles(
+        IConfigurationBuilder sources, ConfigurationFiles files, string? file, string environment, bool watchDefaults, bool watchFile)
     {
         Add("appsettings.json", optional: true, watchDefaults);
         Add($"appsettings.{environment}.json", optional: true, watchDefaults);

@@ -69,7 +69,8 @@ internal sealed record GatewaySettings
     public ClientCertificateSettings? ClientCertificates { get; init; }
 
     /// <summary>Whether it is said who operates. Otherwise the control listener is on loopback, and whoever reaches it does.</summary>
-    public bool NamesOperators => AdminApiKeys.Length + ReadOnlyApiKeys.Length > 0 || AdminOidc is not null || ClientCertificates is { NamesAnyone: true };
+    public bool NamesOperators =>
+        AdminApiKeys.Length + ReadOnlyApiKeys.Length > 0 || AdminOidc is not null || ClientCertificates is { NamesAnyone: true };
 
     /// <summary><c>Durable:Events:ApiKeys</c>: for who may send events, and nothing else.</summary>
     public ImmutableArray<string> EventApiKeys { get; init; } = [];
@@ -121,7 +122,8 @@ internal sealed record OidcSettings(string Authority, string Audience, string Ro
 /// <param name="Operators">Names in certificates of who may see and act.</param>
 /// <param name="Readers">Names in certificates of who may see.</param>
 /// <param name="Required">Whether nobody else is let in, but for probes.</param>
-internal sealed record ClientCertificateSettings(string Authority, ImmutableArray<string> Operators, ImmutableArray<string> Readers, bool Required)
+internal sealed record ClientCertificateSettings(
+    string Authority, ImmutableArray<string> Operators, ImmutableArray<string> Readers, bool Required)
 {
     public const string AuthorityKey = "Durable:Admin:ClientCertificates:Authority";
 

@@ -19,7 +19,8 @@ internal sealed class JsonPositions
         var positions = new JsonPositions();
         var errors = new List<(Position, ConfigurationError)>();
         var json = Encoding.UTF8.GetBytes(text);
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        var reader = new Utf8JsonReader(json,
+            new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         var lines = new Lines(json);
         var walk = new Walk();
         try
@@ -34,9 +35,11 @@ internal sealed class JsonPositions
                     var isLeaf = reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray);
                     var (key, place) = walk.Value(at);
                     if (!positions._keys.TryAdd(key, place) && isLeaf)
-                        errors.Add((place, new ConfigurationError(key, null, $"is set twice, first in line {positions._keys[key].Line}; remove one")));
+                        errors.Add((place, new ConfigurationError(key, null,
+                            $"is set twice, first in line {positions._keys[key].Line}; remove one")));
                     if (key.Length == 0 && reader.TokenType != JsonTokenType.StartObject)
-                        errors.Add((place, new ConfigurationError("JSON", null, "is not an object; begin with { and put the sections ReverseProxy and Durable into it")));
+                        errors.Add((place, new ConfigurationError("JSON", null,
+                            "is not an object; begin with { and put the sections ReverseProxy and Durable into it")));
                     if (!isLeaf) walk.Enter(key);
                 }
             }

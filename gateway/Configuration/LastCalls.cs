@@ -55,7 +55,8 @@ internal static class LastCalls
         try
         {
             Span<byte> info = stackalloc byte[AcceptQueueAt + sizeof(uint)];
-            return listening.GetRawSocketOption(TcpLevel, TcpInfo, info) == info.Length && BinaryPrimitives.ReadUInt32LittleEndian(info[AcceptQueueAt..]) > 0;
+            return listening.GetRawSocketOption(TcpLevel, TcpInfo, info) == info.Length
+                && BinaryPrimitives.ReadUInt32LittleEndian(info[AcceptQueueAt..]) > 0;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {

@@ -17,7 +17,8 @@ namespace DurableGateway.Configuration;
 /// </summary>
 internal static class Listeners
 {
-    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections, ClientCertificates clients, ServerCertificates own)
+    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections,
+        ClientCertificates clients, ServerCertificates own)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, settings.Limits);
@@ -31,7 +32,8 @@ internal static class Listeners
         {
             kestrel.Listen(endPoint, options =>
             {
-                if (settings.Limits.MaxConcurrentConnections is not null) options.Use(next => connection => connections.LimitAsync(connection, next));
+                if (settings.Limits.MaxConcurrentConnections is not null)
+                    options.Use(next => connection => connections.LimitAsync(connection, next));
                 if (settings.Public.Scheme == "http") options.Use(next => connection => connections.ChooseAsync(connection, next));
                 else options.Use(next => connection =>
                 {
@@ -85,7 +87,8 @@ internal static class Listeners
             options.Use(next => connections.Http2 = next);
         });
 
-    private static void Listen(KestrelServerOptions kestrel, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure, Action<ListenOptions> configure)
+    private static void Listen(
+        KestrelServerOptions kestrel, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure, Action<ListenOptions> configure)
     {
         void Options(ListenOptions options)
         {

@@ -1,6 +1,8 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>What is checked about .NET's own section: a level that is none would be an exception at the start, and one more at a reload.</summary>
+/// <summary>
+/// What is checked about .NET's own section: a level that is none would be an exception at the start, and one more at a reload.
+/// </summary>
 internal static class LoggingChecks
 {
     private const string Section = "Logging:";
@@ -15,9 +17,12 @@ internal static class LoggingChecks
         {
             if (string.IsNullOrEmpty(value) || !key.StartsWith(Section, StringComparison.OrdinalIgnoreCase)) continue;
             var parts = key.Split(':');
-            if (parts.Length >= 3 && parts[^2].Equals(Levels, StringComparison.OrdinalIgnoreCase) && !Enum.TryParse<LogLevel>(value, ignoreCase: true, out _))
-                yield return new ConfigurationError(key, value, $"is no log level; there are {string.Join(", ", Enum.GetNames<LogLevel>())}");
-            else if (key.Equals(Formatter, StringComparison.OrdinalIgnoreCase) && !Formatters.Contains(value, StringComparer.OrdinalIgnoreCase))
+            if (parts.Length >= 3 && parts[^2].Equals(Levels, StringComparison.OrdinalIgnoreCase)
+                && !Enum.TryParse<LogLevel>(value, ignoreCase: true, out _))
+                yield return new ConfigurationError(key, value,
+                    $"is no log level; there are {string.Join(", ", Enum.GetNames<LogLevel>())}");
+            else if (key.Equals(Formatter, StringComparison.OrdinalIgnoreCase)
+                && !Formatters.Contains(value, StringComparer.OrdinalIgnoreCase))
                 yield return new ConfigurationError(key, value, $"is no format of the console; there are {string.Join(", ", Formatters)}");
         }
     }

@@ -16,7 +16,8 @@ internal static class MaskBinder
     }
 
     public static ImmutableArray<string> HeaderNames(SettingsReader section, string key) => Read(
-        section, key, text => text.All(letter => char.IsAsciiLetterOrDigit(letter) || "!#$%&'*+-.^_`|~".Contains(letter, StringComparison.Ordinal)),
+        section, key,
+        text => text.All(letter => char.IsAsciiLetterOrDigit(letter) || "!#$%&'*+-.^_`|~".Contains(letter, StringComparison.Ordinal)),
         "is not the name of a header; write for example X-Api-Key");
 
     private static ImmutableArray<string> Read(SettingsReader mask, string key, Predicate<string> valid, string remedy)

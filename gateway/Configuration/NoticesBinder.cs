@@ -10,7 +10,8 @@ namespace DurableGateway.Configuration;
 /// <param name="StuckAfter"><c>StuckAfter</c>: how long a run does nothing but fail before it is stuck.</param>
 internal sealed record NoticeSettings(Uri Url, ImmutableArray<byte> Secret, ImmutableArray<NoticeKind> Kinds, TimeSpan StuckAfter)
 {
-    public NoticeWishes Wishes => new(Kinds.Contains(NoticeKind.Failed), Kinds.Contains(NoticeKind.Stuck) ? StuckAfter : null, Kinds.Contains(NoticeKind.Mismatch));
+    public NoticeWishes Wishes =>
+        new(Kinds.Contains(NoticeKind.Failed), Kinds.Contains(NoticeKind.Stuck) ? StuckAfter : null, Kinds.Contains(NoticeKind.Mismatch));
 }
 
 /// <summary>Reads <c>Durable:Notices</c>.</summary>
@@ -29,11 +30,14 @@ internal static class NoticesBinder
         var kinds = Kinds(notices);
         notices.RefuseUnknownKeys();
         if (url is null)
-            return secret is null ? null : notices.Report<NoticeSettings?>("Secret", "…", "is set, and Durable:Notices:Url is not; set both", null);
+            return secret is null
+                ? null
+                : notices.Report<NoticeSettings?>("Secret", "…", "is set, and Durable:Notices:Url is not; set both", null);
         var bytes = new byte[256];
         var text = secret?.StartsWith(SecretPrefix, StringComparison.Ordinal) is true ? secret[SecretPrefix.Length..] : secret ?? "";
         if (!Convert.TryFromBase64String(text, bytes, out var length) || length < FewestSecretBytes)
-            return notices.Report<NoticeSettings?>("Secret", secret is null ? null : "…", $"is not base64 of {FewestSecretBytes} bytes or more; make one with: openssl rand -base64 32", null);
+            return notices.Report<NoticeSettings?>("Secret", secret is null ? null : "…",
+                $"is not base64 of {FewestSecretBytes} bytes or more; make one with: openssl rand -base64 32", null);
         return new NoticeSettings(new Uri(url), [.. bytes.AsSpan(0, length)], kinds, stuckAfter);
     }
 

@@ -25,7 +25,8 @@ internal static class PolicyBinder
         foreach (var section in sections.Where(section => !Is(section, DefaultName)))
         {
             if (Is(section, DisableName))
-                errors.Add(new ConfigurationError(section.Path, null, "is a reserved name, for routes that are plain YARP; give the policy another"));
+                errors.Add(new ConfigurationError(section.Path, null,
+                    "is a reserved name, for routes that are plain YARP; give the policy another"));
             else
                 policies[section.Key] = Read(section, basis with { Name = section.Key }, errors);
         }
@@ -59,7 +60,8 @@ internal static class PolicyBinder
             OversizedRequests = reader.Choice("OversizedRequests", basis.OversizedRequests),
             MaxSteps = reader.Integer("MaxSteps", basis.MaxSteps, 1, 1_000_000),
             InlineStepBytes = (int)reader.Bytes("InlineStepBytes", basis.InlineStepBytes, 0, 1 << 20),
-            InlineHeaderBytes = (int)reader.Bytes("InlineHeaderBytes", basis.InlineHeaderBytes ?? RunPolicy.DefaultInlineHeaderBytes, 0, 1 << 20),
+            InlineHeaderBytes = (int)reader.Bytes("InlineHeaderBytes",
+                basis.InlineHeaderBytes ?? RunPolicy.DefaultInlineHeaderBytes, 0, 1 << 20),
             IdempotencyScope = reader.Text("IdempotencyScope", basis.IdempotencyScope, IsToken, "is not the name of a header"),
             IdempotencyKeepsFailures = reader.Boolean("IdempotencyKeepsFailures", basis.IdempotencyKeepsFailures),
             AllowCancel = reader.Boolean("AllowCancel", basis.AllowCancel),
@@ -80,12 +82,14 @@ internal static class PolicyBinder
             RateWindow = rate.Duration("Window", basis.RateWindow, Shortest, TimeSpan.FromDays(1)),
             RateKey = rate.Text("Key", basis.RateKey, FlowKey.IsValid, KeyRemedy),
             Priority = reader.Text("Priority", basis.Priority, FlowKey.IsHeader, "is not a header: write header:<name>"),
-            BindResultTo = reader.Text("BindResultTo", basis.BindResultTo, FlowKey.IsHeader, "is not a header: write header:<name>, for example header:Authorization"),
+            BindResultTo = reader.Text("BindResultTo", basis.BindResultTo, FlowKey.IsHeader,
+                "is not a header: write header:<name>, for example header:Authorization"),
             CorsOrigins = cors.List("Origins") is { } origins ? Origins(cors, origins) : basis.CorsOrigins,
             CorsCredentials = cors.Boolean("Credentials", basis.CorsCredentials),
         };
         if (policy is { CorsOrigins: AnyOrigin, CorsCredentials: true })
-            cors.Report("Credentials", "true", "lets every site act in its visitors' names, with Cors:Origins *; name the origins, or leave it out", false);
+            cors.Report("Credentials", "true",
+                "lets every site act in its visitors' names, with Cors:Origins *; name the origins, or leave it out", false);
         cors.RefuseUnknownKeys();
         concurrency.RefuseUnknownKeys();
         rate.RefuseUnknownKeys();
@@ -101,10 +105,12 @@ internal static class PolicyBinder
         foreach (var (key, value) in given)
         {
             if (value == AnyOrigin && given.Count == 1) return AnyOrigin;
-            if (Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url is { PathAndQuery: "/", UserInfo: "", Fragment: "" } && !value.EndsWith('/'))
+            if (Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+                && url is { PathAndQuery: "/", UserInfo: "", Fragment: "" } && !value.EndsWith('/'))
                 origins.Add(url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped).ToLowerInvariant());
             else
-                cors.Report(key, value, "is not an origin: write scheme and host, for example https://app.example.com, or * alone for any", false);
+                cors.Report(key, value, "is not an origin: write scheme and host, for example https://app.example.com, or * alone for any",
+                    false);
         }
 
         return string.Join(',', origins);
@@ -112,5 +118,6 @@ internal static class PolicyBinder
 
     private static bool Is(IConfigurationSection section, string name) => section.Key.Equals(name, StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsToken(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
+    private static bool IsToken(string text) =>
+        text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 }

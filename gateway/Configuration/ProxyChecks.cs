@@ -23,20 +23,24 @@ internal static class ProxyChecks
 
         // The rest is checked without what cannot be read.
         var unreadable = Unreadable(proxy).ToArray();
-        errors.AddRange(unreadable.Select(leaf => new ConfigurationError(leaf.Key, leaf.Value, "cannot be read; write what YARP's documentation says of this key")));
-        var rest = new ConfigurationBuilder().AddInMemoryCollection(proxy.AsEnumerable().ExceptBy(unreadable.Select(leaf => leaf.Key), pair => pair.Key)).Build();
+        errors.AddRange(unreadable.Select(leaf =>
+            new ConfigurationError(leaf.Key, leaf.Value, "cannot be read; write what YARP's documentation says of this key")));
+        var rest = new ConfigurationBuilder().AddInMemoryCollection(proxy.AsEnumerable().ExceptBy(unreadable.Select(leaf => leaf.Key),
+            pair => pair.Key)).Build();
         using var others = Services(rest.GetSection(Section));
         if (TryRead(others, out config)) Validate(proxy, others, config, errors);
         else errors.Add(new ConfigurationError(proxy.Path, null, "cannot be read by YARP"));
     }
 
-    private static void Validate(IConfigurationSection proxy, ServiceProvider services, IProxyConfig config, List<ConfigurationError> errors)
+    private static void Validate(
+        IConfigurationSection proxy, ServiceProvider services, IProxyConfig config, List<ConfigurationError> errors)
     {
         var validator = services.GetRequiredService<IConfigValidator>();
         foreach (var route in config.Routes)
             Add(proxy.GetSection($"Routes:{route.RouteId}"), validator.ValidateRouteAsync(route).AsTask().GetAwaiter().GetResult(), errors);
         foreach (var cluster in config.Clusters)
-            Add(proxy.GetSection($"Clusters:{cluster.ClusterId}"), validator.ValidateClusterAsync(cluster).AsTask().GetAwaiter().GetResult(), errors);
+            Add(proxy.GetSection($"Clusters:{cluster.ClusterId}"),
+                validator.ValidateClusterAsync(cluster).AsTask().GetAwaiter().GetResult(), errors);
     }
 
     /// <summary>The key is that of the value that YARP quotes, where there is just one beside the section's name.</summary>
@@ -44,7 +48,8 @@ internal static class ProxyChecks
     {
         foreach (var refusal in refusals)
         {
-            var quoted = Leaves(section).Where(leaf => leaf.Value != section.Key && refusal.Message.Contains($"'{leaf.Value}'", StringComparison.Ordinal)).ToArray();
+            var quoted = Leaves(section).Where(leaf => leaf.Value != section.Key
+                && refusal.Message.Contains($"'{leaf.Value}'", StringComparison.Ordinal)).ToArray();
             var key = quoted.Length == 1 ? quoted[0].Key : section.Path;
 
             // What our own checks have found is not said twice.

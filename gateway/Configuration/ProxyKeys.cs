@@ -4,7 +4,9 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>YARP overlooks a key that it does not know, and so would whoever has misspelt one. Its own types tell which there are.</summary>
+/// <summary>
+/// YARP overlooks a key that it does not know, and so would whoever has misspelt one. Its own types tell which there are.
+/// </summary>
 internal static class ProxyKeys
 {
     public static void Check(IConfigurationSection proxy, List<ConfigurationError> errors)
@@ -23,7 +25,8 @@ internal static class ProxyKeys
     {
         // Routes and clusters are named by their sections.
         var known = type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property.Name is not (nameof(RouteConfig.RouteId)) && !(type == typeof(ClusterConfig) && property.Name is nameof(ClusterConfig.ClusterId)))
+            .Where(property => property.Name is not (nameof(RouteConfig.RouteId))
+                && !(type == typeof(ClusterConfig) && property.Name is nameof(ClusterConfig.ClusterId)))
             .ToDictionary(property => property.Name, property => property.PropertyType, StringComparer.OrdinalIgnoreCase);
         RefuseUnknown(section, known.Keys, errors);
         foreach (var child in section.GetChildren())
@@ -38,17 +41,21 @@ internal static class ProxyKeys
     /// <summary>YARP takes <c>48:00:00</c> for forty-eight days. What it cannot read at all is found elsewhere.</summary>
     private static void CheckSpan(IConfigurationSection span, List<ConfigurationError> errors)
     {
-        if (span.Value is { Length: > 0 } text && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _) && !TimeSpans.TryParse(text.Trim(), out _))
-            errors.Add(new ConfigurationError(span.Path, text, $"is not a span of time, written [d.]hh:mm:ss[.fff]{TimeSpans.Remedy(text.Trim())}"));
+        if (span.Value is { Length: > 0 } text && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _)
+            && !TimeSpans.TryParse(text.Trim(), out _))
+            errors.Add(new ConfigurationError(span.Path, text,
+                $"is not a span of time, written [d.]hh:mm:ss[.fff]{TimeSpans.Remedy(text.Trim())}"));
     }
 
-    private static bool IsSection(Type type) => type is { IsClass: true, Namespace: { } space } && space.StartsWith("Yarp.", StringComparison.Ordinal);
+    private static bool IsSection(Type type) =>
+        type is { IsClass: true, Namespace: { } space } && space.StartsWith("Yarp.", StringComparison.Ordinal);
 
     private static void RefuseUnknown(IConfigurationSection section, IReadOnlyCollection<string> known, List<ConfigurationError> errors)
     {
         foreach (var child in section.GetChildren())
         {
-            if (!known.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) errors.Add(new ConfigurationError(child.Path, null, Spelling.NoSuchKey(child.Key, known)));
+            if (!known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
+                errors.Add(new ConfigurationError(child.Path, null, Spelling.NoSuchKey(child.Key, known)));
         }
     }
 }

@@ -17,7 +17,9 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
     /// <summary>The server's pipeline for connections of HTTP/2.</summary>
     public ConnectionDelegate? Http2 { get; set; }
 
-    /// <summary>Whether a client has connected within this time and not said anything yet: what it is about to say is to be answered.</summary>
+    /// <summary>
+    /// Whether a client has connected within this time and not said anything yet: what it is about to say is to be answered.
+    /// </summary>
     public bool IsAboutToSpeak(TimeSpan within) => _silent.Values.Concat(_arrived.Values).Any(since => time.GetElapsedTime(since) < within);
 
     /// <summary>A connection has been taken; until the server comes to it, it is about to speak.</summary>
@@ -26,7 +28,9 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
     /// <summary>The server has come to it.</summary>
     public void Begun(ConnectionContext connection) => _arrived.TryRemove(connection, out _);
 
-    /// <summary>The server's own limit would count connections of the control listener, too, and shut out services for their clients.</summary>
+    /// <summary>
+    /// The server's own limit would count connections of the control listener, too, and shut out services for their clients.
+    /// </summary>
     public async Task LimitAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         try
@@ -42,7 +46,8 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
         void Refuse(ConnectionContext connection)
         {
             Begun(connection);
-            connection.Abort(new ConnectionAbortedException("There are as many connections as Durable:Limits:MaxConcurrentConnections allows."));
+            connection.Abort(new ConnectionAbortedException(
+                "There are as many connections as Durable:Limits:MaxConcurrentConnections allows."));
         }
     }
 
@@ -75,7 +80,8 @@ internal sealed class PublicConnections(ServerLimits limits, TimeProvider time)
     private async Task<bool> IsHttp2Async(ConnectionContext connection)
     {
         // The server's own clocks do not run yet.
-        var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
+        var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested
+            ?? CancellationToken.None;
         using var idle = new CancellationTokenSource(limits.KeepAliveTimeout, time);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, stopping);
         var input = connection.Transport.Input;

@@ -27,7 +27,8 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     private readonly PublicConnections _connections;
     private readonly TimeProvider _time;
 
-    public PublicTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers, PublicConnections connections, TimeProvider time)
+    public PublicTransport(
+        IOptions<SocketTransportOptions> options, ILoggerFactory loggers, PublicConnections connections, TimeProvider time)
     {
         (_connections, _time) = (connections, time);
         options.Value.CreateBoundListenSocket = endpoint =>

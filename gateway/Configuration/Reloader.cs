@@ -81,7 +81,9 @@ internal sealed class Reloader(
     }
 
     private static bool IsFixed(string key) =>
-        Fixed.Any(section => key.StartsWith(section, StringComparison.OrdinalIgnoreCase)) && !key.StartsWith(Policies, StringComparison.OrdinalIgnoreCase);
+        Fixed.Any(section => key.StartsWith(section, StringComparison.OrdinalIgnoreCase))
+            && !key.StartsWith(Policies, StringComparison.OrdinalIgnoreCase);
 
-    private static Dictionary<string, string?> Copy(IConfiguration configuration) => new(configuration.AsEnumerable(), StringComparer.OrdinalIgnoreCase);
+    private static Dictionary<string, string?> Copy(IConfiguration configuration) =>
+        new(configuration.AsEnumerable(), StringComparer.OrdinalIgnoreCase);
 }

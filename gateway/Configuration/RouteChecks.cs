@@ -21,14 +21,17 @@ internal static class RouteChecks
 
     public static void Check(IConfigurationSection proxy, ImmutableDictionary<string, RunPolicy> policies, List<ConfigurationError> errors)
     {
-        var clusters = proxy.GetSection("Clusters").GetChildren().Select(cluster => cluster.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var clusters = proxy.GetSection("Clusters").GetChildren().Select(cluster => cluster.Key)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
         var routes = proxy.GetSection("Routes").GetChildren().ToArray();
         foreach (var route in routes)
         {
             var policy = route[$"Metadata:{PolicyMetadata}"];
-            if (policy is not null && !policies.ContainsKey(policy) && !policy.Equals(PolicyBinder.DisableName, StringComparison.OrdinalIgnoreCase))
+            if (policy is not null && !policies.ContainsKey(policy)
+                && !policy.Equals(PolicyBinder.DisableName, StringComparison.OrdinalIgnoreCase))
                 errors.Add(new ConfigurationError($"{route.Path}:Metadata:{PolicyMetadata}", policy,
-                    $"is no policy of route '{route.Key}' that is configured; known are {string.Join(", ", policies.Keys.Order())} and {PolicyBinder.DisableName}"));
+                    $"is no policy of route '{route.Key}' that is configured; "
+                    + $"known are {string.Join(", ", policies.Keys.Order())} and {PolicyBinder.DisableName}"));
             var cluster = route["ClusterId"];
             if (cluster is null || !clusters.Contains(cluster))
                 errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster ?? "",
@@ -67,12 +70,14 @@ internal static class RouteChecks
 
         foreach (var item in metadata.GetChildren().Where(item => item.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)))
         {
-            if (!known.Contains(item.Key, StringComparer.OrdinalIgnoreCase)) errors.Add(new ConfigurationError(item.Path, null, Spelling.NoSuchKey(item.Key, known)));
+            if (!known.Contains(item.Key, StringComparer.OrdinalIgnoreCase))
+                errors.Add(new ConfigurationError(item.Path, null, Spelling.NoSuchKey(item.Key, known)));
         }
     }
 
     /// <summary>The former names that the metadata lists.</summary>
-    public static string[] FormerNames(string? list) => (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    public static string[] FormerNames(string? list) =>
+        (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     private static void CheckRenames(IConfigurationSection[] routes, List<ConfigurationError> errors)
     {
@@ -84,7 +89,8 @@ internal static class RouteChecks
             foreach (var name in FormerNames(list))
             {
                 if (names.Contains(name))
-                    errors.Add(new ConfigurationError(key, list, $"names '{name}', which is a route that is configured; its runs are its own"));
+                    errors.Add(new ConfigurationError(key, list,
+                        $"names '{name}', which is a route that is configured; its runs are its own"));
                 else if (!heirs.TryAdd(name, route.Key))
                     errors.Add(new ConfigurationError(key, list, $"names '{name}', whose runs route '{heirs[name]}' takes over already"));
             }

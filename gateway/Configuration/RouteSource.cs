@@ -1,6 +1,8 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>The routes and clusters in force, for YARP to read: those of the start, then those of each change that passed every check.</summary>
+/// <summary>
+/// The routes and clusters in force, for YARP to read: those of the start, then those of each change that passed every check.
+/// </summary>
 internal sealed class RouteSource : ConfigurationProvider, IConfigurationSource
 {
     public RouteSource(IConfiguration configuration)
@@ -21,5 +23,6 @@ internal sealed class RouteSource : ConfigurationProvider, IConfigurationSource
     }
 
     private void Take(IConfiguration configuration) =>
-        Data = new Dictionary<string, string?>(configuration.GetSection(ProxyChecks.Section).AsEnumerable(), StringComparer.OrdinalIgnoreCase);
+        Data = new Dictionary<string, string?>(configuration.GetSection(ProxyChecks.Section).AsEnumerable(),
+            StringComparer.OrdinalIgnoreCase);
 }

@@ -10,7 +10,8 @@ namespace DurableGateway.Configuration;
 /// Serves the certificate of <c>Kestrel:Certificates:Default</c> as it is in its files now: Kestrel itself reads them once for listeners
 /// that are made by code. They are read again and again, and compared, as mounts of a Secret are links that change, which watchers miss.
 /// </summary>
-internal sealed class ServerCertificates(IConfiguration configuration, TimeProvider time, ILogger<ServerCertificates> log) : BackgroundService
+internal sealed class ServerCertificates(
+    IConfiguration configuration, TimeProvider time, ILogger<ServerCertificates> log) : BackgroundService
 {
     private const string Section = "Kestrel:Certificates:Default";
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(30);
@@ -71,7 +72,9 @@ internal sealed class ServerCertificates(IConfiguration configuration, TimeProvi
         }
         else
         {
-            own = _password is null ? X509Certificate2.CreateFromPemFile(path, _keyPath) : X509Certificate2.CreateFromEncryptedPemFile(path, _password, _keyPath);
+            own = _password is null
+                ? X509Certificate2.CreateFromPemFile(path, _keyPath)
+                : X509Certificate2.CreateFromEncryptedPemFile(path, _password, _keyPath);
             chain.ImportFromPemFile(path);
         }
 

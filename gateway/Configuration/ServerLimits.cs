@@ -1,8 +1,8 @@
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// <c>Durable:Limits</c>: what the public listener takes from clients, and the gateway from services. The defaults suit a gateway in front of a service on an internal
-/// network: how much it takes, and how slowly, is the service's own affair.
+/// <c>Durable:Limits</c>: what the public listener takes from clients, and the gateway from services. The defaults suit a gateway in front
+/// of a service on an internal network: how much it takes, and how slowly, is the service's own affair.
 /// </summary>
 internal sealed record ServerLimits
 {
@@ -63,7 +63,8 @@ internal static class LimitsBinder
         var limits = new ServerLimits
         {
             MaxRequestBodySize = Optional(section, "MaxRequestBodySize", 1, long.MaxValue / 2),
-            MaxRequestHeadersTotalSize = (int)section.Bytes("MaxRequestHeadersTotalSize", basis.MaxRequestHeadersTotalSize, KiB, LargestHead),
+            MaxRequestHeadersTotalSize = (int)section.Bytes("MaxRequestHeadersTotalSize",
+                basis.MaxRequestHeadersTotalSize, KiB, LargestHead),
             MaxRequestHeaderCount = section.Integer("MaxRequestHeaderCount", basis.MaxRequestHeaderCount, 10, 100_000),
             MaxRequestLineSize = (int)section.Bytes("MaxRequestLineSize", basis.MaxRequestLineSize, 256, LargestHead),
             KeepAliveTimeout = section.Duration("KeepAliveTimeout", basis.KeepAliveTimeout, Shortest, Longest),
@@ -73,7 +74,8 @@ internal static class LimitsBinder
             DataRateGracePeriod = section.Duration("DataRateGracePeriod", basis.DataRateGracePeriod, 2 * Shortest, Longest),
             MaxConcurrentConnections = Count(section, "MaxConcurrentConnections"),
             MaxConcurrentUpgradedConnections = Count(section, "MaxConcurrentUpgradedConnections"),
-            MaxResponseHeadersTotalSize = (int)section.Bytes("MaxResponseHeadersTotalSize", basis.MaxResponseHeadersTotalSize, KiB, 64 * LargestHead),
+            MaxResponseHeadersTotalSize = (int)section.Bytes("MaxResponseHeadersTotalSize",
+                basis.MaxResponseHeadersTotalSize, KiB, 64 * LargestHead),
             MaxStreamsPerConnection = section.Integer("MaxStreamsPerConnection", basis.MaxStreamsPerConnection, 1, 10_000),
         };
         section.RefuseUnknownKeys();

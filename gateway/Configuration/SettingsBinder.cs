@@ -31,7 +31,8 @@ internal static class SettingsBinder
         if (configuration.GetSection("Kestrel:Endpoints") is { } endpoints && endpoints.GetChildren().Any())
         {
             errors.Add(new ConfigurationError(endpoints.Path, null,
-                "opens listeners that the gateway knows nothing of, and services would be sent their address; set Durable:Listeners:Public and Durable:Listeners:Control"));
+                "opens listeners that the gateway knows nothing of, and services would be sent their address; set Durable:Listeners:Public "
+                + "and Durable:Listeners:Control"));
         }
 
         var durable = new SettingsReader(configuration.GetSection(Section), errors);
@@ -41,7 +42,8 @@ internal static class SettingsBinder
         var controlAddress = Address(listeners, "Control", DefaultControl);
         listeners.RefuseUnknownKeys();
         if (publicAddress.Port == controlAddress.Port && publicAddress.Port != 0)
-            listeners.Report("Control", controlAddress.ToString(), $"has the port of Durable:Listeners:Public ({publicAddress}); give each its own", false);
+            listeners.Report("Control", controlAddress.ToString(),
+                $"has the port of Durable:Listeners:Public ({publicAddress}); give each its own", false);
 
         var store = durable.Section("Store");
         var connectionString = store.Text("ConnectionString");
@@ -50,10 +52,12 @@ internal static class SettingsBinder
         var shards = store.Integer("Shards", 64, 1, 16_384);
         var minReplicas = store.Integer("MinReplicas", 0, 0, 5);
         if (minReplicas > 0 && connectionString is null)
-            store.Report("MinReplicas", $"{minReplicas}", "needs a Redis with replicas (Durable:Store:ConnectionString); the embedded store has none", false);
+            store.Report("MinReplicas", $"{minReplicas}",
+                "needs a Redis with replicas (Durable:Store:ConnectionString); the embedded store has none", false);
         var maxStoreBytes = store.Bytes("MaxBytes", StoreLimits.Default, StoreLimits.Min, StoreLimits.Max);
         if (connectionString is not null && store.Text("MaxBytes") is { } unused)
-            store.Report("MaxBytes", unused, "limits the embedded store, and Durable:Store:ConnectionString names another one; limit that one with maxmemory, and take the key out", false);
+            store.Report("MaxBytes", unused, "limits the embedded store, and Durable:Store:ConnectionString names another one; "
+                + "limit that one with maxmemory, and take the key out", false);
         store.RefuseUnknownKeys();
 
         var admin = durable.Section("Admin");
@@ -64,12 +68,14 @@ internal static class SettingsBinder
         var certificates = Certificates(admin, controlAddress);
         var searchHeaders = MaskBinder.HeaderNames(admin, "SearchHeaders");
         admin.RefuseUnknownKeys();
-        if (readOnlyKeys.Intersect(apiKeys).Any()) admin.Report("ReadOnlyApiKeys", "…", "has a key of Durable:Admin:ApiKeys; give each role keys of its own", false);
+        if (readOnlyKeys.Intersect(apiKeys).Any())
+            admin.Report("ReadOnlyApiKeys", "…", "has a key of Durable:Admin:ApiKeys; give each role keys of its own", false);
 
         var events = durable.Section("Events");
         var retention = events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
         var eventKeys = ApiKeys(events, "ApiKeys");
-        if (eventKeys.Intersect([.. apiKeys, .. readOnlyKeys]).Any()) events.Report("ApiKeys", "…", "has a key of Durable:Admin; give each role keys of its own", false);
+        if (eventKeys.Intersect([.. apiKeys, .. readOnlyKeys]).Any())
+            events.Report("ApiKeys", "…", "has a key of Durable:Admin; give each role keys of its own", false);
         var maxEventBytes = events.Bytes("MaxBytes", 1 << 20, 1, 1L << 30);
         events.RefuseUnknownKeys();
 
@@ -111,7 +117,8 @@ internal static class SettingsBinder
         };
         durable.RefuseUnknownKeys();
         if (!settings.NamesOperators && !IsLoopback(controlAddress))
-            listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys (or Oidc, or ClientCertificates), or use a loopback address", false);
+            listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys (or Oidc, "
+                + "or ClientCertificates), or use a loopback address", false);
         var proxy = configuration.GetSection(ProxyChecks.Section);
         RouteChecks.Check(proxy, settings.Policies, errors);
         ClusterChecks.Check(proxy, errors);
@@ -124,7 +131,8 @@ internal static class SettingsBinder
         foreach (var section in configuration.GetChildren().Where(section => section.GetChildren().Any()))
         {
             if (section.Key.Equals(PolicyBinder.Section, StringComparison.OrdinalIgnoreCase))
-                errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads here; it belongs into {Section}: {Section}:{PolicyBinder.Section}"));
+                errors.Add(new ConfigurationError(section.Path, null,
+                    $"is no section that anything reads here; it belongs into {Section}: {Section}:{PolicyBinder.Section}"));
             else if (Spelling.Nearest(section.Key, Sections) is { } meant && !meant.Equals(section.Key, StringComparison.OrdinalIgnoreCase))
                 errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads; did you mean {meant}?"));
         }
@@ -139,9 +147,11 @@ internal static class SettingsBinder
         section.RefuseUnknownKeys();
         if (authority is null && audience is null) return null;
         if (authority is null || audience is null)
-            return section.Report<OidcSettings?>(authority is null ? "Authority" : "Audience", null, "is missing: a provider needs both Authority and Audience", null);
+            return section.Report<OidcSettings?>(authority is null ? "Authority" : "Audience", null,
+                "is missing: a provider needs both Authority and Audience", null);
         if (new Uri(authority) is { Scheme: "http", IsLoopback: false })
-            return section.Report<OidcSettings?>("Authority", authority, "is not https: whoever is in between could give keys of their own", null);
+            return section.Report<OidcSettings?>("Authority", authority,
+                "is not https: whoever is in between could give keys of their own", null);
         return new OidcSettings(authority, audience, claim);
     }
 
@@ -156,13 +166,15 @@ internal static class SettingsBinder
         if (authority is null)
         {
             return operators.Length + readers.Length == 0 && !required ? null
-                : section.Report<ClientCertificateSettings?>("Authority", null, "is missing: the PEM file of the authorities whose certificates count", null);
+                : section.Report<ClientCertificateSettings?>("Authority", null,
+                    "is missing: the PEM file of the authorities whose certificates count", null);
         }
 
         if (operators.Length + readers.Length == 0 && !required)
             section.Report("Authority", authority, "is of no use: set Operators, Readers, or Required", false);
         if (control.Scheme != "https")
-            section.Report("Authority", authority, $"needs TLS: Durable:Listeners:Control is {control}, make it an https:// address", false);
+            section.Report("Authority", authority,
+                $"needs TLS: Durable:Listeners:Control is {control}, make it an https:// address", false);
         return new ClientCertificateSettings(Path.GetFullPath(authority), operators, readers, required);
     }
 
@@ -176,7 +188,8 @@ internal static class SettingsBinder
         try
         {
             var address = BindingAddress.Parse(text);
-            if (address.Scheme is "http" or "https" && address.PathBase.Length == 0 && !address.IsUnixPipe && address.Port is >= 0 and <= 65535)
+            if (address.Scheme is "http" or "https" && address.PathBase.Length == 0 && !address.IsUnixPipe
+                && address.Port is >= 0 and <= 65535)
                 return address;
         }
         catch (FormatException)
@@ -198,7 +211,8 @@ internal static class SettingsBinder
             var wrong = servers.OfType<DnsEndPoint>().FirstOrDefault(server => Uri.CheckHostName(server.Host) == UriHostNameType.Unknown);
             if (wrong is not null)
             {
-                store.Report("ConnectionString", Redact(text), $"has '{wrong.Host}', which is no host; write host:port, for example redis:6379", false);
+                store.Report("ConnectionString", Redact(text),
+                    $"has '{wrong.Host}', which is no host; write host:port, for example redis:6379", false);
                 return;
             }
 
@@ -207,7 +221,8 @@ internal static class SettingsBinder
         }
         catch (ArgumentException e)
         {
-            store.Report("ConnectionString", Redact(text), $"is malformed ({e.Message}); write host:port[,option=value…], for example redis:6379,ssl=true", false);
+            store.Report("ConnectionString", Redact(text),
+                $"is malformed ({e.Message}); write host:port[,option=value…], for example redis:6379,ssl=true", false);
         }
     }
 
@@ -236,7 +251,8 @@ internal static class SettingsBinder
             var text = child.Value?.Trim();
             if (IPAddress.TryParse(text, out var address)) networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
             else if (IPNetwork.TryParse(text, out var network)) networks.Add(network);
-            else durable.Report($"TrustedProxies:{child.Key}", text, "is neither an IP address nor a network; write for example 10.0.0.7, 10.0.0.0/8 or fd00::/8", false);
+            else durable.Report($"TrustedProxies:{child.Key}", text,
+                "is neither an IP address nor a network; write for example 10.0.0.7, 10.0.0.0/8 or fd00::/8", false);
         }
 
         return networks.ToImmutable();

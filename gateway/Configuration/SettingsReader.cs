@@ -27,7 +27,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     {
         _known.Add(key);
         if (section.GetSection(key).GetChildren().Any())
-            return Report<string?>(key, null, "is a list or a section, but must be one value; write a list of values as one text with commas", null);
+            return Report<string?>(key, null,
+                "is a list or a section, but must be one value; write a list of values as one text with commas", null);
         var value = section[key];
         return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
     }
@@ -53,7 +54,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
             $"is not a span of time between {Span(min)} and {Span(max)}, written [d.]hh:mm:ss[.fff]{TimeSpans.Remedy(Text(key))}");
 
     public int Integer(string key, int fallback, int min, int max) =>
-        Parse(key, fallback, (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value),
+        Parse(key, fallback, (string text, out int value) =>
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value),
             value => value >= min && value <= max, $"is not a whole number between {min} and {max}");
 
     /// <summary>A whole number that may be absent.</summary>
@@ -66,7 +68,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     public bool Boolean(string key, bool fallback) => Parse(key, fallback, bool.TryParse, _ => true, "is neither true nor false");
 
     public T Choice<T>(string key, T fallback) where T : struct, Enum =>
-        Parse(key, fallback, (string text, out T value) => Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value) && char.IsAsciiLetter(text[0]),
+        Parse(key, fallback, (string text, out T value) =>
+            Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value) && char.IsAsciiLetter(text[0]),
             _ => true, $"is not one of {string.Join(", ", Enum.GetNames<T>())}");
 
     /// <summary>An absolute http or https URL with no query; a trailing slash is dropped.</summary>
@@ -98,7 +101,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     {
         _known.Add(key);
         if (!string.IsNullOrEmpty(section[key]))
-            errors.Add(new ConfigurationError($"{section.Path}:{key}", null, $"is one value, but must be a section or a list: in JSON {{ … }} or [ … ], elsewhere {section.Path}:{key}:<name>, or :0, :1, …"));
+            errors.Add(new ConfigurationError($"{section.Path}:{key}", null, $"is one value, but must be a section or a list: "
+                + $"in JSON {{ … }} or [ … ], elsewhere {section.Path}:{key}:<name>, or :0, :1, …"));
     }
 
     private static string Span(TimeSpan value) => value.Ticks % TimeSpan.TicksPerSecond == 0 ? $"{value:c}" : $"{value:c}".TrimEnd('0');

@@ -5,7 +5,8 @@ internal static class Spelling
 {
     /// <summary>What to say of a key that nothing reads.</summary>
     public static string NoSuchKey(string key, IReadOnlyCollection<string> known) =>
-        $"is set, but there is no such key; {(Nearest(key, known) is { } meant ? $"did you mean {meant}? Known" : "known")} here are {string.Join(", ", known.Order())}";
+        $"is set, but there is no such key; {(Nearest(key, known) is { } meant ? $"did you mean {meant}? Known" : "known")} here are "
+        + $"{string.Join(", ", known.Order())}";
 
     /// <summary>The known name that is nearest: every third letter may be wrong.</summary>
     /// <returns><see langword="null"/> where none is near.</returns>
@@ -30,7 +31,8 @@ internal static class Spelling
                 }
 
                 cost[i, j] = Math.Min(Math.Min(cost[i - 1, j], cost[i, j - 1]) + 1, cost[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
-                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) cost[i, j] = Math.Min(cost[i, j], cost[i - 2, j - 2] + 1);
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                    cost[i, j] = Math.Min(cost[i, j], cost[i - 2, j - 2] + 1);
             }
         }
 

@@ -54,7 +54,9 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
     public int? Port { get; private init; }
     public string? Host { get; private init; }
 
-    /// <summary>What <c>--upstream-host</c> says. Without it a name that is reached by https is sent its own host: it is hosted somewhere.</summary>
+    /// <summary>
+    /// What <c>--upstream-host</c> says. Without it a name that is reached by https is sent its own host: it is hosted somewhere.
+    /// </summary>
     public UpstreamHost UpstreamHost => _upstreamHost
         ?? (Upstream is not null && new Uri(Upstream) is { Scheme: "https", HostNameType: UriHostNameType.Dns, IsLoopback: false }
             ? UpstreamHost.Destination
@@ -80,8 +82,10 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
             throw new ConfigurationException("--upstream", upstream, "is not an absolute URL; write for example http://localhost:5000");
         if (config is not null && !File.Exists(config))
             throw new ConfigurationException("--config", config, "is not a file; name a JSON file with ReverseProxy and Durable sections");
-        if ((port ?? host) is not null && rest.Any(arg => arg.TrimStart('-', '/').StartsWith(PublicListener, StringComparison.OrdinalIgnoreCase)))
-            throw new ConfigurationException(port is not null ? "--port" : "--host", port ?? host, $"and {PublicListener} say the same thing twice; leave one out");
+        if ((port ?? host) is not null
+            && rest.Any(arg => arg.TrimStart('-', '/').StartsWith(PublicListener, StringComparison.OrdinalIgnoreCase)))
+            throw new ConfigurationException(port is not null ? "--port" : "--host", port ?? host,
+                $"and {PublicListener} say the same thing twice; leave one out");
         return new StartOptions(upstream, config is null ? null : Path.GetFullPath(config), [.. rest])
         {
             _upstreamHost = HostOf(upstreamHost, upstream),
@@ -94,7 +98,8 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
     public IEnumerable<KeyValuePair<string, string?>> Settings()
     {
         if ((Port, Host) is not (null, null))
-            yield return new(PublicListener, string.Create(CultureInfo.InvariantCulture, $"http://{Host ?? "*"}:{Port ?? SettingsBinder.DefaultPublicPort}"));
+            yield return new(PublicListener,
+                string.Create(CultureInfo.InvariantCulture, $"http://{Host ?? "*"}:{Port ?? SettingsBinder.DefaultPublicPort}"));
         if (Upstream is null) yield break;
         yield return new("ReverseProxy:Routes:upstream:ClusterId", "upstream");
         yield return new("ReverseProxy:Routes:upstream:Match:Path", "{**path}");
@@ -122,7 +127,8 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
             if (named is null && equals < 0)
             {
                 // The command line of .NET takes no note of a word at its place, and refuses a single dash by itself.
-                if (arg.Length > 0 && arg[0] != '-') throw new ConfigurationException("command line", arg, "is no command; gateway --help names them");
+                if (arg.Length > 0 && arg[0] != '-')
+                    throw new ConfigurationException("command line", arg, "is no command; gateway --help names them");
                 continue;
             }
 
@@ -134,7 +140,8 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
 
     private static bool IsKnown(string key) => key.Contains(':', StringComparison.Ordinal)
         ? Sections.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase)
-        : HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase) || HostPrefixes.Any(prefix => key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
+        : HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
+            || HostPrefixes.Any(prefix => key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     private static string Remedy(string key) =>
         key.Contains(':', StringComparison.Ordinal)
@@ -143,15 +150,18 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
                 ? "is no option; the listeners are set by --port and --host, or Durable:Listeners:Public and Durable:Listeners:Control"
                 : $"is no option; {Meant(key, Names, "--")}gateway --help lists them";
 
-    private static string Meant(string key, string[] names, string before) => Spelling.Nearest(key, names) is { } meant ? $"did you mean {before}{meant}? " : "";
+    private static string Meant(string key, string[] names, string before) =>
+        Spelling.Nearest(key, names) is { } meant ? $"did you mean {before}{meant}? " : "";
 
     private static UpstreamHost? HostOf(string? text, string? upstream)
     {
         if (text is null) return null;
-        if (upstream is null) throw new ConfigurationException("--upstream-host", text, "is for --upstream; on a route of a file, set the transform RequestHeaderOriginalHost");
+        if (upstream is null) throw new ConfigurationException("--upstream-host", text,
+            "is for --upstream; on a route of a file, set the transform RequestHeaderOriginalHost");
         return Enum.TryParse<UpstreamHost>(text, ignoreCase: true, out var host) && char.IsAsciiLetter(text[0])
             ? host
-            : throw new ConfigurationException("--upstream-host", text, "is neither original (the client's Host) nor destination (that of --upstream)");
+            : throw new ConfigurationException("--upstream-host", text,
+                "is neither original (the client's Host) nor destination (that of --upstream)");
     }
 
     private static int PortOf(string text) =>
@@ -162,6 +172,7 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
     private static string AddressOf(string text) =>
         text is "*" or "localhost" ? text
         : !IPAddress.TryParse(text.Trim('[', ']'), out var address)
-            ? throw new ConfigurationException("--host", text, "is not an address of this machine: write an IP address, localhost, or * for all")
+            ? throw new ConfigurationException("--host", text,
+                "is not an address of this machine: write an IP address, localhost, or * for all")
         : address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
 }

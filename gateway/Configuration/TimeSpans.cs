@@ -20,7 +20,8 @@ internal static partial class TimeSpans
     {
         if (text is null || TooManyHours().Match(text) is not { Success: true } match) return "";
         var hours = long.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
-        return string.Create(CultureInfo.InvariantCulture, $"; a day and more is written with days: {hours / 24}.{hours % 24:00}:{match.Groups[2].Value}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"; a day and more is written with days: {hours / 24}.{hours % 24:00}:{match.Groups[2].Value}");
     }
 
     [GeneratedRegex(@"^([0-9]+\.)?([01]?[0-9]|2[0-3]):[0-5]?[0-9](:[0-5]?[0-9](\.[0-9]{1,7})?)?$", RegexOptions.CultureInvariant)]

@@ -36,9 +36,12 @@ internal sealed record BodyContent(BodyKind Kind, string Text, JsonElement Json,
     {
         if (body.IsEmpty) return new BodyContent(BodyKind.Empty, "", default, false);
         var type = (contentType ?? "").Split(';', 2)[0].Trim().ToLowerInvariant();
-        if (Images.Contains(type) && body.Length <= MaxImageBytes) return new BodyContent(BodyKind.Image, $"data:{type};base64,{Convert.ToBase64String(body.Span)}", default, false);
-        if (IsJson(type, body) && body.Length <= MaxJsonBytes && Parse(body) is { } json) return new BodyContent(BodyKind.Json, "", json, false);
-        if (AsText(body) is { } text) return new BodyContent(BodyKind.Text, text, default, text.Length < body.Length && body.Length > MaxChars);
+        if (Images.Contains(type) && body.Length <= MaxImageBytes)
+            return new BodyContent(BodyKind.Image, $"data:{type};base64,{Convert.ToBase64String(body.Span)}", default, false);
+        if (IsJson(type, body) && body.Length <= MaxJsonBytes && Parse(body) is { } json)
+            return new BodyContent(BodyKind.Json, "", json, false);
+        if (AsText(body) is { } text)
+            return new BodyContent(BodyKind.Text, text, default, text.Length < body.Length && body.Length > MaxChars);
         return new BodyContent(BodyKind.Bytes, "", default, body.Length > MaxHexBytes);
     }
 
@@ -94,7 +97,9 @@ internal sealed record BodyContent(BodyKind Kind, string Text, JsonElement Json,
     }
 }
 
-/// <summary>A failure as SDKs store it: problem details, with what the exception was. Anything else is shown as the body that it is.</summary>
+/// <summary>
+/// A failure as SDKs store it: problem details, with what the exception was. Anything else is shown as the body that it is.
+/// </summary>
 internal sealed record StepFailure(string? Title, string? Detail, string? ExceptionType, string? Stack)
 {
     public static StepFailure? Of(JsonElement json)

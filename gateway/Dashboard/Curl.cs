@@ -14,7 +14,8 @@ internal static class Curl
         var text = new StringBuilder();
         var body = BodyContent.AsText(request.Body);
         var isCut = request.Body.Length > BodyContent.MaxChars;
-        if (body is null && !isCut) text.Append("printf %s ").Append(Quoted(Convert.ToBase64String(request.Body.Span))).Append(" | base64 -d | ");
+        if (body is null && !isCut)
+            text.Append("printf %s ").Append(Quoted(Convert.ToBase64String(request.Body.Span))).Append(" | base64 -d | ");
         text.Append("curl -X ").Append(Quoted(request.Method)).Append(' ').Append(Quoted(Target(request)));
         foreach (var (name, value) in request.Headers)
         {
@@ -27,7 +28,8 @@ internal static class Curl
 
     private static string Target(StoredRequest request)
     {
-        var host = request.Headers.FirstOrDefault(line => line.Name.Equals("Host", StringComparison.OrdinalIgnoreCase)).Value ?? request.LocalAddress;
+        var host = request.Headers.FirstOrDefault(line => line.Name.Equals("Host", StringComparison.OrdinalIgnoreCase)).Value
+            ?? request.LocalAddress;
         return $"{request.Scheme}://{host}{request.RawTarget}";
     }
 

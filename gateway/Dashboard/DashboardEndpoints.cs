@@ -9,9 +9,12 @@ using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.</summary>
+/// <summary>
+/// The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.
+/// </summary>
 internal sealed class DashboardEndpoints(
-    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, SetEndpoints sets, EventDelivery events, IEventStore store, GatewaySettings settings, TimeProvider time)
+    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, SetEndpoints sets, EventDelivery events, IEventStore store,
+    GatewaySettings settings, TimeProvider time)
 {
     /// <summary>How often a page of what is under way is read again, in seconds.</summary>
     public const int Live = 2;
@@ -51,7 +54,8 @@ internal sealed class DashboardEndpoints(
         }
         catch (FormatException)
         {
-            return ErrorPage.Of(400, "This place in the list is not known", "The address was cut off or changed. Begin at the first page of the list.", filters with { Cursor = "" });
+            return ErrorPage.Of(400, "This place in the list is not known",
+                "The address was cut off or changed. Begin at the first page of the list.", filters with { Cursor = "" });
         }
     }
 
@@ -71,14 +75,16 @@ internal sealed class DashboardEndpoints(
     private async Task<Page> ShowEventFormAsync(HttpContext context, PageContext page)
     {
         var woken = int.TryParse(context.Request.Query["woken"], out var count) ? count : (int?)null;
-        return new Page("Events", EventsPage.Show(EventForm.Empty, null, woken, await store.GetRecentAsync(EventsShown), page), LiveSeconds: Live);
+        return new Page("Events",
+            EventsPage.Show(EventForm.Empty, null, woken, await store.GetRecentAsync(EventsShown), page), LiveSeconds: Live);
     }
 
     private async Task<Page?> SendEventAsync(HttpContext context, PageContext page, IFormCollection form)
     {
         var given = EventForm.Read(form);
         if (given.Check(settings.MaxEventBytes) is { } problem)
-            return new Page("Events", EventsPage.Show(given, problem, null, await store.GetRecentAsync(EventsShown), page), Status: StatusCodes.Status422UnprocessableEntity);
+            return new Page("Events", EventsPage.Show(given, problem, null, await store.GetRecentAsync(EventsShown), page),
+                Status: StatusCodes.Status422UnprocessableEntity);
         var woken = await events.PublishAsync(given.ToEvent(Guid.CreateVersion7(time.GetUtcNow())));
         context.SeeOther($"/events?woken={woken}");
         return null;
@@ -99,7 +105,8 @@ internal static class DashboardMapping
     public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
         var services = routes.ServiceProvider;
-        ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services), ActivatorUtilities.CreateInstance<SetEndpoints>(services)).Map(routes);
+        ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services),
+            ActivatorUtilities.CreateInstance<SetEndpoints>(services)).Map(routes);
     }
 
     /// <summary>After a form: the page that shows what came of it, which can be loaded again without doing it again.</summary>

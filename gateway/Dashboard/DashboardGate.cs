@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>What stands before every page: that the one who asks may, that a form is ours, and what is said when something is in the way.</summary>
+/// <summary>
+/// What stands before every page: that the one who asks may, that a form is ours, and what is said when something is in the way.
+/// </summary>
 internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageWriter writer, TimeProvider time, ILogger<DashboardGate> log)
 {
     /// <summary>A step's outcome may be 4 MiB; nothing that is typed in comes near.</summary>
@@ -15,31 +17,35 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
     /// <summary>Of a form that anybody may send: a key and a path.</summary>
     private const long MaxOpenFormBytes = 16 << 10;
 
-    public RequestDelegate Guard(Func<HttpContext, PageContext, Task<Page>> show) => context => AnswerAsync(context, async page => await show(context, page));
+    public RequestDelegate Guard(Func<HttpContext, PageContext, Task<Page>> show) =>
+        context => AnswerAsync(context, async page => await show(context, page));
 
     /// <param name="act">Gives the page to show, or <see langword="null"/> where it has answered with a redirect.</param>
-    public RequestDelegate GuardForm(Func<HttpContext, PageContext, IFormCollection, Task<Page?>> act) => context => AnswerAsync(context, async page =>
-        !page.MayAct ? ErrorPage.ReadOnly()
-        : await ReadFormAsync(context.Request, MaxFormBytes) is { } form ? await act(context, page, form)
-        : ErrorPage.ForeignForm());
+    public RequestDelegate GuardForm(Func<HttpContext, PageContext, IFormCollection, Task<Page?>> act) =>
+        context => AnswerAsync(context, async page =>
+            !page.MayAct ? ErrorPage.ReadOnly()
+            : await ReadFormAsync(context.Request, MaxFormBytes) is { } form ? await act(context, page, form)
+            : ErrorPage.ForeignForm());
 
     /// <summary>Whatever a service or a client wrote is a file here, never a page of this origin.</summary>
-    public RequestDelegate GuardDownload(Func<HttpContext, Task<(string Name, ReadOnlyMemory<byte> Body)?>> find) => context => AnswerAsync(context, async _ =>
-    {
-        if (await find(context) is not { } file) return ErrorPage.NoRun();
-        var response = context.Response;
-        PageWriter.AddProtection(response);
-        response.Headers.CacheControl = "no-store";
-        response.ContentType = "application/octet-stream";
-        response.Headers.ContentDisposition = $"attachment; filename=\"{file.Name}\"";
-        response.ContentLength = file.Body.Length;
-        await response.Body.WriteAsync(file.Body, context.RequestAborted);
-        return null;
-    });
+    public RequestDelegate GuardDownload(Func<HttpContext, Task<(string Name, ReadOnlyMemory<byte> Body)?>> find) =>
+        context => AnswerAsync(context, async _ =>
+        {
+            if (await find(context) is not { } file) return ErrorPage.NoRun();
+            var response = context.Response;
+            PageWriter.AddProtection(response);
+            response.Headers.CacheControl = "no-store";
+            response.ContentType = "application/octet-stream";
+            response.Headers.ContentDisposition = $"attachment; filename=\"{file.Name}\"";
+            response.ContentLength = file.Body.Length;
+            await response.Body.WriteAsync(file.Body, context.RequestAborted);
+            return null;
+        });
 
     public Task ShowLoginAsync(HttpContext context) => AnswerOpenAsync(context, page =>
     {
-        if (page.Who is null) return Task.FromResult<Page?>(new Page("Log in", LoginPage.Show(null, Next(context.Request.Query["next"]), page)));
+        if (page.Who is null)
+            return Task.FromResult<Page?>(new Page("Log in", LoginPage.Show(null, Next(context.Request.Query["next"]), page)));
         context.SeeOther("/");
         return Task.FromResult<Page?>(null);
     });
@@ -50,7 +56,8 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
         var next = Next(form["next"]);
         if (!sessions.LogIn(context, form["key"].ToString().Trim()))
         {
-            return new Page("Log in", LoginPage.Show("This is none of the keys in Durable:Admin:ApiKeys or Durable:Admin:ReadOnlyApiKeys.", next, page), Status: StatusCodes.Status403Forbidden);
+            return new Page("Log in", LoginPage.Show("This is none of the keys in Durable:Admin:ApiKeys or Durable:Admin:ReadOnlyApiKeys.",
+                next, page), Status: StatusCodes.Status403Forbidden);
         }
 
         context.SeeOther(next);
@@ -65,7 +72,10 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
         return null;
     });
 
-    /// <summary>A page of ours to go to after the login, never somebody else's. Browsers leave out tabs and line ends of an address before they read it.</summary>
+    /// <summary>
+    /// A page of ours to go to after the login, never somebody else's. Browsers leave out tabs and line ends of
+    /// an address before they read it.
+    /// </summary>
     private static string Next(string? path) => path is ['/', not ('/' or '\\'), ..] && !path.Any(char.IsControl) ? path : "/";
 
     private Task AnswerAsync(HttpContext context, Func<PageContext, Task<Page?>> answer) => AnswerOpenAsync(context, page =>

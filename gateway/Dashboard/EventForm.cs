@@ -26,14 +26,16 @@ internal sealed record EventForm(string Type, string Subject, string Id, string 
         if (Type.Length > MaxNameLength || Subject.Length > MaxNameLength) return $"Type and subject can have {MaxNameLength} characters.";
         if (!StructuredFields.IsString(ContentType)) return "The content type has characters that no header can have.";
         if (Encoding.UTF8.GetByteCount(Data) > maxBytes) return $"The data can have {Format.Bytes(maxBytes)}.";
-        if (ContentType.Contains("json", StringComparison.OrdinalIgnoreCase) && !IsJson()) return "The data is not JSON, though its content type says so.";
+        if (ContentType.Contains("json", StringComparison.OrdinalIgnoreCase) && !IsJson())
+            return "The data is not JSON, though its content type says so.";
         return null;
     }
 
     public StoredEvent ToEvent(Guid fallbackId)
     {
         var id = Id.Length > 0 ? Id : fallbackId.ToString();
-        return new StoredEvent(StoredEvent.NameOf(Source, id), new Topic(Type, Subject.Length > 0 ? Subject : null), ContentType, Encoding.UTF8.GetBytes(Data));
+        return new StoredEvent(StoredEvent.NameOf(Source, id), new Topic(Type, Subject.Length > 0 ? Subject : null),
+            ContentType, Encoding.UTF8.GetBytes(Data));
     }
 
     private bool IsJson()

@@ -3,7 +3,9 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>Times and numbers, short enough for a table. Times are UTC on every page: two people who look at one run see one time.</summary>
+/// <summary>
+/// Times and numbers, short enough for a table. Times are UTC on every page: two people who look at one run see one time.
+/// </summary>
 internal static class Format
 {
     private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
@@ -35,7 +37,8 @@ internal static class Format
     /// <summary>A length of time that was configured: round numbers are said so.</summary>
     public static string Setting(TimeSpan span)
     {
-        (double Value, string Unit)[] units = [(span.TotalDays, "d"), (span.TotalHours, "h"), (span.TotalMinutes, "min"), (span.TotalSeconds, "s")];
+        (double Value, string Unit)[] units = [(span.TotalDays, "d"), (span.TotalHours, "h"),
+            (span.TotalMinutes, "min"), (span.TotalSeconds, "s")];
         foreach (var (value, unit) in units)
         {
             if (value >= 1 && value == Math.Floor(value)) return string.Create(Culture, $"{value:0} {unit}");
@@ -53,7 +56,8 @@ internal static class Format
         _ => string.Create(Culture, $"{(int)span.Duration().TotalDays} d"),
     };
 
-    public static string Relative(DateTimeOffset time, DateTimeOffset now) => time > now ? $"in {Coarse(time - now)}" : $"{Coarse(now - time)} ago";
+    public static string Relative(DateTimeOffset time, DateTimeOffset now) =>
+        time > now ? $"in {Coarse(time - now)}" : $"{Coarse(now - time)} ago";
 
     /// <summary>How many of something: the word with an <c>s</c>, or the other one, unless it is one.</summary>
     public static string Count(long count, string one, string? many = null) => $"{Count(count)} {(count == 1 ? one : many ?? one + "s")}";

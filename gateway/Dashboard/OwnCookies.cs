@@ -12,10 +12,12 @@ internal sealed class OwnCookies(RequestDelegate next)
     public Task InvokeAsync(HttpContext context)
     {
         var headers = context.Request.Headers;
-        if (headers.Cookie is { Count: > 0 } sent && !context.IsControl() && sent.Any(line => line!.Contains(Sessions.Cookie, StringComparison.Ordinal) || line.Contains(Sessions.FormCookie, StringComparison.Ordinal)))
+        if (headers.Cookie is { Count: > 0 } sent && !context.IsControl() && sent.Any(line =>
+            line!.Contains(Sessions.Cookie, StringComparison.Ordinal) || line.Contains(Sessions.FormCookie, StringComparison.Ordinal)))
             headers.Cookie = sent.Select(line => Without(line!)).Where(line => line.Length > 0).ToArray();
         return next(context);
     }
 
-    private static string Without(string line) => string.Join(';', line.Split(';').Where(pair => pair.Split('=')[0].Trim() is not (Sessions.Cookie or Sessions.FormCookie))).TrimStart();
+    private static string Without(string line) => string.Join(';',
+        line.Split(';').Where(pair => pair.Split('=')[0].Trim() is not (Sessions.Cookie or Sessions.FormCookie))).TrimStart();
 }

@@ -63,6 +63,7 @@ internal sealed class PageWriter(IServiceProvider services, ILoggerFactory logs)
         [Parameter, EditorRequired]
         public RenderFragment Content { get; set; } = default!;
 
-        protected override void BuildRenderTree(Microsoft.AspNetCore.Components.Rendering.RenderTreeBuilder builder) => builder.AddContent(0, Content);
+        protected override void BuildRenderTree(Microsoft.AspNetCore.Components.Rendering.RenderTreeBuilder builder) =>
+            builder.AddContent(0, Content);
     }
 }

@@ -30,8 +30,10 @@ internal sealed class Rates
 
     public static Rates Of(IEnumerable<RouteOverview> routes) => new(
     [
-        .. routes.SelectMany(route => route.Minutes).GroupBy(minute => minute.Minute).OrderBy(group => group.Key).Select(group => new MinuteCounts(
-            group.Key, group.Sum(minute => minute.Started), group.Sum(minute => minute.Completed), group.Sum(minute => minute.Failed), Weighted([.. group]))),
+        .. routes.SelectMany(route => route.Minutes).GroupBy(minute => minute.Minute).OrderBy(group => group.Key)
+            .Select(group => new MinuteCounts(
+                group.Key, group.Sum(minute => minute.Started), group.Sum(minute => minute.Completed),
+                group.Sum(minute => minute.Failed), Weighted([.. group]))),
     ]);
 
     private static double Weighted(IReadOnlyList<MinuteCounts> minutes)

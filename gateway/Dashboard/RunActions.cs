@@ -18,13 +18,18 @@ internal static class RunActions
     /// <param name="IsGrave">Whether it cannot be taken back.</param>
     public sealed record Choice(string Name, string Label, string Question, string Done, bool IsGrave = false);
 
-    private static readonly Choice Retry = new("retry", "Retry now", "The run does not wait for its next attempt: it is due at once.", "It is due now; the next attempt begins at once.");
+    private static readonly Choice Retry = new("retry", "Retry now", "The run does not wait for its next attempt: it is due at once.",
+        "It is due now; the next attempt begins at once.");
     private static readonly Choice Cancel = new("cancel", "Cancel run",
-        "The run ends as cancelled, and its client is told so. This cannot be taken back. Work that the service has under way is not stopped.", "The run is cancelled.", IsGrave: true);
+        "The run ends as cancelled, and its client is told so. This cannot be taken back. Work that the service "
+        + "has under way is not stopped.",
+        "The run is cancelled.", IsGrave: true);
 
-    private static readonly Choice Pause = new("pause", "Pause", "The run is not taken up again until it is resumed. An attempt in flight may end.", "The run is paused.");
+    private static readonly Choice Pause = new("pause", "Pause",
+        "The run is not taken up again until it is resumed. An attempt in flight may end.", "The run is paused.");
     private static readonly Choice Resume = new("resume", "Resume", "The run goes on where it stands.", "The run goes on.");
-    private static readonly Choice Again = new("run-again", "Run again", "The same request is sent again, as a new run. This one stays as it is.", "This is the new run, of the same request.");
+    private static readonly Choice Again = new("run-again", "Run again",
+        "The same request is sent again, as a new run. This one stays as it is.", "This is the new run, of the same request.");
     private static readonly Choice ReleaseKey = new("release-key", "Release key",
         "The run's idempotency key stands for it no longer: the next request with the key begins a new run. The result stays at its URL.",
         "The key is released: the next request with it begins a new run.", IsGrave: true);
@@ -42,7 +47,11 @@ internal static class RunActions
         Pause with { Question = "Runs are not taken up again until they are resumed." },
         Resume with { Question = "Paused runs go on where they stand." },
         Again with { Name = "again", Question = "Each request is sent again, as a new run." },
-        ReleaseKey with { Question = "Idempotency keys of runs that have ended stand for them no longer: the next request with such a key begins a new run." },
+        ReleaseKey with
+        {
+            Question = "Idempotency keys of runs that have ended stand for them no longer: the next request with "
+                + "such a key begins a new run."
+        },
         Cancel with { Label = "Cancel", Question = "Runs that have not ended end as cancelled. This cannot be taken back." },
     ];
 
@@ -90,10 +99,12 @@ internal static class RunActions
             "run-again" => new RunAction.RunAgain(),
             "release-key" => new RunAction.ReleaseKey(),
             FromStep when step.Length > 0 => new RunAction.RunFromStep(step),
-            Edit when step.Length > 0 => new RunAction.EditStep(step, form["outcome"] == "failed", ContentType(form), Encoding.UTF8.GetBytes(form["body"].ToString())),
+            Edit when step.Length > 0 => new RunAction.EditStep(step, form["outcome"] == "failed", ContentType(form),
+                Encoding.UTF8.GetBytes(form["body"].ToString())),
             _ => null,
         };
     }
 
-    private static string ContentType(IFormCollection form) => form["contentType"].ToString().Trim() is { Length: > 0 } type ? type : "application/json";
+    private static string ContentType(IFormCollection form) =>
+        form["contentType"].ToString().Trim() is { Length: > 0 } type ? type : "application/json";
 }

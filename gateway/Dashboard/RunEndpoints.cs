@@ -27,7 +27,8 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
     private async Task<Page?> ActAsync(HttpContext context, PageContext page, IFormCollection form)
     {
         if (Id(context) is not { } id || await admin.GetAsync(id, context.RequestAborted) is not { } run) return ErrorPage.NoRun();
-        if (RunActions.Read(form) is not { } action) return PageOf(run, context.Request, page, "The form asks for nothing that can be done.");
+        if (RunActions.Read(form) is not { } action)
+            return PageOf(run, context.Request, page, "The form asks for nothing that can be done.");
         var result = await admin.ActAsync(id, action, page.Who!, context.RequestAborted);
         if (!result.Done) return PageOf(run, context.Request, page, result.Problem ?? "It could not be done.");
         context.SeeOther($"/runs/{result.NewRun ?? id}?done={Uri.EscapeDataString(form["action"].ToString())}");
@@ -59,7 +60,8 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
         // What has ended changes only where somebody sets it going again.
         var live = problem is not null ? 0 : run.Run.State.HasEnded() ? LiveOfEnded : DashboardEndpoints.Live;
         var title = $"{run.Run.Method} {run.Run.Path} · {Format.StateOf(run.Run)}";
-        return new Page(title, RunDetailPage.Show(view), LiveSeconds: live, problem is null ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
+        return new Page(title, RunDetailPage.Show(view), LiveSeconds: live,
+            problem is null ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
     }
 
     private static RunId? Id(HttpContext context) => RunId.TryParse(context.Request.RouteValues["id"] as string, out var id) ? id : null;
@@ -74,18 +76,22 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
 /// <param name="Done">What has been done just now.</param>
 /// <param name="Problem">Why it was not.</param>
 /// <param name="Page">Who asks, and when.</param>
-internal sealed record RunView(RunDetail Run, Timeline Timeline, int First, int Count, string Step, string? Done, string? Problem, PageContext Page)
+internal sealed record RunView(
+    RunDetail Run, Timeline Timeline, int First, int Count, string Step, string? Done, string? Problem, PageContext Page)
 {
     public string Url(int? first = null, int? attempt = null, string? step = null, bool? fit = null)
     {
         (string Name, string Value)[] parts =
         [
             ("from", (first ?? First) is > 0 and var from ? from.ToString(System.Globalization.CultureInfo.InvariantCulture) : ""),
-            ("attempt", (attempt ?? Timeline.Zoom) is > 0 and var zoom ? zoom.ToString(System.Globalization.CultureInfo.InvariantCulture) : ""),
+            ("attempt", (attempt ?? Timeline.Zoom) is > 0 and var zoom
+                ? zoom.ToString(System.Globalization.CultureInfo.InvariantCulture)
+                : ""),
             ("fit", fit ?? Timeline.IsFitted ? "1" : ""),
             ("step", step ?? Step),
         ];
-        var query = string.Join('&', parts.Where(part => part.Value.Length > 0).Select(part => $"{part.Name}={Uri.EscapeDataString(part.Value)}"));
+        var query = string.Join('&',
+            parts.Where(part => part.Value.Length > 0).Select(part => $"{part.Name}={Uri.EscapeDataString(part.Value)}"));
         return $"/runs/{Run.Run.Id}" + (query.Length == 0 ? "" : $"?{query}");
     }
 }

@@ -54,7 +54,8 @@ internal sealed record RunFilters
     {
         State = RunStates.TryParse(State, out var state) ? state : null,
         Route = Or(Route),
-        After = Time(After) ?? Spans.Where(span => span.Name == Since).Select(span => (DateTimeOffset?)(now - span.Length)).FirstOrDefault(),
+        After = Time(After)
+            ?? Spans.Where(span => span.Name == Since).Select(span => (DateTimeOffset?)(now - span.Length)).FirstOrDefault(),
         Before = Time(Before),
         Step = Or(Step),
         Search = Or(Search),
@@ -72,7 +73,8 @@ internal sealed record RunFilters
     /// <summary>Those that are set, by their names in addresses and forms.</summary>
     public IEnumerable<(string Name, string Value)> Fields() => new[]
     {
-        ("state", State), ("route", Route), ("since", Since), ("after", After), ("before", Before), ("step", Step), ("q", Search), ("cursor", Cursor),
+        ("state", State), ("route", Route), ("since", Since), ("after", After), ("before", Before), ("step", Step),
+        ("q", Search), ("cursor", Cursor),
     }.Where(field => field.Item2.Length > 0);
 
     /// <summary>The same in words.</summary>
@@ -90,5 +92,8 @@ internal sealed record RunFilters
     private static string? Or(string text) => text.Length == 0 ? null : text;
 
     private static DateTimeOffset? Time(string? text) =>
-        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
+            ? time
+            : null;
 }

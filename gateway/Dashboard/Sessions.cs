@@ -29,7 +29,9 @@ internal sealed class Sessions(ApiKeys keys, AdminAccess access, KeyRing ring, T
 
     public bool AreRequired => access.IsGuarded;
 
-    /// <summary>Who the request is from, as histories name them, and what they may do; <see langword="null"/> where they have to log in.</summary>
+    /// <summary>
+    /// Who the request is from, as histories name them, and what they may do; <see langword="null"/> where they have to log in.
+    /// </summary>
     public (string? Who, bool MayAct) Find(HttpContext context)
     {
         if (!access.IsGuarded) return ("dashboard", true);
@@ -49,7 +51,9 @@ internal sealed class Sessions(ApiKeys keys, AdminAccess access, KeyRing ring, T
 
     public static void LogOut(HttpContext context) => context.Response.Cookies.Delete(Cookie, Options(context.Request));
 
-    /// <summary>What the forms of a page carry. Only a page that was read from here can know it, and it is good for this browser only.</summary>
+    /// <summary>
+    /// What the forms of a page carry. Only a page that was read from here can know it, and it is good for this browser only.
+    /// </summary>
     public string FormToken(HttpContext context)
     {
         if (Nonce(context.Request) is not { } nonce)

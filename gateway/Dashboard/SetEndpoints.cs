@@ -21,17 +21,20 @@ internal sealed class SetEndpoints(SetActions sets, DashboardGate gate)
     }
 
     private async Task<Page> ListAsync(HttpContext context, PageContext page) =>
-        new("Actions", SetsPage.List([.. (await sets.GetNewestAsync(Shown)).Select(ProgressJson.From)], page), LiveSeconds: DashboardEndpoints.Live);
+        new("Actions", SetsPage.List([.. (await sets.GetNewestAsync(Shown)).Select(ProgressJson.From)], page),
+            LiveSeconds: DashboardEndpoints.Live);
 
     private async Task<Page> ShowAsync(HttpContext context, PageContext page) =>
         await sets.FindAsync(Id(context)) is { } set
-            ? new Page($"{RunActions.LabelOf(set.Verb)} · {set.State}", SetsPage.Show(ProgressJson.From(set), page), LiveSeconds: set.IsUnderWay ? DashboardEndpoints.Live : 0)
+            ? new Page($"{RunActions.LabelOf(set.Verb)} · {set.State}", SetsPage.Show(ProgressJson.From(set), page),
+                LiveSeconds: set.IsUnderWay ? DashboardEndpoints.Live : 0)
             : ErrorPage.Of(404, "There is no such action", "It was never begun here, or it is so long ago that it is forgotten.", null);
 
     private async Task<Page?> BeginAsync(HttpContext context, PageContext page, IFormCollection form)
     {
         var verb = form["action"].ToString();
-        if (AdminQuery.Action(verb) is null) return ErrorPage.Of(400, "Nothing was done", "The form asks for nothing that can be done to many runs.", null);
+        if (AdminQuery.Action(verb) is null)
+            return ErrorPage.Of(400, "Nothing was done", "The form asks for nothing that can be done to many runs.", null);
         var set = await sets.BeginAsync(verb, RunFilters.Read(form).ToQuery(page.Now, limit: 1) with { Cursor = null }, page.Who!);
         context.SeeOther($"{Path}/{set.Id}");
         return null;
@@ -39,7 +42,8 @@ internal sealed class SetEndpoints(SetActions sets, DashboardGate gate)
 
     private async Task<Page?> StopAsync(HttpContext context, PageContext page, IFormCollection form)
     {
-        if (await sets.StopAsync(Id(context)) is not { } set) return ErrorPage.Of(404, "There is no such action", "It is so long ago that it is forgotten.", null);
+        if (await sets.StopAsync(Id(context)) is not { } set)
+            return ErrorPage.Of(404, "There is no such action", "It is so long ago that it is forgotten.", null);
         context.SeeOther($"{Path}/{set.Id}");
         return null;
     }

@@ -27,7 +27,8 @@ internal sealed record AttemptLane(AttemptView Attempt, IReadOnlyList<Segment> S
 /// <param name="Segments">Oldest first.</param>
 /// <param name="FailedTries">When a try of it failed.</param>
 /// <param name="IsParallel">Whether it was under way at the same time as the step before it.</param>
-internal sealed record StepLane(StepView Step, int Index, IReadOnlyList<Segment> Segments, IReadOnlyList<DateTimeOffset> FailedTries, bool IsParallel);
+internal sealed record StepLane(
+    StepView Step, int Index, IReadOnlyList<Segment> Segments, IReadOnlyList<DateTimeOffset> FailedTries, bool IsParallel);
 
 /// <summary>The waterfall: attempts and steps of a run, laid out over time from what its history says.</summary>
 internal sealed class Timeline
@@ -53,7 +54,8 @@ internal sealed class Timeline
             (From, To) = (close.StartedAt, close.EndedAt ?? end);
         }
 
-        if (fit is { } window && run.Steps.Skip(window.First).Take(window.Count).Where(step => step.StartedAt is not null).ToList() is { Count: > 0 } shown)
+        if (fit is { } window
+            && run.Steps.Skip(window.First).Take(window.Count).Where(step => step.StartedAt is not null).ToList() is { Count: > 0 } shown)
         {
             IsFitted = true;
             (From, To) = (shown.Min(step => step.StartedAt!.Value), shown.Max(EndOf));
@@ -79,7 +81,8 @@ internal sealed class Timeline
         for (var i = first; i < Math.Min(first + count, _run.Steps.Count); i++)
         {
             var step = _run.Steps[i];
-            var isParallel = i > 0 && step.StartedAt is { } start && _run.Steps[i - 1] is { StartedAt: { } before } other && before <= start && start < EndOf(other);
+            var isParallel = i > 0 && step.StartedAt is { } start && _run.Steps[i - 1] is { StartedAt: { } before } other
+                && before <= start && start < EndOf(other);
             yield return new StepLane(step, i, [.. Segments(step)], [.. _tries[step.Id].Select(entry => entry.Time)], isParallel);
         }
     }
@@ -115,7 +118,8 @@ internal sealed class Timeline
     {
         if (index == 0) return before;
         var number = _run.Attempts[index - 1].Number;
-        var parked = _run.History.LastOrDefault(entry => entry.Attempt == number && entry.Kind is HistoryKind.Suspended or HistoryKind.AttemptFailed);
+        var parked = _run.History.LastOrDefault(entry =>
+            entry.Attempt == number && entry.Kind is HistoryKind.Suspended or HistoryKind.AttemptFailed);
         return parked?.Until is { } until && until > before ? until : before;
     }
 
@@ -134,7 +138,8 @@ internal sealed class Timeline
         foreach (var failed in _tries[step.Id])
         {
             if (failed.Time >= from) yield return new Segment(Phase.Executing, from, failed.Time);
-            var again = _run.Attempts.FirstOrDefault(attempt => attempt.StartedAt >= failed.Time && attempt.Number > failed.Attempt)?.StartedAt ?? end;
+            var again = _run.Attempts.FirstOrDefault(attempt =>
+                attempt.StartedAt >= failed.Time && attempt.Number > failed.Attempt)?.StartedAt ?? end;
             var due = failed.Until is { } until && until < again ? until : again;
             if (due > failed.Time) yield return new Segment(Phase.Waiting, failed.Time, due);
             if (again > due) yield return new Segment(Phase.Queued, due, again);

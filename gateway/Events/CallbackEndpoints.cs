@@ -14,14 +14,16 @@ namespace DurableGateway.Events;
 /// <c>POST /_durable/v1/callbacks/…</c> on the public listener (§6): a third party completes a step, once. <c>GET</c> is for people: a page
 /// that asks them to confirm.
 /// </summary>
-internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStore store, IWaitStore waitStore, Tokens tokens, TimeProvider time)
+internal sealed class CallbackEndpoints(
+    CallbackUrls urls, Waits waits, IRunStore store, IWaitStore waitStore, Tokens tokens, TimeProvider time)
 {
     private const string Pattern = CallbackUrls.Path + "{run}/{step}/{token}";
     private const string DefaultContentType = "application/octet-stream";
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPost(Pattern, context => context.Request.Query.ContainsKey(CallbackPage.ConfirmQuery) ? ConfirmAsync(context) : CompleteAsync(context));
+        routes.MapPost(Pattern, context =>
+            context.Request.Query.ContainsKey(CallbackPage.ConfirmQuery) ? ConfirmAsync(context) : CompleteAsync(context));
         routes.MapMethods(Pattern, [HttpMethods.Get, HttpMethods.Head], ShowAsync);
     }
 
@@ -40,11 +42,14 @@ internal sealed class CallbackEndpoints(CallbackUrls urls, Waits waits, IRunStor
 
     /// <summary>The form of the page. What the step gets does not depend on how a browser writes a form.</summary>
     private Task ConfirmAsync(HttpContext context) => AnswerPersonAsync(context, CallbackPage.ThankAsync,
-        () => DeliverAsync(context, (_, _) => Task.FromResult<Content?>(new(MediaTypeNames.Application.Json, Encoding.UTF8.GetBytes(CallbackPage.Outcome)))));
+        () => DeliverAsync(context,
+            (_, _) => Task.FromResult<Content?>(new(MediaTypeNames.Application.Json, Encoding.UTF8.GetBytes(CallbackPage.Outcome)))));
 
     /// <summary>Changes nothing: mail scanners, previews and browsers that read ahead send this too.</summary>
     private Task ShowAsync(HttpContext context) => AnswerPersonAsync(context, CallbackPage.AskAsync, async () =>
-        Parse(context) is { } waiter ? ProblemOf(waiter.Run, await waitStore.PeekAsync(waiter, WaitKind.Callback)) : Problems.CallbackUnknown());
+        Parse(context) is { } waiter
+            ? ProblemOf(waiter.Run, await waitStore.PeekAsync(waiter, WaitKind.Callback))
+            : Problems.CallbackUnknown());
 
     private static async Task AnswerPersonAsync(HttpContext context, Func<HttpContext, Task> answer, Func<Task<Problem?>> find)
     {

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace DurableGateway.Events;
 
 /// <summary>
-/// What a person sees who opens a callback URL, for example a link in a mail. Mail scanners and previews open links too, so only the form, a
-/// <c>POST</c>, completes the step. The page works without JavaScript.
+/// What a person sees who opens a callback URL, for example a link in a mail. Mail scanners and previews open links too, so only the form,
+/// a <c>POST</c>, completes the step. The page works without JavaScript.
 /// </summary>
 internal static class CallbackPage
 {

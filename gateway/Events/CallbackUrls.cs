@@ -16,7 +16,8 @@ internal sealed class CallbackUrls(GatewaySettings settings, Tokens tokens, IWai
     public async Task<string> ForAsync(Waiter waiter)
     {
         var step = Base64Url.EncodeToString(Encoding.UTF8.GetBytes(waiter.Step));
-        return $"{settings.PublicBaseUrl ?? await BaseOfAsync(waiter.Run)}{Path}{waiter.Run}/{step}/{tokens.ForCallback(waiter.Run, waiter.Step)}";
+        return $"{settings.PublicBaseUrl ?? await BaseOfAsync(waiter.Run)}{Path}{waiter.Run}/{step}/"
+            + $"{tokens.ForCallback(waiter.Run, waiter.Step)}";
     }
 
     /// <returns>The step, or <see langword="null"/> where the URL is none that was handed out.</returns>

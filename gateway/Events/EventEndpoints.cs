@@ -25,7 +25,9 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
         if (!maySend && !context.Request.Headers.ContainsKey(DurableHeaders.Token))
         {
             // Nothing is read of who has no word to say.
-            await (access.IsForeign(context.Request) ? response.WriteProblemAsync(Problems.ForeignPage(context.Request.Host.Host)) : response.WriteChallengeAsync(Problems.EventKeyRequired()));
+            await (access.IsForeign(context.Request)
+                ? response.WriteProblemAsync(Problems.ForeignPage(context.Request.Host.Host))
+                : response.WriteChallengeAsync(Problems.EventKeyRequired()));
             return;
         }
 
@@ -53,7 +55,8 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
             var woken = await delivery.PublishAsync(arrived);
             response.StatusCode = StatusCodes.Status202Accepted;
             response.ContentType = "application/json";
-            await response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new WokenJson(woken), WireJson.Default.WokenJson), context.RequestAborted);
+            await response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new WokenJson(woken), WireJson.Default.WokenJson),
+                context.RequestAborted);
         }
         catch (StoreUnavailableException e)
         {
@@ -63,6 +66,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
 
     /// <summary>An attempt may send events in its own run's name.</summary>
     private bool IsOfRun(HttpRequest request, string source) =>
-        source.StartsWith(CallbackAddresses.RunPath, StringComparison.Ordinal) && RunId.TryParse(source[CallbackAddresses.RunPath.Length..], out var run)
+        source.StartsWith(CallbackAddresses.RunPath, StringComparison.Ordinal)
+        && RunId.TryParse(source[CallbackAddresses.RunPath.Length..], out var run)
         && tokens.VerifySteps(run, request.Headers[DurableHeaders.Token]) is not null;
 }

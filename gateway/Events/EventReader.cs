@@ -23,14 +23,17 @@ internal static class EventReader
         try
         {
             if (message.IsCloudEventBatch()) return Wrong("A batch is not taken; send the events one by one.", 415);
-            if (!message.IsCloudEvent()) return Wrong("It has neither the header ce-specversion nor the content type application/cloudevents+json.");
-            var isStructured = message.Content!.Headers.ContentType?.MediaType?.StartsWith("application/cloudevents", StringComparison.OrdinalIgnoreCase) is true;
+            if (!message.IsCloudEvent())
+                return Wrong("It has neither the header ce-specversion nor the content type application/cloudevents+json.");
+            var isStructured = message.Content!.Headers.ContentType?.MediaType?.StartsWith("application/cloudevents",
+                StringComparison.OrdinalIgnoreCase) is true;
             var read = await message.ToCloudEventAsync(Formatter);
             if (read.SpecVersion != CloudEventsSpecVersion.V1_0) return Wrong($"specversion {read.SpecVersion.VersionId} is not 1.0.");
             if (string.IsNullOrEmpty(read.Type)) return Wrong("It has no type.");
             if (string.IsNullOrEmpty(read.Id)) return Wrong("It has no id.");
             if (read.Source is null) return Wrong("It has no source.");
-            if (read.Type.Length > MaxNameLength || read.Subject?.Length > MaxNameLength) return Wrong($"Its type or subject is longer than {MaxNameLength} characters.");
+            if (read.Type.Length > MaxNameLength || read.Subject?.Length > MaxNameLength)
+                return Wrong($"Its type or subject is longer than {MaxNameLength} characters.");
             var source = read.Source.OriginalString;
             var arrived = new StoredEvent(
                 StoredEvent.NameOf(source, read.Id), new Topic(read.Type, string.IsNullOrEmpty(read.Subject) ? null : read.Subject),
@@ -38,7 +41,8 @@ internal static class EventReader
                 isStructured ? Formatter.EncodeBinaryModeEventData(read) : body);
             return new EventReading(arrived, source, null);
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or System.Text.Json.JsonException or UriFormatException)
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException
+            or System.Text.Json.JsonException or UriFormatException)
         {
             return Wrong(e.Message);
         }
@@ -49,12 +53,14 @@ internal static class EventReader
         var message = new HttpRequestMessage(HttpMethod.Post, "/") { Content = new ByteArrayContent(body) };
         foreach (var (name, values) in request.Headers)
         {
-            if (name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase)) message.Headers.TryAddWithoutValidation(name, values.ToString());
+            if (name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase))
+                message.Headers.TryAddWithoutValidation(name, values.ToString());
         }
 
         if (request.ContentType is { } type) message.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         return message;
     }
 
-    private static EventReading Wrong(string detail, int status = 400) => new(null, "", Problems.EventMalformed(detail) with { Status = status });
+    private static EventReading Wrong(string detail, int status = 400) =>
+        new(null, "", Problems.EventMalformed(detail) with { Status = status });
 }

@@ -18,7 +18,8 @@ namespace DurableGateway.Notices;
 /// specification says. Delivered at least once: a notice stays in its queue until the webhook has answered with a success, and whoever
 /// finds it due tries again.
 /// </summary>
-internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses addresses, RunRecords runs, IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
+internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses addresses, RunRecords runs, IHttpClientFactory clients,
+    TimeProvider time, ILogger<NoticeDelivery> log)
 {
     /// <summary>Of the client that calls the webhook.</summary>
     public const string Client = "notices";
@@ -98,12 +99,14 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses
         Time = notice.At,
         DataContentType = MediaTypeNames.Application.Json,
         Data = new NoticeData(
-            notice.Run.ToString(), run.Route, run.Method, run.Path.Split('?')[0], run.State.Name(), run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
+            notice.Run.ToString(), run.Route, run.Method, run.Path.Split('?')[0], run.State.Name(), run.Attempt,
+            run.StartedAt, run.EndedAt, run.NextAttemptAt,
             run.CompletedSteps, run.FailedSteps, run.Mismatches, run.Why.Length > 0 ? run.Why : null, $"{Control}/runs/{notice.Run}"),
     };
 
     private static void Count(Notice notice, string outcome) => Instruments.Notices.Add(1,
-        new(TelemetryNames.Attributes.NoticeKind, notice.Kind.ToString().ToLowerInvariant()), new(TelemetryNames.Attributes.Outcome, outcome));
+        new(TelemetryNames.Attributes.NoticeKind, notice.Kind.ToString().ToLowerInvariant()),
+        new(TelemetryNames.Attributes.Outcome, outcome));
 }
 
 /// <summary>What a notice says of the run, as it is when the notice is sent.</summary>

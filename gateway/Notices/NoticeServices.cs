@@ -12,7 +12,8 @@ internal static class NoticeServices
             .ConfigureHttpClient(http => http.Timeout = Timeout.InfiniteTimeSpan)
 
             // A webhook that has moved is to be told to the gateway by its configuration, not by whoever answers there now.
-            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, MaxConnectionsPerServer = MaxConnections });
+            .ConfigurePrimaryHttpMessageHandler(() =>
+                new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, MaxConnectionsPerServer = MaxConnections });
 
         // What keeps a notice safe is its queue. Here a hiccup is smoothed, and a webhook that is down is left alone for a while.
         client.AddStandardResilienceHandler(options =>

@@ -37,18 +37,22 @@ internal static class Problems
     public static Problem MethodNotAllowed(string method, string allowed) =>
         Make("method-not-allowed", "The method is not allowed here", 405, $"{method} is not one of {allowed}.");
     public static Problem BadRequest(int status, string detail) => Make("bad-request", "The request is malformed", status, detail);
-    public static Problem DotSegment() => Make("step-malformed", "The path has a dot segment", 400, "A step id cannot be '.' or '..'; give the step another name.");
-    public static Problem GatewayFailed() => Make("gateway-failed", "The gateway failed", 500, "This is not the service's doing; the gateway's log says more.");
+    public static Problem DotSegment() =>
+        Make("step-malformed", "The path has a dot segment", 400, "A step id cannot be '.' or '..'; give the step another name.");
+    public static Problem GatewayFailed() =>
+        Make("gateway-failed", "The gateway failed", 500, "This is not the service's doing; the gateway's log says more.");
     public static Problem ResultUnknown() =>
         Make("result-unknown", "No such result", 404, "The run is unknown, or the token of this URL is missing or wrong.");
     public static Problem ResultBound(RunId run, string header) =>
-        Make("result-bound", "The result is for another caller", 403, $"Send {header} as the original request had it: BindResultTo of the route's policy says so.", run);
+        Make("result-bound", "The result is for another caller", 403,
+            $"Send {header} as the original request had it: BindResultTo of the route's policy says so.", run);
     public static Problem ResultExpired(RunId run) =>
         Make("result-expired", "The result has expired", 410, "The token of this URL has reached its end.", run);
     public static Problem RunCancelled(RunId run) => Make("run-cancelled", "The run was cancelled", 410, null, run);
     public static Problem CancelNotAllowed(RunId run) =>
         Make("cancel-not-allowed", "Clients may not cancel this run", 403, "AllowCancel of the route's policy is false.", run);
-    public static Problem CancelTooLate(RunId run) => Make("run-ended", "The run has ended", 409, "Its result is there; it can no longer be cancelled.", run);
+    public static Problem CancelTooLate(RunId run) =>
+        Make("run-ended", "The run has ended", 409, "Its result is there; it can no longer be cancelled.", run);
     public static Problem RunUnknown(RunId run) =>
         Make("run-unknown", "The run is not known here", 404, "Try the next address of Durable-Callback.", run);
     public static Problem RunEnded(RunId run) =>
@@ -58,7 +62,8 @@ internal static class Problems
     public static Problem TokenInvalid() =>
         Make("token-invalid", "Durable-Token is missing or not this run's", 401, "Send the Durable-Token header of the attempt unchanged.");
     public static Problem StepMalformed(RunId run, string detail) => Make("step-malformed", "The step call is malformed", 400, detail, run);
-    public static Problem StepUnsupported(RunId run, string detail) => Make("step-unsupported", "This step cannot be taken", 422, detail, run);
+    public static Problem StepUnsupported(RunId run, string detail) =>
+        Make("step-unsupported", "This step cannot be taken", 422, detail, run);
     public static Problem StepTimeout(RunId run, string step) =>
         Make("step-timeout", "What the step waited for did not come in time", 504, $"Step '{step}' has given up.", run);
     public static Problem StepInterrupted(RunId run, string step) =>
@@ -69,51 +74,69 @@ internal static class Problems
     public static Problem InvokeTooDeep(RunId run, int limit) =>
         Make("invoke-too-deep", "Runs invoke one another too deeply", 422, $"This run is the {limit}th of a chain, and the last.", run);
     public static Problem InvokeTooLarge(RunId run, long limit) =>
-        Make("request-too-large", "The request is larger than the invoked route's policy allows", 413, $"MaxRequestBytes is {limit} bytes.", run);
+        Make("request-too-large", "The request is larger than the invoked route's policy allows", 413,
+            $"MaxRequestBytes is {limit} bytes.", run);
     public static Problem InvokeFailed(RunId child, int status, string? detail) =>
         Make("invoke-failed", "The invoked run failed", status, detail, child, Service);
     public static Problem CallbackUnknown() =>
         Make("callback-unknown", "No such callback", 404, "The run is unknown, or this URL is not one that a callback step gave out.");
-    public static Problem CallbackUsed(RunId run) => Make("callback-used", "The callback has been used", 409, "It completes its step once.", run);
-    public static Problem CallbackExpired(RunId run) => Make("callback-expired", "The callback has expired", 410, "Its step no longer waits.", run);
+    public static Problem CallbackUsed(RunId run) =>
+        Make("callback-used", "The callback has been used", 409, "It completes its step once.", run);
+    public static Problem CallbackExpired(RunId run) =>
+        Make("callback-expired", "The callback has expired", 410, "Its step no longer waits.", run);
     public static Problem EventMalformed(string detail) => Make("event-malformed", "This is not a CloudEvent", 400, detail);
-    public static Problem EventTooLarge(long limit) => Make("event-too-large", "The event is too large", 413, $"Durable:Events:MaxBytes is {limit} bytes.");
-    public static Problem ActionRefused(RunId run, string detail) => Make("action-refused", "The run's state forbids that", 409, detail, run);
+    public static Problem EventTooLarge(long limit) =>
+        Make("event-too-large", "The event is too large", 413, $"Durable:Events:MaxBytes is {limit} bytes.");
+    public static Problem ActionRefused(RunId run, string detail) =>
+        Make("action-refused", "The run's state forbids that", 409, detail, run);
     public static Problem KeyRequired() =>
-        Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Admin:ApiKeys, or with a token of Durable:Admin:Oidc that has a role.");
+        Make("api-key-required", "An API key is required", 401,
+            "Send Authorization: Bearer with one of Durable:Admin:ApiKeys, or with a token of Durable:Admin:Oidc that has a role.");
     public static Problem ForeignPage(string host) =>
-        Make("foreign-page", "The control listener is not for pages of other sites", 403, $"A page of another site asks, or '{host}' is not what this gateway is called by: without keys that is localhost or an address.");
+        Make("foreign-page", "The control listener is not for pages of other sites", 403, "A page of another site asks, "
+            + $"or '{host}' is not what this gateway is called by: without keys that is localhost or an address.");
     public static Problem CertificateRequired() =>
-        Make("certificate-required", "A client certificate is required", 401, "Connect with a certificate of the authorities of Durable:Admin:ClientCertificates.");
+        Make("certificate-required", "A client certificate is required", 401,
+            "Connect with a certificate of the authorities of Durable:Admin:ClientCertificates.");
     public static Problem RoleRequired() =>
-        Make("role-required", "The key's role is to look, not to act", 403, "It is a reader's. This needs one of Durable:Admin:ApiKeys, a certificate of Durable:Admin:ClientCertificates:Operators, or a token with the role durable-operator.");
+        Make("role-required", "The key's role is to look, not to act", 403, "It is a reader's. This needs one of Durable:Admin:ApiKeys, "
+            + "a certificate of Durable:Admin:ClientCertificates:Operators, or a token with the role durable-operator.");
     public static Problem EventKeyRequired() =>
-        Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Events:ApiKeys or Durable:Admin:ApiKeys, or an attempt's Durable-Token with an event of its run.");
+        Make("api-key-required", "An API key is required", 401, "Send Authorization: Bearer with one of Durable:Events:ApiKeys or "
+            + "Durable:Admin:ApiKeys, or an attempt's Durable-Token with an event of its run.");
     public static Problem StepOfOtherKind(RunId run, string step) =>
-        Make("step-of-other-type", "The step was begun with another type", 422, $"Step '{step}' waits already, or has failed tries, as a step of another type. Give the new step a new name.", run);
+        Make("step-of-other-type", "The step was begun with another type", 422,
+            $"Step '{step}' waits already, or has failed tries, as a step of another type. Give the new step a new name.", run);
     public static Problem BeyondRunTimeout(RunId run, string step, TimeSpan limit) =>
         Make("beyond-run-timeout", "The run may not take that long", 422,
-            $"Step '{step}' would be over when the run has to have ended: RunTimeout of the route's policy is {limit:c}. Wait for less, or raise RunTimeout.", run);
+            $"Step '{step}' would be over when the run has to have ended: RunTimeout of the route's policy is {limit:c}. Wait for less, "
+            + "or raise RunTimeout.", run);
     public static Problem StepTooLarge(RunId run, long limit) =>
         Make("step-too-large", "The outcome is larger than the policy allows", 413, $"MaxStepBytes is {limit} bytes.", run);
     public static Problem TooManySteps(RunId run, int limit) =>
         Make("too-many-steps", "The run has too many steps", 422, $"MaxSteps is {limit}.", run);
     public static Problem StoreUnavailable(RunId? run, string detail) => Make("store-unavailable", "The store is away", 503, detail, run);
     public static Problem StoreFull(RunId? run, string detail) => Make("store-full", "The store is full", 503, detail, run);
-    public static Problem IdempotencyKeyMalformed(string detail) => Make("idempotency-key-malformed", "Idempotency-Key is malformed", 400, detail);
+    public static Problem IdempotencyKeyMalformed(string detail) =>
+        Make("idempotency-key-malformed", "Idempotency-Key is malformed", 400, detail);
     public static Problem IdempotencyKeyReused(RunId run) =>
-        Make("idempotency-key-reused", "The idempotency key was used for another request", 422, "The same key came with another method, target or body. Use a new key for a new request.", run);
+        Make("idempotency-key-reused", "The idempotency key was used for another request", 422,
+            "The same key came with another method, target or body. Use a new key for a new request.", run);
     public static Problem RequestTooLarge(long limit) =>
-        Make("request-too-large", "The request is larger than the policy allows", 413, $"MaxRequestBytes is {limit} bytes, and OversizedRequests is Refuse.");
+        Make("request-too-large", "The request is larger than the policy allows", 413,
+            $"MaxRequestBytes is {limit} bytes, and OversizedRequests is Refuse.");
     public static Problem ResponseTooLarge(RunId run, long limit) =>
-        Make("response-too-large", "The response is larger than the policy allows", 502, $"MaxResponseBytes is {limit} bytes.", run, Service);
+        Make("response-too-large", "The response is larger than the policy allows", 502,
+            $"MaxResponseBytes is {limit} bytes.", run, Service);
     public static Problem ResponseHeadersTooLarge(RunId? run, int limit) =>
         Make("response-headers-too-large", "The headers of the response are larger than the gateway takes", 502,
             $"Durable:Limits:MaxResponseHeadersTotalSize is {limit} bytes.", run, Service);
     public static Problem ResultNotKept(RunId run) =>
-        Make("result-not-kept", "The response was not kept", 502, "It was sent to the client, and had begun before the run was stored.", run);
+        Make("result-not-kept", "The response was not kept", 502,
+            "It was sent to the client, and had begun before the run was stored.", run);
     public static Problem HandlerMismatch(RunId run, string what) =>
-        Make("handler-mismatch", "The handler has changed since the run began", 502, $"Stored steps do not fit it: {what}. Mismatch of the route's policy is Fail.", run, Service);
+        Make("handler-mismatch", "The handler has changed since the run began", 502,
+            $"Stored steps do not fit it: {what}. Mismatch of the route's policy is Fail.", run, Service);
     public static Problem RunTimeout(RunId run, TimeSpan limit) =>
         Make("run-timeout", "The run did not end in time", 504, $"RunTimeout is {limit:c}.", run, Service);
     public static Problem ServiceUnreachable(RunId run, string detail) =>

@@ -15,7 +15,8 @@ internal static class ResultBinding
     public static string Of(KeyRing keys, NewRun run)
     {
         if (FlowKey.HeaderOf(run.Policy.BindResultTo) is not { } header) return "";
-        var value = string.Join(',', run.Request.Headers.Where(line => line.Name.Equals(header, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value));
+        var value = string.Join(',',
+            run.Request.Headers.Where(line => line.Name.Equals(header, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value));
         return value.Length == 0 ? "" : $"{header}:{Convert.ToHexStringLower(keys.Mac(Purpose, Message(run.Id, header, value)))}";
     }
 
@@ -24,7 +25,9 @@ internal static class ResultBinding
 
     /// <summary>Whether who has this value in that header may have the result. Compares in constant time.</summary>
     public static bool Allows(KeyRing keys, RunId run, string binding, string value) => binding.Length == 0
-        || keys.Verify(Purpose, Message(run, HeaderOf(binding), value), Convert.FromHexString(binding.AsSpan(binding.LastIndexOf(':') + 1)));
+        || keys.Verify(Purpose, Message(run, HeaderOf(binding), value),
+            Convert.FromHexString(binding.AsSpan(binding.LastIndexOf(':') + 1)));
 
-    private static byte[] Message(RunId run, string header, string value) => Encoding.UTF8.GetBytes($"{run}\n{header.ToUpperInvariant()}\n{value}");
+    private static byte[] Message(RunId run, string header, string value) =>
+        Encoding.UTF8.GetBytes($"{run}\n{header.ToUpperInvariant()}\n{value}");
 }

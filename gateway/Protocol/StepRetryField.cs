@@ -38,7 +38,9 @@ internal static class StepRetryField
             : throw new FormatException($"{DurableHeaders.StepRetry}: max-attempts={value} is not between 1 and {MostAttempts}.");
 
     private static TimeSpan Seconds(string key, string value) =>
-        StructuredFields.TryParseSeconds(value, out var span) ? span : throw new FormatException($"{DurableHeaders.StepRetry}: {key}={value} is not a number of seconds.");
+        StructuredFields.TryParseSeconds(value, out var span)
+            ? span
+            : throw new FormatException($"{DurableHeaders.StepRetry}: {key}={value} is not a number of seconds.");
 
     private static BackoffShape Shape(string value) => value switch
     {

@@ -25,7 +25,8 @@ internal sealed class Tokens(KeyRing keys)
     public string ForSteps(RunId run, Fence attempt) => Issue(StepPurpose, run, ((long)attempt.Nonce << 32) | (uint)attempt.Attempt);
 
     /// <summary>The attempt that the token is for, or <see langword="null"/> where it is not this run's.</summary>
-    public Fence? VerifySteps(RunId run, string? token) => Verify(StepPurpose, run, token) is { } claim ? new Fence((int)claim, (uint)(claim >> 32)) : null;
+    public Fence? VerifySteps(RunId run, string? token) =>
+        Verify(StepPurpose, run, token) is { } claim ? new Fence((int)claim, (uint)(claim >> 32)) : null;
 
     public string ForResult(RunId run, DateTimeOffset end) => Issue(ResultPurpose, run, end.ToUnixTimeSeconds());
 
@@ -34,7 +35,8 @@ internal sealed class Tokens(KeyRing keys)
         Verify(ResultPurpose, run, token) is { } end ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
 
     /// <summary>The token of a result that is fetched at the path of its request: good for that target only.</summary>
-    public string ForResultAt(RunId run, string target, DateTimeOffset end) => Issue($"{ResultPurpose} {target}", run, end.ToUnixTimeSeconds());
+    public string ForResultAt(RunId run, string target, DateTimeOffset end) =>
+        Issue($"{ResultPurpose} {target}", run, end.ToUnixTimeSeconds());
 
     /// <summary>The end that the token carries, or <see langword="null"/> where it is not this run's, or not for this target.</summary>
     public DateTimeOffset? VerifyResultAt(RunId run, string target, string? token) =>

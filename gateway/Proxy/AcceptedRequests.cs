@@ -12,7 +12,8 @@ namespace DurableGateway.Proxy;
 /// <c>Prefer: respond-async</c> (RFC 7240 §4.1): the request is stored as a run that is due at once, and its client is told where the
 /// result will be.
 /// </summary>
-internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IRunStore store, ResultUrls results, RunIds ids, RequestFlow flow, TimeProvider time)
+internal sealed class AcceptedRequests(
+    RunEngine engine, IRunSignals signals, IRunStore store, ResultUrls results, RunIds ids, RequestFlow flow, TimeProvider time)
 {
     /// <returns><see langword="false"/> where the request is too large to be stored: it goes on as any other.</returns>
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
@@ -74,7 +75,11 @@ internal sealed class AcceptedRequests(RunEngine engine, IRunSignals signals, IR
         // Its trace is that of the run that invokes it, as its headers say: the call that is at work here is the step's.
         var request = RequestRecorder.Record(context, activity: null, invocation.Body);
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
-        var run = new NewRun(invocation.Id, policy, route, now, request) { Invoker = invocation.Invoker, Gate = flow.GateOf(context.Request, policy, route) };
+        var run = new NewRun(invocation.Id, policy, route, now, request)
+        {
+            Invoker = invocation.Invoker,
+            Gate = flow.GateOf(context.Request, policy, route),
+        };
         await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, run.Id));
         invocation.IsBegun = true;
     }

@@ -36,7 +36,10 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary><c>Retry-After</c> of a failed response.</summary>
     public TimeSpan? RetryAfter { get; set; }
 
-    /// <summary>The stored steps that the handler did not ask for, or as another type, as it says itself; <see langword="null"/> where there are none.</summary>
+    /// <summary>
+    /// The stored steps that the handler did not ask for, or as another type, as it says itself;
+    /// <see langword="null"/> where there are none.
+    /// </summary>
     public string? Mismatch { get; set; }
 
     /// <summary>The response is not for the client: the gateway makes its own.</summary>

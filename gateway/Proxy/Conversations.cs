@@ -31,9 +31,13 @@ internal static class Conversations
     /// <summary>The response makes it one.</summary>
     public static bool Includes(HttpContext context) =>
         HttpMethods.IsGet(context.Request.Method) && context.Response.ContentLength is null && context.Response.ContentType is { } type
-        && (type.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) || type.StartsWith("multipart/x-mixed-replace", StringComparison.OrdinalIgnoreCase));
+        && (type.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
+            || type.StartsWith("multipart/x-mixed-replace", StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>In a conversation both may be silent for as long as they like, unless the cluster says otherwise; YARP by itself hangs up after 100 seconds.</summary>
+    /// <summary>
+    /// In a conversation both may be silent for as long as they like, unless the cluster says otherwise;
+    /// YARP by itself hangs up after 100 seconds.
+    /// </summary>
     public static void AllowSilence(HttpContext context)
     {
         var subscribes = HttpMethods.IsGet(context.Request.Method)
@@ -42,7 +46,10 @@ internal static class Conversations
         context.Features.Set<IReverseProxyFeature>(new PatientFeature(context.GetReverseProxyFeature()));
     }
 
-    /// <summary>How long the service may send nothing in the middle of its response: as long as it likes in a conversation, if the cluster says nothing.</summary>
+    /// <summary>
+    /// How long the service may send nothing in the middle of its response: as long as it likes in a conversation,
+    /// if the cluster says nothing.
+    /// </summary>
     public static TimeSpan SilenceOf(HttpContext context)
     {
         var configured = context.GetReverseProxyFeature().Cluster.Config.HttpRequest?.ActivityTimeout;
@@ -54,7 +61,11 @@ internal static class Conversations
     internal static ClusterModel WithPatience(ClusterModel cluster) => cluster.Config.HttpRequest?.ActivityTimeout is not null
         ? cluster
         : Patient.GetValue(cluster, static impatient => new ClusterModel(
-            impatient.Config with { HttpRequest = (impatient.Config.HttpRequest ?? ForwarderRequestConfig.Empty) with { ActivityTimeout = Timeout.InfiniteTimeSpan } },
+            impatient.Config with
+            {
+                HttpRequest =
+                (impatient.Config.HttpRequest ?? ForwarderRequestConfig.Empty) with { ActivityTimeout = Timeout.InfiniteTimeSpan }
+            },
             impatient.HttpClient));
 
     /// <summary>YARP's own, but for the cluster.</summary>

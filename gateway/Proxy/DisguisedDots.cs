@@ -15,12 +15,16 @@ internal sealed class DisguisedDots(RequestDelegate next)
     private static readonly string[] Ambiguous = ["//", "\\", "#", "%5c", "%2f"];
 
     public Task InvokeAsync(HttpContext context) =>
-        !context.IsControl() && (HasHidden(context.Request.Path.Value ?? "") || HasAmbiguous(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget))
+        !context.IsControl() && (HasHidden(context.Request.Path.Value ?? "")
+            || HasAmbiguous(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget))
             ? context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status400BadRequest,
-                "The path has dot segments that servers understand differently: with an encoded slash, a backslash, an empty segment, a parameter or a fragment."))
+                "The path has dot segments that servers understand differently: with an encoded slash, a backslash, an empty segment, "
+                + "a parameter or a fragment."))
             : next(context);
 
-    /// <summary>Plain and encoded dot segments between plain slashes have been resolved by now; <c>..;x</c> is one to servers of Java.</summary>
+    /// <summary>
+    /// Plain and encoded dot segments between plain slashes have been resolved by now; <c>..;x</c> is one to servers of Java.
+    /// </summary>
     private static bool HasHidden(string path) => path.Contains("..", StringComparison.Ordinal)
         && path.Replace("%2f", "/", StringComparison.OrdinalIgnoreCase).Split('/', '\\').Any(segment => segment.Split(';')[0] == "..");
 

@@ -28,7 +28,8 @@ internal sealed class FlushingClientFactory(GatewaySettings settings) : Forwarde
             return trailers is null ? base.SendAsync(request, cancellationToken) : SendAsync(request, trailers, cancellationToken);
         }
 
-        private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, RequestTrailers trailers, CancellationToken cancellationToken)
+        private async Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, RequestTrailers trailers, CancellationToken cancellationToken)
         {
             trailers.Begin();
             return await base.SendAsync(request, cancellationToken);

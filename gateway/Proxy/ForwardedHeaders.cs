@@ -28,7 +28,8 @@ internal sealed class ForwardedHeaders(GatewaySettings settings) : ITransformPro
     {
         var transforms = context.Route.Transforms ?? [];
         if (transforms.Any(transform => transform.Keys.Any(key =>
-            key.Equals("X-Forwarded", StringComparison.OrdinalIgnoreCase) || key.Equals("Forwarded", StringComparison.OrdinalIgnoreCase)))) return;
+            key.Equals("X-Forwarded", StringComparison.OrdinalIgnoreCase) || key.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))))
+            return;
         context.UseDefaultForwarders = false;
         context.AddRequestTransform(async request =>
         {
@@ -57,7 +58,8 @@ internal sealed class ForwardedHeaders(GatewaySettings settings) : ITransformPro
         foreach (var (name, _) in request.Headers.NonValidated)
         {
             // As CGI and its heirs (WSGI, PHP) read it.
-            if (name.Replace('_', '-').StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))
+            if (name.Replace('_', '-').StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+                || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))
                 (claims ??= []).Add(name);
         }
 

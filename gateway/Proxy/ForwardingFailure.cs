@@ -43,7 +43,8 @@ internal static class ForwardingFailure
     };
 
     /// <summary>As SocketsHttpHandler says it: a time-out of the whole request is a cancellation without a cause.</summary>
-    private static bool IsConnectTimeout(Exception? exception) => exception is OperationCanceledException { InnerException: TimeoutException };
+    private static bool IsConnectTimeout(Exception? exception) =>
+        exception is OperationCanceledException { InnerException: TimeoutException };
 
     private static string Because(Exception? exception) => Cause(exception) is { } cause ? $" ({cause})" : "";
 

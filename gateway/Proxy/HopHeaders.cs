@@ -38,9 +38,12 @@ internal static class HopHeaders
 
     /// <summary>CGI and its heirs (WSGI, PHP) read an underscore in a name as a hyphen: there the one is the other.</summary>
     public static bool IsDurable(string name) =>
-        name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase) || name.StartsWith(UnderscoredPrefix, StringComparison.OrdinalIgnoreCase);
+        name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith(UnderscoredPrefix, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Nothing of the contract passes the gateway in either direction: neither a client's claims nor a service's answers to us.</summary>
+    /// <summary>
+    /// Nothing of the contract passes the gateway in either direction: neither a client's claims nor a service's answers to us.
+    /// </summary>
     public static void RemoveDurable(IHeaderDictionary headers)
     {
         List<string>? found = null;

@@ -22,7 +22,8 @@ internal static class Http10Responses
     public static async Task<byte[]> ReadHeadAsync(Stream stream, byte[] bytes, CancellationToken cancellation)
     {
         var more = new byte[4096];
-        while (MayBegin(bytes) && bytes.AsSpan().IndexOf("\r\n\r\n"u8) < 0 && bytes.AsSpan().IndexOf("\n\n"u8) < 0 && bytes.Length < MaxHead)
+        while (MayBegin(bytes) && bytes.AsSpan().IndexOf("\r\n\r\n"u8) < 0
+            && bytes.AsSpan().IndexOf("\n\n"u8) < 0 && bytes.Length < MaxHead)
         {
             var read = await stream.ReadAsync(more, cancellation);
             if (read == 0) return bytes;

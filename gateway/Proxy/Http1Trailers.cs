@@ -32,8 +32,10 @@ internal sealed class Http1Trailers : ITransformProvider
     public static void Begin(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0 || answer.Headers.TransferEncodingChunked is not true
-            || HttpMethods.IsHead(http.Request.Method) || BodilessResponses.Includes(http.Response.StatusCode) || !HttpProtocol.IsHttp11(http.Request.Protocol)
+        if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0
+            || answer.Headers.TransferEncodingChunked is not true
+            || HttpMethods.IsHead(http.Request.Method) || BodilessResponses.Includes(http.Response.StatusCode)
+            || !HttpProtocol.IsHttp11(http.Request.Protocol)
             || http.Features.Get<IHttpResponseTrailersFeature>() is not null) return;
         var chunks = new ChunkedStream(http.Response);
         http.Response.Headers.TransferEncoding = "chunked";
@@ -72,7 +74,8 @@ internal sealed class Http1Trailers : ITransformProvider
                 return;
             }
 
-            await _inner.WriteAsync(Encoding.ASCII.GetBytes(buffer.Length.ToString("X", CultureInfo.InvariantCulture) + "\r\n"), cancellationToken);
+            await _inner.WriteAsync(Encoding.ASCII.GetBytes(buffer.Length.ToString("X", CultureInfo.InvariantCulture) + "\r\n"),
+                cancellationToken);
             await _inner.WriteAsync(buffer, cancellationToken);
             await _inner.WriteAsync("\r\n"u8.ToArray(), cancellationToken);
         }
@@ -98,6 +101,7 @@ internal sealed class Http1Trailers : ITransformProvider
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
         public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write the response asynchronously.");
+        public override void Write(byte[] buffer, int offset, int count) =>
+            throw new NotSupportedException("Write the response asynchronously.");
     }
 }

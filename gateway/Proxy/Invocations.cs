@@ -61,7 +61,8 @@ internal sealed class Invocations(IWaitStore store, Waits waits, InvocationResul
         if (!begun.IsBegun) return (default, Problems.InvokeNowhere(waiter.Run, method, target));
 
         // One that has ended was told to a step that did not wait then: an operator had its run go on from before it.
-        if (begun.IsKnown && await results.DeliverAsync(child)) answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
+        if (begun.IsKnown && await results.DeliverAsync(child))
+            answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
         return (answer, null);
 
         async Task<Invocation> SendAsync(Invocation invocation)
@@ -73,7 +74,8 @@ internal sealed class Invocations(IWaitStore store, Waits waits, InvocationResul
     }
 
     /// <summary>As if it came from the client of the run that invokes it, to the same host, by the same way.</summary>
-    private static DefaultHttpContext Request(Invocation invocation, StoredRequest own, string method, string target, string? contentType, IServiceProvider services)
+    private static DefaultHttpContext Request(
+        Invocation invocation, StoredRequest own, string method, string target, string? contentType, IServiceProvider services)
     {
         var split = target.Split('?', 2);
         var request = new HttpRequestFeature
@@ -86,7 +88,8 @@ internal sealed class Invocations(IWaitStore store, Waits waits, InvocationResul
             RawTarget = target,
             Body = new MemoryStream(invocation.Body.ToArray(), writable: false),
         };
-        foreach (var line in own.Headers.Where(line => line.Name.Equals("Host", StringComparison.OrdinalIgnoreCase))) request.Headers.Append(line.Name, line.Value);
+        foreach (var line in own.Headers.Where(line => line.Name.Equals("Host", StringComparison.OrdinalIgnoreCase)))
+            request.Headers.Append(line.Name, line.Value);
         if (own.TraceParent.Length > 0) (request.Headers.TraceParent, request.Headers.TraceState) = (own.TraceParent, own.TraceState);
         if (contentType is not null) request.Headers.ContentType = contentType;
         if (!invocation.Body.IsEmpty) request.Headers.ContentLength = invocation.Body.Length;

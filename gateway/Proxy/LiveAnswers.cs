@@ -12,7 +12,8 @@ namespace DurableGateway.Proxy;
 internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>What is said of a request that is stored before it is sent, and of which the store has not said whether it is.</summary>
-    public const string InDoubt = $"The store has not confirmed that the request is stored. {DurableHeaders.Result} tells: where there is a run, it is executed. "
+    public const string InDoubt = $"The store has not confirmed that the request is stored. {DurableHeaders.Result} tells: "
+        + "where there is a run, it is executed. "
         + "The same request with the same Idempotency-Key is the same run; without a key it is another one.";
 
     /// <summary>The result, where it comes within the time that the client is held; else the way to it.</summary>
@@ -49,7 +50,8 @@ internal sealed class LiveAnswers(IRunStore store, ResultUrls results, IHostAppl
         response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
         response.AllowOrigin(feature.Attempt.Policy);
         RunTelemetry.Redirected(feature.Attempt);
-        results.Redirect(context, feature.Attempt.Policy, feature.Attempt.Run, feature.Attempt.StartedAt + feature.Attempt.Policy.Lifetime, retryAfter);
+        results.Redirect(context, feature.Attempt.Policy, feature.Attempt.Run,
+            feature.Attempt.StartedAt + feature.Attempt.Policy.Lifetime, retryAfter);
     }
 
     /// <summary>The request cannot be replayed (its body is too large), so the failure is the client's.</summary>

@@ -21,7 +21,9 @@ internal sealed class PolicyRegistry(GatewaySettings settings)
 
     public RunPolicy? Find(RouteConfig route) => _current.Find(route);
 
-    /// <summary>Takes changed policies. One that is gone stays for the routes that YARP has yet to change: no request falls in between.</summary>
+    /// <summary>
+    /// Takes changed policies. One that is gone stays for the routes that YARP has yet to change: no request falls in between.
+    /// </summary>
     public void Use(ImmutableDictionary<string, RunPolicy> policies) => _current = new Snapshot(_current.Policies.SetItems(policies));
 
     private sealed record Holder(RunPolicy? Policy);

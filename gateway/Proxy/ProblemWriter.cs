@@ -32,7 +32,8 @@ internal static class ProblemWriter
     }
 
     /// <summary>What was asked needs the store, which did not take it.</summary>
-    public static Task WriteStoreAwayAsync(this HttpResponse response, Runs.RunId? run, StoreUnavailableException error, string before = "") =>
+    public static Task WriteStoreAwayAsync(
+        this HttpResponse response, Runs.RunId? run, StoreUnavailableException error, string before = "") =>
         response.WriteProblemAsync(response.DescribeStoreAway(run, error, before + error.Detail));
 
     /// <summary>The problem of that, for who writes it in another form. <c>Retry-After</c> is set.</summary>

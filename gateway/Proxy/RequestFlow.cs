@@ -63,13 +63,16 @@ internal sealed class RequestFlow(FlowStore store, FlowControl control, Idempote
 
     /// <returns><see langword="null"/> where any number may be in.</returns>
     public Gate? GateOf(HttpRequest request, RunPolicy policy, string route) =>
-        policy.ConcurrencyLimit is null ? null : Gate.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
+        policy.ConcurrencyLimit is null
+            ? null
+            : Gate.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
 
     /// <summary>When the run may start; with no limit that is now. The time is kept for it.</summary>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
-    public async Task<DateTimeOffset> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run) => policy.RatePermits is { } permits
-        ? await store.ReserveAsync(RateOf(request, policy, route), run, permits, policy.RateWindow)
-        : time.GetUtcNow();
+    public async Task<DateTimeOffset> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run) =>
+        policy.RatePermits is { } permits
+            ? await store.ReserveAsync(RateOf(request, policy, route), run, permits, policy.RateWindow)
+            : time.GetUtcNow();
 
     /// <summary>A request that took a turn has not become a run: another one with its idempotency key was first.</summary>
     public async Task GiveBackAsync(HttpRequest request, RunPolicy policy, string route, RunId run)
@@ -108,7 +111,8 @@ internal sealed class RequestFlow(FlowStore store, FlowControl control, Idempote
 }
 
 /// <summary>Whether a request may go on.</summary>
-/// <param name="Permit">Its place, to be disposed when its attempt is over; <see langword="null"/> where it needs none, or has to wait.</param>
+/// <param name="Permit">Its place, to be disposed when its attempt is over; <see langword="null"/> where it needs none,
+/// or has to wait.</param>
 /// <param name="Due">When its run is due; <see langword="null"/>: it may go on now.</param>
 /// <param name="Gate">The gate that it waits at.</param>
 internal readonly record struct Turn(FlowControl.Permit? Permit, DateTimeOffset? Due, Gate? Gate);

@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Hands on the trailers of a request in chunks. .NET's HTTP client has no word for them, and ends such a body with the bytes <c>0\r\n\r\n</c>:
+/// Hands on the trailers of a request in chunks. .NET's HTTP client has no word for them,
+/// and ends such a body with the bytes <c>0\r\n\r\n</c>:
 /// the connection to the service puts the trailers in there.
 /// </summary>
 internal sealed class RequestTrailers(IHttpRequestTrailersFeature source)
@@ -38,11 +39,17 @@ internal sealed class RequestTrailers(IHttpRequestTrailersFeature source)
         return end;
     }
 
-    /// <summary>The trailers that are there, without those that no trailer may be (RFC 9110 §6.5.1): what a service decides by before the body.</summary>
+    /// <summary>
+    /// The trailers that are there, without those that no trailer may be (RFC 9110 §6.5.1): what a service decides by before the body.
+    /// </summary>
     public static List<HeaderLine>? Of(IHttpRequestTrailersFeature? source) =>
-        source is { Available: true, Trailers.Count: > 0 } ? [.. HopHeaders.Keep(source.Trailers).Where(line => !IsForbidden(line.Name))] : null;
+        source is { Available: true, Trailers.Count: > 0 }
+            ? [.. HopHeaders.Keep(source.Trailers).Where(line => !IsForbidden(line.Name))]
+            : null;
 
     private static bool IsForbidden(string name) =>
-        name.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase) || name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
-        || name.ToUpperInvariant() is "HOST" or "FORWARDED" or "COOKIE" or "AUTHORIZATION" or "PROXY-AUTHORIZATION" or "EXPECT" or "RANGE" or "MAX-FORWARDS";
+        name.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
+        || name.ToUpperInvariant() is "HOST" or "FORWARDED" or "COOKIE" or "AUTHORIZATION" or "PROXY-AUTHORIZATION"
+            or "EXPECT" or "RANGE" or "MAX-FORWARDS";
 }

@@ -36,13 +36,17 @@ internal sealed class UnknownReservedPaths(RequestDelegate next)
 
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint() is { } endpoint && endpoint.Metadata.GetMetadata<Yarp.ReverseProxy.Model.RouteModel>() is null) return next(context);
+        if (context.GetEndpoint() is { } endpoint && endpoint.Metadata.GetMetadata<Yarp.ReverseProxy.Model.RouteModel>() is null)
+            return next(context);
         return context.IsControl() || IsReserved(context.Request.Path.Value ?? "")
             ? context.Response.WriteProblemAsync(Problems.NotFound())
             : next(context);
     }
 
-    /// <summary>Plain escapes and dot segments have been resolved by now. Slashes of either kind, however written, empty segments and parameters have not.</summary>
+    /// <summary>
+    /// Plain escapes and dot segments have been resolved by now. Slashes of either kind, however written,
+    /// empty segments and parameters have not.
+    /// </summary>
     public static bool IsReserved(string path)
     {
         if (!path.Contains(Reserved, StringComparison.OrdinalIgnoreCase)) return false;

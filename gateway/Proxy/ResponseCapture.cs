@@ -53,7 +53,8 @@ internal sealed class ResponseCapture(ClientStream? client, long limit, Action u
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
     public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write the response by WriteAsync.");
+    public override void Write(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("Write the response by WriteAsync.");
 
     protected override void Dispose(bool disposing)
     {

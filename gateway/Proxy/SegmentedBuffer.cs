@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>Bytes that arrive piece by piece, in pooled segments: memory is taken for what is there, and nothing is moved as it grows.</summary>
+/// <summary>
+/// Bytes that arrive piece by piece, in pooled segments: memory is taken for what is there, and nothing is moved as it grows.
+/// </summary>
 internal sealed class SegmentedBuffer
 {
     private const int Smallest = 4 * 1024;

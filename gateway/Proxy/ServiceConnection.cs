@@ -5,9 +5,10 @@ using System.Runtime.CompilerServices;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// A connection of HTTP/1 to a service, under .NET's HTTP client. A request goes out once: where a connection ends before the first byte of the
-/// response, the client would send a request without content again, up to three times, while the service may be at work on it. Here that end
-/// is an error, which the client does not retry. The exception is a connection that the service had closed before the request was written:
+/// A connection of HTTP/1 to a service, under .NET's HTTP client. A request goes out once: where a connection ends before the first byte of
+/// the response, the client would send a request without content again, up to three times, while the service may be at work on it. Here
+/// that end is an error, which the client does not retry. The exception is a connection that the service had closed
+/// before the request was written:
 /// the request stays in the gateway, and the client sends it on another connection.
 /// </summary>
 /// <remarks>
@@ -41,7 +42,9 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (_pending is not null) return ValueTask.FromResult(TakePending(buffer.Span));
-        return Volatile.Read(ref _state) == State.Upgraded ? inner.ReadAsync(buffer, cancellationToken) : ReadWatchedAsync(buffer, cancellationToken);
+        return Volatile.Read(ref _state) == State.Upgraded
+            ? inner.ReadAsync(buffer, cancellationToken)
+            : ReadWatchedAsync(buffer, cancellationToken);
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -50,7 +53,9 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (Volatile.Read(ref _state) is (State.Idle or State.Answering or State.Ended) && BeginsRequest(buffer.Span)) BeginRequest();
-        return Volatile.Read(ref _state) == State.Closed ? ValueTask.CompletedTask : inner.WriteAsync(RequestTrailers.Replace(buffer), cancellationToken);
+        return Volatile.Read(ref _state) == State.Closed
+            ? ValueTask.CompletedTask
+            : inner.WriteAsync(RequestTrailers.Replace(buffer), cancellationToken);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -72,8 +77,8 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     }
 
     /// <summary>
-    /// Whether a write is the head of a request, and not a piece of the content of the last one: the client may read the response while it still
-    /// sends the request, and it may write the next request before it reads again. It writes a head at once.
+    /// Whether a write is the head of a request, and not a piece of the content of the last one: the client may read the response while it
+    /// still sends the request, and it may write the next request before it reads again. It writes a head at once.
     /// </summary>
     private static bool BeginsRequest(ReadOnlySpan<byte> written)
     {
@@ -163,8 +168,8 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     /// Whether anything can be read although nothing has been asked: the end of the connection, or a response to no request (<c>408</c>).
     /// </summary>
     /// <remarks>
-    /// One that the client has read ahead before this is asked, or that comes later, cannot be told from the response: only the client knows
-    /// where the last response ended, and a request that waits for a connection is written without a read after that.
+    /// One that the client has read ahead before this is asked, or that comes later, cannot be told from the response: only the client
+    /// knows where the last response ended, and a request that waits for a connection is written without a read after that.
     /// </remarks>
     private bool IsClosed()
     {
@@ -179,7 +184,8 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     }
 
     private static HttpIOException Unanswered() =>
-        new(HttpRequestError.ResponseEnded, "The service closed the connection before the first byte of a response. It may have executed the request.");
+        new(HttpRequestError.ResponseEnded,
+            "The service closed the connection before the first byte of a response. It may have executed the request.");
 
     private static class State
     {

@@ -39,7 +39,8 @@ internal sealed class ServiceContent : HttpContent
 
         // The encoding overrides the length (RFC 9112 §6.3), and its last chunk is the end.
         var hasLength = hasBody && response.Headers.TransferEncodingChunked is not true;
-        var content = new ServiceContent(response.Content, hasLength ? response.Content.Headers.ContentLength : null, silence, time, aborted);
+        var content = new ServiceContent(response.Content, hasLength ? response.Content.Headers.ContentLength : null,
+            silence, time, aborted);
         response.Content = content;
         return content;
     }
@@ -95,7 +96,8 @@ internal sealed class ServiceContent : HttpContent
         {
         }
 
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read the response by ReadAsync.");
+        public override int Read(byte[] buffer, int offset, int count) =>
+            throw new NotSupportedException("Read the response by ReadAsync.");
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
         public override void SetLength(long value) => throw new NotSupportedException();
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();

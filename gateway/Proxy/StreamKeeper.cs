@@ -7,7 +7,8 @@ namespace DurableGateway.Proxy;
 /// Keeps the events of a response that can be resumed, and lets each go on to the client, if there is one, once it is kept: what a client
 /// has seen, the run has. An attempt that repeats what an earlier one has sent adds nothing.
 /// </summary>
-internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time) : Stream
+internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time)
+    : Stream
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -68,7 +69,8 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
     public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write the response asynchronously.");
+    public override void Write(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("Write the response asynchronously.");
 
     private async Task<bool> TryKeepAsync(IReadOnlyList<StreamEvent> events)
     {

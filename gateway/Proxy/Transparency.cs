@@ -28,12 +28,15 @@ internal sealed class Transparency : ITransformProvider
         context.AddResponseTransform(OpenEventStream);
     }
 
-    /// <summary>A stream of events is open before its first event; Kestrel by itself sends the head with the first bytes of the body.</summary>
+    /// <summary>
+    /// A stream of events is open before its first event; Kestrel by itself sends the head with the first bytes of the body.
+    /// </summary>
     private static async ValueTask OpenEventStream(ResponseTransformContext context)
     {
         if (context.ProxyResponse is null || context.SuppressResponseBody) return;
         var response = context.HttpContext.Response;
-        if (response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true && response.ContentLength is null)
+        if (response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true
+            && response.ContentLength is null)
             await response.Body.FlushAsync(context.CancellationToken);
     }
 

@@ -8,7 +8,8 @@ namespace DurableGateway.Replay;
 /// meanwhile; what is left is interrupted and handed back, to be taken up at once elsewhere. Only then does the server stop, the
 /// control listener with it.
 /// </summary>
-internal sealed class Drain(AttemptRegistry registry, PublicTransport transport, PublicConnections connections, GatewaySettings settings, TimeProvider time) : IHostedLifecycleService
+internal sealed class Drain(AttemptRegistry registry, PublicTransport transport, PublicConnections connections, GatewaySettings settings,
+    TimeProvider time) : IHostedLifecycleService
 {
     /// <summary>How long handing back may take.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
@@ -28,7 +29,8 @@ internal sealed class Drain(AttemptRegistry registry, PublicTransport transport,
         await transport.StopListeningAsync(cancellationToken);
 
         // Who has just connected will have a request, and nobody else to send it to.
-        while (connections.IsAboutToSpeak(FirstWords) && !cancellationToken.IsCancellationRequested) await Task.Delay(Look, time, cancellationToken);
+        while (connections.IsAboutToSpeak(FirstWords) && !cancellationToken.IsCancellationRequested)
+            await Task.Delay(Look, time, cancellationToken);
         if (await EmptyWithinAsync(settings.ShutdownTimeout, cancellationToken)) return;
         registry.InterruptAll(AttemptInterrupt.Shutdown);
         await EmptyWithinAsync(Grace, cancellationToken);

@@ -10,7 +10,8 @@ namespace DurableGateway.Replay;
 /// What is in due-queues beside runs: events that are not delivered to all yet, ends that the invoking run has not been told,
 /// notices to operators, actions on sets of runs. Whoever began an errand usually ends it; a node that finds one due takes it over.
 /// </summary>
-internal sealed class Errands(IWaitStore store, EventDelivery events, InvocationResults results, NoticeDelivery notices, SetActions sets, DueClock clock, TimeProvider time, ILogger<Errands> log)
+internal sealed class Errands(IWaitStore store, EventDelivery events, InvocationResults results, NoticeDelivery notices, SetActions sets,
+    DueClock clock, TimeProvider time, ILogger<Errands> log)
 {
     private static readonly TimeSpan Others = TimeSpan.FromSeconds(10);
 
@@ -46,7 +47,8 @@ internal sealed class Errands(IWaitStore store, EventDelivery events, Invocation
                 return;
             }
 
-            if (errand.Entry.StartsWith(InvocationResults.Prefix, StringComparison.Ordinal) && RunId.TryParse(name, out var child) && !await results.DeliverAsync(child)) return;
+            if (errand.Entry.StartsWith(InvocationResults.Prefix, StringComparison.Ordinal) && RunId.TryParse(name, out var child)
+                && !await results.DeliverAsync(child)) return;
             await store.SettleErrandAsync(errand);
         }
         catch (StoreUnavailableException e)

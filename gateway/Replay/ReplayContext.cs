@@ -12,7 +12,8 @@ namespace DurableGateway.Replay;
 /// <summary>The synthetic HTTP context that takes a stored request down its route's pipeline once more.</summary>
 internal static class ReplayContext
 {
-    public static DefaultHttpContext Create(StoredRequest stored, AttemptFeature attempt, ResponseCapture capture, Endpoint endpoint, IServiceProvider services)
+    public static DefaultHttpContext Create(
+        StoredRequest stored, AttemptFeature attempt, ResponseCapture capture, Endpoint endpoint, IServiceProvider services)
     {
         var features = new FeatureCollection();
         var request = new HttpRequestFeature
@@ -58,7 +59,8 @@ internal static class ReplayContext
         context.SetEndpoint(endpoint);
 
         // Without them, a PathPattern transform silently sends "/".
-        context.Request.RouteValues = new RouteValueDictionary(stored.RouteValues.Select(pair => KeyValuePair.Create(pair.Key, (object?)pair.Value)));
+        context.Request.RouteValues = new RouteValueDictionary(stored.RouteValues.Select(pair =>
+            KeyValuePair.Create(pair.Key, (object?)pair.Value)));
         return context;
     }
 

@@ -14,7 +14,9 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     /// <summary>The most replays in flight on a node. Each may hold its request and its response in memory.</summary>
     public const int MaxInFlight = 256;
 
-    /// <summary>What each cluster may have of them however many others have: a node full of one slow cluster's replays still serves the rest.</summary>
+    /// <summary>
+    /// What each cluster may have of them however many others have: a node full of one slow cluster's replays still serves the rest.
+    /// </summary>
     public const int Guaranteed = 4;
 
     private readonly object _gate = new();
@@ -36,7 +38,8 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
 
     /// <summary>The cluster that a run of the route goes to. One whose route is gone needs no room anywhere.</summary>
     public string ClusterOf(string route) =>
-        (proxy.TryGetRoute(route, out var model) ? model : RunRoutes.Find(proxy.GetRoutes(), each => each.Config, route))?.Config.ClusterId ?? "";
+        (proxy.TryGetRoute(route, out var model) ? model : RunRoutes.Find(proxy.GetRoutes(), each => each.Config, route))?.Config.ClusterId
+            ?? "";
 
     public bool HasRoomIn(string cluster)
     {
@@ -49,7 +52,10 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
         lock (_gate)
         {
             var full = _inFlight.Keys.Where(cluster => Free(cluster) <= 0).ToHashSet(StringComparer.OrdinalIgnoreCase);
-            return full.Count == 0 ? [] : [.. proxy.GetRoutes().Where(route => full.Contains(route.Config.ClusterId ?? "")).SelectMany(route => RunRoutes.NamesOf(route.Config))];
+            return full.Count == 0
+                ? []
+                : [.. proxy.GetRoutes().Where(route => full.Contains(route.Config.ClusterId ?? "")).SelectMany(route =>
+                    RunRoutes.NamesOf(route.Config))];
         }
     }
 

@@ -3,7 +3,9 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace DurableGateway.Replay;
 
-/// <summary>Which route a stored run goes by: the one of its route's name as it is now, or one that was <c>Durable.RenamedFrom</c> that name.</summary>
+/// <summary>
+/// Which route a stored run goes by: the one of its route's name as it is now, or one that was <c>Durable.RenamedFrom</c> that name.
+/// </summary>
 internal static class RunRoutes
 {
     /// <returns><see langword="null"/> where the run's route is gone.</returns>

@@ -9,7 +9,8 @@ namespace DurableGateway.Replay;
 
 /// <summary>Brings the signals of runs to those who wait: on this node directly, on others by the store's channel.</summary>
 internal sealed class RunSignals(
-    DueClock clock, EndedRuns ended, StoreConnection connection, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<RunSignals> log)
+    DueClock clock, EndedRuns ended, StoreConnection connection, IHostApplicationLifetime lifetime,
+    TimeProvider time, ILogger<RunSignals> log)
     : BackgroundService, IRunSignals
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);

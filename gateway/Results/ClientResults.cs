@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// Results as clients get them at a result URL: what the service sent, with references that lead where they would have led from the URL of the
-/// request. What is stored stays as the service sent it.
+/// Results as clients get them at a result URL: what the service sent, with references that lead where they would have led from the URL of
+/// the request. What is stored stays as the service sent it.
 /// </summary>
 internal sealed class ClientResults(IRunStore store)
 {

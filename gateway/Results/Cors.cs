@@ -23,7 +23,8 @@ internal static class Cors
     private const string MaxAge = "600";
 
     private static readonly string Exposed = string.Join(", ",
-        DurableHeaders.RunId, DurableHeaders.Status, DurableHeaders.Result, "Location", "Retry-After", DurableHeaders.PreferenceApplied, DurableHeaders.IdempotentReplayed);
+        DurableHeaders.RunId, DurableHeaders.Status, DurableHeaders.Result, "Location", "Retry-After", DurableHeaders.PreferenceApplied,
+        DurableHeaders.IdempotentReplayed);
 
     public static void AllowOrigin(this HttpResponse response, RunPolicy policy)
     {
@@ -40,9 +41,12 @@ internal static class Cors
         if (policy.CorsCredentials && !any) headers.AccessControlAllowCredentials = "true";
     }
 
-    public static bool IsPreflight(HttpRequest request) => HttpMethods.IsOptions(request.Method) && request.Headers.AccessControlRequestMethod.Count > 0;
+    public static bool IsPreflight(HttpRequest request) =>
+        HttpMethods.IsOptions(request.Method) && request.Headers.AccessControlRequestMethod.Count > 0;
 
-    /// <summary>The answer to a browser that asks beforehand. What the site sent to the route comes along to the result URL, so any header may.</summary>
+    /// <summary>
+    /// The answer to a browser that asks beforehand. What the site sent to the route comes along to the result URL, so any header may.
+    /// </summary>
     public static void AnswerPreflight(HttpContext context, string methods, RunPolicy? policy)
     {
         var (request, response) = (context.Request.Headers, context.Response);

@@ -22,14 +22,16 @@ internal sealed record ProgressEvent(long Id, string Type, ProgressData Data)
         HistoryKind.StepWaits => Step(entry, "waiting"),
         HistoryKind.StepDelivered => Step(entry, "completed"),
         HistoryKind.Suspended => Make(entry, "suspended", new ProgressData { Attempt = entry.Attempt, Until = entry.Until }),
-        HistoryKind.AttemptFailed => Make(entry, "suspended", new ProgressData { Attempt = entry.Attempt, Until = entry.Until, Failed = true }),
+        HistoryKind.AttemptFailed =>
+            Make(entry, "suspended", new ProgressData { Attempt = entry.Attempt, Until = entry.Until, Failed = true }),
         _ => null,
     };
 
     private static ProgressEvent Step(HistoryEntry entry, string state) =>
         Make(entry, "step", new ProgressData { Attempt = entry.Attempt, Step = entry.Text, State = state, Until = entry.Until });
 
-    private static ProgressEvent Make(HistoryEntry entry, string type, ProgressData data) => new(entry.Number, type, data with { Time = entry.Time });
+    private static ProgressEvent Make(HistoryEntry entry, string type, ProgressData data) =>
+        new(entry.Number, type, data with { Time = entry.Time });
 }
 
 internal sealed record ProgressData

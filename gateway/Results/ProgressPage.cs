@@ -16,14 +16,16 @@ internal static class ProgressPage
     private static readonly string Template = Load();
 
     /// <summary>
-    /// Whether a browser navigates. Programs accept HTML too, and anything else (Java's <c>HttpURLConnection</c> and jQuery by default), and would
-    /// take the page for the result; no browser names HTML beside <c>*/*</c> without XHTML.
+    /// Whether a browser navigates. Programs accept HTML too, and anything else (Java's <c>HttpURLConnection</c> and jQuery by default),
+    /// and would take the page for the result; no browser names HTML beside <c>*/*</c> without XHTML.
     /// </summary>
     public static bool IsWanted(HttpRequest request)
     {
         var accept = request.Headers.Accept.ToString();
-        return request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(MediaTypeNames.Text.Html, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0)
-            && (!accept.Contains("*/*", StringComparison.Ordinal) || accept.Contains("application/xhtml+xml", StringComparison.OrdinalIgnoreCase));
+        return request.GetTypedHeaders().Accept.Any(type =>
+            type.MediaType.Equals(MediaTypeNames.Text.Html, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0)
+            && (!accept.Contains("*/*", StringComparison.Ordinal)
+                || accept.Contains("application/xhtml+xml", StringComparison.OrdinalIgnoreCase));
     }
 
     public static async Task WriteAsync(HttpContext context, RunSnapshot run, IReadOnlyList<HistoryEntry> history)
@@ -32,7 +34,8 @@ internal static class ProgressPage
         var response = context.Response;
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "text/html; charset=utf-8";
-        response.Headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        response.Headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src "
+            + "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         response.Headers.XContentTypeOptions = "nosniff";
         if (HttpMethods.IsHead(context.Request.Method)) return;
         await response.Body.WriteAsync(Encoding.UTF8.GetBytes(Render(run, history, nonce)), context.RequestAborted);
@@ -41,7 +44,9 @@ internal static class ProgressPage
     private static string Render(RunSnapshot run, IReadOnlyList<HistoryEntry> history, string nonce)
     {
         var waits = run.State == RunState.Waiting;
-        var next = waits ? run.NextAttemptAt is { } due ? $"It goes on at {due:yyyy-MM-dd HH:mm:ss} UTC." : "It goes on in a while." : $"Attempt {run.Attempt} is at work.";
+        var next = waits
+            ? run.NextAttemptAt is { } due ? $"It goes on at {due:yyyy-MM-dd HH:mm:ss} UTC." : "It goes on in a while."
+            : $"Attempt {run.Attempt} is at work.";
         var values = new Dictionary<string, string>
         {
             ["title"] = waits ? "Waiting" : "In progress",
@@ -59,7 +64,8 @@ internal static class ProgressPage
     {
         var order = new List<string>();
         var states = new Dictionary<string, ProgressData>(StringComparer.Ordinal);
-        foreach (var data in history.Select(ProgressEvent.From).OfType<ProgressEvent>().Select(progress => progress.Data).Where(data => data.Step is not null))
+        foreach (var data in history.Select(ProgressEvent.From).OfType<ProgressEvent>().Select(progress => progress.Data)
+            .Where(data => data.Step is not null))
         {
             if (states.TryAdd(data.Step!, data)) order.Add(data.Step!);
             else states[data.Step!] = data;

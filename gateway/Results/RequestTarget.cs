@@ -48,7 +48,9 @@ internal sealed class RequestTarget
 
     private string Query => _query == "?" ? "" : _query;
 
-    /// <summary>The path as a reference names it. Browsers take a backslash for a slash, so that a path may look to them like a host.</summary>
+    /// <summary>
+    /// The path as a reference names it. Browsers take a backslash for a slash, so that a path may look to them like a host.
+    /// </summary>
     private string EscapedPath => _path.Replace("\\", "%5C", StringComparison.Ordinal);
 
     public static RequestTarget Of(HttpContext context, bool isBase = false) =>
@@ -57,7 +59,9 @@ internal sealed class RequestTarget
     /// <summary>Path and query.</summary>
     public override string ToString() => _path + Query;
 
-    /// <summary>The default path of cookies (RFC 6265 §5.1.4). A semicolon would end the attribute, so the path ends in front of its segment.</summary>
+    /// <summary>
+    /// The default path of cookies (RFC 6265 §5.1.4). A semicolon would end the attribute, so the path ends in front of its segment.
+    /// </summary>
     public string CookiePath
     {
         get
@@ -69,7 +73,8 @@ internal sealed class RequestTarget
     }
 
     /// <summary>
-    /// What a reference of the response leads to. One that does not depend on the path (a URL, <c>//host/…</c>, <c>/path</c>) stays as it is.
+    /// What a reference of the response leads to. One that does not depend on the path (a URL, <c>//host/…</c>,
+    /// <c>/path</c>) stays as it is.
     /// </summary>
     public string Resolve(string reference) => reference switch
     {
@@ -122,5 +127,6 @@ internal sealed class RequestTarget
 
     /// <summary>A header takes no character that a client should not have sent in its target.</summary>
     private static string Escape(string text) => text.All(c => c is > ' ' and < '\x7f') ? text
-        : string.Concat(text.EnumerateRunes().Select(rune => rune.Value is > ' ' and < '\x7f' ? rune.ToString() : Uri.EscapeDataString(rune.ToString())));
+        : string.Concat(text.EnumerateRunes().Select(rune =>
+            rune.Value is > ' ' and < '\x7f' ? rune.ToString() : Uri.EscapeDataString(rune.ToString())));
 }

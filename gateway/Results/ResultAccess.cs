@@ -9,8 +9,8 @@ namespace DurableGateway.Results;
 internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, KeyRing keys)
 {
     /// <summary>
-    /// Nobody is to learn the URL from a browser that goes on from there, or from a cache. What the service said of that in a stored response
-    /// stands.
+    /// Nobody is to learn the URL from a browser that goes on from there, or from a cache. What the service said of that in a stored
+    /// response stands.
     /// </summary>
     public static void ProtectUrl(HttpResponse response) => response.OnStarting(() =>
     {
@@ -20,8 +20,8 @@ internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, Ke
     });
 
     /// <summary>
-    /// The same for a URL with <see cref="ResultMember"/>. The service may need <c>Referer</c> (checks of forms do), and gets it without the
-    /// member; other sites get none.
+    /// The same for a URL with <see cref="ResultMember"/>. The service may need <c>Referer</c> (checks of forms do), and gets it without
+    /// the member; other sites get none.
     /// </summary>
     public static void ProtectMember(HttpResponse response) => response.OnStarting(() =>
     {
@@ -48,7 +48,9 @@ internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, Ke
     public Problem? Check(HttpRequest request, RunSnapshot run)
     {
         var header = ResultBinding.HeaderOf(run.Binding);
-        return ResultBinding.Allows(keys, run.Id, run.Binding, header.Length == 0 ? "" : request.Headers[header].ToString()) ? null : Problems.ResultBound(run.Id, header);
+        return ResultBinding.Allows(keys, run.Id, run.Binding, header.Length == 0 ? "" : request.Headers[header].ToString())
+            ? null
+            : Problems.ResultBound(run.Id, header);
     }
 
     private async Task<RunPolicy?> PolicyAsync(RunId run)

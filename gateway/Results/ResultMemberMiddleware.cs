@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// Takes <see cref="ResultMember"/> out of the target and out of <c>Referer</c> before anything else sees them: routes, services, records and
-/// logs. A request that fetches the result of its target ends here; any other goes on as if the member had not been there.
+/// Takes <see cref="ResultMember"/> out of the target and out of <c>Referer</c> before anything else sees them: routes, services, records
+/// and logs. A request that fetches the result of its target ends here; any other goes on as if the member had not been there.
 /// </summary>
 internal sealed class ResultMemberMiddleware(RequestDelegate next, ResultEndpoints results)
 {
@@ -14,7 +14,8 @@ internal sealed class ResultMemberMiddleware(RequestDelegate next, ResultEndpoin
     {
         if (context.IsControl()) return next(context);
         var headers = context.Request.Headers;
-        if (headers.Referer is { Count: 1 } referer && ResultMember.IsIn(referer.ToString())) headers.Referer = ResultMember.RemoveFrom(referer.ToString(), out _);
+        if (headers.Referer is { Count: 1 } referer && ResultMember.IsIn(referer.ToString()))
+            headers.Referer = ResultMember.RemoveFrom(referer.ToString(), out _);
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
         var target = ResultMember.RemoveFrom(request.RawTarget, out var member);
         return member is null ? next(context) : TakeAsync(context, request, target, member);

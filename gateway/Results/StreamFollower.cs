@@ -12,7 +12,8 @@ namespace DurableGateway.Results;
 /// Gives the event stream of a service to a client that comes late, or again: what is kept after <c>Last-Event-ID</c>, and then what
 /// whichever attempt adds to it, without a gap or a repeat.
 /// </summary>
-internal sealed class StreamFollower(StreamStore streams, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class StreamFollower(StreamStore streams, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings,
+    IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int Page = 256;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
@@ -26,7 +27,8 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
         request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last && !ProgressStream.IsOurs(last);
 
     /// <returns>
-    /// <see langword="false"/> where the run has no such stream, or has ended with another result, and the client has all events that came before.
+    /// <see langword="false"/> where the run has no such stream, or has ended with another result,
+    /// and the client has all events that came before.
     /// </returns>
     public async Task<bool> TryWriteAsync(HttpContext context, RunId run)
     {
@@ -37,7 +39,8 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
 
     /// <summary>It began, and the run has another result.</summary>
     private async Task<bool> HasEndedWithoutAsync(RunId run) =>
-        (await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled }) && (await streams.ReadAsync(run, 0, 1)).Count == 0;
+        (await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled })
+            && (await streams.ReadAsync(run, 0, 1)).Count == 0;
 
     private async Task<bool> TryWriteAsync(HttpContext context, RunId run, StoredResponse head, long next)
     {
@@ -62,8 +65,8 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
     }
 
     /// <summary>
-    /// After an event that a client has. It may be one that is not kept: the store was away, or the service does not say that its stream can
-    /// be resumed. It is not given again, so what follows it is there when another attempt has come as far, or the run has ended.
+    /// After an event that a client has. It may be one that is not kept: the store was away, or the service does not say that its stream
+    /// can be resumed. It is not given again, so what follows it is there when another attempt has come as far, or the run has ended.
     /// </summary>
     /// <returns><see langword="false"/> where no stream came of the run.</returns>
     private async Task<bool> GoOnAsync(HttpContext context, RunId run, string last)
@@ -77,7 +80,8 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
                 var snapshot = await store.GetSnapshotAsync(run);
                 if (await streams.FindAsync(run, last) is > 0 and var next && await streams.GetHeadAsync(run) is { } head)
                     return await TryWriteAsync(context, run, head, next);
-                if (snapshot is null || snapshot.State.HasEnded()) return await results.GetAsync(context, run) is { } result && await TryWriteRestAsync(context, run, result, last);
+                if (snapshot is null || snapshot.State.HasEnded())
+                    return await results.GetAsync(context, run) is { } result && await TryWriteRestAsync(context, run, result, last);
             }
             catch (StoreUnavailableException)
             {
@@ -85,7 +89,8 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
             }
 
             using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
+            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended,
+                Task.Delay(LookAgain, time, woken.Token));
             await woken.CancelAsync();
             context.RequestAborted.ThrowIfCancellationRequested();
         }
@@ -98,7 +103,9 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
         return true;
     }
 
-    /// <summary>What follows an event in a result that is a stream; all of it where the service has made another one, or has encoded it.</summary>
+    /// <summary>
+    /// What follows an event in a result that is a stream; all of it where the service has made another one, or has encoded it.
+    /// </summary>
     private static async Task<bool> TryWriteRestAsync(HttpContext context, RunId run, StoredResponse result, string last)
     {
         if (!IsStream(result) || Find(result, HeaderNames.ContentEncoding) is not null) return false;
@@ -127,8 +134,8 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
         Find(response, HeaderNames.ContentType)?.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
 
     /// <summary>
-    /// Whether the events that are kept are the result of a run that has ended. They are not where it failed or was cancelled in the middle of
-    /// them, or came to another result.
+    /// Whether the events that are kept are the result of a run that has ended. They are not where it failed or was cancelled in the middle
+    /// of them, or came to another result.
     /// </summary>
     private async Task<bool> IsWholeAsync(RunId run)
     {
@@ -144,7 +151,8 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
     }
 
     private static string? Find(StoredResponse response, string name) =>
-        response.Headers.Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value).FirstOrDefault();
+        response.Headers.Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            .Select(line => line.Value).FirstOrDefault();
 
     private static void RemoveThoseOfTheWhole(IHeaderDictionary headers)
     {
@@ -152,9 +160,12 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
     }
 
     private async Task<bool> IsOverAsync(RunId run, long next) =>
-        await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled } && (await streams.ReadAsync(run, next, 1)).Count == 0;
+        await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled }
+            && (await streams.ReadAsync(run, next, 1)).Count == 0;
 
-    /// <summary>Gives the events as they come. The response ends where they are the whole stream, and is cut off where they are not.</summary>
+    /// <summary>
+    /// Gives the events as they come. The response ends where they are the whole stream, and is cut off where they are not.
+    /// </summary>
     private async Task FollowAsync(HttpContext context, RunId run, long next)
     {
         using var waiter = ended.Register(run);
@@ -178,11 +189,13 @@ internal sealed class StreamFollower(StreamStore streams, IRunStore store, Clien
 
             foreach (var one in events) await context.Response.Body.WriteAsync(one, context.RequestAborted);
             next += events.Count;
-            if (events.Count == 0 && time.GetElapsedTime(spoken) >= settings.KeepAlive) await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
+            if (events.Count == 0 && time.GetElapsedTime(spoken) >= settings.KeepAlive)
+                await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
             else if (events.Count == 0 && !isOver)
             {
                 using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-                await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
+                await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended,
+                    Task.Delay(LookAgain, time, woken.Token));
                 await woken.CancelAsync();
                 context.RequestAborted.ThrowIfCancellationRequested();
                 continue;

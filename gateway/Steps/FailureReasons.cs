@@ -22,7 +22,8 @@ internal sealed class FailureReasons(Masking masking)
         try
         {
             // Enough for the line, whatever the characters.
-            return OneLine(new UTF8Encoding(false, throwOnInvalidBytes: masked.Length <= MostChars).GetString(masked.Span[..Math.Min(masked.Length, 4 * MostChars)]));
+            return OneLine(new UTF8Encoding(false,
+                throwOnInvalidBytes: masked.Length <= MostChars).GetString(masked.Span[..Math.Min(masked.Length, 4 * MostChars)]));
         }
         catch (DecoderFallbackException)
         {
@@ -44,7 +45,9 @@ internal sealed class FailureReasons(Masking masking)
                 (_, null) => title,
                 _ => detail.Contains(title, StringComparison.Ordinal) ? detail : $"{title}: {detail}",
             };
-            return words is null || exception is null || words.Contains(exception, StringComparison.Ordinal) ? words : $"{words} ({exception})";
+            return words is null || exception is null || words.Contains(exception, StringComparison.Ordinal)
+                ? words
+                : $"{words} ({exception})";
         }
         catch (JsonException)
         {
@@ -53,7 +56,9 @@ internal sealed class FailureReasons(Masking masking)
     }
 
     private static string? Text(JsonElement problem, string name) =>
-        problem.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
+        problem.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text
+            ? text
+            : null;
 
     /// <summary>What a service says is no line of the log by itself, and does not steer a terminal that shows it.</summary>
     private static string OneLine(string text)

@@ -16,7 +16,8 @@ internal abstract record StepCall(string Id, string Type);
 /// <param name="Duration">How long it took.</param>
 /// <param name="ContentType">Of the outcome.</param>
 internal sealed record RunStepCall(
-    string Id, bool Failed, bool IsFinal, TimeSpan? RetryAfter, RetryOverride Retry, TimeSpan? Duration, string ContentType) : StepCall(Id, "run")
+    string Id, bool Failed, bool IsFinal, TimeSpan? RetryAfter, RetryOverride Retry, TimeSpan? Duration, string ContentType)
+    : StepCall(Id, "run")
 {
     public StepOutcome ToOutcome(int attempt, byte[] body, DateTimeOffset now) => new()
     {

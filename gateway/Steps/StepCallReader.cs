@@ -19,14 +19,16 @@ internal static class StepCallReader
     {
         if (!StepId.TryDecode(segment, out var id))
         {
-            problem = Problems.StepMalformed(run, $"The step id '{segment}' is not 1 to {StepId.MaxBytes} bytes of percent-encoded UTF-8 in one path segment, or is a dot segment.");
+            problem = Problems.StepMalformed(run, $"The step id '{segment}' is not 1 to {StepId.MaxBytes} bytes of percent-encoded UTF-8 "
+                + "in one path segment, or is a dot segment.");
             return null;
         }
 
         var type = request.Headers[DurableHeaders.StepType].ToString();
         if (type is not ("" or "run" or "sleep" or "wait" or "callback" or "invoke"))
         {
-            problem = Problems.StepUnsupported(run, $"{DurableHeaders.StepType} '{type}' is none of run, sleep, wait, callback and invoke.");
+            problem = Problems.StepUnsupported(run,
+                $"{DurableHeaders.StepType} '{type}' is none of run, sleep, wait, callback and invoke.");
             return null;
         }
 
@@ -54,12 +56,14 @@ internal static class StepCallReader
         var headers = request.Headers;
         var outcome = headers[DurableHeaders.StepOutcome].ToString();
         if (outcome == "started") return new StartStepCall(id, ReadExecution(headers));
-        if (outcome is not ("" or "completed" or "failed")) throw new FormatException($"{DurableHeaders.StepOutcome} '{outcome}' is none of completed, failed and started.");
+        if (outcome is not ("" or "completed" or "failed"))
+            throw new FormatException($"{DurableHeaders.StepOutcome} '{outcome}' is none of completed, failed and started.");
         var failed = outcome == "failed";
         var fallback = failed ? Problem.ContentType : DefaultContentType;
         return new RunStepCall(
             id, failed, failed && StructuredFields.ParseBoolean(headers[DurableHeaders.Retry]) is false,
-            RetryAfter.Parse(headers.RetryAfter, now), StepRetryField.Parse(headers[DurableHeaders.StepRetry]), Seconds(headers, DurableHeaders.StepDuration),
+            RetryAfter.Parse(headers.RetryAfter, now), StepRetryField.Parse(headers[DurableHeaders.StepRetry]),
+            Seconds(headers, DurableHeaders.StepDuration),
             request.ContentType is { Length: > 0 } given ? given : fallback);
     }
 
@@ -75,7 +79,8 @@ internal static class StepCallReader
     {
         var span = headers[DurableHeaders.StepFor].ToString();
         var time = headers[DurableHeaders.StepUntil].ToString();
-        if (span.Length > 0 == time.Length > 0) throw new FormatException($"A sleep has either {DurableHeaders.StepFor} or {DurableHeaders.StepUntil}.");
+        if (span.Length > 0 == time.Length > 0)
+            throw new FormatException($"A sleep has either {DurableHeaders.StepFor} or {DurableHeaders.StepUntil}.");
         if (span.Length > 0) return new SleepStepCall(id, now + Seconds(headers, DurableHeaders.StepFor)!.Value);
         return DateTimeOffset.TryParseExact(time, Rfc3339, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until)
             ? new SleepStepCall(id, until)
@@ -96,11 +101,14 @@ internal static class StepCallReader
         // The path goes on as it is written: what it encodes is the invoked service's affair.
         var target = request.Headers[DurableHeaders.InvokePath].ToString();
         if (!target.StartsWith('/') || target.StartsWith("//", StringComparison.Ordinal) || target.Contains('#', StringComparison.Ordinal)
-            || !PercentEncoding.TryDecode(target.Split('?', 2)[0], MaxTargetBytes, " ", out _) || target.Contains(' ', StringComparison.Ordinal))
-            throw new FormatException($"{DurableHeaders.InvokePath} '{target}' is not a path on this gateway: it starts with one '/', and all beyond printable ASCII is percent-encoded.");
+            || !PercentEncoding.TryDecode(target.Split('?', 2)[0], MaxTargetBytes, " ", out _)
+            || target.Contains(' ', StringComparison.Ordinal))
+            throw new FormatException($"{DurableHeaders.InvokePath} '{target}' is not a path on this gateway: it starts with one '/', "
+                + "and all beyond printable ASCII is percent-encoded.");
         var method = request.Headers[DurableHeaders.InvokeMethod].ToString();
         if (method.Length == 0) method = HttpMethods.Post;
-        if (!method.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')) throw new FormatException($"{DurableHeaders.InvokeMethod} '{method}' is not a method.");
+        if (!method.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+            throw new FormatException($"{DurableHeaders.InvokeMethod} '{method}' is not a method.");
         return new InvokeStepCall(id, method, target, request.ContentType);
     }
 

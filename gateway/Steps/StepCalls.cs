@@ -8,10 +8,12 @@ using Microsoft.AspNetCore.Http;
 namespace DurableGateway.Steps;
 
 /// <summary>What each type of step comes to.</summary>
-internal sealed class StepCalls(RunEngine engine, Waits waits, Invocations invocations, CallbackUrls callbacks, FailureReasons reasons, TimeProvider time)
+internal sealed class StepCalls(
+    RunEngine engine, Waits waits, Invocations invocations, CallbackUrls callbacks, FailureReasons reasons, TimeProvider time)
 {
     /// <returns>The answer, or the problem where the call cannot be taken.</returns>
-    public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(StepCall call, RunId run, Fence attempt, RunPolicy policy, byte[] body, HttpResponse response)
+    public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(
+        StepCall call, RunId run, Fence attempt, RunPolicy policy, byte[] body, HttpResponse response)
     {
         var waiter = new Waiter(run, call.Id);
 
@@ -22,7 +24,8 @@ internal sealed class StepCalls(RunEngine engine, Waits waits, Invocations invoc
         switch (call)
         {
             case RunStepCall { Failed: true, IsFinal: false } failed:
-                return (await engine.FailStepAsync(run, attempt, failed.Retry.Over(policy), failed.ToOutcome(attempt.Attempt, body, now), failed.RetryAfter,
+                return (await engine.FailStepAsync(run, attempt, failed.Retry.Over(policy),
+                    failed.ToOutcome(attempt.Attempt, body, now), failed.RetryAfter,
                     reasons.Of(failed.ContentType, body)), null);
             case RunStepCall ended:
                 return (await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt.Attempt, body, now),

@@ -3,7 +3,9 @@ using static DurableGateway.Telemetry.TelemetryNames;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>The counters and histograms. They are the process's own, as the names are; gauges belong to a host (<see cref="Gauges"/>).</summary>
+/// <summary>
+/// The counters and histograms. They are the process's own, as the names are; gauges belong to a host (<see cref="Gauges"/>).
+/// </summary>
 internal static class Instruments
 {
     public static string Version { get; } = typeof(Instruments).Assembly.GetName().Version!.ToString(3);
@@ -20,13 +22,16 @@ internal static class Instruments
     public static Counter<long> RunsSuspended { get; } =
         Meter.CreateCounter<long>(Metrics.RunsSuspended, "{run}", "Attempts that ended with steps pending");
 
-    public static Counter<long> Attempts { get; } = Meter.CreateCounter<long>(Metrics.Attempts, "{attempt}", "Attempts that ended, by outcome");
+    public static Counter<long> Attempts { get; } = Meter.CreateCounter<long>(Metrics.Attempts, "{attempt}",
+        "Attempts that ended, by outcome");
 
     public static Counter<long> Steps { get; } = Meter.CreateCounter<long>(Metrics.Steps, "{step}", "Step calls, by outcome");
 
-    public static Counter<long> Redirects { get; } = Meter.CreateCounter<long>(Metrics.Redirects, "{redirect}", "Clients sent to the result URL");
+    public static Counter<long> Redirects { get; } = Meter.CreateCounter<long>(Metrics.Redirects, "{redirect}",
+        "Clients sent to the result URL");
 
-    public static Counter<long> Notices { get; } = Meter.CreateCounter<long>(Metrics.Notices, "{delivery}", "Deliveries of notices, by outcome");
+    public static Counter<long> Notices { get; } = Meter.CreateCounter<long>(Metrics.Notices, "{delivery}",
+        "Deliveries of notices, by outcome");
 
     public static Counter<long> StoreErrors { get; } =
         Meter.CreateCounter<long>(Metrics.StoreErrors, "{error}", "Calls that the store did not answer, or answered with an error");

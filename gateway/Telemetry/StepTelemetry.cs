@@ -42,7 +42,8 @@ internal sealed class StepTelemetry(AttemptRegistry registry, IRunStore store, T
     {
         Count(attempt.Policy.Name, sleep.Type, "completed");
         if (attempt.Span is { } span)
-            Spans.StepEnded(span.Context, attempt.Run, attempt.Key.Number, new EndedStep(sleep.Id, sleep.Type, Failed: false, sleep.EndedAt - sleep.StartedAt), "completed");
+            Spans.StepEnded(span.Context, attempt.Run, attempt.Key.Number,
+                new EndedStep(sleep.Id, sleep.Type, Failed: false, sleep.EndedAt - sleep.StartedAt), "completed");
     }
 
     /// <summary>What a step waited for has come from elsewhere.</summary>
@@ -52,20 +53,25 @@ internal sealed class StepTelemetry(AttemptRegistry registry, IRunStore store, T
         var outcome = step.Failed ? "failed" : "completed";
         Count(origin.Policy, step.Type, outcome);
         if (Spans.AreOn && Spans.Parse(origin.TraceParent) is { } parent)
-            Spans.StepEnded(parent, run, origin.Attempt, new EndedStep(step.Id, step.Type, step.Failed, step.EndedAt - step.StartedAt), outcome);
+            Spans.StepEnded(parent, run, origin.Attempt,
+                new EndedStep(step.Id, step.Type, step.Failed, step.EndedAt - step.StartedAt), outcome);
     }
 
     /// <summary>A sleep is over, or a wait timed out, when the service asks again; whatever else is stored was told before.</summary>
     private static bool EndedByCall(StepCall call, StepAnswer answer, int attempt) =>
-        answer.Outcome is { } stored && stored.Attempt == attempt && (call is SleepStepCall || (call is not RunStepCall and not StartStepCall && stored.Failed));
+        answer.Outcome is { } stored && stored.Attempt == attempt
+            && (call is SleepStepCall || (call is not RunStepCall and not StartStepCall && stored.Failed));
 
     private static void Count(string policy, string type, string outcome) =>
-        Instruments.Steps.Add(1, new Tag(Attributes.Policy, policy), new Tag(Attributes.StepType, type), new Tag(Attributes.Outcome, outcome));
+        Instruments.Steps.Add(1, new Tag(Attributes.Policy, policy), new Tag(Attributes.StepType, type),
+            new Tag(Attributes.Outcome, outcome));
 
     /// <summary>The attempt's span is on the node that drives it; elsewhere a step stands beside its attempt.</summary>
     /// <returns><see langword="null"/> where nobody looks at the run's trace.</returns>
     private async ValueTask<ActivityContext?> ParentAsync(RunId run, int attempt) =>
-        registry.TryGet(run, out var own) && own.Key.Number == attempt ? own.Span?.Context : Spans.Parse((await OriginAsync(run))?.TraceParent);
+        registry.TryGet(run, out var own) && own.Key.Number == attempt
+            ? own.Span?.Context
+            : Spans.Parse((await OriginAsync(run))?.TraceParent);
 
     private async Task<RunOrigin?> OriginAsync(RunId run)
     {

@@ -21,7 +21,9 @@ public static class TelemetryNames
         /// <summary>Counter, <c>{run}</c>, by route, policy and outcome: <c>completed</c>, <c>failed</c> or <c>cancelled</c>.</summary>
         public const string RunsEnded = "durable.runs.ended";
 
-        /// <summary>Counter, <c>{run}</c>, by route and policy: runs that had to wait for their turn under a limit of their policy.</summary>
+        /// <summary>
+        /// Counter, <c>{run}</c>, by route and policy: runs that had to wait for their turn under a limit of their policy.
+        /// </summary>
         public const string RunsQueued = "durable.runs.queued";
 
         /// <summary>Counter, <c>{run}</c>, by route and policy: attempts that ended with steps pending.</summary>
@@ -54,16 +56,23 @@ public static class TelemetryNames
         /// <summary>Counter, <c>{redirect}</c>, by route and policy: clients that were sent to the result URL.</summary>
         public const string Redirects = "durable.redirects";
 
-        /// <summary>Gauge, <c>{run}</c>: stored runs that have not ended, waiting or in flight. The same on every node of a store.</summary>
+        /// <summary>
+        /// Gauge, <c>{run}</c>: stored runs that have not ended, waiting or in flight. The same on every node of a store.
+        /// </summary>
         public const string RunsOpen = "durable.runs.open";
 
         /// <summary>Gauge, <c>{run}</c>: of those, the ones that are due, and that no node has taken up. The same on every node.</summary>
         public const string RunsOverdue = "durable.runs.overdue";
 
-        /// <summary>Gauge, <c>s</c>: for how long the oldest of the overdue has been due; 0 where none is. The same on every node.</summary>
+        /// <summary>
+        /// Gauge, <c>s</c>: for how long the oldest of the overdue has been due; 0 where none is. The same on every node.
+        /// </summary>
         public const string OldestOverdue = "durable.runs.overdue.age";
 
-        /// <summary>Counter, <c>{delivery}</c>, by kind and outcome: notices that were <c>delivered</c>, <c>failed</c> and are tried again, or <c>given_up</c>.</summary>
+        /// <summary>
+        /// Counter, <c>{delivery}</c>, by kind and outcome: notices that were <c>delivered</c>, <c>failed</c> and are tried again,
+        /// or <c>given_up</c>.
+        /// </summary>
         public const string Notices = "durable.notices";
 
         /// <summary>Counter, <c>{error}</c>, by error.type: calls that the store did not answer, or answered with an error.</summary>
@@ -75,7 +84,9 @@ public static class TelemetryNames
         /// <summary>Gauge, <c>By</c>: what the embedded store keeps. Absent with another store.</summary>
         public const string StoreUsed = "durable.store.used";
 
-        /// <summary>Gauge, <c>By</c>: <c>Durable:Store:MaxBytes</c>, from which on new runs are refused. Absent with another store.</summary>
+        /// <summary>
+        /// Gauge, <c>By</c>: <c>Durable:Store:MaxBytes</c>, from which on new runs are refused. Absent with another store.
+        /// </summary>
         public const string StoreLimit = "durable.store.limit";
 
         /// <summary>Gauge, <c>{run}</c>: runs that wait for their turn under a concurrency limit. The same on every node.</summary>

@@ -16,7 +16,8 @@ internal sealed class TracedAttempts(RequestDelegate next, PolicyRegistry polici
     public Task InvokeAsync(HttpContext context) =>
         Spans.AreOn
         && context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { } route && policies.For(route) is { } policy
-        && !Conversations.Begins(context) && context.Features.Get<Invocation>() is null && !PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer])
+        && !Conversations.Begins(context) && context.Features.Get<Invocation>() is null
+        && !PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer])
         && Spans.StartAttempt(route.Config.RouteId, policy, isReplay: false) is { } span
             ? TraceAsync(context, span)
             : next(context);
