@@ -1,7 +1,6 @@
-using DurableGateway;
-using DurableGateway.Admin;
 using DurableGateway.Cli;
 using DurableGateway.Configuration;
+using DurableGateway.Hosting;
 using DurableGateway.Storage;
 
 if (args is [RunsCommand.Name, ..]) return await RunsCommand.RunAsync(args);

@@ -1,29 +1,8 @@
 using System.Net;
 using DurableGateway.Configuration;
-using Microsoft.AspNetCore.Http;
+using DurableGateway.Listeners;
 
 namespace DurableGateway.Admin;
-
-/// <summary>What who comes to the control listener may do there.</summary>
-internal enum AdminRole
-{
-    /// <summary>Nothing.</summary>
-    None,
-
-    /// <summary>See runs, and change nothing.</summary>
-    Reader,
-
-    /// <summary>See and act.</summary>
-    Operator,
-}
-
-/// <summary>Who calls.</summary>
-/// <param name="Role">What they may do.</param>
-/// <param name="Who">As histories name them.</param>
-internal sealed record AdminCaller(AdminRole Role, string Who)
-{
-    public static AdminCaller Stranger { get; } = new(AdminRole.None, "unknown");
-}
 
 /// <summary>
 /// Says who a request at the control listener is from: by key, by client certificate, or by token of an OpenID provider. Where none of

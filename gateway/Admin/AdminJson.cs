@@ -1,6 +1,5 @@
 using System.Text.Json;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 
 namespace DurableGateway.Admin;
 

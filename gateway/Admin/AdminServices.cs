@@ -1,5 +1,5 @@
 using DurableGateway.Protocol;
-using DurableGateway.Storage;
+using DurableGateway.Runs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace DurableGateway.Admin;
@@ -30,20 +30,21 @@ internal static class AdminServices
         // Tests of the dashboard bring one of their own.
         services.TryAddSingleton<IRunAdmin, RunAdmin>();
         return services
-            .AddSingleton<RunIndex>()
-            .AddSingleton<RunRecords>()
-            .AddSingleton<RunOperations>()
-            .AddSingleton<RouteCounters>()
+            .AddSingleton<ApiKeys>()
+            .AddSingleton<OidcTokens>()
+            .AddSingleton<AdminAccess>()
             .AddSingleton<Masking>()
             .AddSingleton<RunCommands>()
             .AddSingleton<RouteViews>()
-            .AddSingleton<SetActionStore>()
             .AddSingleton<SetActions>()
+            .AddSingleton<IOutboxHandler>(provider => provider.GetRequiredService<SetActions>())
             .AddHostedService(provider => provider.GetRequiredService<SetActions>())
             .AddSingleton<AdminEndpoints>()
             .AddSingleton<RouteCounts>()
             .AddHostedService(provider => provider.GetRequiredService<RouteCounts>());
     }
+
+    public static void MapAdmin(this IEndpointRouteBuilder routes) => routes.ServiceProvider.GetRequiredService<AdminEndpoints>().Map(routes);
 
     /// <summary>That it answers with these problems, for the description.</summary>
     public static RouteHandlerBuilder Refuses(this RouteHandlerBuilder endpoint, params int[] statuses)

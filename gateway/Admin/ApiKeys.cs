@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Configuration;
-using Microsoft.AspNetCore.Http;
+using DurableGateway.Listeners;
 
 namespace DurableGateway.Admin;
 

@@ -1,7 +1,6 @@
-using DurableGateway.Configuration;
+using DurableGateway.Listeners;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
-using DurableGateway.Proxy;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Admin;
 

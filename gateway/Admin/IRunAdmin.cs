@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Admin;

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using DurableGateway.Configuration;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
+using DurableGateway.Listeners;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;

@@ -1,6 +1,5 @@
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Admin;

@@ -1,5 +1,4 @@
 using DurableGateway.Configuration;
-using DurableGateway.Proxy;
 using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Model;
 

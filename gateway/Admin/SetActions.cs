@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 
 namespace DurableGateway.Admin;
 
@@ -11,8 +12,8 @@ namespace DurableGateway.Admin;
 /// Whoever is at work keeps the action for as long as it lives. A node that dies loses the count of the page in hand, no run: whoever
 /// goes on does the page again, which does nothing twice.
 /// </summary>
-internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitStore errands, TimeProvider time, ILogger<SetActions> log)
-    : IHostedService
+internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IOutboxStore outbox, TimeProvider time, ILogger<SetActions> log)
+    : IHostedService, IOutboxHandler
 {
     private const int PageSize = 25;
 
@@ -25,15 +26,13 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
 
         // Runs that begin while it is under way are not meant.
         var meant = FilterJson.From(filter with { Before = filter.Before < now ? filter.Before : now });
-        var set = new StoredSetAction(Guid.CreateVersion7(now), verb,
-            JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
+        var set = new StoredSetAction(Guid.CreateVersion7(now), verb, JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
         await store.BeginAsync(set);
         Go(set);
         return set;
     }
 
-    public async Task<StoredSetAction?> FindAsync(string id) =>
-        Guid.TryParseExact(id, "D", out var guid) ? await store.GetAsync(guid) : null;
+    public async Task<StoredSetAction?> FindAsync(string id) => Guid.TryParseExact(id, "D", out var guid) ? await store.GetAsync(guid) : null;
 
     public Task<IReadOnlyList<StoredSetAction>> GetNewestAsync(int limit) => store.GetNewestAsync(limit);
 
@@ -45,11 +44,14 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
         return await store.GetAsync(set.Id);
     }
 
+    string IOutboxHandler.Prefix => StoredSetAction.Prefix;
+
     /// <summary>Goes on with what a node began that is gone.</summary>
-    public async Task ResumeAsync(string id)
+    async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry)
     {
-        if (await FindAsync(id) is { IsUnderWay: true } set) Go(set);
-        else if (Guid.TryParseExact(id, "D", out var guid)) await errands.SettleErrandAsync(SetActionStore.ErrandOf(guid));
+        if (await FindAsync(entry.Argument) is not { IsUnderWay: true } set) return OutboxDisposition.Done;
+        Go(set);
+        return OutboxDisposition.Kept;
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -71,15 +73,15 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
 
     private async Task DriveAsync(StoredSetAction set, TaskCompletionSource ended)
     {
-        var errand = SetActionStore.ErrandOf(set.Id);
+        var entry = SetActionStore.EntryOf(set.Id);
         try
         {
-            if (!await WorkAsync(set)) await errands.PutOffErrandAsync(errand, time.GetUtcNow());
+            if (!await WorkAsync(set)) await outbox.PostponeAsync(entry, time.GetUtcNow());
         }
         catch (StoreUnavailableException e)
         {
             // It is in the due-queue: this node or another goes on when the store is back.
-            log.ErrandWaits(errand.Entry, e.Message);
+            log.OutboxEntryWaits(entry.Name, e.Message);
         }
         finally
         {
@@ -137,11 +139,7 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
         {
             if (set.State != SetActionState.Stopping)
             {
-                var page = await admin.ListAsync(QueryOf(set) with
-                {
-                    Limit = PageSize,
-                    Cursor = set.Cursor.Length == 0 ? null : set.Cursor,
-                });
+                var page = await admin.ListAsync(QueryOf(set) with { Limit = PageSize, Cursor = set.Cursor.Length == 0 ? null : set.Cursor });
                 foreach (var run in page.Runs)
                 {
                     if (await ActAsync(set, run.Id)) done++;
@@ -176,6 +174,5 @@ internal sealed class SetActions(IRunAdmin admin, SetActionStore store, IWaitSto
     }
 
     private static RunQuery QueryOf(StoredSetAction set) =>
-        AdminQuery.Read(JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web)
-            ?? throw new FormatException("The filter is missing."));
+        AdminQuery.Read(JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web) ?? throw new FormatException("The filter is missing."));
 }

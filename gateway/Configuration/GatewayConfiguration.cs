@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Builder;
-
 namespace DurableGateway.Configuration;
 
 /// <summary>Where configuration comes from (later sources win), and whether it can be used.</summary>

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Configuration;
 

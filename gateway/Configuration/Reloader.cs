@@ -1,5 +1,4 @@
-using DurableGateway.Proxy;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
 using Microsoft.Extensions.Primitives;
 
 namespace DurableGateway.Configuration;

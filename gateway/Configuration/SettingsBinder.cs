@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
 using DurableGateway.Protocol;
-using Microsoft.AspNetCore.Http;
 using StackExchange.Redis;
 
 namespace DurableGateway.Configuration;

@@ -1,6 +1,7 @@
 using DurableGateway.Admin;
 using DurableGateway.Dashboard.Pages;
-using DurableGateway.Storage;
+using DurableGateway.Diagnostics;
+using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -108,7 +109,7 @@ internal sealed class DashboardGate(Sessions sessions, AdminAccess access, PageW
         }
         catch (Exception e) when (e is not OperationCanceledException and not BadHttpRequestException && !context.Response.HasStarted)
         {
-            Telemetry.Log.RequestFailed(log, e, context.Request.Method);
+            Log.RequestFailed(log, e, context.Request.Method);
             shown = ErrorPage.Failed();
         }
 

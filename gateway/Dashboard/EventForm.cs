@@ -1,7 +1,6 @@
 using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Dashboard;
 

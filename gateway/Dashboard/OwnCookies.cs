@@ -1,5 +1,4 @@
-using DurableGateway.Configuration;
-using Microsoft.AspNetCore.Http;
+using DurableGateway.Http;
 
 namespace DurableGateway.Dashboard;
 

@@ -1,7 +1,7 @@
 using DurableGateway.Admin;
 using DurableGateway.Dashboard.Pages;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Dashboard;

@@ -3,8 +3,8 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Admin;
+using DurableGateway.Listeners;
 using DurableGateway.Protocol;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Dashboard;
 

@@ -1,7 +1,5 @@
-using System.Text.Json;
 using DurableGateway.Admin;
 using DurableGateway.Dashboard.Pages;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Dashboard;

@@ -1,9 +1,9 @@
 using System.Net.Mime;
 using System.Text;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;

@@ -1,5 +1,5 @@
+using DurableGateway.Http;
 using DurableGateway.Protocol;
-using DurableGateway.Proxy;
 using DurableGateway.Results;
 using Microsoft.AspNetCore.Http;
 

@@ -3,14 +3,13 @@ using System.Text;
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 
 namespace DurableGateway.Events;
 
 /// <summary>The URLs that callback steps hand out (§6): absolute, with a capability in their path.</summary>
 internal sealed class CallbackUrls(GatewaySettings settings, Tokens tokens, IWaitStore store)
 {
-    public const string Path = "/_durable/v1/callbacks/";
+    public const string Path = WirePaths.Callbacks;
 
     /// <summary>As <c>Durable:PublicBaseUrl</c> says, or as the run's own client reached the gateway.</summary>
     public async Task<string> ForAsync(Waiter waiter)

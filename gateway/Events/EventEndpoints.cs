@@ -1,10 +1,11 @@
 using System.Text.Json;
 using DurableGateway.Admin;
 using DurableGateway.Configuration;
+using DurableGateway.Http;
+using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;

@@ -3,7 +3,6 @@ using CloudNative.CloudEvents.Http;
 using CloudNative.CloudEvents.SystemTextJson;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Events;
 

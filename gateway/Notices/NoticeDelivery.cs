@@ -6,10 +6,10 @@ using System.Text.Json;
 using CloudNative.CloudEvents;
 using CloudNative.CloudEvents.SystemTextJson;
 using DurableGateway.Configuration;
-using DurableGateway.Proxy;
+using DurableGateway.Diagnostics;
+using DurableGateway.Listeners;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 
 namespace DurableGateway.Notices;
 
@@ -18,13 +18,13 @@ namespace DurableGateway.Notices;
 /// specification says. Delivered at least once: a notice stays in its queue until the webhook has answered with a success, and whoever
 /// finds it due tries again.
 /// </summary>
-internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses addresses, RunRecords runs, IHttpClientFactory clients,
-    TimeProvider time, ILogger<NoticeDelivery> log)
+internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses addresses, RunRecords runs, IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
+    : IOutboxHandler
 {
     /// <summary>Of the client that calls the webhook.</summary>
     public const string Client = "notices";
 
-    /// <summary>How long one delivery takes at most. Shorter than an errand is left to who took it.</summary>
+    /// <summary>How long one delivery takes at most. Shorter than the time for which a node has an entry of the outbox.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(10);
@@ -32,8 +32,13 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromDays(1);
     private static readonly JsonEventFormatter Formatter = new(JsonSerializerOptions.Web, default);
 
+    string IOutboxHandler.Prefix => Notice.Prefix;
+
+    async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry) =>
+        Notice.TryParse(entry.Name, out var notice) && await DeliverAsync(notice) is { } later ? OutboxDisposition.Retry(later) : OutboxDisposition.Done;
+
     /// <returns>When it is to be tried again; <see langword="null"/> where it has been delivered, or never will be.</returns>
-    public async Task<DateTimeOffset?> DeliverAsync(Notice notice)
+    private async Task<DateTimeOffset?> DeliverAsync(Notice notice)
     {
         // Whoever has taken the webhook away does not want what is left.
         if (settings.Notices is not { } webhook || await runs.GetAsync(notice.Run) is not { } run) return null;
@@ -99,14 +104,12 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses
         Time = notice.At,
         DataContentType = MediaTypeNames.Application.Json,
         Data = new NoticeData(
-            notice.Run.ToString(), run.Route, run.Method, run.Path.Split('?')[0], run.State.Name(), run.Attempt,
-            run.StartedAt, run.EndedAt, run.NextAttemptAt,
+            notice.Run.ToString(), run.Route, run.Method, run.Path.Split('?')[0], run.State.Name(), run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
             run.CompletedSteps, run.FailedSteps, run.Mismatches, run.Why.Length > 0 ? run.Why : null, $"{Control}/runs/{notice.Run}"),
     };
 
     private static void Count(Notice notice, string outcome) => Instruments.Notices.Add(1,
-        new(TelemetryNames.Attributes.NoticeKind, notice.Kind.ToString().ToLowerInvariant()),
-        new(TelemetryNames.Attributes.Outcome, outcome));
+        new(TelemetryNames.Attributes.NoticeKind, notice.Kind.ToString().ToLowerInvariant()), new(TelemetryNames.Attributes.Outcome, outcome));
 }
 
 /// <summary>What a notice says of the run, as it is when the notice is sent.</summary>

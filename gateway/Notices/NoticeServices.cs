@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Http.Resilience;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Notices;
 
@@ -25,6 +25,8 @@ internal static class NoticeServices
             options.CircuitBreaker.SamplingDuration = 2 * NoticeDelivery.Patience;
             options.CircuitBreaker.BreakDuration = TimeSpan.FromSeconds(5);
         });
-        return services.AddSingleton<NoticeDelivery>();
+        return services
+            .AddSingleton<NoticeDelivery>()
+            .AddSingleton<IOutboxHandler>(provider => provider.GetRequiredService<NoticeDelivery>());
     }
 }

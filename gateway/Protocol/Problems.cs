@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Protocol;
 
@@ -16,9 +15,6 @@ internal sealed record Problem(
     public const string ContentType = "application/problem+json";
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ProblemJson.Default.Problem);
-
-    /// <summary>The problem as the stored result of a run.</summary>
-    public StoredResponse ToResponse() => new(Status, [new("Content-Type", ContentType)], ToJson());
 }
 
 [JsonSerializable(typeof(Problem))]

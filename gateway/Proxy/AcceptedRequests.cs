@@ -1,9 +1,9 @@
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
-using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Proxy;

@@ -1,8 +1,9 @@
 using System.Globalization;
+using DurableGateway.Http;
+using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -10,8 +11,7 @@ namespace DurableGateway.Proxy;
 
 /// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
 internal sealed class AttemptTransforms(
-    CallbackAddresses addresses, Tokens tokens, ResultUrls results, ServiceBuilds builds, StreamStore streams, RunEngine engine,
-    TimeProvider time) : ITransformProvider
+    CallbackAddresses addresses, Tokens tokens, ResultUrls results, ServiceBuilds builds, IStreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
 {
     private const string LastEventId = "Last-Event-ID";
 
@@ -83,14 +83,12 @@ internal sealed class AttemptTransforms(
 
         // Neither is one that cannot be replayed, because the request turned out too large to be kept, ours to hide.
         var tooLarge = feature.RequestBody is { Overflowed: true } && !attempt.IsStored;
-        if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended)
-            feature.Outcome = AttemptOutcome.FailedForGood;
+        if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended) feature.Outcome = AttemptOutcome.FailedForGood;
 
         HopHeaders.RemoveDurable(http.Response.Headers);
         feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
         var isStream = feature.Outcome == AttemptOutcome.Completed && Field(answer, DurableHeaders.Stream) == "resume"
-            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType,
-                StringComparison.OrdinalIgnoreCase) is true;
+            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
         if (attempt.IsReplay)
         {
             if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
@@ -176,8 +174,7 @@ internal sealed class AttemptTransforms(
     private async Task<bool> TryKeepAsync(HttpContext http, AttemptFeature feature, ClientStream? client)
     {
         // The length of what this attempt adds is not that of the stream.
-        feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line =>
-            !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
+        feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line => !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
         var keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
         if (!await keeper.TryBeginAsync()) return false;
         (feature.Keeper, http.Response.Body) = (keeper, keeper);

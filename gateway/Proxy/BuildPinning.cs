@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using DurableGateway.Configuration;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Model;
 
@@ -10,8 +11,6 @@ namespace DurableGateway.Proxy;
 /// </summary>
 internal sealed class ServiceBuilds
 {
-    public const string Metadata = "Durable.Build";
-
     private readonly ConditionalWeakTable<DestinationState, string> _learned = [];
 
     public void Learn(HttpContext context, string? build)
@@ -21,7 +20,7 @@ internal sealed class ServiceBuilds
     }
 
     public bool Has(DestinationState destination, string build) =>
-        destination.Model.Config.Metadata?.GetValueOrDefault(Metadata) is { } configured ? configured == build
+        destination.Model.Config.Metadata?.GetValueOrDefault(ClusterChecks.BuildMetadata) is { } configured ? configured == build
         : _learned.TryGetValue(destination, out var learned) && learned == build;
 }
 

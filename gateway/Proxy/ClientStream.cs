@@ -1,3 +1,5 @@
+using DurableGateway.Http;
+
 namespace DurableGateway.Proxy;
 
 /// <summary>
@@ -9,19 +11,13 @@ namespace DurableGateway.Proxy;
 /// <param name="cutOff">Ends the client's connection, so that it does not take a part of the response for the whole.</param>
 /// <param name="time">The clock.</param>
 /// <param name="left">Cancelled when the client leaves.</param>
-internal sealed class ClientStream(Stream client, TimeSpan patience, Action cutOff, TimeProvider time, CancellationToken left) : Stream
+internal sealed class ClientStream(Stream client, TimeSpan patience, Action cutOff, TimeProvider time, CancellationToken left) : WriteOnlyStream
 {
     private readonly CancellationTokenSource _stalled = new(Timeout.InfiniteTimeSpan, time);
     private bool _cutOff;
 
     /// <summary>Nobody takes the response.</summary>
     public bool IsGone => _cutOff || left.IsCancellationRequested;
-
-    public override bool CanRead => false;
-    public override bool CanSeek => false;
-    public override bool CanWrite => true;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     /// <param name="buffer">The bytes.</param>
     /// <param name="cancellationToken">Not asked: the client has a time of its own, and its failure is not the writer's.</param>
@@ -32,22 +28,12 @@ internal sealed class ClientStream(Stream client, TimeSpan patience, Action cutO
         return write.IsCompletedSuccessfully ? write : WaitAsync(write);
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override Task FlushAsync(CancellationToken cancellationToken)
     {
         if (IsGone) return Task.CompletedTask;
         var flush = client.FlushAsync(_stalled.Token);
         return flush.IsCompletedSuccessfully ? flush : WaitAsync(new ValueTask(flush)).AsTask();
     }
-
-    public override void Flush() => throw new NotSupportedException("Flush the response asynchronously.");
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Write the response by WriteAsync.");
 
     protected override void Dispose(bool disposing)
     {

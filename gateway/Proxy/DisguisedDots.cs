@@ -1,6 +1,5 @@
-using DurableGateway.Configuration;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Proxy;

@@ -1,7 +1,7 @@
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Proxy;

@@ -1,5 +1,6 @@
+using DurableGateway.Diagnostics;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Proxy;
 
@@ -23,7 +24,7 @@ internal sealed class GatewayErrors(RequestDelegate next, ILogger<GatewayErrors>
         }
         catch (Exception e) when (!context.Response.HasStarted)
         {
-            Telemetry.Log.RequestFailed(log, e, context.Request.Method);
+            Log.RequestFailed(log, e, context.Request.Method);
             context.Response.Clear();
             await context.Response.WriteProblemAsync(Problems.GatewayFailed());
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using DurableGateway.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
@@ -32,10 +33,8 @@ internal sealed class Http1Trailers : ITransformProvider
     public static void Begin(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0
-            || answer.Headers.TransferEncodingChunked is not true
-            || HttpMethods.IsHead(http.Request.Method) || BodilessResponses.Includes(http.Response.StatusCode)
-            || !HttpProtocol.IsHttp11(http.Request.Protocol)
+        if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0 || answer.Headers.TransferEncodingChunked is not true
+            || HttpMethods.IsHead(http.Request.Method) || BodilessResponses.Includes(http.Response.StatusCode) || !HttpProtocol.IsHttp11(http.Request.Protocol)
             || http.Features.Get<IHttpResponseTrailersFeature>() is not null) return;
         var chunks = new ChunkedStream(http.Response);
         http.Response.Headers.TransferEncoding = "chunked";
@@ -49,7 +48,7 @@ internal sealed class Http1Trailers : ITransformProvider
     public static Task EndAsync(HttpContext context) =>
         context.Features.Get<ChunkedStream>() is { IsFramed: true } chunks ? chunks.EndAsync(context.RequestAborted) : Task.CompletedTask;
 
-    private sealed class ChunkedStream(HttpResponse response) : Stream, IHttpResponseTrailersFeature
+    private sealed class ChunkedStream(HttpResponse response) : WriteOnlyStream, IHttpResponseTrailersFeature
     {
         private readonly Stream _inner = response.Body;
         private bool _ended;
@@ -58,12 +57,6 @@ internal sealed class Http1Trailers : ITransformProvider
         public bool IsFramed => response.Headers.TransferEncoding == "chunked";
 
         public IHeaderDictionary Trailers { get; set; } = new HeaderDictionary();
-
-        public override bool CanRead => false;
-        public override bool CanSeek => false;
-        public override bool CanWrite => true;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
         public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
@@ -74,8 +67,7 @@ internal sealed class Http1Trailers : ITransformProvider
                 return;
             }
 
-            await _inner.WriteAsync(Encoding.ASCII.GetBytes(buffer.Length.ToString("X", CultureInfo.InvariantCulture) + "\r\n"),
-                cancellationToken);
+            await _inner.WriteAsync(Encoding.ASCII.GetBytes(buffer.Length.ToString("X", CultureInfo.InvariantCulture) + "\r\n"), cancellationToken);
             await _inner.WriteAsync(buffer, cancellationToken);
             await _inner.WriteAsync("\r\n"u8.ToArray(), cancellationToken);
         }
@@ -93,15 +85,6 @@ internal sealed class Http1Trailers : ITransformProvider
             return _inner.WriteAsync(Encoding.Latin1.GetBytes(end.Append("\r\n").ToString()), cancellation).AsTask();
         }
 
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
         public override Task FlushAsync(CancellationToken cancellationToken) => _inner.FlushAsync(cancellationToken);
-        public override void Flush() => throw new NotSupportedException("Flush the response asynchronously.");
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) =>
-            throw new NotSupportedException("Write the response asynchronously.");
     }
 }

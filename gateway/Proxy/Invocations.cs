@@ -1,8 +1,6 @@
-using System.Net;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Proxy;
@@ -94,18 +92,7 @@ internal sealed class Invocations(IWaitStore store, Waits waits, InvocationResul
         if (contentType is not null) request.Headers.ContentType = contentType;
         if (!invocation.Body.IsEmpty) request.Headers.ContentLength = invocation.Body.Length;
 
-        var features = new FeatureCollection();
-        features.Set<IHttpRequestFeature>(request);
-        features.Set<IHttpResponseFeature>(new HttpResponseFeature());
-        features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(Stream.Null));
-        features.Set<IHttpConnectionFeature>(new HttpConnectionFeature
-        {
-            ConnectionId = invocation.Id.ToString(),
-            RemoteIpAddress = IPAddress.TryParse(own.RemoteAddress, out var remote) ? remote : null,
-            RemotePort = own.RemotePort,
-            LocalIpAddress = IPAddress.TryParse(own.LocalAddress, out var local) ? local : null,
-            LocalPort = own.LocalPort,
-        });
+        var features = SyntheticHttpContext.CreateFeatures(request, own, invocation.Id.ToString(), Stream.Null);
         features.Set(invocation);
         return new DefaultHttpContext(features) { RequestServices = services };
     }

@@ -1,9 +1,8 @@
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Telemetry;
-using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;

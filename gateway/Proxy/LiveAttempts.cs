@@ -1,13 +1,12 @@
+using DurableGateway.Diagnostics;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
-using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Yarp.ReverseProxy.Forwarder;
-using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Proxy;
 
@@ -38,7 +37,7 @@ internal sealed class LiveAttempts(
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer]) && await TryAcceptAsync(context, policy, body, idempotencyKey)) return;
         var gate = flow.GateOf(context.Request, policy, context.GetReverseProxyFeature().Route.Config.RouteId);
         using var attempt = begun = Begin(context, policy, body, idempotencyKey, gate);
-        using var scope = Spans.AreOn ? log.InRun(attempt.Run) : null;
+        using var scope = Tracing.IsEnabled ? log.InRun(attempt.Run) : null;
         var feature = new AttemptFeature(attempt)
         {
             RequestBody = body,

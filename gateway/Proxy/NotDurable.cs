@@ -1,5 +1,4 @@
 using DurableGateway.Protocol;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Proxy;
 

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-
 namespace DurableGateway.Proxy;
 
 internal static class RequestBodies

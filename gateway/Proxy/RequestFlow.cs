@@ -1,13 +1,13 @@
 using System.Globalization;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
-using DurableGateway.Telemetry;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Proxy;
 
 /// <summary>What a request's policy says of its turn: which gate it has to pass, and when it may start at the earliest.</summary>
-internal sealed class RequestFlow(FlowStore store, FlowControl control, IdempotencyKeys keys, TimeProvider time, ILogger<RequestFlow> log)
+internal sealed class RequestFlow(IFlowStore store, FlowControl control, IdempotencyKeys keys, TimeProvider time, ILogger<RequestFlow> log)
 {
     /// <summary>The turn of a request that has just come.</summary>
     /// <param name="request">The request.</param>

@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using DurableGateway.Http;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Proxy;

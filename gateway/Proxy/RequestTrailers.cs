@@ -1,4 +1,5 @@
 using System.Text;
+using DurableGateway.Http;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http.Features;
 

@@ -1,3 +1,5 @@
+using DurableGateway.Http;
+
 namespace DurableGateway.Proxy;
 
 /// <summary>
@@ -8,7 +10,7 @@ namespace DurableGateway.Proxy;
 /// <param name="limit">The most bytes that are kept.</param>
 /// <param name="useless">Called when the body is too large to be kept and nobody takes it either.</param>
 /// <param name="length">The length of the body, where it is known.</param>
-internal sealed class ResponseCapture(ClientStream? client, long limit, Action useless, long? length = null) : Stream
+internal sealed class ResponseCapture(ClientStream? client, long limit, Action useless, long? length = null) : WriteOnlyStream
 {
     private readonly SegmentedBuffer _copy = new();
     private ReadOnlyMemory<byte>? _body;
@@ -20,12 +22,6 @@ internal sealed class ResponseCapture(ClientStream? client, long limit, Action u
 
     /// <summary>The copy. Nothing can be written after it has been asked for.</summary>
     public ReadOnlyMemory<byte> Body => _body ??= _copy.Take();
-
-    public override bool CanRead => false;
-    public override bool CanSeek => false;
-    public override bool CanWrite => true;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -44,17 +40,7 @@ internal sealed class ResponseCapture(ClientStream? client, long limit, Action u
         if (held.Length > 0 && client is not null) await client.WriteAsync(held, cancellation);
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override Task FlushAsync(CancellationToken cancellationToken) => client?.FlushAsync(cancellationToken) ?? Task.CompletedTask;
-
-    public override void Flush() => throw new NotSupportedException("Flush the response asynchronously.");
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Write the response by WriteAsync.");
 
     protected override void Dispose(bool disposing)
     {

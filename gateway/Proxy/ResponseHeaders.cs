@@ -1,7 +1,5 @@
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Yarp.ReverseProxy.Forwarder;
 

@@ -1,6 +1,6 @@
 using DurableGateway.Configuration;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Proxy;
 

@@ -1,6 +1,6 @@
-using System.Net.Http;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using DurableGateway.Storage;
 
 namespace DurableGateway.Proxy;
 

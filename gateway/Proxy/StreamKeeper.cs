@@ -1,5 +1,5 @@
+using DurableGateway.Http;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 
 namespace DurableGateway.Proxy;
 
@@ -7,20 +7,13 @@ namespace DurableGateway.Proxy;
 /// Keeps the events of a response that can be resumed, and lets each go on to the client, if there is one, once it is kept: what a client
 /// has seen, the run has. An attempt that repeats what an earlier one has sent adds nothing.
 /// </summary>
-internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time)
-    : Stream
+internal sealed class StreamKeeper(IStreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time) : WriteOnlyStream
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly EventSplitter _splitter = new();
     private bool _begun;
-
-    public override bool CanRead => false;
-    public override bool CanSeek => false;
-    public override bool CanWrite => true;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -35,9 +28,6 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
         foreach (var one in events) await client.WriteAsync(one.Event.Bytes, cancellationToken);
         if (events.Count > 0) await client.FlushAsync(cancellationToken);
     }
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <summary>The run is told that it has a stream.</summary>
     /// <returns><see langword="false"/> where that could not be kept: the attempt has failed by that.</returns>
@@ -64,13 +54,6 @@ internal sealed class StreamKeeper(StreamStore store, AttemptFeature feature, St
     }
 
     public override Task FlushAsync(CancellationToken cancellationToken) => client?.FlushAsync(cancellationToken) ?? Task.CompletedTask;
-
-    public override void Flush() => throw new NotSupportedException("Flush the response asynchronously.");
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Write the response asynchronously.");
 
     private async Task<bool> TryKeepAsync(IReadOnlyList<StreamEvent> events)
     {

@@ -1,5 +1,5 @@
 using DurableGateway.Configuration;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Model;
 

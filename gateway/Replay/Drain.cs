@@ -1,4 +1,5 @@
 using DurableGateway.Configuration;
+using DurableGateway.Listeners;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Replay;

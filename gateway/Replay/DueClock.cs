@@ -1,4 +1,4 @@
-using DurableGateway.Runs;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Replay;
 

@@ -1,4 +1,4 @@
-using DurableGateway.Storage;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Replay;
 

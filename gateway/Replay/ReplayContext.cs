@@ -1,11 +1,9 @@
 using System.Globalization;
-using System.Net;
+using DurableGateway.Http;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Replay;
 
@@ -15,7 +13,6 @@ internal static class ReplayContext
     public static DefaultHttpContext Create(
         StoredRequest stored, AttemptFeature attempt, ResponseCapture capture, Endpoint endpoint, IServiceProvider services)
     {
-        var features = new FeatureCollection();
         var request = new HttpRequestFeature
         {
             Method = stored.Method,
@@ -29,10 +26,9 @@ internal static class ReplayContext
         };
         stored.Headers.CopyTo(request.Headers);
         if (stored.Chunked) request.Headers.TransferEncoding = "chunked";
+
+        var features = SyntheticHttpContext.CreateFeatures(request, stored, attempt.Attempt.Run.ToString(), capture);
         if (stored.Trailers.Count > 0) features.Set<IHttpRequestTrailersFeature>(new RequestTrailersOf(stored.Trailers));
-        features.Set<IHttpRequestFeature>(request);
-        features.Set<IHttpResponseFeature>(new HttpResponseFeature());
-        features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(capture));
         features.Set<IHttpResponseTrailersFeature>(new ResponseTrailers());
         features.Set<IHttpRequestBodyDetectionFeature>(new BodyDetection(stored.Chunked || !stored.Body.IsEmpty));
 
@@ -40,15 +36,6 @@ internal static class ReplayContext
         features.Set<IHttpRequestTimeoutFeature>(new Timeouts(attempt.Attempt.Aborted));
         features.Set<IHttpRequestLifetimeFeature>(new HttpRequestLifetimeFeature { RequestAborted = attempt.Attempt.Aborted });
 
-        // Without it, X-Forwarded-For is empty.
-        features.Set<IHttpConnectionFeature>(new HttpConnectionFeature
-        {
-            ConnectionId = attempt.Attempt.Run.ToString(),
-            RemoteIpAddress = Address(stored.RemoteAddress),
-            RemotePort = stored.RemotePort,
-            LocalIpAddress = Address(stored.LocalAddress),
-            LocalPort = stored.LocalPort,
-        });
         features.Set<IHttpRequestIdentifierFeature>(new HttpRequestIdentifierFeature
         {
             TraceIdentifier = string.Create(CultureInfo.InvariantCulture, $"{attempt.Attempt.Run}:{attempt.Attempt.Key.Number}"),
@@ -63,8 +50,6 @@ internal static class ReplayContext
             KeyValuePair.Create(pair.Key, (object?)pair.Value)));
         return context;
     }
-
-    private static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) ? address : null;
 
     private sealed class RequestTrailersOf : IHttpRequestTrailersFeature
     {

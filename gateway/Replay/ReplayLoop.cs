@@ -1,7 +1,8 @@
 using DurableGateway.Configuration;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 
 namespace DurableGateway.Replay;
 
@@ -10,8 +11,7 @@ namespace DurableGateway.Replay;
 /// every shard's queue, for what other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
-    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots,
-    DueClock clock, Errands errands, FlowControl flow,
+    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock, Outbox outbox, FlowControl flow,
     EngineSettings settings, IHostApplicationLifetime lifetime, StoreClock time, ILogger<ReplayLoop> log) : BackgroundService
 {
     private const int Batch = 16;
@@ -134,7 +134,7 @@ internal sealed class ReplayLoop(
         _scan.Looked(look, due.Rest, now);
         if (due.Next is { } next) clock.Hear(look.Shard, next);
         if (look.Kind == LookKind.New && due.Rest is not null) _backlog.Add(look.Shard);
-        foreach (var errand in due.Errands) await errands.TakeAsync(errand);
+        foreach (var entry in due.Outbox) await outbox.TakeAsync(entry);
 
         var left = due.Held.Select(slots.ClusterOf).ToHashSet(StringComparer.OrdinalIgnoreCase);
 
@@ -173,8 +173,7 @@ internal sealed class ReplayLoop(
             if (claims.Count > 0 || crowded.Contains(cluster) || !slots.HasRoomIn(cluster)) _backlog.Hold(cluster, look.Shard, from);
         }
 
-        if (look.Kind == LookKind.Held && due.Rest is { } rest && !left.Contains(look.Cluster))
-            _backlog.Hold(look.Cluster, look.Shard, rest);
+        if (look.Kind == LookKind.Held && due.Rest is { } rest && !left.Contains(look.Cluster)) _backlog.Hold(look.Cluster, look.Shard, rest);
     }
 
     /// <summary>The runs of all clusters, one of each in turn.</summary>

@@ -1,12 +1,11 @@
 using System.Diagnostics;
+using DurableGateway.Diagnostics;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Telemetry;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Routing;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 

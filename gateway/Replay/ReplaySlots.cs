@@ -1,7 +1,6 @@
 using System.Globalization;
 using DurableGateway.Configuration;
 using Yarp.ReverseProxy;
-using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Replay;
 

@@ -1,16 +1,14 @@
-using System.Globalization;
 using DurableGateway.Configuration;
-using DurableGateway.Results;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 
 namespace DurableGateway.Replay;
 
 /// <summary>Brings the signals of runs to those who wait: on this node directly, on others by the store's channel.</summary>
 internal sealed class RunSignals(
-    DueClock clock, EndedRuns ended, StoreConnection connection, IHostApplicationLifetime lifetime,
-    TimeProvider time, ILogger<RunSignals> log)
+    DueClock clock, EndedRuns ended, IRunSignalChannel channel, IStoreReadiness store, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<RunSignals> log)
     : BackgroundService, IRunSignals
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
@@ -20,7 +18,7 @@ internal sealed class RunSignals(
     public void HandedBack(RunId run, DateTimeOffset due)
     {
         clock.Hear(run, due);
-        connection.Publish(StoreKeys.DueChannel, string.Create(CultureInfo.InvariantCulture, $"{run} {due.ToUnixTimeMilliseconds()}"));
+        channel.PublishDue(run, due);
     }
 
     public event Action<RunId>? EndHeard;
@@ -28,14 +26,14 @@ internal sealed class RunSignals(
     public void Ended(RunId run)
     {
         Hear(run);
-        connection.Publish(StoreKeys.EndedChannel, run.ToString());
+        channel.PublishEnded(run);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
-            await connection.Opened.WaitAsync(stoppingToken);
+            await store.Opened.WaitAsync(stoppingToken);
         }
         catch (ConfigurationException)
         {
@@ -49,16 +47,7 @@ internal sealed class RunSignals(
         {
             try
             {
-                await connection.SubscribeAsync(StoreKeys.EndedChannel, message =>
-                {
-                    if (RunId.TryParse(message, out var run)) Hear(run);
-                });
-                await connection.SubscribeAsync(StoreKeys.DueChannel, message =>
-                {
-                    if (message.Split(' ') is [var id, var due] && RunId.TryParse(id, out var run)
-                        && long.TryParse(due, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
-                        clock.Hear(run, DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
-                });
+                await channel.SubscribeAsync(Hear, clock.Hear);
                 return;
             }
             catch (StoreUnavailableException e)

@@ -1,6 +1,5 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Results;
 

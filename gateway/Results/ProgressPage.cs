@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Results;
 

@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using DurableGateway.Configuration;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Results;
@@ -13,8 +13,7 @@ namespace DurableGateway.Results;
 /// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
 /// node can go on after <c>Last-Event-ID</c>, with a letter before them that tells them from those of a service.
 /// </summary>
-internal sealed class ProgressStream(RunHistory history, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings,
-    IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class ProgressStream(IRunHistory history, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public const string ContentType = "text/event-stream";
 
@@ -25,8 +24,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, Client
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     public static bool IsWanted(HttpRequest request) =>
-        request.GetTypedHeaders().Accept.Any(type =>
-            type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
+        request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
 
     /// <summary>Whether it is an id of a progress stream.</summary>
     public static bool IsOurs(string id) => id == End || TryNumber(id, out _);
@@ -46,7 +44,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, Client
         using var waiter = ended.Register(run);
         if (await store.GetSnapshotAsync(run) is null)
         {
-            await Proxy.ProblemWriter.WriteProblemAsync(response, Problems.ResultUnknown());
+            await ProblemWriter.WriteProblemAsync(response, Problems.ResultUnknown());
             return;
         }
 
@@ -67,14 +65,12 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, Client
             {
                 after = entry.Number;
                 if (ProgressEvent.From(entry) is { } progress)
-                    Append(text, string.Create(CultureInfo.InvariantCulture, $"{Letter}{progress.Id}"), progress.Type,
-                        JsonSerializer.Serialize(progress.Data, ProgressJson.Default.ProgressData));
+                    Append(text, string.Create(CultureInfo.InvariantCulture, $"{Letter}{progress.Id}"), progress.Type, JsonSerializer.Serialize(progress.Data, ProgressJson.Default.ProgressData));
             }
 
             if (snapshot is null || snapshot.State.HasEnded())
             {
-                Append(text, End, "result", JsonSerializer.Serialize(ResultData.From(await ResultOfAsync(context, run, snapshot)),
-                    ProgressJson.Default.ResultData));
+                Append(text, End, "result", JsonSerializer.Serialize(ResultData.From(await ResultOfAsync(context, run, snapshot)), ProgressJson.Default.ResultData));
                 await SayAsync(response, text.ToString(), context.RequestAborted);
                 return;
             }
@@ -88,8 +84,7 @@ internal sealed class ProgressStream(RunHistory history, IRunStore store, Client
 
             using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
             // An ended run that an operator sets going again is not to be asked without a pause.
-            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended,
-                Task.Delay(LookAgain, time, woken.Token));
+            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
             await woken.CancelAsync();
             context.RequestAborted.ThrowIfCancellationRequested();
         }

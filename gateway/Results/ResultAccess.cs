@@ -1,7 +1,6 @@
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Results;
 

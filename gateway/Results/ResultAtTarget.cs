@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-
 namespace DurableGateway.Results;
 
 /// <summary>On a request that fetches a result at the path of the run's request.</summary>

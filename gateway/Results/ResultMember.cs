@@ -1,5 +1,5 @@
 using System.Globalization;
-using DurableGateway.Runs;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Results;
 

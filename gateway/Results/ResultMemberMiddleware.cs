@@ -1,5 +1,4 @@
-using DurableGateway.Configuration;
-using Microsoft.AspNetCore.Http;
+using DurableGateway.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Results;

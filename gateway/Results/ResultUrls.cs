@@ -1,14 +1,13 @@
+using DurableGateway.Http;
 using DurableGateway.Protocol;
-using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Results;
 
 /// <summary>Makes result URLs: relative, with a capability that carries its own end (§5).</summary>
 internal sealed class ResultUrls(Tokens tokens)
 {
-    public const string Path = "/_durable/v1/results/";
+    public const string Path = WirePaths.Results;
 
     /// <summary>Behind a result URL's path: the run itself, which <c>DELETE</c> cancels. No redirect leads there.</summary>
     public const string Run = "/run";

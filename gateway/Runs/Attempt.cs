@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using DurableGateway.Storage;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 

@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using DurableGateway.Storage;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
@@ -130,7 +131,8 @@ internal sealed class AttemptRegistry : BackgroundService
 
     private async Task WorkAsync(Attempt attempt, Func<Attempt, Task> work)
     {
-        Spans.Continue(attempt);
+        // What is done for an attempt appears beneath its span.
+        if (attempt.Span is { } span) Activity.Current = span;
         try
         {
             await work(attempt);

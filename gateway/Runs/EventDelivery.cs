@@ -1,34 +1,35 @@
-using DurableGateway.Storage;
-
 namespace DurableGateway.Runs;
 
 /// <summary>
 /// Takes events in and brings them to the runs that wait for them. What is taken in is in a due-queue until it has been delivered, so
 /// another node goes on where this one stopped; a delivery that is made twice wakes nobody twice.
 /// </summary>
-internal sealed class EventDelivery(IEventStore events, Waits waits, TimeProvider time)
+internal sealed class EventDelivery(IEventStore events, Waits waits, TimeProvider time) : IOutboxHandler
 {
     /// <summary>What the entry of an event in a due-queue begins with.</summary>
     public const string Prefix = "e:";
 
     private const int Batch = 128;
 
-    /// <summary>When another node goes on, should this one be gone.</summary>
-    private static readonly TimeSpan Others = TimeSpan.FromSeconds(10);
+    /// <summary>After this time another node goes on with a delivery.</summary>
+    private static readonly TimeSpan TakeoverDelay = TimeSpan.FromSeconds(10);
 
     /// <returns>How many runs it has woken, or will have.</returns>
     public async Task<int> PublishAsync(StoredEvent arrived)
     {
-        var publication = await events.PublishAsync(arrived, time.GetUtcNow() + Others);
+        var publication = await events.PublishAsync(arrived, time.GetUtcNow() + TakeoverDelay);
         if (!publication.IsNew || publication.Count == 0) return publication.Count;
         return await DeliverAsync(arrived, publication.Count);
     }
 
-    /// <summary>Goes on with what somebody else began.</summary>
-    public async Task ResumeAsync(int shard, string name)
+    string IOutboxHandler.Prefix => Prefix;
+
+    /// <summary>Goes on with a delivery that another node began. The last delivery takes the entry out of the outbox.</summary>
+    async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry)
     {
-        if (await events.GetAsync(shard, name) is { } arrived) await DeliverAsync(arrived, int.MaxValue, shard);
-        else await events.CrossOffAsync(shard, name, [], 0, time.GetUtcNow() + Others);
+        if (await events.GetAsync(entry.Shard, entry.Argument) is { } arrived) await DeliverAsync(arrived, int.MaxValue, entry.Shard);
+        else await events.CrossOffAsync(entry.Shard, entry.Argument, [], 0, time.GetUtcNow() + TakeoverDelay);
+        return OutboxDisposition.Kept;
     }
 
     private Task<int> DeliverAsync(StoredEvent arrived, int most) => DeliverAsync(arrived, most, events.ShardOf(arrived.Topic));
@@ -42,7 +43,7 @@ internal sealed class EventDelivery(IEventStore events, Waits waits, TimeProvide
             var woken = await Task.WhenAll(recipients.Select(recipient => DeliverAsync(recipient, arrived)));
             var count = woken.Count(one => one);
             total += count;
-            if (!await events.CrossOffAsync(shard, arrived.Name, recipients, count, time.GetUtcNow() + Others)) return Math.Min(total, most);
+            if (!await events.CrossOffAsync(shard, arrived.Name, recipients, count, time.GetUtcNow() + TakeoverDelay)) return Math.Min(total, most);
         }
     }
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using DurableGateway.Storage;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
@@ -8,7 +8,7 @@ namespace DurableGateway.Runs;
 /// Lets runs through the gates of their policies, here and on all other nodes together, and keeps the places of those that are in. One
 /// that is turned away is parked; whoever leaves makes the next one due, and so does, should that get lost, its own due time.
 /// </summary>
-internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<FlowControl> log) : BackgroundService
+internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<FlowControl> log) : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan PerPlace = TimeSpan.FromMilliseconds(20);
@@ -129,7 +129,7 @@ internal sealed class FlowControl(FlowStore store, IRunSignals signals, EngineSe
         public string Name { get; } = Guid.NewGuid().ToString("N");
 
         /// <summary>Keeps the place for longer, unless the run is about to leave.</summary>
-        public Task KeepAsync(FlowStore store, DateTimeOffset until)
+        public Task KeepAsync(IFlowStore store, DateTimeOffset until)
         {
             lock (_lock) return _left ? Task.CompletedTask : _keeping = store.KeepAsync(gate, run, Name, until);
         }

@@ -1,3 +1,5 @@
+using DurableGateway.Protocol;
+
 namespace DurableGateway.Runs;
 
 /// <summary>What the rest of the gateway wants to hear of. Signals save waiting; nothing depends on one arriving.</summary>

@@ -1,16 +1,20 @@
 using System.Text;
 using DurableGateway.Protocol;
-using DurableGateway.Storage;
 
 namespace DurableGateway.Runs;
 
 /// <summary>Brings the result of an invoked run to the step that invoked it.</summary>
-internal sealed class InvocationResults(IRunStore runs, IWaitStore store, Waits waits, TimeProvider time)
+internal sealed class InvocationResults(IRunStore runs, IWaitStore store, Waits waits, TimeProvider time) : IOutboxHandler
 {
     /// <summary>What the entry of an ended run in its due-queue begins with.</summary>
     public const string Prefix = "p:";
 
     private const int MostText = 4096;
+
+    string IOutboxHandler.Prefix => Prefix;
+
+    async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry) =>
+        !RunId.TryParse(entry.Argument, out var child) || await DeliverAsync(child) ? OutboxDisposition.Done : OutboxDisposition.Kept;
 
     /// <returns><see langword="false"/> where the run has not ended after all.</returns>
     public async Task<bool> DeliverAsync(RunId child)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 

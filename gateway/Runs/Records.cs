@@ -1,3 +1,5 @@
+using DurableGateway.Protocol;
+
 namespace DurableGateway.Runs;
 
 /// <summary>One header line. Order and duplicates are kept.</summary>

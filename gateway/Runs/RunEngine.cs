@@ -1,5 +1,5 @@
+using DurableGateway.Diagnostics;
 using DurableGateway.Protocol;
-using DurableGateway.Storage;
 using DurableGateway.Telemetry;
 
 namespace DurableGateway.Runs;

@@ -1,6 +1,4 @@
 using DurableGateway.Protocol;
-using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 
 namespace DurableGateway.Runs;
 
@@ -8,7 +6,7 @@ namespace DurableGateway.Runs;
 /// Steps that wait for something from outside. While they do, nothing is held for them here: a step that waits is a value of its run
 /// and, for an event, an entry of its topic.
 /// </summary>
-internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals signals, StepTelemetry telemetry, TimeProvider time)
+internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals signals, IStepObserver observer, TimeProvider time)
 {
     private const int Page = 32;
 
@@ -40,7 +38,7 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
         var delivery = await store.DeliverAsync(run, kind, outcome);
         if (delivery.Verdict != DeliveryVerdict.Woken) return delivery;
         signals.Parked(run, time.GetUtcNow());
-        await telemetry.DeliveredAsync(run, outcome);
+        await observer.DeliveredAsync(run, outcome);
         return delivery;
     }
 
@@ -57,7 +55,7 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
 
         if (delivery.Verdict != DeliveryVerdict.Woken) return false;
         signals.Parked(waiter.Run, time.GetUtcNow());
-        await telemetry.DeliveredAsync(waiter.Run, OutcomeOf(waiter, arrived));
+        await observer.DeliveredAsync(waiter.Run, OutcomeOf(waiter, arrived));
         return true;
     }
 
@@ -91,7 +89,7 @@ internal sealed class Waits(IWaitStore store, IEventStore events, IRunSignals si
                 if (delivery.Verdict == DeliveryVerdict.Woken)
                 {
                     if (told == 0) signals.Parked(waiter.Run, time.GetUtcNow());
-                    await telemetry.DeliveredAsync(waiter.Run, OutcomeOf(waiter, stored));
+                    await observer.DeliveredAsync(waiter.Run, OutcomeOf(waiter, stored));
                 }
 
                 await events.UnlistenAsync(topic, waiter);

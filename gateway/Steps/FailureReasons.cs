@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using DurableGateway.Admin;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Steps;
 

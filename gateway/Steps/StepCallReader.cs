@@ -1,7 +1,6 @@
 using System.Globalization;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Steps;
 

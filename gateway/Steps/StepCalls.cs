@@ -2,8 +2,6 @@ using DurableGateway.Events;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Steps;
 

@@ -1,19 +1,17 @@
 using System.Text.Json;
+using DurableGateway.Diagnostics;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Steps;
 
 /// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
-internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens,
-    StepTelemetry telemetry, TimeProvider time, ILogger<StepEndpoints> log)
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, StepCallTelemetry telemetry, TimeProvider time, ILogger<StepEndpoints> log)
 {
     private const string Base = "/_durable/v1/runs/";
     private const string StepsSegment = "/steps/";
@@ -62,8 +60,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         if (await store.GetSnapshotAsync(run, countSteps: true) is { } snapshot)
             await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(snapshot), WireJson.Default.RunStateJson));
         else if (registry.TryGet(run, out var live))
-            await WriteAsync(context,
-                JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(Unstored(live)), WireJson.Default.RunStateJson));
+            await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(Unstored(live)), WireJson.Default.RunStateJson));
         else
             await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
     }
@@ -72,9 +69,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
     {
         var steps = await store.GetStepsAsync(run) ?? (registry.TryGet(run, out _) ? [] : null);
         if (steps is null) await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
-        else
-            await WriteAsync(context,
-                JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
+        else await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
     }
 
     private async Task PutStepAsync(HttpContext context, RunId run, Fence attempt)
@@ -99,8 +94,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build)
-            await store.SetBuildAsync(run, build);
+        if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build) await store.SetBuildAsync(run, build);
         var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, policy, body, response);
         if (refused is not null)
         {
@@ -108,8 +102,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        if (answer.Verdict == StepVerdict.OtherKind)
-            await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";asked={call.Type}");
+        if (answer.Verdict == StepVerdict.OtherKind) await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";asked={call.Type}");
         else if (answer.Outcome is { } stored && stored.Type != call.Type)
             await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 

@@ -1,4 +1,4 @@
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
 
 namespace DurableGateway.Storage;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using DurableGateway.Runs;
 using StackExchange.Redis;
 
 namespace DurableGateway.Storage;

@@ -1,3 +1,4 @@
+using DurableGateway.Runs;
 using Garnet;
 using Garnet.server;
 using Tsavorite.core;

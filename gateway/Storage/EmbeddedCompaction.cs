@@ -1,4 +1,5 @@
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
+using DurableGateway.Runs;
 using StackExchange.Redis;
 
 namespace DurableGateway.Storage;

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using DurableGateway.Configuration;
-using Garnet;
 
 namespace DurableGateway.Storage;
 

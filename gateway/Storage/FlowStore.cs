@@ -1,23 +1,17 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
 /// <summary>Gates and rates of flow control, which all nodes share.</summary>
-internal sealed class FlowStore(StoreConnection connection, EngineSettings settings, TimeProvider time)
+internal sealed class FlowStore(StoreConnection connection, EngineSettings settings, TimeProvider time) : IFlowStore
 {
     /// <summary>How long a gate is kept with no news of anybody who is in or waits.</summary>
     private static readonly TimeSpan GateLifetime = TimeSpan.FromDays(30);
 
-    /// <summary>Lets a run through its gate, or has it wait.</summary>
-    /// <param name="gate">The gate, with the run's place in the order.</param>
-    /// <param name="run">The run.</param>
-    /// <param name="permit">What the place is held by; empty: the caller only asks, and the place of one who is let in is kept until the lease ends.</param>
-    /// <param name="leaseEnd">When who has not been heard of since has left.</param>
-    /// <param name="lifetime">How long those who wait are kept.</param>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public async Task<GateAnswer> EnterAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
@@ -26,7 +20,6 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
         return new GateAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
     }
 
-    /// <summary>A run gives a permit back, or, where that is empty, is not waited for any more; answers those whose turn has come.</summary>
     public async Task<IReadOnlyList<RunId>> LeaveAsync(Gate gate, RunId run, string permit)
     {
         var now = time.GetUtcNow();
@@ -34,20 +27,16 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
             [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + settings.Lease), gate.Name, permit, (long)GateLifetime.TotalMilliseconds])))!);
     }
 
-    /// <summary>Extends the lease of a run that is in; one whose lease ran out is in again.</summary>
     public Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd) =>
         connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Keep, Keys(gate),
             [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(leaseEnd), permit, (long)GateLifetime.TotalMilliseconds, gate.Name]));
 
-    /// <summary>Makes a run due whose turn has come; <see langword="false"/> where it has ended, is paused or is unknown.</summary>
     public async Task<bool> WakeAsync(RunId run)
     {
         var keys = new StoreKeys(run, connection.Shards);
         return (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Wake, [keys.Run, keys.Due], [run.ToString(), Milliseconds(time.GetUtcNow())])) == 1;
     }
 
-    /// <summary>Puts off a due run that was turned away, unless its turn has come since.</summary>
-    /// <returns>When it is due; <see langword="null"/> where it is somebody else's by now.</returns>
     public async Task<DateTimeOffset?> PostponeAsync(RunId run, DateTimeOffset until)
     {
         var keys = new StoreKeys(run, connection.Shards);
@@ -56,7 +45,6 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
         return due.IsNullOrEmpty ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)(double)due);
     }
 
-    /// <summary>When a run may start; that time is kept for it.</summary>
     public async Task<DateTimeOffset> ReserveAsync(string rate, RunId run, int permits, TimeSpan window)
     {
         var start = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Rate, [StoreKeys.InShard(ShardOf(rate), $"rate:{rate}")],
@@ -64,7 +52,6 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
         return DateTimeOffset.FromUnixTimeMilliseconds((long)(double)start);
     }
 
-    /// <summary>A run does not start after all: its time is free for others.</summary>
     public Task GiveBackAsync(string rate, RunId run) =>
         connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.InShard(ShardOf(rate), $"rate:{rate}"), run.ToString()));
 
@@ -81,8 +68,3 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
 
     private static long Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
 }
-
-/// <param name="IsIn">Whether it may go on.</param>
-/// <param name="Before">How many wait before it.</param>
-/// <param name="Woken">Those whose turn has come.</param>
-internal readonly record struct GateAnswer(bool IsIn, int Before, IReadOnlyList<RunId> Woken);

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Storage;
 
@@ -71,12 +70,12 @@ internal sealed class RecordCodec(KeyRing keys)
 
     public (string Method, string Path) DecodeLabel(RunId run, byte[] record) => Open(run, "label", record, reader => (reader.ReadString(), reader.ReadString()));
 
-    /// <summary>The request target as it stood on the wire; the path in a record of a release that kept no more.</summary>
+    /// <summary>The request target as it stood on the wire.</summary>
     public string DecodeTarget(RunId run, byte[] record) => Open(run, "label", record, reader =>
     {
         _ = reader.ReadString();
-        var path = reader.ReadString();
-        return reader.BaseStream.Position < reader.BaseStream.Length ? reader.ReadString() : new PathString(path).ToUriComponent();
+        _ = reader.ReadString();
+        return reader.ReadString();
     });
 
     public byte[] Encode(RunId run, StoredResponse response) => Seal(run, "result", writer =>

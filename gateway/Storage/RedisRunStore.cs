@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using StackExchange.Redis;
 
@@ -49,12 +49,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         ]);
         var held = (int)answer[3];
         var runs = new List<DueRun>();
-        var errands = new List<Errand>();
+        var outbox = new List<OutboxEntry>();
         for (var i = 4 + held; i + 3 < answer.Length; i += 4)
         {
             var entry = answer[i];
             if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString(), answer[i + 3] == Running));
-            else if (Errand.IsErrand(entry.ToString())) errands.Add(new Errand(shard, entry.ToString()));
+            else if (OutboxEntry.Is(entry.ToString())) outbox.Add(new OutboxEntry(shard, entry.ToString()));
 
             // What is neither can never be claimed, and would stay at the head for ever.
             else await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(shard), entry));
@@ -63,7 +63,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return new DueRuns(
             runs, answer[0].IsNullOrEmpty ? null : FromMilliseconds((long)(double)answer[0]),
             answer[1].IsNullOrEmpty ? null : new QueuePlace((long)(double)answer[1], (int)answer[2]),
-            [.. answer.Skip(4).Take(held).Select(route => route.ToString())], errands);
+            [.. answer.Skip(4).Take(held).Select(route => route.ToString())], outbox);
     }
 
     public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd, uint nonce)

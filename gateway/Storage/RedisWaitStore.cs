@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using StackExchange.Redis;
 
@@ -71,16 +72,6 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
         var record = await connection.ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key));
         return record.IsNull ? null : codec.DecodeRequest(run, record);
     }
-
-    public async Task<bool> TakeErrandAsync(Errand errand, DateTimeOffset until) =>
-        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Defer, [StoreKeys.DueOf(errand.Shard)],
-            [errand.Entry, Milliseconds(time.GetUtcNow()), Milliseconds(until)])) == 1;
-
-    public Task PutOffErrandAsync(Errand errand, DateTimeOffset until) =>
-        connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(errand.Shard), errand.Entry, until.ToUnixTimeMilliseconds(), SortedSetWhen.Exists));
-
-    public Task SettleErrandAsync(Errand errand) =>
-        connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(errand.Shard), errand.Entry));
 
     private StoreKeys Keys(RunId run) => new(run, connection.Shards);
 

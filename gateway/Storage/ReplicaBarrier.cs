@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using DurableGateway.Runs;
 using StackExchange.Redis;
 
 namespace DurableGateway.Storage;

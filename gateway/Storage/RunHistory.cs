@@ -1,16 +1,13 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
 
 /// <summary>What happened to runs. It is written by the transitions themselves.</summary>
-internal sealed class RunHistory(StoreConnection connection, RecordCodec codec)
+internal sealed class RunHistory(StoreConnection connection, RecordCodec codec) : IRunHistory
 {
-    /// <summary>The entries of a run with a higher number, oldest first, as its client may know them.</summary>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public Task<IReadOnlyList<HistoryEntry>> GetAsync(RunId run, long after = 0) => GetAsync(run, after, null);
 
-    /// <summary>All entries of a run, oldest first, with the reasons that its service gave for what failed.</summary>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public Task<IReadOnlyList<HistoryEntry>> GetWithReasonsAsync(RunId run) => GetAsync(run, 0, sealedReason => Open(run, sealedReason));
 
     private async Task<IReadOnlyList<HistoryEntry>> GetAsync(RunId run, long after, Func<string, string?>? open)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using StackExchange.Redis;
 

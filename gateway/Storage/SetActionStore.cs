@@ -16,7 +16,7 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
     /// <summary>How long others leave it to a node that is not heard of.</summary>
     public TimeSpan Lease => engine.Lease;
 
-    public static Errand ErrandOf(Guid id) => new(Shard, $"{StoredSetAction.Prefix}{id}");
+    public static OutboxEntry EntryOf(Guid id) => new(Shard, $"{StoredSetAction.Prefix}{id}");
 
     public async Task BeginAsync(StoredSetAction set) => await EvaluateAsync(Script.SetBegin, [Key(set.Id), Newest, StoreKeys.DueOf(Shard)],
         [set.Id.ToString(), Milliseconds(set.StartedAt), Others(), (long)Kept.TotalMilliseconds, set.Verb, codec.EncodeFilter(set.Id, set.Filter), set.Who]);
@@ -35,7 +35,7 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
 
     /// <summary>Keeps others from it for another lease, while it is under way.</summary>
     public async Task KeepAsync(Guid id) =>
-        await connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(Shard), ErrandOf(id).Entry, Others(), SortedSetWhen.Exists));
+        await connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(Shard), EntryOf(id).Name, Others(), SortedSetWhen.Exists));
 
     public async Task StopAsync(Guid id) => await EvaluateAsync(Script.SetStop, [Key(id)], []);
 

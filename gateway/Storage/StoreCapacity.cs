@@ -1,4 +1,5 @@
 using DurableGateway.Configuration;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
 

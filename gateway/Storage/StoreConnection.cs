@@ -3,8 +3,9 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using DurableGateway.Configuration;
+using DurableGateway.Diagnostics;
 using DurableGateway.Protocol;
-using DurableGateway.Telemetry;
+using DurableGateway.Runs;
 using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
@@ -13,7 +14,7 @@ namespace DurableGateway.Storage;
 /// The connection to the store, which may come late and go away: the gateway is up without it, and not ready.
 /// </summary>
 internal sealed class StoreConnection(
-    GatewaySettings settings, KeyRing keys, StoreClock clock, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
+    GatewaySettings settings, KeyRing keys, StoreClock clock, ILoggerFactory loggers) : IStoreReadiness, IHostedService, IAsyncDisposable
 {
     /// <summary>Each call that waits holds what it wants to write: a store that is too slow must not take the gateway down with it.</summary>
     private const int MostPending = 4096;
@@ -186,7 +187,7 @@ internal sealed class StoreConnection(
 
     private async Task<T> GuardAsync<T>(Func<Task<T>> command, string caller)
     {
-        using var span = Spans.StartStoreCall(caller);
+        using var span = StoreTelemetry.StartCall(caller);
         try
         {
             var answer = await AskAsync(command);

@@ -1,5 +1,5 @@
 using System.Globalization;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
 
 namespace DurableGateway.Storage;
 

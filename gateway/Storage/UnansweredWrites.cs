@@ -1,3 +1,5 @@
+using DurableGateway.Runs;
+
 namespace DurableGateway.Storage;
 
 /// <summary>Repeats a write whose answer was lost. What is written so is the same each time, so that it happens once.</summary>

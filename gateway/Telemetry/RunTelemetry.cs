@@ -1,7 +1,7 @@
-using System.Diagnostics;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
-using static DurableGateway.Telemetry.TelemetryNames;
+using static DurableGateway.Diagnostics.TelemetryNames;
 using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace DurableGateway.Telemetry;
@@ -9,9 +9,7 @@ namespace DurableGateway.Telemetry;
 /// <summary>Who a run is, as spans and metrics call it.</summary>
 internal readonly record struct RunIdentity(RunId Id, string Route, string Policy);
 
-/// <summary>
-/// What becomes of runs, told as metrics and spans. One call for each thing that happens, at the place where it is decided.
-/// </summary>
+/// <summary>What becomes of runs, told as metrics and spans. One call for each thing that happens, at the place where it is decided.</summary>
 internal static class RunTelemetry
 {
     /// <summary>What stands for a route or a policy that cannot be known any more.</summary>
@@ -57,8 +55,7 @@ internal static class RunTelemetry
     {
         AttemptEnded(attempt, state.Name(), status, state == RunState.Failed ? $"{status}" : null);
         Instruments.RunsEnded.Add(
-            1, new Tag(Attributes.Route, attempt.Route), new Tag(Attributes.Policy, attempt.Policy.Name),
-            new Tag(Attributes.Outcome, state.Name()));
+            1, new Tag(Attributes.Route, attempt.Route), new Tag(Attributes.Policy, attempt.Policy.Name), new Tag(Attributes.Outcome, state.Name()));
         if (attempt.Span is { } span)
             Spans.RunEnded(Spans.RequestOf(span), Identity(attempt), now - attempt.StartedAt, state, attempt.Key.Number, status);
     }
@@ -68,11 +65,9 @@ internal static class RunTelemetry
     {
         var (route, policy) = (origin?.Route ?? Unknown, origin?.Policy ?? Unknown);
         Instruments.RunsEnded.Add(
-            1, new Tag(Attributes.Route, route), new Tag(Attributes.Policy, policy),
-            new Tag(Attributes.Outcome, RunState.Cancelled.Name()));
-        if (origin is not null && Spans.AreOn)
-            Spans.RunEnded(Spans.Parse(origin.TraceParent), new(run, route, policy), now - origin.StartedAt,
-                RunState.Cancelled, origin.Attempt, 0);
+            1, new Tag(Attributes.Route, route), new Tag(Attributes.Policy, policy), new Tag(Attributes.Outcome, RunState.Cancelled.Name()));
+        if (origin is not null && Tracing.IsEnabled)
+            Spans.RunEnded(Spans.Parse(origin.TraceParent), new(run, route, policy), now - origin.StartedAt, RunState.Cancelled, origin.Attempt, 0);
     }
 
     /// <summary>The run's record could not be read, and it was ended.</summary>
@@ -83,10 +78,7 @@ internal static class RunTelemetry
     public static void Failed(Attempt attempt, string reason)
     {
         // As OpenTelemetry has it: the status alone where that is the error.
-        var status = reason.StartsWith(StatusReason, StringComparison.Ordinal)
-            && int.TryParse(reason.AsSpan(StatusReason.Length), out var code)
-            ? code
-            : 0;
+        var status = reason.StartsWith(StatusReason, StringComparison.Ordinal) && int.TryParse(reason.AsSpan(StatusReason.Length), out var code) ? code : 0;
         AttemptEnded(attempt, "failed", status, status > 0 ? reason[StatusReason.Length..] : reason);
     }
 

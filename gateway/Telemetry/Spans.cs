@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using static DurableGateway.Telemetry.TelemetryNames;
+using static DurableGateway.Diagnostics.TelemetryNames;
 
 namespace DurableGateway.Telemetry;
 
@@ -11,18 +13,13 @@ namespace DurableGateway.Telemetry;
 /// </summary>
 internal static class Spans
 {
-    private static readonly ActivitySource Source = new(TelemetryNames.Source, Instruments.Version);
-
-    /// <summary>Whether anybody listens. Where nobody does, nothing below is to cost anything.</summary>
-    public static bool AreOn => Source.HasListeners();
-
     /// <param name="route">The id of the route.</param>
     /// <param name="policy">The policy of the run.</param>
     /// <param name="isReplay">Whether it is a replay.</param>
     /// <param name="parent">The span of the client's request; by default the one that is current.</param>
     public static Activity? StartAttempt(string route, RunPolicy policy, bool isReplay, ActivityContext parent = default)
     {
-        var span = Source.StartActivity($"{TelemetryNames.Spans.Attempt} {route}", ActivityKind.Internal, parent);
+        var span = Tracing.Source.StartActivity($"{TelemetryNames.SpanNames.Attempt} {route}", ActivityKind.Internal, parent);
         return span?.SetTag(Attributes.Route, route).SetTag(Attributes.Policy, policy.Name).SetTag(Attributes.AttemptKind, Kind(isReplay));
     }
 
@@ -44,10 +41,9 @@ internal static class Spans
     /// <param name="status">The status of its result; 0 for none.</param>
     public static void RunEnded(ActivityContext? parent, RunIdentity run, TimeSpan took, RunState state, int attempts, int status)
     {
-        if (!AreOn || parent is not { } beside) return;
+        if (!Tracing.IsEnabled || parent is not { } beside) return;
         var now = Now;
-        using var span = Source.StartActivity($"{TelemetryNames.Spans.Run} {run.Route}",
-            ActivityKind.Internal, beside, startTime: now - took);
+        using var span = Tracing.Source.StartActivity($"{TelemetryNames.SpanNames.Run} {run.Route}", ActivityKind.Internal, beside, startTime: now - took);
         if (span is not { IsAllDataRequested: true }) return;
         span.SetTag(Attributes.RunId, run.Id.ToString()).SetTag(Attributes.Route, run.Route).SetTag(Attributes.Policy, run.Policy)
             .SetTag(Attributes.Outcome, state.Name()).SetTag(Attributes.AttemptNumber, attempts);
@@ -63,35 +59,18 @@ internal static class Spans
     /// <param name="outcome">How it ended.</param>
     public static void StepEnded(ActivityContext parent, RunId run, int attempt, EndedStep step, string outcome)
     {
-        if (!AreOn) return;
+        if (!Tracing.IsEnabled) return;
         var now = Now;
 
         // The call itself belongs to the trace of the service, where that has one.
-        var call = Activity.Current is { } current && current.TraceId != parent.TraceId
-            ? new[] { new ActivityLink(current.Context) }
-            : null;
-        using var span = Source.StartActivity(
-            $"{TelemetryNames.Spans.Step} {step.Id}", ActivityKind.Internal, parent, links: call, startTime: now - step.Took);
+        var call = Activity.Current is { } current && current.TraceId != parent.TraceId ? new[] { new ActivityLink(current.Context) } : null;
+        using var span = Tracing.Source.StartActivity(
+            $"{TelemetryNames.SpanNames.Step} {step.Id}", ActivityKind.Internal, parent, links: call, startTime: now - step.Took);
         if (span is not { IsAllDataRequested: true }) return;
         span.SetTag(Attributes.RunId, run.ToString()).SetTag(Attributes.AttemptNumber, attempt)
             .SetTag(Attributes.StepId, step.Id).SetTag(Attributes.StepType, step.Type).SetTag(Attributes.Outcome, outcome);
         if (step.Failed) span.SetTag(Attributes.ErrorType, "step-failed").SetStatus(ActivityStatusCode.Error);
         span.SetEndTime(now.UtcDateTime);
-    }
-
-    /// <summary>A call of the store, where it is part of something: the sweeps of an idle node are no traces.</summary>
-    public static Activity? StartStoreCall(string caller)
-    {
-        if (!AreOn || Activity.Current is null) return null;
-        var operation = caller.EndsWith("Async", StringComparison.Ordinal) ? caller[..^"Async".Length] : caller;
-        var span = Source.StartActivity($"{operation} {TelemetryNames.Spans.Store}", ActivityKind.Client);
-        return span?.SetTag(Attributes.DbSystem, "redis").SetTag(Attributes.DbOperation, operation);
-    }
-
-    /// <summary>Has what the clock of attempts does for one appear beneath it. For the rest of the calling async method.</summary>
-    public static void Continue(Attempt attempt)
-    {
-        if (attempt.Span is { } span) Activity.Current = span;
     }
 
     /// <summary>The span of the client's request, beside which a run's attempts stand.</summary>

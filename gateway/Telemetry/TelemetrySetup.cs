@@ -1,12 +1,12 @@
 using System.Diagnostics;
-using DurableGateway.Configuration;
-using DurableGateway.Events;
-using Microsoft.AspNetCore.Builder;
+using DurableGateway.Diagnostics;
+using DurableGateway.Http;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry;
-using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -36,12 +36,12 @@ internal static class TelemetrySetup
         var export = !string.IsNullOrWhiteSpace(builder.Configuration[Endpoint]);
         builder.Services
             .AddSingleton<StepTelemetry>()
+            .AddSingleton<IStepObserver>(provider => provider.GetRequiredService<StepTelemetry>())
             .AddSingleton<QueueSweep>()
-            .AddHostedService<Gauges>();
+            .AddHostedService<RunGauges>();
         var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.Clear()
-                .AddService(TelemetryNames.Service, serviceVersion: Instruments.Version,
-                    serviceInstanceId: $"{Environment.MachineName}/{Environment.ProcessId}")
+                .AddService(TelemetryNames.Service, serviceVersion: Instruments.Version, serviceInstanceId: $"{Environment.MachineName}/{Environment.ProcessId}")
                 .AddTelemetrySdk()
                 .AddEnvironmentVariableDetector())
             .WithMetrics(metrics =>
@@ -49,12 +49,8 @@ internal static class TelemetrySetup
                 metrics.AddMeter(TelemetryNames.Source, Hosting).AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false);
 
                 // Counts, durations and statuses of requests by route. The other attributes would multiply the series and tell little here.
-                metrics.AddView(RequestDuration, new ExplicitBucketHistogramConfiguration
-                {
-                    TagKeys = ["http.request.method", "http.response.status_code", "http.route"]
-                });
-                metrics.AddView(instrument =>
-                    instrument.Meter.Name == Hosting && instrument.Name != RequestDuration ? MetricStreamConfiguration.Drop : null);
+                metrics.AddView(RequestDuration, new ExplicitBucketHistogramConfiguration { TagKeys = ["http.request.method", "http.response.status_code", "http.route"] });
+                metrics.AddView(instrument => instrument.Meter.Name == Hosting && instrument.Name != RequestDuration ? MetricStreamConfiguration.Drop : null);
 
                 // What every request pays for beyond that is measured where somebody asked for it.
                 if (export) metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation();
@@ -76,13 +72,10 @@ internal static class TelemetrySetup
 
     public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");
 
-    /// <summary>
-    /// A callback URL has its capability in its path, and who reads traces is not to complete steps. Queries are redacted anyway.
-    /// </summary>
+    /// <summary>A callback URL has its capability in its path, and who reads traces is not to complete steps. Queries are redacted anyway.</summary>
     private static void HideCapability(Activity span, HttpRequest request)
     {
-        if (request.Path.StartsWithSegments(CallbackUrls.Path.TrimEnd('/'), StringComparison.OrdinalIgnoreCase))
-            span.SetTag("url.path", CallbackUrls.Path + "…");
+        if (request.Path.StartsWithSegments(WirePaths.Callbacks.TrimEnd('/'), StringComparison.OrdinalIgnoreCase)) span.SetTag("url.path", WirePaths.Callbacks + "…");
     }
 
     private static bool IsNoProbe(HttpContext context) => !context.IsControl() || !Probes.Contains(context.Request.Path.Value);

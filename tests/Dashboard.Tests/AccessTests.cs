@@ -1,5 +1,7 @@
 using System.Net;
+using DurableGateway.Admin;
 using DurableGateway.Dashboard.Tests.Support;
+using DurableGateway.Diagnostics;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 

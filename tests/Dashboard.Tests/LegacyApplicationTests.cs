@@ -1,5 +1,6 @@
 using System.Text;
 using DurableGateway.Dashboard.Tests.Support;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Playwright;

@@ -1,6 +1,7 @@
 using Deque.AxeCore.Playwright;
+using DurableGateway.Admin;
 using DurableGateway.Dashboard.Tests.Support;
-using DurableGateway.Runs;
+using DurableGateway.Protocol;
 using Microsoft.Playwright;
 
 namespace DurableGateway.Dashboard.Tests;

@@ -1,4 +1,6 @@
+using DurableGateway.Admin;
 using DurableGateway.Dashboard.Tests.Support;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
@@ -172,7 +174,7 @@ public sealed class RunDetailTests(Browser browser)
         var run = site.Admin.Put(Samples.Rich()).Run.Id;
         await site.GoAsync($"/runs/{RunId.New(Samples.Now)}");
         await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "No such run" })).ToBeVisibleAsync();
-        site.Admin.Fails = new Storage.StoreUnavailableException("away");
+        site.Admin.Fails = new StoreUnavailableException("away");
         await site.GoAsync($"/runs/{run}");
         await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "The store does not answer" })).ToBeVisibleAsync();
         site.Admin.Fails = new InvalidOperationException("<b>secret</b>");

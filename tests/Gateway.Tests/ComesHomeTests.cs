@@ -1,5 +1,8 @@
 using System.Net;
 using System.Text;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -58,7 +61,7 @@ public sealed class ComesHomeTests
         using var response = await gateway.Client.GetAsync("/");
 
         Assert.Equal("hello", await response.Content.ReadAsStringAsync());
-        Assert.True(Runs.RunId.TryParse(response.Headers.GetValues("Durable-Run-Id").Single(), out var run));
+        Assert.True(RunId.TryParse(response.Headers.GetValues("Durable-Run-Id").Single(), out var run));
         Assert.Null(await gateway.Store.GetSnapshotAsync(run));
     }
 }

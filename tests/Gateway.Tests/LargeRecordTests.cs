@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;

@@ -1,5 +1,7 @@
 using System.Net;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
+using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -224,7 +226,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         {
             return (await gateway.Store.GetSnapshotAsync(run))?.State;
         }
-        catch (DurableGateway.Storage.StoreUnavailableException)
+        catch (StoreUnavailableException)
         {
             return null;
         }

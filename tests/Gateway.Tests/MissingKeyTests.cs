@@ -1,7 +1,6 @@
 using System.Globalization;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Stores;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;

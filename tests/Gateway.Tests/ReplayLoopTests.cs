@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Replay;
 using DurableGateway.Runs;
 using DurableGateway.Storage;

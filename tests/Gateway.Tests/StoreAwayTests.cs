@@ -1,4 +1,5 @@
 using System.Net;
+using DurableGateway.Protocol;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;

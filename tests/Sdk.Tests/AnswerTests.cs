@@ -1,5 +1,6 @@
 using System.Text;
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 

@@ -1,4 +1,5 @@
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Client.Tests;
 

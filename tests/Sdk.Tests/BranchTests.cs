@@ -1,4 +1,5 @@
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 

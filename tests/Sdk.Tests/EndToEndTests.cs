@@ -4,6 +4,8 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Client.Tests;

@@ -1,4 +1,6 @@
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Client.Tests;
 

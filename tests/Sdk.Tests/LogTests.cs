@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -1,4 +1,5 @@
 using DurableGateway.Client.Tests.Support;
+using DurableGateway.Protocol;
 using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;

@@ -1,3 +1,5 @@
+using DurableGateway.Runs;
+
 namespace DurableGateway.Chaos;
 
 /// <summary>Holds a history against the promises (§7). It knows no more than clients and the service do.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DurableGateway.Diagnostics;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Chaos;

@@ -1,3 +1,5 @@
+using DurableGateway.Runs;
+
 namespace DurableGateway.Chaos;
 
 /// <summary>What the run came to, in one table.</summary>

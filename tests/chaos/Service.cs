@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using DurableGateway.Client;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Chaos;
 

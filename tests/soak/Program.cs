@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using DurableGateway.Client;
+using DurableGateway.Runs;
 using DurableGateway.Soak;
 using DurableGateway.Tests.Support;
 

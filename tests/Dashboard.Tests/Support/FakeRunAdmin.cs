@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using DurableGateway.Admin;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard.Tests.Support;

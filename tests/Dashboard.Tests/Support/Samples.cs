@@ -1,5 +1,6 @@
 using System.Text;
 using DurableGateway.Admin;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard.Tests.Support;

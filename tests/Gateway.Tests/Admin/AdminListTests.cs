@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 

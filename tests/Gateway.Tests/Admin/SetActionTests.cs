@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using DurableGateway.Admin;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;

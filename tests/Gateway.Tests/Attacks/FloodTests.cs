@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using DurableGateway.Results;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Contract;

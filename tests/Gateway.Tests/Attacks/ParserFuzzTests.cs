@@ -4,11 +4,13 @@ using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard;
 using DurableGateway.Events;
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Steps;
 using DurableGateway.Storage;
+using DurableGateway.Telemetry;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 

@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Net;
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,4 +1,8 @@
+using DurableGateway.Admin;
 using DurableGateway.Configuration;
+using DurableGateway.Hosting;
+using DurableGateway.Http;
+using DurableGateway.Listeners;
 using DurableGateway.Runs;
 using Microsoft.Extensions.Configuration;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using DurableGateway.Admin;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Settings;

@@ -1,4 +1,3 @@
-using DurableGateway.Configuration;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

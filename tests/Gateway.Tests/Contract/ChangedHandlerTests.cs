@@ -1,4 +1,5 @@
 using System.Net;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using DurableGateway.Runs;
+using DurableGateway.Protocol;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

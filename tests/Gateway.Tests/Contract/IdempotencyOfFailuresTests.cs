@@ -1,4 +1,5 @@
 using System.Net;
+using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

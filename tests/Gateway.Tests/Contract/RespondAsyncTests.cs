@@ -1,4 +1,5 @@
 using System.Net;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 

@@ -1,5 +1,6 @@
 using System.Net;
-using DurableGateway.Runs;
+using DurableGateway.Http;
+using DurableGateway.Protocol;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,13 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
 
 namespace DurableGateway.Tests.Contract;
 
-/// <summary>
-/// What a result that is fetched asks of the store: each call that waits for another is a round trip that the client waits for.
-/// </summary>
+/// <summary>What a result that is fetched asks of the store: each call that waits for another is a round trip that the client waits for.</summary>
 public sealed class ResultRoundTripTests
 {
     [Theory]
@@ -28,8 +26,7 @@ public sealed class ResultRoundTripTests
             Sample = (ref options) => options.TraceId == trace ? ActivitySamplingResult.AllData : ActivitySamplingResult.None,
             ActivityStopped = activity =>
             {
-                if (activity.TraceId == trace
-                    && activity.OperationName.EndsWith(" " + TelemetryNames.Spans.Store, StringComparison.Ordinal))
+                if (activity.TraceId == trace && activity.OperationName.EndsWith(" " + TelemetryNames.SpanNames.Store, StringComparison.Ordinal))
                     calls.Enqueue(activity.OperationName.Split(' ')[0]);
             },
         };

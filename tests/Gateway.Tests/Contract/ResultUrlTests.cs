@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

@@ -1,4 +1,5 @@
 using System.Net;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Contract;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Threading.Channels;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;

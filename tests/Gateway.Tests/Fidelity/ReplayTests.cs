@@ -1,4 +1,5 @@
 using System.Globalization;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Fidelity;
 

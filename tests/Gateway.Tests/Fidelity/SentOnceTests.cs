@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Fidelity;

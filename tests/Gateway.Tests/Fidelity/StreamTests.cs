@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using CsCheck;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Model;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
+using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Model;
 

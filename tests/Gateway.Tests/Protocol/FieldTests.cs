@@ -1,3 +1,4 @@
+using DurableGateway.Dashboard;
 using DurableGateway.Protocol;
 using Microsoft.Extensions.Primitives;
 

@@ -1,4 +1,5 @@
-using DurableGateway.Protocol;
+using DurableGateway.Dashboard;
+using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 

@@ -1,5 +1,4 @@
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Unit;

@@ -1,5 +1,5 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Time.Testing;
 

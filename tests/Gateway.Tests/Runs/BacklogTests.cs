@@ -1,5 +1,5 @@
 using DurableGateway.Replay;
-using DurableGateway.Storage;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Unit;
 

@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Replay;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Time.Testing;

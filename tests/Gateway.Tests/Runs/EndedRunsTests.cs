@@ -1,4 +1,4 @@
-using DurableGateway.Results;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 

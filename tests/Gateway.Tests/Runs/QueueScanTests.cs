@@ -1,5 +1,5 @@
 using DurableGateway.Replay;
-using DurableGateway.Storage;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Unit;

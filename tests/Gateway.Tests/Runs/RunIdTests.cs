@@ -1,4 +1,4 @@
-using DurableGateway.Runs;
+using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Unit;

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using DurableGateway.Dashboard;
+using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;

@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;

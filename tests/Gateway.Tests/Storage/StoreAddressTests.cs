@@ -1,3 +1,4 @@
+using DurableGateway.Dashboard;
 using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Stores;

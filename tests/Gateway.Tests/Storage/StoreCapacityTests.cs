@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Stores;

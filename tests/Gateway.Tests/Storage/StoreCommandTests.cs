@@ -1,7 +1,6 @@
 using DurableGateway.Cli;
-using DurableGateway.Configuration;
+using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Stores;

@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
-using DurableGateway.Configuration;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 

@@ -1,6 +1,5 @@
 using DurableGateway.Configuration;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Stores;

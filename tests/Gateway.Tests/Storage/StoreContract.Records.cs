@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Configuration;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 

@@ -1,5 +1,5 @@
-using DurableGateway.Proxy;
-using DurableGateway.Storage;
+using DurableGateway.Hosting;
+using DurableGateway.Runs;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using DurableGateway.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Support;

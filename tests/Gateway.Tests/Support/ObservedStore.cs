@@ -1,4 +1,5 @@
 using System.Reflection;
+using DurableGateway.Runs;
 using DurableGateway.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

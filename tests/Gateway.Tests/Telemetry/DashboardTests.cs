@@ -3,7 +3,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Telemetry;

@@ -1,5 +1,5 @@
 using System.Net;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -8,7 +8,7 @@ namespace DurableGateway.Tests.Telemetry;
 /// <summary>What is told of a run by nodes that do not drive it, and of a store that goes away.</summary>
 public sealed class ManyNodesTraceTests : IAsyncLifetime
 {
-    private const string Step = TelemetryNames.Spans.Step + " ";
+    private const string Step = TelemetryNames.SpanNames.Step + " ";
     private RedisServer _redis = null!;
     private OtlpReceiver _receiver = null!;
 

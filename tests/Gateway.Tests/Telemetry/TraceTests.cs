@@ -1,4 +1,7 @@
 using System.Net;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using DurableGateway.Telemetry;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
@@ -9,8 +12,8 @@ namespace DurableGateway.Tests.Telemetry;
 /// <summary>A run is one trace, the client's, from its first attempt to its end.</summary>
 public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
 {
-    private const string Attempt = TelemetryNames.Spans.Attempt + " upstream";
-    private const string Run = TelemetryNames.Spans.Run + " upstream";
+    private const string Attempt = TelemetryNames.SpanNames.Attempt + " upstream";
+    private const string Run = TelemetryNames.SpanNames.Run + " upstream";
 
     /// <summary>Nanoseconds by which clocks may differ, and a busy machine may be late.</summary>
     private const double Near = 500e6;
@@ -23,7 +26,7 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
         var request = Assert.Single(trace, span => span.ParentId == ToldRun.ClientSpan);
         var attempts = trace.Where(span => span.Name == Attempt).OrderBy(span => span.Start).ToList();
         var run = Assert.Single(trace, span => span.Name == Run);
-        var step = Assert.Single(trace, span => span.Name == TelemetryNames.Spans.Step + " charge");
+        var step = Assert.Single(trace, span => span.Name == TelemetryNames.SpanNames.Step + " charge");
 
         Assert.Equal(2, attempts.Count);
         Assert.All([.. attempts, run], span => Assert.Equal(request.SpanId, span.ParentId));

@@ -1,5 +1,7 @@
 using System.Net;
-using DurableGateway.Telemetry;
+using DurableGateway.Diagnostics;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -8,8 +10,8 @@ namespace DurableGateway.Tests.Telemetry;
 /// <summary>What is told of runs that wait: for another run, and for their turn.</summary>
 public sealed class WaitingTraceTests : IAsyncLifetime
 {
-    private const string Attempt = TelemetryNames.Spans.Attempt + " upstream";
-    private const string Run = TelemetryNames.Spans.Run + " upstream";
+    private const string Attempt = TelemetryNames.SpanNames.Attempt + " upstream";
+    private const string Run = TelemetryNames.SpanNames.Run + " upstream";
     private OtlpReceiver _receiver = null!;
 
     public async ValueTask InitializeAsync() => _receiver = await OtlpReceiver.StartAsync();

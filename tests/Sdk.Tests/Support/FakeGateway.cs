@@ -2,6 +2,9 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Client.Tests.Support;
 

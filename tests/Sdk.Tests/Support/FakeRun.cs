@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
+using DurableGateway.Runs;
 
 namespace DurableGateway.Client.Tests.Support;
 

@@ -1,0 +1,50 @@
+using System.Diagnostics.Metrics;
+using static DurableGateway.Diagnostics.TelemetryNames;
+
+namespace DurableGateway.Diagnostics;
+
+/// <summary>
+/// The counters and histograms. They are the process's own, as the names are; gauges belong to a host (<see cref="Gauges"/>).
+/// </summary>
+internal static class Instruments
+{
+    public static string Version { get; } = typeof(Instruments).Assembly.GetName().Version!.ToString(3);
+
+    private static readonly Meter Meter = new(Source, Version);
+
+    public static Counter<long> RunsStarted { get; } = Meter.CreateCounter<long>(Metrics.RunsStarted, "{run}", "Runs that began");
+
+    public static Counter<long> RunsEnded { get; } = Meter.CreateCounter<long>(Metrics.RunsEnded, "{run}", "Runs that ended, by outcome");
+
+    public static Counter<long> RunsQueued { get; } =
+        Meter.CreateCounter<long>(Metrics.RunsQueued, "{run}", "Runs that had to wait for their turn under a limit of their policy");
+
+    public static Counter<long> RunsSuspended { get; } =
+        Meter.CreateCounter<long>(Metrics.RunsSuspended, "{run}", "Attempts that ended with steps pending");
+
+    public static Counter<long> Attempts { get; } = Meter.CreateCounter<long>(Metrics.Attempts, "{attempt}",
+        "Attempts that ended, by outcome");
+
+    public static Counter<long> Steps { get; } = Meter.CreateCounter<long>(Metrics.Steps, "{step}", "Step calls, by outcome");
+
+    public static Counter<long> Redirects { get; } = Meter.CreateCounter<long>(Metrics.Redirects, "{redirect}",
+        "Clients sent to the result URL");
+
+    public static Counter<long> Notices { get; } = Meter.CreateCounter<long>(Metrics.Notices, "{delivery}",
+        "Deliveries of notices, by outcome");
+
+    public static Counter<long> StoreErrors { get; } =
+        Meter.CreateCounter<long>(Metrics.StoreErrors, "{error}", "Calls that the store did not answer, or answered with an error");
+
+    public static Histogram<double> CheckpointDuration { get; } = Meter.CreateHistogram(
+        Metrics.CheckpointDuration, "s", "From a step call to its answer", advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+        });
+
+    public static Histogram<double> ReplayLag { get; } = Meter.CreateHistogram(
+        Metrics.ReplayLag, "s", "From the time at which a run was due to its claim", advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+        });
+}

@@ -1,0 +1,182 @@
+using DurableGateway.Protocol;
+
+namespace DurableGateway.Diagnostics;
+
+/// <summary>Every log message, with its stable id. Nothing is at Error that needs no action.</summary>
+internal static partial class Log
+{
+    /// <summary>Puts the run's id on whatever is logged meanwhile, by others too.</summary>
+    public static IDisposable? InRun(this ILogger log, RunId run) => log.BeginScope(new RunScope(run));
+
+    [LoggerMessage(100, LogLevel.Warning,
+        "The store at {EndPoints} does not answer; plain routes are served, durable ones are not durable. {Reason}")]
+    public static partial void StoreAway(this ILogger log, string endPoints, string reason);
+
+    [LoggerMessage(107, LogLevel.Warning, "The store at {EndPoints} has not answered for {Time:c}, and {Calls} calls have failed; "
+        + "plain routes are served, durable ones are not durable. {Reason}")]
+    public static partial void StoreStillAway(this ILogger log, string endPoints, TimeSpan time, long calls, string reason);
+
+    [LoggerMessage(108, LogLevel.Information, "The store at {EndPoints} answers again, after {Time:c} and {Calls} failed calls")]
+    public static partial void StoreBack(this ILogger log, string endPoints, TimeSpan time, long calls);
+
+    [LoggerMessage(109, LogLevel.Warning,
+        "Too few replicas confirm writes (Durable:Store:MinReplicas), for {Time:c} and {Calls} calls by now. {Reason}")]
+    public static partial void ReplicasMissing(this ILogger log, TimeSpan time, long calls, string reason);
+
+    [LoggerMessage(145, LogLevel.Information, "Enough replicas confirm writes again, after {Time:c} and {Calls} failed calls")]
+    public static partial void ReplicasBack(this ILogger log, TimeSpan time, long calls);
+
+    [LoggerMessage(146, LogLevel.Warning, "Large calls to the store (256 KiB and more) fail, for {Time:c} and {Calls} calls by now: "
+        + "the link to it, or the store, is too slow for them. {Reason}")]
+    public static partial void LargeCallsFail(this ILogger log, TimeSpan time, long calls, string reason);
+
+    [LoggerMessage(147, LogLevel.Information, "Large calls to the store succeed again, after {Time:c} and {Calls} failed calls")]
+    public static partial void LargeCallsWork(this ILogger log, TimeSpan time, long calls);
+
+    [LoggerMessage(103, LogLevel.Warning, "This machine's clock is ahead of the store's by {Ahead}; the store's time is used")]
+    public static partial void ClockDiffers(this ILogger log, TimeSpan ahead);
+
+    [LoggerMessage(104, LogLevel.Warning, "News of other nodes cannot be heard; it is tried again. {Reason}")]
+    public static partial void DeafToOthers(this ILogger log, string reason);
+
+    [LoggerMessage(105, LogLevel.Information,
+        "The embedded store was compacted: {Keys} keys, {Megabytes} MiB in {Seconds:0.0} s; calls waited for at most {Milliseconds:0} ms")]
+    public static partial void Compacted(this ILogger log, int keys, long megabytes, double seconds, double milliseconds);
+
+    [LoggerMessage(154, LogLevel.Debug, "The embedded store is being compacted: its file has {Megabytes} MiB, its memory {Used} MiB")]
+    public static partial void Compacting(this ILogger log, long megabytes, long used);
+
+    [LoggerMessage(106, LogLevel.Warning, "The embedded store could not be compacted, and grows; it is tried again. {Reason}")]
+    public static partial void NotCompacted(this ILogger log, string reason);
+
+    [LoggerMessage(152, LogLevel.Warning,
+        "The embedded store is full, for {Time:c} and {Calls} refused calls by now: new runs are not stored; those under way go on. "
+            + "Raise Durable:Store:MaxBytes where there is memory, shorten Retention, or use Redis. {Reason}")]
+    public static partial void StoreFull(this ILogger log, TimeSpan time, long calls, string reason);
+
+    [LoggerMessage(153, LogLevel.Information, "The embedded store has room again, after {Time:c} and {Calls} refused calls")]
+    public static partial void StoreHasRoom(this ILogger log, TimeSpan time, long calls);
+
+    [LoggerMessage(101, LogLevel.Information, "Run {RunId} could not be stored: {Reason}")]
+    public static partial void NotStored(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(102, LogLevel.Information, "Run {RunId} is stored")]
+    public static partial void Stored(this ILogger log, RunId runId);
+
+    [LoggerMessage(110, LogLevel.Information, "Attempt {Attempt} of run {RunId} begins on route {Route}")]
+    public static partial void ReplayBegins(this ILogger log, RunId runId, int attempt, string route);
+
+    [LoggerMessage(111, LogLevel.Information,
+        "Attempt {Attempt} of run {RunId} failed ({Reason}): {Request}; the next one is due at {Due:O}")]
+    public static partial void AttemptFailed(this ILogger log, RunId runId, int attempt, string reason, string request, DateTimeOffset due);
+
+    [LoggerMessage(112, LogLevel.Information, "Run {RunId} is suspended after attempt {Attempt} until {Due:O}")]
+    public static partial void Suspended(this ILogger log, RunId runId, int attempt, DateTimeOffset due);
+
+    [LoggerMessage(113, LogLevel.Information, "Run {RunId} ended as {State} with status {Status} in attempt {Attempt}")]
+    public static partial void Ended(this ILogger log, RunId runId, string state, int status, int attempt);
+
+    [LoggerMessage(128, LogLevel.Information,
+        "Try {Try} of step {Step} of run {RunId} failed in attempt {Attempt} ({Reason}); the next one is due at {Due:O}")]
+    public static partial void StepTryFailed(
+        this ILogger log, int @try, string step, RunId runId, int attempt, string reason, DateTimeOffset due);
+
+    [LoggerMessage(129, LogLevel.Information, "Step {Step} of run {RunId} failed for good in attempt {Attempt} ({Reason})")]
+    public static partial void StepFailed(this ILogger log, string step, RunId runId, int attempt, string reason);
+
+    [LoggerMessage(127, LogLevel.Information, "A request that is not durable got no whole response on route {Route} ({Reason}): {Request}")]
+    public static partial void NotForwarded(this ILogger log, string route, string reason, string request);
+
+    [LoggerMessage(126, LogLevel.Warning, "Run {RunId} failed for good with status {Status} in attempt {Attempt} ({Reason}): {Request}")]
+    public static partial void RunFailed(this ILogger log, RunId runId, int status, int attempt, string reason, string request);
+
+    [LoggerMessage(114, LogLevel.Information, "Attempt {Attempt} of run {RunId} lost its run to a later attempt, or the run was cancelled")]
+    public static partial void AttemptLost(this ILogger log, RunId runId, int attempt);
+
+    [LoggerMessage(115, LogLevel.Information,
+        "Attempt {Attempt} of run {RunId} could not be recorded; it is taken up again when its lease ends. {Reason}")]
+    public static partial void NotRecorded(this ILogger log, RunId runId, int attempt, string reason);
+
+    [LoggerMessage(116, LogLevel.Error, "Run {RunId} cannot be read and was ended as failed: {Reason}")]
+    public static partial void Unreadable(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(142, LogLevel.Warning, "A record of run {RunId} cannot be read: {Reason}")]
+    public static partial void RecordUnreadable(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(143, LogLevel.Debug,
+        "What attempt {Attempt} of run {RunId} came to could not be stored yet; it is tried again. {Reason}")]
+    public static partial void WriteRetried(this ILogger log, RunId runId, int attempt, string reason);
+
+    [LoggerMessage(144, LogLevel.Debug, "The outbox entry {Entry} waits for the store. {Reason}")]
+    public static partial void OutboxEntryWaits(this ILogger log, string entry, string reason);
+
+    [LoggerMessage(117, LogLevel.Error, "Run {RunId} is sealed with a key that this node does not have; add it to Durable:Keys. {Reason}")]
+    public static partial void KeyMissing(this ILogger log, RunId runId, string reason);
+
+    [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, and its route {Route} is not configured here; it is tried again before it "
+        + "fails. A route with Durable.RenamedFrom takes it over")]
+    public static partial void RouteMissing(this ILogger log, RunId runId, string route);
+
+    [LoggerMessage(120, LogLevel.Debug, "Due runs could not be claimed: {Reason}")]
+    public static partial void ClaimFailed(this ILogger log, string reason);
+
+    [LoggerMessage(119, LogLevel.Information, "Run {RunId} waits its turn, until {Due:O} at the latest")]
+    public static partial void Queued(this ILogger log, RunId runId, DateTimeOffset due);
+
+    [LoggerMessage(122, LogLevel.Debug, "The places of runs within their limits could not be told to the store: {Reason}")]
+    public static partial void GateAway(this ILogger log, string reason);
+
+    [LoggerMessage(123, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has a handler that its stored steps do not fit: {Steps}")]
+    public static partial void Mismatch(this ILogger log, RunId runId, int attempt, string steps);
+
+    [LoggerMessage(148, LogLevel.Error, "Looking for due runs met an unexpected error; it is tried again")]
+    public static partial void LookFailed(this ILogger log, Exception error);
+
+    [LoggerMessage(149, LogLevel.Error, "Run {RunId} could not be claimed for an unexpected error; it is tried again")]
+    public static partial void RunNotClaimed(this ILogger log, Exception error, RunId runId);
+
+    [LoggerMessage(121, LogLevel.Warning, "The outbox entry {Entry} could not be handled; it is tried again. {Reason}")]
+    public static partial void OutboxEntryFailed(this ILogger log, string entry, string reason);
+
+    [LoggerMessage(124, LogLevel.Warning, "The notice {Notice} could not be delivered; it is tried again. {Reason}")]
+    public static partial void NoticeFailed(this ILogger log, string notice, string reason);
+
+    [LoggerMessage(125, LogLevel.Error, "The notice {Notice} could not be delivered for a day, and is given up. {Reason}")]
+    public static partial void NoticeGivenUp(this ILogger log, string notice, string reason);
+
+    [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} met an unexpected error")]
+    public static partial void Unexpected(this ILogger log, Exception error, RunId runId, int attempt);
+
+    [LoggerMessage(132, LogLevel.Error, "A {Method} request met an unexpected error")]
+    public static partial void RequestFailed(this ILogger log, Exception error, string method);
+
+    [LoggerMessage(136, LogLevel.Warning,
+        "The provider of Durable:Admin:Oidc cannot be asked for its keys, so its tokens are refused: {Reason}")]
+    public static partial void OidcAway(this ILogger log, string reason);
+
+    [LoggerMessage(131, LogLevel.Error, "The changed configuration is not used, what was before stays: {Errors}")]
+    public static partial void ReloadRefused(this ILogger log, string errors);
+
+    [LoggerMessage(133, LogLevel.Information, "The changed configuration is used: {Routes} routes, {Policies} policies")]
+    public static partial void Reloaded(this ILogger log, int routes, int policies);
+
+    [LoggerMessage(134, LogLevel.Warning, "These settings have changed, and are used after a restart: {Keys}")]
+    public static partial void RestartNeeded(this ILogger log, string keys);
+
+    [LoggerMessage(135, LogLevel.Error, "The changed configuration is not used, what was before stays")]
+    public static partial void ReloadFailed(this ILogger log, Exception error);
+
+    [LoggerMessage(139, LogLevel.Warning, "All of the first {Count} responses of {Upstream} were 404 or 421. It is sent the Host that "
+        + "{Sent}; if it does not know that host, start with --upstream-host {Other}")]
+    public static partial void UnknownHost(this ILogger log, int count, string upstream, string sent, string other);
+
+    [LoggerMessage(140, LogLevel.Information, "{Method} {Path} {Status} {Milliseconds:0.0} ms {Client}{Aborted} {RunId}")]
+    public static partial void Access(
+        this ILogger log, string method, string path, int status, double milliseconds, string client, string aborted, string runId);
+
+    [LoggerMessage(137, LogLevel.Information, "A renewed certificate is served from now on: {Subject}, until {End:u}")]
+    public static partial void CertificateRenewed(this ILogger log, string subject, DateTime end);
+
+    [LoggerMessage(138, LogLevel.Error, "The certificate in {Path} cannot be read, so the one before is still served: {Reason}")]
+    public static partial void CertificateUnreadable(this ILogger log, string path, string reason);
+}

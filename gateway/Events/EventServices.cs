@@ -1,0 +1,19 @@
+using DurableGateway.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Events;
+
+internal static class EventServices
+{
+    public static IServiceCollection AddEvents(this IServiceCollection services) => services
+        .AddSingleton<EventEndpoints>()
+        .AddSingleton<CallbackUrls>()
+        .AddSingleton<CallbackEndpoints>();
+
+    /// <summary>Callbacks on the public listener, events on the control listener.</summary>
+    public static void MapEvents(this IEndpointRouteBuilder routes)
+    {
+        routes.ServiceProvider.GetRequiredService<CallbackEndpoints>().Map(routes);
+        routes.ServiceProvider.GetRequiredService<EventEndpoints>().Map(routes.MapGroup("").OnControlListener());
+    }
+}

@@ -1,0 +1,62 @@
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Http;
+
+/// <summary>
+/// Says to browsers which sites may read what the gateway itself answers to the client of a run (<c>Cors:Origins</c>; CORS protocol of the
+/// Fetch standard): its redirect, its problems, and what is at the result URL. What a service said of that stands.
+/// </summary>
+internal static class Cors
+{
+    private const string Any = "*";
+
+    /// <summary>Of a result URL: every method of a client that kept it as it followed a redirect is answered as <c>GET</c>.</summary>
+    public const string ResultMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+    /// <summary>Of the run behind it.</summary>
+    public const string RunMethods = "DELETE, OPTIONS";
+    private const string Family = "Access-Control-";
+
+    /// <summary>How long a browser may go by what it was told: a policy may change.</summary>
+    private const string MaxAge = "600";
+
+    private static readonly string Exposed = string.Join(", ",
+        DurableHeaders.RunId, DurableHeaders.Status, DurableHeaders.Result, "Location", "Retry-After", DurableHeaders.PreferenceApplied,
+        DurableHeaders.IdempotentReplayed);
+
+    public static void AllowOrigin(this HttpResponse response, RunPolicy policy)
+    {
+        var headers = response.Headers;
+        if (policy.CorsOrigins.Length == 0 || headers.Keys.Any(name => name.StartsWith(Family, StringComparison.OrdinalIgnoreCase))) return;
+        var origin = response.HttpContext.Request.Headers.Origin.ToString();
+        var any = policy.CorsOrigins == Any;
+
+        // Who has not been told it is for one site would give it from a cache to another.
+        if (!any) headers.Append("Vary", "Origin");
+        if (origin.Length == 0 || !(any || policy.CorsOrigins.Split(',').Contains(origin, StringComparer.OrdinalIgnoreCase))) return;
+        headers.AccessControlAllowOrigin = any ? Any : origin;
+        headers.AccessControlExposeHeaders = Exposed;
+        if (policy.CorsCredentials && !any) headers.AccessControlAllowCredentials = "true";
+    }
+
+    public static bool IsPreflight(HttpRequest request) =>
+        HttpMethods.IsOptions(request.Method) && request.Headers.AccessControlRequestMethod.Count > 0;
+
+    /// <summary>
+    /// The answer to a browser that asks beforehand. What the site sent to the route comes along to the result URL, so any header may.
+    /// </summary>
+    public static void AnswerPreflight(HttpContext context, string methods, RunPolicy? policy)
+    {
+        var (request, response) = (context.Request.Headers, context.Response);
+        response.StatusCode = StatusCodes.Status204NoContent;
+        response.Headers.Allow = methods;
+        if (policy is null) return;
+        response.AllowOrigin(policy);
+        if (response.Headers.AccessControlAllowOrigin.Count == 0) return;
+        response.Headers.AccessControlAllowMethods = methods;
+        response.Headers.AccessControlMaxAge = MaxAge;
+        response.Headers.Append("Vary", "Access-Control-Request-Headers");
+        if (request.AccessControlRequestHeaders.ToString() is { Length: > 0 } asked) response.Headers.AccessControlAllowHeaders = asked;
+    }
+}

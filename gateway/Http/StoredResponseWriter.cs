@@ -1,0 +1,38 @@
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http;
+
+namespace DurableGateway.Http;
+
+/// <summary>Gives a stored response to a client, as the service gave it.</summary>
+internal static class StoredResponseWriter
+{
+    public static Task WriteAsync(HttpContext context, RunId run, StoredResponse stored, RunState state)
+    {
+        context.Response.Headers[DurableHeaders.RunId] = run.ToString();
+        context.Response.Headers[DurableHeaders.Status] = state.Name();
+        return WriteBodyAsync(context, stored);
+    }
+
+    public static async Task WriteBodyAsync(HttpContext context, StoredResponse stored)
+    {
+        var response = context.Response;
+        response.StatusCode = stored.Status;
+        stored.Headers.CopyTo(response.Headers);
+        if (stored.Trailers is { Count: > 0 } trailers && response.SupportsTrailers())
+        {
+            foreach (var (name, value) in trailers) response.AppendTrailer(name, value);
+        }
+
+        BodilessResponses.Fit(response);
+        if (HttpMethods.IsHead(context.Request.Method) || BodilessResponses.Includes(stored.Status)) return;
+        if (stored.Body.IsEmpty)
+        {
+            // The result of a HEAD names the length of a body that is not there.
+            if (response.ContentLength > 0) response.ContentLength = null;
+            return;
+        }
+
+        await response.Body.WriteAsync(stored.Body, context.RequestAborted);
+    }
+}

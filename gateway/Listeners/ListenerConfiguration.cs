@@ -1,0 +1,107 @@
+using System.Net;
+using System.Text;
+using DurableGateway.Configuration;
+using DurableGateway.Http;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Matching;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace DurableGateway.Listeners;
+
+/// <summary>
+/// The two listeners. A connection knows which one it came in by; an endpoint is reachable on the public one unless it is
+/// marked for control, and never on both.
+/// </summary>
+internal static class ListenerConfiguration
+{
+    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections,
+        ClientCertificates clients, ServerCertificates own)
+    {
+        kestrel.AddServerHeader = false;
+        Limit(kestrel.Limits, settings.Limits);
+
+        // Bytes beyond ASCII pass as they are, in both directions: what they mean is between the client and the service.
+        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+
+        // The control listener is bound last: its address is looked up as such.
+        foreach (var endPoint in PublicTransport.EndPoints(Parts(settings.Public)))
+        {
+            kestrel.Listen(endPoint, options =>
+            {
+                if (settings.Limits.MaxConcurrentConnections is not null)
+                    options.Use(next => connection => connections.LimitAsync(connection, next));
+                if (settings.Public.Scheme == "http") options.Use(next => connection => connections.ChooseAsync(connection, next));
+                else options.Use(next => connection =>
+                {
+                    connections.Begun(connection);
+                    return next(connection);
+                });
+
+                Configure(options, settings.Public, own.Configure);
+            });
+        }
+
+        if (settings.Public.Scheme == "http") ListenForHttp2(kestrel, connections);
+        Listen(kestrel, settings.Control, https =>
+        {
+            own.Configure(https);
+            clients.Configure(https);
+        }, options => options.Use(next => connection =>
+        {
+            connection.Features.Set(ControlListener.Instance);
+            return next(connection);
+        }));
+    }
+
+    private static void Limit(KestrelServerLimits server, ServerLimits limits)
+    {
+        server.MaxRequestBodySize = limits.MaxRequestBodySize;
+        server.MaxRequestHeadersTotalSize = limits.MaxRequestHeadersTotalSize;
+        server.MaxRequestHeaderCount = limits.MaxRequestHeaderCount;
+        server.MaxRequestLineSize = limits.MaxRequestLineSize;
+        server.KeepAliveTimeout = limits.KeepAliveTimeout;
+        server.RequestHeadersTimeout = limits.RequestHeadersTimeout;
+        server.MinRequestBodyDataRate = Rate(limits.MinRequestBodyDataRate);
+        server.MinResponseDataRate = Rate(limits.MinResponseDataRate);
+        server.MaxConcurrentUpgradedConnections = limits.MaxConcurrentUpgradedConnections;
+        server.Http2.MaxStreamsPerConnection = limits.MaxStreamsPerConnection;
+        server.Http2.MaxRequestHeaderFieldSize = limits.MaxRequestHeadersTotalSize;
+        MinDataRate? Rate(long? bytes) => bytes is { } rate ? new MinDataRate(rate, limits.DataRateGracePeriod) : null;
+    }
+
+    /// <summary>A pipeline for HTTP/2, to which connections of the public listener are handed; nothing arrives at it by itself.</summary>
+    private static void ListenForHttp2(KestrelServerOptions kestrel, PublicConnections connections) =>
+        kestrel.Listen(PublicTransport.Nowhere, options =>
+        {
+            options.Protocols = HttpProtocols.Http2;
+            options.Use(next => connections.Http2 = next);
+        });
+
+    private static void Listen(
+        KestrelServerOptions kestrel, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure, Action<ListenOptions> configure)
+    {
+        void Options(ListenOptions options)
+        {
+            configure(options);
+            Configure(options, address, secure);
+        }
+
+        var (ip, isLocalhost, port) = Parts(address);
+        if (ip is not null) kestrel.Listen(ip, port, Options);
+        else if (isLocalhost) kestrel.ListenLocalhost(port, Options);
+        else kestrel.ListenAnyIP(port, Options);
+    }
+
+    private static void Configure(ListenOptions options, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure)
+    {
+        options.Protocols = address.Scheme == "https" ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+        if (address.Scheme == "https") options.UseHttps(secure);
+    }
+
+    private static BindingAddressParts Parts(BindingAddress address) =>
+        new(IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) ? ip : null, address.Host == "localhost", address.Port);
+}

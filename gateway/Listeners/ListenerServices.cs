@@ -1,0 +1,27 @@
+using DurableGateway.Configuration;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Routing;
+
+namespace DurableGateway.Listeners;
+
+internal static class ListenerServices
+{
+    /// <exception cref="ConfigurationException">A file of certificates cannot be read.</exception>
+    public static WebApplicationBuilder AddListeners(this WebApplicationBuilder builder, GatewaySettings settings)
+    {
+        var connections = new PublicConnections(settings.Limits, TimeProvider.System);
+        var certificates = new ClientCertificates(settings);
+        builder.WebHost.ConfigureKestrel(kestrel => ListenerConfiguration.Configure(
+            kestrel, settings, connections, certificates, kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()));
+        builder.Services
+            .AddSingleton(connections)
+            .AddSingleton(certificates)
+            .AddSingleton<ServerCertificates>()
+            .AddHostedService(provider => provider.GetRequiredService<ServerCertificates>())
+            .AddSingleton<PublicTransport>()
+            .AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<PublicTransport>())
+            .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
+            .AddSingleton<CallbackAddresses>();
+        return builder;
+    }
+}

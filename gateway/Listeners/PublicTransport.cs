@@ -1,0 +1,127 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace DurableGateway.Listeners;
+
+/// <summary>
+/// Kestrel's sockets, of which the public ones can be closed before the server stops: services must be able to checkpoint for as
+/// long as their attempts are in flight, while no client may begin a new one here.
+/// </summary>
+internal sealed class PublicTransport : IConnectionListenerFactory
+{
+    /// <summary>How long the last connections in the system's queue have to be taken out of it.</summary>
+    private static readonly TimeSpan QueueTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a handshake that has begun takes to end.</summary>
+    private static readonly TimeSpan HandshakeTime = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
+    private const int KeepAliveSeconds = 60;
+
+    private readonly SocketTransportFactory _factory;
+    private readonly List<IConnectionListener> _listeners = [];
+    private readonly List<Socket> _sockets = [];
+    private readonly PublicConnections _connections;
+    private readonly TimeProvider _time;
+
+    public PublicTransport(
+        IOptions<SocketTransportOptions> options, ILoggerFactory loggers, PublicConnections connections, TimeProvider time)
+    {
+        (_connections, _time) = (connections, time);
+        options.Value.CreateBoundListenSocket = endpoint =>
+        {
+            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+            if (endpoint is not PublicEndPoint) return socket;
+
+            // A client that has vanished without a word, from a WebSocket that may be silent, is found out; connections take this over.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds / 4);
+            _sockets.Add(socket);
+            return socket;
+        };
+        _factory = new SocketTransportFactory(options, loggers);
+    }
+
+    /// <summary>The end point of a listener that accepts nothing.</summary>
+    public static EndPoint Nowhere { get; } = new NoEndPoint();
+
+    /// <summary>Where public listeners are bound.</summary>
+    public static IEnumerable<IPEndPoint> EndPoints(BindingAddressParts address) => address switch
+    {
+        { Address: { } ip } => [new PublicEndPoint(ip, address.Port)],
+        { IsLocalhost: true } => Socket.OSSupportsIPv6
+            ? [new PublicEndPoint(IPAddress.Loopback, address.Port), new PublicEndPoint(IPAddress.IPv6Loopback, address.Port)]
+            : [new PublicEndPoint(IPAddress.Loopback, address.Port)],
+        _ => [new PublicEndPoint(Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, address.Port)],
+    };
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        if (endpoint is NoEndPoint) return new NoListener(endpoint);
+        var listener = await _factory.BindAsync(endpoint, cancellationToken);
+        if (endpoint is not PublicEndPoint) return listener;
+        _listeners.Add(listener);
+        return new PublicListener(listener, _connections);
+    }
+
+    /// <summary>
+    /// Closes the public sockets. Connections that are open stay so. What the system has accepted and this process has not would be
+    /// reset by that, so nothing new is let into its queue first, and that is emptied.
+    /// </summary>
+    public async Task StopListeningAsync(CancellationToken cancellation)
+    {
+        foreach (var socket in _sockets) LastCalls.TakeNoNew(socket);
+        await Task.Delay(HandshakeTime, _time, cancellation);
+        var began = _time.GetTimestamp();
+        while (_sockets.Any(LastCalls.HasWaiting) && _time.GetElapsedTime(began) < QueueTime) await Task.Delay(Look, _time, cancellation);
+        foreach (var listener in _listeners) await listener.UnbindAsync(cancellation);
+    }
+
+    private sealed class PublicEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
+
+    /// <summary>Says of each connection that it is there, before anything else is done with it.</summary>
+    private sealed class PublicListener(IConnectionListener listener, PublicConnections connections) : IConnectionListener
+    {
+        public EndPoint EndPoint => listener.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            var connection = await listener.AcceptAsync(cancellationToken);
+            if (connection is not null) connections.Arrived(connection);
+            return connection;
+        }
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => listener.UnbindAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => listener.DisposeAsync();
+    }
+
+    private sealed class NoEndPoint : EndPoint
+    {
+        public override string ToString() => "public-http2";
+    }
+
+    private sealed class NoListener(EndPoint endPoint) : IConnectionListener
+    {
+        private readonly TaskCompletionSource<ConnectionContext?> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public EndPoint EndPoint => endPoint;
+
+        public ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) => new(_end.Task);
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => DisposeAsync();
+
+        public ValueTask DisposeAsync()
+        {
+            _end.TrySetResult(null);
+            return default;
+        }
+    }
+}
+
+/// <summary>A listener's address, taken apart.</summary>
+internal readonly record struct BindingAddressParts(IPAddress? Address, bool IsLocalhost, int Port);

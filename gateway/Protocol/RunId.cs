@@ -1,0 +1,60 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace DurableGateway.Protocol;
+
+/// <summary>The id of a run: a UUID of version 7 (RFC 9562), lower case. It sorts by the time of its start.</summary>
+internal readonly record struct RunId(Guid Value)
+{
+    public static RunId New(DateTimeOffset now) => new(Guid.CreateVersion7(now));
+
+    /// <summary>An id whose run is in a certain shard.</summary>
+    public static RunId New(DateTimeOffset now, int shard, int shards)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Guid.CreateVersion7(now).TryWriteBytes(bytes, bigEndian: true, out _);
+        var random = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]) & 0x7FFF_FFFF;
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(bytes[12..], random - (random % (uint)shards) + (uint)shard);
+        return new RunId(new Guid(bytes, bigEndian: true));
+    }
+
+    /// <summary>The id of the run that a step of another run invokes: the same one however often it is asked for.</summary>
+    /// <param name="parent">The other run.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="repetition">How often an operator has had the step executed anew.</param>
+    public static RunId Derive(RunId parent, string step, int repetition = 0)
+    {
+        Span<byte> source = stackalloc byte[16];
+        parent.Value.TryWriteBytes(source, bigEndian: true, out _);
+        Span<byte> hash = stackalloc byte[32];
+        ReadOnlySpan<byte> name = [.. source, .. System.Text.Encoding.UTF8.GetBytes(step)];
+
+        // A byte that no UTF-8 has tells the repetition from the step's name.
+        if (repetition > 0) name = [.. name, 0xFF, .. System.Text.Encoding.UTF8.GetBytes(repetition.ToString(System.Globalization.CultureInfo.InvariantCulture))];
+        System.Security.Cryptography.SHA256.HashData(name, hash);
+
+        // The parent's time, so that the id is a UUID of version 7 all the same.
+        var id = hash[..16];
+        source[..6].CopyTo(id);
+        id[6] = (byte)(0x70 | (id[6] & 0x0F));
+        id[8] = (byte)(0x80 | (id[8] & 0x3F));
+        return new RunId(new Guid(id, bigEndian: true));
+    }
+
+    public static bool TryParse([NotNullWhen(true)] string? text, out RunId id)
+    {
+        // One id has one spelling: what Guid.TryParseExact also takes in upper case is another path, so another resource.
+        var ok = Guid.TryParseExact(text, "D", out var value) && value.ToString() == text;
+        id = new RunId(value);
+        return ok;
+    }
+
+    /// <summary>The shard of the run, from the random part of the id so that runs started together spread out.</summary>
+    public int Shard(int shards)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Value.TryWriteBytes(bytes, bigEndian: true, out _);
+        return (int)(System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]) % (uint)shards);
+    }
+
+    public override string ToString() => Value.ToString();
+}

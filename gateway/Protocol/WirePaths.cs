@@ -1,0 +1,17 @@
+namespace DurableGateway.Protocol;
+
+/// <summary>The paths of the contract, by whom they serve. Each ends in a slash; what follows names a run or a callback.</summary>
+internal static class WirePaths
+{
+    /// <summary>All paths of the gateway itself begin with this.</summary>
+    public const string Reserved = "/_durable/";
+
+    /// <summary>For clients, on the public listener (§5).</summary>
+    public const string Results = Reserved + "v1/results/";
+
+    /// <summary>For third parties, on the public listener (§6).</summary>
+    public const string Callbacks = Reserved + "v1/callbacks/";
+
+    /// <summary>For services, on the control listener (§3). Events that an SDK sends have it as their source.</summary>
+    public const string Runs = Reserved + "v1/runs/";
+}

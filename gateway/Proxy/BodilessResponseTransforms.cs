@@ -1,0 +1,40 @@
+using DurableGateway.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// Responses that have no body, but say that they do: <c>204</c> and <c>205</c> with a length or chunks. Services send them, and Kestrel
+/// refuses to, with an empty <c>500</c>. They go on without.
+/// </summary>
+internal sealed class BodilessResponseTransforms : ITransformProvider
+{
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+
+    public void Apply(TransformBuilderContext context) => context.AddResponseTransform(static response =>
+    {
+        if (response.ProxyResponse is null) return default;
+        var http = response.HttpContext;
+        if (http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols && !Conversations.Begins(http)
+            && http.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
+        {
+            throw new IOException("The service answered 101 to a request that did not ask for it.");
+        }
+
+        BodilessResponses.Fit(http.Response);
+
+        // A body that is there all the same is read to its end, and goes nowhere. A replay has no client to spare.
+        var isReplay = http.Features.Get<AttemptFeature>() is { Attempt.IsReplay: true };
+        if (http.Response.StatusCode == StatusCodes.Status205ResetContent && !isReplay) http.Response.Body = Stream.Null;
+        return default;
+    });
+}

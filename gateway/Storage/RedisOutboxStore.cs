@@ -1,0 +1,18 @@
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>The outbox: entries of the due-queues that are no runs.</summary>
+internal sealed class RedisOutboxStore(StoreConnection connection, TimeProvider time) : IOutboxStore
+{
+    public async Task<bool> TryTakeAsync(OutboxEntry entry, DateTimeOffset until) =>
+        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Defer, [StoreKeys.DueOf(entry.Shard)],
+            [entry.Name, time.GetUtcNow().ToUnixTimeMilliseconds(), until.ToUnixTimeMilliseconds()])) == 1;
+
+    public Task PostponeAsync(OutboxEntry entry, DateTimeOffset until) =>
+        connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(entry.Shard), entry.Name, until.ToUnixTimeMilliseconds(), SortedSetWhen.Exists));
+
+    public Task RemoveAsync(OutboxEntry entry) =>
+        connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(entry.Shard), entry.Name));
+}

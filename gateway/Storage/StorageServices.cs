@@ -1,0 +1,35 @@
+using DurableGateway.Runs;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace DurableGateway.Storage;
+
+internal static class StorageServices
+{
+    public static IServiceCollection AddStorage(this IServiceCollection services)
+    {
+        // Tests bring a clock and a store of their own.
+        services.TryAddSingleton(new StoreClock(TimeProvider.System));
+        services.TryAddSingleton<IRunStore, RedisRunStore>();
+        return services
+            .AddSingleton<TimeProvider>(provider => provider.GetRequiredService<StoreClock>())
+            .AddSingleton<StoreConnection>()
+            .AddHostedService(provider => provider.GetRequiredService<StoreConnection>())
+            .AddSingleton<IStoreReadiness>(provider => provider.GetRequiredService<StoreConnection>())
+            .AddHostedService<StoreGauges>()
+            .AddSingleton<IRunSignalChannel, RedisSignalChannel>()
+            .AddSingleton<RecordCodec>()
+            .AddSingleton<StepValues>()
+            .AddSingleton<IRunHistory, RunHistory>()
+            .AddSingleton<IFlowStore, FlowStore>()
+            .AddSingleton<IdempotencyKeys>()
+            .AddSingleton<IStreamStore, StreamStore>()
+            .AddSingleton<IWaitStore, RedisWaitStore>()
+            .AddSingleton<IEventStore, RedisEventStore>()
+            .AddSingleton<IOutboxStore, RedisOutboxStore>()
+            .AddSingleton<RunIndex>()
+            .AddSingleton<RunRecords>()
+            .AddSingleton<RunOperations>()
+            .AddSingleton<RouteCounters>()
+            .AddSingleton<SetActionStore>();
+    }
+}
