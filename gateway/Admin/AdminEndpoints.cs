@@ -3,7 +3,6 @@ using DurableGateway.Http;
 using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using HttpResults = Microsoft.AspNetCore.Http.Results;
 

@@ -1,6 +1,4 @@
 using DurableGateway.Storage;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Admin;
 

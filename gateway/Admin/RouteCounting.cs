@@ -1,6 +1,5 @@
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Admin;
 

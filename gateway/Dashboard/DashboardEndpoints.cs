@@ -2,8 +2,6 @@ using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard.Pages;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Dashboard;
 

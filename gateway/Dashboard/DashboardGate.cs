@@ -2,7 +2,6 @@ using DurableGateway.Admin;
 using DurableGateway.Dashboard.Pages;
 using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Dashboard;

@@ -2,7 +2,6 @@ using DurableGateway.Admin;
 using DurableGateway.Dashboard.Pages;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Dashboard;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using DurableGateway.Admin;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Dashboard;
 

@@ -1,6 +1,5 @@
 using DurableGateway.Admin;
 using DurableGateway.Dashboard.Pages;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Dashboard;
 

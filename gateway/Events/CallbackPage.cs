@@ -1,7 +1,6 @@
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Events;
 

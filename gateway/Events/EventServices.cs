@@ -1,5 +1,4 @@
 using DurableGateway.Http;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Events;
 

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-
 namespace DurableGateway.Http;
 
 /// <summary>On a connection: it arrived at the control listener. On an endpoint: only the control listener serves it.</summary>

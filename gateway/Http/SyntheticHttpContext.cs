@@ -1,6 +1,5 @@
 using System.Net;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Http;

@@ -1,5 +1,4 @@
 using DurableGateway.Http;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Matching;
 
 namespace DurableGateway.Listeners;

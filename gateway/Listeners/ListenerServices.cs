@@ -1,6 +1,5 @@
 using DurableGateway.Configuration;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Listeners;
 

@@ -4,7 +4,6 @@ using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Telemetry;
-using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Proxy;
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using DurableGateway.Configuration;
-using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Proxy;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using DurableGateway.Http;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;

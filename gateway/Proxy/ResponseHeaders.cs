@@ -1,6 +1,5 @@
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
-using Microsoft.Extensions.DependencyInjection;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using DurableGateway.Storage;
 
 namespace DurableGateway.Proxy;
 

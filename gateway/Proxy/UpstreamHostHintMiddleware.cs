@@ -1,7 +1,5 @@
 using DurableGateway.Configuration;
 using DurableGateway.Diagnostics;
-using Microsoft.AspNetCore.Http;
-using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Proxy;
 

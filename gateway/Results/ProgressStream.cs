@@ -5,7 +5,6 @@ using DurableGateway.Configuration;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Results;
 

@@ -6,8 +6,6 @@ using DurableGateway.Diagnostics;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Results;

@@ -2,7 +2,6 @@ using DurableGateway.Configuration;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Results;

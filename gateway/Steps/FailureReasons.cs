@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using DurableGateway.Admin;
-using DurableGateway.Protocol;
 
 namespace DurableGateway.Steps;
 

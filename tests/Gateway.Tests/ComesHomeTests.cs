@@ -1,10 +1,8 @@
 using System.Net;
 using System.Text;
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests;
 

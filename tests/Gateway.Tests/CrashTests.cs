@@ -1,8 +1,6 @@
 using System.Net;
 using System.Text;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests;
 

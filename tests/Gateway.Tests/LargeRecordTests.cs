@@ -2,7 +2,6 @@ using System.Net;
 using System.Security.Cryptography;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests;

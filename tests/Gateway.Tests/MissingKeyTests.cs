@@ -1,9 +1,7 @@
-using System.Globalization;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Stores;
 using DurableGateway.Tests.Support;
-using StackExchange.Redis;
 
 namespace DurableGateway.Tests;
 

@@ -1,9 +1,7 @@
 using System.Net;
-using DurableGateway.Protocol;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using RawService = DurableGateway.Tests.Fidelity.RawService;

@@ -1,8 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using DurableGateway.Admin;
 using DurableGateway.Cli;
-using DurableGateway.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;

@@ -2,13 +2,10 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Listeners;
-using DurableGateway.Protocol;
 using DurableGateway.Replay;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Contract;

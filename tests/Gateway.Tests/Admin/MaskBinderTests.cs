@@ -1,5 +1,4 @@
 using DurableGateway.Configuration;
-using Microsoft.Extensions.Configuration;
 
 namespace DurableGateway.Tests.Unit;
 

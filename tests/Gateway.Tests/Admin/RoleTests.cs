@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Text.RegularExpressions;
-using DurableGateway.Admin;
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 

@@ -1,11 +1,8 @@
 using System.Globalization;
 using System.Net;
-using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 

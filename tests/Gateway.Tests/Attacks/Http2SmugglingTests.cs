@@ -3,7 +3,6 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using DurableGateway.Http;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Fidelity;
 using RawService = DurableGateway.Tests.Fidelity.RawService;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Contract;
 
 namespace DurableGateway.Tests.Attacks;

@@ -1,13 +1,10 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using DurableGateway.Admin;
 using DurableGateway.Cli;
 using DurableGateway.Dashboard;
-using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -10,9 +10,7 @@ using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Steps;
 using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -2,7 +2,6 @@ using System.Text;
 using DurableGateway.Proxy;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Fidelity;
 using RawService = DurableGateway.Tests.Fidelity.RawService;
 

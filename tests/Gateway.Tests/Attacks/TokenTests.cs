@@ -3,7 +3,6 @@ using System.Net;
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using DurableGateway.Cli;
 using DurableGateway.Configuration;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.Configuration;
 
 namespace DurableGateway.Tests.Configuration;
 

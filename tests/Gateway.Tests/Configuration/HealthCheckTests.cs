@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using DurableGateway.Cli;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Unit;
 

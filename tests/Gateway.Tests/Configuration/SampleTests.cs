@@ -3,7 +3,6 @@ using System.Net;
 using DurableGateway.Configuration;
 using DurableGateway.Tests.Fidelity;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Configuration;

@@ -1,10 +1,7 @@
-using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Hosting;
-using DurableGateway.Http;
 using DurableGateway.Listeners;
 using DurableGateway.Runs;
-using Microsoft.Extensions.Configuration;
 
 namespace DurableGateway.Tests.Unit;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using DurableGateway.Admin;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Settings;

@@ -1,6 +1,5 @@
 using System.Net;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Contract;
 

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Contract;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Contract;
 

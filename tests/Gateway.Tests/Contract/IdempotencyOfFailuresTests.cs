@@ -1,5 +1,4 @@
 using System.Net;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

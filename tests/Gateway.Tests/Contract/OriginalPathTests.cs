@@ -3,9 +3,7 @@ using System.Net;
 using System.Text;
 using DurableGateway.Admin;
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Contract;

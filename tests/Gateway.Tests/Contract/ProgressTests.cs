@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;
 

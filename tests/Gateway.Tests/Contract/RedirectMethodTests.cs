@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

@@ -1,10 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Contract;
 

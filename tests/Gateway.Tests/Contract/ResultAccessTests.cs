@@ -1,8 +1,6 @@
 using System.Net;
-using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Storage;
-using DurableGateway.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Contract;

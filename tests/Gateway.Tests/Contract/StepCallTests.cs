@@ -1,5 +1,4 @@
 using System.Net;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Contract;
 

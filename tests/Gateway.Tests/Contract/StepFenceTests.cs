@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Net;
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Contract;
 

@@ -1,9 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using DurableGateway.Cli;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Contract;

@@ -1,9 +1,7 @@
 using System.Net;
 using System.Threading.Channels;
 using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Contract;
 

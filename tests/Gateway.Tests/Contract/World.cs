@@ -3,9 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 [assembly: AssemblyFixture(typeof(DurableGateway.Tests.Contract.HubsFixture))]
 

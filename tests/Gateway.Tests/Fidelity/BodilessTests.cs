@@ -1,5 +1,4 @@
 using System.Net;
-using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Fidelity;
 

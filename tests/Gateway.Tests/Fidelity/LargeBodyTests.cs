@@ -1,7 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Fidelity;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.Sockets;
-using DurableGateway.Dashboard;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Fidelity;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Fidelity;
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Fidelity;

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Model;

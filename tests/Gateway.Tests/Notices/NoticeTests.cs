@@ -6,7 +6,6 @@ using System.Threading.Channels;
 using DurableGateway.Notices;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Notices;
 

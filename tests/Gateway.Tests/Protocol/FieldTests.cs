@@ -1,4 +1,3 @@
-using DurableGateway.Dashboard;
 using DurableGateway.Protocol;
 using Microsoft.Extensions.Primitives;
 

@@ -1,4 +1,3 @@
-using DurableGateway.Dashboard;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;

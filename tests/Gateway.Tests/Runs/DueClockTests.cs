@@ -1,4 +1,3 @@
-using DurableGateway.Protocol;
 using DurableGateway.Replay;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Time.Testing;

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;

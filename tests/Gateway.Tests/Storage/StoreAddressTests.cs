@@ -1,4 +1,3 @@
-using DurableGateway.Dashboard;
 using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Stores;

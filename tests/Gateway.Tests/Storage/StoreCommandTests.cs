@@ -1,5 +1,4 @@
 using DurableGateway.Cli;
-using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 

@@ -1,9 +1,7 @@
-using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Stores;
 

@@ -1,5 +1,4 @@
 using System.Text;
-using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;

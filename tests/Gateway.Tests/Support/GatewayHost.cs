@@ -1,9 +1,7 @@
 using DurableGateway.Hosting;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Support;

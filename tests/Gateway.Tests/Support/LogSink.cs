@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using DurableGateway.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Support;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using DurableGateway.Telemetry;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using OpenTelemetry;
 using OpenTelemetry.Trace;

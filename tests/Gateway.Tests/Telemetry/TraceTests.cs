@@ -1,11 +1,9 @@
 using System.Net;
 using DurableGateway.Diagnostics;
-using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Telemetry;
 using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Tests.Telemetry;
 
