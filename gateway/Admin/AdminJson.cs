@@ -31,7 +31,8 @@ internal sealed record HeaderJson(string Name, string Value);
 internal sealed record MessageJson(string? Method, string? Target, int? Status, IReadOnlyList<HeaderJson> Headers, int BodyBytes);
 
 internal sealed record AttemptJson(
-    int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason);
+    int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason,
+    int? Status);
 
 internal sealed record StepDetailJson(
     string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until,
@@ -39,7 +40,8 @@ internal sealed record StepDetailJson(
     string? Reason);
 
 internal sealed record HistoryJson(
-    long Number, DateTimeOffset Time, string Kind, int Attempt, DateTimeOffset? Until, string Text, string? Reason);
+    long Number, DateTimeOffset Time, string Kind, int Attempt, DateTimeOffset? Until, string Text, string? Reason,
+    int? Status, string? Destination);
 
 internal sealed record RunDetailJson(
     RunJson Run, string Policy, MessageJson Request, MessageJson? Response, IReadOnlyList<AttemptJson> Attempts,
@@ -53,12 +55,14 @@ internal sealed record RunDetailJson(
             ? new MessageJson(null, null, response.Status, Lines(response.Headers), response.Body.Length)
             : null,
         [.. detail.Attempts.Select(attempt => new AttemptJson(
-            attempt.Number, attempt.StartedAt, attempt.EndedAt, attempt.Node, attempt.Destination, attempt.Outcome, attempt.Reason))],
+            attempt.Number, attempt.StartedAt, attempt.EndedAt, attempt.Node, attempt.Destination, attempt.Outcome, attempt.Reason,
+            attempt.Status))],
         [.. detail.Steps.Select(step => new StepDetailJson(
             step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType,
             step.Body.Length, step.Reason))],
         [.. detail.History.Select(entry =>
-            new HistoryJson(entry.Number, entry.Time, entry.Kind.ToString(), entry.Attempt, entry.Until, entry.Text, entry.Reason))],
+            new HistoryJson(entry.Number, entry.Time, entry.Kind.ToString(), entry.Attempt, entry.Until, entry.Text, entry.Reason,
+                entry.Status > 0 ? entry.Status : null, entry.Destination))],
         detail.ResultUrl);
 
     private static HeaderJson[] Lines(IReadOnlyList<HeaderLine> lines) => [.. lines.Select(line => new HeaderJson(line.Name, line.Value))];

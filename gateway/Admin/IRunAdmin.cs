@@ -72,8 +72,10 @@ internal sealed record RunDetail(
 /// <param name="Destination">The service's address.</param>
 /// <param name="Outcome"><c>running</c>, <c>suspended</c>, <c>failed</c>, <c>completed</c>, <c>lost</c>.</param>
 /// <param name="Reason">Why it failed.</param>
+/// <param name="Status">Of the service's response, or of the result that the attempt ended the run with.</param>
 internal sealed record AttemptView(
-    int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason);
+    int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason,
+    int? Status = null);
 
 /// <param name="Id">Of the step.</param>
 /// <param name="Type"><c>run</c>, <c>sleep</c>, <c>wait</c>, <c>callback</c>, <c>invoke</c>.</param>

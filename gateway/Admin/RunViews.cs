@@ -7,15 +7,13 @@ namespace DurableGateway.Admin;
 /// <summary>From what the store has to what operators are shown.</summary>
 internal static class RunViews
 {
-    private const string StatusPrefix = "status ";
-
     public static RunRow Row(RunRecord run)
     {
-        var status = run.State.HasEnded() && run.State != RunState.Cancelled ? Status(run.Why) : null;
+        var status = run.State.HasEnded() && run.State != RunState.Cancelled ? Known(run.Note.Status) : null;
         return new RunRow(
             run.Id, run.Route, run.Method, run.Path, run.State, run.Paused, run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
             run.CompletedSteps, run.FailedSteps, run.PendingSteps, status,
-            run.State is RunState.Completed or RunState.Cancelled || run.Why.Length == 0 ? null : run.Why,
+            run.State is RunState.Completed or RunState.Cancelled || string.IsNullOrEmpty(run.Note.Reason) ? null : run.Note.ToString(),
             run.Mismatches, run.HasIdempotencyKey);
     }
 
@@ -95,22 +93,14 @@ internal static class RunViews
         _ => ("run", "begun"),
     };
 
-    private static AttemptView Closed(AttemptView open, HistoryEntry entry, string outcome, string why)
+    private static AttemptView Closed(AttemptView open, HistoryEntry entry, string outcome, string reason) => open with
     {
-        // A reason ends with the address of the service where that is known: 'status 503, http://…'.
-        var at = why.LastIndexOf(", http", StringComparison.Ordinal);
-        return open with
-        {
-            EndedAt = entry.Time,
-            Outcome = outcome,
-            Destination = at < 0 ? null : why[(at + 2)..],
-            Reason = outcome == "completed" ? null : at < 0 ? why : why[..at],
-        };
-    }
+        EndedAt = entry.Time,
+        Outcome = outcome,
+        Status = Known(entry.Status),
+        Destination = entry.Destination,
+        Reason = outcome == "completed" ? null : reason,
+    };
 
-    private static int? Status(string why) =>
-        why.StartsWith(StatusPrefix, StringComparison.Ordinal)
-        && int.TryParse(why[StatusPrefix.Length..].Split(',')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var status)
-            ? status
-            : null;
+    private static int? Known(int status) => status > 0 ? status : null;
 }

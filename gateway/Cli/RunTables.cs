@@ -42,7 +42,7 @@ internal static class RunTables
         console.WriteLine(
             $"{Text(run, "id")}  {State(run)}  {Text(run, "method")} {Text(run, "path")}  "
             + $"route {Text(run, "route")}, policy {Text(detail, "policy")}");
-        Section(console, detail, "attempts", "number", "startedAt", "endedAt", "node", "destination", "outcome", "reason");
+        Section(console, detail, "attempts", "number", "startedAt", "endedAt", "node", "destination", "outcome", "status", "reason");
         Section(console, detail, "steps", "id", "type", "state", "tries", "startedAt", "endedAt", "until", "reason");
         Section(console, detail, "history", "time", "kind", "attempt", "until", "text", "reason");
     }

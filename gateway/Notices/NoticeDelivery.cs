@@ -104,8 +104,10 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses
         Time = notice.At,
         DataContentType = MediaTypeNames.Application.Json,
         Data = new NoticeData(
-            notice.Run.ToString(), run.Route, run.Method, run.Path.Split('?')[0], run.State.Name(), run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
-            run.CompletedSteps, run.FailedSteps, run.Mismatches, run.Why.Length > 0 ? run.Why : null, $"{Control}/runs/{notice.Run}"),
+            notice.Run.ToString(), run.Route, run.Method, run.Path.Split('?')[0], run.State.Name(), run.Attempt,
+            run.StartedAt, run.EndedAt, run.NextAttemptAt,
+            run.CompletedSteps, run.FailedSteps, run.Mismatches, run.Note.Reason is { Length: > 0 } ? run.Note.ToString() : null,
+            $"{Control}/runs/{notice.Run}"),
     };
 
     private static void Count(Notice notice, string outcome) => Instruments.Notices.Add(1,

@@ -237,7 +237,8 @@ internal sealed class LiveAttempts(
 
         feature.Refused = Refused(context, feature);
         var failure = new AttemptFailure(
-            Reason(feature, error, forwarding?.Exception), () => LiveAnswers.LastResponse(feature, error), feature.RetryAfter,
+            Reason(feature, error, forwarding?.Exception), feature.Refused is null && feature.Outcome is AttemptOutcome.Failed ? feature.Status : 0,
+            () => LiveAnswers.LastResponse(feature, error), feature.RetryAfter,
             Final: attempt.Policy.MaxAttempts == 1 || feature.Refused is not null, Unreachable: ForwardingFailure.IsUnreachable(error, forwarding?.Exception));
 
         // Heard of from before it can end elsewhere.

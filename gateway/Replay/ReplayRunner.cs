@@ -80,7 +80,7 @@ internal sealed class ReplayRunner(
         {
             // Nodes are updated one after the other: another may know the route already, or still.
             log.RouteMissing(run.Id, run.Route);
-            return () => engine.FailAsync(attempt, new AttemptFailure("its route is not configured", Problems.RouteGone(run.Id, run.Route).ToResponse, RouteRetry));
+            return () => engine.FailAsync(attempt, new AttemptFailure("its route is not configured", 0, Problems.RouteGone(run.Id, run.Route).ToResponse, RouteRetry));
         }
 
         log.ReplayBegins(run.Id, run.Attempt, run.Route);
@@ -97,7 +97,7 @@ internal sealed class ReplayRunner(
         {
             // Counted as any other failure: a run that is taken up again for ever would end by its time only.
             log.Unexpected(e, run.Id, run.Attempt);
-            return () => engine.FailAsync(attempt, new AttemptFailure("the gateway met an unexpected error", Problems.GatewayFailed().ToResponse));
+            return () => engine.FailAsync(attempt, new AttemptFailure("the gateway met an unexpected error", 0, Problems.GatewayFailed().ToResponse));
         }
 
         var forwarding = context.GetForwarderErrorFeature();
@@ -124,20 +124,20 @@ internal sealed class ReplayRunner(
 
             // A response that arrived whole counts, also where the attempt was interrupted at that very moment.
             (_, ForwarderError.None, AttemptOutcome.Suspended) => () => engine.SuspendAsync(attempt),
-            (_, ForwarderError.None, AttemptOutcome.Failed) => () => FailAsync($"status {feature.Status}", response),
+            (_, ForwarderError.None, AttemptOutcome.Failed) => () => FailAsync($"status {feature.Status}", response, feature.Status),
             (_, ForwarderError.None, AttemptOutcome.FailedForGood) => () => engine.EndAsync(attempt, RunState.Failed, response, feature.IsFinalAnswer),
             (_, ForwarderError.None, AttemptOutcome.Completed) => CompleteAsync,
             (AttemptInterrupt.Shutdown, _, _) => () => engine.HandBackAsync(attempt),
             (AttemptInterrupt.TimedOut, _, _) => () => FailAsync("timed out", Problem(timedOut: true)),
             _ => () => FailAsync(
-                ForwardingFailure.Explain(error, forwarding?.Exception), Problem(timedOut: false), ForwardingFailure.IsUnreachable(error, forwarding?.Exception)),
+                ForwardingFailure.Explain(error, forwarding?.Exception), Problem(timedOut: false), unreachable: ForwardingFailure.IsUnreachable(error, forwarding?.Exception)),
         };
 
         async Task<AttemptEnd> CompleteAsync() =>
             await engine.EndAsync(attempt, RunState.Completed, feature.Keeper is { } stream ? response with { Body = await stream.ReadAsync() } : response);
         StoredResponse Problem(bool timedOut) => ProblemWriter.Describe(run.Id, error, timedOut).ToResponse();
-        Task<AttemptEnd> FailAsync(string reason, StoredResponse result, bool unreachable = false) =>
-            engine.FailAsync(attempt, new AttemptFailure(reason, () => result, feature.RetryAfter, Unreachable: unreachable));
+        Task<AttemptEnd> FailAsync(string reason, StoredResponse result, int status = 0, bool unreachable = false) =>
+            engine.FailAsync(attempt, new AttemptFailure(reason, status, () => result, feature.RetryAfter, Unreachable: unreachable));
         Task<AttemptEnd> EndAsync(Problem problem) => engine.EndAsync(attempt, RunState.Failed, problem.ToResponse(), reason: problem.Title);
     }
 
@@ -165,7 +165,7 @@ internal sealed class ReplayRunner(
                 given = true;
                 var problem = e is UnreadableRecordException ? Problems.RecordUnreadable(attempt.Run) : Problems.GatewayFailed();
                 record = () => engine.FailAsync(attempt, new AttemptFailure(
-                    "its result could not be recorded", problem.ToResponse, Final: e is UnreadableRecordException { KeyIsMissing: false }));
+                    "its result could not be recorded", 0, problem.ToResponse, Final: e is UnreadableRecordException { KeyIsMissing: false }));
             }
             catch (StoreUnavailableException e) when (time.GetElapsedTime(began) < RecordFor)
             {

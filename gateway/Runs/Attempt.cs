@@ -80,8 +80,11 @@ internal sealed class Attempt : IDisposable
     /// <summary>The request and where it went, for the log.</summary>
     public string Describe() => RequestLine.Of(Request.Method, Request.Target, Destination);
 
-    /// <summary>A reason as it stands in the run's history.</summary>
-    public string Explain(string reason) => Destination is null ? reason : $"{reason}, {Destination}";
+    /// <summary>For the run's history: how the attempt ended, and where it had gone.</summary>
+    public AttemptNote Note(string reason, int status = 0) => new(reason, status, Destination);
+
+    /// <summary>For the run's history: how the attempt failed, and where it had gone.</summary>
+    public AttemptNote Note(AttemptFailure failure) => Note(failure.Reason, failure.Status);
 
     /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
     public string? Build { get; set; }

@@ -36,6 +36,12 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
     /// <summary>Why a step failed, in the service's words. For operators: clients who follow a run are not told.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>Of the end of an attempt: the status of the service's response, or of the run's result; 0 where there was none.</summary>
+    public int Status { get; init; }
+
+    /// <summary>Of the end of an attempt: the address of the service, where it reached one.</summary>
+    public string? Destination { get; init; }
+
     /// <returns><see langword="null"/> where it is no such entry.</returns>
     /// <param name="text">The entry as it is stored.</param>
     /// <param name="open">Opens a sealed reason; without it there is none.</param>
@@ -51,8 +57,17 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
             ? new HistoryEntry(number, At(time), (HistoryKind)parts[2][0], attempt, until == 0 ? null : At(until), parts[5])
             {
                 Reason = told.Length > 1 ? open?.Invoke(told[1]) : null,
-            }
+            }.WithNote()
             : null;
+    }
+
+    /// <summary>The text of an attempt's end is a note; of the run's end, the final state and a note.</summary>
+    private HistoryEntry WithNote()
+    {
+        if (Kind is not (HistoryKind.AttemptFailed or HistoryKind.Ended)) return this;
+        var state = Kind == HistoryKind.Ended ? Text.Split(' ')[0] + " " : "";
+        var note = AttemptNote.Parse(Text[Math.Min(state.Length, Text.Length)..]);
+        return this with { Text = (state + note.Reason).TrimEnd(), Status = note.Status, Destination = note.Destination };
     }
 
     private static bool IsTime(double milliseconds) => milliseconds >= 0 && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();

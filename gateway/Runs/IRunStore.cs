@@ -20,11 +20,11 @@ internal interface IRunStore
     /// <param name="run">The run.</param>
     /// <param name="owner">Whose attempt it was.</param>
     /// <param name="nextAttempt">When the next attempt is due.</param>
-    /// <param name="why">For the run's history.</param>
+    /// <param name="note">For the run's history.</param>
     /// <param name="counts">Whether the failure counts.</param>
     /// <param name="unreachableSince">Since when the service cannot be reached, where that is why.</param>
     Task<bool> CreateWaitingAsync(
-        NewRun run, string owner, DateTimeOffset nextAttempt, string why = "", bool counts = true, DateTimeOffset? unreachableSince = null);
+        NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note = default, bool counts = true, DateTimeOffset? unreachableSince = null);
 
     /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
     Task<DateTimeOffset?> GetNextDueAsync(int shard);
@@ -93,10 +93,10 @@ internal interface IRunStore
     /// <param name="attempt">The attempt that failed.</param>
     /// <param name="expectedFailures">The failures this is reckoned with; <see langword="null"/>: this one does not count.</param>
     /// <param name="nextAttempt">When the next attempt is due.</param>
-    /// <param name="why">For the run's history.</param>
+    /// <param name="note">For the run's history.</param>
     /// <param name="unreachableSince">Since when the service cannot be reached, where that is why. The next attempt's claim has it.</param>
     Task<ParkAnswer> FailAsync(
-        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why = "", DateTimeOffset? unreachableSince = null);
+        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note = default, DateTimeOffset? unreachableSince = null);
 
     /// <summary>Ends the run with its result.</summary>
     /// <param name="attempt">The attempt that ends it.</param>
@@ -104,10 +104,11 @@ internal interface IRunStore
     /// <param name="result">What its client gets.</param>
     /// <param name="policy">Says for how long.</param>
     /// <param name="expectedFailures">The failures this is reckoned with; <see langword="null"/>: any.</param>
-    /// <param name="why">For the run's history.</param>
+    /// <param name="note">For the run's history. Its status is that of the result.</param>
     /// <param name="releaseKey">Whether its idempotency key stands for no run from now on.</param>
     Task<ParkAnswer> EndAsync(
-        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null, string why = "", bool releaseKey = false);
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null, AttemptNote note = default,
+        bool releaseKey = false);
 
     /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
     Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who = "");

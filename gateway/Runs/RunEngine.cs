@@ -24,11 +24,13 @@ internal readonly record struct AttemptEnd(Fate Fate, DateTimeOffset Due = defau
 
 /// <summary>A failure of an attempt: what is said of it, and what becomes the result if it was the last.</summary>
 /// <param name="Reason">What went wrong, in a few words.</param>
+/// <param name="Status">The status of the service's response; 0 where that is not what went wrong.</param>
 /// <param name="Result">Makes the result.</param>
 /// <param name="RetryAfter">The delay that the service named.</param>
 /// <param name="Final">Whether there is no further attempt.</param>
 /// <param name="Unreachable">Whether there was no connection to the service at all.</param>
-internal sealed record AttemptFailure(string Reason, Func<StoredResponse> Result, TimeSpan? RetryAfter = null, bool Final = false, bool Unreachable = false);
+internal sealed record AttemptFailure(
+    string Reason, int Status, Func<StoredResponse> Result, TimeSpan? RetryAfter = null, bool Final = false, bool Unreachable = false);
 
 /// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
 internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
@@ -134,7 +136,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result, bool isFinalAnswer = false, string? reason = null)
     {
         var why = reason is null ? $"status {result.Status}" : $"status {result.Status}, {reason}";
-        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, why: attempt.Explain(why),
+        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, note: attempt.Note(why, result.Status),
             releaseKey: state == RunState.Failed && !isFinalAnswer && ReleasesKey(attempt.Policy));
         return Ended(attempt, answer, state, result, why);
     }
@@ -165,7 +167,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             if (due > attempt.Deadline) due = attempt.Deadline;
             if (!attempt.IsStored && !isLast && now < attempt.Deadline)
             {
-                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Explain(failure.Reason), counts: !spared, away));
+                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Note(failure), counts: !spared, away));
                 if (!stored) return new AttemptEnd(Fate.None);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
@@ -178,13 +180,14 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
                 var result = now >= attempt.Deadline && !failure.Final
                     ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
                     : failure.Result();
-                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures, attempt.Explain(failure.Reason), ReleasesKey(attempt.Policy));
+                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures,
+                    attempt.Note(failure), ReleasesKey(attempt.Policy));
                 if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result, failure.Reason);
                 failures = end.Failures;
                 continue;
             }
 
-            var park = await store.FailAsync(attempt.Key, spared ? null : failures, due, attempt.Explain(failure.Reason), away);
+            var park = await store.FailAsync(attempt.Key, spared ? null : failures, due, attempt.Note(failure), away);
             if (park.Verdict == ParkVerdict.Done) return Failed(park.Due);
             if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
             failures = park.Failures;
@@ -192,7 +195,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
 
         AttemptEnd Failed(DateTimeOffset due)
         {
-            RunTelemetry.Failed(attempt, failure.Reason);
+            RunTelemetry.Failed(attempt, failure);
             return Parked(attempt, failure.Reason, due);
         }
     }
@@ -214,14 +217,14 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             }
         }
 
-        return await FailAsync(attempt, new AttemptFailure("suspended with nothing pending", () => Problems.NothingPending(attempt.Run).ToResponse()));
+        return await FailAsync(attempt, new AttemptFailure("suspended with nothing pending", 0, () => Problems.NothingPending(attempt.Run).ToResponse()));
     }
 
     /// <summary>Gives a run back that could not go on through no fault of the service: that does not count as a failure of it.</summary>
     public async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
     {
         if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
-        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay, attempt.Explain("handed back"));
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay, attempt.Note("handed back"));
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         signals.HandedBack(attempt.Run, answer.Due);
         RunTelemetry.HandedBack(attempt);
@@ -237,7 +240,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         // Two writes: after the first alone, the lease runs out, and the next attempt goes without as well.
         if (!await store.StopInliningAsync(attempt.Key)) return Lost(attempt);
         var reason = $"status {status} for headers with {DurableHeaders.Steps}; sent again without";
-        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow(), attempt.Explain(reason));
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow(), attempt.Note(reason, status));
         if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
         RunTelemetry.HandedBack(attempt);
         return Parked(attempt, reason, answer.Due);
@@ -389,11 +392,11 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             log.KeyMissing(key.Run, e.Message);
             if (e.Policy is not { } policy || time.GetUtcNow() < e.Deadline)
             {
-                await store.FailAsync(key, expectedFailures: null, time.GetUtcNow() + KeyRetry, "its key is missing");
+                await store.FailAsync(key, expectedFailures: null, time.GetUtcNow() + KeyRetry, new("its key is missing"));
                 return;
             }
 
-            await store.EndAsync(key, RunState.Failed, Problems.RunTimeout(key.Run, policy.RunTimeout).ToResponse(), policy, why: "its key is missing");
+            await store.EndAsync(key, RunState.Failed, Problems.RunTimeout(key.Run, policy.RunTimeout).ToResponse(), policy, note: new("its key is missing"));
             RunTelemetry.Unreadable();
             signals.Ended(key.Run);
             return;

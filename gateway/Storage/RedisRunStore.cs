@@ -25,13 +25,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
-        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0, why: "");
+        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0, default);
 
-    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, string why, bool counts, DateTimeOffset? unreachableSince) =>
-        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: counts ? 1 : 0, why, unreachableSince);
+    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince) =>
+        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: counts ? 1 : 0, note, unreachableSince);
 
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) =>
-        CreateAsync(run, RunState.Waiting, owner, due < run.Deadline ? due : run.Deadline, attempt: 0, failures: 0, why: "");
+        CreateAsync(run, RunState.Waiting, owner, due < run.Deadline ? due : run.Deadline, attempt: 0, failures: 0, default);
 
     public async Task<DateTimeOffset?> GetNextDueAsync(int shard)
     {
@@ -141,16 +141,16 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow()), attempt.Nonce]));
     }
 
-    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why, DateTimeOffset? unreachableSince)
+    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
     {
         var keys = Keys(attempt.Run);
         return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), why, Stuck,
+            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), Text(note), Stuck,
                 attempt.Nonce, Since(unreachableSince)]));
     }
 
     public async Task<ParkAnswer> EndAsync(
-        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why, bool releaseKey)
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, AttemptNote note, bool releaseKey)
     {
         // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
         if (result.Body.Length > SmallResult) connection.Admit(StoreDemand.RunUnderWay);
@@ -158,7 +158,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return Park((RedisValue[])(await connection.WriteAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History],
             result.Body.Length, () => codec.Encode(attempt.Run, result), record =>
             [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), record,
-                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, why,
+                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, (note with { Status = result.Status }).Format(),
                 Flag(wishes.Notices.Failed && state == RunState.Failed), Flag(releaseKey), attempt.Nonce]))!);
     }
 
@@ -258,7 +258,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
-    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, string why, DateTimeOffset? unreachableSince = null)
+    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, AttemptNote note,
+        DateTimeOffset? unreachableSince = null)
     {
         // A run that a step of another invokes belongs to one that is under way.
         connection.Admit(run.Invoker is null ? StoreDemand.NewRun : StoreDemand.RunUnderWay);
@@ -272,7 +273,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             run.Id.ToString(), state.Name(), owner, Milliseconds(state == RunState.Running ? due + Underway() : due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
             RecordCodec.Encode(run.Policy), run.Route, record, failures,
             (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
-            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), why, run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run), run.Nonce,
+            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), Text(note), run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run), run.Nonce,
             Since(unreachableSince),
             RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
         ]);
@@ -322,6 +323,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
 
     private RedisValue Stuck => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.EmptyString;
+
+    private static string Text(AttemptNote note) => note == default ? "" : note.Format();
 
     private static RedisValue Flag(bool set) => set ? "1" : "";
 

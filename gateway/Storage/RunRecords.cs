@@ -8,7 +8,7 @@ namespace DurableGateway.Storage;
 /// <summary>What the store has of a run beyond what a transition needs, for those who look.</summary>
 internal sealed record RunRecord(
     RunId Id, string Route, string Method, string Path, RunState State, bool Paused, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
-    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, string Why, int Mismatches,
+    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, AttemptNote Note, int Mismatches,
     bool HasIdempotencyKey);
 
 /// <summary>A step as it stands in the store: its value's letter, what that says, and when it is due where it is pending.</summary>
@@ -32,7 +32,7 @@ internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, 
         int completed = (int)fields[6], failed = (int)fields[7];
         return new RunRecord(
             run, fields[10].ToString(), method, path, state, !fields[1].IsNull, (int)fields[2], Time(fields[3]) ?? default, Time(fields[4]),
-            state == RunState.Waiting ? Time(fields[5]) : null, completed, failed, state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed), Why(run, fields[9].ToString()),
+            state == RunState.Waiting ? Time(fields[5]) : null, completed, failed, state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed), Note(run, fields[9].ToString()),
             fields[11].IsNull ? 0 : (int)fields[11], !fields[12].IsNull);
     }
 
@@ -73,18 +73,18 @@ internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, 
         }
     }
 
-    /// <summary>Of an attempt that failed: as it is. Of a step: '~' and the sealed reason (see <c>step.lua</c>).</summary>
-    private string Why(RunId run, string why)
+    /// <summary>Of an attempt: as it is. Of a step: '~' and the sealed reason (see <c>step.lua</c>).</summary>
+    private AttemptNote Note(RunId run, string why)
     {
-        if (!why.StartsWith('~')) return why;
+        if (!why.StartsWith('~')) return AttemptNote.Parse(why);
         try
         {
             var (step, reason) = codec.DecodeReason(run, why[1..]);
-            return $"step {step}: {reason}";
+            return new AttemptNote($"step {step}: {reason}");
         }
         catch (UnreadableRecordException)
         {
-            return "a step failed; why is sealed with a key that this node does not have";
+            return new AttemptNote("a step failed; why is sealed with a key that this node does not have");
         }
     }
 

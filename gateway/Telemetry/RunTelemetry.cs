@@ -15,8 +15,6 @@ internal static class RunTelemetry
     /// <summary>What stands for a route or a policy that cannot be known any more.</summary>
     private const string Unknown = "unknown";
 
-    private const string StatusReason = "status ";
-
     /// <summary>A run begins with its live attempt.</summary>
     public static void Started(Attempt attempt)
     {
@@ -75,12 +73,9 @@ internal static class RunTelemetry
         1, new Tag(Attributes.Route, Unknown), new Tag(Attributes.Policy, Unknown), new Tag(Attributes.Outcome, RunState.Failed.Name()));
 
     /// <summary>The attempt failed, and its run waits for another.</summary>
-    public static void Failed(Attempt attempt, string reason)
-    {
+    public static void Failed(Attempt attempt, AttemptFailure failure) =>
         // As OpenTelemetry has it: the status alone where that is the error.
-        var status = reason.StartsWith(StatusReason, StringComparison.Ordinal) && int.TryParse(reason.AsSpan(StatusReason.Length), out var code) ? code : 0;
-        AttemptEnded(attempt, "failed", status, status > 0 ? reason[StatusReason.Length..] : reason);
-    }
+        AttemptEnded(attempt, "failed", failure.Status, failure.Status > 0 ? $"{failure.Status}" : failure.Reason);
 
     /// <summary>The attempt was given up through no fault of the service.</summary>
     public static void HandedBack(Attempt attempt) => AttemptEnded(attempt, "handed_back", 0, null);

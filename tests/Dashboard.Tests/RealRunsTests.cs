@@ -161,7 +161,7 @@ public sealed class RealRunsTests(Browser browser)
                     RouteValues = [],
                     Body = default,
                 });
-            await gateway.Store.CreateWaitingAsync(run, "node", TimeProvider.System.GetUtcNow().AddHours(1), "status 503");
+            await gateway.Store.CreateWaitingAsync(run, "node", TimeProvider.System.GetUtcNow().AddHours(1), new("status 503", 503));
         });
         await using var window = await browser.OpenAsync();
         var page = await window.NewPageAsync();

@@ -3,7 +3,7 @@
 -- ARGV  1 run id, 2 state, 3 owner of the first attempt, 4 score in the queue (lease end, or next attempt), 5 start,
 --       6 deadline, 7 policy, 8 route, 9 request record ('': is it to be sent?), 10 failures, 11 time to live (ms), 12 record version,
 --       13 number of the attempt in flight, 14 what the idempotency key stands for: '<run id>:…' ('' without one),
---       15 the run and step that invoked it ('' where it was a client), 16 now, 17 why the first attempt failed,
+--       15 the run and step that invoked it ('' where it was a client), 16 now, 17 note on the first attempt, where it failed (AttemptNote.cs),
 --       18 the gate that it has to pass ('' for none), 19 trace parent of the client's request,
 --       20 what its result is bound to ('' for nothing), 21 nonce of the first attempt,
 --       22 since when the service cannot be reached ('' where that is not why it failed),

@@ -1,7 +1,7 @@
 -- Ends a run with its result.
 -- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 result, 6 due-queue of the shard, 7 history
 -- ARGV  1 run id, 2 attempt, 3 owner, 4 final state, 5 result record ('': is it to be sent?), 6 retention (ms), 7 now,
---       8 the failures that the caller reckons with (-1: any), 9 why, and by whom, 10 whether operators are to be told ('1', ''),
+--       8 the failures that the caller reckons with (-1: any), 9 note (AttemptNote.cs), 10 whether operators are to be told ('1', ''),
 --       11 whether the idempotency key is released ('1', ''), 12 nonce of the attempt
 -- Answer {'send'} where there is no record and the run has not ended | {'ended'} or, where its end is to be told to the run that invoked it, {'ended', now} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
 -- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire, its idempotency key (of the same slot) too.

@@ -1,6 +1,6 @@
 -- Ends an attempt that failed and schedules the next one.
 -- KEYS  1 run, 2 due-queue of the shard, 3 history
--- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt, 6 now, 7 why,
+-- ARGV  1 run id, 2 attempt, 3 owner, 4 the failures that the caller reckons with (-1: this one does not count), 5 time of the next attempt, 6 now, 7 note (AttemptNote.cs),
 --       8 when it is stuck (see notice.lua), 9 nonce of the attempt, 10 since when the service cannot be reached ('' where that is not why it failed)
 -- Answer {'parked', due} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run
 -- Keeps: a waiting run is in the due-queue, never later than its deadline, where it ends; a failure is counted once. A deadline that has

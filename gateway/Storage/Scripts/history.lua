@@ -5,9 +5,9 @@
 --   C  a step completed, F failed for good: text is the step    P  a try of it failed: number is when the next is due
 --   S  a step that is executed once at most begins              W  it sleeps: number is until when
 --   E  it waits: number is when it gives up (0: never)          D  what it waited for came
---   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text why
+--   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text a note
 --   m  the handler has changed: number is how many steps do not fit, text which
---   e  the run ended: text is its state, and why                c  it was cancelled
+--   e  the run ended: text is its state, and a note               c  it was cancelled
 --   o  an operator did something: text is what, and who
 local function note(run, history, now, kind, attempt, number, text, why)
   local n = redis.call('HINCRBY', run, 'noted', 1)

@@ -93,7 +93,11 @@ public sealed class UnreachableTests
         var run = await RunAsync(gateway, id);
         Assert.StartsWith("connection refused, http://127.0.0.1:1", run.GetProperty("run").GetProperty("lastError").GetString(),
             StringComparison.Ordinal);
-        foreach (var shown in run.GetProperty("attempts").EnumerateArray())
+        Assert.Equal(502, run.GetProperty("run").GetProperty("status").GetInt32());
+        var attempts = run.GetProperty("attempts").EnumerateArray().ToList();
+        Assert.Equal(JsonValueKind.Null, attempts[0].GetProperty("status").ValueKind);
+        Assert.Equal(502, attempts[^1].GetProperty("status").GetInt32());
+        foreach (var shown in attempts)
         {
             Assert.StartsWith("http://127.0.0.1:1", shown.GetProperty("destination").GetString(), StringComparison.Ordinal);
             Assert.Equal("connection refused", shown.GetProperty("reason").GetString());

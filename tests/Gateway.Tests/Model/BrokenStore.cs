@@ -12,8 +12,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
         inner.CreateRunningAsync(run, owner, leaseEnd);
 
     public Task<bool> CreateWaitingAsync(
-        NewRun run, string owner, DateTimeOffset nextAttempt, string why, bool counts, DateTimeOffset? unreachableSince) =>
-        inner.CreateWaitingAsync(run, owner, nextAttempt, why, counts, unreachableSince);
+        NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince) =>
+        inner.CreateWaitingAsync(run, owner, nextAttempt, note, counts, unreachableSince);
 
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) => inner.CreateDueAsync(run, owner, due);
 
@@ -29,20 +29,20 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     }
 
     public async Task<ParkAnswer> FailAsync(
-        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, string why, DateTimeOffset? unreachableSince)
+        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
     {
-        var answer = await inner.FailAsync(attempt, expectedFailures, nextAttempt, why, unreachableSince);
+        var answer = await inner.FailAsync(attempt, expectedFailures, nextAttempt, note, unreachableSince);
         if (how == "forgets the queue" && answer.Verdict == ParkVerdict.Done) await inner.SetAsideAsync(attempt.Run);
         return answer;
     }
 
     public async Task<ParkAnswer> EndAsync(
-        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, string why, bool releaseKey)
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, AttemptNote note, bool releaseKey)
     {
         if (how == "ends twice" && await inner.GetSnapshotAsync(attempt.Run) is { State: RunState.Completed or RunState.Failed })
             await connection.ExecuteAsync(db => db.HashSetAsync(Keys(attempt.Run).Run, [new("state", "running"), new("attempt",
                 attempt.Number), new("owner", attempt.Owner), new("by", "")]).ContinueWith(_ => true, TaskScheduler.Default));
-        return await inner.EndAsync(attempt, state, result, policy, expectedFailures, why, releaseKey);
+        return await inner.EndAsync(attempt, state, result, policy, expectedFailures, note, releaseKey);
     }
 
     public Task<DateTimeOffset?> GetNextDueAsync(int shard) => inner.GetNextDueAsync(shard);

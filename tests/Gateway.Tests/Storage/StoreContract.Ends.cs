@@ -87,19 +87,19 @@ public abstract partial class StoreContract
     {
         var run = Make.Run();
         var since = Now.AddSeconds(-5);
-        await Store.CreateWaitingAsync(run, Owner, Now, "connection refused", counts: false, since);
+        await Store.CreateWaitingAsync(run, Owner, Now, new("connection refused"), counts: false, since);
         var second = (await Store.ClaimAsync(run.Id, Owner, Now, LeaseEnd))!;
         Assert.Equal((2, 0, since), (second.Attempt, second.Failures, second.UnreachableSince));
 
-        await Store.FailAsync(new AttemptKey(run.Id, 2, Owner), null, Now, "connection refused", since);
+        await Store.FailAsync(new AttemptKey(run.Id, 2, Owner), null, Now, new("connection refused"), since);
         var third = (await Store.ClaimAsync(run.Id, Owner, Now, LeaseEnd))!;
         Assert.Equal((0, since), (third.Failures, third.UnreachableSince));
 
-        await Store.FailAsync(new AttemptKey(run.Id, 3, Owner), 0, Now, "connection refused", since);
+        await Store.FailAsync(new AttemptKey(run.Id, 3, Owner), 0, Now, new("connection refused"), since);
         var fourth = (await Store.ClaimAsync(run.Id, Owner, Now, LeaseEnd))!;
         Assert.Equal((1, since), (fourth.Failures, fourth.UnreachableSince));
 
-        await Store.FailAsync(new AttemptKey(run.Id, 4, Owner), 1, Now, "status 503");
+        await Store.FailAsync(new AttemptKey(run.Id, 4, Owner), 1, Now, new("status 503", 503));
         var fifth = (await Store.ClaimAsync(run.Id, Owner, Now, LeaseEnd))!;
         Assert.Equal((2, null), (fifth.Failures, fifth.UnreachableSince));
     }
