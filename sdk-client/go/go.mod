@@ -1,0 +1,3 @@
+module durable-gateway.example/durable
+
+go 1.19
