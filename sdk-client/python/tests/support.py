@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, Optional, Union
 from urllib.parse import unquote
 
+import pytest
+
 from durable_gateway import DurableAttempt, DurableOptions, HttpRequest, HttpResponse, Verdict
 
 RUN_ID = "01a20679-cce6-73be-b275-852ca4b597ac"
@@ -108,7 +110,7 @@ class ScriptedGateway:
         return status(202 if waits else 201)
 
 
-def headers(gateway: Optional[ScriptedGateway] = None, **more: str) -> dict[str, str]:
+def headers(gateway: Optional[ScriptedGateway] = None, **more: Any) -> dict[str, str]:
     """Those of an attempt. What the gateway has stored is counted, and so read by GET."""
     said = {
         "Durable-Protocol": "1",
@@ -124,7 +126,8 @@ def headers(gateway: Optional[ScriptedGateway] = None, **more: str) -> dict[str,
 
 
 def options(gateway: ScriptedGateway, **more: Any) -> DurableOptions:
-    return DurableOptions(**{"transport": gateway, "suspend_after": 0.05, "build": None, **more})
+    defaults: dict[str, Any] = {"transport": gateway, "suspend_after": 0.05, "build": None}
+    return DurableOptions(**{**defaults, **more})
 
 
 async def attempt(
@@ -137,3 +140,7 @@ async def attempt(
 def attempt_sync(gateway: ScriptedGateway, handler: Callable[[], Any], said: Optional[dict[str, str]] = None, **more: Any) -> Verdict:
     lookup = {name.lower(): value for name, value in (headers(gateway) if said is None else said).items()}
     return DurableAttempt.begin(lambda name: lookup.get(name.lower()), options(gateway, **more)).run_sync(handler)
+
+
+def unexpected() -> Any:
+    pytest.fail("It is executed, though it has an outcome or must not begin.")

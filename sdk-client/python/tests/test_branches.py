@@ -333,7 +333,7 @@ class LibraryError(Exception):
     """What a library makes of a cancellation."""
 
 
-async def _cancelled_in(gateway: ScriptedGateway, body: Any, **said: str) -> Any:
+async def _cancelled_in(gateway: ScriptedGateway, body: Any, **said: Any) -> Any:
     begun: list[DurableAttempt] = []
     lookup = headers(**said)
 

@@ -352,7 +352,7 @@ async def test_another_version_is_not_guessed_at(gateway: ScriptedGateway) -> No
 @pytest.mark.parametrize(
     "said", [{"Durable_Token": ""}, {"Durable_Callback": "ftp://x"}, {"Durable_Attempt": "x"}, {"Durable_Steps": "nonsense"}]
 )
-async def test_headers_that_cannot_be_read_fail_the_attempt(gateway: ScriptedGateway, said: dict[str, str]) -> None:
+async def test_headers_that_cannot_be_read_fail_the_attempt(gateway: ScriptedGateway, said: dict[str, Any]) -> None:
     with pytest.raises(CheckpointError):
         DurableAttempt.begin(headers(**said).get, options(gateway))
 

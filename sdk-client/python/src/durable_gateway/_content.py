@@ -334,7 +334,8 @@ def _plain(value: Any) -> Any:
     if type(value) is dict:
         return {_key(name): _plain(member) for name, member in value.items()}
     raise TypeError(
-        f"{type(value).__module__}.{type(value).__qualname__} is no plain data. Annotate what the step returns, or give its type: returns={type(value).__name__}."
+        f"{type(value).__module__}.{type(value).__qualname__} is no plain data. Annotate what the step returns, "
+        f"or give its type: returns={type(value).__name__}."
     )
 
 

@@ -38,6 +38,9 @@ Cancels = set[Callable[[], None]]
 class Io(Protocol):
     """One caller's way of waiting."""
 
+    blocks: bool
+    """Whether its methods block instead of suspending."""
+
     cancelled: bool
     """Whether the caller was cancelled while something was waited for that had to come to its end."""
 
@@ -75,6 +78,8 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class ThreadIo:
+    blocks = True
+
     def __init__(self) -> None:
         self.cancelled = False
 
@@ -125,14 +130,6 @@ class ThreadIo:
             if not done.wait(timeout):
                 return Called(error=TimeoutError(), timed_out=True)
             called = late[0]
-        if inspect.isawaitable(called.result):
-            if inspect.iscoroutine(called.result):
-                called.result.close()
-            return Called(
-                error=StepUsageError(
-                    "The body of the step is asynchronous. Use 'await step.run(…)' of durable_gateway, in an asynchronous handler."
-                )
-            )
         return called
 
     def went_on(self, callback: Callable[[], None]) -> None:
@@ -146,7 +143,8 @@ class LoopIo:
 
     def __init__(self, blocking: bool = False) -> None:
         self.cancelled = False
-        self._blocking = blocking
+        # Bodies may block: each is called in a thread.
+        self.blocks = blocking
 
     async def wait(self, activity: Activity, condition: Callable[[], bool], timeout: Optional[float] = None) -> bool:
         loop, owner = asyncio.get_running_loop(), threading.get_ident()
@@ -194,7 +192,7 @@ class LoopIo:
         return task.result()
 
     async def call(self, body: Callable[[], Any], context: contextvars.Context, timeout: Optional[float], cancels: Cancels) -> Called:
-        if self._blocking:
+        if self.blocks:
             loop = asyncio.get_running_loop()
             return await self.finish(_awaited(loop.run_in_executor(None, context.run, _called, body)))
         called = context.run(_called, body)
@@ -203,7 +201,7 @@ class LoopIo:
 
         # A task of its own: so its cancellation can be told from the caller's, and what it sets in its context stays in it.
         loop = asyncio.get_running_loop()
-        task: asyncio.Future[Any] = context.run(asyncio.ensure_future, called.result)
+        task: asyncio.Future[Any] = context.run(_task_of, called.result)
         called = Called()
 
         def give_up() -> None:
@@ -248,6 +246,10 @@ class LoopIo:
                 self.cancelled = True
                 if also_cancel is not None:
                     also_cancel.cancel()
+
+
+def _task_of(awaitable: Awaitable[Any]) -> asyncio.Future[Any]:
+    return asyncio.ensure_future(awaitable)
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:

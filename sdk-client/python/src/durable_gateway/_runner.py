@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import enum
 import inspect
+import json
 import logging
 import threading
 import time
@@ -32,7 +33,7 @@ from ._errors import (
     states_failure,
 )
 from ._gateway import Gateway, cloud_event, refused
-from ._io import Called, Cancels, Io
+from ._io import Called, Cancels, Io, drive
 from ._names import ROLLBACK_BEGUN, StepNames, callback_of, hand_out_of, too_late
 from ._options import DEFAULT, DurableOptions, StepOptions
 from ._problem import StepProblem
@@ -171,7 +172,12 @@ class Runner:
             body, content_type = payload(step, data, self.options.codec)
             assert self.info.id is not None
             event = cloud_event(self.info.id, step, event_type, key, body, content_type)
-            return await self._try(io, step, lambda: self._post(io, gateway, step, event_type, event), content, DEFAULT)
+
+            def post() -> Any:
+                posting = self._post(io, gateway, step, event_type, event)
+                return drive(posting) if io.blocks else posting
+
+            return await self._try(io, step, post, content, DEFAULT)
 
         return await self._handlers(io, name, "run", lambda step: CountContent(), begin)
 
@@ -382,7 +388,7 @@ class Runner:
         started = time.perf_counter()
         context = contextvars.copy_context()
         context.run(inside.set, (self, step))
-        called = await io.call(lambda: _received(body, content), context, options.timeout, self._bodies)
+        called = await io.call(lambda: _received(body, content, io.blocks), context, options.timeout, self._bodies)
         duration = time.perf_counter() - started
         error = self._failure_of(io, step, called, options)
         if error is not None:
@@ -655,10 +661,17 @@ class Runner:
         return failures
 
 
-def _received(body: Callable[[], Any], content: Content) -> Any:
+def _received(body: Callable[[], Any], content: Content, blocks: bool) -> Any:
     """Executes a body, and takes in what it left to be read."""
     result = body()
-    return _then_received(result, content) if inspect.isawaitable(result) else content.receive(result)
+    received = result if inspect.isawaitable(result) else content.receive(result)
+    if blocks and inspect.isawaitable(received):
+        if inspect.iscoroutine(received):
+            received.close()
+        raise StepUsageError(
+            "The body of the step is asynchronous. Use 'await step.run(…)' of durable_gateway, in an asynchronous handler."
+        )
+    return _then_received(result, content) if received is result and inspect.isawaitable(result) else received
 
 
 async def _then_received(result: Awaitable[Any], content: Content) -> Any:
@@ -667,8 +680,6 @@ async def _then_received(result: Awaitable[Any], content: Content) -> Any:
 
 
 def _woken(answer: bytes) -> int:
-    import json
-
     try:
         woken = json.loads(answer).get("woken")
     except (ValueError, AttributeError):
