@@ -97,12 +97,12 @@ func (f *failure) of(handle func(), a *attempt) (panicked any) {
 		if panicked = recover(); panicked == nil {
 			return
 		}
-		err := error(&PanicError{Value: panicked})
-		var branch *PanicError
-		if asError, ok := panicked.(error); ok && errors.As(asError, &branch) {
-			err = branch
-		} else if err = recovered(panicked); panicked == http.ErrAbortHandler {
-			err = http.ErrAbortHandler
+		var err error = recovered(panicked)
+		if asError, ok := panicked.(error); ok {
+			var branch *PanicError
+			if errors.As(asError, &branch) || asError == http.ErrAbortHandler {
+				err = asError // Its stack is known already, or of no interest.
+			}
 		}
 		f.err, f.wasOver = err, a.isOver()
 	}()

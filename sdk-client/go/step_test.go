@@ -292,7 +292,9 @@ func TestHandler_FailureForGood_TellsClientsOnlyWhatIsMeantForThem(t *testing.T)
 			`500 Retry=?0 {"title":"A step of the request failed","detail":"Your card was declined.","step":"charge","status":500}`},
 		{"of the handler", func(context.Context) error { return declined }, nil,
 			`500 Retry=?0 {"title":"The request failed","detail":"Your card was declined.","status":500}`},
-		{"for developers", func(ctx context.Context) error { return Exec(ctx, "charge", failing(NonRetryable(io.ErrUnexpectedEOF))) },
+		{"for developers", func(ctx context.Context) error {
+			return Exec(ctx, "charge", failing(NonRetryable(io.ErrUnexpectedEOF)))
+		},
 			[]HandlerOption{WithErrorDetails()},
 			`500 Retry=?0 {"title":"*errors.errorString","detail":"unexpected EOF","exceptionType":"*errors.errorString","step":"charge","status":500}`},
 		{"that panics", func(ctx context.Context) error { panic(Exec(ctx, "charge", failing(declined))) }, nil,

@@ -100,7 +100,9 @@ func (g *gateway) put(w http.ResponseWriter, r *http.Request, step string, body 
 	stepType, said := r.Header.Get("Durable-Step-Type"), r.Header.Get("Durable-Step-Outcome")
 	switch {
 	case stepType != "" && stepType != "run":
-		if scripted, ok := g.scripted[step]; ok {
+		// A callback is handed out, and comes in the next attempt.
+		scripted, ok := g.scripted[step]
+		if _, isHandedOut := g.pending[step]; ok && (stepType != "callback" || isHandedOut) {
 			scripted.Type = stepType
 			g.keep(scripted)
 			g.answerStored(w, step)
