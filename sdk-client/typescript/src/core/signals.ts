@@ -1,0 +1,73 @@
+/** A promise and what settles it. */
+export interface Deferred<T = void> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+}
+
+export function deferred<T = void>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+/** A longer time overflows, and would be over at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** @throws The signal's reason, where it is aborted first. */
+export function delay(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const aborted = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    let left = ms;
+    const wait = () => {
+      const piece = Math.min(left, LONGEST_TIMER);
+      left -= piece;
+      return setTimeout(() => {
+        if (left > 0) {
+          timer = wait();
+          return;
+        }
+        signal?.removeEventListener("abort", aborted);
+        resolve();
+      }, piece);
+    };
+    let timer = wait();
+    signal?.addEventListener("abort", aborted, { once: true });
+  });
+}
+
+/** Waits until all that was to happen at once has happened: the code behind an `await` of what has been settled. */
+export const nextTurn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+/**
+ * A signal that is aborted with the first of several, or after a time. `AbortSignal.any` and `.timeout` would do, but Node 20.0 lacks the
+ * first, and what is no longer needed can be released here.
+ */
+export function anySignal(signals: readonly (AbortSignal | undefined)[], timeout?: number) {
+  const controller = new AbortController();
+  const releases: (() => void)[] = [];
+  let timedOut = false;
+  const release = () => {
+    for (const each of releases) each();
+  };
+  for (const signal of signals) {
+    if (!signal) continue;
+    if (signal.aborted) controller.abort(signal.reason);
+    const aborted = () => controller.abort(signal.reason);
+    signal.addEventListener("abort", aborted, { once: true });
+    releases.push(() => signal.removeEventListener("abort", aborted));
+  }
+  if (timeout !== undefined && timeout <= LONGEST_TIMER) {
+    const timer = setTimeout(() => {
+      timedOut = !controller.signal.aborted;
+      controller.abort(new DOMException(`It took longer than ${timeout} ms.`, "TimeoutError"));
+    }, timeout);
+    releases.push(() => clearTimeout(timer));
+  }
+  return { signal: controller.signal, release, timedOut: () => timedOut };
+}
