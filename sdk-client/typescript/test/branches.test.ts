@@ -52,7 +52,7 @@ test("A branch that nobody awaits any more does not end the process", async () =
     await second;
   });
   assert.equal(verdictOf(ending).status, 202);
-  // An unhandled rejection would be reported by the test runner as a failure of this test.
+  // The test runner reports a rejection that nobody handles as the failure of this test.
   await new Promise((resolve) => setTimeout(resolve, 20));
 });
 

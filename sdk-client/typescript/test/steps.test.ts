@@ -361,7 +361,7 @@ test("A handler that changed says what does not fit", async () => {
   const run = new FakeRun();
   await run.attempt((step) => step.run("old ü", () => 1));
   await run.attempt((step) => step.run("nap", () => 1));
-  const attempt = run.begin({ build: 'b"1' });
+  const attempt = run.begin({ build: 'b"1', inlined: false });
   valueOf(await attempt.run((step) => step.sleep("nap", 1)));
   assert.deepEqual(attempt.headersOf(200), { "durable-build": '"b\\"1"', "durable-mismatch": '"old%20%C3%BC";unused, "nap";stored=run;asked=sleep' });
 });

@@ -56,8 +56,9 @@ export type Stored<T> =
     ? T
     : unknown extends T
       ? T
-      : T extends undefined
-        ? undefined
+      : // biome-ignore lint/suspicious/noConfusingVoidType: a body that gives nothing is of this type.
+        T extends void
+        ? T
         : T extends ReadableStream
           ? ReadableStream<Uint8Array<ArrayBuffer>>
           : T extends ArrayBuffer | ArrayBufferView
