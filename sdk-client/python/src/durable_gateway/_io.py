@@ -56,6 +56,9 @@ class Io(Protocol):
     async def send(self, transport: Union[Transport, AsyncTransport], request: HttpRequest, timeout: float) -> HttpResponse:
         """Sends one request, once."""
 
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Calls something that blocks."""
+
     async def finish(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Awaits something that a cancellation of the caller does not end."""
 
@@ -110,6 +113,9 @@ class ThreadIo:
                 "A transport that is awaited cannot serve synchronous handlers. Give DurableOptions a transport with 'send'."
             )
         return transport.send(request, timeout)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        return function()
 
     async def finish(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await coroutine
@@ -185,6 +191,9 @@ class LoopIo:
         if isinstance(transport, AsyncTransport):
             return await transport.asend(request, timeout)
         return await asyncio.get_running_loop().run_in_executor(_threads(), transport.send, request, timeout)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(None, function)
 
     async def finish(self, coroutine: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(coroutine)

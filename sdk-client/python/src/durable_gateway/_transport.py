@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from typing import Optional, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -54,6 +55,51 @@ class AsyncTransport(Protocol):
         ...
 
 
+class ResponseCutOff(ConnectionError):
+    """A response has begun and not come to its end. :attr:`response` has what came of it before its body."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__("The response was cut off.")
+        self.response = response
+
+
+class HttpStream:
+    """A response that is read line by line, as it comes."""
+
+    def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
+        self._connection = connection
+        self._response = response
+        self.status = response.status
+        self.headers: Headers = response.getheaders()
+        self.reason = response.reason
+
+    def header(self, name: str) -> Optional[str]:
+        return self._response.getheader(name)
+
+    def readline(self) -> bytes:
+        """The next line; empty at the end of the response, or where it was cut off."""
+        try:
+            return self._response.readline()
+        except (OSError, ValueError, http.client.HTTPException):
+            return b""
+
+    def read(self) -> bytes:
+        """The whole body."""
+        try:
+            return self._response.read()
+        except (OSError, http.client.HTTPException) as e:
+            raise ResponseCutOff(HttpResponse(self.status, self.headers, b"", self.reason)) from e
+
+    def close(self) -> None:
+        """Ends the connection, also where another thread reads from it."""
+        if self._connection.sock is not None:
+            try:
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._connection.close()
+
+
 class HttpTransport:
     """Connections of ``http.client``.
 
@@ -66,12 +112,41 @@ class HttpTransport:
         self._max_idle = max_idle
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
+        weakref.finalize(self, _close_all, self._idle)
 
     def send(self, request: HttpRequest, timeout: float) -> HttpResponse:
         deadline = time.monotonic() + timeout
+        key, connection, response = self._begin(request, timeout, deadline, kept=True)
+        try:
+            content = response.read()
+        except (OSError, http.client.HTTPException) as e:
+            connection.close()
+            raise ResponseCutOff(HttpResponse(response.status, response.getheaders(), b"", response.reason)) from e
+        except BaseException:
+            connection.close()
+            raise
+        if response.will_close:
+            connection.close()
+        else:
+            self._give(key, connection)
+        return HttpResponse(response.status, response.getheaders(), content, response.reason)
+
+    def stream(self, request: HttpRequest, silence: float) -> HttpStream:
+        """Sends a request whose response is read as it comes.
+
+        :param silence: For how long it may be silent, in seconds.
+        """
+        _, connection, response = self._begin(request, silence, time.monotonic() + silence, kept=False)
+        if connection.sock is not None:
+            connection.sock.settimeout(silence)
+        return HttpStream(connection, response)
+
+    def _begin(
+        self, request: HttpRequest, timeout: float, deadline: float, kept: bool
+    ) -> tuple[tuple[str, str], http.client.HTTPConnection, http.client.HTTPResponse]:
         url = urlsplit(request.url)
         key = (url.scheme, url.netloc)
-        connection = self._take(key) or self._new(url.scheme, url.netloc)
+        connection = (self._take(key) if kept else None) or self._new(url.scheme, url.netloc)
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         try:
             connection.timeout = timeout
@@ -85,24 +160,15 @@ class HttpTransport:
             self._limit(connection, deadline)
             response = connection.getresponse()
             self._limit(connection, deadline)
-            content = response.read()
-            result = HttpResponse(response.status, response.getheaders(), content, response.reason)
         except BaseException:
             connection.close()
             raise
-        if response.will_close:
-            connection.close()
-        else:
-            self._give(key, connection)
-        return result
+        return key, connection, response
 
     def close(self) -> None:
         """Closes the idle connections."""
         with self._lock:
-            idle, self._idle = self._idle, {}
-        for connections in idle.values():
-            for connection in connections:
-                connection.close()
+            _close_all(self._idle)
 
     def _new(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
         if scheme == "https":
@@ -148,6 +214,12 @@ class _NoDelayTls(http.client.HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _close_all(idle: dict[tuple[str, str], list[http.client.HTTPConnection]]) -> None:
+    for connections in idle.values():
+        while connections:
+            connections.pop().close()
 
 
 def _is_readable(sock: socket.socket) -> bool:

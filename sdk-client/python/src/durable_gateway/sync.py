@@ -16,9 +16,11 @@ import functools
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
-from typing import Any, Callable, Coroutine, Mapping, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Coroutine, Mapping, MutableMapping, Optional, TypeVar, Union, overload
 
 from . import _arguments as arguments
+from . import client
+from ._client import Progress
 from ._content import UNDECLARED, returned_by
 from ._errors import AttemptOver, StepUsageError, for_good
 from ._io import ThreadIo, drive
@@ -26,6 +28,9 @@ from ._options import Seconds, StepOptions
 from ._response import Response
 from ._runner import RunInfo
 from ._step import runner
+from ._transport import HttpTransport
+
+__all__ = ["SyncStep", "durable_fetch", "resume", "step"]
 
 T = TypeVar("T")
 
@@ -220,6 +225,39 @@ def _blocking(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise StepUsageError(
         "A synchronous step would block the event loop. In asynchronous code: from durable_gateway import step, and await its methods."
     )
+
+
+def durable_fetch(
+    url: str,
+    *,
+    method: Optional[str] = None,
+    headers: Optional[Mapping[str, str]] = None,
+    body: Optional[bytes] = None,
+    json: Any = None,
+    idempotency_key: Optional[str] = None,
+    on_progress: Optional[Callable[[Progress], Any]] = None,
+    on_accepted: Optional[Callable[[str], Any]] = None,
+    timeout: Optional[Seconds] = None,
+    store: Optional[MutableMapping[str, str]] = None,
+    store_key: Optional[str] = None,
+    transport: Optional[HttpTransport] = None,
+) -> Response:
+    """Sends a request to a durable route, and gives its final response: see :func:`durable_gateway.client.durable_fetch`."""
+    given, said, content = client.prepared(method, headers, body, json)
+    fetch = client.new_fetch(ThreadIo(), transport, said, on_progress, on_accepted, timeout, store, store_key)
+    return drive(fetch.request(given, url, content, idempotency_key))
+
+
+def resume(
+    result_url: str,
+    *,
+    headers: Optional[Mapping[str, str]] = None,
+    on_progress: Optional[Callable[[Progress], Any]] = None,
+    timeout: Optional[Seconds] = None,
+    transport: Optional[HttpTransport] = None,
+) -> Response:
+    """Waits for the result at a result URL that was kept."""
+    return drive(client.new_fetch(ThreadIo(), transport, headers, on_progress, None, timeout, None, None).result(result_url))
 
 
 step = SyncStep()
