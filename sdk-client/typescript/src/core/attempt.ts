@@ -150,9 +150,14 @@ export class Attempt {
     }
   }
 
+  /** What must be answered, whatever the handler makes of it; `undefined` while all is well. */
+  get override(): Verdict | undefined {
+    return this.#runner.override;
+  }
+
   /** The headers that a response with this status must bear, whoever wrote it. */
   headersOf(status: number): Record<string, string> {
-    const verdict = this.#runner.override;
+    const verdict = this.override;
     return verdict ? { ...verdict.headers, ...this.#notes(false) } : this.#notes(!this.#threw && status < 500);
   }
 

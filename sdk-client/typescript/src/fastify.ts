@@ -1,0 +1,43 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from "fastify";
+import { type DurableOptions, settle } from "./core/options.js";
+import type { Step } from "./core/step.js";
+import { BODY_HEADERS, isBelow500, serve } from "./node-http.js";
+
+export * from "./node.js";
+
+/**
+ * Wraps a handler of Fastify, so that its pieces are durable steps. Failed tries are logged by the request's logger, unless the options name another.
+ *
+ * @example
+ * app.post("/checkout", durable(async (request, reply, step) => {
+ *   return step.run("charge", () => payments.charge(request.body));
+ * }));
+ */
+export function durable<R extends RouteGenericInterface = RouteGenericInterface>(
+  handler: (this: FastifyInstance, request: FastifyRequest<R>, reply: FastifyReply, step: Step) => unknown,
+  options?: DurableOptions,
+): (this: FastifyInstance, request: FastifyRequest<R>, reply: FastifyReply) => Promise<unknown> {
+  const settings = settle(options);
+  return async function (request, reply) {
+    const logger = options?.logger === undefined ? request.log : settings.logger;
+    const served = await serve(request.raw, reply.raw, { ...settings, logger }, isResponse, (step) => handler.call(this, request, reply, step));
+    switch (served.kind) {
+      case "returned":
+        return served.value;
+      case "threw":
+        throw served.error;
+      case "gone":
+        return reply.hijack();
+      case "answer": {
+        const { status, headers, problem } = served.answer;
+        for (const name of BODY_HEADERS) reply.removeHeader(name);
+        return reply.code(status).headers(headers).send(problem && JSON.stringify(problem));
+      }
+    }
+  };
+}
+
+/** Fastify answers an error with its status. */
+function isResponse(error: unknown): boolean {
+  return isBelow500((error as { statusCode?: unknown } | null)?.statusCode);
+}

@@ -1,0 +1,92 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Attempt, type Ending } from "./core/attempt.js";
+import { CheckpointError } from "./core/errors.js";
+import type { Settings } from "./core/options.js";
+import { PROBLEM_TYPE } from "./core/problem.js";
+import type { Step } from "./core/step.js";
+import type { Verdict } from "./core/verdict.js";
+
+/** What to answer in place of the handler. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  /** JSON of problem details; absent: no body. */
+  readonly problem?: Record<string, unknown> | undefined;
+}
+
+/** How a handler of a framework on Node's responses ended. */
+export type Served<T> =
+  | { readonly kind: "returned"; readonly value: T }
+  | { readonly kind: "threw"; readonly error: unknown }
+  | { readonly kind: "answer"; readonly answer: Answer }
+  /** The response was under way, and is not what the gateway may take for the result: it has been cut off. */
+  | { readonly kind: "gone" };
+
+const attempts = new WeakMap<IncomingMessage, Attempt>();
+
+/** The steps of a request that a wrapped handler has. */
+export const stepOf = (request: IncomingMessage): Step | undefined => attempts.get(request)?.step;
+
+/** Executes a handler that writes to Node's response itself, or through its framework. */
+export async function serve<T>(
+  request: IncomingMessage,
+  response: ServerResponse,
+  settings: Settings,
+  isResponse: (error: unknown) => boolean,
+  handler: (step: Step) => T | PromiseLike<T>,
+): Promise<Served<T>> {
+  const outer = attempts.get(request);
+  // Wrapped twice: the outer one does it.
+  if (outer) return { kind: "returned", value: await handler(outer.step) };
+
+  const left = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) left.abort();
+  });
+  let attempt: Attempt;
+  try {
+    const header = (name: string) => request.headers[name]?.toString();
+    attempt = Attempt.begin(header, settings, { signal: left.signal, isResponse });
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return answerOf(Attempt.refuse(error, settings));
+  }
+  attempts.set(request, attempt);
+
+  // Whoever writes the response, an error handler further out among them, it bears what the gateway must know.
+  let answer: Answer | undefined;
+  let marked = false;
+  const writeHead = response.writeHead;
+  response.writeHead = function (this: ServerResponse, ...args: Parameters<typeof writeHead>) {
+    const override = answer ?? attempt.override;
+    const headers = answer?.headers ?? attempt.headersOf(args[0]);
+    marked = override !== undefined;
+    for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+    if (override) args[0] = override.status;
+    return writeHead.apply(this, args);
+  } as typeof writeHead;
+
+  const ending: Ending<T> = await attempt.run(handler);
+  if (ending.kind !== "overruled") return ending;
+  if (!response.headersSent) {
+    const served = answerOf(ending.verdict, attempt.headersOfVerdict(ending.verdict));
+    answer = served.answer;
+    return served;
+  }
+  // It cannot say so any more: a response that ended well would be taken for the run's result.
+  if (!marked && !response.writableFinished) response.destroy();
+  return { kind: "gone" };
+}
+
+function answerOf(verdict: Verdict, headers = verdict.headers): { kind: "answer"; answer: Answer } {
+  const type = verdict.problem ? { "content-type": PROBLEM_TYPE } : {};
+  return { kind: "answer", answer: { status: verdict.status, headers: { ...headers, ...type }, problem: verdict.problem } };
+}
+
+/** Headers that belong to a body which is not sent. */
+export const BODY_HEADERS = ["content-type", "content-length", "content-encoding", "content-disposition", "etag", "last-modified"];
+
+/** Whether a status that a framework reads from an error is below 500. */
+export function isBelow500(status: unknown): boolean {
+  return typeof status === "number" && status >= 200 && status < 500;
+}

@@ -1,0 +1,199 @@
+import "reflect-metadata";
+import assert from "node:assert/strict";
+import { request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, test } from "node:test";
+import { Body, ConflictException, Controller, Get, Module, Param, Post } from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+import express from "express";
+import fastify from "fastify";
+import { durable as onExpress } from "../src/express.js";
+import { durable as onFastify } from "../src/fastify.js";
+import { Durable, InjectStep, NonRetriableError, type Step, StepError, step as ambient } from "../src/nest.js";
+import { FakeRun } from "./support/fake-gateway.js";
+
+let run = new FakeRun();
+const options = { suspendAfter: 50, logger: false, build: "7", fetch: (...args: Parameters<FakeRun["fetch"]>) => run.fetch(...args) } as const;
+
+/** The same handlers in each framework. */
+const checkOut = async (id: string, step: Step) => {
+  const charge = await step.run("charge", () => `charged ${id}`);
+  await ambient.run("label", () => 1);
+  return { charge };
+};
+const scenarios = {
+  sleep: (step: Step) => step.sleep("nap", "1h"),
+  fail: (step: Step) =>
+    step.run("pay", () => {
+      throw new NonRetriableError("x", { clientMessage: "Declined." });
+    }),
+  bug: () => {
+    throw new Error("bug");
+  },
+  swallow: async (step: Step) => {
+    run.instead = () => new Response(null, { status: 401 });
+    await step.run("a", () => 1).catch(() => {});
+    return "fine";
+  },
+};
+
+async function expressApp() {
+  const app = express();
+  app.use(express.json());
+  app.set("env", "test");
+  app.post(
+    "/orders/:id",
+    onExpress(async (req, res, step) => void res.status(201).json(await checkOut(String(req.params.id), step)), options),
+  );
+  for (const [name, handler] of Object.entries(scenarios)) {
+    app.get(
+      `/${name}`,
+      onExpress(async (_, res, step) => void res.type("text").send((await handler(step)) ?? ""), options),
+    );
+  }
+  app.get(
+    "/missing",
+    onExpress((_req, _res, step) => {
+      step.onRollback("undo", () => assert.fail("undone"));
+      throw Object.assign(new Error("none"), { status: 404 });
+    }, options),
+  );
+  app.get(
+    "/cut",
+    onExpress(async (_, res, step) => {
+      res.write("half");
+      await step.sleep("nap", "1h");
+    }, options),
+  );
+  return new Promise<import("node:http").Server>((resolve) => {
+    const server = app.listen(0, "127.0.0.1", () => resolve(server));
+  });
+}
+
+async function fastifyApp() {
+  const app = fastify();
+  app.post<{ Params: { id: string } }>(
+    "/orders/:id",
+    onFastify<{ Params: { id: string } }>(async (request, reply, step) => reply.code(201).send(await checkOut(request.params.id, step)), options),
+  );
+  for (const [name, handler] of Object.entries(scenarios)) app.get(`/${name}`, onFastify(async (_request, _reply, step) => (await handler(step)) ?? "", options));
+  app.get(
+    "/missing",
+    onFastify((_request, _reply, step) => {
+      step.onRollback("undo", () => assert.fail("undone"));
+      throw Object.assign(new Error("none"), { statusCode: 404 });
+    }, options),
+  );
+  app.get(
+    "/cut",
+    onFastify(async (_, reply, step) => {
+      reply.raw.write("half");
+      await step.sleep("nap", "1h");
+    }, options),
+  );
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  return app.server;
+}
+
+class Handlers {
+  checkOut(id: string, step: Step) {
+    return checkOut(id, step);
+  }
+  sleep(step: Step) {
+    return scenarios.sleep(step);
+  }
+  fail(step: Step) {
+    return scenarios.fail(step);
+  }
+  bug() {
+    return scenarios.bug();
+  }
+  swallow(step: Step) {
+    return scenarios.swallow(step);
+  }
+  missing(step: Step) {
+    step.onRollback("undo", () => assert.fail("undone"));
+    throw new ConflictException();
+  }
+}
+// Decorators are applied by hand, as the compiler does it: this file is compiled without their metadata.
+const decorate = (name: keyof Handlers, method: MethodDecorator, ...parameters: ParameterDecorator[]) => {
+  parameters.forEach((parameter, index) => {
+    parameter(Handlers.prototype, name, index);
+  });
+  const descriptor = Object.getOwnPropertyDescriptor(Handlers.prototype, name) as PropertyDescriptor;
+  method(Handlers.prototype, name, descriptor);
+};
+decorate("checkOut", Post("/orders/:id"), Param("id"), InjectStep());
+for (const name of ["sleep", "fail", "swallow", "missing"] as const) decorate(name, Get(`/${name}`), InjectStep());
+decorate("bug", Get("/bug"));
+Durable(options)(Handlers);
+Controller()(Handlers);
+class App {}
+Module({ controllers: [Handlers] })(App);
+
+async function nestApp() {
+  const app = await NestFactory.create(App, { logger: false });
+  await app.listen(0, "127.0.0.1");
+  return app.getHttpServer() as import("node:http").Server;
+}
+
+for (const [framework, start] of [
+  ["Express", expressApp],
+  ["Fastify", fastifyApp],
+  ["Nest", nestApp],
+] as const) {
+  const starting = start();
+  after(async () => {
+    const server = await starting;
+    server.close();
+    server.closeAllConnections();
+  });
+  const call = async (path: string, method = "GET", how: Parameters<FakeRun["headers"]>[0] = {}) => {
+    run = new FakeRun();
+    const { port } = (await starting).address() as AddressInfo;
+    const body = method === "POST" ? { body: "{}" } : {};
+    return fetch(`http://127.0.0.1:${port}${path}`, { method, headers: { ...run.headers(how), "content-type": "application/json" }, ...body });
+  };
+
+  test(`${framework}: a handler answers, and its response says the build`, async () => {
+    const response = await call("/orders/7", "POST");
+    assert.deepEqual([response.status, response.headers.get("durable-build"), await response.json()], [201, '"7"', { charge: "charged 7" }]);
+    assert.deepEqual([...run.gateway.stored.keys()], ["charge", "label"]);
+  });
+
+  test(`${framework}: a suspension`, async () => {
+    const response = await call("/sleep");
+    assert.deepEqual([response.status, response.headers.get("durable-suspended")], [202, "?1"]);
+  });
+
+  test(`${framework}: a failure for good`, async () => {
+    const response = await call("/fail");
+    assert.deepEqual([response.status, response.headers.get("durable-retry")], [500, "?0"]);
+    assert.match(response.headers.get("content-type") ?? "", /^application\/problem\+json/);
+    assert.equal(((await response.json()) as { detail: string }).detail, "Declined.");
+  });
+
+  test(`${framework}: another error is answered by the framework`, async () => {
+    const response = await call("/bug");
+    assert.deepEqual([response.status, response.headers.get("durable-retry"), response.headers.get("durable-build")], [500, null, '"7"']);
+    await response.text();
+  });
+
+  test(`${framework}: a checkpoint that failed is told, whatever the handler makes of it`, async () => {
+    const response = await call("/swallow");
+    assert.deepEqual([response.status, response.headers.get("durable-retry")], [500, "?1"]);
+  });
+
+  test(`${framework}: an error below 500 is an answer, and rolls nothing back`, async () => {
+    const response = await call("/missing", "GET", { final: true });
+    assert.equal(response.status, framework === "Nest" ? 409 : 404);
+    assert.equal(response.headers.get("durable-retry"), null);
+  });
+
+  if (framework !== "Nest") {
+    test(`${framework}: a response that is under way is cut off`, async () => {
+      await assert.rejects(call("/cut").then((response) => response.text()));
+    });
+  }
+}
