@@ -15,51 +15,86 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     public async Task<GateAnswer> EnterAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
-        var answer = (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Enter, Keys(gate),
-            [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), gate.Limit, gate.Order, Milliseconds(now + settings.Lease), (long)lifetime.TotalMilliseconds, gate.Name, permit])))!;
+        var call = NewCall(Scripts.AcquirePlace, gate, run, now);
+        call["lease_end"] = Milliseconds(leaseEnd);
+        call["limit"] = gate.Limit;
+        call["order"] = gate.Order;
+        call["reserved_until"] = Milliseconds(now + settings.Lease);
+        call["lifetime"] = (long)lifetime.TotalMilliseconds;
+        call["permit"] = permit;
+        var answer = (RedisValue[])(await connection.EvaluateAsync(call))!;
         return new GateAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
     }
 
     public async Task<IReadOnlyList<RunId>> LeaveAsync(Gate gate, RunId run, string permit)
     {
         var now = time.GetUtcNow();
-        return Parse((RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Leave, Keys(gate),
-            [run.ToString(), Milliseconds(now), gate.Limit, Milliseconds(now + settings.Lease), gate.Name, permit, (long)GateLifetime.TotalMilliseconds])))!);
+        var call = NewCall(Scripts.ReleasePlace, gate, run, now);
+        call["limit"] = gate.Limit;
+        call["reserved_until"] = Milliseconds(now + settings.Lease);
+        call["permit"] = permit;
+        call["lifetime"] = (long)GateLifetime.TotalMilliseconds;
+        return Parse((RedisValue[])(await connection.EvaluateAsync(call))!);
     }
 
-    public Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd) =>
-        connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Keep, Keys(gate),
-            [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(leaseEnd), permit, (long)GateLifetime.TotalMilliseconds, gate.Name]));
+    public Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd)
+    {
+        var call = NewCall(Scripts.RenewPlace, gate, run, time.GetUtcNow());
+        call["lease_end"] = Milliseconds(leaseEnd);
+        call["permit"] = permit;
+        call["lifetime"] = (long)GateLifetime.TotalMilliseconds;
+        return connection.EvaluateAsync(call);
+    }
 
     public async Task<bool> WakeAsync(RunId run)
     {
         var keys = new StoreKeys(run, connection.Shards);
-        return (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Wake, [keys.Run, keys.Due], [run.ToString(), Milliseconds(time.GetUtcNow())])) == 1;
+        return (int)await connection.EvaluateAsync(
+            new ScriptCall(Scripts.WakeQueued, keys) { ["run_id"] = run.ToString(), ["now"] = Milliseconds(time.GetUtcNow()) }) == 1;
     }
 
     public async Task<DateTimeOffset?> PostponeAsync(RunId run, DateTimeOffset until)
     {
         var keys = new StoreKeys(run, connection.Shards);
-        var due = (RedisValue)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(
-            Script.Postpone, [keys.Run, keys.Due], [run.ToString(), Milliseconds(time.GetUtcNow()), Milliseconds(until)]));
+        var due = (RedisValue)await connection.EvaluateAsync(new ScriptCall(Scripts.PostponeQueued, keys)
+        {
+            ["run_id"] = run.ToString(),
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["next_try"] = Milliseconds(until),
+        });
         return due.IsNullOrEmpty ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)(double)due);
     }
 
     public async Task<DateTimeOffset> ReserveAsync(string rate, RunId run, int permits, TimeSpan window)
     {
-        var start = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Rate, [StoreKeys.InShard(ShardOf(rate), $"rate:{rate}")],
-            [run.ToString(), Milliseconds(time.GetUtcNow()), permits, (long)window.TotalMilliseconds]));
+        var start = await connection.EvaluateAsync(new ScriptCall(Scripts.ReserveStart)
+        {
+            [ScriptKey.Starts] = StoreKeys.InShard(ShardOf(rate), $"rate:{rate}"),
+            ["run_id"] = run.ToString(),
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["permits"] = permits,
+            ["window"] = (long)window.TotalMilliseconds,
+        });
         return DateTimeOffset.FromUnixTimeMilliseconds((long)(double)start);
     }
 
     public Task GiveBackAsync(string rate, RunId run) =>
         connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.InShard(ShardOf(rate), $"rate:{rate}"), run.ToString()));
 
-    private RedisKey[] Keys(Gate gate) =>
-    [
-        StoreKeys.InShard(ShardOf(gate.Name), $"in:{gate.Name}"), StoreKeys.InShard(ShardOf(gate.Name), $"queue:{gate.Name}"),
-        StoreKeys.WaitingIn(ShardOf(gate.Name)), StoreKeys.InShard(ShardOf(gate.Name), $"permits:{gate.Name}"),
-    ];
+    private ScriptCall NewCall(Script script, Gate gate, RunId run, DateTimeOffset now)
+    {
+        var shard = ShardOf(gate.Name);
+        return new ScriptCall(script)
+        {
+            [ScriptKey.Holders] = StoreKeys.InShard(shard, $"in:{gate.Name}"),
+            [ScriptKey.Queue] = StoreKeys.InShard(shard, $"queue:{gate.Name}"),
+            [ScriptKey.QueueLengths] = StoreKeys.WaitingIn(shard),
+            [ScriptKey.Permits] = StoreKeys.InShard(shard, $"permits:{gate.Name}"),
+            ["run_id"] = run.ToString(),
+            ["now"] = Milliseconds(now),
+            ["name"] = gate.Name,
+        };
+    }
 
     private int ShardOf(string name) => (int)(BinaryPrimitives.ReadUInt32BigEndian(Base64Url.DecodeFromChars(name)) % (uint)connection.Shards);
 

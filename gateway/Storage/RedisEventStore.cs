@@ -21,8 +21,18 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
     {
         var now = time.GetUtcNow();
         var kept = now - settings.EventRetention;
-        var answer = await EvaluateAsync(Script.Listen, [TopicKeys(topic).Waiters, TopicKeys(topic).Log],
-            [waiter.ToString(), Milliseconds(expiry), Milliseconds(now), Milliseconds(since > kept ? since : kept), skip, limit]);
+        var (waiters, log) = TopicKeys(topic);
+        var answer = await connection.EvaluateSafelyAsync(waiters, () => new ScriptCall(Scripts.Subscribe)
+        {
+            [ScriptKey.TopicWaiters] = waiters,
+            [ScriptKey.TopicLog] = log,
+            ["waiter"] = waiter.ToString(),
+            ["expiry"] = Milliseconds(expiry),
+            ["now"] = Milliseconds(now),
+            ["since"] = Milliseconds(since > kept ? since : kept),
+            ["skip"] = skip,
+            ["limit"] = limit,
+        });
         return [.. ((RedisValue[])answer!).Select(name => name.ToString())];
     }
 
@@ -36,10 +46,24 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
         var keys = new EventKeys(shard, published.Name);
         var one = TopicKeys(published.Topic);
         var any = TopicKeys(published.Topic with { Key = null });
-        var answer = (RedisValue[])(await EvaluateAsync(Script.Publish,
-            [keys.Event, one.Log, any.Log, one.Waiters, any.Waiters, keys.Recipients, keys.FurtherRecipients, StoreKeys.DueOf(shard), Newest(shard)],
-            [published.Name, codec.Encode(published), Milliseconds(time.GetUtcNow()), Span(settings.EventRetention),
-                Span(settings.EventRetention + DeliveryTime), Milliseconds(others)]))!;
+        var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Event, () => new ScriptCall(Scripts.Publish)
+        {
+            [ScriptKey.Event] = keys.Event,
+            [ScriptKey.TopicLog] = one.Log,
+            [ScriptKey.TypeLog] = any.Log,
+            [ScriptKey.TopicWaiters] = one.Waiters,
+            [ScriptKey.TypeWaiters] = any.Waiters,
+            [ScriptKey.TopicRecipients] = keys.Recipients,
+            [ScriptKey.TypeRecipients] = keys.FurtherRecipients,
+            [ScriptKey.RecentEvents] = Newest(shard),
+            [ScriptKey.Due] = StoreKeys.DueOf(shard),
+            ["name"] = published.Name,
+            ["record"] = codec.Encode(published),
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["retention"] = Span(settings.EventRetention),
+            ["delivery_time"] = Span(settings.EventRetention + DeliveryTime),
+            ["taken_until"] = Milliseconds(others),
+        }))!;
         return new Publication((int)answer[0] == 1, (int)answer[1]);
     }
 
@@ -75,8 +99,18 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
     public async Task<bool> CrossOffAsync(int shard, string name, IReadOnlyList<Recipient> recipients, int woken, DateTimeOffset others)
     {
         var keys = new EventKeys(shard, name);
-        return (int)await EvaluateAsync(Script.Delivered, [keys.Event, keys.Recipients, keys.FurtherRecipients, StoreKeys.DueOf(shard)],
-            [name, woken, Milliseconds(others), Span(settings.EventRetention), .. recipients.Select(recipient => (RedisValue)recipient.Name)]) == 1;
+        return (int)await connection.EvaluateSafelyAsync(keys.Event, () => new ScriptCall(Scripts.RecordDeliveries)
+        {
+            [ScriptKey.Event] = keys.Event,
+            [ScriptKey.TopicRecipients] = keys.Recipients,
+            [ScriptKey.TypeRecipients] = keys.FurtherRecipients,
+            [ScriptKey.Due] = StoreKeys.DueOf(shard),
+            ["name"] = name,
+            ["woken"] = woken,
+            ["taken_until"] = Milliseconds(others),
+            ["retention"] = Span(settings.EventRetention),
+            Rest = recipients.Select(recipient => (RedisValue)recipient.Name),
+        }) == 1;
     }
 
     /// <summary>An event that cannot be read does not hide the others.</summary>
@@ -99,9 +133,6 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
         var shard = ShardOf(topic);
         return (StoreKeys.InShard(shard, $"wait:{topic.Name}"), StoreKeys.InShard(shard, $"log:{topic.Name}"));
     }
-
-    private Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) =>
-        connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, values));
 
     private static long Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
 

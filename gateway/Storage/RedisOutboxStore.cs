@@ -7,8 +7,13 @@ namespace DurableGateway.Storage;
 internal sealed class RedisOutboxStore(StoreConnection connection, TimeProvider time) : IOutboxStore
 {
     public async Task<bool> TryTakeAsync(OutboxEntry entry, DateTimeOffset until) =>
-        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Defer, [StoreKeys.DueOf(entry.Shard)],
-            [entry.Name, time.GetUtcNow().ToUnixTimeMilliseconds(), until.ToUnixTimeMilliseconds()])) == 1;
+        (int)await connection.EvaluateAsync(new ScriptCall(Scripts.TakeOutboxEntry)
+        {
+            [ScriptKey.Due] = StoreKeys.DueOf(entry.Shard),
+            ["entry"] = entry.Name,
+            ["now"] = time.GetUtcNow().ToUnixTimeMilliseconds(),
+            ["taken_until"] = until.ToUnixTimeMilliseconds(),
+        }) == 1;
 
     public Task PostponeAsync(OutboxEntry entry, DateTimeOffset until) =>
         connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(entry.Shard), entry.Name, until.ToUnixTimeMilliseconds(), SortedSetWhen.Exists));

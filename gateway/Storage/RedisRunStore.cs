@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using StackExchange.Redis;
@@ -25,13 +24,18 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
-        CreateAsync(run, RunState.Running, owner, leaseEnd, attempt: 1, failures: 0, default);
+        CreateAsync(run, new FirstAttempt(RunState.Running, owner, leaseEnd));
 
     public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince) =>
-        CreateAsync(run, RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline, attempt: 1, failures: counts ? 1 : 0, note, unreachableSince);
+        CreateAsync(run, new FirstAttempt(RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline)
+        {
+            Failures = counts ? 1 : 0,
+            Note = note,
+            UnreachableSince = unreachableSince,
+        });
 
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) =>
-        CreateAsync(run, RunState.Waiting, owner, due < run.Deadline ? due : run.Deadline, attempt: 0, failures: 0, default);
+        CreateAsync(run, new FirstAttempt(RunState.Waiting, owner, due < run.Deadline ? due : run.Deadline) { Number = 0 });
 
     public async Task<DateTimeOffset?> GetNextDueAsync(int shard)
     {
@@ -42,11 +46,18 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<DueRuns> GetDueAsync(
         int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes, QueuePlace from, int perRoute)
     {
-        var answer = await EvaluateAsync(Script.Due, [StoreKeys.DueOf(shard)],
-        [
-            Milliseconds(now), limit, MostEntries, StoreKeys.RunPrefix(shard), from.Score == 0 ? RedisValue.EmptyString : from.Score, from.Skip, perRoute,
-            .. fullRoutes.Select(route => (RedisValue)route),
-        ]);
+        var answer = (RedisValue[])(await connection.EvaluateAsync(new ScriptCall(Scripts.ListDue)
+        {
+            [ScriptKey.Due] = StoreKeys.DueOf(shard),
+            ["now"] = Milliseconds(now),
+            ["max_runs"] = limit,
+            ["max_entries"] = MostEntries,
+            ["run_prefix"] = StoreKeys.RunPrefix(shard),
+            ["from_score"] = from.Score == 0 ? RedisValue.Null : from.Score,
+            ["skip"] = from.Skip,
+            ["max_per_route"] = perRoute,
+            Rest = fullRoutes.Select(route => (RedisValue)route),
+        }))!;
         var held = (int)answer[3];
         var runs = new List<DueRun>();
         var outbox = new List<OutboxEntry>();
@@ -70,8 +81,16 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         var keys = Keys(run);
         // A service is told the number: no other attempt is given it again where a replica takes over.
-        var answer = await EvaluateSafelyAsync(Script.Claim, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
-            () => [run.ToString(), Milliseconds(now), Milliseconds(leaseEnd), owner, MostStepBytes, nonce, connection.MostOrdinaryBytes]);
+        var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Claim, keys)
+        {
+            ["run_id"] = run.ToString(),
+            ["now"] = Milliseconds(now),
+            ["lease_end"] = Milliseconds(leaseEnd),
+            ["owner"] = owner,
+            ["nonce"] = nonce,
+            ["max_step_bytes"] = MostStepBytes,
+            ["max_request_bytes"] = connection.MostOrdinaryBytes,
+        }))!;
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
         try
@@ -111,42 +130,70 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
 
     public async Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd)
     {
-        var keys = Keys(attempt.Run);
-        var answer = await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Renew, [keys.Run, keys.Due],
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(leaseEnd), attempt.Nonce]));
-        return (int)answer == 1;
+        var call = NewCall(Scripts.Renew, attempt);
+        call["run_id"] = attempt.Run.ToString();
+        call["lease_end"] = Milliseconds(leaseEnd);
+        return (int)await connection.EvaluateAsync(call) == 1;
     }
 
     public Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
-        StepAsync(run, attempt, outcome.Id, maxSteps, outcome.Failed ? "F" : "C", () => codec.Encode(run, outcome), expectedTries ?? -1, why: why, bytes: outcome.Body.Length);
+        ReportAsync(run, outcome.Id, outcome, () =>
+        {
+            var call = NewStepCall(run, attempt, outcome.Id, maxSteps, StepValues.Letter(outcome));
+            call["expected_tries"] = expectedTries;
+            call["why"] = Reason(run, outcome.Id, why);
+            return call;
+        });
 
     public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
-        StepAsync(run, attempt, step, maxSteps, "P", () => Milliseconds(nextTry), expectedTries, why: why);
+        ReportAsync(run, step, null, () =>
+        {
+            var call = NewStepCall(run, attempt, step, maxSteps, "P");
+            call["next_try"] = Milliseconds(nextTry);
+            call["expected_tries"] = expectedTries;
+            call["why"] = Reason(run, step, why);
+            return call;
+        });
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
-        StepAsync(run, attempt, interrupted.Id, maxSteps, "S", () => codec.Encode(run, interrupted), expectedTries: -1, execution);
+        ReportAsync(run, interrupted.Id, interrupted, () =>
+        {
+            var call = NewStepCall(run, attempt, interrupted.Id, maxSteps, "S");
+            call["execution"] = execution;
+            return call;
+        });
 
     public async Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
         connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(run);
-        return values.Answer(run, outcome.Id, await EvaluateSafelyAsync(Script.Wait, [keys.Run, keys.Steps, keys.Pending, keys.History], () =>
-            [attempt.Attempt, outcome.Id, maxSteps, Milliseconds(due), Milliseconds(now), codec.Encode(run, outcome), attempt.Nonce]));
+        return values.Answer(run, outcome.Id, (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Sleep, keys)
+        {
+            ["attempt"] = attempt.Attempt,
+            ["nonce"] = attempt.Nonce,
+            ["step"] = outcome.Id,
+            ["max_steps"] = maxSteps,
+            ["due"] = Milliseconds(due),
+            ["now"] = Milliseconds(now),
+            ["record"] = codec.Encode(run, outcome),
+        }))!);
     }
 
-    public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt)
-    {
-        var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.Suspend, [keys.Run, keys.Pending, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, Milliseconds(time.GetUtcNow()), attempt.Nonce]));
-    }
+    public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt) =>
+        Park(await connection.EvaluateSafelyAsync(Keys(attempt.Run).Run, () => NewEndingCall(Scripts.Suspend, attempt)));
 
     public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
     {
-        var keys = Keys(attempt.Run);
-        return Park(await EvaluateSafelyAsync(Script.Fail, [keys.Run, keys.Due, keys.History], () =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, expectedFailures ?? -1, Milliseconds(nextAttempt), Milliseconds(time.GetUtcNow()), Text(note), Stuck,
-                attempt.Nonce, Since(unreachableSince)]));
+        return Park(await connection.EvaluateSafelyAsync(Keys(attempt.Run).Run, () =>
+        {
+            var call = NewEndingCall(Scripts.Fail, attempt);
+            call["expected_failures"] = expectedFailures;
+            call["next_attempt"] = Milliseconds(nextAttempt);
+            call["note"] = Text(note);
+            call["stuck_after"] = StuckAfter;
+            call["unreachable_since"] = Milliseconds(unreachableSince);
+            return call;
+        }));
     }
 
     public async Task<ParkAnswer> EndAsync(
@@ -154,35 +201,48 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     {
         // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
         if (result.Body.Length > SmallResult) connection.Admit(StoreDemand.RunUnderWay);
-        var keys = Keys(attempt.Run);
-        return Park((RedisValue[])(await connection.WriteAsync(Script.End, [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History],
-            result.Body.Length, () => codec.Encode(attempt.Run, result), record =>
-            [attempt.Run.ToString(), attempt.Number, attempt.Owner, state.Name(), record,
-                (long)policy.Retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), expectedFailures ?? -1, (note with { Status = result.Status }).Format(),
-                Flag(wishes.Notices.Failed && state == RunState.Failed), Flag(releaseKey), attempt.Nonce]))!);
+        return Park(await connection.WriteAsync(Keys(attempt.Run).Run, result.Body.Length, () => codec.Encode(attempt.Run, result), () =>
+        {
+            var call = NewEndingCall(Scripts.End, attempt);
+            call["state"] = state.Name();
+            call["retention"] = (long)policy.Retention.TotalMilliseconds;
+            call["expected_failures"] = expectedFailures;
+            call["note"] = (note with { Status = result.Status }).Format();
+            call["tell_operators"] = Flag(wishes.Notices.Failed && state == RunState.Failed);
+            call["release_key"] = Flag(releaseKey);
+            return call;
+        }));
     }
 
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
     {
         var keys = Keys(run);
-        var answer = await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Cancel,
-            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Due, keys.History],
-            [run.ToString(), (long)retention.TotalMilliseconds, Milliseconds(time.GetUtcNow()), who]));
+        var answer = await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Cancel, keys)
+        {
+            ["run_id"] = run.ToString(),
+            ["retention"] = (long)retention.TotalMilliseconds,
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["who"] = who,
+        });
         return (int)answer switch { 1 => true, 0 => false, _ => null };
     }
 
     public async Task<bool> StopInliningAsync(AttemptKey attempt) =>
-        (int)await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.StopInlining, [Keys(attempt.Run).Run], [attempt.Number, attempt.Owner, attempt.Nonce])) == 1;
+        (int)await connection.EvaluateAsync(NewCall(Scripts.StopInlining, attempt)) == 1;
 
     public Task SetBuildAsync(RunId run, string build) =>
-        connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Build, [Keys(run).Run], [build]));
+        connection.EvaluateAsync(new ScriptCall(Scripts.SetBuild, Keys(run)) { ["build"] = build });
 
-    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what)
-    {
-        var keys = Keys(run);
-        return connection.ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Mismatch, [keys.Run, keys.History, keys.Due],
-            [attempt, Milliseconds(time.GetUtcNow()), count, what, run.ToString(), Flag(wishes.Notices.Mismatch)]));
-    }
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what) =>
+        connection.EvaluateAsync(new ScriptCall(Scripts.RecordMismatch, Keys(run))
+        {
+            ["run_id"] = run.ToString(),
+            ["attempt"] = attempt,
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["count"] = count,
+            ["what"] = what,
+            ["tell_operators"] = Flag(wishes.Notices.Mismatch),
+        });
 
     public async Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps)
     {
@@ -258,39 +318,54 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
-    private async Task<bool> CreateAsync(NewRun run, RunState state, string owner, DateTimeOffset due, int attempt, int failures, AttemptNote note,
-        DateTimeOffset? unreachableSince = null)
+    private async Task<bool> CreateAsync(NewRun run, FirstAttempt first)
     {
         // A run that a step of another invokes belongs to one that is under way.
         connection.Admit(run.Invoker is null ? StoreDemand.NewRun : StoreDemand.RunUnderWay);
         var keys = Keys(run.Id);
-        var key = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run;
         var began = time.GetTimestamp();
         var bytes = run.Request.Body.Length;
-        var answer = (RedisValue)await connection.WriteAsync(Script.Create, [keys.Run, keys.Request, keys.Due, key, keys.History],
-            bytes, () => codec.Encode(run.Id, run.Request), record =>
-        [
-            run.Id.ToString(), state.Name(), owner, Milliseconds(state == RunState.Running ? due + Underway() : due), Milliseconds(run.StartedAt), Milliseconds(run.Deadline),
-            RecordCodec.Encode(run.Policy), run.Route, record, failures,
-            (long)run.Policy.Lifetime.TotalMilliseconds, StoreKeys.Format, attempt, run.Idempotency?.Format(run) ?? "",
-            run.Invoker?.Format() ?? "", Milliseconds(time.GetUtcNow()), Text(note), run.Gate?.Format() ?? "", run.Request.TraceParent, codec.Binding(run), run.Nonce,
-            Since(unreachableSince),
-            RunIndex.SearchHashes(run.Request, wishes.SearchHeaders), codec.EncodeLabel(run.Id, run.Request),
-        ]);
+        var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => codec.Encode(run.Id, run.Request), () => new ScriptCall(Scripts.Create, keys)
+        {
+            [ScriptKey.Idempotency] = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run,
+            ["run_id"] = run.Id.ToString(),
+            ["state"] = first.State.Name(),
+            ["owner"] = first.Owner,
+            ["nonce"] = run.Nonce,
+            ["attempt"] = first.Number,
+            ["due"] = Milliseconds(first.State == RunState.Running ? first.Due + Underway() : first.Due),
+            ["started"] = Milliseconds(run.StartedAt),
+            ["deadline"] = Milliseconds(run.Deadline),
+            ["policy"] = RecordCodec.Encode(run.Policy),
+            ["route"] = run.Route,
+            ["failures"] = first.Failures,
+            ["lifetime"] = (long)run.Policy.Lifetime.TotalMilliseconds,
+            ["version"] = StoreKeys.Format,
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["note"] = Text(first.Note),
+            ["trace"] = run.Request.TraceParent,
+            ["idempotency_value"] = run.Idempotency?.Format(run),
+            ["invoker"] = run.Invoker?.Format(),
+            ["concurrency"] = run.Gate?.Format(),
+            ["binding"] = codec.Binding(run),
+            ["unreachable_since"] = Milliseconds(first.UnreachableSince),
+            ["search"] = RunIndex.SearchHashes(run.Request, wishes.SearchHeaders),
+            ["label"] = codec.EncodeLabel(run.Id, run.Request),
+        });
         return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
 
         // A lease that ended while the request was on its way would hand the run to another node at once.
         TimeSpan Underway() => connection.IsLarge(bytes) ? time.GetElapsedTime(began) + BulkLanes.TimeFor(bytes) : default;
     }
 
-    private async Task<StepAnswer> StepAsync(
-        RunId run, Fence attempt, string step, int maxSteps, string kind, Func<RedisValue> value, int expectedTries, string execution = "", string why = "", long bytes = 0)
+    /// <summary>Reports of a step. Where the report brings an outcome, that is stored.</summary>
+    private async Task<StepAnswer> ReportAsync(RunId run, string step, StepOutcome? outcome, Func<ScriptCall> newCall)
     {
         connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(run);
-        var answer = (RedisValue[])(await connection.WriteAsync(Script.Step, [keys.Run, keys.Steps, keys.Pending, keys.History, keys.Due], bytes, value, record =>
-            [attempt.Attempt, step, maxSteps, kind, record, expectedTries, Milliseconds(time.GetUtcNow()), run.ToString(), Stuck, attempt.Nonce, execution,
-                why.Length > 0 ? codec.EncodeReason(run, step, why) : ""]))!;
+        var answer = (RedisValue[])(outcome is null
+            ? await connection.EvaluateSafelyAsync(keys.Run, newCall)
+            : await connection.WriteAsync(keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), newCall))!;
 
         // Who only asked is not told the outcome that was first: that may be large as well.
         if (answer is [var verdict] && verdict == "stored")
@@ -303,6 +378,40 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return values.Answer(run, step, answer);
     }
 
+    /// <param name="report">See <c>step.lua</c>.</param>
+    private ScriptCall NewStepCall(RunId run, Fence attempt, string step, int maxSteps, string report) => new(Scripts.Step, Keys(run))
+    {
+        ["run_id"] = run.ToString(),
+        ["attempt"] = attempt.Attempt,
+        ["nonce"] = attempt.Nonce,
+        ["step"] = step,
+        ["max_steps"] = maxSteps,
+        ["report"] = report,
+        ["now"] = Milliseconds(time.GetUtcNow()),
+        ["stuck_after"] = StuckAfter,
+    };
+
+    /// <summary>A call that needs the attempt to own its run.</summary>
+    private ScriptCall NewCall(Script script, AttemptKey attempt) => new(script, Keys(attempt.Run))
+    {
+        ["attempt"] = attempt.Number,
+        ["owner"] = attempt.Owner,
+        ["nonce"] = attempt.Nonce,
+    };
+
+    /// <summary>A call that ends the attempt.</summary>
+    private ScriptCall NewEndingCall(Script script, AttemptKey attempt)
+    {
+        var call = NewCall(script, attempt);
+        call["run_id"] = attempt.Run.ToString();
+        call["now"] = Milliseconds(time.GetUtcNow());
+        return call;
+    }
+
+    private RedisValue Reason(RunId run, string step, string why) => why.Length > 0 ? codec.EncodeReason(run, step, why) : RedisValue.Null;
+
+    private static ParkAnswer Park(RedisResult result) => Park((RedisValue[])result!);
+
     private static ParkAnswer Park(RedisValue[] answer) => (string)answer[0]! switch
     {
         "parked" => new(ParkVerdict.Done, FromMilliseconds((long)(double)answer[1])),
@@ -312,27 +421,36 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         _ => new(ParkVerdict.Lost),
     };
 
-    private async Task<RedisValue[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values, [CallerMemberName] string caller = "") =>
-        (RedisValue[])(await connection.ExecuteAsync(db => db.ScriptEvaluateAsync(script, keys, values), caller))!;
-
-    /// <summary>For what is answered to others as done.</summary>
-    private async Task<RedisValue[]> EvaluateSafelyAsync(string script, RedisKey[] keys, Func<RedisValue[]> values, [CallerMemberName] string caller = "") =>
-        (RedisValue[])(await connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, values()), caller))!;
-
     /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
 
-    private RedisValue Stuck => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.EmptyString;
+    private RedisValue StuckAfter => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.Null;
 
-    private static string Text(AttemptNote note) => note == default ? "" : note.Format();
-
-    private static RedisValue Flag(bool set) => set ? "1" : "";
-
-    private static RedisValue Since(DateTimeOffset? time) => time is { } known ? Milliseconds(known) : RedisValue.EmptyString;
+    private static RedisValue Flag(bool set) => set ? "1" : RedisValue.Null;
 
     private StoreKeys Keys(RunId run) => new(run, connection.Shards);
 
     private static long Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
 
+    private static RedisValue Milliseconds(DateTimeOffset? time) => time is { } known ? Milliseconds(known) : RedisValue.Null;
+
     private static DateTimeOffset FromMilliseconds(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+}
+
+/// <summary>What became of the first attempt of a run that is written.</summary>
+/// <param name="State">Running, where it is in flight.</param>
+/// <param name="Owner">The node of the attempt.</param>
+/// <param name="Due">When its lease ends, or when the next attempt is due.</param>
+internal readonly record struct FirstAttempt(RunState State, string Owner, DateTimeOffset Due)
+{
+    /// <summary>0 where there was none yet.</summary>
+    public int Number { get; init; } = 1;
+
+    public int Failures { get; init; }
+
+    /// <summary>For the run's history, where it failed.</summary>
+    public AttemptNote Note { get; init; }
+
+    /// <summary>Since when the service cannot be reached, where that is why it failed.</summary>
+    public DateTimeOffset? UnreachableSince { get; init; }
 }

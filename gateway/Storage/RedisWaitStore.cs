@@ -12,10 +12,18 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
     {
         connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(waiter.Run);
-        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Await, [keys.Run, keys.Steps, keys.Pending, keys.History],
-        [
-            attempt.Attempt, waiter.Step, maxSteps, Letter(kind), Milliseconds(until), Milliseconds(since), Milliseconds(time.GetUtcNow()), codec.Encode(waiter.Run, givenUp), attempt.Nonce,
-        ])))!;
+        var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.WaitForDelivery, keys)
+        {
+            ["attempt"] = attempt.Attempt,
+            ["nonce"] = attempt.Nonce,
+            ["step"] = waiter.Step,
+            ["max_steps"] = maxSteps,
+            ["kind"] = Letter(kind),
+            ["give_up"] = Milliseconds(until),
+            ["since"] = Milliseconds(since),
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["record"] = codec.Encode(waiter.Run, givenUp),
+        }))!;
         if ((string)answer[0]! != "waiting") return new AwaitAnswer(values.Answer(waiter.Run, waiter.Step, answer));
         var over = answer[1].IsNullOrEmpty ? (DateTimeOffset?)null : From(answer[1]);
         return new AwaitAnswer(new StepAnswer(StepVerdict.Scheduled, Due: over ?? default), From(answer[2]), over ?? From(answer[3]));
@@ -25,11 +33,17 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
     {
         connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(run);
-        var answer = (RedisValue[])(await connection.WriteAsync(Script.Deliver, [keys.Run, keys.Steps, keys.Due, keys.Pending, keys.History],
-            outcome.Body.Length, () => codec.Encode(run, outcome), record =>
-        [
-            run.ToString(), outcome.Id, Letter(kind), outcome.Failed ? "F" : "C", record, Milliseconds(time.GetUtcNow()), eventName ?? "", told,
-        ]))!;
+        var answer = (RedisValue[])(await connection.WriteAsync(
+            keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), () => new ScriptCall(Scripts.DeliverToStep, keys)
+            {
+                ["run_id"] = run.ToString(),
+                ["step"] = outcome.Id,
+                ["kind"] = Letter(kind),
+                ["outcome"] = StepValues.Letter(outcome),
+                ["now"] = Milliseconds(time.GetUtcNow()),
+                ["event"] = eventName,
+                ["told_attempt"] = told == 0 ? RedisValue.Null : told,
+            }))!;
         return (string)answer[0]! switch
         {
             "woken" => new(DeliveryVerdict.Woken),
@@ -42,7 +56,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
         };
     }
 
-    /// <remarks>Two reads: what is told may be past by then anyway. The states and values are those of <c>deliver.lua</c>.</remarks>
+    /// <remarks>Two reads: what is told may be past by then anyway. The states and values are those of <c>deliver-to-step.lua</c>.</remarks>
     public async Task<DeliveryVerdict> PeekAsync(Waiter waiter, WaitKind kind)
     {
         var keys = Keys(waiter.Run);
@@ -77,7 +91,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
 
     private static string Letter(WaitKind kind) => ((char)kind).ToString();
 
-    private static RedisValue Milliseconds(DateTimeOffset? time) => time is { } known ? known.ToUnixTimeMilliseconds() : RedisValue.EmptyString;
+    private static RedisValue Milliseconds(DateTimeOffset? time) => time is { } known ? known.ToUnixTimeMilliseconds() : RedisValue.Null;
 
     private static DateTimeOffset From(RedisValue milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)(double)milliseconds);
 }

@@ -10,8 +10,12 @@ internal sealed class RouteCounters(StoreConnection connection)
 
     /// <param name="counts">By the start of the minute (s) and the name of the field.</param>
     public Task AddAsync(IReadOnlyCollection<KeyValuePair<(long Minute, string Field), long>> counts) =>
-        Task.WhenAll(counts.GroupBy(count => count.Key.Minute).Select(minute => connection.ExecuteAsync(db => db.ScriptEvaluateAsync(
-            Script.Count, [Key(minute.Key)], [(long)Kept.TotalMilliseconds, .. minute.SelectMany(count => new RedisValue[] { count.Key.Field, count.Value })]))));
+        Task.WhenAll(counts.GroupBy(count => count.Key.Minute).Select(minute => connection.EvaluateAsync(new ScriptCall(Scripts.AddCounts)
+        {
+            [ScriptKey.Counts] = Key(minute.Key),
+            ["lifetime"] = (long)Kept.TotalMilliseconds,
+            Rest = minute.SelectMany(count => new RedisValue[] { count.Key.Field, count.Value }),
+        })));
 
     /// <summary>The counts of some minutes, each by the name of the field.</summary>
     public async Task<IReadOnlyDictionary<long, Dictionary<string, long>>> GetAsync(IEnumerable<long> minutes)

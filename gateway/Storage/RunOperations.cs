@@ -12,8 +12,13 @@ internal sealed class RunOperations(StoreConnection connection, RecordCodec code
     public async Task<(string Verdict, RunState State, bool Paused)> ActAsync(RunId run, string verb, string note)
     {
         var keys = new StoreKeys(run, connection.Shards);
-        var answer = (RedisValue[])(await connection.ExecuteSafelyAsync(keys.Run, db => db.ScriptEvaluateAsync(Script.Act,
-            [keys.Run, keys.Due, keys.History], [run.ToString(), verb, Now(), note])))!;
+        var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.OperatorAction, keys)
+        {
+            ["run_id"] = run.ToString(),
+            ["action"] = verb,
+            ["now"] = Now(),
+            ["note"] = note,
+        }))!;
         _ = RunStates.TryParse(answer.Length > 1 ? answer[1].ToString() : null, out var state);
         return (answer[0].ToString(), state, answer.Length > 2 && answer[2] == "1");
     }
@@ -31,13 +36,17 @@ internal sealed class RunOperations(StoreConnection connection, RecordCodec code
     {
         if (outcome is not null) connection.Admit(StoreDemand.RunUnderWay);
         var keys = new StoreKeys(run, connection.Shards);
-        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, outcome?.Body.Length ?? 0, db => db.ScriptEvaluateAsync(Script.Revise,
-            [keys.Run, keys.Request, keys.Steps, keys.Pending, keys.Result, keys.Due, keys.History, keys.Stream, keys.StreamIds],
-            [
-                run.ToString(), outcome is null ? "from" : "edit", step, outcome is { Failed: true } ? "F" : "C",
-                outcome is null ? RedisValue.EmptyString : codec.Encode(run, outcome), Now(),
-                (long)policy.RunTimeout.TotalMilliseconds, (long)policy.Retention.TotalMilliseconds, note,
-            ])))!;
+        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, outcome?.Body.Length ?? 0, db => new ScriptCall(Scripts.Revise, keys)
+        {
+            ["run_id"] = run.ToString(),
+            ["step"] = step,
+            ["outcome"] = outcome is null ? RedisValue.Null : StepValues.Letter(outcome),
+            ["record"] = outcome is null ? RedisValue.Null : codec.Encode(run, outcome),
+            ["now"] = Now(),
+            ["run_timeout"] = (long)policy.RunTimeout.TotalMilliseconds,
+            ["retention"] = (long)policy.Retention.TotalMilliseconds,
+            ["note"] = note,
+        }.EvaluateAsync(db)))!;
         return answer[0].ToString();
     }
 

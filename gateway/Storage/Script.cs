@@ -1,60 +1,42 @@
 namespace DurableGateway.Storage;
 
-/// <summary>The transitions, each one Lua file beside this one.</summary>
-internal static class Script
+/// <summary>A Lua script with all that it includes, and what its header declares.</summary>
+/// <param name="Name">The name of its file, without the extension.</param>
+/// <param name="Text">What is sent to the store.</param>
+/// <param name="Keys">The keys it works on, in the order of <c>KEYS</c>.</param>
+/// <param name="Arguments">Its arguments, in the order of <c>ARGV</c>.</param>
+internal sealed record Script(string Name, string Text, IReadOnlyList<ScriptKey> Keys, IReadOnlyList<ScriptArgument> Arguments)
 {
-    public static string Time { get; } = Load("time");
-    public static string Rights { get; } = Load("rights");
-    public static string Create { get; } = Load("create");
-    public static string Due { get; } = Load("due");
-    public static string Claim { get; } = Load("claim");
-    public static string Renew { get; } = Load("renew");
-    public static string Step { get; } = Load("step");
-    public static string Wait { get; } = Load("wait");
-    public static string Await { get; } = Load("await");
-    public static string Deliver { get; } = Load("deliver");
-    public static string Listen { get; } = Load("listen");
-    public static string Publish { get; } = Load("publish");
-    public static string Delivered { get; } = Load("delivered");
-    public static string Defer { get; } = Load("defer");
-    public static string Enter { get; } = Load("enter");
-    public static string Leave { get; } = Load("leave");
-    public static string Keep { get; } = Load("keep");
-    public static string Wake { get; } = Load("wake");
-    public static string Postpone { get; } = Load("postpone");
-    public static string Rate { get; } = Load("rate");
-    public static string Build { get; } = Load("build");
-    public static string Mismatch { get; } = Load("mismatch");
-    public static string Append { get; } = Load("append");
-    public static string Suspend { get; } = Load("suspend");
-    public static string Fail { get; } = Load("fail");
-    public static string StopInlining { get; } = Load("stop-inlining");
-    public static string End { get; } = Load("end");
-    public static string Act { get; } = Load("act");
-    public static string Revise { get; } = Load("revise");
-    public static string Cancel { get; } = Load("cancel");
-    public static string Count { get; } = Load("count");
-    public static string SetBegin { get; } = Load("set-begin");
-    public static string SetAdvance { get; } = Load("set-advance");
-    public static string SetStop { get; } = Load("set-stop");
+    private readonly Dictionary<string, int> _places = Arguments.Select((argument, place) => (argument, place)).ToDictionary(each => each.argument.Name, each => each.place);
 
-    private const string HistoryName = "history";
-    private const string GateName = "gate";
-    private const string IndexName = "index";
-    private const string NoticeName = "notice";
-    private const string IdempotencyName = "idempotency";
-
-    private static string Load(string name)
+    /// <exception cref="ArgumentException">The script does not declare such a key.</exception>
+    public int PlaceOf(ScriptKey key)
     {
-        using var stream = typeof(Script).Assembly.GetManifestResourceStream(name + ".lua")
-            ?? throw new InvalidOperationException($"The script '{name}.lua' is not part of this build.");
-        using var reader = new StreamReader(stream);
-        var script = reader.ReadToEnd();
-        if (name is HistoryName or IndexName or GateName or NoticeName or IdempotencyName) return script;
-        if (script.Contains("release(", StringComparison.Ordinal) || script.Contains("reclaim(", StringComparison.Ordinal)) script = Load(IdempotencyName) + script;
-        return script.Contains("tell(", StringComparison.Ordinal) || script.Contains("falter(", StringComparison.Ordinal) ? Load(NoticeName) + Load(IndexName) + Load(HistoryName) + script
-            : script.Contains("note(", StringComparison.Ordinal) ? Load(IndexName) + Load(HistoryName) + script
-            : script.Contains("hold(", StringComparison.Ordinal) ? Load(GateName) + script
-            : script;
+        for (var i = 0; i < Keys.Count; i++)
+        {
+            if (Keys[i] == key) return i;
+        }
+
+        throw new ArgumentException($"The script '{Name}' does not declare the key {key}.", nameof(key));
     }
+
+    /// <exception cref="ArgumentException">The script does not declare such an argument.</exception>
+    public int PlaceOf(string argument) => _places.TryGetValue(argument, out var place)
+        ? place
+        : throw new ArgumentException($"The script '{Name}' does not declare the argument '{argument}'.", nameof(argument));
+}
+
+/// <param name="Name">By which the script and its callers know it.</param>
+/// <param name="Kind">Whether it has to be given.</param>
+internal readonly record struct ScriptArgument(string Name, ScriptArgumentKind Kind);
+
+internal enum ScriptArgumentKind
+{
+    Required,
+
+    /// <summary>Declared as <c>name?</c>. The script sees <c>nil</c> where it is absent or empty.</summary>
+    Optional,
+
+    /// <summary>Declared as <c>name*</c>. The script sees a list of all further values.</summary>
+    Rest,
 }

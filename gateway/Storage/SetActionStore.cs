@@ -18,8 +18,19 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
 
     public static OutboxEntry EntryOf(Guid id) => new(Shard, $"{StoredSetAction.Prefix}{id}");
 
-    public async Task BeginAsync(StoredSetAction set) => await EvaluateAsync(Script.SetBegin, [Key(set.Id), Newest, StoreKeys.DueOf(Shard)],
-        [set.Id.ToString(), Milliseconds(set.StartedAt), Others(), (long)Kept.TotalMilliseconds, set.Verb, codec.EncodeFilter(set.Id, set.Filter), set.Who]);
+    public Task BeginAsync(StoredSetAction set) => connection.EvaluateSafelyAsync(Key(set.Id), () => new ScriptCall(Scripts.BulkBegin)
+    {
+        [ScriptKey.BulkAction] = Key(set.Id),
+        [ScriptKey.BulkActions] = Newest,
+        [ScriptKey.Due] = StoreKeys.DueOf(Shard),
+        ["id"] = set.Id.ToString(),
+        ["now"] = Milliseconds(set.StartedAt),
+        ["taken_until"] = Others(),
+        ["lifetime"] = (long)Kept.TotalMilliseconds,
+        ["verb"] = set.Verb,
+        ["filter"] = codec.EncodeFilter(set.Id, set.Filter),
+        ["who"] = set.Who,
+    });
 
     /// <summary>Counts the page that begins at the set's cursor.</summary>
     /// <param name="set">The set, with that cursor.</param>
@@ -30,14 +41,26 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
     /// <param name="problem">Why it failed.</param>
     /// <returns>The state that it is in; <see langword="null"/> where somebody else is further, or it has ended.</returns>
     public async Task<SetActionState?> AdvanceAsync(StoredSetAction set, string next, int done, int refused, SetActionState state, string problem = "") =>
-        State(await EvaluateAsync(Script.SetAdvance, [Key(set.Id), StoreKeys.DueOf(Shard)],
-            [set.Id.ToString(), Milliseconds(time.GetUtcNow()), Others(), set.Cursor, next, done, refused, Name(state), problem]));
+        State(await connection.EvaluateSafelyAsync(Key(set.Id), () => new ScriptCall(Scripts.BulkAdvance)
+        {
+            [ScriptKey.BulkAction] = Key(set.Id),
+            [ScriptKey.Due] = StoreKeys.DueOf(Shard),
+            ["id"] = set.Id.ToString(),
+            ["now"] = Milliseconds(time.GetUtcNow()),
+            ["taken_until"] = Others(),
+            ["cursor"] = set.Cursor,
+            ["next_cursor"] = next,
+            ["done"] = done,
+            ["refused"] = refused,
+            ["state"] = Name(state),
+            ["problem"] = problem,
+        }));
 
     /// <summary>Keeps others from it for another lease, while it is under way.</summary>
     public async Task KeepAsync(Guid id) =>
         await connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(Shard), EntryOf(id).Name, Others(), SortedSetWhen.Exists));
 
-    public async Task StopAsync(Guid id) => await EvaluateAsync(Script.SetStop, [Key(id)], []);
+    public Task StopAsync(Guid id) => connection.EvaluateSafelyAsync(Key(id), () => new ScriptCall(Scripts.BulkStop) { [ScriptKey.BulkAction] = Key(id) });
 
     /// <exception cref="UnreadableRecordException">Its filter is sealed with a key that is gone.</exception>
     public async Task<StoredSetAction?> GetAsync(Guid id)
@@ -63,9 +86,6 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
         var ids = await connection.ExecuteAsync(db => db.SortedSetRangeByRankAsync(Newest, 0, limit - 1, Order.Descending));
         return [.. (await Task.WhenAll(ids.Select(id => GetAsync(Guid.Parse(id.ToString()))))).OfType<StoredSetAction>()];
     }
-
-    private Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] arguments) =>
-        connection.ExecuteSafelyAsync(keys[0], db => db.ScriptEvaluateAsync(script, keys, arguments));
 
     private long Others() => Milliseconds(time.GetUtcNow() + engine.Lease);
 

@@ -5,9 +5,12 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Reads what scripts answer of steps. What a step's value looks like is said in <c>step.lua</c>, <c>wait.lua</c> and <c>await.lua</c>.</summary>
+/// <summary>Reads what scripts answer of steps. <c>outcomes.lua</c> says what the value of a step looks like.</summary>
 internal sealed class StepValues(RecordCodec codec)
 {
+    /// <summary>How scripts call the kind of an outcome.</summary>
+    public static string Letter(StepOutcome outcome) => outcome.Failed ? "F" : "C";
+
     public StepAnswer Answer(RunId run, string step, RedisValue[] answer) => (string)answer[0]! switch
     {
         "created" => new(StepVerdict.Created),

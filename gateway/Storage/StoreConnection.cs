@@ -77,6 +77,8 @@ internal sealed class StoreConnection(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        // A script that cannot be made is an error of the start, not of the first run that needs it.
+        RuntimeHelpers.RunClassConstructor(typeof(Scripts).TypeHandle);
         if (!settings.Keys.IsEmpty) keys.Load(settings.Keys);
         if (settings.IsEmbedded)
         {
@@ -284,9 +286,11 @@ internal sealed class StoreConnection(
     public async Task SetClockAsync()
     {
         var asked = clock.GetTimestamp();
-        var answer = (RedisValue[])(await ExecuteAsync(db => db.ScriptEvaluateAsync(Script.Time, [StoreKeys.Meta])))!;
+        var answer = (RedisValue[])(await ExecuteAsync(db => ServerTime().EvaluateAsync(db)))!;
         SetClock(answer, asked);
     }
+
+    private static ScriptCall ServerTime() => new(Scripts.ServerTime) { [ScriptKey.Meta] = StoreKeys.Meta };
 
     /// <summary>Hears what is told from now on.</summary>
     /// <exception cref="StoreUnavailableException">The store does not answer, or does not allow it.</exception>
@@ -381,7 +385,7 @@ internal sealed class StoreConnection(
                 {
                     // The first call takes its time.
                     var asked = clock.GetTimestamp();
-                    SetClock((RedisValue[])(await db.ScriptEvaluateAsync(Script.Time, [StoreKeys.Meta]))!, asked);
+                    SetClock((RedisValue[])(await ServerTime().EvaluateAsync(db))!, asked);
                 }
 
                 if (clock.Ahead.Duration() > ClockTolerance) _log.ClockDiffers(clock.Ahead);

@@ -20,6 +20,24 @@ internal readonly struct StoreKeys(RunId run, int shards)
 
     private readonly string _tag = Tag(run.Shard(shards));
 
+    /// <summary>A key of the run, by the name that scripts have for it.</summary>
+    public RedisKey this[ScriptKey key] => key switch
+    {
+        ScriptKey.Run => Run,
+        ScriptKey.Request => Request,
+        ScriptKey.Steps => Steps,
+        ScriptKey.Pending => Pending,
+        ScriptKey.Result => Result,
+        ScriptKey.History => History,
+        ScriptKey.Stream => Stream,
+        ScriptKey.StreamIds => StreamIds,
+        ScriptKey.Due => Due,
+
+        // Scripts have to be called with a key of the run's slot also where its request has no idempotency key.
+        ScriptKey.Idempotency => Run,
+        _ => throw new ArgumentOutOfRangeException(nameof(key), key, "This is no key of a run."),
+    };
+
     public RedisKey Run { get; } = Name(run, shards, "run");
     public RedisKey Request => $"{_tag}req:{run}";
     public RedisKey Steps => $"{_tag}steps:{run}";

@@ -11,7 +11,6 @@ internal static class StoreRights
 {
     private const string Setting = "Durable:Store:ConnectionString";
     private const string NoPermission = "NOPERM";
-    private static readonly RedisKey[] Scratch = [StoreKeys.InShard(0, "rights"), StoreKeys.InShard(0, "rights:2")];
 
     /// <param name="connection">The connection to the store.</param>
     /// <param name="waits">Whether writes are followed by <c>WAIT</c> (<c>Durable:Store:MinReplicas</c>).</param>
@@ -20,7 +19,13 @@ internal static class StoreRights
     public static async Task CheckAsync(IConnectionMultiplexer connection, bool waits)
     {
         var db = connection.GetDatabase();
-        var refused = (string[])(await db.ScriptEvaluateAsync(Script.Rights, Scratch, [StoreKeys.DueChannel]))!;
+        var all = new ScriptCall(Scripts.CheckRights)
+        {
+            [ScriptKey.Scratch] = StoreKeys.InShard(0, "rights"),
+            [ScriptKey.SecondScratch] = StoreKeys.InShard(0, "rights:2"),
+            ["channel"] = StoreKeys.DueChannel,
+        };
+        var refused = (string[])(await all.EvaluateAsync(db))!;
         List<string> missing = [.. refused.Distinct()];
         if (waits && await IsRefusedAsync(() => db.ExecuteAsync("WAIT", 0, 1))) missing.Add("WAIT");
         foreach (var channel in (string[])[StoreKeys.DueChannel, StoreKeys.EndedChannel])

@@ -12,11 +12,15 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
         connection.Admit(StoreDemand.RunUnderWay);
         var keys = new StoreKeys(attempt.Run, connection.Shards);
         var bytes = events.Sum(one => (long)one.Bytes.Length);
-        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => db.ScriptEvaluateAsync(Script.Append, [keys.Run, keys.Stream, keys.StreamIds],
-        [
-            attempt.Number, attempt.Owner, attempt.Nonce, head is null ? RedisValue.EmptyString : codec.EncodeHead(attempt.Run, head), maxBytes,
-            .. events.SelectMany(one => new RedisValue[] { one.Id, codec.Encode(attempt.Run, one) }),
-        ])))!;
+        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => new ScriptCall(Scripts.AppendToStream, keys)
+        {
+            ["attempt"] = attempt.Number,
+            ["owner"] = attempt.Owner,
+            ["nonce"] = attempt.Nonce,
+            ["head"] = head is null ? RedisValue.Null : codec.EncodeHead(attempt.Run, head),
+            ["max_bytes"] = maxBytes,
+            Rest = events.SelectMany(one => new RedisValue[] { one.Id, codec.Encode(attempt.Run, one) }),
+        }.EvaluateAsync(db)))!;
         return (string)answer[0]! switch
         {
             "kept" => StreamVerdict.Kept,

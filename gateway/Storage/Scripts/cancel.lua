@@ -1,23 +1,25 @@
--- Cancels a run, whoever owns it.
--- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 due-queue of the shard, 6 history
--- ARGV  1 run id, 2 retention (ms), 3 now, 4 who cancels it
--- Answer 1 cancelled, 0 it has ended already, -1 unknown
--- Keeps: an ended run never changes; a cancelled run is in no queue and all its keys expire, its idempotency key (of the same slot) too.
--- What a run invoked it for is in the queue until it has been told.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
-local state = run[1]
-if not state then return -1 end
-if state ~= 'running' and state ~= 'waiting' then return 0 end
-local others = redis.call('HMGET', KEYS[1], 'idem', 'parent')
-if others[2] then redis.call('ZADD', KEYS[5], ARGV[3], 'p:' .. ARGV[1]) end
-redis.call('HSET', KEYS[1], 'state', 'cancelled', 'owner', '', 'ended', ARGV[3])
-redis.call('ZREM', KEYS[5], ARGV[1])
-redis.call('DEL', KEYS[4])
-note(KEYS[1], KEYS[6], ARGV[3], 'c', run[2], 0, ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-moved(KEYS[1], state, 'cancelled', ARGV[3] + ARGV[2])
-if others[1] then redis.call('PEXPIRE', others[1], ARGV[2]) end
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('PEXPIRE', KEYS[3], ARGV[2])
-redis.call('PEXPIRE', KEYS[6], ARGV[2])
+-- Cancels a run, whichever attempt owns it.
+-- @include runs, index, history
+-- @keys run, request, steps, pending, history, due
+-- @arg run_id
+-- @arg retention  how long the run is kept (ms)
+-- @arg now
+-- @arg who        who cancels it; may be empty
+-- Answer: 1 cancelled, 0 the run has ended already, -1 the run is unknown
+-- Invariant: an ended run never changes. A cancelled run is in no queue, and all its keys expire, its idempotency key (of the same slot)
+-- too. The due-queue keeps an entry until the run that invoked it has been told.
+local run = read_fields(keys.run, 'state', 'attempt', 'idem', 'parent')
+if not run.state then return -1 end
+if not is_open(run.state) then return 0 end
+if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) end
+redis.call('HSET', keys.run, 'state', 'cancelled', 'owner', '', 'ended', args.now)
+redis.call('ZREM', keys.due, args.run_id)
+redis.call('DEL', keys.pending)
+add_history(keys.run, keys.history, args.now, 'c', run.attempt, 0, args.who)
+redis.call('PEXPIRE', keys.run, args.retention)
+index_state_change(keys.run, run.state, 'cancelled', args.now + args.retention)
+if run.idem then redis.call('PEXPIRE', run.idem, args.retention) end
+redis.call('PEXPIRE', keys.request, args.retention)
+redis.call('PEXPIRE', keys.steps, args.retention)
+redis.call('PEXPIRE', keys.history, args.retention)
 return 1

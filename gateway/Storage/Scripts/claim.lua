@@ -1,66 +1,75 @@
--- Takes up a due run: one whose retry has come, or whose lease has run out.
--- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 due-queue of the shard, 6 history
--- ARGV  1 run id, 2 now, 3 lease end, 4 new owner, 5 most bytes of steps to answer with, 6 nonce of the attempt,
---       7 most bytes of the request to answer with
--- Answer {0} not due or gone; else {1, attempt, v, failures, started, policy, route, request, outcomes, build, last, due, away, noinline, slept, id1, step1, id2, step2, …}:
---   the request, '' where it is larger, the number of stored outcomes, the id of the last event of a stream that can be resumed, since when the service cannot be reached
---   ('' where the last attempt did not fail by that), whether it refuses outcomes in headers, how many sleeps this call
---   completed, and the steps: all of them where they are small enough in all,
---   else the smallest ones, among the first thousand.
--- Keeps: the attempt number only rises; a run in the queue is claimed by one node at a time; what is gone leaves the queue; a sleep that is over has its
--- outcome, as if its handler had asked for it.
-local score = redis.call('ZSCORE', KEYS[5], ARGV[1])
-if not score or tonumber(score) > tonumber(ARGV[2]) then return {0} end
-local run = redis.call('HMGET', KEYS[1], 'state', 'v', 'failures', 'started', 'policy', 'route', 'completed', 'failed', 'bytes', 'since', 'paused', 'deadline', 'build', 'lastid', 'away', 'noinline')
-if run[1] ~= 'running' and run[1] ~= 'waiting' then
-  redis.call('ZREM', KEYS[5], ARGV[1])
+-- Takes up a due run: its next attempt is due, or the lease of the last one has run out.
+-- @include runs, index, history, outcomes
+-- @keys run, request, steps, pending, history, due
+-- @arg run_id
+-- @arg now
+-- @arg lease_end
+-- @arg owner, nonce       of the new attempt
+-- @arg max_step_bytes     the most bytes of steps to answer with
+-- @arg max_request_bytes  the most bytes of the request to answer with
+-- Answer: {0} not due, or gone; else {1, attempt, v, failures, started, policy, route, request, outcomes, build, last event, due,
+--   unreachable since, noinline, sleeps, id1, step1, id2, step2, …}: request: empty where it is larger; outcomes: how many are stored;
+--   last event: its id, of a stream that can be resumed; due: the score in the queue; unreachable since: empty where the last attempt did
+--   not fail by that; noinline: whether the service refuses outcomes in headers; sleeps: how many this call completed; the steps: all
+--   where they are small enough in all, else the smallest ones of the first thousand
+-- Invariant: the attempt number only rises. One node at a time claims a run of the queue. What is gone leaves the queue. A sleep that is
+-- over gets its outcome, as if its handler had asked for it.
+local score = redis.call('ZSCORE', keys.due, args.run_id)
+if not score or tonumber(score) > tonumber(args.now) then return {0} end
+local run = read_fields(keys.run, 'state', 'v', 'failures', 'started', 'policy', 'route', 'completed', 'failed', 'bytes', 'since', 'paused',
+  'deadline', 'build', 'lastid', 'away', 'noinline')
+if not is_open(run.state) then
+  redis.call('ZREM', keys.due, args.run_id)
   return {0}
 end
--- A paused run is put off until its deadline, which ends it all the same; of a node that has died, nothing is left in flight.
-if run[11] and tonumber(run[12]) > tonumber(ARGV[2]) then
-  redis.call('HSET', KEYS[1], 'state', 'waiting', 'owner', '')
-  redis.call('ZADD', KEYS[5], run[12], ARGV[1])
-  moved(KEYS[1], run[1], 'waiting')
+-- A paused run waits until its deadline, which ends it all the same. Where its node has died, its attempt is over.
+if run.paused and tonumber(run.deadline) > tonumber(args.now) then
+  redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '')
+  redis.call('ZADD', keys.due, run.deadline, args.run_id)
+  index_state_change(keys.run, run.state, 'waiting')
   return {0}
 end
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-redis.call('HSET', KEYS[1], 'state', 'running', 'owner', ARGV[4], 'nonce', ARGV[6])
-redis.call('ZADD', KEYS[5], ARGV[3], ARGV[1])
-moved(KEYS[1], run[1], 'running')
-note(KEYS[1], KEYS[6], ARGV[2], 'a', attempt, 0, ARGV[4])
-local failures, completed, bytes, slept = run[3], tonumber(run[7]), tonumber(run[9]), 0
-for _, step in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[2])) do
-  local value = redis.call('HGET', KEYS[3], step) or ''
+local attempt = redis.call('HINCRBY', keys.run, 'attempt', 1)
+redis.call('HSET', keys.run, 'state', 'running', 'owner', args.owner, 'nonce', args.nonce)
+redis.call('ZADD', keys.due, args.lease_end, args.run_id)
+index_state_change(keys.run, run.state, 'running')
+add_history(keys.run, keys.history, args.now, 'a', attempt, 0, args.owner)
+local sleeps = 0
+for _, step in ipairs(redis.call('ZRANGEBYSCORE', keys.pending, '-inf', args.now)) do
+  local value = redis.call('HGET', keys.steps, step) or ''
   local colon = string.sub(value, 1, 1) == 'W' and string.find(value, ':', 1, true)
   if colon then
-    local record = string.sub(value, colon + 1)
-    redis.call('HSET', KEYS[3], step, 'C' .. redis.call('HINCRBY', KEYS[1], 'seq', 1) .. ':' .. record)
-    failures, completed, bytes, slept = '0', completed + 1, bytes + #step + #record, slept + 1
-    redis.call('HSET', KEYS[1], 'failures', failures, 'completed', completed, 'bytes', bytes)
-    note(KEYS[1], KEYS[6], ARGV[2], 'C', attempt, 0, step)
+    store_outcome(keys, step, {kind = 'C', record = string.sub(value, colon + 1), attempt = attempt, now = args.now})
+    sleeps = sleeps + 1
   end
 end
--- Any other step that was due by now is asked for anew by this attempt, or is no longer wanted by the handler.
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[2])
-local since, by = string.match(run[15] or '', '^(%d+):(%d+)$')
+if sleeps > 0 then
+  local counts = read_fields(keys.run, 'failures', 'completed', 'bytes')
+  run.failures, run.completed, run.bytes = counts.failures, counts.completed, counts.bytes
+end
+-- The new attempt asks again for any other step that is due, unless its handler no longer wants the step.
+redis.call('ZREMRANGEBYSCORE', keys.pending, '-inf', args.now)
+local since, by = string.match(run.away or '', '^(%d+):(%d+)$')
 if not since or tonumber(by) ~= attempt - 1 then since = '' end
-local request = redis.call('STRLEN', KEYS[2]) > tonumber(ARGV[7]) and '' or redis.call('GET', KEYS[2])
-local answer = {1, attempt, run[2], failures, run[10] or run[4], run[5], run[6], request, completed + tonumber(run[8]), run[13] or '', run[14] or '', score, since, run[16] or '', slept}
-local left = tonumber(ARGV[5])
+local request = redis.call('STRLEN', keys.request) > tonumber(args.max_request_bytes) and '' or redis.call('GET', keys.request)
+local started = run.since or run.started
+local answer = {1, attempt, run.v or false, run.failures or false, started or false, run.policy or false, run.route or false, request,
+  tonumber(run.completed) + tonumber(run.failed), run.build or '', run.lastid or '', score, since, run.noinline or '', sleeps}
+local bytes, left = tonumber(run.bytes), tonumber(args.max_step_bytes)
 if bytes <= left then
-  for _, item in ipairs(redis.call('HGETALL', KEYS[3])) do answer[#answer + 1] = item end
+  for _, item in ipairs(redis.call('HGETALL', keys.steps)) do answer[#answer + 1] = item end
   return answer
 end
 local sizes = {}
-for i, step in ipairs(redis.call('HKEYS', KEYS[3])) do
+for i, step in ipairs(redis.call('HKEYS', keys.steps)) do
   if i > 1000 then break end
-  sizes[i] = {redis.call('HSTRLEN', KEYS[3], step) + #step, step}
+  sizes[i] = {redis.call('HSTRLEN', keys.steps, step) + #step, step}
 end
 table.sort(sizes, function(one, other) return one[1] < other[1] end)
 for _, size in ipairs(sizes) do
   left = left - size[1]
   if left < 0 then break end
   answer[#answer + 1] = size[2]
-  answer[#answer + 1] = redis.call('HGET', KEYS[3], size[2])
+  answer[#answer + 1] = redis.call('HGET', keys.steps, size[2])
 end
 return answer

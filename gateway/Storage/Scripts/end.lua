@@ -1,36 +1,44 @@
 -- Ends a run with its result.
--- KEYS  1 run, 2 request, 3 steps, 4 pending steps, 5 result, 6 due-queue of the shard, 7 history
--- ARGV  1 run id, 2 attempt, 3 owner, 4 final state, 5 result record ('': is it to be sent?), 6 retention (ms), 7 now,
---       8 the failures that the caller reckons with (-1: any), 9 note (AttemptNote.cs), 10 whether operators are to be told ('1', ''),
---       11 whether the idempotency key is released ('1', ''), 12 nonce of the attempt
--- Answer {'send'} where there is no record and the run has not ended | {'ended'} or, where its end is to be told to the run that invoked it, {'ended', now} | {'failures', n} reckon again | {'lost'} the attempt no longer owns the run, or it has ended already
--- Keeps: a result is written once, together with the final state; an ended run is in no queue and all its keys expire, its idempotency key (of the same slot) too.
--- A key that is released stands for no run: the next request with it begins a new one.
--- What a run invoked it for is in the queue until it has been told, and so is a notice.
--- An attempt whose first answer was lost may say it again, and is told that it has ended the run.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'failures', 'by', 'nonce')
-if (run[6] or '0') ~= ARGV[12] then return {'lost'} end
-if run[5] and run[5] == ARGV[2] and run[1] == ARGV[4] then return {'ended'} end
-if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] then return {'lost'} end
-if ARGV[8] ~= '-1' and tonumber(ARGV[8]) ~= tonumber(run[4]) then return {'failures', tonumber(run[4])} end
-if ARGV[5] == '' then return {'send'} end
-local others = redis.call('HMGET', KEYS[1], 'idem', 'parent')
-if others[2] then redis.call('ZADD', KEYS[6], ARGV[7], 'p:' .. ARGV[1]) end
-if ARGV[10] == '1' then tell(KEYS[6], 'f', ARGV[7], ARGV[1]) end
-redis.call('SET', KEYS[5], ARGV[5], 'PX', ARGV[6])
-redis.call('HSET', KEYS[1], 'state', ARGV[4], 'owner', '', 'ended', ARGV[7], 'by', ARGV[2], 'why', ARGV[9])
-redis.call('ZREM', KEYS[6], ARGV[1])
-redis.call('DEL', KEYS[4])
-note(KEYS[1], KEYS[7], ARGV[7], 'e', ARGV[2], 0, ARGV[4] .. ' ' .. ARGV[9])
-redis.call('PEXPIRE', KEYS[1], ARGV[6])
-moved(KEYS[1], 'running', ARGV[4], ARGV[7] + ARGV[6])
-if others[1] and ARGV[11] == '1' then
-  release(KEYS[1], ARGV[1], others[1])
-elseif others[1] then
-  redis.call('PEXPIRE', others[1], ARGV[6])
+-- @include runs, index, history, notices, idempotency
+-- @keys run, request, steps, pending, result, history, due
+-- @arg run_id
+-- @arg attempt, owner, nonce  the attempt that ends the run
+-- @arg state                  the final state
+-- @arg record?                the result, sealed; without it the script only says whether the record is needed
+-- @arg retention              how long the run is kept (ms)
+-- @arg now
+-- @arg expected_failures?     the number of failures that the caller assumes; any, where absent
+-- @arg note                   on the attempt (AttemptNote.cs)
+-- @arg tell_operators?        '1' where operators are to be told
+-- @arg release_key?           '1' where the idempotency key is released
+-- Answer: {'send'} the record is needed | {'ended'}, with now where the run that invoked it is to be told | {'failures', n} the caller
+--   assumed another number | {'lost'} the attempt no longer owns the run, or the run has ended already
+-- Invariant: a result is written once, together with the final state. An ended run is in no queue, and all its keys expire, its
+-- idempotency key (of the same slot) too. A key that is released stands for no run: the next request with it begins a new one. The
+-- due-queue keeps an entry until the run that invoked it has been told, and one until operators have been told. A caller that got no
+-- answer may call again.
+local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'failures', 'by', 'nonce', 'idem', 'parent')
+if run.by == args.attempt and (run.nonce or '0') == args.nonce and run.state == args.state then return {'ended'} end
+if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} end
+local failures = tonumber(run.failures)
+if args.expected_failures and tonumber(args.expected_failures) ~= failures then return {'failures', failures} end
+if not args.record then return {'send'} end
+if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) end
+if args.tell_operators then add_notice(keys.due, 'f', args.now, args.run_id) end
+redis.call('SET', keys.result, args.record, 'PX', args.retention)
+redis.call('HSET', keys.run, 'state', args.state, 'owner', '', 'ended', args.now, 'by', args.attempt, 'why', args.note)
+redis.call('ZREM', keys.due, args.run_id)
+redis.call('DEL', keys.pending)
+add_history(keys.run, keys.history, args.now, 'e', args.attempt, 0, args.state .. ' ' .. args.note)
+redis.call('PEXPIRE', keys.run, args.retention)
+index_state_change(keys.run, 'running', args.state, args.now + args.retention)
+if run.idem and args.release_key then
+  release_idempotency_key(keys.run, args.run_id, run.idem)
+elseif run.idem then
+  redis.call('PEXPIRE', run.idem, args.retention)
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[6])
-redis.call('PEXPIRE', KEYS[3], ARGV[6])
-redis.call('PEXPIRE', KEYS[7], ARGV[6])
-if others[2] then return {'ended', ARGV[7]} end
+redis.call('PEXPIRE', keys.request, args.retention)
+redis.call('PEXPIRE', keys.steps, args.retention)
+redis.call('PEXPIRE', keys.history, args.retention)
+if run.parent then return {'ended', args.now} end
 return {'ended'}

@@ -1,11 +1,14 @@
--- Extends the lease of a running attempt.
--- KEYS  1 run, 2 due-queue of the shard
--- ARGV  1 run id, 2 attempt, 3 owner, 4 lease end, 5 nonce of the attempt
--- Answer 1 held, 0 lost
--- Keeps: only the attempt that owns the run can push its queue entry back. A run that was put off while its lease was over (postpone.lua)
--- is at work again: wake.lua is not to make it due.
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'nonce', 'postponed')
-if run[1] ~= 'running' or run[2] ~= ARGV[2] or run[3] ~= ARGV[3] or (run[4] or '0') ~= ARGV[5] then return 0 end
-if run[5] then redis.call('HDEL', KEYS[1], 'postponed') end
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+-- Extends the lease of an attempt in flight.
+-- @include runs
+-- @keys run, due
+-- @arg run_id
+-- @arg attempt, owner, nonce  the attempt
+-- @arg lease_end
+-- Answer: 1 extended, 0 the attempt no longer owns the run
+-- Invariant: only the attempt that owns the run moves its entry in the queue. A run that was postponed while its lease was over
+-- (postpone-queued.lua) is in flight again, so wake-queued.lua no longer makes it due.
+local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'nonce', 'postponed')
+if not is_owner(run, args.attempt, args.owner, args.nonce) then return 0 end
+if run.postponed then redis.call('HDEL', keys.run, 'postponed') end
+redis.call('ZADD', keys.due, args.lease_end, args.run_id)
 return 1

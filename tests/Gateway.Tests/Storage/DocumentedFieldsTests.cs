@@ -21,9 +21,7 @@ public sealed partial class DocumentedFieldsTests
             name => name == field || (field.EndsWith(':') && name.StartsWith(field, StringComparison.Ordinal))));
     }
 
-    /// <summary>
-    /// The fields that scripts write to a run: its hash is their first key, or <c>run</c> in a function that several share.
-    /// </summary>
+    /// <summary>The fields that scripts write to a run: its hash is <c>keys.run</c>, or <c>run</c> in a function that several share.</summary>
     private static HashSet<string> Written()
     {
         var fields = new HashSet<string>();
@@ -32,8 +30,7 @@ public sealed partial class DocumentedFieldsTests
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             var script = reader.ReadToEnd();
-            var first = script.Contains("-- KEYS  1 run,", StringComparison.Ordinal) ? @"KEYS\[1\]|run" : "run";
-            foreach (Match write in Regex.Matches(script, $@"'(HSETNX|HSET|HINCRBY)', (?:{first}), "))
+            foreach (Match write in Write().Matches(script))
             {
                 var arguments = Arguments(script.AsSpan(write.Index + write.Length));
                 for (var i = 0; i < arguments.Count; i += 2)
@@ -44,7 +41,7 @@ public sealed partial class DocumentedFieldsTests
             }
         }
 
-        // What a condition compares with is no field: ARGV[4] == 'C' and 'completed' or 'failed'.
+        // What a condition compares with is no field: outcome.kind == 'C' and 'completed' or 'failed'.
         fields.Remove("C");
         return fields;
     }
@@ -64,6 +61,9 @@ public sealed partial class DocumentedFieldsTests
 
         return arguments;
     }
+
+    [GeneratedRegex(@"'(HSETNX|HSET|HINCRBY)', (?:keys\.)?run, ")]
+    private static partial Regex Write();
 
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex Code();

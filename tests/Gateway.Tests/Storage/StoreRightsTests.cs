@@ -76,8 +76,8 @@ public sealed partial class StoreRightsTests
     [Fact]
     public void EveryCommandOfAScript_IsTriedAtTheStart()
     {
-        var tried = Tried().Matches(Script.Rights).Select(match => match.Groups[1].Value).ToHashSet();
-        var assembly = typeof(Script).Assembly;
+        var tried = Tried().Matches(Scripts.CheckRights.Text).Select(match => match.Groups[1].Value).ToHashSet();
+        var assembly = typeof(Scripts).Assembly;
         var used = assembly.GetManifestResourceNames().Where(name => name.EndsWith(".lua", StringComparison.Ordinal)).SelectMany(name =>
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);

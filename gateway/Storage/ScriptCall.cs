@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>A call of a script: its keys and its arguments by their names.</summary>
+internal sealed class ScriptCall(Script script)
+{
+    private readonly RedisKey[] _keys = new RedisKey[script.Keys.Count];
+    private readonly RedisValue[] _values = new RedisValue[script.Arguments.Count];
+
+    /// <summary>A call with the keys of a run.</summary>
+    public ScriptCall(Script script, StoreKeys keys) : this(script)
+    {
+        for (var i = 0; i < _keys.Length; i++) _keys[i] = keys[script.Keys[i]];
+    }
+
+    /// <summary>Sets a key.</summary>
+    /// <exception cref="ArgumentException">The script does not declare it.</exception>
+    public RedisKey this[ScriptKey key]
+    {
+        set => _keys[script.PlaceOf(key)] = value;
+    }
+
+    /// <summary>Sets an argument. <see cref="RedisValue.Null"/> leaves an optional one out.</summary>
+    /// <exception cref="ArgumentException">The script does not declare it.</exception>
+    public RedisValue this[string argument]
+    {
+        set => _values[script.PlaceOf(argument)] = value;
+    }
+
+    /// <summary>The values of the list that ends the arguments, where the script declares one.</summary>
+    public IEnumerable<RedisValue> Rest { get; init; } = [];
+
+    /// <exception cref="InvalidOperationException">A key or an argument is missing.</exception>
+    public Task<RedisResult> EvaluateAsync(IDatabase db) => db.ScriptEvaluateAsync(script.Text, CheckedKeys(), Values());
+
+    private RedisKey[] CheckedKeys()
+    {
+        for (var i = 0; i < _keys.Length; i++)
+        {
+            if (_keys[i] == default(RedisKey)) throw new InvalidOperationException($"The script '{script.Name}' is called without its key {script.Keys[i]}.");
+        }
+
+        return _keys;
+    }
+
+    private RedisValue[] Values()
+    {
+        for (var i = 0; i < _values.Length; i++)
+        {
+            if (!_values[i].IsNull) continue;
+            var (name, kind) = script.Arguments[i];
+            if (kind == ScriptArgumentKind.Required) throw new InvalidOperationException($"The script '{script.Name}' is called without its argument '{name}'.");
+            if (kind == ScriptArgumentKind.Rest) return [.. _values[..i], .. Rest];
+            _values[i] = RedisValue.EmptyString;
+        }
+
+        return _values;
+    }
+}
+
+internal static class ScriptCalls
+{
+    /// <exception cref="StoreUnavailableException">As <see cref="StoreConnection.ExecuteAsync"/>.</exception>
+    public static Task<RedisResult> EvaluateAsync(this StoreConnection connection, ScriptCall call, [CallerMemberName] string caller = "") =>
+        connection.ExecuteAsync(call.EvaluateAsync, caller);
+
+    /// <summary>For what is answered to others as done.</summary>
+    /// <param name="connection">The store.</param>
+    /// <param name="key">A key that the script writes.</param>
+    /// <param name="call">Makes the call. Where the store is away it costs nothing.</param>
+    /// <param name="caller">What it is called in traces.</param>
+    /// <exception cref="StoreUnavailableException">As <see cref="StoreConnection.ExecuteSafelyAsync"/>.</exception>
+    public static Task<RedisResult> EvaluateSafelyAsync(
+        this StoreConnection connection, RedisKey key, Func<ScriptCall> call, [CallerMemberName] string caller = "") =>
+        connection.ExecuteSafelyAsync(key, db => call().EvaluateAsync(db), caller);
+}

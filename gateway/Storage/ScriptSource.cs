@@ -1,0 +1,125 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// Makes scripts of Lua files. A file declares in its header what it needs, one directive in a comment line:
+/// <code>
+/// -- @include runs, history      files of shared functions, which may include others
+/// -- @keys run, steps            see <see cref="ScriptKey"/>; in the script: keys.run, keys.steps
+/// -- @arg step                   in the script: args.step
+/// -- @arg attempt, nonce         several, separated by commas; two spaces  and a description may follow
+/// -- @arg record?                optional: nil where it is absent or empty
+/// -- @arg events*                the last one: a list
+/// </code>
+/// </summary>
+internal static partial class ScriptSource
+{
+    /// <param name="name">The name of the script.</param>
+    /// <param name="read">Reads a file by its name without the extension; <see langword="null"/> where there is none.</param>
+    /// <exception cref="InvalidOperationException">A file is missing, files include one another, or a header cannot be read.</exception>
+    public static Script Load(string name, Func<string, string?> read)
+    {
+        var source = read(name) ?? throw new InvalidOperationException($"The script '{name}' does not exist.");
+        var keys = ParseKeys(name, source);
+        var arguments = ParseArguments(name, source);
+        var text = new StringBuilder();
+        WriteTables(text, keys, arguments);
+        foreach (var included in Resolve(name, source, read)) text.Append(included);
+        return new Script(name, text.Append(source).ToString(), keys, arguments);
+    }
+
+    /// <summary>The names of the files of shared functions that a file includes.</summary>
+    public static IReadOnlyList<string> Includes(string source) =>
+        [.. Directives(source).Where(directive => directive.Name == "include").SelectMany(directive => Names(directive.Value))];
+
+    private static string FileOf(string include) => $"Shared/{include}";
+
+    /// <summary>All that a script includes, each file once and behind what it includes itself.</summary>
+    private static List<string> Resolve(string name, string source, Func<string, string?> read)
+    {
+        var resolved = new List<string>();
+        var done = new HashSet<string>();
+        var path = new List<string>();
+        Visit(name, source);
+        return resolved;
+
+        void Visit(string includer, string text)
+        {
+            foreach (var include in Includes(text))
+            {
+                if (path.Contains(include))
+                    throw new InvalidOperationException($"The script '{name}' includes files that include one another: {string.Join(" → ", [.. path, include])}.");
+                if (!done.Add(include)) continue;
+                var shared = read(FileOf(include)) ?? throw new InvalidOperationException($"'{includer}' includes '{include}', which does not exist.");
+                path.Add(include);
+                Visit(include, shared);
+                path.RemoveAt(path.Count - 1);
+                resolved.Add(shared);
+            }
+        }
+    }
+
+    private static List<ScriptKey> ParseKeys(string name, string source)
+    {
+        var keys = new List<ScriptKey>();
+        foreach (var key in Directives(source).Where(directive => directive.Name == "keys").SelectMany(directive => Names(directive.Value)))
+        {
+            if (!Enum.TryParse<ScriptKey>(key.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var parsed) || NameOf(parsed) != key)
+                throw new InvalidOperationException($"The script '{name}' declares the key '{key}', which does not exist.");
+            if (keys.Count > 0 && keys[^1] >= parsed)
+                throw new InvalidOperationException($"The script '{name}' declares the key '{key}' behind '{NameOf(keys[^1])}'; the order is that of {nameof(ScriptKey)}.");
+            keys.Add(parsed);
+        }
+
+        return keys;
+    }
+
+    private static List<ScriptArgument> ParseArguments(string name, string source)
+    {
+        var arguments = new List<ScriptArgument>();
+        foreach (var directive in Directives(source).Where(directive => directive.Name == "arg"))
+        {
+            foreach (var argument in Names(directive.Value.Split("  ", 2)[0]))
+            {
+                var plain = argument.TrimEnd('?', '*');
+                var kind = argument == plain ? ScriptArgumentKind.Required : argument[^1] == '?' ? ScriptArgumentKind.Optional : ScriptArgumentKind.Rest;
+                if (!Identifier().IsMatch(plain)) throw new InvalidOperationException($"The script '{name}' declares '{argument}', which is no name of an argument.");
+                if (arguments.Exists(other => other.Name == plain)) throw new InvalidOperationException($"The script '{name}' declares the argument '{plain}' twice.");
+                if (arguments is [.., { Kind: ScriptArgumentKind.Rest } rest])
+                    throw new InvalidOperationException($"The script '{name}' declares the argument '{plain}' behind the list '{rest.Name}'.");
+                arguments.Add(new ScriptArgument(plain, kind));
+            }
+        }
+
+        return arguments;
+    }
+
+    /// <summary>Gives the script its keys and arguments by name. They are sent by place, which costs the store least.</summary>
+    private static void WriteTables(StringBuilder text, List<ScriptKey> keys, List<ScriptArgument> arguments)
+    {
+        text.Append("local keys = {").AppendJoin(", ", keys.Select((key, i) => $"{NameOf(key)} = KEYS[{i + 1}]")).Append("}\n");
+        text.Append("local args = {").AppendJoin(", ", arguments.Select((argument, i) => argument.Kind switch
+        {
+            ScriptArgumentKind.Rest => $"{argument.Name} = {{}}",
+            ScriptArgumentKind.Optional => $"{argument.Name} = ARGV[{i + 1}] ~= '' and ARGV[{i + 1}] or nil",
+            _ => $"{argument.Name} = ARGV[{i + 1}]",
+        })).Append("}\n");
+        if (arguments is [.., { Kind: ScriptArgumentKind.Rest } rest])
+            text.Append($"for i = {arguments.Count}, #ARGV do args.{rest.Name}[i - {arguments.Count - 1}] = ARGV[i] end\n");
+    }
+
+    private static string NameOf(ScriptKey key) => string.Concat(key.ToString().Select((letter, i) => char.IsUpper(letter) && i > 0 ? $"_{char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
+
+    private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries);
+
+    private static IEnumerable<(string Name, string Value)> Directives(string source) =>
+        Directive().Matches(source).Select(match => (match.Groups[1].Value, match.Groups[2].Value.TrimEnd()));
+
+    [GeneratedRegex("^-- @([a-z]+) (.+)$", RegexOptions.Multiline)]
+    private static partial Regex Directive();
+
+    [GeneratedRegex("^[a-z_]+$")]
+    private static partial Regex Identifier();
+}

@@ -1,0 +1,18 @@
+-- Parks a run after an attempt that did not end it.
+-- @include runs, history, index
+
+-- Whether the attempt has parked the run already, and calls again because it got no answer. While no later attempt has begun, nobody else
+-- can have parked the run.
+local function is_parked_by(run, attempt, nonce)
+  return run.state == 'waiting' and is_last_attempt(run, attempt, nonce)
+end
+
+-- keys  run, history, due
+-- entry  kind and text of the entry in the history
+local function park(keys, run_id, attempt, due, now, entry)
+  redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '', 'next', due)
+  redis.call('ZADD', keys.due, due, run_id)
+  index_state_change(keys.run, 'running', 'waiting')
+  add_history(keys.run, keys.history, now, entry.kind, attempt, due, entry.text)
+  return {'parked', due}
+end

@@ -1,0 +1,39 @@
+-- Has a step sleep until a time, or answers its outcome when the time has come.
+-- @include runs, history, outcomes
+-- @keys run, steps, pending, history
+-- @arg attempt, nonce  the attempt that the call comes from
+-- @arg step
+-- @arg max_steps       the most steps that the run may have
+-- @arg due             when the sleep is over
+-- @arg now
+-- @arg record          the outcome to store when the sleep is over, sealed
+-- Answer: {'stored', value} | {'scheduled', due} | {'beyond'} it would be over after the run's deadline | {'many'} | {'ended'} |
+--   {'superseded'} | {'unknown'} | {'other'} the step is of another type
+-- Invariant: the time is that of the first call, whatever later attempts say. An outcome never changes. A sleep that is over gets its
+-- outcome here, or when the run is claimed.
+local run = read_fields(keys.run, 'state', 'attempt', 'deadline', 'nonce')
+local refused = refuse_step_call(run, args.attempt, args.nonce)
+if refused then return refused end
+local value = redis.call('HGET', keys.steps, args.step)
+local due, record = args.due, args.record
+if value then
+  if has_outcome(value) then return {'stored', value} end
+  if string.sub(value, 1, 1) ~= 'W' then return {'other'} end
+  due = string.match(value, '^W(%d+)')
+  local colon = string.find(value, ':', 1, true)
+  if colon then record = string.sub(value, colon + 1) end
+elseif tonumber(due) >= tonumber(run.deadline) and tonumber(due) > tonumber(args.now) then
+  return {'beyond'}
+elseif redis.call('HLEN', keys.steps) >= tonumber(args.max_steps) then
+  return {'many'}
+end
+local answer
+if tonumber(due) <= tonumber(args.now) then
+  answer = {'stored', store_outcome(keys, args.step, {kind = 'C', record = record, attempt = args.attempt, now = args.now})}
+else
+  if not value then add_history(keys.run, keys.history, args.now, 'W', args.attempt, due, args.step) end
+  set_pending(keys, args.step, 'W' .. due .. ':' .. record, due)
+  answer = {'scheduled', due}
+end
+expire_steps_with_run(keys)
+return answer

@@ -1,0 +1,140 @@
+using System.Text.RegularExpressions;
+using DurableGateway.Storage;
+
+namespace DurableGateway.Tests.Stores;
+
+/// <summary>How scripts are made of files, and whether the files declare what they use.</summary>
+public sealed partial class ScriptSourceTests
+{
+    [Fact]
+    public void Include_ComesOnce_BehindWhatItIncludesItself()
+    {
+        var script = Load(("main", "-- @include a, b\nmain()"), ("Shared/a", "-- @include c\na()"), ("Shared/b", "-- @include c\nb()"), ("Shared/c", "c()"));
+        Assert.Equal(["c", "a", "b", "main"], Called().Matches(script.Text).Select(match => match.Groups[1].Value));
+    }
+
+    [Fact]
+    public void UnknownInclude_IsAnError_ThatNamesBothFiles() =>
+        AssertRefuses("'a' includes 'b', which does not exist", ("main", "-- @include a"), ("Shared/a", "-- @include b"));
+
+    [Fact]
+    public void UnknownScript_IsAnError() => AssertRefuses("'main' does not exist", ("other", ""));
+
+    [Fact]
+    public void Cycle_IsAnError_ThatNamesIt() =>
+        AssertRefuses("a → b → a", ("main", "-- @include a"), ("Shared/a", "-- @include b"), ("Shared/b", "-- @include a"));
+
+    [Fact]
+    public void FileThatIncludesItself_IsAnError() => AssertRefuses("a → a", ("main", "-- @include a"), ("Shared/a", "-- @include a"));
+
+    [Fact]
+    public void UnknownKey_IsAnError() => AssertRefuses("declares the key 'runs', which does not exist", ("main", "-- @keys runs"));
+
+    [Fact]
+    public void KeyOfTwoWords_IsDeclaredWithAnUnderscore()
+    {
+        Assert.Equal([ScriptKey.StreamIds], Load(("main", "-- @keys stream_ids")).Keys);
+        AssertRefuses("declares the key 'streamids'", ("main", "-- @keys streamids"));
+    }
+
+    [Theory]
+    [InlineData("steps, run")]
+    [InlineData("run, run")]
+    public void KeysInAnotherOrder_AreAnError(string keys) => AssertRefuses("the order is that of ScriptKey", ("main", $"-- @keys {keys}"));
+
+    [Fact]
+    public void Arguments_AreInTheOrderOfTheirDeclaration()
+    {
+        var script = Load(("main", "-- @arg run_id\n-- @arg attempt, nonce  the attempt, its number\n-- @arg record?  a record\n-- @arg events*"));
+        Assert.Equal(
+            [
+                new("run_id", ScriptArgumentKind.Required), new("attempt", ScriptArgumentKind.Required), new("nonce", ScriptArgumentKind.Required),
+                new("record", ScriptArgumentKind.Optional), new("events", ScriptArgumentKind.Rest),
+            ],
+            script.Arguments);
+        Assert.Equal(2, script.PlaceOf("nonce"));
+        Assert.Throws<ArgumentException>(() => script.PlaceOf("owner"));
+        Assert.Throws<ArgumentException>(() => script.PlaceOf(ScriptKey.Run));
+    }
+
+    [Theory]
+    [InlineData("run, run", "declares the argument 'run' twice")]
+    [InlineData("run id", "'run id', which is no name")]
+    [InlineData("events*, run", "declares the argument 'run' behind the list 'events'")]
+    public void ArgumentsThatCannotBe_AreAnError(string arguments, string message) => AssertRefuses(message, ("main", $"-- @arg {arguments}"));
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void File_UsesWhatItDeclares_AndDeclaresWhatItUses(string name)
+    {
+        var source = Scripts.Read(name)!;
+        var code = Comment().Replace(source, "");
+
+        var included = ScriptSource.Includes(source);
+        var local = Defined().Matches(code).Select(match => match.Groups[1].Value).ToHashSet();
+        foreach (var (file, functions) in Functions.Value)
+        {
+            var used = functions.Where(function => !local.Contains(function) && Regex.IsMatch(code, $@"\b{function}\(")).ToList();
+            Assert.True(included.Contains(file) == used.Count > 0, $"{name}.lua includes '{file}': {included.Contains(file)}; it uses of that: {string.Join(", ", used)}");
+        }
+
+        if (name.StartsWith("Shared/", StringComparison.Ordinal)) return;
+        var script = ScriptSource.Load(name, Scripts.Read);
+        Assert.Equal(script.Arguments.Select(argument => argument.Name).Order(), Argument().Matches(code).Select(match => match.Groups[1].Value).Distinct().Order());
+        Assert.DoesNotMatch(@"\bARGV\b|KEYS\[", code);
+        if (!KeysAsAWhole().IsMatch(code) && script.Keys is not [ScriptKey.Meta])
+            Assert.Equal(script.Keys.Count, Key().Matches(code).Select(match => match.Groups[1].Value).Distinct().Count());
+        Assert.Matches("^-- [A-Z]", source);
+        Assert.Contains("-- Answer: ", source, StringComparison.Ordinal);
+        Assert.Contains("-- Invariant: ", source, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void EveryDirective_IsKnown(string name) =>
+        Assert.All(AnyDirective().Matches(Scripts.Read(name)!), match => Assert.Contains(match.Groups[1].Value, (string[])["include", "keys", "arg"]));
+
+    /// <summary>An outcome is stored in one place only: what else writes to the steps writes no outcome, or replaces one.</summary>
+    [Fact]
+    public void OutcomesAreStored_InOneFile()
+    {
+        var storing = Names().Where(name => Comment().Replace(Scripts.Read(name)!, "").Contains("'seq', 1)", StringComparison.Ordinal));
+        Assert.Equal("Shared/outcomes", Assert.Single(storing));
+    }
+
+    public static TheoryData<string> Files() => [.. Names()];
+
+    private static IEnumerable<string> Names() => typeof(Scripts).Assembly.GetManifestResourceNames()
+        .Where(name => name.EndsWith(".lua", StringComparison.Ordinal)).Select(name => name[..^".lua".Length].Replace('\\', '/'));
+
+    /// <summary>The functions of each shared file that others may use.</summary>
+    private static readonly Lazy<Dictionary<string, List<string>>> Functions = new(() => Names().Where(name => name.StartsWith("Shared/", StringComparison.Ordinal))
+        .ToDictionary(name => name["Shared/".Length..], name => Defined().Matches(Scripts.Read(name)!).Select(match => match.Groups[1].Value).ToList()));
+
+    private static Script Load(params (string Name, string Source)[] files) =>
+        ScriptSource.Load("main", name => files.Where(file => file.Name == name).Select(file => file.Source + "\n").FirstOrDefault());
+
+    private static void AssertRefuses(string message, params (string Name, string Source)[] files) =>
+        Assert.Contains(message, Assert.Throws<InvalidOperationException>(() => Load(files)).Message, StringComparison.Ordinal);
+
+    [GeneratedRegex(@"^(\w+)\(\)$", RegexOptions.Multiline)]
+    private static partial Regex Called();
+
+    [GeneratedRegex(@"local function (\w+)\(")]
+    private static partial Regex Defined();
+
+    [GeneratedRegex("--.*")]
+    private static partial Regex Comment();
+
+    [GeneratedRegex(@"\bargs\.(\w+)")]
+    private static partial Regex Argument();
+
+    [GeneratedRegex(@"\bkeys\.(\w+)")]
+    private static partial Regex Key();
+
+    [GeneratedRegex(@"\(keys,|\bKEYS\b")]
+    private static partial Regex KeysAsAWhole();
+
+    [GeneratedRegex("^-- @(.[a-z]*)", RegexOptions.Multiline)]
+    private static partial Regex AnyDirective();
+}
