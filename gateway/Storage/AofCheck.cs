@@ -123,7 +123,8 @@ internal sealed class AofCheck
         for (var i = 0; i < _isBad.Length; i++)
         {
             var address = start + ((long)i * AofDigests.BlockBytes);
-            _isBad[i] = address + AofDigests.BlockBytes > Begin && _digests.Differs(address / AofDigests.BlockBytes, _page.AsSpan(i * AofDigests.BlockBytes, AofDigests.BlockBytes));
+            _isBad[i] = address + AofDigests.BlockBytes > Begin
+                && _digests.Differs(address / AofDigests.BlockBytes, _page.AsSpan(i * AofDigests.BlockBytes, AofDigests.BlockBytes));
         }
     }
 
@@ -132,7 +133,8 @@ internal sealed class AofCheck
     {
         commit = null;
         var length = BinaryPrimitives.ReadInt32LittleEndian(_page.AsSpan(offset));
-        if (length == 0) return !TouchesBad(offset, AofFiles.PageBytes - offset) && _page.AsSpan(offset).IndexOfAnyExcept((byte)0) < 0 ? 0 : -1;
+        if (length == 0)
+            return !TouchesBad(offset, AofFiles.PageBytes - offset) && _page.AsSpan(offset).IndexOfAnyExcept((byte)0) < 0 ? 0 : -1;
         if (length == int.MinValue) return -1;
         var size = CommitRecord.HeaderBytes + (((long)Math.Abs(length) + 3) & ~3L);
         if (size > AofFiles.PageBytes - offset || TouchesBad(offset, (int)size)) return -1;
@@ -155,7 +157,8 @@ internal sealed class AofCheck
     }
 
     private bool TouchesBad(int offset, int bytes) =>
-        _isBad.AsSpan(offset / AofDigests.BlockBytes, ((offset + bytes - 1) / AofDigests.BlockBytes) - (offset / AofDigests.BlockBytes) + 1).Contains(true);
+        _isBad.AsSpan(offset / AofDigests.BlockBytes, ((offset + bytes - 1) / AofDigests.BlockBytes) - (offset / AofDigests.BlockBytes) + 1)
+            .Contains(true);
 
     private bool IsZeroFrom(long address)
     {

@@ -17,7 +17,10 @@ internal sealed class AofDigests(string dataDirectory)
     /// <summary>The block's number, its digest, and the beginning of a digest of both.</summary>
     private const int EntryBytes = 8 + DigestBytes + 8;
 
-    /// <summary>The file is written anew when it has this many entries of blocks that are gone, and more than of blocks that are not: 32 KiB for 16 MiB.</summary>
+    /// <summary>
+    /// The file is written anew when it has this many entries of blocks that are gone, and more than of blocks that are not: 32 KiB for 16
+    /// MiB.
+    /// </summary>
     private const int MostGone = 1024;
 
     private readonly Dictionary<long, byte[]> _known = [];
@@ -44,12 +47,14 @@ internal sealed class AofDigests(string dataDirectory)
     }
 
     /// <summary>Whether a block is known to be another one than this.</summary>
-    public bool Differs(long block, ReadOnlySpan<byte> content) => _known.TryGetValue(block, out var digest) && !Digest(content).AsSpan().SequenceEqual(digest);
+    public bool Differs(long block, ReadOnlySpan<byte> content) =>
+        _known.TryGetValue(block, out var digest) && !Digest(content).AsSpan().SequenceEqual(digest);
 
     /// <summary>Begins to write: forgets the blocks before and behind two addresses, which are gone or will be written over.</summary>
     public void Begin(long from, long until)
     {
-        foreach (var block in _known.Keys.Where(block => (block + 1) * BlockBytes <= from || (block + 1) * BlockBytes > until).ToArray()) _known.Remove(block);
+        foreach (var block in _known.Keys.Where(block => (block + 1) * BlockBytes <= from || (block + 1) * BlockBytes > until).ToArray())
+            _known.Remove(block);
         var fresh = FilePath + ".new";
         using (var file = File.Create(fresh))
         {

@@ -24,16 +24,19 @@ internal sealed class AofFiles(string folder)
 
     public static AofFiles Of(string dataDirectory) => new(Path.Combine(dataDirectory, "AOF"));
 
-    public string SegmentOf(long address) => Path.Combine(folder, SegmentPrefix + (address / SegmentBytes).ToString(CultureInfo.InvariantCulture));
+    public string SegmentOf(long address) =>
+        Path.Combine(folder, SegmentPrefix + (address / SegmentBytes).ToString(CultureInfo.InvariantCulture));
 
-    public string CommitFile(long number) => Path.Combine(Commits, string.Create(CultureInfo.InvariantCulture, $"{CommitPrefix}{number}.0"));
+    public string CommitFile(long number) =>
+        Path.Combine(Commits, string.Create(CultureInfo.InvariantCulture, $"{CommitPrefix}{number}.0"));
 
     /// <summary>The address behind the last byte of the last file; 0 where all are empty, or there is none.</summary>
     public long End()
     {
         if (!Directory.Exists(folder)) return 0;
         return new DirectoryInfo(folder).EnumerateFiles(SegmentPrefix + "*")
-            .Where(file => file.Length > 0 && long.TryParse(file.Name.AsSpan(SegmentPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            .Where(file => file.Length > 0
+                && long.TryParse(file.Name.AsSpan(SegmentPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _))
             .Select(file => (long.Parse(file.Name.AsSpan(SegmentPrefix.Length), CultureInfo.InvariantCulture) * SegmentBytes) + file.Length)
             .DefaultIfEmpty(0).Max();
     }
@@ -50,7 +53,8 @@ internal sealed class AofFiles(string folder)
             var bytes = File.ReadAllBytes(CommitFile(number));
             if (bytes.Length < 4) continue;
             var length = BinaryPrimitives.ReadInt32LittleEndian(bytes);
-            if (length >= CommitRecord.BodyBytes && length <= bytes.Length - 4 && CommitRecord.Read(bytes.AsSpan(4, length)) is { } commit) return commit;
+            if (length >= CommitRecord.BodyBytes && length <= bytes.Length - 4 && CommitRecord.Read(bytes.AsSpan(4, length)) is { } commit)
+                return commit;
         }
 
         return null;
@@ -65,7 +69,8 @@ internal sealed class AofFiles(string folder)
         {
             using var file = File.OpenHandle(SegmentOf(address), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             var done = 0;
-            while (done < buffer.Length && RandomAccess.Read(file, buffer[done..], (address % SegmentBytes) + done) is > 0 and var read) done += read;
+            while (done < buffer.Length && RandomAccess.Read(file, buffer[done..], (address % SegmentBytes) + done) is > 0 and var read)
+                done += read;
             return done;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

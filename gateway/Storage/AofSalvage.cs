@@ -16,7 +16,8 @@ internal static class AofSalvage
     {
         var log = AofFiles.Of(dataDirectory).Folder;
         var fresh = Path.Combine(dataDirectory, FreshFolder);
-        if (Directory.Exists(log) || !Directory.Exists(fresh) || !Directory.EnumerateDirectories(dataDirectory, $"AOF.{Damaged}*").Any()) return false;
+        if (Directory.Exists(log) || !Directory.Exists(fresh) || !Directory.EnumerateDirectories(dataDirectory, $"AOF.{Damaged}*").Any())
+            return false;
         PutInPlace(dataDirectory, fresh);
         return true;
     }
@@ -35,7 +36,8 @@ internal static class AofSalvage
             foreach (var gap in check.Gaps) Fill(page, start, gap, check);
             var used = (int)Math.Min(AofFiles.PageBytes, check.End - start);
             page.AsSpan(used).Clear();
-            Write(target.SegmentOf(start), start % AofFiles.SegmentBytes, page.AsSpan(0, Math.Min(AofFiles.PageBytes, (used + SectorBytes - 1) / SectorBytes * SectorBytes)));
+            var sectors = (used + SectorBytes - 1) / SectorBytes * SectorBytes;
+            Write(target.SegmentOf(start), start % AofFiles.SegmentBytes, page.AsSpan(0, Math.Min(AofFiles.PageBytes, sectors)));
         }
 
         var number = Math.Max(check.Number, check.Noted?.Number ?? 0) + 1;

@@ -81,7 +81,10 @@ internal sealed class BulkLanes(Func<Task<ConnectionMultiplexer>> connect, TimeS
         if (Interlocked.Increment(ref _waiting) > MostWaiting)
         {
             Interlocked.Decrement(ref _waiting);
-            throw new StoreUnavailableException($"The store is too slow: {MostWaiting} large calls wait for their turn.") { CarriesMuch = true };
+            throw new StoreUnavailableException($"The store is too slow: {MostWaiting} large calls wait for their turn.")
+            {
+                CarriesMuch = true,
+            };
         }
 
         try
@@ -119,7 +122,9 @@ internal sealed class BulkLanes(Func<Task<ConnectionMultiplexer>> connect, TimeS
         };
     }
 
-    /// <summary>What is left of a call that was given up must not delay the next one. Nobody waits for a connection that does not answer.</summary>
+    /// <summary>
+    /// What is left of a call that was given up must not delay the next one. Nobody waits for a connection that does not answer.
+    /// </summary>
     private static async Task CloseAsync(ConnectionMultiplexer connection)
     {
         await connection.CloseAsync(allowCommandsToComplete: false).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -39,7 +39,8 @@ internal sealed class CallGate
     /// <summary>Does something while no call is inside.</summary>
     public async Task WhileClosedAsync(Func<Task> work)
     {
-        TaskCompletionSource open = new(TaskCreationOptions.RunContinuationsAsynchronously), empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
             (_open, _empty) = (open, empty);

@@ -30,7 +30,9 @@ internal readonly record struct CommitRecord(long Begin, long Until, long Number
         var until = BinaryPrimitives.ReadInt64LittleEndian(body[20..]);
         var number = BinaryPrimitives.ReadInt64LittleEndian(body[28..]);
         var cookie = BinaryPrimitives.ReadInt32LittleEndian(body[36..]);
-        return BinaryPrimitives.ReadInt64LittleEndian(body[4..]) == (begin ^ until ^ number ^ cookie) ? new CommitRecord(begin, until, number) : null;
+        return BinaryPrimitives.ReadInt64LittleEndian(body[4..]) == (begin ^ until ^ number ^ cookie)
+            ? new CommitRecord(begin, until, number)
+            : null;
     }
 
     /// <summary>Reads the record at a place of a page, with its header.</summary>
@@ -40,7 +42,9 @@ internal readonly record struct CommitRecord(long Begin, long Until, long Number
         if (offset + Bytes > page.Length) return null;
         var length = -BinaryPrimitives.ReadInt32LittleEndian(page[offset..]);
         if (length < BodyBytes || length > page.Length - offset - HeaderBytes) return null;
-        return Read(page.Slice(offset + HeaderBytes, length)) is { } commit && commit.Until == address + HeaderBytes + ((length + 3) & ~3) ? commit : null;
+        return Read(page.Slice(offset + HeaderBytes, length)) is { } commit && commit.Until == address + HeaderBytes + ((length + 3) & ~3)
+            ? commit
+            : null;
     }
 
     /// <summary>

@@ -15,9 +15,17 @@ namespace DurableGateway.Storage;
 /// file; writing a key again changes nothing.
 /// </remarks>
 internal sealed class EmbeddedCompaction(
-    CompactingServer server, IConnectionMultiplexer connection, CallGate gate, Func<Task> settle, StoreCapacity capacity, TimeProvider time, ILogger log) : IDisposable
+    CompactingServer server,
+    IConnectionMultiplexer connection,
+    CallGate gate,
+    Func<Task> settle,
+    StoreCapacity capacity,
+    TimeProvider time,
+    ILogger log) : IDisposable
 {
-    /// <summary>The growth of the file that a compaction is worth. Restarts read at most this much, or half of what is alive, and what is alive.</summary>
+    /// <summary>
+    /// The growth of the file that a compaction is worth. Restarts read at most this much, or half of what is alive, and what is alive.
+    /// </summary>
     private const long WorthIt = 128 << 20;
 
     /// <summary>The part of the limit that makes a compaction worth it where a store that is nearly full may get it back.</summary>
@@ -61,7 +69,8 @@ internal sealed class EmbeddedCompaction(
                 var keys = await CompactAsync(stop);
                 log.Compacted(keys, _size >> 20, time.GetElapsedTime(began).TotalSeconds, LongestHold.TotalMilliseconds);
             }
-            catch (Exception e) when (e is RedisException or TimeoutException or NotSupportedException or IOException or StoreUnavailableException)
+            catch (Exception e) when (
+                e is RedisException or TimeoutException or NotSupportedException or IOException or StoreUnavailableException)
             {
                 // Nothing is lost: the old file is whole until all is written again.
                 log.NotCompacted(e.Message);

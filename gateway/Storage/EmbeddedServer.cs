@@ -53,8 +53,9 @@ internal sealed class EmbeddedServer : IDisposable
                 // before. Not allocated beforehand, and independent of the limit: what is there is read, whatever the limit is now.
                 "--memory", "256g", "--mutable-percent", "95", "--index", "16m",
 
-                // What lies in the read-only part of the memory loses its expiry when it is written (measured in 2.2.8). That part is a twentieth,
-                // rounded down to pages: with pages of this size, half of the file's, it is empty up to 320 MiB without large values.
+                // What lies in the read-only part of the memory loses its expiry when it is written (measured in 2.2.8). That part is a
+                // twentieth, rounded down to pages: with pages of this size, half of the file's, it is empty up to 320 MiB without large
+                // values.
                 "--page", "16m",
 
                 // What is larger is memory of its own, which is free again as soon as it is deleted.
@@ -62,7 +63,8 @@ internal sealed class EmbeddedServer : IDisposable
 
                 // An append-only entry is as large as the largest record: a result of 16 MiB and its envelope. Segments are what is
                 // deleted when the file is compacted.
-                "--aof-page-size", $"{AofFiles.PageBytes >> 20}m", "--aof-memory", "64m", "--aof-segment-size", $"{AofFiles.SegmentBytes >> 20}m",
+                "--aof-page-size", $"{AofFiles.PageBytes >> 20}m", "--aof-memory", "64m",
+                "--aof-segment-size", $"{AofFiles.SegmentBytes >> 20}m",
                 "--pubsub-pagesize", "4k", "--logger-level", "Error",
             ], loggers);
             server.Start();

@@ -96,7 +96,8 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
         };
     }
 
-    private int ShardOf(string name) => (int)(BinaryPrimitives.ReadUInt32BigEndian(Base64Url.DecodeFromChars(name)) % (uint)connection.Shards);
+    private int ShardOf(string name) =>
+        (int)(BinaryPrimitives.ReadUInt32BigEndian(Base64Url.DecodeFromChars(name)) % (uint)connection.Shards);
 
     private static RunId[] Parse(IEnumerable<RedisValue> ids) =>
         [.. ids.Select(id => RunId.TryParse(id, out var run) ? run : default).Where(run => run != default)];

@@ -77,7 +77,8 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         return new SizedKey(key, await type, bytes.IsNull ? 0 : (long)bytes);
     }
 
-    private static bool IsLarge(SizedKey key) => key is { Bytes: > LargeObject, Type: RedisType.List or RedisType.Hash or RedisType.SortedSet };
+    private static bool IsLarge(SizedKey key) =>
+        key is { Bytes: > LargeObject, Type: RedisType.List or RedisType.Hash or RedisType.SortedSet };
 
     private static IEnumerable<List<T>> Slices<T>(IEnumerable<T> all, Func<T, long> size, int most)
     {
@@ -172,7 +173,10 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
             await PartAsync(key, async () =>
             {
                 var scores = await db.SortedSetScoresAsync(key, part);
-                var there = part.Zip(scores, (member, score) => (member, score)).Where(one => one.score is not null).Select(one => new SortedSetEntry(one.member, one.score!.Value)).ToArray();
+                var there = part.Zip(scores, (member, score) => (member, score))
+                    .Where(one => one.score is not null)
+                    .Select(one => new SortedSetEntry(one.member, one.score!.Value))
+                    .ToArray();
                 if (there.Length > 0) await db.SortedSetAddAsync(key, there);
                 return there.Length > 0;
             });
@@ -235,7 +239,8 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
     }
 
     /// <summary>One by one: an entry of the file has a largest size. They arrive in the order in which they are sent.</summary>
-    private async Task AppendAsync(RedisKey copy, RedisValue[] items) => await Task.WhenAll(items.Select(item => db.ListRightPushAsync(copy, item)));
+    private async Task AppendAsync(RedisKey copy, RedisValue[] items) =>
+        await Task.WhenAll(items.Select(item => db.ListRightPushAsync(copy, item)));
 
     private TimeSpan? Left(DateTime? expiry) => expiry?.ToUniversalTime() - time.GetUtcNow().UtcDateTime;
 

@@ -3,7 +3,9 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Writes records of any size. A large one is sent once: the store is asked before, and so after a lost answer, whether it has it.</summary>
+/// <summary>
+/// Writes records of any size. A large one is sent once: the store is asked before, and so after a lost answer, whether it has it.
+/// </summary>
 internal static class LargeRecords
 {
     /// <summary>What a script answers that was called without its record, and would store one.</summary>
@@ -14,12 +16,13 @@ internal static class LargeRecords
     /// <param name="bytes">About how large the record is.</param>
     /// <param name="record">Makes the record. Called only where it is sent, so that a store that is away costs no encryption.</param>
     /// <param name="newCall">
-    /// Makes a call of the script without its argument <c>record</c>, with which it checks what it would check, and stores nothing. Called when the
-    /// call begins.
+    /// Makes a call of the script without its argument <c>record</c>, with which it checks what it would check, and stores nothing. Called
+    /// when the call begins.
     /// </param>
     /// <param name="caller">What it is called in traces.</param>
     public static async Task<RedisResult> WriteAsync(
-        this StoreConnection connection, RedisKey key, long bytes, Func<RedisValue> record, Func<ScriptCall> newCall, [CallerMemberName] string caller = "")
+        this StoreConnection connection, RedisKey key, long bytes, Func<RedisValue> record, Func<ScriptCall> newCall,
+        [CallerMemberName] string caller = "")
     {
         if (!connection.IsLarge(bytes)) return await connection.ExecuteSafelyAsync(key, SendAsync, caller);
 

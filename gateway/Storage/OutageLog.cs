@@ -12,7 +12,9 @@ internal sealed class OutageLog(TimeProvider time, Action<TimeSpan, long, Except
     /// <summary>The shortest time between two lines about failures, also where one outage follows another.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long nothing may fail before the outage counts as over: where only some calls fail, the log does not alternate.</summary>
+    /// <summary>
+    /// How long nothing may fail before the outage counts as over: where only some calls fail, the log does not alternate.
+    /// </summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();

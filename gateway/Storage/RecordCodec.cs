@@ -60,7 +60,9 @@ internal sealed class RecordCodec(KeyRing keys)
         Trailers = reader.BaseStream.Position < reader.BaseStream.Length ? ReadLines(reader) : [],
     });
 
-    /// <summary>Method, path and target: what a list of runs shows of a request, and results are relative to, so that the whole need not be read.</summary>
+    /// <summary>
+    /// Method, path and target: what a list of runs shows of a request, and results are relative to, so that the whole need not be read.
+    /// </summary>
     public byte[] EncodeLabel(RunId run, StoredRequest request) => Seal(run, "label", writer =>
     {
         writer.Write(request.Method);
@@ -68,7 +70,8 @@ internal sealed class RecordCodec(KeyRing keys)
         writer.Write(request.RawTarget);
     });
 
-    public (string Method, string Path) DecodeLabel(RunId run, byte[] record) => Open(run, "label", record, reader => (reader.ReadString(), reader.ReadString()));
+    public (string Method, string Path) DecodeLabel(RunId run, byte[] record) =>
+        Open(run, "label", record, reader => (reader.ReadString(), reader.ReadString()));
 
     /// <summary>The request target as it stood on the wire.</summary>
     public string DecodeTarget(RunId run, byte[] record) => Open(run, "label", record, reader =>
@@ -104,7 +107,8 @@ internal sealed class RecordCodec(KeyRing keys)
         Write(writer, step.Body);
     });
 
-    public StepOutcome DecodeStep(RunId run, string id, bool failed, byte[] record) => Open(run, "step:" + id, record, reader => new StepOutcome
+    public StepOutcome DecodeStep(RunId run, string id, bool failed, byte[] record) =>
+        Open(run, "step:" + id, record, reader => new StepOutcome
     {
         Id = id,
         Failed = failed,
@@ -211,7 +215,8 @@ internal sealed class RecordCodec(KeyRing keys)
         {
             throw new UnreadableRecordException($"The {field} of {owner} cannot be read: {e.Message}", e) { KeyIsMissing = true };
         }
-        catch (Exception e) when (e is IOException or System.Security.Cryptography.CryptographicException or ArgumentException or FormatException)
+        catch (Exception e) when (
+            e is IOException or System.Security.Cryptography.CryptographicException or ArgumentException or FormatException)
         {
             throw new UnreadableRecordException($"The {field} of {owner} cannot be read: {e.Message}", e);
         }

@@ -5,7 +5,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>Events on the Redis protocol.</summary>
-internal sealed class RedisEventStore(StoreConnection connection, RecordCodec codec, GatewaySettings settings, TimeProvider time) : IEventStore
+internal sealed class RedisEventStore(StoreConnection connection, RecordCodec codec, GatewaySettings settings, TimeProvider time)
+    : IEventStore
 {
     /// <summary>
     /// How long an event that is being delivered is kept at most: longer than any outage of all gateways after which somebody
@@ -17,7 +18,8 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
 
     public int ShardOf(Topic topic) => topic.Shard(connection.Shards);
 
-    public async Task<IReadOnlyList<string>> ListenAsync(Topic topic, Waiter waiter, DateTimeOffset expiry, DateTimeOffset since, int skip, int limit)
+    public async Task<IReadOnlyList<string>> ListenAsync(
+        Topic topic, Waiter waiter, DateTimeOffset expiry, DateTimeOffset since, int skip, int limit)
     {
         var now = time.GetUtcNow();
         var kept = now - settings.EventRetention;
@@ -77,7 +79,8 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
     {
         var heads = await connection.ExecuteAsync(db => Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(async shard =>
             (Shard: shard, Names: await db.SortedSetRangeByRankWithScoresAsync(Newest(shard), 0, limit - 1, Order.Descending)))));
-        var newest = heads.SelectMany(head => head.Names.Select(entry => (head.Shard, Name: entry.Element.ToString(), At: (long)entry.Score)))
+        var newest = heads
+            .SelectMany(head => head.Names.Select(entry => (head.Shard, Name: entry.Element.ToString(), At: (long)entry.Score)))
             .OrderByDescending(entry => entry.At).Take(limit);
         var found = await Task.WhenAll(newest.Select(async entry =>
         {
@@ -118,7 +121,8 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
     {
         try
         {
-            return new RecentEvent(codec.DecodeEvent(name, fields[0]!), DateTimeOffset.FromUnixTimeMilliseconds(at), fields[1].TryParse(out int woken) ? woken : 0);
+            _ = fields[1].TryParse(out int woken);
+            return new RecentEvent(codec.DecodeEvent(name, fields[0]!), DateTimeOffset.FromUnixTimeMilliseconds(at), woken);
         }
         catch (UnreadableRecordException)
         {

@@ -16,7 +16,8 @@ internal sealed class RedisOutboxStore(StoreConnection connection, TimeProvider 
         }) == 1;
 
     public Task PostponeAsync(OutboxEntry entry, DateTimeOffset until) =>
-        connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(entry.Shard), entry.Name, until.ToUnixTimeMilliseconds(), SortedSetWhen.Exists));
+        connection.ExecuteAsync(db => db.SortedSetUpdateAsync(
+            StoreKeys.DueOf(entry.Shard), entry.Name, until.ToUnixTimeMilliseconds(), SortedSetWhen.Exists));
 
     public Task RemoveAsync(OutboxEntry entry) =>
         connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(entry.Shard), entry.Name));

@@ -5,7 +5,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
-internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, StoreWishes wishes, TimeProvider time) : IRunStore
+internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, StoreWishes wishes, TimeProvider time)
+    : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
     private const int MostEntries = 1000;
@@ -26,7 +27,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         CreateAsync(run, new FirstAttempt(RunState.Running, owner, leaseEnd));
 
-    public Task<bool> CreateWaitingAsync(NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince) =>
+    public Task<bool> CreateWaitingAsync(
+        NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince) =>
         CreateAsync(run, new FirstAttempt(RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline)
         {
             Failures = counts ? 1 : 0,
@@ -64,7 +66,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         for (var i = 4 + held; i + 3 < answer.Length; i += 4)
         {
             var entry = answer[i];
-            if (RunId.TryParse(entry, out var id)) runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString(), answer[i + 3] == Running));
+            if (RunId.TryParse(entry, out var id))
+                runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString(), answer[i + 3] == Running));
             else if (OutboxEntry.Is(entry.ToString())) outbox.Add(new OutboxEntry(shard, entry.ToString()));
 
             // What is neither can never be claimed, and would stay at the head for ever.
@@ -120,7 +123,13 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         {
             if (!e.KeyIsMissing) throw new UnreadableRecordException(e.Message, e) { Attempt = attempt };
             var policy = RecordCodec.DecodePolicy((byte[]?)answer[5]);
-            throw new UnreadableRecordException(e.Message, e) { Attempt = attempt, KeyIsMissing = true, Policy = policy, Deadline = FromMilliseconds((long)answer[4]) + policy.RunTimeout };
+            throw new UnreadableRecordException(e.Message, e)
+            {
+                Attempt = attempt,
+                KeyIsMissing = true,
+                Policy = policy,
+                Deadline = FromMilliseconds((long)answer[4]) + policy.RunTimeout,
+            };
         }
         catch (Exception e) when (e is InvalidCastException or FormatException or ArgumentException or OverflowException)
         {
@@ -136,7 +145,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         return (int)await connection.EvaluateAsync(call) == 1;
     }
 
-    public Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
+    public Task<StepAnswer> StoreOutcomeAsync(
+        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
         ReportAsync(run, outcome.Id, outcome, () =>
         {
             var call = NewStepCall(run, attempt, outcome.Id, maxSteps, StepValues.Letter(outcome));
@@ -145,7 +155,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             return call;
         });
 
-    public Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
+    public Task<StepAnswer> ScheduleStepAsync(
+        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
         ReportAsync(run, step, null, () =>
         {
             var call = NewStepCall(run, attempt, step, maxSteps, "P");
@@ -163,11 +174,12 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             return call;
         });
 
-    public async Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
+    public async Task<StepAnswer> WaitAsync(
+        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
         connection.Admit(StoreDemand.RunUnderWay);
         var keys = Keys(run);
-        return values.Answer(run, outcome.Id, (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Sleep, keys)
+        var answer = await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Sleep, keys)
         {
             ["attempt"] = attempt.Attempt,
             ["nonce"] = attempt.Nonce,
@@ -176,13 +188,15 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             ["due"] = Milliseconds(due),
             ["now"] = Milliseconds(now),
             ["record"] = codec.Encode(run, outcome),
-        }))!);
+        });
+        return values.Answer(run, outcome.Id, (RedisValue[])answer!);
     }
 
     public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt) =>
         Park(await connection.EvaluateSafelyAsync(Keys(attempt.Run).Run, () => NewEndingCall(Scripts.Suspend, attempt)));
 
-    public async Task<ParkAnswer> FailAsync(AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
+    public async Task<ParkAnswer> FailAsync(
+        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
     {
         return Park(await connection.EvaluateSafelyAsync(Keys(attempt.Run).Run, () =>
         {
@@ -197,7 +211,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     }
 
     public async Task<ParkAnswer> EndAsync(
-        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, AttemptNote note, bool releaseKey)
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, AttemptNote note,
+        bool releaseKey)
     {
         // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
         if (result.Body.Length > SmallResult) connection.Admit(StoreDemand.RunUnderWay);
@@ -249,7 +264,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(run);
         var fields = await connection.ExecuteAsync(db => db.HashGetAsync(keys.Run, SnapshotFields));
         if (fields[0].IsNull) return null;
-        if (!RunStates.TryParse(fields[0], out var state)) throw new UnreadableRecordException($"Run {run} has the unknown state '{fields[0]}'.");
+        if (!RunStates.TryParse(fields[0], out var state))
+            throw new UnreadableRecordException($"Run {run} has the unknown state '{fields[0]}'.");
         if (!fields[1].TryParse(out int attempt) || !fields[2].TryParse(out long started) || !fields[3].TryParse(out long next))
             throw new UnreadableRecordException($"Run {run} has fields that are not numbers.");
         var snapshot = new RunSnapshot
@@ -269,7 +285,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run)
     {
         var keys = Keys(run);
-        var steps = await connection.ReadLargeAsync(async db => (long)await db.HashGetAsync(keys.Run, "bytes"), db => db.HashGetAllAsync(keys.Steps));
+        var steps = await connection.ReadLargeAsync(
+            async db => (long)await db.HashGetAsync(keys.Run, "bytes"), db => db.HashGetAllAsync(keys.Steps));
         if (steps.Length == 0 && !await connection.ExecuteAsync(db => db.KeyExistsAsync(keys.Run))) return null;
         return values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray());
     }
@@ -285,7 +302,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var fields = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, OriginFields));
         return fields[0].IsNull || !fields[2].TryParse(out int attempt) || !fields[3].TryParse(out long started)
             ? null
-            : new RunOrigin(fields[0].ToString(), RecordCodec.DecodePolicy(fields[1]).Name, attempt, FromMilliseconds(started), fields[4].ToString());
+            : new RunOrigin(
+                fields[0].ToString(), RecordCodec.DecodePolicy(fields[1]).Name, attempt, FromMilliseconds(started), fields[4].ToString());
     }
 
     public async Task<QueueFigures> GetQueueFiguresAsync(DateTimeOffset now)
@@ -300,8 +318,9 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             return (Open: await open, Overdue: await overdue, Head: await head, Queued: (await waiting).Sum(gate => (long)gate.Score));
         })));
         var heads = shards.SelectMany(shard => shard.Head).Select(entry => (long)entry.Score).ToList();
-        return new QueueFigures(shards.Sum(shard => shard.Open), shards.Sum(shard => shard.Overdue), heads.Count == 0 ? null : FromMilliseconds(heads.Min()),
-            shards.Sum(shard => shard.Queued));
+        DateTimeOffset? first = heads.Count == 0 ? null : FromMilliseconds(heads.Min());
+        return new QueueFigures(
+            shards.Sum(shard => shard.Open), shards.Sum(shard => shard.Overdue), first, shards.Sum(shard => shard.Queued));
     }
 
     public async Task<StoredResponse?> GetResultAsync(RunId run)
@@ -325,7 +344,10 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         var keys = Keys(run.Id);
         var began = time.GetTimestamp();
         var bytes = run.Request.Body.Length;
-        var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => codec.Encode(run.Id, run.Request), () => new ScriptCall(Scripts.Create, keys)
+        var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => codec.Encode(run.Id, run.Request), NewCreateCall);
+        return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
+
+        ScriptCall NewCreateCall() => new(Scripts.Create, keys)
         {
             [ScriptKey.Idempotency] = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run,
             ["run_id"] = run.Id.ToString(),
@@ -351,8 +373,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             ["unreachable_since"] = Milliseconds(first.UnreachableSince),
             ["search"] = RunIndex.SearchHashes(run.Request, wishes.SearchHeaders),
             ["label"] = codec.EncodeLabel(run.Id, run.Request),
-        });
-        return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
+        };
 
         // A lease that ended while the request was on its way would hand the run to another node at once.
         TimeSpan Underway() => connection.IsLarge(bytes) ? time.GetElapsedTime(began) + BulkLanes.TimeFor(bytes) : default;
@@ -425,6 +446,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
 
     private RedisValue StuckAfter => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.Null;
+
+    private static string Text(AttemptNote note) => note == default ? "" : note.Format();
 
     private static RedisValue Flag(bool set) => set ? "1" : RedisValue.Null;
 

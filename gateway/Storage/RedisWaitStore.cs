@@ -56,7 +56,9 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
         };
     }
 
-    /// <remarks>Two reads: what is told may be past by then anyway. The states and values are those of <c>deliver-to-step.lua</c>.</remarks>
+    /// <remarks>
+    /// Two reads: what is told may be past by then anyway. The states and values are those of <c>deliver-to-step.lua</c>.
+    /// </remarks>
     public async Task<DeliveryVerdict> PeekAsync(Waiter waiter, WaitKind kind)
     {
         var keys = Keys(waiter.Run);

@@ -17,14 +17,17 @@ namespace DurableGateway.Storage;
 /// Has the topology read again. Without it a barrier whose server is no longer the primary would ask it for as long as it lives: only
 /// this connection meets the error, and the calls on other connections succeed.
 /// </param>
-internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int replicas, TimeSpan patience, TimeProvider time, Action lookAround)
+internal sealed class ReplicaBarrier(
+    IConnectionMultiplexer connection, int replicas, TimeSpan patience, TimeProvider time, Action lookAround)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private readonly ConcurrentDictionary<EndPoint, SharedRounds<int>> _rounds = new();
 
     /// <summary>Completes when all that was written to the key's server before this call is on the replicas.</summary>
-    /// <exception cref="StoreUnavailableException">Too few replicas confirmed in time. What was written is on the primary, and may be lost with it.</exception>
+    /// <exception cref="StoreUnavailableException">
+    /// Too few replicas confirmed in time. What was written is on the primary, and may be lost with it.
+    /// </exception>
     public async Task PassAsync(RedisKey key)
     {
         var began = time.GetTimestamp();
@@ -34,7 +37,8 @@ internal sealed class ReplicaBarrier(IConnectionMultiplexer connection, int repl
             if (confirmed >= replicas) return;
             if (time.GetElapsedTime(began) >= patience)
             {
-                throw new StoreUnavailableException($"Only {confirmed} of {replicas} replicas have confirmed a write (Durable:Store:MinReplicas).", problem)
+                throw new StoreUnavailableException(
+                    $"Only {confirmed} of {replicas} replicas have confirmed a write (Durable:Store:MinReplicas).", problem)
                 {
                     MayHaveHappened = true,
                     ReplicasAreMissing = true,

@@ -22,7 +22,8 @@ internal sealed class RouteCounters(StoreConnection connection)
     {
         var answers = await Task.WhenAll(minutes.Select(async minute =>
             (minute, await connection.ExecuteAsync(db => db.HashGetAllAsync(Key(minute))))));
-        return answers.ToDictionary(answer => answer.minute, answer => answer.Item2.ToDictionary(field => field.Name.ToString(), field => (long)field.Value));
+        return answers.ToDictionary(
+            answer => answer.minute, answer => answer.Item2.ToDictionary(field => field.Name.ToString(), field => (long)field.Value));
     }
 
     private static RedisKey Key(long minute) => StoreKeys.InShard(0, string.Create(CultureInfo.InvariantCulture, $"ct:{minute}"));

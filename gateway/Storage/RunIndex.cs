@@ -10,7 +10,9 @@ namespace DurableGateway.Storage;
 /// <summary>A place in a list of runs: the start of the last one that was listed, and its id.</summary>
 internal readonly record struct RunPlace(long Started, RunId Id);
 
-/// <summary>Runs by what operators look for, the newest first. The sets are kept by the transitions themselves (<c>index.lua</c>).</summary>
+/// <summary>
+/// Runs by what operators look for, the newest first. The sets are kept by the transitions themselves (<c>index.lua</c>).
+/// </summary>
 internal sealed class RunIndex(StoreConnection connection)
 {
     /// <summary>How many each shard is asked for at first: the newest runs are spread over all of them.</summary>
@@ -24,9 +26,13 @@ internal sealed class RunIndex(StoreConnection connection)
     public static string OfStep(string step) => "ix:p:" + step;
     public static string OfSearched(string text) => "ix:k:" + Hash(text);
 
-    /// <summary>By what a run can be found beside its id: its idempotency key, and the values of some headers. Separated by spaces.</summary>
+    /// <summary>
+    /// By what a run can be found beside its id: its idempotency key, and the values of some headers. Separated by spaces.
+    /// </summary>
     public static string SearchHashes(StoredRequest request, ImmutableArray<string> headers) => string.Join(' ', request.Headers
-        .Select(line => line.Name.Equals(DurableHeaders.IdempotencyKey, StringComparison.OrdinalIgnoreCase) ? IdempotencyKeyHeader.Read(line.Value, out _)
+        .Select(line =>
+            line.Name.Equals(DurableHeaders.IdempotencyKey, StringComparison.OrdinalIgnoreCase)
+                ? IdempotencyKeyHeader.Read(line.Value, out _)
             : headers.Contains(line.Name, StringComparer.OrdinalIgnoreCase) ? line.Value.Trim()
             : null)
         .OfType<string>().Where(text => text.Length > 0).Select(Hash).Distinct());
@@ -46,8 +52,10 @@ internal sealed class RunIndex(StoreConnection connection)
         {
             // A shard has more to say only where all that it said is among the newest.
             var again = Enumerable.Range(0, shards.Length)
-                .Where(shard => shards[shard].Count == first && (newest.Count < limit || Newer(shards[shard][^1], newest[^1]) >= 0)).ToArray();
-            foreach (var (shard, places) in again.Zip(await Task.WhenAll(again.Select(shard => OfShardAsync(shard, limit))))) shards[shard] = places;
+                .Where(shard => shards[shard].Count == first
+                    && (newest.Count < limit || Newer(shards[shard][^1], newest[^1]) >= 0)).ToArray();
+            foreach (var (shard, places) in again.Zip(await Task.WhenAll(again.Select(shard => OfShardAsync(shard, limit)))))
+                shards[shard] = places;
             newest = Merge();
         }
 
@@ -71,7 +79,8 @@ internal sealed class RunIndex(StoreConnection connection)
                 // Those of the cursor's own millisecond are asked for again, and left out here.
                 var offset = skip;
                 var entries = await connection.ExecuteAsync(db => db.SortedSetRangeByScoreWithScoresAsync(
-                    key, after ?? double.NegativeInfinity, max == long.MaxValue ? double.PositiveInfinity : max, order: Order.Descending, skip: offset, take: count));
+                    key, after ?? double.NegativeInfinity, max == long.MaxValue ? double.PositiveInfinity : max,
+                    order: Order.Descending, skip: offset, take: count));
                 foreach (var entry in entries)
                 {
                     if (!RunId.TryParse(entry.Element, out var id)) continue;

@@ -36,7 +36,8 @@ internal sealed class RunOperations(StoreConnection connection, RecordCodec code
     {
         if (outcome is not null) connection.Admit(StoreDemand.RunUnderWay);
         var keys = new StoreKeys(run, connection.Shards);
-        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, outcome?.Body.Length ?? 0, db => new ScriptCall(Scripts.Revise, keys)
+        var bytes = outcome?.Body.Length ?? 0;
+        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => new ScriptCall(Scripts.Revise, keys)
         {
             ["run_id"] = run.ToString(),
             ["step"] = step,

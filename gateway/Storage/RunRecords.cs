@@ -6,10 +6,25 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>What the store has of a run beyond what a transition needs, for those who look.</summary>
-internal sealed record RunRecord(
-    RunId Id, string Route, string Method, string Path, RunState State, bool Paused, int Attempt, DateTimeOffset StartedAt, DateTimeOffset? EndedAt,
-    DateTimeOffset? NextAttemptAt, int CompletedSteps, int FailedSteps, int PendingSteps, AttemptNote Note, int Mismatches,
-    bool HasIdempotencyKey);
+internal sealed record RunRecord
+{
+    public required RunId Id { get; init; }
+    public required string Route { get; init; }
+    public required string Method { get; init; }
+    public required string Path { get; init; }
+    public required RunState State { get; init; }
+    public required bool Paused { get; init; }
+    public required int Attempt { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset? EndedAt { get; init; }
+    public required DateTimeOffset? NextAttemptAt { get; init; }
+    public required int CompletedSteps { get; init; }
+    public required int FailedSteps { get; init; }
+    public required int PendingSteps { get; init; }
+    public required AttemptNote Note { get; init; }
+    public required int Mismatches { get; init; }
+    public required bool HasIdempotencyKey { get; init; }
+}
 
 /// <summary>A step as it stands in the store: its value's letter, what that says, and when it is due where it is pending.</summary>
 internal sealed record StepRecord(string Id, char Kind, string Value, DateTimeOffset? Due, StepOutcome? Outcome);
@@ -30,10 +45,25 @@ internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, 
         if (!RunStates.TryParse(fields[0], out var state)) return null;
         var (method, path) = fields[8].IsNullOrEmpty ? ("", "") : Label(run, fields[8]!);
         int completed = (int)fields[6], failed = (int)fields[7];
-        return new RunRecord(
-            run, fields[10].ToString(), method, path, state, !fields[1].IsNull, (int)fields[2], Time(fields[3]) ?? default, Time(fields[4]),
-            state == RunState.Waiting ? Time(fields[5]) : null, completed, failed, state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed), Note(run, fields[9].ToString()),
-            fields[11].IsNull ? 0 : (int)fields[11], !fields[12].IsNull);
+        return new RunRecord
+        {
+            Id = run,
+            Route = fields[10].ToString(),
+            Method = method,
+            Path = path,
+            State = state,
+            Paused = !fields[1].IsNull,
+            Attempt = (int)fields[2],
+            StartedAt = Time(fields[3]) ?? default,
+            EndedAt = Time(fields[4]),
+            NextAttemptAt = state == RunState.Waiting ? Time(fields[5]) : null,
+            CompletedSteps = completed,
+            FailedSteps = failed,
+            PendingSteps = state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed),
+            Note = Note(run, fields[9].ToString()),
+            Mismatches = fields[11].IsNull ? 0 : (int)fields[11],
+            HasIdempotencyKey = !fields[12].IsNull,
+        };
     }
 
     /// <summary>All steps of a run, whatever became of them.</summary>
@@ -43,7 +73,8 @@ internal sealed class RunRecords(StoreConnection connection, RecordCodec codec, 
         var steps = await connection.ExecuteAsync(db => db.HashGetAllAsync(keys.Steps));
         var pending = (await connection.ExecuteAsync(db => db.SortedSetRangeByRankWithScoresAsync(keys.Pending)))
             .ToDictionary(entry => entry.Element.ToString(), entry => DateTimeOffset.FromUnixTimeMilliseconds((long)entry.Score));
-        var outcomes = values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray()).ToDictionary(outcome => outcome.Id);
+        var outcomes = values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray())
+            .ToDictionary(outcome => outcome.Id);
         return
         [
             .. steps.Select(step =>

@@ -7,7 +7,8 @@ namespace DurableGateway.Storage;
 /// <param name="Arguments">Its arguments, in the order of <c>ARGV</c>.</param>
 internal sealed record Script(string Name, string Text, IReadOnlyList<ScriptKey> Keys, IReadOnlyList<ScriptArgument> Arguments)
 {
-    private readonly Dictionary<string, int> _places = Arguments.Select((argument, place) => (argument, place)).ToDictionary(each => each.argument.Name, each => each.place);
+    private readonly Dictionary<string, int> _places = Arguments.Select((argument, place) => (argument.Name, place))
+        .ToDictionary(argument => argument.Name, argument => argument.place);
 
     /// <exception cref="ArgumentException">The script does not declare such a key.</exception>
     public int PlaceOf(ScriptKey key)

@@ -39,7 +39,8 @@ internal sealed class ScriptCall(Script script)
     {
         for (var i = 0; i < _keys.Length; i++)
         {
-            if (_keys[i] == default(RedisKey)) throw new InvalidOperationException($"The script '{script.Name}' is called without its key {script.Keys[i]}.");
+            if (_keys[i] == default(RedisKey))
+                throw new InvalidOperationException($"The script '{script.Name}' is called without its key {script.Keys[i]}.");
         }
 
         return _keys;
@@ -51,7 +52,8 @@ internal sealed class ScriptCall(Script script)
         {
             if (!_values[i].IsNull) continue;
             var (name, kind) = script.Arguments[i];
-            if (kind == ScriptArgumentKind.Required) throw new InvalidOperationException($"The script '{script.Name}' is called without its argument '{name}'.");
+            if (kind == ScriptArgumentKind.Required)
+                throw new InvalidOperationException($"The script '{script.Name}' is called without its argument '{name}'.");
             if (kind == ScriptArgumentKind.Rest) return [.. _values[..i], .. Rest];
             _values[i] = RedisValue.EmptyString;
         }
@@ -63,7 +65,8 @@ internal sealed class ScriptCall(Script script)
 internal static class ScriptCalls
 {
     /// <exception cref="StoreUnavailableException">As <see cref="StoreConnection.ExecuteAsync"/>.</exception>
-    public static Task<RedisResult> EvaluateAsync(this StoreConnection connection, ScriptCall call, [CallerMemberName] string caller = "") =>
+    public static Task<RedisResult> EvaluateAsync(
+        this StoreConnection connection, ScriptCall call, [CallerMemberName] string caller = "") =>
         connection.ExecuteAsync(call.EvaluateAsync, caller);
 
     /// <summary>For what is answered to others as done.</summary>

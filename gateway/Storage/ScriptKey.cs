@@ -1,8 +1,8 @@
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// The keys that scripts work on. A script declares those it needs by these names (<c>@keys</c>), in this order: it is the order of <c>KEYS</c> in
-/// every script.
+/// The keys that scripts work on. A script declares those it needs by these names (<c>@keys</c>), in this order: it is the order of
+/// <c>KEYS</c> in every script.
 /// </summary>
 internal enum ScriptKey
 {

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace DurableGateway.Storage;
@@ -16,6 +17,8 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal static partial class ScriptSource
 {
+    private static readonly Dictionary<string, ScriptKey> ByName = Enum.GetValues<ScriptKey>().ToDictionary(NameOf);
+
     /// <param name="name">The name of the script.</param>
     /// <param name="read">Reads a file by its name without the extension; <see langword="null"/> where there is none.</param>
     /// <exception cref="InvalidOperationException">A file is missing, files include one another, or a header cannot be read.</exception>
@@ -50,9 +53,9 @@ internal static partial class ScriptSource
             foreach (var include in Includes(text))
             {
                 if (path.Contains(include))
-                    throw new InvalidOperationException($"The script '{name}' includes files that include one another: {string.Join(" → ", [.. path, include])}.");
+                    throw Fault(name, $"includes files that include one another: {string.Join(" → ", [.. path, include])}");
                 if (!done.Add(include)) continue;
-                var shared = read(FileOf(include)) ?? throw new InvalidOperationException($"'{includer}' includes '{include}', which does not exist.");
+                var shared = read(FileOf(include)) ?? throw Fault(includer, $"includes '{include}', which does not exist");
                 path.Add(include);
                 Visit(include, shared);
                 path.RemoveAt(path.Count - 1);
@@ -66,10 +69,9 @@ internal static partial class ScriptSource
         var keys = new List<ScriptKey>();
         foreach (var key in Directives(source).Where(directive => directive.Name == "keys").SelectMany(directive => Names(directive.Value)))
         {
-            if (!Enum.TryParse<ScriptKey>(key.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var parsed) || NameOf(parsed) != key)
-                throw new InvalidOperationException($"The script '{name}' declares the key '{key}', which does not exist.");
+            if (!ByName.TryGetValue(key, out var parsed)) throw Fault(name, $"declares the key '{key}', which does not exist");
             if (keys.Count > 0 && keys[^1] >= parsed)
-                throw new InvalidOperationException($"The script '{name}' declares the key '{key}' behind '{NameOf(keys[^1])}'; the order is that of {nameof(ScriptKey)}.");
+                throw Fault(name, $"declares the key '{key}' behind '{NameOf(keys[^1])}'; the order is that of {nameof(ScriptKey)}");
             keys.Add(parsed);
         }
 
@@ -84,12 +86,16 @@ internal static partial class ScriptSource
             foreach (var argument in Names(directive.Value.Split("  ", 2)[0]))
             {
                 var plain = argument.TrimEnd('?', '*');
-                var kind = argument == plain ? ScriptArgumentKind.Required : argument[^1] == '?' ? ScriptArgumentKind.Optional : ScriptArgumentKind.Rest;
-                if (!Identifier().IsMatch(plain)) throw new InvalidOperationException($"The script '{name}' declares '{argument}', which is no name of an argument.");
-                if (arguments.Exists(other => other.Name == plain)) throw new InvalidOperationException($"The script '{name}' declares the argument '{plain}' twice.");
+                if (!Identifier().IsMatch(plain)) throw Fault(name, $"declares '{argument}', which is no name of an argument");
+                if (arguments.Exists(other => other.Name == plain)) throw Fault(name, $"declares the argument '{plain}' twice");
                 if (arguments is [.., { Kind: ScriptArgumentKind.Rest } rest])
-                    throw new InvalidOperationException($"The script '{name}' declares the argument '{plain}' behind the list '{rest.Name}'.");
-                arguments.Add(new ScriptArgument(plain, kind));
+                    throw Fault(name, $"declares the argument '{plain}' behind the list '{rest.Name}'");
+                arguments.Add(new ScriptArgument(plain, argument[^1] switch
+                {
+                    '?' => ScriptArgumentKind.Optional,
+                    '*' => ScriptArgumentKind.Rest,
+                    _ => ScriptArgumentKind.Required,
+                }));
             }
         }
 
@@ -110,7 +116,9 @@ internal static partial class ScriptSource
             text.Append($"for i = {arguments.Count}, #ARGV do args.{rest.Name}[i - {arguments.Count - 1}] = ARGV[i] end\n");
     }
 
-    private static string NameOf(ScriptKey key) => string.Concat(key.ToString().Select((letter, i) => char.IsUpper(letter) && i > 0 ? $"_{char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
+    private static string NameOf(ScriptKey key) => JsonNamingPolicy.SnakeCaseLower.ConvertName(key.ToString());
+
+    private static InvalidOperationException Fault(string file, string what) => new($"The script '{file}' {what}.");
 
     private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries);
 

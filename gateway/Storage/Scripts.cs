@@ -51,7 +51,7 @@ internal static class Scripts
     public static Script ServerTime { get; } = Load("server-time");
     public static Script CheckRights { get; } = Load("check-rights");
 
-    /// <summary>The source of a file beside the scripts, by its name without the extension; <see langword="null"/> where there is none.</summary>
+    /// <summary>The source of a file, by its name without the extension; <see langword="null"/> where there is none.</summary>
     public static string? Read(string name)
     {
         using var stream = typeof(Scripts).Assembly.GetManifestResourceStream(name + ".lua");

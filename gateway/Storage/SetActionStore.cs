@@ -40,7 +40,8 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
     /// <param name="state">Whether that was all.</param>
     /// <param name="problem">Why it failed.</param>
     /// <returns>The state that it is in; <see langword="null"/> where somebody else is further, or it has ended.</returns>
-    public async Task<SetActionState?> AdvanceAsync(StoredSetAction set, string next, int done, int refused, SetActionState state, string problem = "") =>
+    public async Task<SetActionState?> AdvanceAsync(
+        StoredSetAction set, string next, int done, int refused, SetActionState state, string problem = "") =>
         State(await connection.EvaluateSafelyAsync(Key(set.Id), () => new ScriptCall(Scripts.BulkAdvance)
         {
             [ScriptKey.BulkAction] = Key(set.Id),
@@ -58,16 +59,20 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
 
     /// <summary>Keeps others from it for another lease, while it is under way.</summary>
     public async Task KeepAsync(Guid id) =>
-        await connection.ExecuteAsync(db => db.SortedSetUpdateAsync(StoreKeys.DueOf(Shard), EntryOf(id).Name, Others(), SortedSetWhen.Exists));
+        await connection.ExecuteAsync(db =>
+            db.SortedSetUpdateAsync(StoreKeys.DueOf(Shard), EntryOf(id).Name, Others(), SortedSetWhen.Exists));
 
-    public Task StopAsync(Guid id) => connection.EvaluateSafelyAsync(Key(id), () => new ScriptCall(Scripts.BulkStop) { [ScriptKey.BulkAction] = Key(id) });
+    public Task StopAsync(Guid id) =>
+        connection.EvaluateSafelyAsync(Key(id), () => new ScriptCall(Scripts.BulkStop) { [ScriptKey.BulkAction] = Key(id) });
 
     /// <exception cref="UnreadableRecordException">Its filter is sealed with a key that is gone.</exception>
     public async Task<StoredSetAction?> GetAsync(Guid id)
     {
-        var fields = (await connection.ExecuteAsync(db => db.HashGetAllAsync(Key(id)))).ToDictionary(field => field.Name.ToString(), field => field.Value);
+        var fields = (await connection.ExecuteAsync(db => db.HashGetAllAsync(Key(id))))
+            .ToDictionary(field => field.Name.ToString(), field => field.Value);
         if (!fields.TryGetValue("state", out var state) || State(state) is not { } known) return null;
-        return new StoredSetAction(id, Text("verb"), codec.DecodeFilter(id, fields.GetValueOrDefault("filter")), Text("who"), At("started") ?? default)
+        var filter = codec.DecodeFilter(id, fields.GetValueOrDefault("filter"));
+        return new StoredSetAction(id, Text("verb"), filter, Text("who"), At("started") ?? default)
         {
             State = known,
             Cursor = Text("cursor"),
@@ -78,7 +83,10 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
         };
 
         string Text(string name) => fields.GetValueOrDefault(name).ToString();
-        DateTimeOffset? At(string name) => fields.GetValueOrDefault(name) is { IsNullOrEmpty: false } value ? DateTimeOffset.FromUnixTimeMilliseconds((long)value) : null;
+
+        DateTimeOffset? At(string name) => fields.GetValueOrDefault(name) is { IsNullOrEmpty: false } value
+            ? DateTimeOffset.FromUnixTimeMilliseconds((long)value)
+            : null;
     }
 
     public async Task<IReadOnlyList<StoredSetAction>> GetNewestAsync(int limit)
@@ -91,7 +99,8 @@ internal sealed class SetActionStore(StoreConnection connection, RecordCodec cod
 
     private static SetActionState? State(RedisResult answer) => State((RedisValue)answer);
 
-    private static SetActionState? State(RedisValue name) => Enum.TryParse<SetActionState>(name.ToString(), ignoreCase: true, out var state) ? state : null;
+    private static SetActionState? State(RedisValue name) =>
+        Enum.TryParse<SetActionState>(name.ToString(), ignoreCase: true, out var state) ? state : null;
 
     private static string Name(SetActionState state) => state.ToString().ToLowerInvariant();
 

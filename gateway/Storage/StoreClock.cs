@@ -9,7 +9,9 @@ internal sealed class StoreClock(TimeProvider local) : TimeProvider
     /// <summary>How long an exact answer is better than a fresh one: quartz drifts.</summary>
     private static readonly TimeSpan Trusted = TimeSpan.FromMinutes(1);
 
-    /// <summary>Beyond this, and the errors of both answers, a store's time that is ahead of what was reckoned with is another clock's.</summary>
+    /// <summary>
+    /// Beyond this, and the errors of both answers, a store's time that is ahead of what was reckoned with is another clock's.
+    /// </summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(1);
 
     private volatile Anchor? _anchor;

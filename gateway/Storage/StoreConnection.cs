@@ -16,14 +16,18 @@ namespace DurableGateway.Storage;
 internal sealed class StoreConnection(
     GatewaySettings settings, KeyRing keys, StoreClock clock, ILoggerFactory loggers) : IStoreReadiness, IHostedService, IAsyncDisposable
 {
-    /// <summary>Each call that waits holds what it wants to write: a store that is too slow must not take the gateway down with it.</summary>
+    /// <summary>
+    /// Each call that waits holds what it wants to write: a store that is too slow must not take the gateway down with it.
+    /// </summary>
     private const int MostPending = 4096;
 
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookAroundEvery = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1);
 
-    /// <summary>The embedded server works through the commands of a connection one after the other, and through several connections at once.</summary>
+    /// <summary>
+    /// The embedded server works through the commands of a connection one after the other, and through several connections at once.
+    /// </summary>
     private const int EmbeddedConnections = 4;
 
     private const int ClockQuestions = 5;
@@ -39,7 +43,9 @@ internal sealed class StoreConnection(
     private ReplicaBarrier? _barrier;
     private BulkLanes? _writes;
     private BulkLanes? _reads;
-    /// <summary>What is read of a string before its length is known. Most results are smaller; of the others this much is read twice.</summary>
+    /// <summary>
+    /// What is read of a string before its length is known. Most results are smaller; of the others this much is read twice.
+    /// </summary>
     private const int FirstRead = 64 * 1024;
 
     private uint _turn;
@@ -90,7 +96,8 @@ internal sealed class StoreConnection(
 
         // A server of our own is there at once. Another one may take a while, and plain routes do not wait for it;
         // but if it is there, and does not fit, that is said before anything is served.
-        await Task.WhenAny(_opening, Task.Delay(settings.IsEmbedded ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(500), clock, cancellationToken));
+        var patience = settings.IsEmbedded ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(500);
+        await Task.WhenAny(_opening, Task.Delay(patience, clock, cancellationToken));
         if (_opening.IsFaulted) await _opening;
     }
 
@@ -110,7 +117,9 @@ internal sealed class StoreConnection(
     public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
         GuardAsync(() => SafelyAsync(Next(), key, command), caller);
 
-    /// <summary>Whether a call of so many bytes has a connection of its own. With the embedded store none has: no link to it could be slow.</summary>
+    /// <summary>
+    /// Whether a call of so many bytes has a connection of its own. With the embedded store none has: no link to it could be slow.
+    /// </summary>
     public bool IsLarge(long bytes) => _writes is not null && bytes >= BulkLanes.Threshold;
 
     /// <summary>The most bytes that a call on an ordinary connection should bring.</summary>
@@ -132,7 +141,8 @@ internal sealed class StoreConnection(
     /// <param name="caller">What it is called in traces.</param>
     /// <exception cref="StoreUnavailableException">As above.</exception>
     public async Task<T> ReadLargeAsync<T>(
-        Func<IDatabase, Task<long>> length, Func<IDatabase, Task<T>> command, RedisKey? confirmed = null, [CallerMemberName] string caller = "")
+        Func<IDatabase, Task<long>> length, Func<IDatabase, Task<T>> command, RedisKey? confirmed = null,
+        [CallerMemberName] string caller = "")
     {
         var bytes = _reads is null ? 0 : await ExecuteAsync(length, caller);
         return await GuardAsync(
@@ -146,7 +156,8 @@ internal sealed class StoreConnection(
     {
         if (_reads is null) return await ExecuteSafelyAsync(key, db => db.StringGetAsync(key), caller);
         var start = await ExecuteSafelyAsync(key, db => db.StringGetRangeAsync(key, 0, FirstRead - 1), caller);
-        if (start.Length() == FirstRead) return await ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key), key, caller);
+        if (start.Length() == FirstRead)
+            return await ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key), key, caller);
         return start.IsNullOrEmpty ? RedisValue.Null : start;
     }
 
@@ -207,7 +218,10 @@ internal sealed class StoreConnection(
 
     private async Task<T> AskAsync<T>(Func<Task<T>> command)
     {
-        if (!IsReady) throw new StoreUnavailableException(_embedded?.Server.IsBroken is true ? "The embedded store could not write its file; restart the gateway when the disk has room." : "The store is not connected.");
+        if (!IsReady)
+            throw new StoreUnavailableException(_embedded?.Server.IsBroken is true
+                ? "The embedded store could not write its file; restart the gateway when the disk has room."
+                : "The store is not connected.");
         if (Interlocked.Increment(ref _pending) > MostPending)
         {
             Interlocked.Decrement(ref _pending);
@@ -254,8 +268,9 @@ internal sealed class StoreConnection(
     }
 
     /// <summary>
-    /// Completes when the embedded server has worked through all that it was sent, also where nobody waits for the answer any more: a script that has timed
-    /// out may still be executed. The server works through the calls of a connection in their order. Called while no call is under way.
+    /// Completes when the embedded server has worked through all that it was sent, also where nobody waits for the answer any more: a
+    /// script that has timed out may still be executed. The server works through the calls of a connection in their order. Called while no
+    /// call is under way.
     /// </summary>
     private async Task SettleAsync()
     {
@@ -298,7 +313,8 @@ internal sealed class StoreConnection(
     {
         try
         {
-            await _connections[0].GetSubscriber().SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received(message.ToString()));
+            var subscriber = _connections[0].GetSubscriber();
+            await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received(message.ToString()));
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -342,7 +358,9 @@ internal sealed class StoreConnection(
         options.BacklogPolicy = BacklogPolicy.FailFast;
 
         // One lost answer must not cost a lease. Our own server loses none, and has nobody to hand a lease to.
-        var patience = settings.IsEmbedded ? options.AsyncTimeout : (int)Math.Clamp(settings.Lease.TotalMilliseconds / 4, 50, options.AsyncTimeout);
+        var patience = settings.IsEmbedded
+            ? options.AsyncTimeout
+            : (int)Math.Clamp(settings.Lease.TotalMilliseconds / 4, 50, options.AsyncTimeout);
         options.AsyncTimeout = patience;
 
         // Time-outs are noticed at the heartbeat only.
@@ -469,7 +487,8 @@ internal sealed class StoreConnection(
         await db.HashSetAsync(StoreKeys.Meta, "shards", settings.Shards, When.NotExists);
         var format = (int)await db.HashGetAsync(StoreKeys.Meta, "format");
         if (format != StoreKeys.Format)
-            throw new IncompatibleStoreException($"cannot be checked: the store has format {format}, and this gateway reads format {StoreKeys.Format}");
+            throw new IncompatibleStoreException(
+                $"cannot be checked: the store has format {format}, and this gateway reads format {StoreKeys.Format}");
         var shards = (int)await db.HashGetAsync(StoreKeys.Meta, "shards");
         if (shards != settings.Shards)
             throw new IncompatibleStoreException($"is not what this store was made with; it has {shards}, which cannot change");

@@ -13,7 +13,8 @@ internal sealed class StoreGauges(StoreConnection connection) : IHostedService, 
     {
         _meter.CreateObservableGauge(Metrics.StoreReady, () => connection.IsReady ? 1L : 0L, description: "1 while the store is connected");
         _meter.CreateObservableGauge(Metrics.StoreUsed, () => Read(capacity => capacity.Used), "By", "What the embedded store keeps");
-        _meter.CreateObservableGauge(Metrics.StoreLimit, () => Read(capacity => capacity.Limit), "By", "From here on the embedded store takes no new runs");
+        _meter.CreateObservableGauge(
+            Metrics.StoreLimit, () => Read(capacity => capacity.Limit), "By", "From here on the embedded store takes no new runs");
         return Task.CompletedTask;
     }
 
@@ -22,5 +23,6 @@ internal sealed class StoreGauges(StoreConnection connection) : IHostedService, 
     public void Dispose() => _meter.Dispose();
 
     /// <summary>Only the embedded store has a capacity.</summary>
-    private IEnumerable<Measurement<long>> Read(Func<StoreCapacity, long> value) => connection.Capacity is { } capacity ? [new(value(capacity))] : [];
+    private IEnumerable<Measurement<long>> Read(Func<StoreCapacity, long> value) =>
+        connection.Capacity is { } capacity ? [new(value(capacity))] : [];
 }

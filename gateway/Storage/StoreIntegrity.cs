@@ -24,8 +24,9 @@ internal static class StoreIntegrity
         var files = AofFiles.Of(directory);
         if (StoreMarker.Exists(directory) && (check.FileEnd == 0 || check.IsEmpty))
         {
+            var (segment, marker) = (files.SegmentOf(0), StoreMarker.PathOf(directory));
             return $"""
-                The embedded store has lost its file: {files.SegmentOf(0)} is missing or empty, and {StoreMarker.PathOf(directory)} says that there was one.
+                The embedded store has lost its file: {segment} is missing or empty, and {marker} says that there was one.
                 Nothing was changed. Restore a backup of {directory}. To begin with an empty store, delete all that is in it.
                 """;
         }
@@ -46,8 +47,10 @@ internal static class StoreIntegrity
 
         if (check.Noted is null && check.Number > 0 && StoreMarker.Exists(directory))
         {
+            var commits = Path.Combine(files.Folder, "log-commits");
+            var segment = files.SegmentOf(0);
             return $"""
-                The embedded store is damaged: {Path.Combine(files.Folder, "log-commits")} has no whole file, and {Count(check.End)} bytes of records are in {files.SegmentOf(0)}.
+                The embedded store is damaged: {commits} has no whole file, and {Count(check.End)} bytes of records are in {segment}.
                 Nothing was changed, and the gateway does not start. Restore a backup of {directory}, or recover what is whole:
                 gateway store salvage --data {directory}
                 """;

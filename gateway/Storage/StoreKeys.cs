@@ -48,7 +48,9 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public RedisKey Result => $"{_tag}res:{run}";
     public RedisKey Due => _tag + "due";
 
-    /// <summary>The run that an idempotency key stands for. It is in the run's own slot, because the run's id was made to be in the key's.</summary>
+    /// <summary>
+    /// The run that an idempotency key stands for. It is in the run's own slot, because the run's id was made to be in the key's.
+    /// </summary>
     public RedisKey Idempotency(string hash) => $"{_tag}idem:{hash}";
 
     /// <summary>What the key of a run's hash begins with; its id follows.</summary>

@@ -43,7 +43,8 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
 
     public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> ReadAsync(RunId run, long from, int limit)
     {
-        var records = await connection.ExecuteAsync(db => db.ListRangeAsync(new StoreKeys(run, connection.Shards).Stream, from, from + limit - 1));
+        var stream = new StoreKeys(run, connection.Shards).Stream;
+        var records = await connection.ExecuteAsync(db => db.ListRangeAsync(stream, from, from + limit - 1));
         return [.. records.Select(record => codec.DecodeStreamEvent(run, record))];
     }
 
@@ -51,7 +52,8 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
     {
         var keys = new StoreKeys(run, connection.Shards);
         return Task.WhenAll(
-            connection.ExecuteAsync(db => db.KeyExpireAsync(keys.Stream, retention)), connection.ExecuteAsync(db => db.KeyExpireAsync(keys.StreamIds, retention)));
+            connection.ExecuteAsync(db => db.KeyExpireAsync(keys.Stream, retention)),
+            connection.ExecuteAsync(db => db.KeyExpireAsync(keys.StreamIds, retention)));
     }
 
     public async Task<ReadOnlyMemory<byte>> ReadAllAsync(RunId run)

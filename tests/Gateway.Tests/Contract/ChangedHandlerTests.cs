@@ -78,7 +78,7 @@ public abstract class ChangedHandlerTests<TStore> where TStore : IStoreChoice
 
     private static async Task<string?> NotedAsync(World world, HeldAttempt attempt)
     {
-        var history = world.Gateway.Services.GetRequiredService<RunHistory>();
+        var history = world.Gateway.Services.GetRequiredService<IRunHistory>();
         Assert.True(RunId.TryParse(attempt.RunId, out var run));
         return (await history.GetAsync(run)).SingleOrDefault(entry => entry.Kind == HistoryKind.Mismatch)?.Text;
     }

@@ -90,7 +90,7 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     public async Task Holder_ThatDied_FreesItsPlaceWithItsLease()
     {
         await using var world = await World.StartAsync<TStore>(OneAtATime, ByTenant, "Durable:Lease=00:00:00.400");
-        var flow = world.Gateway.Services.GetRequiredService<FlowStore>();
+        var flow = world.Gateway.Services.GetRequiredService<IFlowStore>();
         var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, Gate.DefaultUrgency,
             TimeProvider.System.GetUtcNow());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
@@ -105,7 +105,7 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>();
         var (flow, store) = (world.Gateway.Services.GetRequiredService<FlowControl>(),
-            world.Gateway.Services.GetRequiredService<FlowStore>());
+            world.Gateway.Services.GetRequiredService<IFlowStore>());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
         var gate = Gate.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" },
             world.Path, Gate.DefaultUrgency, now);

@@ -9,7 +9,11 @@ public sealed partial class ScriptSourceTests
     [Fact]
     public void Include_ComesOnce_BehindWhatItIncludesItself()
     {
-        var script = Load(("main", "-- @include a, b\nmain()"), ("Shared/a", "-- @include c\na()"), ("Shared/b", "-- @include c\nb()"), ("Shared/c", "c()"));
+        var script = Load(
+            ("main", "-- @include a, b\nmain()"),
+            ("Shared/a", "-- @include c\na()"),
+            ("Shared/b", "-- @include c\nb()"),
+            ("Shared/c", "c()"));
         Assert.Equal(["c", "a", "b", "main"], Called().Matches(script.Text).Select(match => match.Groups[1].Value));
     }
 
@@ -45,11 +49,15 @@ public sealed partial class ScriptSourceTests
     [Fact]
     public void Arguments_AreInTheOrderOfTheirDeclaration()
     {
-        var script = Load(("main", "-- @arg run_id\n-- @arg attempt, nonce  the attempt, its number\n-- @arg record?  a record\n-- @arg events*"));
+        var script = Load(
+            ("main", "-- @arg run_id\n-- @arg attempt, nonce  the attempt, its number\n-- @arg record?  a record\n-- @arg events*"));
         Assert.Equal(
             [
-                new("run_id", ScriptArgumentKind.Required), new("attempt", ScriptArgumentKind.Required), new("nonce", ScriptArgumentKind.Required),
-                new("record", ScriptArgumentKind.Optional), new("events", ScriptArgumentKind.Rest),
+                new("run_id", ScriptArgumentKind.Required),
+                new("attempt", ScriptArgumentKind.Required),
+                new("nonce", ScriptArgumentKind.Required),
+                new("record", ScriptArgumentKind.Optional),
+                new("events", ScriptArgumentKind.Rest),
             ],
             script.Arguments);
         Assert.Equal(2, script.PlaceOf("nonce"));
@@ -61,7 +69,8 @@ public sealed partial class ScriptSourceTests
     [InlineData("run, run", "declares the argument 'run' twice")]
     [InlineData("run id", "'run id', which is no name")]
     [InlineData("events*, run", "declares the argument 'run' behind the list 'events'")]
-    public void ArgumentsThatCannotBe_AreAnError(string arguments, string message) => AssertRefuses(message, ("main", $"-- @arg {arguments}"));
+    public void ArgumentsThatCannotBe_AreAnError(string arguments, string message) =>
+        AssertRefuses(message, ("main", $"-- @arg {arguments}"));
 
     [Theory]
     [MemberData(nameof(Files))]
@@ -75,12 +84,14 @@ public sealed partial class ScriptSourceTests
         foreach (var (file, functions) in Functions.Value)
         {
             var used = functions.Where(function => !local.Contains(function) && Regex.IsMatch(code, $@"\b{function}\(")).ToList();
-            Assert.True(included.Contains(file) == used.Count > 0, $"{name}.lua includes '{file}': {included.Contains(file)}; it uses of that: {string.Join(", ", used)}");
+            Assert.True(included.Contains(file) == used.Count > 0,
+                $"{name}.lua includes '{file}': {included.Contains(file)}; it uses of that: {string.Join(", ", used)}");
         }
 
         if (name.StartsWith("Shared/", StringComparison.Ordinal)) return;
         var script = ScriptSource.Load(name, Scripts.Read);
-        Assert.Equal(script.Arguments.Select(argument => argument.Name).Order(), Argument().Matches(code).Select(match => match.Groups[1].Value).Distinct().Order());
+        var arguments = Argument().Matches(code).Select(match => match.Groups[1].Value).Distinct();
+        Assert.Equal(script.Arguments.Select(argument => argument.Name).Order(), arguments.Order());
         Assert.DoesNotMatch(@"\bARGV\b|KEYS\[", code);
         if (!KeysAsAWhole().IsMatch(code) && script.Keys is not [ScriptKey.Meta])
             Assert.Equal(script.Keys.Count, Key().Matches(code).Select(match => match.Groups[1].Value).Distinct().Count());
@@ -92,13 +103,15 @@ public sealed partial class ScriptSourceTests
     [Theory]
     [MemberData(nameof(Files))]
     public void EveryDirective_IsKnown(string name) =>
-        Assert.All(AnyDirective().Matches(Scripts.Read(name)!), match => Assert.Contains(match.Groups[1].Value, (string[])["include", "keys", "arg"]));
+        Assert.All(AnyDirective().Matches(Scripts.Read(name)!), match =>
+            Assert.Contains(match.Groups[1].Value, (string[])["include", "keys", "arg"]));
 
     /// <summary>An outcome is stored in one place only: what else writes to the steps writes no outcome, or replaces one.</summary>
     [Fact]
     public void OutcomesAreStored_InOneFile()
     {
-        var storing = Names().Where(name => Comment().Replace(Scripts.Read(name)!, "").Contains("'seq', 1)", StringComparison.Ordinal));
+        var storing = Names()
+            .Where(name => Comment().Replace(Scripts.Read(name)!, "").Contains("'seq', 1)", StringComparison.Ordinal));
         Assert.Equal("Shared/outcomes", Assert.Single(storing));
     }
 
@@ -108,8 +121,11 @@ public sealed partial class ScriptSourceTests
         .Where(name => name.EndsWith(".lua", StringComparison.Ordinal)).Select(name => name[..^".lua".Length].Replace('\\', '/'));
 
     /// <summary>The functions of each shared file that others may use.</summary>
-    private static readonly Lazy<Dictionary<string, List<string>>> Functions = new(() => Names().Where(name => name.StartsWith("Shared/", StringComparison.Ordinal))
-        .ToDictionary(name => name["Shared/".Length..], name => Defined().Matches(Scripts.Read(name)!).Select(match => match.Groups[1].Value).ToList()));
+    private static readonly Lazy<Dictionary<string, List<string>>> Functions = new(() => Names()
+        .Where(name => name.StartsWith("Shared/", StringComparison.Ordinal))
+        .ToDictionary(
+            name => name["Shared/".Length..],
+            name => Defined().Matches(Scripts.Read(name)!).Select(match => match.Groups[1].Value).ToList()));
 
     private static Script Load(params (string Name, string Source)[] files) =>
         ScriptSource.Load("main", name => files.Where(file => file.Name == name).Select(file => file.Source + "\n").FirstOrDefault());

@@ -9,7 +9,7 @@
 --   E  it waits: number is when it gives up (0: never)          D  what it waited for came
 --   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text a note
 --   m  the handler has changed: number is how many steps do not fit, text which
---   e  the run ended: text is its state, and a note            c  it was cancelled
+--   e  the run ended: text is its state, and a note             c  it was cancelled
 --   o  an operator did something: text is what, and who
 local function add_history(run, history, now, kind, attempt, number, text, why)
   local n = redis.call('HINCRBY', run, 'noted', 1)
