@@ -18,8 +18,9 @@ const (
 	maxQuiet = 5 * time.Second
 )
 
-// activity knows which steps of an attempt are executing and which are parked, and so whether the handler can go on. A step is executing from
-// its beginning until its outcome is known, its checkpoint included. It is parked while its outcome belongs to a later attempt.
+// activity knows which steps of an attempt are executing and which are parked, and so whether the handler can go on. A
+// step is executing from its beginning until its outcome is known, its checkpoint included. It is parked while its
+// outcome belongs to a later attempt.
 type activity struct {
 	piece     time.Duration
 	onSuspend func()
@@ -48,7 +49,8 @@ type activity struct {
 
 func newActivity(main *branch, suspendAfter time.Duration) *activity {
 	a := &activity{
-		piece: suspendAfter / quietPieces, released: make(chan struct{}), executing: map[string]bool{}, parked: map[string]bool{}, main: main, running: 1,
+		piece: suspendAfter / quietPieces, released: make(chan struct{}), executing: map[string]bool{}, parked: map[string]bool{}, main: main,
+		running: 1,
 	}
 	a.idle = sync.NewCond(&a.mu)
 	return a
@@ -181,7 +183,8 @@ func (a *activity) wait(g *Group) {
 	})
 }
 
-// park waits for what comes in a later attempt: until this one is over. The parent is the callback that the step hands out: it waits for the step.
+// park waits for what comes in a later attempt: until this one is over. The parent is the callback that the step hands
+// out: it waits for the step.
 func (a *activity) park(ctx context.Context, b *branch, id, parent string) error {
 	a.update(func() {
 		a.hasParked = true

@@ -84,7 +84,8 @@ func newAttempt(r *http.Request, c *config) (*attempt, *CheckpointError) {
 	complete := true
 	if version := r.Header.Get(hProtocol); version != "" {
 		if version != protocolVersion {
-			text := fmt.Sprintf("the gateway speaks version %q of the contract and this SDK version %s; update the SDK of this service", version, protocolVersion)
+			text := fmt.Sprintf("the gateway speaks version %q of the contract and this SDK version %s; update the SDK of this service", version,
+				protocolVersion)
 			return nil, &CheckpointError{message: text, clientMessage: text}
 		}
 		var err error

@@ -48,8 +48,9 @@ func WithBuild(build string) HandlerOption {
 	return func(c *config) { c.build = build }
 }
 
-// WithSuspendAfter says how long an attempt goes on in which a step is parked and no other is executing. When no step has begun in that time,
-// the handler cannot go on: its context is cancelled, parked steps return [ErrSuspended], and the attempt is suspended. The default is half a second.
+// WithSuspendAfter says how long an attempt goes on in which a step is parked and no other is executing. When no step
+// has begun in that time, the handler cannot go on: its context is cancelled, parked steps return [ErrSuspended], and
+// the attempt is suspended. The default is half a second.
 //
 // It leaves time for what a goroutine does between two of its steps while another one waits. A handler that waits for a [Group] of branches
 // that all wait themselves is suspended at once, because the SDK knows all of them. A time that is not more than zero suspends every
@@ -104,6 +105,7 @@ const (
 
 // LogEntry is what the SDK notes of an attempt.
 type LogEntry struct {
+	// Level is how much it matters, and Message what it is.
 	Level   LogLevel
 	Message string
 	// Run is the attempt; zero without a gateway.

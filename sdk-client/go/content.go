@@ -67,7 +67,8 @@ func codecOf[T any]() codec[T] {
 
 func writeJSON[T any](v T) ([]byte, error) {
 	if lost := lostIn(reflect.TypeOf(&v).Elem()); lost != nil {
-		return nil, misuse("the result is a %v, of which JSON keeps nothing, because the fields of %v are not exported", reflect.TypeOf(&v).Elem(), lost)
+		return nil, misuse("the result is a %v, of which JSON keeps nothing, because the fields of %v are not exported",
+			reflect.TypeOf(&v).Elem(), lost)
 	}
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -149,8 +150,8 @@ func writeResponse(r *http.Response) ([]byte, error) {
 	defer func() { _ = r.Body.Close() }()
 	switch r.StatusCode {
 	// 408 and 429 are no failures of the other side, but it asks to be called again.
-	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
-		http.StatusGatewayTimeout:
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return nil, &responseError{whoAnswered(r), r.StatusCode, r.Status, retryAfter(r.Header)}
 	}
 	body, err := io.ReadAll(r.Body)
@@ -187,7 +188,8 @@ func readResponse(body []byte) (*http.Response, error) {
 		return nil, fmt.Errorf("%d is no status of a response", stored.Status)
 	}
 	r := &http.Response{
-		StatusCode: stored.Status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(stored.Body)), ContentLength: int64(len(stored.Body)),
+		StatusCode: stored.Status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(stored.Body)),
+		ContentLength: int64(len(stored.Body)),
 	}
 	if stored.Reason == "" {
 		stored.Reason = http.StatusText(stored.Status)

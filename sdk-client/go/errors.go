@@ -199,7 +199,9 @@ func statesFailure(err error) bool {
 	var nonRetryable *NonRetryableError
 	var retryAfter *RetryAfterError
 	var response *responseError
-	return errors.As(err, &nonRetryable) && nonRetryable.Err == nil || errors.As(err, &retryAfter) && retryAfter.Err == nil || errors.As(err, &response)
+	return errors.As(err, &nonRetryable) && nonRetryable.Err == nil ||
+		errors.As(err, &retryAfter) && retryAfter.Err == nil ||
+		errors.As(err, &response)
 }
 
 // isForGood reports whether an error that leaves the handler ends the run.

@@ -165,7 +165,8 @@ func (g *gateway) call(ctx context.Context, address func(string) string, method 
 			last = got.refused(to)
 		}
 	}
-	return answer{}, &CheckpointError{message: fmt.Sprintf("the gateway cannot be reached at %s: %v", strings.Join(g.callbacks, ", "), last), err: last}
+	return answer{}, &CheckpointError{message: fmt.Sprintf("the gateway cannot be reached at %s: %v", strings.Join(g.callbacks, ", "), last),
+		err: last}
 }
 
 func (g *gateway) callAt(ctx context.Context, to, method string, w write) (answer, error) {

@@ -34,8 +34,10 @@ func realGateway(t *testing.T, h http.Handler) (public, control string) {
 	t.Cleanup(service.Close)
 	public, control = freeURL(t), freeURL(t)
 	log := &strings.Builder{}
-	gateway := exec.Command("dotnet", program, "--upstream", service.URL, "--Durable:Listeners:Public="+public, "--Durable:Listeners:Control="+control,
-		"--Durable:Store:DataDirectory="+t.TempDir(), "--Durable:Policies:default:Retry:Delay=00:00:00.100", "--Durable:Policies:default:AllowCancel=true")
+	gateway := exec.Command("dotnet", program, "--upstream", service.URL, "--Durable:Listeners:Public="+public,
+		"--Durable:Listeners:Control="+control,
+		"--Durable:Store:DataDirectory="+t.TempDir(), "--Durable:Policies:default:Retry:Delay=00:00:00.100",
+		"--Durable:Policies:default:AllowCancel=true")
 	gateway.Stdout, gateway.Stderr = log, log
 	if err := gateway.Start(); err != nil {
 		t.Fatal(err)
@@ -179,7 +181,9 @@ func TestRealGateway(t *testing.T) {
 		_, err := fmt.Fprint(w, sum)
 		return err
 	})
-	route("/sleeps", func(_ http.ResponseWriter, r *http.Request) error { return durable.Sleep(r.Context(), "nap", time.Hour) })
+	route("/sleeps", func(_ http.ResponseWriter, r *http.Request) error {
+		return durable.Sleep(r.Context(), "nap", time.Hour)
+	})
 	public, _ := realGateway(t, mux)
 
 	post := func(t *testing.T, path string, options ...client.Option) (int, string) {
@@ -218,7 +222,8 @@ func TestRealGateway(t *testing.T) {
 	})
 	t.Run("a failure for good is undone and told", func(t *testing.T) {
 		status, body := post(t, "/refused")
-		if status != 500 || undone != 1 || body != `{"title":"A step of the request failed","detail":"Your card was declined.","step":"pay","status":500}` {
+		if status != 500 || undone != 1 ||
+			body != `{"title":"A step of the request failed","detail":"Your card was declined.","step":"pay","status":500}` {
 			t.Error(status, body, undone)
 		}
 	})

@@ -120,7 +120,8 @@ func says(status int, body string, header ...string) func(w http.ResponseWriter)
 }
 
 func problem(status int, name string) func(w http.ResponseWriter) {
-	return says(status, fmt.Sprintf(`{"type":"/_durable/problems/%s","title":"%s","status":%d}`, name, name, status), hContentType, problemType)
+	return says(status, fmt.Sprintf(`{"type":"/_durable/problems/%s","title":"%s","status":%d}`, name, name, status), hContentType,
+		problemType)
 }
 
 func cutOff(w http.ResponseWriter) { panic(http.ErrAbortHandler) }

@@ -5,12 +5,13 @@ import (
 	"sync"
 )
 
-// Group executes branches of a handler at the same time. A branch whose step waits (for its retry, an event, the end of a sleep) does not keep the
-// others from going on.
+// Group executes branches of a handler at the same time. A branch whose step waits (for its retry, an event, the end of
+// a sleep) does not keep the others from going on.
 //
-// It is like errgroup.Group, with three differences. The SDK knows the branches, so it knows when none can go on, and suspends the attempt at once.
-// [Group.Wait] gives the error of the first branch in the order of the calls of [Group.Go], which is the same in each attempt. And an error of one
-// branch does not cancel the others: what their steps do is worth its checkpoint.
+// It is like errgroup.Group, with three differences. The SDK knows the branches, so it knows when none can go on, and
+// suspends the attempt at once. [Group.Wait] gives the error of the first branch in the order of the calls of
+// [Group.Go], which is the same in each attempt. And an error of one branch does not cancel the others: what their steps
+// do is worth its checkpoint.
 type Group struct {
 	ctx   context.Context
 	owner *branch
@@ -24,8 +25,8 @@ type Group struct {
 	errs     []error
 }
 
-// NewGroup makes a group of the branch that ctx belongs to: of the handler, or of another group's function. In a context of no durable handler it
-// executes its functions all the same.
+// NewGroup makes a group of the branch that ctx belongs to: of the handler, or of another group's function. In a context
+// of no durable handler it executes its functions all the same.
 func NewGroup(ctx context.Context) *Group {
 	g := &Group{ctx: ctx}
 	if s, ok := scopeOf(ctx); ok {
@@ -34,7 +35,8 @@ func NewGroup(ctx context.Context) *Group {
 	return g
 }
 
-// Go begins a branch. Its steps take the context that the function gets. Call Go where steps may begin: in the goroutine that made the group.
+// Go begins a branch. Its steps take the context that the function gets. Call Go where steps may begin: in the goroutine
+// that made the group.
 func (g *Group) Go(f func(ctx context.Context) error) {
 	g.mu.Lock()
 	index := len(g.errs)
@@ -68,8 +70,9 @@ func (g *Group) Go(f func(ctx context.Context) error) {
 
 var errGoexit = misuse("a branch ended by runtime.Goexit")
 
-// Wait waits until all branches have ended. It gives the error of the first one that failed, in the order in which they were begun. An error
-// that ends the run comes before that, and [ErrSuspended] after any other. A panic of a branch goes on in the goroutine that waits.
+// Wait waits until all branches have ended. It gives the error of the first one that failed, in the order in which they
+// were begun. An error that ends the run comes before that, and [ErrSuspended] after any other. A panic of a branch goes
+// on in the goroutine that waits.
 func (g *Group) Wait() error {
 	if g.owner != nil {
 		g.owner.attempt.activity.wait(g)
@@ -124,8 +127,9 @@ func Go[T any](g *Group, f func(ctx context.Context) (T, error)) *Future[T] {
 	return future
 }
 
-// Done is closed when the branch has ended. In a select it tells which of several branches comes first in this attempt; keep in a step which it
-// was, where that matters, because a later attempt may find both done. A branch whose step waits ends only with the attempt.
+// Done is closed when the branch has ended. In a select it tells which of several branches comes first in this attempt;
+// keep in a step which it was, where that matters, because a later attempt may find both done. A branch whose step waits
+// ends only with the attempt.
 func (f *Future[T]) Done() <-chan struct{} { return f.done }
 
 // Get waits until the branch has ended, and gives its result.

@@ -9,18 +9,18 @@ import (
 
 // Handler makes the requests of a handler attempts of durable runs. Its steps take the context of the request.
 //
-// The handler tells of a failure by [Error], or by a panic. A response that it writes itself, of whatever status, is its answer: the
-// gateway's policy decides whether it is a failure. Where an attempt is suspended, or has failed, the SDK answers in place of the handler; a
-// response that has begun by then is cut off. So a response is kept back until the handler has ended, up to the size of [WithResponseBuffer] and
-// as long as it is not flushed.
+// The handler tells of a failure by [Error], or by a panic. A response that it writes itself, of whatever status, is its
+// answer: the gateway's policy decides whether it is a failure. Where an attempt is suspended, or has failed, the SDK
+// answers in place of the handler; a response that has begun by then is cut off. So a response is kept back until the
+// handler has ended, up to the size of [WithResponseBuffer] and as long as it is not flushed.
 func Handler(h http.Handler, options ...HandlerOption) http.Handler {
 	return &handler{h, newConfig(options)}
 }
 
 // HandlerFunc makes a durable handler of a function that returns its failure, as [Error] tells it.
 //
-// A [*StepError] ends the run: the client gets 500 with a problem that holds what is meant for clients. So does a [NonRetryableError]. Any other
-// error is a failed attempt, answered with 500 and tried again by the gateway.
+// A [*StepError] ends the run: the client gets 500 with a problem that holds what is meant for clients. So does a
+// [NonRetryableError]. Any other error is a failed attempt, answered with 500 and tried again by the gateway.
 func HandlerFunc(f func(w http.ResponseWriter, r *http.Request) error, options ...HandlerOption) http.Handler {
 	return Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := f(w, r); err != nil {

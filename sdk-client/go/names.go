@@ -73,7 +73,8 @@ func (n *names) enterHandOut(callback string) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ids[id] {
-		return "", misuse("the name %q is that of the step that hands the URL of %q out; give the other step of that name another one", id, callback)
+		return "", misuse("the name %q is that of the step that hands the URL of %q out; give the other step of that name another one", id,
+			callback)
 	}
 	n.ids[id], n.begun[id] = true, true
 	return id, nil
@@ -131,19 +132,21 @@ func (n *names) assign(b *branch, name string) (string, error) {
 	}
 	uses := n.uses[name]
 	if uses > 0 && n.begun[idOf(name, uses)] {
-		return "", misuse("two steps named %q run at the same time, so a replay could not tell which is which; give each its own name, such as \"%s-\" "+
-			"and the item's id", name, name)
+		return "", misuse("two steps named %q run at the same time, so a replay could not tell which is which; give each its own name, such "+
+			"as \"%s-\" and the item's id", name, name)
 	}
 	if before, ok := n.latest[name]; ok && !before.branch.precedes(before.turn, b) {
-		return "", misuse("two branches that run at the same time use the name %q, so a replay in which they come in another order would mix the outcomes "+
-			"up; give the steps of each branch names of their own, such as \"%s-\" and the item's id", name, name)
+		return "", misuse("two branches that run at the same time use the name %q, so a replay in which they come in another order would mix "+
+			"the outcomes up; give the steps of each branch names of their own, such as \"%s-\" and the item's id", name, name)
 	}
 	id := idOf(name, uses+1)
 	if id == "." || id == ".." || strings.IndexByte(id, 0) >= 0 || len(id) > maxIDBytes || !utf8.ValidString(id) {
-		return "", misuse("%q cannot be the name of a step; a name is at most %d bytes of UTF-8 without NUL, and not \".\" or \"..\"", name, maxIDBytes)
+		return "", misuse("%q cannot be the name of a step; a name is at most %d bytes of UTF-8 without NUL, and not \".\" or \"..\"", name,
+			maxIDBytes)
 	}
 	if n.ids[id] {
-		return "", misuse("the name %q was made to look like use %d of another; do not use names that end in \"#\" and a number, or in %q", name, uses+1, handedOut)
+		return "", misuse("the name %q was made to look like use %d of another; do not use names that end in \"#\" and a number, or in %q",
+			name, uses+1, handedOut)
 	}
 	n.turn++
 	n.uses[name], n.ids[id], n.latest[name] = uses+1, true, nameUse{b, n.turn}

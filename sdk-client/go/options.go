@@ -131,7 +131,8 @@ func WithMaxAttempts(n int) RetryOption {
 	})
 }
 
-// WithRetryDelay says how long the delay before the second try is, to the millisecond. The default is the policy's; without a gateway, a second.
+// WithRetryDelay says how long the delay before the second try is, to the millisecond. The default is the policy's;
+// without a gateway, a second.
 func WithRetryDelay(d time.Duration) RetryOption {
 	return stepOption(func(c *stepConfig) {
 		if c.retryDelay = &d; d < 0 {
@@ -140,8 +141,8 @@ func WithRetryDelay(d time.Duration) RetryOption {
 	})
 }
 
-// WithMaxRetryDelay says how long a delay between tries may become. A [RetryAfterError] may ask for more. The default is the policy's; without a
-// gateway, a minute.
+// WithMaxRetryDelay says how long a delay between tries may become. A [RetryAfterError] may ask for more. The default is
+// the policy's; without a gateway, a minute.
 func WithMaxRetryDelay(d time.Duration) RetryOption {
 	return stepOption(func(c *stepConfig) {
 		if c.maxRetryDelay = &d; d < 0 {
@@ -159,9 +160,9 @@ func WithBackoff(b Backoff) RetryOption {
 	})
 }
 
-// AtMostOnce never executes the step's function twice, for effects that cannot be made idempotent. The gateway notes first that the step begins.
-// If nobody can tell how it ended (a crash, a lost connection), the step has failed with [ErrStepInterrupted]. A failure of the
-// function is final at once, whatever the other options say.
+// AtMostOnce never executes the step's function twice, for effects that cannot be made idempotent. The gateway notes
+// first that the step begins. If nobody can tell how it ended (a crash, a lost connection), the step has failed with
+// [ErrStepInterrupted]. A failure of the function is final at once, whatever the other options say.
 func AtMostOnce() RetryOption {
 	return stepOption(func(c *stepConfig) { c.atMostOnce = true })
 }
@@ -172,8 +173,8 @@ type TimeoutOption time.Duration
 // WithTimeout says how long one try of a step may take: then the context of its function is done, and the try has failed if the function
 // returns an error of that. A function that ignores its context is waited for.
 //
-// For [WaitForEvent] and [WaitForCallback] it says when the step gives up: it has failed with [ErrStepTimeout] then. The default is to wait for
-// as long as the run may take.
+// For [WaitForEvent] and [WaitForCallback] it says when the step gives up: it has failed with [ErrStepTimeout] then. The
+// default is to wait for as long as the run may take.
 func WithTimeout(d time.Duration) TimeoutOption { return TimeoutOption(d) }
 
 func (o TimeoutOption) applyStep(c *stepConfig) {

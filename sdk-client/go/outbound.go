@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// SendEvent sends a CloudEvent, as a step, to the runs that wait for it by [WaitForEvent], and gives how many were woken. The data is sent as
-// JSON, or as it is where it is []byte; nil is none. A repetition bears the same id, and wakes nobody twice.
+// SendEvent sends a CloudEvent, as a step, to the runs that wait for it by [WaitForEvent], and gives how many were
+// woken. The data is sent as JSON, or as it is where it is []byte; nil is none. A repetition bears the same id, and
+// wakes nobody twice.
 func SendEvent(ctx context.Context, name, eventType string, data any, options ...EventOption) (woken int, err error) {
 	c := eventConfig{}
 	for _, option := range options {
@@ -24,8 +25,8 @@ func SendEvent(ctx context.Context, name, eventType string, data any, options ..
 		case c.key != nil && *c.key == "":
 			return 0, misuse("step %q sends an event with an empty key; leave WithKey out for an event without one", id)
 		case a.gateway == nil:
-			return 0, misuse("step %q sends an event, which a gateway delivers, and this request did not come through one; call the service through the "+
-				"gateway, by a durable route, or in a unit test by package durabletest", id)
+			return 0, misuse("step %q sends an event, which a gateway delivers, and this request did not come through one; call the service "+
+				"through the gateway, by a durable route, or in a unit test by package durabletest", id)
 		}
 		sent, err := payloadOf(data)
 		if err != nil {
@@ -58,7 +59,8 @@ func (a *attempt) send(ctx context.Context, id string, event []byte, eventType s
 	return 0, got.refused(what)
 }
 
-// cloudEvent writes a CloudEvent 1.0 in structured mode. The run is its source; with the step it is the id, so that a repetition is known as one.
+// cloudEvent writes a CloudEvent 1.0 in structured mode. The run is its source; with the step it is the id, so that a
+// repetition is known as one.
 func cloudEvent(run, step, eventType string, key *string, data payload) []byte {
 	event := struct {
 		SpecVersion     string          `json:"specversion"`
@@ -82,10 +84,10 @@ func cloudEvent(run, step, eventType string, key *string, data payload) []byte {
 	return text
 }
 
-// Do sends a request as a step. Status, header and body of the response are kept, and each replay gets a response of its own made of them. The
-// statuses 408, 429, 500, 502, 503 and 504 are failed tries, and Retry-After is kept to; every other status is the handler's affair. The
-// response is stored as it is: leave large bodies and secrets to a [Run] that returns what is needed. A Run that returns a [*http.Response] does the
-// same with any other way to send.
+// Do sends a request as a step. Status, header and body of the response are kept, and each replay gets a response of its
+// own made of them. The statuses 408, 429, 500, 502, 503 and 504 are failed tries, and Retry-After is kept to; every
+// other status is the handler's affair. The response is stored as it is: leave large bodies and secrets to a [Run] that
+// returns what is needed. A Run that returns a [*http.Response] does the same with any other way to send.
 //
 // The request is sent with the context of the step, not its own. Closing the body of the response is allowed, and not needed.
 func Do(ctx context.Context, name string, request *http.Request, options ...DoOption) (*http.Response, error) {

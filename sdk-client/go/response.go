@@ -133,7 +133,8 @@ func (w *responseWriter) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	header := w.to.Header()
-	if !w.begun && !w.hijacked && w.body.Len() > 0 && header.Get("Content-Length") == "" && header.Get("Transfer-Encoding") == "" && header.Get("Trailer") == "" {
+	if !w.begun && !w.hijacked && w.body.Len() > 0 && header.Get("Content-Length") == "" && header.Get("Transfer-Encoding") == "" &&
+		header.Get("Trailer") == "" {
 		header.Set("Content-Length", strconv.Itoa(w.body.Len()))
 	}
 	w.begin()

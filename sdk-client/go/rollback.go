@@ -13,12 +13,13 @@ type compensation struct {
 	how    *stepConfig
 }
 
-// OnRollback registers how something is undone. If the handler fails for good, or the policy allows no further attempt, what was registered is
-// executed in reverse, each as a step that is tried again as any other. Then the client gets the failure. A failure that the handler does not return is
-// its own affair.
+// OnRollback registers how something is undone. If the handler fails for good, or the policy allows no further attempt,
+// what was registered is executed in reverse, each as a step that is tried again as any other. Then the client gets the
+// failure. A failure that the handler does not return is its own affair.
 //
-// Register it right after the step whose effect it undoes, and do nothing else in between. If a failed try may leave something behind, register it before
-// the step. Without a gateway, any error of the handler rolls back. The name must not be in use; a mistake ends the run when the handler ends.
+// Register it right after the step whose effect it undoes, and do nothing else in between. If a failed try may leave
+// something behind, register it before the step. Without a gateway, any error of the handler rolls back. The name must
+// not be in use; a mistake ends the run when the handler ends.
 func OnRollback(ctx context.Context, name string, f func(ctx context.Context) error, options ...StepOption) {
 	s, ok := scopeOf(ctx)
 	if !ok {
@@ -30,7 +31,8 @@ func OnRollback(ctx context.Context, name string, f func(ctx context.Context) er
 	var err error
 	switch {
 	case s.inside != "":
-		err = misuse("the compensation %q is registered inside step %q, which a replay does not execute; register it after the step", name, s.inside)
+		err = misuse("the compensation %q is registered inside step %q, which a replay does not execute; register it after the step", name,
+			s.inside)
 	case how.err != nil:
 		err = misuse("the compensation %q: %v", name, how.err)
 	default:
@@ -49,8 +51,8 @@ func OnRollback(ctx context.Context, name string, f func(ctx context.Context) er
 	a.activity.touch()
 }
 
-// end ends the attempt: it waits for what is executing, and rolls back where the handler has failed for good. Failure is what the handler gave, and
-// wasOver whether the attempt was over then. A nil verdict lets stand what the handler did.
+// end ends the attempt: it waits for what is executing, and rolls back where the handler has failed for good. Failure is
+// what the handler gave, and wasOver whether the attempt was over then. A nil verdict lets stand what the handler did.
 func (a *attempt) end(failure error, wasOver bool) *verdict {
 	// Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any more.
 	a.mu.Lock()
@@ -63,7 +65,8 @@ func (a *attempt) end(failure error, wasOver bool) *verdict {
 	a.activity.handlerEnds()
 	if !suspendedAt.IsZero() {
 		if late := time.Since(suspendedAt); late > a.config.suspendAfter && late > 100*time.Millisecond {
-			a.log(LogEntry{Level: LogWarn, Elapsed: late, Message: "the attempt was suspended while the handler worked outside of steps; the next attempt does " +
+			a.log(LogEntry{Level: LogWarn, Elapsed: late, Message: "the attempt was suspended while the handler worked outside of steps; the " +
+				"next attempt does " +
 				"that work again, and does not come further if it takes as long; put the work into a step, or raise WithSuspendAfter"})
 		}
 	}
@@ -91,8 +94,8 @@ func (a *attempt) end(failure error, wasOver bool) *verdict {
 	return a.rollBack(failure, wasOver)
 }
 
-// isCancellation reports whether what the handler gave is the end of its attempt, and not a failure. A handler that is cancelled may give anything:
-// libraries have errors of their own for it. The failure of a step is stored already.
+// isCancellation reports whether what the handler gave is the end of its attempt, and not a failure. A handler that is
+// cancelled may give anything: libraries have errors of their own for it. The failure of a step is stored already.
 func isCancellation(failure error, wasOver bool) bool {
 	var step *StepError
 	var usage *UsageError
@@ -184,8 +187,8 @@ func (a *attempt) cause(failure error, wasOver bool) (*Problem, error) {
 	return &problem, nil
 }
 
-// beginRollback keeps why the run is rolled back, before the first compensation is executed: a stored outcome sets the count of failed attempts
-// back, and a branch that was parked could go on in the next attempt.
+// beginRollback keeps why the run is rolled back, before the first compensation is executed: a stored outcome sets the
+// count of failed attempts back, and a branch that was parked could go on in the next attempt.
 func (a *attempt) beginRollback(problem Problem) (*Problem, error) {
 	kept := problem.shortened()
 	failure := &StepError{Step: rollbackBegun, Problem: kept}

@@ -9,12 +9,14 @@ import (
 
 // Run executes a function as a step, or returns the stored outcome of an earlier attempt.
 //
-// The result is kept as JSON; []byte, [io.Reader], [io.ReadCloser] and [*http.Response] are kept as they are. Run returns what the stored form reads
-// as, also when the function has just been executed, so that a replay goes on with the same.
+// The result is kept as JSON; []byte, [io.Reader], [io.ReadCloser] and [*http.Response] are kept as they are. Run
+// returns what the stored form reads as, also when the function has just been executed, so that a replay goes on with
+// the same.
 //
-// An error of the function is a failed try: the step is tried again in a later attempt, by the policy of the route. When the tries are used up,
-// or with a [NonRetryableError], Run returns a [*StepError], in this attempt and in every replay. In the meantime it returns [ErrSuspended],
-// when the attempt ends. The context of the function is done when the one of the handler is, or after [WithTimeout].
+// An error of the function is a failed try: the step is tried again in a later attempt, by the policy of the route. When
+// the tries are used up, or with a [NonRetryableError], Run returns a [*StepError], in this attempt and in every replay.
+// In the meantime it returns [ErrSuspended], when the attempt ends. The context of the function is done when the one of
+// the handler is, or after [WithTimeout].
 func Run[T any](ctx context.Context, name string, f func(ctx context.Context) (T, error), options ...StepOption) (T, error) {
 	c := codecOf[T]()
 	return run(ctx, name, c, func(ctx context.Context, _ string) (T, error) { return f(ctx) }, stepConfigOf(options))
@@ -36,7 +38,8 @@ func nothing(f func(ctx context.Context) error) stepFunc {
 	}
 }
 
-func run[T any](ctx context.Context, name string, c codec[T], f func(ctx context.Context, id string) (T, error), how *stepConfig) (T, error) {
+func run[T any](ctx context.Context, name string, c codec[T], f func(ctx context.Context, id string) (T, error), how *stepConfig) (T,
+	error) {
 	got, err := begin(ctx, name, typeRun, func(a *attempt, b *branch, id string) (outcome, error) {
 		return a.execute(ctx, b, id, func(ctx context.Context, id string) (payload, error) {
 			v, err := f(ctx, id)
@@ -46,8 +49,8 @@ func run[T any](ctx context.Context, name string, c codec[T], f func(ctx context
 			body, err := c.write(v)
 			var usage *UsageError
 			if errors.As(err, &usage) {
-				return payload{}, misuse("step %q was executed, and its outcome is not stored: %s; return plain data from the step: a struct of what the rest of "+
-					"the handler needs", id, usage.message)
+				return payload{}, misuse("step %q was executed, and its outcome is not stored: %s; return plain data from the step: a struct of "+
+					"what the rest of the handler needs", id, usage.message)
 			}
 			return payload{c.contentType, body}, err
 		}, how)
@@ -69,7 +72,8 @@ func decoded[T any](ctx context.Context, c codec[T], got outcome, err error) (T,
 		return v, nil
 	}
 	unreadable := &CheckpointError{
-		message: fmt.Sprintf("the stored result of step %q (%s) cannot be read as %T: %v; give the step a new name when the shape of its result changes, "+
+		message: fmt.Sprintf("the stored result of step %q (%s) cannot be read as %T: %v; give the step a new name when the shape of its "+
+			"result changes, "+
 			"or keep reading the old one", got.id, got.contentType, zero, err),
 		err: err,
 	}

@@ -40,12 +40,13 @@ type stepFunc func(ctx context.Context, id string) (payload, error)
 func begin(ctx context.Context, name, stepType string, f func(a *attempt, b *branch, id string) (outcome, error)) (outcome, error) {
 	s, ok := scopeOf(ctx)
 	if !ok {
-		return outcome{}, misuse("step %q has a context of no durable handler; wrap the handler with durable.Handler, and give steps the context of its "+
-			"request", name)
+		return outcome{}, misuse("step %q has a context of no durable handler; wrap the handler with durable.Handler, and give steps the "+
+			"context of its request", name)
 	}
 	a := s.branch.attempt
 	if s.inside != "" {
-		return outcome{}, misuse("step %q begins inside step %q; steps do not nest, because the outer one's stored outcome would hide the inner one; "+
+		return outcome{}, misuse("step %q begins inside step %q; steps do not nest, because the outer one's stored outcome would hide the "+
+			"inner one; "+
 			"begin it after the other, and pass results along", name, s.inside)
 	}
 	id, err := a.names.enter(s.branch, name)

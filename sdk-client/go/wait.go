@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Sleep waits, in a step. Behind a gateway the run is parked: no connection and no goroutine is held. The handler is executed again when the time
-// has come. Without a gateway it simply waits.
+// Sleep waits, in a step. Behind a gateway the run is parked: no connection and no goroutine is held. The handler is
+// executed again when the time has come. Without a gateway it simply waits.
 func Sleep(ctx context.Context, name string, d time.Duration) error {
 	w := newWrite(typeSleep)
 	w.set(hStepFor, seconds(d))
@@ -36,9 +36,10 @@ func sleepStep(ctx context.Context, name string, w write, valid bool, left func(
 	return err
 }
 
-// WaitForEvent waits for a CloudEvent of a type, and of a subject where [WithKey] names one, and gives its data. It looks back to the beginning of the
-// run, or as far as [WithLookback] says, so an event cannot come too early. An event without data gives the zero value. Where it does not come within
-// [WithTimeout], the error is [ErrStepTimeout] for [errors.Is].
+// WaitForEvent waits for a CloudEvent of a type, and of a subject where [WithKey] names one, and gives its data. It
+// looks back to the beginning of the run, or as far as [WithLookback] says, so an event cannot come too early. An event
+// without data gives the zero value. Where it does not come within [WithTimeout], the error is [ErrStepTimeout] for
+// [errors.Is].
 func WaitForEvent[T any](ctx context.Context, name, eventType string, options ...WaitOption) (T, error) {
 	c := waitConfig{}
 	for _, option := range options {
@@ -67,10 +68,12 @@ func WaitForEvent[T any](ctx context.Context, name, eventType string, options ..
 	return decoded(ctx, codecOf[T](), got, err)
 }
 
-// WaitForCallback gives somebody else a URL that may be called once, and waits for what is sent to it by POST. Handing the URL out is a step
-// of its own (its id is that of the callback with " handed out" behind it), so it happens once. What strangers send may be anything: take
-// []byte to judge it in the handler, because JSON that cannot be read as the type fails each attempt.
-func WaitForCallback[T any](ctx context.Context, name string, handOut func(ctx context.Context, url string) error, options ...WaitOption) (T, error) {
+// WaitForCallback gives somebody else a URL that may be called once, and waits for what is sent to it by POST. Handing
+// the URL out is a step of its own (its id is that of the callback with " handed out" behind it), so it happens once.
+// What strangers send may be anything: take []byte to judge it in the handler, because JSON that cannot be read as the
+// type fails each attempt.
+func WaitForCallback[T any](ctx context.Context, name string, handOut func(ctx context.Context, url string) error,
+	options ...WaitOption) (T, error) {
 	c := waitConfig{}
 	for _, option := range options {
 		option.applyWait(&c)
@@ -103,7 +106,8 @@ func WaitForCallback[T any](ctx context.Context, name string, handOut func(ctx c
 // handOut hands the URL of a callback out, as a step of its own.
 func (a *attempt) handOut(ctx context.Context, b *branch, callback, url string, f func(ctx context.Context, url string) error) error {
 	if url == "" {
-		return &CheckpointError{message: fmt.Sprintf("step %q: the gateway gave no URL for the callback (%s); does it know its public address?", callback, hCallbackURL)}
+		return &CheckpointError{message: fmt.Sprintf("step %q: the gateway gave no URL for the callback (%s); does it know its public address?",
+			callback, hCallbackURL)}
 	}
 	id, err := a.names.enterHandOut(callback)
 	if err != nil {
@@ -115,9 +119,10 @@ func (a *attempt) handOut(ctx context.Context, b *branch, callback, url string, 
 	return err
 }
 
-// Invoke calls another durable route of the gateway, and waits for its response. The path is what follows the host, with a query if there is
-// one. The body is sent as JSON, or as it is where it is []byte; nil is none. The request is a run of its own, with steps and retries of its own, and
-// outlives this one. A response from status 400 up is a [*StepError] with its problem details.
+// Invoke calls another durable route of the gateway, and waits for its response. The path is what follows the host, with
+// a query if there is one. The body is sent as JSON, or as it is where it is []byte; nil is none. The request is a run
+// of its own, with steps and retries of its own, and outlives this one. A response from status 400 up is a [*StepError]
+// with its problem details.
 func Invoke[T any](ctx context.Context, name, path string, body any, options ...InvokeOption) (T, error) {
 	c := invokeConfig{method: http.MethodPost}
 	for _, option := range options {
@@ -154,7 +159,8 @@ func (a *attempt) ask(ctx context.Context, id, what string, w write) (outcome, e
 
 func (a *attempt) putParked(ctx context.Context, id, what string, w write) (answer, error) {
 	if a.gateway == nil {
-		return answer{}, misuse("step %q %s, and this request did not come through one; call the service through the gateway, by a durable route, or "+
+		return answer{}, misuse("step %q %s, and this request did not come through one; call the service through the gateway, by a durable "+
+			"route, or "+
 			"in a unit test by package durabletest", id, what)
 	}
 	got, err := a.gateway.put(ctx, id, w)

@@ -193,7 +193,8 @@ func TestDo_Busy_IsAFailedTryWithItsDelay(t *testing.T) {
 }
 
 func TestParseSteps_HeadersOfTheContract_AreRead(t *testing.T) {
-	steps, err := parseSteps(`"charge";ok=:eyJpZCI6MX0=:, "a/b";ok=::;ct="text/plain";t=sleep ,"q\"\\";err=:eyJ0aXRsZSI6Im5vIn0=:;new;x=1.5;y=?0;z=%"f";w=tok`)
+	steps, err := parseSteps(
+		`"charge";ok=:eyJpZCI6MX0=:, "a/b";ok=::;ct="text/plain";t=sleep ,"q\"\\";err=:eyJ0aXRsZSI6Im5vIn0=:;new;x=1.5;y=?0;z=%"f";w=tok`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// CutOffError says that a response was cut off after more of it had been given out than the client keeps. The run goes on, and its result can be
-// had by [Client.Resume].
+// CutOffError says that a response was cut off after more of it had been given out than the client keeps. The run goes
+// on, and its result can be had by [Client.Resume].
 type CutOffError struct {
 	// ResultURL is where the whole response will be.
 	ResultURL string
@@ -24,8 +24,8 @@ func (e *CutOffError) Error() string { return "durable: the response was cut off
 // Unwrap gives what the connection said.
 func (e *CutOffError) Unwrap() error { return e.err }
 
-// whole gives a response that is not cut off, as far as that can be done: what is small is read before it is given out, and what is cut off is
-// had from the URL of the result. A stream of events goes on after the last one that came.
+// whole gives a response that is not cut off, as far as that can be done: what is small is read before it is given out,
+// and what is cut off is had from the URL of the result. A stream of events goes on after the last one that came.
 func (d *call) whole(response *http.Response, at *url.URL) (*http.Response, error) {
 	if at == nil && !d.isRepeatable() && d.key == "" || response.Request.Method == http.MethodHead {
 		return response, nil

@@ -1,8 +1,9 @@
 // Package client calls durable routes of a Durable Gateway, and copes with every answer.
 //
-// Plain net/http works too: a client that follows redirects gets its result. [Client.Do] does more. It repeats a request whose answer was lost,
-// under one Idempotency-Key, so that it is executed as one run; it waits for the result as long as its context lasts, however many redirects that
-// takes; it goes on where a connection is lost; it tells of the progress; and a process that is restarted can ask for the result again.
+// Plain net/http works too: a client that follows redirects gets its result. [Client.Do] does more. It repeats a request
+// whose answer was lost, under one Idempotency-Key, so that it is executed as one run; it waits for the result as long
+// as its context lasts, however many redirects that takes; it goes on where a connection is lost; it tells of the
+// progress; and a process that is restarted can ask for the result again.
 //
 //	var c client.Client
 //	response, err := c.Do(request, client.OnProgress(func(p client.Progress) { log.Println(p.Step, p.State) }))
@@ -36,14 +37,16 @@ const (
 
 // Client calls durable routes. Its zero value is ready for use, and may be used by several goroutines.
 type Client struct {
-	// HTTP sends the requests. The default is [http.DefaultClient]. Redirects of the service are followed as it says, those of the gateway always.
+	// HTTP sends the requests. The default is [http.DefaultClient]. Redirects of the service are followed as it says,
+	// those of the gateway always.
 	HTTP *http.Client
 	// MaxBuffer is how many bytes of a response are read before it is given out, so that one that is cut off can be had from the gateway
 	// whole. The default is 1 MiB. What is longer passes as it comes.
 	MaxBuffer int
 	// MaxRepeats is how often in a row a call without an answer is repeated. The default is 5. Waiting for a result is no repetition.
 	MaxRepeats int
-	// Delay gives the delay before the n-th repetition in a row, from 1. The default begins with about 0.2 seconds and doubles, up to 10 seconds.
+	// Delay gives the delay before the n-th repetition in a row, from 1. The default begins with about 0.2 seconds and
+	// doubles, up to 10 seconds.
 	Delay func(n int) time.Duration
 }
 
@@ -81,9 +84,9 @@ type call struct {
 	known     string // The URL of the result that resultURL was told of.
 }
 
-// Do sends a request, and gives the final response after whatever happened in between. As of [http.Client.Do], the caller closes the body, and a
-// response of any status is no error. The run goes on when the context of the request ends: [Client.Resume] asks for its result, and
-// [Client.Cancel] ends it.
+// Do sends a request, and gives the final response after whatever happened in between. As of [http.Client.Do], the
+// caller closes the body, and a response of any status is no error. The run goes on when the context of the request
+// ends: [Client.Resume] asks for its result, and [Client.Cancel] ends it.
 func (c *Client) Do(request *http.Request, options ...Option) (*http.Response, error) {
 	d, err := c.newCall(request, options)
 	if err != nil {
@@ -103,8 +106,8 @@ func (c *Client) Do(request *http.Request, options ...Option) (*http.Response, e
 	}
 }
 
-// Resume asks for the result at a URL that [OnResultURL] was told of, and waits for it. The response is 404 where the gateway does not know it (any
-// more).
+// Resume asks for the result at a URL that [OnResultURL] was told of, and waits for it. The response is 404 where the
+// gateway does not know it (any more).
 func (c *Client) Resume(ctx context.Context, resultURL string, options ...Option) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, resultURL, nil)
 	if err != nil {
@@ -122,7 +125,8 @@ func (c *Client) Resume(ctx context.Context, resultURL string, options ...Option
 	return response, err
 }
 
-// Cancel ends the run of a result URL, where the gateway allows that to clients. It gives nil where the run is cancelled, also if it was before.
+// Cancel ends the run of a result URL, where the gateway allows that to clients. It gives nil where the run is
+// cancelled, also if it was before.
 func (c *Client) Cancel(ctx context.Context, resultURL string) error {
 	u, err := url.Parse(resultURL)
 	if err != nil {
@@ -206,10 +210,9 @@ func (d *call) send() (*http.Response, error) {
 			sent.Header.Set(hIdempotencyKey, `"`+d.key+`"`)
 		}
 		response, err := d.http.Do(sent)
-		if err == nil && !(response.StatusCode == http.StatusServiceUnavailable && isTheGateways(response) && response.Header.Get(hResult) == "") {
+		if err == nil && !isRefusal(response) {
 			return response, nil
 		}
-		// A 503 of the gateway's own without a result URL: the request is not stored, and not executed.
 		var after time.Duration
 		if err == nil {
 			if d.repeats >= d.maxRepeats() {
@@ -230,7 +233,8 @@ func (d *call) follow(response *http.Response) (*http.Response, error) {
 	switch {
 	case at == nil:
 		return d.whole(response, nil)
-	case response.StatusCode == http.StatusSeeOther, response.StatusCode == http.StatusAccepted && response.Header.Get("Preference-Applied") != "":
+	case response.StatusCode == http.StatusSeeOther,
+		response.StatusCode == http.StatusAccepted && response.Header.Get("Preference-Applied") != "":
 		drop(response)
 	case response.StatusCode == http.StatusServiceUnavailable && isTheGateways(response):
 		// The request may be stored: then it is executed, and its result is there.
@@ -333,7 +337,7 @@ func (d *call) get(at *url.URL, header http.Header) (*http.Response, error) {
 	}
 	for name, values := range d.request.Header {
 		switch {
-		case name == hIdempotencyKey || name == "Prefer" || name == "Range" || strings.HasPrefix(name, "Content-") || strings.HasPrefix(name, "If-"):
+		case name == hIdempotencyKey, name == "Prefer", name == "Range", strings.HasPrefix(name, "Content-"), strings.HasPrefix(name, "If-"):
 		case at.Host != d.request.URL.Host && (name == "Authorization" || name == "Cookie"):
 		default:
 			sent.Header[name] = values
@@ -402,6 +406,11 @@ func delayBefore(n int) time.Duration {
 // isResult reports whether a URL is one of a result: at the path of its own, or at that of the request.
 func isResult(u *url.URL) bool {
 	return strings.HasPrefix(u.Path, "/_durable/v1/results/") || strings.Contains(u.RawQuery, "durable-result=")
+}
+
+// isRefusal reports whether the gateway says that the request is not stored, and not executed.
+func isRefusal(response *http.Response) bool {
+	return response.StatusCode == http.StatusServiceUnavailable && isTheGateways(response) && response.Header.Get(hResult) == ""
 }
 
 // isTheGateways reports whether a response says that it is the gateway's own, and not the service's.

@@ -40,9 +40,16 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answers[n](w, r)
 }
 
+// got gives the requests so far.
+func (s *script) got() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*http.Request{}, s.requests...)
+}
+
 func (s *script) asked() string {
 	var words []string
-	for _, r := range s.requests {
+	for _, r := range s.got() {
 		words = append(words, r.Method+" "+r.URL.RequestURI())
 	}
 	return strings.ReplaceAll(strings.Join(words, "; "), resultURL, "RESULT")
@@ -120,18 +127,22 @@ func TestDo_EveryWayToTheResult_EndsWithIt(t *testing.T) {
 			"POST /orders?x=1; POST /orders?x=1; GET RESULT; GET RESULT"},
 		{"perhaps stored, and it is", []http.HandlerFunc{says(503, "{}", append(problem, hResult, resultURL)...), done}, "200 done",
 			"POST /orders?x=1; GET RESULT"},
-		{"perhaps stored, and it is not", []http.HandlerFunc{says(503, "{}", append(problem, hResult, resultURL)...), says(404, "{}", problem...), redirect, done},
+		{"perhaps stored, and it is not", []http.HandlerFunc{says(503, "{}", append(problem, hResult, resultURL)...), says(404, "{}",
+			problem...), redirect, done},
 			"200 done", "POST /orders?x=1; GET RESULT; POST /orders?x=1; GET RESULT"},
 		{"asked not to wait", []http.HandlerFunc{says(202, "", "Location", resultURL, "Preference-Applied", "respond-async"), done}, "200 done",
 			"POST /orders?x=1; GET RESULT"},
 		{"result unknown", []http.HandlerFunc{redirect, says(404, "{}", problem...)}, "404 {}", "POST /orders?x=1; GET RESULT"},
 		{"the service's 404", []http.HandlerFunc{redirect, says(404, "{}", append(problem, hStatus, "completed")...)}, "404 {}",
 			"POST /orders?x=1; GET RESULT"},
-		{"the service's redirect", []http.HandlerFunc{says(303, "", "Location", "/new"), says(200, "page")}, "200 page", "POST /orders?x=1; GET /new"},
+		{"the service's redirect", []http.HandlerFunc{says(303, "", "Location", "/new"), says(200, "page")}, "200 page",
+			"POST /orders?x=1; GET /new"},
 		{"cut off", []http.HandlerFunc{half("do", "Content-Length", "4", hResult, resultURL), done}, "200 done", "POST /orders?x=1; GET RESULT"},
-		{"cut off, and never stored", []http.HandlerFunc{half("do", hResult, resultURL), says(404, "{}", problem...), says(200, "done")}, "200 done",
+		{"cut off, and never stored", []http.HandlerFunc{half("do", hResult, resultURL), says(404, "{}", problem...), says(200, "done")},
+			"200 done",
 			"POST /orders?x=1; GET RESULT; POST /orders?x=1"},
-		{"cut off, nothing known", []http.HandlerFunc{half("do", "Content-Length", "4"), says(200, "done")}, "200 done", "POST /orders?x=1; POST /orders?x=1"},
+		{"cut off, nothing known", []http.HandlerFunc{half("do", "Content-Length", "4"), says(200, "done")}, "200 done",
+			"POST /orders?x=1; POST /orders?x=1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &script{answers: test.answers}
@@ -143,7 +154,7 @@ func TestDo_EveryWayToTheResult_EndsWithIt(t *testing.T) {
 				t.Errorf("asked\n %s, not\n %s", asked, test.asked)
 			}
 			keys := map[string]bool{}
-			for i, r := range s.requests {
+			for i, r := range s.got() {
 				if r.Method == http.MethodPost {
 					keys[r.Header.Get(hIdempotencyKey)] = true
 					if s.bodies[i] != "order" {
@@ -165,7 +176,7 @@ func TestDo_KeyOfTheCaller_IsKept(t *testing.T) {
 	if _, err := do(t, s, http.MethodPost, WithIdempotencyKey("order-1")); err != nil {
 		t.Fatal(err)
 	}
-	if key := s.requests[0].Header.Get(hIdempotencyKey); key != `"order-1"` {
+	if key := s.got()[0].Header.Get(hIdempotencyKey); key != `"order-1"` {
 		t.Error(key)
 	}
 }
@@ -173,15 +184,15 @@ func TestDo_KeyOfTheCaller_IsKept(t *testing.T) {
 func TestDo_Get_HasNoKey(t *testing.T) {
 	s := &script{answers: []http.HandlerFunc{cutOff, says(200, "done")}}
 	got, err := do(t, s, http.MethodGet)
-	if got != "200 done" || err != nil || s.requests[0].Header.Get(hIdempotencyKey) != "" {
+	if got != "200 done" || err != nil || s.got()[0].Header.Get(hIdempotencyKey) != "" {
 		t.Error(got, err)
 	}
 }
 
 func TestDo_NeverAnAnswer_GivesUp(t *testing.T) {
 	s := &script{answers: []http.HandlerFunc{cutOff, cutOff, cutOff, cutOff, cutOff, cutOff}}
-	if got, err := do(t, s, http.MethodPost); err == nil || len(s.requests) != 6 {
-		t.Error(got, err, len(s.requests))
+	if got, err := do(t, s, http.MethodPost); err == nil || len(s.got()) != 6 {
+		t.Error(got, err, len(s.got()))
 	}
 }
 
@@ -200,9 +211,10 @@ func TestDo_ContextEnds_EndsTheWaiting(t *testing.T) {
 func TestDo_Progress_IsTold(t *testing.T) {
 	s := &script{answers: []http.HandlerFunc{
 		redirect,
-		half("id: h1\nevent: attempt\ndata: {\"attempt\":1,\"time\":\"2026-11-23T08:00:01Z\"}\n\n: silence\n\nid: h2\nevent: step\ndata: {\"ste", "Content-Type", eventStream),
+		half("id: h1\nevent: attempt\ndata: {\"attempt\":1}\n\n: silence\n\nid: h2\nevent: step\ndata: {\"ste", "Content-Type", eventStream),
 		says(200, "id: h2\nevent: step\ndata: {\"attempt\":1,\"step\":\"charge\",\"state\":\"completed\"}\n\n"+
-			"id: h3\nevent: suspended\ndata: {\"attempt\":1,\"failed\":true}\n\nid: h-end\nevent: result\ndata: {\"status\":200}\n\n", "Content-Type", eventStream),
+			"id: h3\nevent: suspended\ndata: {\"attempt\":1,\"failed\":true}\n\nid: h-end\nevent: result\ndata: {\"status\":200}\n\n",
+			"Content-Type", eventStream),
 		says(200, "done", hStatus, "completed"),
 	}}
 	var told []string
@@ -216,7 +228,7 @@ func TestDo_Progress_IsTold(t *testing.T) {
 	if text := strings.Join(told, "; "); text != "attempt1false; step1chargecompletedfalse; suspended1true" {
 		t.Error(text)
 	}
-	if id := s.requests[2].Header.Get("Last-Event-ID"); id != "h1" {
+	if id := s.got()[2].Header.Get("Last-Event-ID"); id != "h1" {
 		t.Error(id)
 	}
 	if len(known) != 1 || !strings.HasSuffix(known[0], resultURL) {
@@ -233,7 +245,7 @@ func TestDo_StreamIsCut_GoesOnBehindTheLastEvent(t *testing.T) {
 	if got != "200 id: 1\ndata: a\n\nid: 2\ndata: b\n\n" || err != nil {
 		t.Errorf("%q %v", got, err)
 	}
-	if id := s.requests[1].Header.Get("Last-Event-ID"); id != "1" {
+	if id := s.got()[1].Header.Get("Last-Event-ID"); id != "1" {
 		t.Error(id)
 	}
 }

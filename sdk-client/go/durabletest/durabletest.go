@@ -1,7 +1,8 @@
 // Package durabletest executes durable handlers as a gateway would, from attempt to attempt, in memory: for unit tests.
 //
-// The steps are those of package durable, as behind a gateway: functions are executed once, results are written and read, failed tries are made
-// again. What steps wait for is said by the test. A handler that depends on something outside of its steps shows it here.
+// The steps are those of package durable, as behind a gateway: functions are executed once, results are written and
+// read, failed tries are made again. What steps wait for is said by the test. A handler that depends on something
+// outside of its steps shows it here.
 //
 //	run := durabletest.New(t)
 //	run.Complete("paid", Payment{Order: "o-1", Amount: 9})
@@ -34,6 +35,7 @@ const (
 
 // Event is what a handler has sent by durable.SendEvent.
 type Event struct {
+	// Type is what those who wait for the event name.
 	Type string
 	// Key is the subject; empty for none.
 	Key string
@@ -135,8 +137,8 @@ func (r *Run) script(o outcome) {
 	r.gateway.scripted[o.ID] = o
 }
 
-// Attempt executes a durable handler as the next attempt, and gives what the gateway gets: with Durable-Suspended: ?1 for one that waits. A final
-// attempt is one after which the policy allows no other: any failure is for good then.
+// Attempt executes a durable handler as the next attempt, and gives what the gateway gets: with Durable-Suspended: ?1
+// for one that waits. A final attempt is one after which the policy allows no other: any failure is for good then.
 func (r *Run) Attempt(h http.Handler, request *http.Request, final bool) *http.Response {
 	r.tb.Helper()
 	body, err := bodyOf(request)
@@ -188,8 +190,9 @@ func bodyOf(request *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// Serve executes a durable handler from attempt to attempt until its run has ended, and gives the response. Sleeps are over at once, and delays
-// before retries are left out. The test fails where the handler waits for what was not said by [Run.Complete] and its like.
+// Serve executes a durable handler from attempt to attempt until its run has ended, and gives the response. Sleeps are
+// over at once, and delays before retries are left out. The test fails where the handler waits for what was not said by
+// [Run.Complete] and its like.
 func (r *Run) Serve(h http.Handler, request *http.Request) *http.Response {
 	r.tb.Helper()
 	failures, stored := 0, 0
@@ -203,8 +206,8 @@ func (r *Run) Serve(h http.Handler, request *http.Request) *http.Response {
 		}
 		if response.Header.Get("Durable-Suspended") == "?1" {
 			if goesOn, waitsFor := r.gateway.pass(); !goesOn {
-				r.tb.Fatalf("durabletest: the handler waits for %s; say with Complete what comes, or with TimeOut that nothing does, or execute single "+
-					"attempts with Attempt", waitsFor)
+				r.tb.Fatalf("durabletest: the handler waits for %s; say with Complete what comes, or with TimeOut that nothing does, or execute "+
+					"single attempts with Attempt", waitsFor)
 			}
 			continue
 		}
@@ -234,8 +237,8 @@ func isFailure(response *http.Response) bool {
 	return false
 }
 
-// Execute does the same with a function that takes the context of a handler, and gives what it returned in its last attempt: for code that is
-// called by a handler.
+// Execute does the same with a function that takes the context of a handler, and gives what it returned in its last
+// attempt: for code that is called by a handler.
 func Execute[T any](r *Run, f func(ctx context.Context) (T, error)) (T, error) {
 	r.tb.Helper()
 	var value T

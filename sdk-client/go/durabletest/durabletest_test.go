@@ -67,7 +67,8 @@ func TestExecute_HandlerThatWaits_GoesFromAttemptToAttempt(t *testing.T) {
 	if want := []string{"hold", "paid", "patience", "capture", "tell"}; !reflect.DeepEqual(run.Steps(), want) {
 		t.Error(run.Steps())
 	}
-	if want := []durabletest.Event{{Type: "order.shipped", Key: "o-1", Data: []byte(`{"order":"o-1","amount":9}`)}}; !reflect.DeepEqual(run.SentEvents(), want) {
+	if want := []durabletest.Event{{Type: "order.shipped", Key: "o-1",
+		Data: []byte(`{"order":"o-1","amount":9}`)}}; !reflect.DeepEqual(run.SentEvents(), want) {
 		t.Errorf("%+v", run.SentEvents())
 	}
 	if run.Attempts() != 4 || captures != 1 || len(run.Pending()) != 0 {
