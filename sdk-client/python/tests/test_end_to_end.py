@@ -7,7 +7,7 @@ import collections
 import json
 import urllib.request
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Union
 
 import pytest
 
@@ -125,7 +125,10 @@ def wsgi(environ: Any, start_response: Any) -> Any:
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealGateway]:
     program()
     folder: Path = tmp_path_factory.mktemp("gateway")
-    services = {"asgi": AsgiService(AsgiMiddleware(asgi, OPTIONS)), "wsgi": WsgiService(WsgiMiddleware(wsgi, OPTIONS))}
+    services: dict[str, Union[AsgiService, WsgiService]] = {
+        "asgi": AsgiService(AsgiMiddleware(asgi, OPTIONS)),
+        "wsgi": WsgiService(WsgiMiddleware(wsgi, OPTIONS)),
+    }
     running = RealGateway(folder, {name: service.url for name, service in services.items()})
     try:
         running.wait()

@@ -485,9 +485,15 @@ async def test_an_event_that_does_not_come_is_none(gateway: ScriptedGateway) -> 
 
 @pytest.mark.parametrize(
     ("content", "content_type", "returns", "expected"),
-    [(b"", "application/json", None, None), (b"", "application/json", bytes, b""), (b"\x00\xff", "image/png", None, b"\x00\xff"), (b"[1]", "application/json", bytes, b"[1]"),
-     (b"hi", "text/plain", str, "hi"), (b'{"a":1}', "application/vnd.x+json; charset=utf-8", None, {"a": 1})],
-)  # fmt: skip
+    [
+        (b"", "application/json", None, None),
+        (b"", "application/json", bytes, b""),
+        (b"\x00\xff", "image/png", None, b"\x00\xff"),
+        (b"[1]", "application/json", bytes, b"[1]"),
+        (b"hi", "text/plain", str, "hi"),
+        (b'{"a":1}', "application/vnd.x+json; charset=utf-8", None, {"a": 1}),
+    ],
+)
 async def test_what_others_send(gateway: ScriptedGateway, content: bytes, content_type: str, returns: Any, expected: Any) -> None:
     gateway.answer("cb", stored(content, content_type=content_type))
     results: list[Any] = []
