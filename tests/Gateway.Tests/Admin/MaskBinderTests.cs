@@ -3,6 +3,7 @@ using DurableGateway.Configuration;
 namespace DurableGateway.Tests.Unit;
 
 /// <summary><c>Durable:Admin:Mask</c>: read whole, or refused with every error.</summary>
+[Trait("Category", "Unit")]
 public sealed class MaskBinderTests
 {
     [Fact]

@@ -8,6 +8,7 @@ namespace DurableGateway.Tests.Architecture;
 /// The rooms of the gateway are a stack: each may use only what lies below it. What a room uses is read out of the compiled assembly; what
 /// the compiler leaves no trace of there (constants, <c>nameof</c>, documentation) is read out of the <c>using</c> directives.
 /// </summary>
+[Trait("Category", "Unit")]
 public sealed partial class RoomTests
 {
     private const string Root = "DurableGateway";

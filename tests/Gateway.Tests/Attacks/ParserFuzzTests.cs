@@ -17,6 +17,7 @@ namespace DurableGateway.Tests.Attacks;
 /// <summary>
 /// Everything that reads what others wrote, fed with what nobody should write: it says no as it is documented to, and soon.
 /// </summary>
+[Trait("Category", "Unit")]
 public sealed class ParserFuzzTests
 {
     private static readonly DateTimeOffset Now = Make.Start;

@@ -8,6 +8,7 @@ using NJsonSchema;
 namespace DurableGateway.Tests.Configuration;
 
 /// <summary>The schema that editors read says what the code reads, no more and no less.</summary>
+[Trait("Category", "Unit")]
 public sealed class SchemaTests
 {
     private const string SpanOfYarp = @"^\d*?\.?\d\d:\d\d:\d\d\.?\d{0,7}$";

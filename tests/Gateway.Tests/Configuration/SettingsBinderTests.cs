@@ -5,6 +5,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class SettingsBinderTests
 {
     private const string Secret = "hunter2-hunter2";

@@ -2,6 +2,7 @@ using DurableGateway.Configuration;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class StartOptionsTests
 {
     [Theory]

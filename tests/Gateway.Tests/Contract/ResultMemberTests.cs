@@ -4,6 +4,7 @@ using DurableGateway.Runs;
 namespace DurableGateway.Tests.Contract;
 
 /// <summary>The member of a query by which a result is fetched at the path of its request.</summary>
+[Trait("Category", "Unit")]
 public sealed class ResultMemberTests
 {
     private const string Run = "01a20679-cce6-73be-b275-852ca4b597ac";

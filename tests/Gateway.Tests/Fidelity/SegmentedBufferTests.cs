@@ -4,6 +4,7 @@ using DurableGateway.Proxy;
 namespace DurableGateway.Tests.Fidelity;
 
 /// <summary>The copy of a response takes memory for what it has, and for nothing once it is too large to be kept.</summary>
+[Trait("Category", "Unit")]
 public sealed class SegmentedBufferTests
 {
     [Theory]

@@ -4,6 +4,7 @@ using DurableGateway.Proxy;
 namespace DurableGateway.Tests.Fidelity;
 
 /// <summary>When the body of a response counts as whole.</summary>
+[Trait("Category", "Unit")]
 public sealed class ServiceContentTests
 {
     [Theory]

@@ -2,6 +2,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class StepIdTests
 {
     [Theory]

@@ -4,6 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class StepsHeaderTests
 {
     private const int Ample = 4096;

@@ -3,6 +3,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class StructuredFieldsTests
 {
     [Theory]

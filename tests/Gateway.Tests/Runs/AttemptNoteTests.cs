@@ -3,6 +3,7 @@ using DurableGateway.Runs;
 namespace DurableGateway.Tests.Unit;
 
 /// <summary>What the store keeps about the end of an attempt comes back as it was, however the reason is worded.</summary>
+[Trait("Category", "Unit")]
 public sealed class AttemptNoteTests
 {
     [Theory]

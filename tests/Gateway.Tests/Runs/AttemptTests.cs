@@ -5,6 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace DurableGateway.Tests.Unit;
 
 /// <summary>When an attempt is late: requests say how far it has come, while the clock of all attempts asks.</summary>
+[Trait("Category", "Unit")]
 public sealed class AttemptTests
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);

@@ -3,6 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class BacklogTests
 {
     private readonly Backlog _backlog = new();

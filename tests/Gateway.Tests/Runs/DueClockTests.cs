@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class DueClockTests
 {
     private const int Shards = 4;

@@ -4,6 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class EndedRunsTests
 {
     private readonly EndedRuns _ended = new();

@@ -4,6 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class QueueScanTests
 {
     private static readonly Look New = new(LookKind.New, 1);

@@ -3,6 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class RunIdTests
 {
     [Fact]

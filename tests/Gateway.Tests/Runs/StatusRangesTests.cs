@@ -2,6 +2,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Unit;
 
+[Trait("Category", "Unit")]
 public sealed class StatusRangesTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using DurableGateway.Storage;
 namespace DurableGateway.Tests.Unit;
 
 /// <summary>The file of digests grows with the log, and not with all that was ever written.</summary>
+[Trait("Category", "Unit")]
 public sealed class AofDigestsTests : IDisposable
 {
     private const long MiB = 1 << 20;

@@ -5,6 +5,7 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Tests.Stores;
 
 /// <summary>The key table of <c>gateway/README.md</c> against the scripts.</summary>
+[Trait("Category", "Unit")]
 public sealed partial class DocumentedFieldsTests
 {
     [Fact]

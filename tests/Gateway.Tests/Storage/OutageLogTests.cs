@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Tests.Stores;
 
+[Trait("Category", "Unit")]
 public sealed class OutageLogTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);

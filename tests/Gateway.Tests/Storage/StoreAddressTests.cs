@@ -2,6 +2,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Stores;
 
+[Trait("Category", "Unit")]
 public sealed class StoreAddressTests
 {
     [Theory]

@@ -9,6 +9,7 @@ namespace DurableGateway.Tests.Telemetry;
 /// <summary>
 /// A collector that never answers does not hold up the exit. <c>tests/docker/engine/image.sh</c> tests it with a real one.
 /// </summary>
+[Trait("Category", "Unit")]
 public sealed class FinalExportTests
 {
     [Fact]
