@@ -23,7 +23,21 @@ for (const [name, type] of [
   writeFileSync(join(copy, "tsconfig.json"), JSON.stringify({ extends: "../../tsconfig.json", include: ["src"] }));
   execFileSync(
     process.execPath,
-    [tsc, "-p", copy, "--noEmit", "false", "--rootDir", join(copy, "src"), "--outDir", join("dist", name), "--types", "node", "--typeRoots", "node_modules/@types"],
+    [
+      tsc,
+      "-p",
+      copy,
+      "--noEmit",
+      "false",
+      "--rootDir",
+      join(copy, "src"),
+      "--outDir",
+      join("dist", name),
+      "--types",
+      "node",
+      "--typeRoots",
+      "node_modules/@types",
+    ],
     { stdio: "inherit" },
   );
   writeFileSync(join("dist", name, "package.json"), `${JSON.stringify({ type })}\n`);

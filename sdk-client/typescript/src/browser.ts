@@ -23,15 +23,18 @@ export interface DurableFetchOptions extends RequestInit {
   onProgress?: ((progress: Progress) => void) | undefined;
 
   /**
-   * A name for this request. Under it the result URL is kept in `sessionStorage`, until the result is there: whoever asks again under the same
-   * name, for example after a reload of the page, waits for the same run. The request is stored first.
+   * A name for this request. Under it the result URL is kept in `sessionStorage`, until the result is there: whoever asks again under the
+   * same name, for example after a reload of the page, waits for the same run. The request is stored first.
    */
   resume?: string | undefined;
 
   /** Where `resume` keeps it. The default is `sessionStorage`. */
   storage?: Pick<Storage, "getItem" | "setItem" | "removeItem"> | undefined;
 
-  /** The `Idempotency-Key`, so that the request is executed once however often it is sent. The default is a random one, and none for `GET` and `HEAD`. */
+  /**
+   * The `Idempotency-Key`, so that the request is executed once however often it is sent. The default is a random one, and none for `GET`
+   * and `HEAD`.
+   */
   idempotencyKey?: string | undefined;
 
   /** How often in a row it may fail to reach the gateway. The default is 10, which takes about two minutes. */
@@ -42,13 +45,22 @@ export interface DurableFetchOptions extends RequestInit {
 }
 
 /**
- * Sends a request through a Durable Gateway and gives the final response, after whatever happened in between: it follows the redirect to the
- * result, and goes on after a lost connection. Called as `fetch` is. To abort the signal ends the waiting, and not the run.
+ * Sends a request through a Durable Gateway and gives the final response, after whatever happened in between: it follows the redirect to
+ * the result, and goes on after a lost connection. Called as `fetch` is. To abort the signal ends the waiting, and not the run.
  *
- * The body is read whole before this resolves, so that a response that is cut off is fetched again; but streams of events pass as they come.
+ * The body is read whole before this resolves, so that a response that is cut off is fetched again; but streams of events pass as they
+ * come.
  */
 export async function durableFetch(input: string | URL | Request, options: DurableFetchOptions = {}): Promise<Response> {
-  const { onProgress, resume, storage = globalThis.sessionStorage, idempotencyKey, maxFailures = 10, fetch = globalThis.fetch, ...init } = options;
+  const {
+    onProgress,
+    resume,
+    storage = globalThis.sessionStorage,
+    idempotencyKey,
+    maxFailures = 10,
+    fetch = globalThis.fetch,
+    ...init
+  } = options;
   const template = new Request(input, init);
   const isSafe = template.method === "GET" || template.method === "HEAD";
   const kept = resume === undefined ? undefined : new Kept(storage, `durable-gateway:${resume}`);
@@ -81,15 +93,25 @@ export async function durableFetch(input: string | URL | Request, options: Durab
   return response;
 }
 
-/** Ends a run, where its policy lets clients do so. @param url The result URL, as `accepted` tells it. @returns Whether it was not ended yet. */
-export async function cancelRun(url: string, { fetch = globalThis.fetch, signal }: Pick<DurableFetchOptions, "fetch" | "signal"> = {}): Promise<boolean> {
+/**
+ * Ends a run, where its policy lets clients do so.
+ *
+ * @param url The result URL, as `accepted` tells it.
+ * @returns Whether it was not ended yet.
+ */
+export async function cancelRun(
+  url: string,
+  { fetch = globalThis.fetch, signal }: Pick<DurableFetchOptions, "fetch" | "signal"> = {},
+): Promise<boolean> {
   const run = new URL(url, globalThis.location?.href);
   run.pathname += "/run";
   const response = await fetch(run, { method: "DELETE", signal: signal ?? null });
   await response.body?.cancel();
   if (response.status === 204) return true;
   if (response.status === 409) return false;
-  throw new Error(response.status === 403 ? "The policy of the route does not let clients cancel its runs." : `The gateway answered ${response.status}.`);
+  throw new Error(
+    response.status === 403 ? "The policy of the route does not let clients cancel its runs." : `The gateway answered ${response.status}.`,
+  );
 }
 
 interface Entry {
@@ -238,7 +260,8 @@ class Waiting {
 
 /** Reads the body to its end: one that is cut off throws here, and not at the caller. */
 async function whole(response: Response): Promise<Response> {
-  if (!response.body || isEvents(response) || response.headers.get("content-type")?.startsWith("multipart/x-mixed-replace")) return response;
+  if (!response.body || isEvents(response) || response.headers.get("content-type")?.startsWith("multipart/x-mixed-replace"))
+    return response;
   const body = await response.arrayBuffer();
   const { status, statusText, headers, url, redirected } = response;
   const read = new Response(body, { status, statusText, headers });

@@ -8,9 +8,9 @@ import { toResponse } from "./core/verdict.js";
 export type Input = Request | { readonly request: Request } | { readonly req: Request | { readonly raw: Request } };
 
 /**
- * Wraps a handler, so that its pieces are durable steps. It takes what the framework calls it with: a Request (Next.js, Bun, Deno, Workers), or
- * what has one (Hono's context, the arguments of Remix, SvelteKit's event). The step is its second argument; what the framework gives beyond the
- * first follows.
+ * Wraps a handler, so that its pieces are durable steps. It takes what the framework calls it with: a Request (Next.js, Bun, Deno,
+ * Workers), or what has one (Hono's context, the arguments of Remix, SvelteKit's event). The step is its second argument; what the
+ * framework gives beyond the first follows.
  *
  * @example
  * export const POST = durable(async (req: NextRequest) => {
@@ -56,7 +56,9 @@ function requestOf(input: Input): Request {
   if ("request" in input && input.request) return input.request;
   const { req } = input as { req?: Request | { raw: Request } };
   if (req) return "raw" in req ? req.raw : req;
-  throw new TypeError("durable() wraps a handler that is called with a Request, or with what has one as its request or req. See /express, /fastify and /nest for others.");
+  throw new TypeError(
+    "durable() wraps a handler that is called with a Request, or with what has one as its request or req. See /express, /fastify and /nest for others.",
+  );
 }
 
 /** Responses of fetch and of Response.redirect have headers that cannot be changed. */

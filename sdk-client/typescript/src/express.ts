@@ -8,7 +8,8 @@ export * from "./node.js";
 export type DurableHandler<Req extends Request = Request> = (req: Req, res: Response, step: Step, next: NextFunction) => unknown;
 
 /**
- * Wraps a handler of Express, 4 or 5, so that its pieces are durable steps. What it throws goes to the error handlers, as it does in Express 5.
+ * Wraps a handler of Express, 4 or 5, so that its pieces are durable steps. What it throws goes to the error handlers, as it does in
+ * Express 5.
  *
  * @example
  * app.post("/checkout", durable(async (req, res, step) => {

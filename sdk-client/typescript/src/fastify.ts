@@ -6,7 +6,8 @@ import { BODY_HEADERS, isBelow500, serve } from "./node-http.js";
 export * from "./node.js";
 
 /**
- * Wraps a handler of Fastify, so that its pieces are durable steps. Failed tries are logged by the request's logger, unless the options name another.
+ * Wraps a handler of Fastify, so that its pieces are durable steps. Failed tries are logged by the request's logger, unless the options
+ * name another.
  *
  * @example
  * app.post("/checkout", durable(async (request, reply, step) => {
@@ -20,7 +21,9 @@ export function durable<R extends RouteGenericInterface = RouteGenericInterface>
   const settings = settle(options);
   return async function (request, reply) {
     const logger = options?.logger === undefined ? request.log : settings.logger;
-    const served = await serve(request.raw, reply.raw, { ...settings, logger }, isResponse, (step) => handler.call(this, request, reply, step));
+    const served = await serve(request.raw, reply.raw, { ...settings, logger }, isResponse, (step) =>
+      handler.call(this, request, reply, step),
+    );
     switch (served.kind) {
       case "returned":
         return served.value;
@@ -31,7 +34,10 @@ export function durable<R extends RouteGenericInterface = RouteGenericInterface>
       case "answer": {
         const { status, headers, problem } = served.answer;
         for (const name of BODY_HEADERS) reply.removeHeader(name);
-        return reply.code(status).headers(headers).send(problem && JSON.stringify(problem));
+        return reply
+          .code(status)
+          .headers(headers)
+          .send(problem && JSON.stringify(problem));
       }
     }
   };

@@ -14,6 +14,7 @@ export type { Jsonify, Stored } from "./core/jsonify.js";
 export type { DurableOptions, Logger, ModelPrice, StepOptions } from "./core/options.js";
 export type { Problem } from "./core/problem.js";
 export type {
+  FetchInput,
   InvokeOptions,
   Payload,
   PayloadOptions,

@@ -44,7 +44,9 @@ export class DurableInterceptor implements NestInterceptor {
     return defer(async () => {
       const response = context.switchToHttp().getResponse<HttpResponse>();
       const raw = response.raw ?? (response as unknown as ServerResponse);
-      const served = await serve(rawRequest(context), raw, this.#settings, isResponse, () => lastValueFrom(next.handle(), { defaultValue: undefined }));
+      const served = await serve(rawRequest(context), raw, this.#settings, isResponse, () =>
+        lastValueFrom(next.handle(), { defaultValue: undefined }),
+      );
       switch (served.kind) {
         case "returned":
           return served.value;
@@ -78,7 +80,8 @@ export function Durable(options?: DurableOptions): MethodDecorator & ClassDecora
 /** The step of the request, as a parameter of a handler. */
 export const InjectStep: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext) => {
   const step = stepOf(rawRequest(context));
-  if (!step) throw new StepUsageError("@InjectStep() is used by a handler that is not durable. Add @Durable() to it, or to its controller.");
+  if (!step)
+    throw new StepUsageError("@InjectStep() is used by a handler that is not durable. Add @Durable() to it, or to its controller.");
   return step;
 });
 

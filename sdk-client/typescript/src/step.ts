@@ -2,8 +2,8 @@ import { currentStep } from "./core/context.js";
 import type { Step } from "./core/step.js";
 
 /**
- * The steps of the request that is being handled, wherever the code is called from. It needs AsyncLocalStorage, which Node, Bun, Deno, edge runtimes
- * and Workers (with `nodejs_compat`) have; elsewhere take the step from the handler's second argument.
+ * The steps of the request that is being handled, wherever the code is called from. It needs AsyncLocalStorage, which Node, Bun, Deno, edge
+ * runtimes and Workers (with `nodejs_compat`) have; elsewhere take the step from the handler's second argument.
  */
 export const step: Step = {
   get info() {

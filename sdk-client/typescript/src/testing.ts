@@ -127,9 +127,9 @@ export type AttemptResult<T> =
   | { readonly state: "failed"; readonly retry: boolean; readonly problem: Record<string, unknown> };
 
 /**
- * A run without a gateway, for unit tests of a handler: its attempts are made in memory, and the outcomes of steps are kept from one to the next.
- * What steps wait for is said by the test. Bodies are executed once, results are written and read, failed tries are made again: a handler that
- * depends on something outside of its steps shows it here.
+ * A run without a gateway, for unit tests of a handler: its attempts are made in memory, and the outcomes of steps are kept from one to the
+ * next. What steps wait for is said by the test. Bodies are executed once, results are written and read, failed tries are made again: a
+ * handler that depends on something outside of its steps shows it here.
  *
  * @example
  * const run = new TestRun();
@@ -175,7 +175,10 @@ export class TestRun {
     return kept && kept.body.length > 0 ? JSON.parse(new TextDecoder().decode(kept.body)) : undefined;
   }
 
-  /** Says what a step gets that waits for an event, a callback or another route; or that a sleep is over. Bytes as they are, anything else as JSON. */
+  /**
+   * Says what a step gets that waits for an event, a callback or another route; or that a sleep is over. Bytes as they are, anything else
+   * as JSON.
+   */
   complete(step: string, data?: unknown): void {
     const bytes = data instanceof Uint8Array ? fromBase64(toBase64(data)) : undefined;
     const body = bytes ?? (data === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(data)));
@@ -187,7 +190,10 @@ export class TestRun {
     this.#gateway.scripted.set(step, failureOf("", "step-timeout", "The step timed out"));
   }
 
-  /** Executes the handler as the next attempt. An error of the handler that is no failure for good is thrown here: the gateway would try again. */
+  /**
+   * Executes the handler as the next attempt. An error of the handler that is no failure for good is thrown here: the gateway would try
+   * again.
+   */
   async attempt<T>(handler: (step: Step) => T | PromiseLike<T>, { final = false } = {}): Promise<AttemptResult<T>> {
     const headers: Record<string, string> = {
       "durable-protocol": "1",
@@ -212,8 +218,8 @@ export class TestRun {
   }
 
   /**
-   * Executes the handler from attempt to attempt until it ends, and gives what it returned. Sleeps are over at once, and delays before retries are
-   * left out. What fails the run for good is thrown, after the compensations.
+   * Executes the handler from attempt to attempt until it ends, and gives what it returned. Sleeps are over at once, and delays before
+   * retries are left out. What fails the run for good is thrown, after the compensations.
    */
   async run<T>(handler: (step: Step) => T | PromiseLike<T>): Promise<T> {
     for (let round = 0; round < MAX_ROUNDS; round++) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AttemptOverError, NonRetriableError, StepError, type Step } from "../src/node.js";
-import { FakeRun, problem, valueOf, verdictOf } from "./support/fake-gateway.js";
+import { AttemptOverError, NonRetriableError, type Step, type StepError } from "../src/node.js";
+import { FakeRun, problem, resultOf, verdictOf } from "./support/fake-gateway.js";
 
 test("A branch that waits does not keep another from its next step", async () => {
   const run = new FakeRun();
@@ -18,8 +18,10 @@ test("A branch that waits does not keep another from its next step", async () =>
 
 test("A handler may end without a branch that waits", async () => {
   const run = new FakeRun();
-  const ending = await run.attempt((step) => Promise.race([step.sleep("patience", "3d").then(() => "late"), step.run("quick", () => "quick")]));
-  assert.equal(valueOf(ending), "quick");
+  const ending = await run.attempt((step) =>
+    Promise.race([step.sleep("patience", "3d").then(() => "late"), step.run("quick", () => "quick")]),
+  );
+  assert.equal(resultOf(ending), "quick");
 });
 
 test("What the handler holds is released when the attempt is suspended", async () => {
@@ -30,7 +32,10 @@ test("What the handler holds is released when the attempt is suspended", async (
       await step.sleep("nap", "1h");
     } catch (error) {
       released = error;
-      await assert.rejects(step.run("late", () => 1), AttemptOverError);
+      await assert.rejects(
+        step.run("late", () => 1),
+        AttemptOverError,
+      );
       assert.ok(step.signal.aborted);
       return "swallowed";
     }
@@ -68,7 +73,7 @@ test("A handler that works outside of steps while another branch waits is not su
     },
     { suspendAfter: 400 },
   );
-  assert.equal(valueOf(ending), "done");
+  assert.equal(resultOf(ending), "done");
 });
 
 test("A failure for good leaves the handler though another branch waits", async () => {
@@ -90,7 +95,7 @@ test("Steps that are executing when the handler ends are stored before the answe
     void step.run("late", () => new Promise((resolve) => setTimeout(() => resolve(1), 20)));
     return "answer";
   });
-  assert.equal(valueOf(ending), "answer");
+  assert.equal(resultOf(ending), "answer");
   assert.ok(run.gateway.stored.has("late"));
 });
 
@@ -212,17 +217,26 @@ test("Events, callbacks and other routes are one call each, and park the branch"
   assert.equal(verdictOf(await run.attempt(handler)).status, 202);
   const [paid] = run.putsOf("paid");
   assert.deepEqual(
-    ["durable-step-type", "durable-event-type", "durable-event-key", "durable-step-timeout", "durable-event-lookback"].map((name) => paid?.headers.get(name)),
+    ["durable-step-type", "durable-event-type", "durable-event-key", "durable-step-timeout", "durable-event-lookback"].map((name) =>
+      paid?.headers.get(name),
+    ),
     ["wait", "order.paid", "o%201%25", "259200", "0"],
   );
   assert.equal(url, "http://test.invalid/_durable/v1/callbacks/approve");
   const [bill] = run.putsOf("bill");
-  assert.deepEqual([bill?.headers.get("durable-invoke-path"), bill?.headers.get("durable-invoke-method"), bill?.text], ["/bills?a=%C3%BC", "PUT", '{"total":1}']);
+  assert.deepEqual(
+    [bill?.headers.get("durable-invoke-path"), bill?.headers.get("durable-invoke-method"), bill?.text],
+    ["/bills?a=%C3%BC", "PUT", '{"total":1}'],
+  );
   assert.equal(run.putsOf("opening")[0]?.headers.get("durable-step-until"), "1970-01-01T00:00:00.000Z");
 
   const answer = (body: string) => ({ failed: false, contentType: "application/json", body: new TextEncoder().encode(body) });
-  run.gateway.scripted.set("paid", answer('{"amount":9}')).set("approve", answer('{"ok":true}')).set("bill", answer("")).set("opening", answer(""));
-  assert.deepEqual(valueOf(await run.attempt(handler)), [{ amount: 9 }, { ok: true }, null, undefined]);
+  run.gateway.scripted
+    .set("paid", answer('{"amount":9}'))
+    .set("approve", answer('{"ok":true}'))
+    .set("bill", answer(""))
+    .set("opening", answer(""));
+  assert.deepEqual(resultOf(await run.attempt(handler)), [{ amount: 9 }, { ok: true }, null, undefined]);
   assert.equal(run.putsOf("approve handed out").length, 1);
 });
 
@@ -231,7 +245,7 @@ test("A time-out of an event is null, and that of a callback a failure", async (
   const body = new TextEncoder().encode('{"type":"/_durable/problems/step-timeout","title":"The step timed out"}');
   const late = { failed: true, contentType: "application/problem+json", body };
   run.gateway.scripted.set("paid", late).set("approve", late);
-  assert.equal(valueOf(await run.attempt((step) => step.waitForEvent("paid", "order.paid"))), null);
+  assert.equal(resultOf(await run.attempt((step) => step.waitForEvent("paid", "order.paid"))), null);
   const ending = await run.attempt((step) => step.waitForCallback("approve", () => {}));
   assert.equal(verdictOf(ending).problem?.type, "/_durable/problems/step-timeout");
 });
@@ -244,8 +258,8 @@ test("A URL that cannot be handed out fails the callback", async () => {
         throw new NonRetriableError("no such mailbox");
       })
       .catch((error) => (error as StepError).step);
-  assert.equal(valueOf(await run.attempt(handler)), "approve handed out");
-  assert.equal(valueOf(await run.attempt(handler)), "approve handed out");
+  assert.equal(resultOf(await run.attempt(handler)), "approve handed out");
+  assert.equal(resultOf(await run.attempt(handler)), "approve handed out");
 });
 
 test("What others send is read as its type says, or as is asked for", async () => {
@@ -257,7 +271,7 @@ test("What others send is read as its type says, or as is asked for", async () =
     .set("bytes", sent("image/png", "P"))
     .set("bad", sent("application/json", "{"))
     .set("stream", sent("application/json", "s"));
-  const got = valueOf(
+  const got = resultOf(
     await run.attempt(async (step) => [
       await step.waitForEvent("json", "x"),
       await step.waitForEvent("text", "x"),
@@ -274,7 +288,7 @@ test("An event is sent as a step, in the name of the run", async () => {
   const run = new FakeRun();
   run.instead = (call) => (call.method === "POST" ? Response.json({ woken: 2 }, { status: 202 }) : undefined);
   const handler = (step: Step) => step.sendEvent("tell", { type: "order.paid", key: "o-1", data: { amount: 9 } });
-  assert.equal(valueOf(await run.attempt(handler)), 2);
+  assert.equal(resultOf(await run.attempt(handler)), 2);
   const [call] = run.calls;
   assert.equal(call?.url, "http://test.invalid/_durable/v1/events");
   assert.equal(call?.headers.get("content-type"), "application/cloudevents+json");
@@ -287,6 +301,6 @@ test("An event is sent as a step, in the name of the run", async () => {
     datacontenttype: "application/json",
     data: { amount: 9 },
   });
-  assert.equal(valueOf(await run.attempt(handler)), 2);
+  assert.equal(resultOf(await run.attempt(handler)), 2);
   assert.equal(run.calls.filter(({ method }) => method === "POST").length, 1);
 });

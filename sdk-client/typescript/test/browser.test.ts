@@ -39,7 +39,9 @@ const accepted: Answer = (_, response) =>
 const gatewayProblem =
   (status: number, name: string, headers: Record<string, string> = {}): Answer =>
   (_, response) =>
-    response.writeHead(status, { ...headers, "content-type": "application/problem+json" }).end(JSON.stringify({ type: `/_durable/problems/${name}`, status }));
+    response
+      .writeHead(status, { ...headers, "content-type": "application/problem+json" })
+      .end(JSON.stringify({ type: `/_durable/problems/${name}`, status }));
 
 class Memory {
   readonly kept = new Map<string, string>();
@@ -131,13 +133,18 @@ test("The signal ends the waiting", async () => {
 });
 
 test("Progress is told event by event, across a lost connection", async () => {
-  const events = (text: string, end: boolean): Answer => (request, response) => {
-    response.writeHead(200, { "content-type": "text/event-stream" });
-    response.write(text, () => (end ? response.end() : request.socket.destroy()));
-  };
+  const events =
+    (text: string, end: boolean): Answer =>
+    (request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(text, () => (end ? response.end() : request.socket.destroy()));
+    };
   script = [
     accepted,
-    events('id: h1\nevent: attempt\ndata: {"attempt":1,"time":"t"}\n\nid: h2\r\nevent: step\r\ndata: {"attempt":1,"step":"charge","state":"completed","time":"t"}\r\n\r\nid: h3\nevent: st', false),
+    events(
+      'id: h1\nevent: attempt\ndata: {"attempt":1,"time":"t"}\n\nid: h2\r\nevent: step\r\ndata: {"attempt":1,"step":"charge","state":"completed","time":"t"}\r\n\r\nid: h3\nevent: st',
+      false,
+    ),
     events(': comment\n\nid: h3\nevent: suspended\ndata: {"attempt":1,"time":"t"}\n\nid: h-end\nevent: result\ndata: {}\n\n', true),
     done,
   ];

@@ -5,7 +5,8 @@ import { durable, NonRetriableError, type Step, StepError, StepUsageError, step 
 import { TestRun } from "../src/testing.js";
 import { FakeRun } from "./support/fake-gateway.js";
 
-const request = (headers: Record<string, string> = {}, init: RequestInit = {}) => new Request("http://service/orders", { method: "POST", ...init, headers });
+const request = (headers: Record<string, string> = {}, init: RequestInit = {}) =>
+  new Request("http://service/orders", { method: "POST", ...init, headers });
 
 test("A handler is wrapped as it is, and its response goes on with what the gateway must know", async () => {
   const run = new FakeRun();
@@ -32,12 +33,17 @@ test("Hono, Remix and SvelteKit call it with what has a request", async () => {
   const app = new Hono();
   app.post(
     "/orders",
-    durable(async (c, step) => c.json({ got: await step.run("a", () => 1) }), run.options()) as (c: import("hono").Context) => Promise<Response>,
+    durable(async (c, step) => c.json({ got: await step.run("a", () => 1) }), run.options()) as (
+      c: import("hono").Context,
+    ) => Promise<Response>,
   );
   assert.deepEqual(await (await app.request("/orders", { method: "POST", headers: run.headers() })).json(), { got: 1 });
   assert.equal(run.puts.length, 1);
 
-  const action = durable(async ({ params }: { request: Request; params: { id: string } }, step) => Response.json([params.id, step.info.attempt]), run.options());
+  const action = durable(
+    async ({ params }: { request: Request; params: { id: string } }, step) => Response.json([params.id, step.info.attempt]),
+    run.options(),
+  );
   assert.deepEqual(await (await action({ request: request(run.headers()), params: { id: "x" } })).json(), ["x", 2]);
   await assert.rejects(durable((_: Request) => new Response())({} as Request), TypeError);
 });
@@ -46,7 +52,10 @@ test("A response whose headers cannot be changed is marked as well", async () =>
   const run = new FakeRun();
   const GET = durable((_: Request) => Response.redirect("http://elsewhere/"), run.options({ build: "b" }));
   const response = await GET(request(run.headers()));
-  assert.deepEqual([response.status, response.headers.get("location"), response.headers.get("durable-build")], [302, "http://elsewhere/", '"b"']);
+  assert.deepEqual(
+    [response.status, response.headers.get("location"), response.headers.get("durable-build")],
+    [302, "http://elsewhere/", '"b"'],
+  );
 });
 
 test("A suspended attempt is answered 202 without a body", async () => {
@@ -66,13 +75,20 @@ test("A failure for good is a problem; another error is the framework's affair",
       throw error;
     }, run.options());
   const response = await fail(new NonRetriableError("x", { clientMessage: "No." }))(request(run.headers()));
-  assert.deepEqual([response.status, response.headers.get("durable-retry"), response.headers.get("content-type")], [500, "?0", "application/problem+json"]);
+  assert.deepEqual(
+    [response.status, response.headers.get("durable-retry"), response.headers.get("content-type")],
+    [500, "?0", "application/problem+json"],
+  );
   await assert.rejects(fail(new Error("bug"))(request(run.headers())), /bug/);
 });
 
 test("What a framework throws to answer is no failure", async () => {
   const run = new FakeRun();
-  for (const thrown of [new Response(null, { status: 404 }), Object.assign(new Error("r"), { digest: "NEXT_REDIRECT;/x" }), { status: 303, location: "/x" }]) {
+  for (const thrown of [
+    new Response(null, { status: 404 }),
+    Object.assign(new Error("r"), { digest: "NEXT_REDIRECT;/x" }),
+    { status: 303, location: "/x" },
+  ]) {
     const POST = durable((_: Request) => {
       step.onRollback("undo", () => assert.fail("undone"));
       throw thrown;
@@ -102,28 +118,34 @@ test("A handler that is wrapped twice is one attempt", async () => {
 
 test("Without a gateway steps execute, and their options are kept to in the handler", async () => {
   let tries = 0;
-  const POST = durable(async (_: Request) => {
-    await step.sleep("nap", 5);
-    const value = await step.run(
-      "a",
-      () => {
-        if (++tries < 3) throw new Error("busy");
-        return tries;
-      },
-      { maxAttempts: 3, retryDelay: 1 },
-    );
-    return Response.json(value);
-  }, { logger: false });
+  const POST = durable(
+    async (_: Request) => {
+      await step.sleep("nap", 5);
+      const value = await step.run(
+        "a",
+        () => {
+          if (++tries < 3) throw new Error("busy");
+          return tries;
+        },
+        { maxAttempts: 3, retryDelay: 1 },
+      );
+      return Response.json(value);
+    },
+    { logger: false },
+  );
   assert.equal(await (await POST(request())).json(), 3);
 });
 
 test("Without a gateway an error rolls back, and what only a gateway can do says so", async () => {
   const undone: string[] = [];
-  const POST = durable(async (_: Request) => {
-    step.onRollback("first", () => void undone.push("first"));
-    step.onRollback("second", () => void undone.push("second"));
-    throw new Error("bug");
-  }, { logger: false });
+  const POST = durable(
+    async (_: Request) => {
+      step.onRollback("first", () => void undone.push("first"));
+      step.onRollback("second", () => void undone.push("second"));
+      throw new Error("bug");
+    },
+    { logger: false },
+  );
   await assert.rejects(POST(request()), /bug/);
   assert.deepEqual(undone, ["second", "first"]);
   for (const ask of [
@@ -132,10 +154,13 @@ test("Without a gateway an error rolls back, and what only a gateway can do says
     (step: Step) => step.invoke("i", "/x"),
     (step: Step) => step.sendEvent("s", { type: "t" }),
   ]) {
-    const handler = durable(async (_: Request, step) => {
-      await assert.rejects(ask(step), StepUsageError);
-      return new Response("said");
-    }, { logger: false });
+    const handler = durable(
+      async (_: Request, step) => {
+        await assert.rejects(ask(step), StepUsageError);
+        return new Response("said");
+      },
+      { logger: false },
+    );
     assert.equal(await (await handler(request())).text(), "said");
   }
 });
@@ -165,6 +190,9 @@ test("TestRun executes a handler from attempt to attempt", async () => {
   assert.equal(await late.run(checkOut), "nobody has paid");
 
   const failing = new TestRun({ maxAttempts: 2 });
-  await assert.rejects(failing.run((step) => step.run("a", () => Promise.reject(new Error("no")))), StepError);
+  await assert.rejects(
+    failing.run((step) => step.run("a", () => Promise.reject(new Error("no")))),
+    StepError,
+  );
   assert.equal(failing.attempts, 2);
 });

@@ -1,19 +1,23 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
-import { Body, ConflictException, Controller, Get, Module, Param, Post } from "@nestjs/common";
+import { ConflictException, Controller, Get, Module, Param, Post } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import express from "express";
 import fastify from "fastify";
 import { durable as onExpress } from "../src/express.js";
 import { durable as onFastify } from "../src/fastify.js";
-import { Durable, InjectStep, NonRetriableError, type Step, StepError, step as ambient } from "../src/nest.js";
+import { step as ambient, Durable, InjectStep, NonRetriableError, type Step } from "../src/nest.js";
 import { FakeRun } from "./support/fake-gateway.js";
 
 let run = new FakeRun();
-const options = { suspendAfter: 50, logger: false, build: "7", fetch: (...args: Parameters<FakeRun["fetch"]>) => run.fetch(...args) } as const;
+const options = {
+  suspendAfter: 50,
+  logger: false,
+  build: "7",
+  fetch: (...args: Parameters<FakeRun["fetch"]>) => run.fetch(...args),
+} as const;
 
 /** The same handlers in each framework. */
 const checkOut = async (id: string, step: Step) => {
@@ -74,9 +78,16 @@ async function fastifyApp() {
   const app = fastify();
   app.post<{ Params: { id: string } }>(
     "/orders/:id",
-    onFastify<{ Params: { id: string } }>(async (request, reply, step) => reply.code(201).send(await checkOut(request.params.id, step)), options),
+    onFastify<{ Params: { id: string } }>(
+      async (request, reply, step) => reply.code(201).send(await checkOut(request.params.id, step)),
+      options,
+    ),
   );
-  for (const [name, handler] of Object.entries(scenarios)) app.get(`/${name}`, onFastify(async (_request, _reply, step) => (await handler(step)) ?? "", options));
+  for (const [name, handler] of Object.entries(scenarios))
+    app.get(
+      `/${name}`,
+      onFastify(async (_request, _reply, step) => (await handler(step)) ?? "", options),
+    );
   app.get(
     "/missing",
     onFastify((_request, _reply, step) => {
@@ -153,12 +164,19 @@ for (const [framework, start] of [
     run = new FakeRun();
     const { port } = (await starting).address() as AddressInfo;
     const body = method === "POST" ? { body: "{}" } : {};
-    return fetch(`http://127.0.0.1:${port}${path}`, { method, headers: { ...run.headers(how), "content-type": "application/json" }, ...body });
+    return fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      headers: { ...run.headers(how), "content-type": "application/json" },
+      ...body,
+    });
   };
 
   test(`${framework}: a handler answers, and its response says the build`, async () => {
     const response = await call("/orders/7", "POST");
-    assert.deepEqual([response.status, response.headers.get("durable-build"), await response.json()], [201, '"7"', { charge: "charged 7" }]);
+    assert.deepEqual(
+      [response.status, response.headers.get("durable-build"), await response.json()],
+      [201, '"7"', { charge: "charged 7" }],
+    );
     assert.deepEqual([...run.gateway.stored.keys()], ["charge", "label"]);
   });
 

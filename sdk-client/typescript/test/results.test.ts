@@ -2,9 +2,18 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
-import { type Duration, type Jsonify, NonRetriableError, RetryAfterError, StepError, StepUsageError, type Step, type Stored } from "../src/node.js";
+import {
+  type Duration,
+  type Jsonify,
+  NonRetriableError,
+  RetryAfterError,
+  type Step,
+  StepError,
+  StepUsageError,
+  type Stored,
+} from "../src/node.js";
 import { TestRun } from "../src/testing.js";
-import { FakeRun, valueOf, verdictOf } from "./support/fake-gateway.js";
+import { FakeRun, resultOf, verdictOf } from "./support/fake-gateway.js";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Same<A, B>) => {};
@@ -45,7 +54,6 @@ test("Types say what survives JSON", () => {
     same<Awaited<ReturnType<typeof date>>, string>(true);
     const date = () => step.run("a", () => new Date());
     const none = () => step.run("a", async () => {});
-    // biome-ignore lint/suspicious/noConfusingVoidType: what the body gives.
     same<Awaited<ReturnType<typeof none>>, void>(true);
     const event = () => step.waitForEvent<{ a: 1 }>("e", "t");
     same<Awaited<ReturnType<typeof event>>, { a: 1 } | null>(true);
@@ -60,7 +68,12 @@ test("Types say what survives JSON", () => {
 
 const kinds: [string, () => unknown, string, (got: unknown) => unknown][] = [
   ["bytes", () => new Uint8Array([0, 255]), "application/octet-stream", (got) => assert.deepEqual(got, new Uint8Array([0, 255]))],
-  ["a Buffer", () => Buffer.from("hé"), "application/octet-stream", (got) => assert.equal(new TextDecoder().decode(got as Uint8Array), "hé")],
+  [
+    "a Buffer",
+    () => Buffer.from("hé"),
+    "application/octet-stream",
+    (got) => assert.equal(new TextDecoder().decode(got as Uint8Array), "hé"),
+  ],
   ["an ArrayBuffer", () => new Uint8Array([1]).buffer, "application/octet-stream", (got) => assert.deepEqual(got, new Uint8Array([1]))],
   ["no bytes", () => new Uint8Array(), "application/octet-stream", (got) => assert.deepEqual(got, new Uint8Array())],
   [
@@ -76,7 +89,7 @@ const kinds: [string, () => unknown, string, (got: unknown) => unknown][] = [
 for (const [what, make, contentType, check] of kinds) {
   test(`${what} comes back as it was, from the first execution and from a replay`, async () => {
     const run = new FakeRun();
-    for (let i = 0; i < 2; i++) await check(valueOf(await run.attempt((step) => step.run("a", make))));
+    for (let i = 0; i < 2; i++) await check(resultOf(await run.attempt((step) => step.run("a", make))));
     assert.equal(run.puts.length, 1);
     assert.equal(run.puts[0]?.headers.get("content-type"), contentType);
   });
@@ -139,7 +152,9 @@ const seen: string[] = [];
 const server = createServer((request, response) => {
   seen.push(`${request.method} ${request.url}`);
   const status = Number(new URL(request.url ?? "", "http://x").searchParams.get("status") ?? 200);
-  response.writeHead(status, { "retry-after": "7", "x-seen": String(seen.length), "content-type": "text/plain" }).end(status === 204 ? undefined : "hello");
+  response
+    .writeHead(status, { "retry-after": "7", "x-seen": String(seen.length), "content-type": "text/plain" })
+    .end(status === 204 ? undefined : "hello");
 });
 before(async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -151,13 +166,13 @@ test("A response is kept, and each replay gets one of its own", async () => {
   const run = new FakeRun();
   seen.length = 0;
   for (let i = 0; i < 2; i++) {
-    const response = valueOf(await run.attempt((step) => step.fetch("rate", new Request(`${origin}/eur`, { method: "POST", body: "x" }))));
+    const response = resultOf(await run.attempt((step) => step.fetch("rate", new Request(`${origin}/eur`, { method: "POST", body: "x" }))));
     assert.deepEqual([response.status, response.headers.get("x-seen"), await response.text()], [200, "1", "hello"]);
   }
   assert.deepEqual(seen, ["POST /eur"]);
   assert.equal(run.puts[0]?.headers.get("content-type"), "application/vnd.durable.http-response+json");
-  assert.equal(valueOf(await run.attempt((step) => step.fetch("gone", `${origin}/?status=404`))).status, 404);
-  assert.equal(valueOf(await run.attempt((step) => step.fetch("empty", `${origin}/?status=204`))).body, null);
+  assert.equal(resultOf(await run.attempt((step) => step.fetch("gone", `${origin}/?status=404`))).status, 404);
+  assert.equal(resultOf(await run.attempt((step) => step.fetch("empty", `${origin}/?status=204`))).body, null);
 });
 
 test("Statuses that ask to be called again are failed tries", async () => {
@@ -182,7 +197,8 @@ test("A model call keeps prompt, usage and cost beside its result", async () => 
     calls++;
     return new ModelResult();
   };
-  const summary = (step: Step) => step.ai.wrap({ name: "summary", maxAttempts: 2 }, generate, { model: "gpt-4o-2024-08-06", prompt: "Sum it up" });
+  const summary = (step: Step) =>
+    step.ai.wrap({ name: "summary", maxAttempts: 2 }, generate, { model: "gpt-4o-2024-08-06", prompt: "Sum it up" });
   for (let i = 0; i < 2; i++) assert.equal((await run.run(summary)).text, "short");
   assert.equal(calls, 1);
   assert.deepEqual(run.stored("summary"), {

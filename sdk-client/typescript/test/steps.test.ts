@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AttemptOverError, NonRetriableError, RetryAfterError, StepError, StepUsageError, step as ambient } from "../src/node.js";
 import type { Step } from "../src/node.js";
-import { FakeRun, OTHER_URL, problem, RUN_ID, RUN_URL, valueOf, verdictOf } from "./support/fake-gateway.js";
+import { AttemptOverError, step as ambient, NonRetriableError, RetryAfterError, StepError, StepUsageError } from "../src/node.js";
+import { FakeRun, OTHER_URL, problem, RUN_ID, RUN_URL, resultOf, verdictOf } from "./support/fake-gateway.js";
 
 test("A step is executed, stored, and gives what a replay reads", async () => {
   const run = new FakeRun();
   const handler = (step: Step) => step.run("charge", () => ({ at: new Date(0), id: 7, none: undefined }));
 
-  assert.deepEqual(valueOf(await run.attempt(handler)), { at: "1970-01-01T00:00:00.000Z", id: 7 });
+  assert.deepEqual(resultOf(await run.attempt(handler)), { at: "1970-01-01T00:00:00.000Z", id: 7 });
 
   const [put] = run.puts;
   assert.equal(put?.url, `${RUN_URL}/steps/charge`);
@@ -16,7 +16,7 @@ test("A step is executed, stored, and gives what a replay reads", async () => {
   assert.equal(put?.headers.get("content-type"), "application/json");
   assert.match(put?.headers.get("durable-step-duration") ?? "", /^\d+(\.\d+)?$/);
   assert.equal(put?.text, '{"at":"1970-01-01T00:00:00.000Z","id":7}');
-  assert.deepEqual(valueOf(await run.attempt(handler)), { at: "1970-01-01T00:00:00.000Z", id: 7 });
+  assert.deepEqual(resultOf(await run.attempt(handler)), { at: "1970-01-01T00:00:00.000Z", id: 7 });
   assert.equal(run.puts.length, 1);
 });
 
@@ -48,7 +48,7 @@ test("A name whose step is executing is refused", async () => {
   const run = new FakeRun();
   const both = (step: Step) => Promise.all([step.run("a", () => 1), step.run("a", () => 2)]);
   const ending = await run.attempt((step) => assert.rejects(both(step), StepUsageError));
-  valueOf(ending);
+  resultOf(ending);
 });
 
 test("A name that another branch has used while it is under way is refused", async () => {
@@ -66,9 +66,11 @@ test("A name that another branch has used while it is under way is refused", asy
     };
     const second = async () => {
       await step.run("b1", () => new Promise((resolve) => setTimeout(resolve, 20)));
-      await step.run("x", () => 2).catch((error) => {
-        refused = error;
-      });
+      await step
+        .run("x", () => 2)
+        .catch((error) => {
+          refused = error;
+        });
       release();
     };
     await Promise.all([first(), second()]);
@@ -92,7 +94,7 @@ test("The step of the handler is the ambient one", async () => {
     await Promise.resolve();
     return ambient.run("deep", () => ambient.info.id);
   };
-  assert.equal(valueOf(await run.attempt(deep)), RUN_ID);
+  assert.equal(resultOf(await run.attempt(deep)), RUN_ID);
   assert.throws(() => ambient.info, StepUsageError);
 });
 
@@ -101,7 +103,7 @@ test("Outcomes that are not inlined are read once, before anything is executed",
   const handler = async (step: Step) => [await step.run("ä", () => 1), await step.run("b", () => 2)];
   await run.attempt(handler);
   run.calls.length = 0;
-  assert.deepEqual(valueOf(await run.attempt(handler, { inlined: false })), [1, 2]);
+  assert.deepEqual(resultOf(await run.attempt(handler, { inlined: false })), [1, 2]);
   assert.deepEqual(
     run.calls.map((call) => `${call.method} ${call.url.slice(RUN_URL.length)}`),
     ["GET /steps"],
@@ -146,8 +148,8 @@ test("A failure is tried again in a later attempt, and final when the gateway sa
   assert.deepEqual([stored.title, stored.detail, stored.exceptionType], ["TypeError", "no paper", "TypeError"]);
   assert.match(stored.stackTrace, /no paper/);
 
-  assert.equal(valueOf(await run.attempt(handler)), "label: no paper");
-  assert.equal(valueOf(await run.attempt(handler)), "label: no paper", "a replay throws it as well");
+  assert.equal(resultOf(await run.attempt(handler)), "label: no paper");
+  assert.equal(resultOf(await run.attempt(handler)), "label: no paper", "a replay throws it as well");
   assert.equal(tries, 2);
 });
 
@@ -189,7 +191,7 @@ test("RetryAfterError and the options of the step are sent with the failure", as
 test("An outcome that is stored already is used in place of the step's own", async () => {
   const run = new FakeRun();
   run.instead = () => new Response('{"id":1}', { headers: { "durable-step-outcome": "completed", "content-type": "application/json" } });
-  assert.deepEqual(valueOf(await run.attempt((step) => step.run("a", () => ({ id: 2 })))), { id: 1 });
+  assert.deepEqual(resultOf(await run.attempt((step) => step.run("a", () => ({ id: 2 })))), { id: 1 });
   run.instead = () => new Response('{"title":"no","detail":"never"}', { headers: { "durable-step-outcome": "failed" } });
   assert.equal(verdictOf(await run.attempt((step) => step.run("b", () => 1))).problem?.detail, "never");
 });
@@ -225,9 +227,11 @@ for (const [status, name] of [
     run.instead = () => problem(status, name);
     let told: unknown;
     const ending = await run.attempt(async (step) => {
-      await step.run("a", () => 1).catch((error) => {
-        told = error;
-      });
+      await step
+        .run("a", () => 1)
+        .catch((error) => {
+          told = error;
+        });
       assert.ok(step.signal.aborted);
       return step.run("b", () => 1);
     });
@@ -241,7 +245,7 @@ test("413 fails the step for good with a small problem", async () => {
   const run = new FakeRun();
   run.instead = (call) => (call.body.length > 1024 ? problem(413, "step-too-large") : undefined);
   const handler = (step: Step) => step.run("a", () => "x".repeat(5000)).catch((error) => (error as StepError).problem.title);
-  assert.equal(valueOf(await run.attempt(handler)), "The step's result is too large");
+  assert.equal(resultOf(await run.attempt(handler)), "The step's result is too large");
   assert.equal(run.puts[1]?.headers.get("durable-retry"), "?0");
   await run.attempt((step) =>
     step.run("b", () => {
@@ -270,8 +274,10 @@ test("An answer that is lost is asked for again, and 404 goes to the next addres
     }
     return undefined;
   };
-  const ending = await run.attempt(async (step) => [await step.run("a", () => 1), await step.run("b", () => 2)], { callback: `${RUN_URL} , ${OTHER_URL}` });
-  assert.deepEqual(valueOf(ending), [1, 2]);
+  const ending = await run.attempt(async (step) => [await step.run("a", () => 1), await step.run("b", () => 2)], {
+    callback: `${RUN_URL} , ${OTHER_URL}`,
+  });
+  assert.deepEqual(resultOf(ending), [1, 2]);
   assert.deepEqual(
     run.calls.map((call) => new URL(call.url).host),
     ["test.invalid", "test.invalid", "test.invalid", "other.invalid", "other.invalid"],
@@ -282,7 +288,7 @@ test("An answer that is lost is asked for again, and 404 goes to the next addres
 test("A gateway that does not answer fails the attempt", async () => {
   const run = new FakeRun();
   run.instead = () => new Promise(() => {});
-  const stuck = (input: string | URL | Request, init?: RequestInit) =>
+  const stuck = (_input: string | URL | Request, init?: RequestInit) =>
     new Promise<Response>((_, reject) => init?.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
   const ending = await run.attempt((step) => step.run("a", () => 1), { fetch: stuck, times: { timeout: 10, delays: [1, 1] } });
   assert.equal(verdictOf(ending).headers["durable-retry"], "?1");
@@ -292,11 +298,13 @@ test("At most once: the start is announced, and an interrupted step has failed",
   const run = new FakeRun();
   let executed = 0;
   const handler = (step: Step) =>
-    step.run("charge", () => ++executed, { atMostOnce: true }).catch((error) => (error instanceof StepError ? error.problem.type : Promise.reject(error)));
+    step
+      .run("charge", () => ++executed, { atMostOnce: true })
+      .catch((error) => (error instanceof StepError ? error.problem.type : Promise.reject(error)));
   run.instead = (call) => (call.headers.get("durable-step-outcome") === "started" ? undefined : problem(503, "store-unavailable"));
   assert.equal(verdictOf(await run.attempt(handler)).headers["durable-retry"], "?1");
   run.instead = () => undefined;
-  assert.equal(valueOf(await run.attempt(handler)), "/_durable/problems/step-interrupted");
+  assert.equal(resultOf(await run.attempt(handler)), "/_durable/problems/step-interrupted");
   assert.equal(executed, 1);
 });
 
@@ -318,7 +326,9 @@ test("At most once: a failure is final", async () => {
 test("A body that gives in to its timeout has failed", async () => {
   const run = new FakeRun();
   await run.attempt((step) =>
-    step.run("slow", ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))), { timeout: 10 }),
+    step.run("slow", ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))), {
+      timeout: 10,
+    }),
   );
   assert.match(run.puts[0]?.text ?? "", /not done within its timeout of 0.01 s/);
 });
@@ -362,8 +372,11 @@ test("A handler that changed says what does not fit", async () => {
   await run.attempt((step) => step.run("old ü", () => 1));
   await run.attempt((step) => step.run("nap", () => 1));
   const attempt = run.begin({ build: 'b"1', inlined: false });
-  valueOf(await attempt.run((step) => step.sleep("nap", 1)));
-  assert.deepEqual(attempt.headersOf(200), { "durable-build": '"b\\"1"', "durable-mismatch": '"old%20%C3%BC";unused, "nap";stored=run;asked=sleep' });
+  resultOf(await attempt.run((step) => step.sleep("nap", 1)));
+  assert.deepEqual(attempt.headersOf(200), {
+    "durable-build": '"b\\"1"',
+    "durable-mismatch": '"old%20%C3%BC";unused, "nap";stored=run;asked=sleep',
+  });
 });
 
 test("A run of ten thousand steps", async () => {
@@ -373,12 +386,12 @@ test("A run of ten thousand steps", async () => {
     for (let i = 0; i < 10_000; i++) sum += await step.run("n", () => 1);
     return sum;
   };
-  run.instead = (call) => {
+  run.instead = (_call) => {
     run.calls.length = 0;
     return undefined;
   };
-  assert.equal(valueOf(await run.attempt(handler)), 10_000);
-  assert.equal(valueOf(await run.attempt(handler, { inlined: false })), 10_000);
+  assert.equal(resultOf(await run.attempt(handler)), 10_000);
+  assert.equal(resultOf(await run.attempt(handler, { inlined: false })), 10_000);
 });
 
 test("Headers of another version, or that cannot be read, are refused", () => {

@@ -10,8 +10,8 @@ const MAX_PIECES = 10 * PIECES;
 const MAX_QUIET = 5000;
 
 /**
- * Which steps of an attempt are executing and which are parked, and so whether the handler can go on. A step is executing from its beginning
- * until its outcome is known, its checkpoint included. It is parked while its outcome belongs to a later attempt.
+ * Which steps of an attempt are executing and which are parked, and so whether the handler can go on. A step is executing from its
+ * beginning until its outcome is known, its checkpoint included. It is parked while its outcome belongs to a later attempt.
  */
 export class StepActivity {
   readonly #executing = new Set<string>();

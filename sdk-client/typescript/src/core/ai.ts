@@ -5,8 +5,8 @@ import type { ModelPrice, StepOptions } from "./options.js";
 /** Steps around calls of models. */
 export interface Ai {
   /**
-   * Calls a model as a step: `call(...args)`. What went in and what it cost is kept beside the result, by the names of OpenTelemetry's semantic
-   * conventions, and shown with the step in the dashboard. The results of OpenAI, Anthropic, Google and the AI SDK are understood.
+   * Calls a model as a step: `call(...args)`. What went in and what it cost is kept beside the result, by the names of OpenTelemetry's
+   * semantic conventions, and shown with the step in the dashboard. The results of OpenAI, Anthropic, Google and the AI SDK are understood.
    *
    * @param step The step's name, or its options with the name.
    * @example
@@ -24,7 +24,12 @@ type Members = Record<string, unknown>;
 const membersOf = (value: unknown): Members => (typeof value === "object" && value !== null ? (value as Members) : {});
 
 /** The result with its attributes. */
-export function encodeModelCall(step: string, result: unknown, args: readonly unknown[], prices: Readonly<Record<string, ModelPrice>>): Encoded {
+export function encodeModelCall(
+  step: string,
+  result: unknown,
+  args: readonly unknown[],
+  prices: Readonly<Record<string, ModelPrice>>,
+): Encoded {
   const kept = plain(result);
   return { body: json(step, "gives", { result: kept, attributes: attributesOf(args[0], kept, prices) }), contentType: AI_TYPE };
 }
@@ -69,7 +74,8 @@ function priceOf(model: string, prices: Readonly<Record<string, ModelPrice>>): M
 
 /** Results of some libraries are objects whose members are getters of their class, which JSON leaves out. */
 function plain(result: unknown): unknown {
-  if (typeof result !== "object" || result === null || Array.isArray(result) || typeof (result as Members).toJSON === "function") return result;
+  if (typeof result !== "object" || result === null || Array.isArray(result) || typeof (result as Members).toJSON === "function")
+    return result;
   const kept: Members = { ...result };
   for (let type = Object.getPrototypeOf(result); type && type !== Object.prototype; type = Object.getPrototypeOf(type)) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(type))) {

@@ -1,13 +1,6 @@
 import { StepActivity } from "./activity.js";
 import { inContext } from "./context.js";
-import {
-  AttemptOverError,
-  CheckpointError,
-  isForGood,
-  StepError,
-  StepUsageError,
-  statesFailure,
-} from "./errors.js";
+import { AttemptOverError, CheckpointError, isForGood, StepError, StepUsageError, statesFailure } from "./errors.js";
 import { type Outcome, parseSteps } from "./fields.js";
 import { CALL_TIMES, type CallTimes, GatewayClient } from "./gateway.js";
 import { ROLLBACK_BEGUN } from "./names.js";
@@ -126,8 +119,8 @@ export class Attempt {
   }
 
   /**
-   * Executes the handler, and tells what to answer. When this resolves, no step is executing any more; where the handler has failed for good, its
-   * compensations have been executed.
+   * Executes the handler, and tells what to answer. When this resolves, no step is executing any more; where the handler has failed for
+   * good, its compensations have been executed.
    */
   async run<T>(handler: (step: Step) => T | PromiseLike<T>): Promise<Ending<T>> {
     let ending: Ending<T>;
@@ -169,7 +162,10 @@ export class Attempt {
   #notes(finished: boolean): Record<string, string> {
     const build = this.#gateway?.build;
     const mismatch = this.#stored.mismatches(finished && !this.#activity.hasOpenBranches);
-    return { ...(build === undefined ? {} : { "durable-build": build }), ...(mismatch === undefined ? {} : { "durable-mismatch": mismatch }) };
+    return {
+      ...(build === undefined ? {} : { "durable-build": build }),
+      ...(mismatch === undefined ? {} : { "durable-mismatch": mismatch }),
+    };
   }
 
   /** Resolves when the handler has ended: by itself, or because it cannot go on. */
@@ -199,7 +195,8 @@ export class Attempt {
   /** Waits for what is executing, and rolls back where the handler has failed for good. */
   async #end(failure: unknown, threw: boolean, wasOver: boolean): Promise<Verdict | undefined> {
     const runner = this.#runner;
-    // Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any more.
+    // Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any
+    // more.
     runner.handlerHasEnded();
     await this.#activity.drain();
     guardRejections();
@@ -226,8 +223,8 @@ export class Attempt {
   }
 
   /**
-   * Whether what the handler threw is the end of its attempt, and not a failure. A handler that is cancelled may throw anything. The failure of a
-   * step is stored already.
+   * Whether what the handler threw is the end of its attempt, and not a failure. A handler that is cancelled may throw anything. The
+   * failure of a step is stored already.
    */
   #isCancellation(failure: unknown, wasOver: boolean): boolean {
     return wasOver && !statesFailure(failure) && !(failure instanceof StepError || failure instanceof StepUsageError);
@@ -236,7 +233,8 @@ export class Attempt {
   /** Whether the run is going to fail, or to be rolled back, as far as it can be told before all branches are known. */
   #isRunsEnd(failure: unknown, threw: boolean, wasOver: boolean): boolean {
     if (this.#stored.peek(ROLLBACK_BEGUN)) return true;
-    if (!threw || failure instanceof CheckpointError || failure instanceof AttemptOverError || this.#isCancellation(failure, wasOver)) return false;
+    if (!threw || failure instanceof CheckpointError || failure instanceof AttemptOverError || this.#isCancellation(failure, wasOver))
+      return false;
     return isForGood(failure) || this.#isLast || !this.#gateway;
   }
 
@@ -244,7 +242,8 @@ export class Attempt {
   async #registered(): Promise<void> {
     await this.#activity.goneOn();
     // What a branch does besides steps cannot be seen. It may be between its step and the registration, or on the way to its step.
-    if (this.#activity.hasLeftBehind || this.#stored.hasUnasked || this.#stored.peek(ROLLBACK_BEGUN)) await this.#activity.quiet(this.#runner.over);
+    if (this.#activity.hasLeftBehind || this.#stored.hasUnasked || this.#stored.peek(ROLLBACK_BEGUN))
+      await this.#activity.quiet(this.#runner.over);
     this.#runner.names.close();
     await this.#activity.goneOn();
   }
@@ -283,6 +282,7 @@ function wholeNumber(text: string, name: string): number {
 
 function address(text: string): string {
   const trimmed = text.trim();
-  if (!/^https?:\/\//i.test(trimmed) || !URL.canParse(trimmed)) throw new SyntaxError(`durable-callback has '${trimmed}', which is no http URL.`);
+  if (!/^https?:\/\//i.test(trimmed) || !URL.canParse(trimmed))
+    throw new SyntaxError(`durable-callback has '${trimmed}', which is no http URL.`);
   return trimmed;
 }

@@ -28,7 +28,9 @@ export async function encodeResult(step: string, result: unknown): Promise<Encod
   const bytes = asBytes(result);
   if (bytes) return { body: bytes, contentType: BYTES_TYPE };
   if (result instanceof Response) {
-    throw new StepUsageError(`Step '${step}' gives a Response. Use step.fetch, which keeps responses, or return what the handler needs of it.`);
+    throw new StepUsageError(
+      `Step '${step}' gives a Response. Use step.fetch, which keeps responses, or return what the handler needs of it.`,
+    );
   }
   return { body: json(step, "gives", result), contentType: JSON_TYPE };
 }
@@ -155,7 +157,22 @@ export function json(step: string, does: "gives" | "sends", value: unknown): Uin
 
 function nameOfLost(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null || typeof (value as { toJSON?: unknown }).toJSON === "function") return undefined;
-  for (const type of [Map, Set, WeakMap, WeakSet, Promise, RegExp, ArrayBuffer, ReadableStream, Response, Request, Headers, Blob, FormData, URLSearchParams]) {
+  for (const type of [
+    Map,
+    Set,
+    WeakMap,
+    WeakSet,
+    Promise,
+    RegExp,
+    ArrayBuffer,
+    ReadableStream,
+    Response,
+    Request,
+    Headers,
+    Blob,
+    FormData,
+    URLSearchParams,
+  ]) {
     if (value instanceof type) return type.name;
   }
   return ArrayBuffer.isView(value) ? value.constructor.name : undefined;

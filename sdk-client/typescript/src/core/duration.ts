@@ -10,7 +10,9 @@ export function milliseconds(duration: Duration, what: string): number {
   const match = typeof duration === "string" ? /^(\d+(?:\.\d+)?) ?(ms|[smhdw])$/.exec(duration) : undefined;
   const value = match ? Number(match[1]) * UNITS[match[2] as Unit] : duration;
   if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
-    throw new RangeError(`${what} is '${String(duration)}'. Give milliseconds, zero or more, or a number with ms, s, m, h, d or w, such as "90s".`);
+    throw new RangeError(
+      `${what} is '${String(duration)}'. Give milliseconds, zero or more, or a number with ms, s, m, h, d or w, such as "90s".`,
+    );
   }
   return value;
 }

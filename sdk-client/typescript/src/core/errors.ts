@@ -163,7 +163,8 @@ export function isOfSteps(error: unknown): boolean {
  */
 export function statesFailure(error: unknown): boolean {
   return (
-    (error instanceof NonRetriableError || error instanceof RetryAfterError || error instanceof FailedResponseError) && error.cause === undefined
+    (error instanceof NonRetriableError || error instanceof RetryAfterError || error instanceof FailedResponseError) &&
+    error.cause === undefined
   );
 }
 

@@ -26,7 +26,8 @@ export function stringField(text: string): string {
 export const textField = (text: string) => encode(text, (c) => c > 0x20 && c <= 0x7e && c !== 0x25);
 
 /** A request target for a header. It is percent-encoded by its nature: only what may not stand in one is encoded here. */
-export const targetField = (target: string) => encode(target, (c) => c > 0x20 && c <= 0x7e && !'"<>\\^`{|}'.includes(String.fromCharCode(c)));
+export const targetField = (target: string) =>
+  encode(target, (c) => c > 0x20 && c <= 0x7e && !'"<>\\^`{|}'.includes(String.fromCharCode(c)));
 
 function encode(text: string, stands: (byte: number) => boolean): string {
   let result = "";
@@ -50,7 +51,8 @@ export function retryField(how: {
   if (how.maxDelay !== undefined) members["max-delay"] = decimal(how.maxDelay);
   if (how.backoff !== undefined) members.backoff = how.backoff;
   const keys = Object.keys(members);
-  // A Decimal that is a whole number, such as 2.0, would be written as the Integer 2 from a number. Both are read alike; this is the type it has.
+  // A Decimal that is a whole number, such as 2.0, would be written as the Integer 2 from a number. Both are read alike; this is the type
+  // it has.
   return keys.length === 0 ? undefined : keys.map((key) => `${key}=${members[key]}`).join(", ");
 }
 

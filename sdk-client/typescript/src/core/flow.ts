@@ -1,6 +1,6 @@
 /**
- * A step in the order in which the handler's code began it, as far as the runtime's async context tells: it knows what was begun before it in
- * the same chain of calls.
+ * A step in the order in which the handler's code began it, as far as the runtime's async context tells: it knows what was begun before it
+ * in the same chain of calls.
  */
 export class Flow {
   private readonly depth: number;
@@ -10,8 +10,8 @@ export class Flow {
   }
 
   /**
-   * Whether an earlier step could as well have begun after this one: they belong to different branches, and that of the earlier one is still
-   * under way.
+   * Whether an earlier step could as well have begun after this one: they belong to different branches, and that of the earlier one is
+   * still under way.
    */
   mightPrecede(earlier: Flow, underWay: Iterable<Flow>): boolean {
     if (this.#follows(earlier)) return false;

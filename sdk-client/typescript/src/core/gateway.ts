@@ -51,8 +51,8 @@ export class GatewayClient {
   }
 
   /**
-   * Stores an outcome. Not cancelled with the request: a step that has been executed is worth its checkpoint, which an attempt may write until
-   * the next one begins.
+   * Stores an outcome. Not cancelled with the request: a step that has been executed is worth its checkpoint, which an attempt may write
+   * until the next one begins.
    *
    * @throws CheckpointError No address took the call.
    */

@@ -50,14 +50,16 @@ type JsonifyObject<T extends object> = Flat<
 
 type Flat<T> = { [K in keyof T]: T[K] };
 
-/** What a step that returned `T` gives, when it is executed and in each replay: bytes and streams as they are, anything else as JSON keeps it. */
+/**
+ * What a step that returned `T` gives, when it is executed and in each replay: bytes and streams as they are, anything else as JSON keeps
+ * it.
+ */
 export type Stored<T> =
   IsAny<T> extends true
     ? T
     : unknown extends T
       ? T
-      : // biome-ignore lint/suspicious/noConfusingVoidType: a body that gives nothing is of this type.
-        T extends void
+      : T extends void
         ? T
         : T extends ReadableStream
           ? ReadableStream<Uint8Array<ArrayBuffer>>

@@ -14,7 +14,8 @@ export const handOutOf = (callback: string) => callback + HANDED_OUT;
 /** The callback that a step hands out; `undefined` for other steps. */
 export const callbackOf = (id: string) => (id.endsWith(HANDED_OUT) ? id.slice(0, -HANDED_OUT.length) : undefined);
 
-export const tooLate = (name: string) => new StepUsageError(`Step '${name}' begins when the handler has ended. Await every step in the handler.`);
+export const tooLate = (name: string) =>
+  new StepUsageError(`Step '${name}' begins when the handler has ended. Await every step in the handler.`);
 
 /** The ids of an attempt's steps. */
 export class StepNames {
@@ -50,7 +51,9 @@ export class StepNames {
       throw new StepUsageError(`'${callback}' is too long for the name of a callback, which has at most ${bytes} bytes of UTF-8.`);
     }
     if (this.#ids.has(id)) {
-      throw new StepUsageError(`The name '${id}' is that of the step that hands the URL of '${callback}' out. Give the other step of that name another one.`);
+      throw new StepUsageError(
+        `The name '${id}' is that of the step that hands the URL of '${callback}' out. Give the other step of that name another one.`,
+      );
     }
     this.#ids.add(id);
     this.enterReserved(id);

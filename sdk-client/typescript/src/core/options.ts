@@ -17,9 +17,10 @@ export interface DurableOptions {
   build?: string | undefined;
 
   /**
-   * How long an attempt goes on in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no step
-   * has begun in that time, the handler cannot go on, and the attempt is suspended. The default is `"500ms"`. What a branch does between two of
-   * its steps for longer than this, while another branch waits, is cut off and done again by the next attempt: put it into a step.
+   * How long an attempt goes on in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no
+   * step has begun in that time, the handler cannot go on, and the attempt is suspended. The default is `"500ms"`. What a branch does
+   * between two of its steps for longer than this, while another branch waits, is cut off and done again by the next attempt: put it into a
+   * step.
    */
   suspendAfter?: Duration | undefined;
 
@@ -27,15 +28,17 @@ export interface DurableOptions {
   stackTraces?: boolean | undefined;
 
   /**
-   * Whether the problem that a client gets of a failed run tells the type and message of the error. For development: a message may hold what
-   * no client should see. The default is whether `NODE_ENV` is `development`.
+   * Whether the problem that a client gets of a failed run tells the type and message of the error. For development: a message may hold
+   * what no client should see. The default is whether `NODE_ENV` is `development`.
    */
   errorDetails?: boolean | undefined;
 
   /** Sends the calls to the gateway, for certificates and proxies of your own. The default is the global `fetch`. */
   fetch?: typeof globalThis.fetch | undefined;
 
-  /** Failed tries are warnings, misuse is an error, and `debug` shows each step. The default is `console` without `debug`; `false`: nothing. */
+  /**
+   * Failed tries are warnings, misuse is an error, and `debug` shows each step. The default is `console` without `debug`; `false`: nothing.
+   */
   logger?: Logger | false | undefined;
 
   /** What models cost, in any currency, for each million tokens: by the model's name, or how it begins. */
@@ -62,8 +65,8 @@ export interface StepOptions {
   backoff?: "exponential" | "linear" | "constant" | undefined;
 
   /**
-   * How long one try may take. Then the signal of the body is aborted, and a body that gives in to it counts as a failed try. One that ignores
-   * its signal is waited for.
+   * How long one try may take. Then the signal of the body is aborted, and a body that gives in to it counts as a failed try. One that
+   * ignores its signal is waited for.
    */
   timeout?: Duration | undefined;
 

@@ -10,13 +10,16 @@ interface Process {
 let guarded = false;
 
 /**
- * When an attempt ends, branches that nobody awaits any more are told by an error. It is expected, and must not end the process, as runtimes do
- * with a rejection that nobody handles. All other rejections are treated as before.
+ * When an attempt ends, branches that nobody awaits any more are told by an error. It is expected, and must not end the process, as
+ * runtimes do with a rejection that nobody handles. All other rejections are treated as before.
  */
 export function guardRejections(): void {
   if (guarded) return;
   guarded = true;
-  const { process, addEventListener } = globalThis as { process?: Process; addEventListener?: (type: string, listener: (event: Event) => void) => void };
+  const { process, addEventListener } = globalThis as {
+    process?: Process;
+    addEventListener?: (type: string, listener: (event: Event) => void) => void;
+  };
   if (process?.versions?.bun && process.on) {
     process.on("unhandledRejection", (reason) => {
       // The runtime throws what no listener takes; now that there is this one, it has to.

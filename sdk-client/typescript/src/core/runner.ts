@@ -13,7 +13,16 @@ import {
 } from "./content.js";
 import { currentContext, enterContext, inContext } from "./context.js";
 import { type Duration, instant, milliseconds, seconds } from "./duration.js";
-import { AttemptOverError, CheckpointError, isOfSteps, NonRetriableError, retryAfterOf, StepError, StepUsageError, statesFailure } from "./errors.js";
+import {
+  AttemptOverError,
+  CheckpointError,
+  isOfSteps,
+  NonRetriableError,
+  retryAfterOf,
+  StepError,
+  StepUsageError,
+  statesFailure,
+} from "./errors.js";
 import { type Outcome, targetField, textField } from "./fields.js";
 import { Flow } from "./flow.js";
 import { type Answer, type GatewayClient, refused, type StepWrite } from "./gateway.js";
@@ -22,6 +31,7 @@ import { checked, localDelay, type Retries, type Settings, type StepOptions } fr
 import { isBeyondRunTimeout, isStepTimeout, PROBLEM_TYPE, type Problem, parseProblem, problemOf, shortened } from "./problem.js";
 import { anySignal, delay, nextTurn } from "./signals.js";
 import type {
+  FetchInput,
   InvokeOptions,
   Payload,
   RunInfo,
@@ -99,13 +109,12 @@ export class StepRunner {
   }
 
   #steps(signal: AbortSignal): Step {
-    const runner = this;
     const ai: Ai = {
       wrap: (step, call, ...args) =>
-        runner.#attempt(() => {
+        this.#attempt(() => {
           const options = typeof step === "string" ? undefined : step;
-          const encode = (result: unknown) => encodeModelCall(options?.name ?? String(step), result, args, runner.settings.prices);
-          return runner.#run(typeof step === "string" ? step : step.name, () => call(...args), checked(options), encode);
+          const encode = (result: unknown) => encodeModelCall(options?.name ?? String(step), result, args, this.settings.prices);
+          return this.#run(typeof step === "string" ? step : step.name, () => call(...args), checked(options), encode);
         }),
     };
     return {
@@ -113,22 +122,23 @@ export class StepRunner {
       signal,
       ai,
       run: (name, body, options) =>
-        runner.#attempt(() => {
+        this.#attempt(() => {
           requireFunction(body, "The body of a step");
-          return runner.#run(name, body as Body, checked(options));
+          return this.#run(name, body as Body, checked(options));
         }),
-      sleep: (name, duration, options) => runner.#attempt(() => runner.#sleep(name, duration, options)),
-      sleepUntil: (name, time, options) => runner.#attempt(() => runner.#sleepUntil(name, time, options)),
-      waitForEvent: (name, type, options) => runner.#attempt(() => runner.#waitForEvent(name, type, options)),
-      waitForCallback: (name, handOut, options) => runner.#attempt(() => runner.#waitForCallback(name, handOut, options)),
-      sendEvent: (name, event, options) => runner.#attempt(() => runner.#sendEvent(name, event, options)),
-      invoke: (name, path, options) => runner.#attempt(() => runner.#invoke(name, path, options)),
-      fetch: (name, input, init, options) => runner.#attempt(() => runner.#fetch(name, input, init, options)),
-      onRollback: (name, compensation, options) => runner.#onRollback(name, compensation, options),
+      sleep: (name, duration, options) => this.#attempt(() => this.#sleep(name, duration, options)),
+      sleepUntil: (name, time, options) => this.#attempt(() => this.#sleepUntil(name, time, options)),
+      waitForEvent: (name, type, options) => this.#attempt(() => this.#waitForEvent(name, type, options)),
+      waitForCallback: (name, handOut, options) => this.#attempt(() => this.#waitForCallback(name, handOut, options)),
+      sendEvent: (name, event, options) => this.#attempt(() => this.#sendEvent(name, event, options)),
+      invoke: (name, path, options) => this.#attempt(() => this.#invoke(name, path, options)),
+      fetch: (name, input, init, options) => this.#attempt(() => this.#fetch(name, input, init, options)),
+      onRollback: (name, compensation, options) => this.#onRollback(name, compensation, options),
     };
   }
 
-  // ── The kinds of steps ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── The kinds of steps
+  // ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #run(name: string, body: Body, how: Retries, encode?: Encode): Promise<unknown> {
     return this.#begin(name, "run", how.signal, {
@@ -137,11 +147,11 @@ export class StepRunner {
     });
   }
 
-  #fetch(name: string, input: string | URL | Request, init: RequestInit | undefined, options: StepOptions | undefined): Promise<unknown> {
+  #fetch(name: string, input: FetchInput, init: RequestInit | undefined, options: StepOptions | undefined): Promise<unknown> {
     const how = checked(options);
-    const body = async ({ signal }: StepContext) => {
-      const own = init?.signal ?? (input instanceof Request ? input.signal : undefined);
-      const either = anySignal([signal, own ?? undefined]);
+    const send = async (context: StepContext) => {
+      if (typeof input === "function") return encodeResponse(name, await input(context), Date.now);
+      const either = anySignal([context.signal, init?.signal ?? (input instanceof Request ? input.signal : undefined)]);
       try {
         // A request with a body can be sent once; without a gateway, tries are repeated here.
         const response = await globalThis.fetch(input instanceof Request ? input.clone() : input, { ...init, signal: either.signal });
@@ -150,7 +160,7 @@ export class StepRunner {
         either.release();
       }
     };
-    return this.#run(name, body, how, (encoded) => encoded as Encoded);
+    return this.#run(name, send, how, (encoded) => encoded as Encoded);
   }
 
   #sleep(name: string, duration: Duration, options: SignalOptions = {}): Promise<unknown> {
@@ -176,7 +186,8 @@ export class StepRunner {
 
   async #waitForEvent<T, F extends Form>(name: string, type: string, options: WaitForEventOptions<F> = {}): Promise<Payload<T, F> | null> {
     if (typeof type !== "string" || type.trim() === "") throw new TypeError("What is waited for has a type: that of the CloudEvent.");
-    if (options.key === "") throw new TypeError("A key that is empty is no event's. Leave it out to take the next event of the type, whatever its key.");
+    if (options.key === "")
+      throw new TypeError("A key that is empty is no event's. Leave it out to take the next event of the type, whatever its key.");
     const headers = {
       "durable-step-type": "wait",
       "durable-event-type": textField(type),
@@ -213,10 +224,17 @@ export class StepRunner {
   }
 
   /** Executes the hand-out as a step of its own, before the step that it belongs to is parked. */
-  async #handOut(callback: string, answer: Answer, handOut: (url: string, context: StepContext) => unknown, signal: AbortSignal | undefined): Promise<void> {
+  async #handOut(
+    callback: string,
+    answer: Answer,
+    handOut: (url: string, context: StepContext) => unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const url = answer.headers.get("durable-callback-url");
     if (!url) {
-      throw new CheckpointError(`Step '${callback}': the gateway gave no URL for the callback (Durable-Callback-Url). Does it know its public address?`);
+      throw new CheckpointError(
+        `Step '${callback}': the gateway gave no URL for the callback (Durable-Callback-Url). Does it know its public address?`,
+      );
     }
     const id = this.#names.enterHandOut(callback);
     const decode: Decode = () => undefined;
@@ -234,7 +252,11 @@ export class StepRunner {
       decode: (id) => (outcome) => decodePayload(id, outcome, options.as),
       begin: (id, decode) => {
         const write: StepWrite = {
-          headers: { "durable-step-type": "invoke", "durable-invoke-path": targetField(path), "durable-invoke-method": options.method ?? "POST" },
+          headers: {
+            "durable-step-type": "invoke",
+            "durable-invoke-path": targetField(path),
+            "durable-invoke-method": options.method ?? "POST",
+          },
           ...(options.body === undefined ? {} : encodePayload(id, options.body)),
         };
         return this.#ask(id, "calls another route, which a gateway does", write, decode);
@@ -250,7 +272,13 @@ export class StepRunner {
     return this.#begin(name, "run", how.signal, {
       decode: (id) => (outcome) => decodeResult(id, outcome),
       begin: (id, decode) =>
-        this.#execute(id, ({ signal }) => this.#postEvent(id, { type, key, data }, signal), (woken) => encodeResult(id, woken), decode, how),
+        this.#execute(
+          id,
+          ({ signal }) => this.#postEvent(id, { type, key, data }, signal),
+          (woken) => encodeResult(id, woken),
+          decode,
+          how,
+        ),
     });
   }
 
@@ -288,7 +316,8 @@ export class StepRunner {
     }
   }
 
-  // ── Compensations ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Compensations
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   readonly #compensations: { id: string; body: Body; how: Retries }[] = [];
 
@@ -301,7 +330,9 @@ export class StepRunner {
     const how = checked(options);
     const inside = this.#inside();
     if (inside !== undefined) {
-      throw new StepUsageError(`The compensation '${name}' is registered inside step '${inside}', which a replay does not execute. Register it after the step.`);
+      throw new StepUsageError(
+        `The compensation '${name}' is registered inside step '${inside}', which a replay does not execute. Register it after the step.`,
+      );
     }
     const id = this.#names.reserve(name);
     this.stored.makeOptional(id);
@@ -344,7 +375,8 @@ export class StepRunner {
     return problem;
   }
 
-  // ── Beginning a step ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Beginning a step
+  // ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Errors of arguments reject, as all others do. A step that nobody awaits must not end the process. */
   // biome-ignore lint/suspicious/noExplicitAny: what a step gives is said by the signature of its method.
@@ -381,7 +413,14 @@ export class StepRunner {
     return step;
   }
 
-  async #beginAs(id: string, type: StepType, role: Role, signal: AbortSignal | undefined, decode: Decode, begin: () => Promise<unknown>): Promise<unknown> {
+  async #beginAs(
+    id: string,
+    type: StepType,
+    role: Role,
+    signal: AbortSignal | undefined,
+    decode: Decode,
+    begin: () => Promise<unknown>,
+  ): Promise<unknown> {
     try {
       this.over.throwIfAborted();
       signal?.throwIfAborted();
@@ -443,7 +482,8 @@ export class StepRunner {
     return enterContext({ ...context, flow }) ? flow : undefined;
   }
 
-  // ── Executing a body ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Executing a body
+  // ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #execute(id: string, body: Body, encode: Encode, decode: Decode, how: Retries): Promise<unknown> {
     if (how.atMostOnce && this.gateway) {
@@ -476,8 +516,8 @@ export class StepRunner {
       const result = await inContext({ step: this.step, inside: id }, () => body(context));
       encoded = await encode(result);
     } catch (error) {
-      // A body that is cancelled may throw anything: libraries have errors of their own for it. So the type does not tell, except where an error
-      // states a failure.
+      // A body that is cancelled may throw anything: libraries have errors of their own for it. So the type does not tell, except where an
+      // error states a failure.
       if (isOfSteps(error) || !(statesFailure(error) || !cancelled())) throw error;
       const late = either.timedOut() && isAbort(error, either.signal);
       const failure = late ? timeoutError(how.timeout as number, error) : error;
@@ -491,7 +531,8 @@ export class StepRunner {
   /** Stands for the run's id where there is none. */
   readonly #localId = crypto.randomUUID();
 
-  // ── Outcomes ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Outcomes
+  // ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #complete(id: string, encoded: Encoded, ms: number, how: Retries, decode: Decode): Promise<unknown> {
     const completed = () => {

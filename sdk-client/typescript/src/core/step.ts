@@ -18,9 +18,15 @@ export interface RunInfo {
 
 /** What the body of a step is given. */
 export interface StepContext {
-  /** Aborted when this attempt is over, when the step's `timeout` is, and with the `signal` of its options. Hand it on to `fetch` and the like. */
+  /**
+   * Aborted when this attempt is over, when the step's `timeout` is, and with the `signal` of its options. Hand it on to `fetch` and the
+   * like.
+   */
   readonly signal: AbortSignal;
-  /** The same in every try of this step of this run, and of no other one: a key for the other side, so that a repetition has no second effect. */
+  /**
+   * The same in every try of this step of this run, and of no other one: a key for the other side, so that a repetition has no second
+   * effect.
+   */
   readonly idempotencyKey: string;
 }
 
@@ -55,6 +61,9 @@ export interface InvokeOptions<F extends Form> extends PayloadOptions<F> {
   body?: unknown;
 }
 
+/** What `fetch` takes, or a function that sends the request in a way of its own. */
+export type FetchInput = string | URL | Request | ((context: StepContext) => Response | PromiseLike<Response>);
+
 /** A CloudEvent, as far as a step that waits for it can tell. */
 export interface SentEvent {
   /** What those who wait for it name. */
@@ -75,14 +84,14 @@ export type Payload<T, F extends Form> = F extends "bytes"
       : T;
 
 /**
- * Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler goes on; when the request is replayed, the
- * stored outcome is returned and the step's body is not executed again.
+ * Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler goes on; when the request is replayed,
+ * the stored outcome is returned and the step's body is not executed again.
  *
- * A step is known by its name: 1 to 256 bytes of UTF-8. The second use of a name within an attempt is `name#2`, so a loop may use one name. Steps
- * of different names may run at the same time.
+ * A step is known by its name: 1 to 256 bytes of UTF-8. The second use of a name within an attempt is `name#2`, so a loop may use one name.
+ * Steps of different names may run at the same time.
  *
- * Every method rejects with a {@link StepError} where the step has failed for good (catch it to compensate), and with a {@link StepUsageError}
- * where it is used wrongly. {@link AttemptOverError} and {@link CheckpointError} end this attempt; let them pass.
+ * Every method rejects with a {@link StepError} where the step has failed for good (catch it to compensate), and with a {@link
+ * StepUsageError} where it is used wrongly. {@link AttemptOverError} and {@link CheckpointError} end this attempt; let them pass.
  */
 export interface Step {
   /** The run and the attempt that this request is. */
@@ -109,13 +118,17 @@ export interface Step {
    *
    * @returns The event's data; `null` after the time-out, now and in every replay, and where the event has none.
    */
-  waitForEvent<T = unknown, F extends Form = "json">(name: string, type: string, options?: WaitForEventOptions<F>): Promise<Payload<T, F> | null>;
+  waitForEvent<T = unknown, F extends Form = "json">(
+    name: string,
+    type: string,
+    options?: WaitForEventOptions<F>,
+  ): Promise<Payload<T, F> | null>;
 
   /**
    * Waits for somebody to `POST` to a URL that the gateway makes for it. Nothing is held meanwhile.
    *
-   * @param handOut Gives them the URL. It is executed as a step of its own, named as this one with ` handed out` after it. Who has the URL can
-   * complete the step: it is a secret of the two.
+   * @param handOut Gives them the URL. It is executed as a step of its own, named as this one with ` handed out` after it. Who has the URL
+   * can complete the step: it is a secret of the two.
    * @returns What was sent; `null` where that was nothing. A time-out is a {@link StepError} with the problem `step-timeout`.
    */
   waitForCallback<T = unknown, F extends Form = "json">(
@@ -140,14 +153,14 @@ export interface Step {
   invoke<T = unknown, F extends Form = "json">(name: string, path: string, options?: InvokeOptions<F>): Promise<Payload<T, F>>;
 
   /**
-   * Sends an HTTP request, once, and keeps the response. The statuses 408, 429, 500, 502, 503 and 504 are failed tries, and their `Retry-After` is
-   * kept to; any other status is the handler's affair.
+   * Sends an HTTP request, once, and keeps the response. The statuses 408, 429, 500, 502, 503 and 504 are failed tries, and their
+   * `Retry-After` is kept to; any other status is the handler's affair.
    */
-  fetch(name: string, input: string | URL | Request, init?: RequestInit, options?: StepOptions): Promise<Response>;
+  fetch(name: string, input: FetchInput, init?: RequestInit, options?: StepOptions): Promise<Response>;
 
   /**
-   * Registers what undoes the pieces that have finished so far. When the handler fails for good, all that was registered is executed, the last one
-   * first, each as a step of its own.
+   * Registers what undoes the pieces that have finished so far. When the handler fails for good, all that was registered is executed, the
+   * last one first, each as a step of its own.
    */
   onRollback(name: string, compensation: (context: StepContext) => unknown, options?: StepOptions): void;
 

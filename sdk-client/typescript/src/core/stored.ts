@@ -1,4 +1,4 @@
-import { type Mismatch, mismatchField, isToken, type Outcome } from "./fields.js";
+import { isToken, type Mismatch, mismatchField, type Outcome } from "./fields.js";
 import { callbackOf, ROLLBACK_BEGUN } from "./names.js";
 
 /** The outcomes that earlier attempts left, and what the handler has asked for of them. */

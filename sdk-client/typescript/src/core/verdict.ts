@@ -1,5 +1,5 @@
 import type { CheckpointError, StepError, StepUsageError } from "./errors.js";
-import { type Problem, PROBLEM_TYPE, toClientProblem } from "./problem.js";
+import { PROBLEM_TYPE, type Problem, toClientProblem } from "./problem.js";
 
 /** What to answer in place of the handler's own response. */
 export interface Verdict {
@@ -31,7 +31,11 @@ export function misused(error: StepUsageError): Verdict {
 }
 
 export function abandoned(why: string, details: boolean): Verdict {
-  return { status: 503, headers: { "durable-retry": "?1" }, problem: toClientProblem({ title: "The attempt is abandoned", detail: why }, details) };
+  return {
+    status: 503,
+    headers: { "durable-retry": "?1" },
+    problem: toClientProblem({ title: "The attempt is abandoned", detail: why }, details),
+  };
 }
 
 export function toResponse(verdict: Verdict, more: Readonly<Record<string, string>> = {}): Response {

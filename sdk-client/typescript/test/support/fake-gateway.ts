@@ -65,7 +65,9 @@ export class FakeRun {
     return headers;
   }
 
-  begin(how: { inlined?: boolean; callback?: string; final?: boolean; headers?: Record<string, string> } & DurableOptions & AttemptParts = {}): Attempt {
+  begin(
+    how: { inlined?: boolean; callback?: string; final?: boolean; headers?: Record<string, string> } & DurableOptions & AttemptParts = {},
+  ): Attempt {
     const { inlined, callback, final, headers: own, signal, isResponse, times, ...options } = how;
     const headers = {
       ...this.headers({
@@ -75,7 +77,11 @@ export class FakeRun {
       }),
       ...own,
     };
-    return Attempt.begin((name) => headers[name], settle(this.options(options)), { signal, isResponse, times: times ?? { timeout: 1000, delays: [1, 1, 1, 1] } });
+    return Attempt.begin((name) => headers[name], settle(this.options(options)), {
+      signal,
+      isResponse,
+      times: times ?? { timeout: 1000, delays: [1, 1, 1, 1] },
+    });
   }
 
   /** Executes the handler as the next attempt. */
@@ -85,14 +91,18 @@ export class FakeRun {
 }
 
 export function verdictOf(ending: Ending<unknown>) {
-  if (ending.kind !== "overruled") throw new Error(`The handler ${ending.kind}: ${JSON.stringify(ending)} ${ending.kind === "threw" ? ending.error : ""}`);
+  if (ending.kind !== "overruled")
+    throw new Error(`The handler ${ending.kind}: ${JSON.stringify(ending)} ${ending.kind === "threw" ? ending.error : ""}`);
   return ending.verdict;
 }
 
-export function valueOf<T>(ending: Ending<T>): T {
+export function resultOf<T>(ending: Ending<T>): T {
   if (ending.kind === "returned") return ending.value;
   throw ending.kind === "threw" ? ending.error : new Error(`Overruled: ${JSON.stringify(ending.verdict)}`);
 }
 
 export const problem = (status: number, name: string) =>
-  new Response(JSON.stringify({ type: `/_durable/problems/${name}`, title: name, status }), { status, headers: { "content-type": "application/problem+json" } });
+  new Response(JSON.stringify({ type: `/_durable/problems/${name}`, title: name, status }), {
+    status,
+    headers: { "content-type": "application/problem+json" },
+  });
