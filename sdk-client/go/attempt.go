@@ -61,12 +61,6 @@ func failed(err *CheckpointError, details bool) *verdict {
 	return &verdict{http.StatusInternalServerError, [][2]string{{hRetry, "?1"}}, problem.clientJSON(details)}
 }
 
-// misusedVerdict: the words tell nothing but what the handler lacks, and are the same for all.
-func misusedVerdict(err error) *verdict {
-	problem := Problem{Title: "A durable step is used wrongly", Detail: err.Error(), ClientMessage: err.Error()}
-	return &verdict{http.StatusInternalServerError, [][2]string{{hRetry, "?0"}}, problem.clientJSON(true)}
-}
-
 func abandoned(details bool) *verdict {
 	problem := Problem{Title: "The attempt is abandoned", Detail: ErrAbandoned.Error()}
 	return &verdict{http.StatusServiceUnavailable, [][2]string{{hRetry, "?1"}}, problem.clientJSON(details)}

@@ -99,7 +99,7 @@ func TestNames_OfBranches_AreJudgedByWhatIsCertainToComeBefore(t *testing.T) {
 		}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			text := described(serve(newScriptedGateway(t).attempt(), test.f))
+			text := described(serve(newScriptedGateway(t).attempt(), test.f, WithErrorDetails()))
 			if refused := strings.Contains(text, "use the name"); refused != test.refused {
 				t.Error(text)
 			}
@@ -114,7 +114,7 @@ func TestNames_OfStepsThatRunAtTheSameTime_AreRefused(t *testing.T) {
 			// The handler's own context: the SDK cannot tell that it is the step.
 			return Exec(ctx, "n", failing(nil))
 		})
-	}))
+	}, WithErrorDetails()))
 	if !strings.Contains(text, "run at the same time") {
 		t.Error(text)
 	}
@@ -384,7 +384,7 @@ func TestOnRollback_Misuse_EndsTheRun(t *testing.T) {
 			OnRollback(ctx, "undo", failing(nil))
 			return nil
 		})
-	}))
+	}, WithErrorDetails()))
 	if !strings.HasPrefix(text, "500 Retry=?0") || !strings.Contains(text, "registered inside step") {
 		t.Error(text)
 	}

@@ -15,6 +15,7 @@ const (
 	smallProblemBytes  = 1024
 	stepFailedTitle    = "The step failed"
 	requestFailedTitle = "The request failed"
+	misuseTitle        = "A durable step is used wrongly"
 )
 
 // Problem is a step's failure as problem details (RFC 9457).
@@ -53,6 +54,10 @@ func problemOf(err error, withStack bool) Problem {
 	var panicked *PanicError
 	if withStack && errors.As(err, &panicked) {
 		p.Stack = cut(string(panicked.Stack), maxStackBytes)
+	}
+	var usage *UsageError
+	if errors.As(err, &usage) {
+		p.Title = misuseTitle
 	}
 	var response *responseError
 	if errors.As(err, &response) {

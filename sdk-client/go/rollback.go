@@ -137,11 +137,7 @@ func (a *attempt) rollBack(failure error, wasOver bool) *verdict {
 		}
 		return a.verdictSoFar()
 	}
-	var usage *UsageError
-	switch {
-	case errors.As(failure, &usage):
-		return misusedVerdict(usage)
-	case a.gateway != nil || isForGood(failure):
+	if a.gateway != nil || isForGood(failure) {
 		return failedForGood(*cause, a.config.errorDetails, failures)
 	}
 	for _, undone := range failures {

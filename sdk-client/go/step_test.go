@@ -308,8 +308,10 @@ func TestHandler_FailureForGood_TellsClientsOnlyWhatIsMeantForThem(t *testing.T)
 			`500 Retry=?0 {"title":"A step of the request failed","detail":"Your card was declined.","step":"charge","status":500}`},
 		{"any other", func(context.Context) error { return errors.New("secret") }, nil, `500 {"title":"The request failed","status":500}`},
 		{"misuse", func(ctx context.Context) error { return Exec(ctx, "", failing(nil)) }, nil,
+			`500 Retry=?0 {"title":"The request failed","status":500}`},
+		{"misuse, for developers", func(ctx context.Context) error { return Exec(ctx, "", failing(nil)) }, []HandlerOption{WithErrorDetails()},
 			`500 Retry=?0 {"title":"A durable step is used wrongly","detail":"durable: a step has no name; give each step a name of its ` +
-				`own, because the stored outcome is found by it","status":500}`},
+				`own, because the stored outcome is found by it","exceptionType":"*durable.UsageError","status":500}`},
 		{"that is handled", func(ctx context.Context) error { _ = Exec(ctx, "charge", failing(declined)); return nil }, nil, "200"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
