@@ -89,7 +89,7 @@ def serve_on_loop(app: Any, port: int) -> None:
 
     listener = socket.create_server(("127.0.0.1", port), backlog=1024)
     print("listening", flush=True)
-    config = uvicorn.Config(app, log_level="error", lifespan="off", h11_max_incomplete_event_size=65536)
+    config = uvicorn.Config(app, log_level="error", lifespan="off")
     uvicorn.Server(config).run(sockets=[listener])
 
 
