@@ -15,13 +15,18 @@ export const step: Step = {
   get ai() {
     return currentStep().ai;
   },
-  run: (...args) => currentStep().run(...args),
-  sleep: (...args) => currentStep().sleep(...args),
-  sleepUntil: (...args) => currentStep().sleepUntil(...args),
-  waitForEvent: (...args) => currentStep().waitForEvent(...args),
-  waitForCallback: (...args) => currentStep().waitForCallback(...args),
-  sendEvent: (...args) => currentStep().sendEvent(...args),
-  invoke: (...args) => currentStep().invoke(...args),
-  fetch: (...args) => currentStep().fetch(...args),
+  run: (...args) => ask((current) => current.run(...args)),
+  sleep: (...args) => ask((current) => current.sleep(...args)),
+  sleepUntil: (...args) => ask((current) => current.sleepUntil(...args)),
+  waitForEvent: (...args) => ask((current) => current.waitForEvent(...args)),
+  waitForCallback: (...args) => ask((current) => current.waitForCallback(...args)),
+  sendEvent: (...args) => ask((current) => current.sendEvent(...args)),
+  invoke: (...args) => ask((current) => current.invoke(...args)),
+  fetch: (...args) => ask((current) => current.fetch(...args)),
   onRollback: (...args) => currentStep().onRollback(...args),
 };
+
+/** Where there is no step, that is a rejection, as with every other misuse. */
+async function ask<T>(method: (current: Step) => Promise<T>): Promise<T> {
+  return method(currentStep());
+}

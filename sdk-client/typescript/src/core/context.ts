@@ -14,7 +14,6 @@ export interface Context {
 interface Storage {
   run<T>(context: Context, callback: () => T): T;
   getStore(): Context | undefined;
-  /** Workers have none. */
   enterWith?(context: Context): void;
 }
 
@@ -51,10 +50,17 @@ export function inContext<T>(context: Context, callback: () => T): T {
 /** Changes the context of the code that is executing, and of what it goes on with. Returns whether the runtime can. */
 export function enterContext(context: Context): boolean {
   const als = storage();
-  if (!als?.enterWith) return false;
-  als.enterWith(context);
-  return true;
+  if (!als?.enterWith || !canEnter) return false;
+  try {
+    als.enterWith(context);
+  } catch {
+    // Workers have the method, which says that it is not implemented.
+    canEnter = false;
+  }
+  return canEnter;
 }
+
+let canEnter = true;
 
 /** @throws StepUsageError Nothing wraps the code that is executing. */
 export function currentStep(): Step {
