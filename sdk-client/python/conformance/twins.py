@@ -20,7 +20,7 @@ class Twin(Protocol):
     def info(self) -> RunInfo:
         ...
 
-    async def call(self, method: str, name: str, *args: Any, **options: Any) -> Any:
+    async def call(self, method: str, name: str, /, *args: Any, **options: Any) -> Any:
         """A method of the steps."""
 
     def body(self, work: Work) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ class OnLoop:
     def info(self) -> RunInfo:
         return step.info
 
-    async def call(self, method: str, name: str, *args: Any, **options: Any) -> Any:
+    async def call(self, method: str, name: str, /, *args: Any, **options: Any) -> Any:
         result = getattr(step, method)(name, *args, **options)
         return await result if isinstance(result, Awaitable) else result
 
@@ -81,7 +81,7 @@ class InThreads:
     def info(self) -> RunInfo:
         return sync_step.info
 
-    async def call(self, method: str, name: str, *args: Any, **options: Any) -> Any:
+    async def call(self, method: str, name: str, /, *args: Any, **options: Any) -> Any:
         return getattr(sync_step, method)(name, *args, **options)
 
     def body(self, work: Work) -> Callable[..., Any]:
