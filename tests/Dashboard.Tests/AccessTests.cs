@@ -7,7 +7,6 @@ using static Microsoft.Playwright.Assertions;
 
 namespace DurableGateway.Dashboard.Tests;
 
-[Collection(Browsers.Name)]
 public sealed class AccessTests(Browser browser)
 {
     private const string Key = "a-key-that-is-long-enough-for-anyone";

@@ -8,7 +8,6 @@ using static Microsoft.Playwright.Assertions;
 
 namespace DurableGateway.Dashboard.Tests;
 
-[Collection(Browsers.Name)]
 public sealed class ActionTests(Browser browser)
 {
     [Fact]

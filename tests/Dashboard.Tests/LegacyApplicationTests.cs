@@ -12,7 +12,6 @@ namespace DurableGateway.Dashboard.Tests;
 /// A web application that knows nothing of the gateway, in a real browser: its form fails once, and the page that comes later has relative
 /// references, a form without an action, a cookie without a path, and a check of forms by <c>Origin</c> and <c>Referer</c>.
 /// </summary>
-[Collection(Browsers.Name)]
 public sealed class LegacyApplicationTests(Browser browser)
 {
     private const string FormPath = "/shop/orders/new";
@@ -28,7 +27,6 @@ public sealed class LegacyApplicationTests(Browser browser)
         await using var window = await browser.OpenAsync();
         var page = await window.NewPageAsync();
         page.SetDefaultTimeout(60_000);
-        SetDefaultExpectTimeout(60_000);
         await page.GotoAsync(new Uri(gateway.Public, FormPath + "?lang=en").ToString());
         await page.FillAsync("[name=item]", "lamp");
         await page.ClickAsync("button");

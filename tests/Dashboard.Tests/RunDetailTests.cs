@@ -7,7 +7,6 @@ using static Microsoft.Playwright.Assertions;
 
 namespace DurableGateway.Dashboard.Tests;
 
-[Collection(Browsers.Name)]
 public sealed class RunDetailTests(Browser browser)
 {
     [Fact]

@@ -5,7 +5,6 @@ using static Microsoft.Playwright.Assertions;
 
 namespace DurableGateway.Dashboard.Tests;
 
-[Collection(Browsers.Name)]
 public sealed class RunsTests(Browser browser)
 {
     [Fact]
@@ -113,25 +112,5 @@ public sealed class RunsTests(Browser browser)
         site.Admin.Change(run, one => one with { State = RunState.Failed });
         await live.ClickAsync();
         await Expect(row).ToContainTextAsync("failed");
-    }
-
-    [Fact]
-    public async Task LargeList_LoadsWithinASecond()
-    {
-        await using var site = await Site.OpenAsync(browser);
-        site.Admin.Fill(5000);
-        var many = site.Admin.Put(Samples.WithSteps(5000)).Run.Id;
-        foreach (var path in new[] { "/runs", $"/runs/{many}" })
-        {
-            // The best of a few: the first one also compiles, and the machine may have other work.
-            var load = double.MaxValue;
-            for (var i = 0; i < 5 && load > 1000; i++)
-            {
-                await site.GoAsync(path);
-                load = await site.Page.EvaluateAsync<double>("performance.getEntriesByType('navigation')[0].loadEventEnd");
-            }
-
-            Assert.InRange(load, 1, 1000);
-        }
     }
 }

@@ -1,5 +1,7 @@
 using Microsoft.Playwright;
 
+[assembly: AssemblyFixture(typeof(DurableGateway.Dashboard.Tests.Support.Browser))]
+
 namespace DurableGateway.Dashboard.Tests.Support;
 
 /// <summary>Debian's chromium, one for all tests: starting it is what takes long.</summary>
@@ -14,6 +16,9 @@ public sealed class Browser : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         if (Executable is null) return;
+
+        // A deadline and no claim: tests run beside each other, and the machine may have other work.
+        Assertions.SetDefaultExpectTimeout(60_000);
         _playwright = await Playwright.CreateAsync();
 
         // Where tests run as root, as in CI's containers, chromium has no sandbox to offer; it opens nothing but our own pages.
@@ -49,10 +54,4 @@ public sealed class Browser : IAsyncLifetime
             ReducedMotion = ReducedMotion.Reduce
         });
     }
-}
-
-[CollectionDefinition(Name)]
-public sealed class Browsers : ICollectionFixture<Browser>
-{
-    public const string Name = "browser";
 }

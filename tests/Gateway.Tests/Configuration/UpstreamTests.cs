@@ -11,7 +11,7 @@ public sealed class UpstreamTests
     public async Task Host_IsThatOfTheClientOrOfTheDestination(string option, string? host)
     {
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync(context.Request.Host.Value!));
-        await using var gateway = await GatewayProcess.StartAsync(service.Url, $"upstream-host={option}");
+        await using var gateway = await GatewayHost.StartAsync(service.Url, $"upstream-host={option}");
         using var request = new HttpRequestMessage(HttpMethod.Get, "/");
         request.Headers.Host = "shop.example";
         using var answer = await gateway.Client.SendAsync(request);
