@@ -4,6 +4,7 @@ using DurableGateway.Storage;
 namespace DurableGateway.Tests.Stores;
 
 /// <summary>How scripts are made of files, and whether the files declare what they use.</summary>
+[Trait("Category", "Unit")]
 public sealed partial class ScriptSourceTests
 {
     [Fact]
