@@ -29,8 +29,8 @@ internal static partial class ScriptSource
         var arguments = ParseArguments(name, source);
         var text = new StringBuilder();
         WriteTables(text, keys, arguments);
-        foreach (var included in Resolve(name, source, read)) text.Append(included);
-        return new Script(name, text.Append(source).ToString(), keys, arguments);
+        foreach (var file in (string[])[.. Resolve(name, source, read), source]) text.Append(CommentLine().Replace(file, ""));
+        return new Script(name, text.ToString(), keys, arguments);
     }
 
     /// <summary>The names of the files of shared functions that a file includes.</summary>
@@ -127,6 +127,10 @@ internal static partial class ScriptSource
 
     [GeneratedRegex("^-- @([a-z]+) (.+)$", RegexOptions.Multiline)]
     private static partial Regex Directive();
+
+    /// <summary>Comments are for readers of the files. The client library hashes the text of a script with every call.</summary>
+    [GeneratedRegex(@"^\s*--.*\n", RegexOptions.Multiline)]
+    private static partial Regex CommentLine();
 
     [GeneratedRegex("^[a-z_]+$")]
     private static partial Regex Identifier();

@@ -19,6 +19,11 @@ public sealed partial class ScriptSourceTests
     }
 
     [Fact]
+    public void Comments_AreNotSent() =>
+        Assert.EndsWith("}\na()\nmain()\n", Load(
+            ("main", "-- @include a\n\n  -- Why.\nmain()"), ("Shared/a", "-- What.\na()")).Text, StringComparison.Ordinal);
+
+    [Fact]
     public void UnknownInclude_IsAnError_ThatNamesBothFiles() =>
         AssertRefuses("'a' includes 'b', which does not exist", ("main", "-- @include a"), ("Shared/a", "-- @include b"));
 
