@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Stores;
 
@@ -120,6 +121,12 @@ public sealed partial class ScriptSourceTests
             .Where(name => Comment().Replace(Scripts.Read(name)!, "").Contains("'seq', 1)", StringComparison.Ordinal));
         Assert.Equal("Shared/outcomes", Assert.Single(storing));
     }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void EveryFile_IsInTheTablesOfTheReadme(string name) =>
+        Assert.Contains($"`{name.Replace("Shared/", "", StringComparison.Ordinal)}`", Repository.Read("gateway/README.md").Split("\n## ")
+            .Single(chapter => chapter.StartsWith("Scripts\n", StringComparison.Ordinal)), StringComparison.Ordinal);
 
     public static TheoryData<string> Files() => [.. Names()];
 
