@@ -175,6 +175,28 @@ func TestSuspend_OneBranchWaits_OthersGoOn(t *testing.T) {
 	equal(t, "calls", g.asked(), "PUT nap sleep; PUT work; PUT work#2; PUT work#3")
 }
 
+func TestSuspend_HandlerHasWaitedForAGroup_GoesOnThoughAnotherBranchWaits(t *testing.T) {
+	g := newScriptedGateway(t)
+	parked := make(chan struct{})
+	g.on("nap", func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusAccepted)
+		close(parked)
+	})
+	response := serve(g.attempt(), func(ctx context.Context) error {
+		left := NewGroup(ctx)
+		left.Go(func(ctx context.Context) error { return Sleep(ctx, "nap", time.Hour) })
+		<-parked
+		group := NewGroup(ctx)
+		group.Go(func(ctx context.Context) error { return Exec(ctx, "a", failing(nil)) })
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		return Exec(ctx, "b", failing(nil))
+	}, WithSuspendAfter(long))
+	equal(t, "response", described(response), "200")
+	equal(t, "calls", g.asked(), "PUT nap sleep; PUT a; PUT b")
+}
+
 func TestSuspend_GoroutinesOfTheHandlersOwn_GetTime(t *testing.T) {
 	g := newScriptedGateway(t)
 	response := serve(g.attempt(), func(ctx context.Context) error {
@@ -251,6 +273,18 @@ func TestGroup_Wait_GivesTheFirstErrorInTheOrderOfTheBranches(t *testing.T) {
 	group.Go(func(context.Context) error { <-ready; return first })
 	group.Go(func(context.Context) error { defer close(ready); return second })
 	if err := group.Wait(); err != first {
+		t.Error(err)
+	}
+}
+
+func TestGroup_Wait_FailureForGoodComesBeforeAnother(t *testing.T) {
+	forGood := NonRetryable(errors.New("no"))
+	group := NewGroup(context.Background())
+	for _, err := range []error{ErrSuspended, errors.New("busy"), forGood} {
+		err := err
+		group.Go(func(context.Context) error { return err })
+	}
+	if err := group.Wait(); err != forGood {
 		t.Error(err)
 	}
 }
@@ -355,6 +389,7 @@ func TestRollback_AnotherBranchIsBooking_IsUndoneToo(t *testing.T) {
 				return nil
 			})
 			if err == nil {
+				time.Sleep(20 * time.Millisecond) // It may do something before it registers.
 				OnRollback(ctx, "cancel hotel", failing(nil))
 			}
 			return err
@@ -362,7 +397,7 @@ func TestRollback_AnotherBranchIsBooking_IsUndoneToo(t *testing.T) {
 		err := Exec(ctx, "flight", failing(NonRetryable(errors.New("full"))))
 		close(refused)
 		return err // It does not wait for the group.
-	})
+	}, WithSuspendAfter(300*time.Millisecond))
 	equal(t, "response", described(response), `500 Retry=?0 {"title":"A step of the request failed","step":"flight","status":500}`)
 	equal(t, "calls", g.asked(), "PUT flight failed ?0; PUT hotel; PUT rollback begun failed ?0; PUT cancel hotel")
 }

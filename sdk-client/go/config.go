@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"fmt"
 	"log"
 	"net/http"
 	"runtime/debug"
@@ -127,10 +128,12 @@ func logWarnings(e LogEntry) {
 		text += ", step " + e.Step
 	}
 	if e.Run.IsDurable() {
-		log.Printf("%s (attempt %d of run %s): %v", text, e.Run.Attempt, e.Run.ID, e.Err)
-	} else {
-		log.Printf("%s: %v", text, e.Err)
+		text += fmt.Sprintf(" (attempt %d of run %s)", e.Run.Attempt, e.Run.ID)
 	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	log.Print(text)
 }
 
 func buildOfBinary() string {

@@ -93,6 +93,9 @@ func (w *responseWriter) Flush() {
 	}
 }
 
+// Unwrap gives the writer behind this one to http.ResponseController, for deadlines.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.to }
+
 // Hijack implements [http.Hijacker].
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.mu.Lock()

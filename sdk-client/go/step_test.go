@@ -306,6 +306,9 @@ func TestHandler_FailureForGood_TellsClientsOnlyWhatIsMeantForThem(t *testing.T)
 				`"status":500}`},
 		{"that panics", func(ctx context.Context) error { panic(Exec(ctx, "charge", failing(declined))) }, nil,
 			`500 Retry=?0 {"title":"A step of the request failed","detail":"Your card was declined.","step":"charge","status":500}`},
+		{"of another service", func(ctx context.Context) error {
+			return &StepError{Step: "bill", Problem: Problem{Type: "https://bank.example/broke", Title: "x", Detail: "secret"}}
+		}, nil, `500 Retry=?0 {"title":"A step of the request failed","step":"bill","status":500}`},
 		{"any other", func(context.Context) error { return errors.New("secret") }, nil, `500 {"title":"The request failed","status":500}`},
 		{"misuse", func(ctx context.Context) error { return Exec(ctx, "", failing(nil)) }, nil,
 			`500 Retry=?0 {"title":"The request failed","status":500}`},
