@@ -8,7 +8,7 @@ namespace DurableGateway.Admin;
 /// Says who a request at the control listener is from: by key, by client certificate, or by token of an OpenID provider. Where none of
 /// these is configured the listener is on loopback, and whoever reaches it may use it.
 /// </summary>
-internal sealed class AdminAccess(ApiKeys keys, ClientCertificates certificates, OidcTokens tokens, GatewaySettings settings)
+internal sealed class AdminAccess(ApiKeyValidator keys, ClientCertificateValidator certificates, OidcTokenValidator tokens, GatewaySettings settings)
 {
     private static readonly AdminCaller Neighbour = new(AdminRole.Operator, "loopback");
 
@@ -38,7 +38,7 @@ internal sealed class AdminAccess(ApiKeys keys, ClientCertificates certificates,
 
     /// <summary>For the admin API.</summary>
     public async ValueTask<AdminCaller> IdentifyAsync(HttpContext context) =>
-        Identify(context) ?? await tokens.ReadAsync(ApiKeys.Given(context.Request)) ?? AdminCaller.Stranger;
+        Identify(context) ?? await tokens.ReadAsync(ApiKeyValidator.Given(context.Request)) ?? AdminCaller.Stranger;
 
     /// <summary>For pages, where a browser has no header to show: who the connection's certificate names.</summary>
     public AdminCaller? ByCertificate(HttpContext context) => IsGuarded ? certificates.Find(context.Connection.ClientCertificate) : null;
@@ -47,9 +47,9 @@ internal sealed class AdminAccess(ApiKeys keys, ClientCertificates certificates,
     /// Operators may send events, and so may who has a key for that and for nothing else. Neither is a page of another site.
     /// </summary>
     public bool MaySendEvents(HttpContext context) =>
-        keys.IsSender(ApiKeys.Given(context.Request))
+        keys.IsSender(ApiKeyValidator.Given(context.Request))
         || !IsForeign(context.Request) && (IsGuarded || !keys.HaveSenders) && Identify(context)?.Role == AdminRole.Operator;
 
     private AdminCaller? Identify(HttpContext context) =>
-        !IsGuarded ? Neighbour : keys.Find(ApiKeys.Given(context.Request)) ?? certificates.Find(context.Connection.ClientCertificate);
+        !IsGuarded ? Neighbour : keys.Find(ApiKeyValidator.Given(context.Request)) ?? certificates.Find(context.Connection.ClientCertificate);
 }

@@ -9,7 +9,7 @@ using HttpResults = Microsoft.AspNetCore.Http.Results;
 namespace DurableGateway.Admin;
 
 /// <summary>The admin API on the control listener. What it serves is described at <c>openapi.json</c>.</summary>
-internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetActions sets)
+internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkActionRunner sets)
 {
     public const string Path = "/_durable/v1/admin";
     public const string DocumentName = "openapi";
@@ -47,12 +47,12 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
             Convert.FromBase64String(body.Body ?? "")))).Produces<DoneJson>().Refuses(400, 404, 409);
 
         routes.MapPost("/actions", BeginAsync).Produces<ProgressJson>(202).Refuses(400);
-        routes.MapGet("/actions", SetActionsAsync).Produces<SetActionsJson>().Refuses(400);
+        routes.MapGet("/actions", SetActionsAsync).Produces<BulkActionsJson>().Refuses(400);
         routes.MapGet("/actions/{id}", (string id) => ProgressAsync(sets.FindAsync(id))).Produces<ProgressJson>().Refuses(404);
         routes.MapDelete("/actions/{id}", (string id) => ProgressAsync(sets.StopAsync(id))).Produces<ProgressJson>().Refuses(404);
     }
 
-    /// <summary>Says what went wrong as a problem. Who may not is out already (<see cref="AdminGuard"/>).</summary>
+    /// <summary>Says what went wrong as a problem. Who may not is out already (<see cref="AdminAuthorizationMiddleware"/>).</summary>
     private async ValueTask<object?> GuardAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
     {
         var context = call.HttpContext;
@@ -115,7 +115,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
             : Refusal(Problems.ActionRefused(run, result.Problem!));
     });
 
-    private async Task<IResult> BeginAsync(SetActionJson body, HttpContext context)
+    private async Task<IResult> BeginAsync(BulkActionJson body, HttpContext context)
     {
         if (AdminQuery.Action(body.Action ?? "") is null)
             throw new FormatException($"There is no action '{body.Action}' for many runs; there are retry, cancel, pause, resume and again.");
@@ -128,10 +128,10 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, SetAct
     private async Task<IResult> SetActionsAsync(HttpContext context, string? limit)
     {
         AdminQuery.RefuseUnknown(context.Request.Query);
-        return HttpResults.Ok(new SetActionsJson([.. (await sets.GetNewestAsync(AdminQuery.Limit(limit))).Select(ProgressJson.From)]));
+        return HttpResults.Ok(new BulkActionsJson([.. (await sets.GetNewestAsync(AdminQuery.Limit(limit))).Select(ProgressJson.From)]));
     }
 
-    private static async Task<IResult> ProgressAsync(Task<StoredSetAction?> action) =>
+    private static async Task<IResult> ProgressAsync(Task<BulkAction?> action) =>
         await action is { } known ? HttpResults.Ok(ProgressJson.From(known)) : Refusal(Problems.NotFound());
 
     private static Task<IResult> OfRunAsync(string id, Func<RunId, Task<IResult>> call) =>

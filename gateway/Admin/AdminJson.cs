@@ -100,15 +100,15 @@ internal sealed record FilterJson(string? State, string? Route, string? After, s
         at?.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture);
 }
 
-internal sealed record SetActionJson(string Action, FilterJson? Filter);
+internal sealed record BulkActionJson(string Action, FilterJson? Filter);
 
-internal sealed record SetActionsJson(IReadOnlyList<ProgressJson> Actions);
+internal sealed record BulkActionsJson(IReadOnlyList<ProgressJson> Actions);
 
 internal sealed record ProgressJson(
     string Id, string Action, FilterJson? Filter, string Who, string State, int Done, int Refused, DateTimeOffset StartedAt,
     DateTimeOffset? EndedAt, string? Problem)
 {
-    public static ProgressJson From(StoredSetAction set) => new(
+    public static ProgressJson From(BulkAction set) => new(
         set.Id.ToString(), set.Verb, JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web), set.Who,
         set.State.ToString().ToLowerInvariant(), set.Done, set.Refused, set.StartedAt, set.EndedAt, set.Problem);
 }

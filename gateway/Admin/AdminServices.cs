@@ -30,18 +30,18 @@ internal static class AdminServices
         // Tests of the dashboard bring one of their own.
         services.TryAddSingleton<IRunAdmin, RunAdmin>();
         return services
-            .AddSingleton<ApiKeys>()
-            .AddSingleton<OidcTokens>()
+            .AddSingleton<ApiKeyValidator>()
+            .AddSingleton<OidcTokenValidator>()
             .AddSingleton<AdminAccess>()
-            .AddSingleton<Masking>()
-            .AddSingleton<RunCommands>()
-            .AddSingleton<RouteViews>()
-            .AddSingleton<SetActions>()
-            .AddSingleton<IOutboxHandler>(provider => provider.GetRequiredService<SetActions>())
-            .AddHostedService(provider => provider.GetRequiredService<SetActions>())
+            .AddSingleton<BodyMasker>()
+            .AddSingleton<OperatorCommandHandler>()
+            .AddSingleton<RouteViewReader>()
+            .AddSingleton<BulkActionRunner>()
+            .AddSingleton<IOutboxHandler>(provider => provider.GetRequiredService<BulkActionRunner>())
+            .AddHostedService(provider => provider.GetRequiredService<BulkActionRunner>())
             .AddSingleton<AdminEndpoints>()
-            .AddSingleton<RouteCounts>()
-            .AddHostedService(provider => provider.GetRequiredService<RouteCounts>());
+            .AddSingleton<RouteCounter>()
+            .AddHostedService(provider => provider.GetRequiredService<RouteCounter>());
     }
 
     public static void MapAdmin(this IEndpointRouteBuilder routes) => routes.ServiceProvider.GetRequiredService<AdminEndpoints>().Map(routes);

@@ -9,11 +9,11 @@ namespace DurableGateway.Admin;
 
 /// <summary>What operators see and do. Whatever leaves here has its secrets masked.</summary>
 internal sealed class RunAdmin(
-    RunIndex index, RunRecords records, IRunHistory history, RunCommands commands, IRunStore store, IWaitStore waits, ResultUrls urls, Masking masking,
-    RouteViews routes, StoreConnection connection, TimeProvider time) : IRunAdmin
+    RunIndex index, RunRecordReader records, IRunHistory history, OperatorCommandHandler commands, IRunStore store, IWaitStore waits, ResultUrlFactory urls, BodyMasker masking,
+    RouteViewReader routes, StoreConnection connection, TimeProvider time) : IRunAdmin
 {
     /// <summary>How many runs are looked at for one page where a filter has no index of its own.</summary>
-    private const int MostLookedAt = 2000;
+    private const int MaxLookedAt = 2000;
 
     public async Task<RunPage> ListAsync(RunQuery query, CancellationToken cancellation = default)
     {
@@ -23,7 +23,7 @@ internal sealed class RunAdmin(
         // An idempotency key may well look like the id of a run.
         if (RunId.TryParse(query.Search, out var id) && await records.GetAsync(id) is { } only)
         {
-            return new RunPage(beyond is null && await FitsAsync(query, only, stepIsIndexed: false) ? [RunViews.Row(only)] : [], null);
+            return new RunPage(beyond is null && await FitsAsync(query, only, stepIsIndexed: false) ? [RunViewMapper.Row(only)] : [], null);
         }
 
         if (RunIdPrefix.Parse(query.Search) is { } prefix) return await ListByPrefixAsync(query, prefix, beyond, limit, cancellation);
@@ -57,7 +57,7 @@ internal sealed class RunAdmin(
         string name, RunQuery query, RunPlace? beyond, int limit, CancellationToken cancellation, RunIdPrefix? prefix = null)
     {
         var rows = new List<RunRow>();
-        for (var looked = 0; looked < MostLookedAt; looked += limit + 1)
+        for (var looked = 0; looked < MaxLookedAt; looked += limit + 1)
         {
             var places = await index.NewestAsync(name, beyond, Milliseconds(query.After), Milliseconds(query.Before), limit + 1);
             var found = await Task.WhenAll(places.Take(limit).Select(place => records.GetAsync(place.Id)));
@@ -67,7 +67,7 @@ internal sealed class RunAdmin(
                 // What has expired since, or has just changed its state, is passed over.
                 beyond = places[i];
                 if (found[i] is { } record && prefix?.Begins(record.Id) is not false && await FitsAsync(query, record, stepIsIndexed: query.Search is null))
-                    rows.Add(RunViews.Row(record));
+                    rows.Add(RunViewMapper.Row(record));
                 if (rows.Count == limit) return new RunPage(rows, i + 1 < places.Count ? Cursor(places[i]) : null);
             }
 
@@ -83,12 +83,12 @@ internal sealed class RunAdmin(
             || await waits.GetRequestAsync(run) is not { } request) return null;
         var entries = await history.GetWithReasonsAsync(run);
         var response = record.State.HasEnded() ? await store.GetResultAsync(run) : null;
-        var steps = RunViews.Steps(await records.GetStepsAsync(run), entries)
+        var steps = RunViewMapper.Steps(await records.GetStepsAsync(run), entries)
             .Select(step => step with { Body = masking.Body(step.Body, step.ContentType) }).ToArray();
-        var row = RunViews.Row(record);
+        var row = RunViewMapper.Row(record);
         return new RunDetail(
             response is null ? row : row with { Status = response.Status }, policy.Name, masking.Request(request, policy.IdempotencyScope),
-            response is null ? null : masking.Response(response, policy.IdempotencyScope), RunViews.Attempts(entries, record), steps, entries,
+            response is null ? null : masking.Response(response, policy.IdempotencyScope), RunViewMapper.Attempts(entries, record), steps, entries,
             urls.For(run, time.GetUtcNow() + policy.Lifetime));
     }
 

@@ -84,11 +84,11 @@ internal sealed record GatewaySettings
     public long MaxEventBytes { get; init; } = 1 << 20;
 
     /// <summary>The longest that a request to the result URL may wait (<c>Prefer: wait=N</c>).</summary>
-    public static readonly TimeSpan LongestResultWait = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan MaxResultWait = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// <c>Durable:Results:Wait</c>: how long a request to the result URL waits before it is redirected to the same URL. A second to
-    /// <see cref="LongestResultWait"/>; 20 seconds by default, which is below the read time-outs of most proxies.
+    /// <see cref="MaxResultWait"/>; 20 seconds by default, which is below the read time-outs of most proxies.
     /// </summary>
     public TimeSpan ResultWait { get; init; } = TimeSpan.FromSeconds(20);
 

@@ -10,7 +10,7 @@ namespace DurableGateway.Configuration;
 /// <param name="StuckAfter"><c>StuckAfter</c>: how long a run does nothing but fail before it is stuck.</param>
 internal sealed record NoticeSettings(Uri Url, ImmutableArray<byte> Secret, ImmutableArray<NoticeKind> Kinds, TimeSpan StuckAfter)
 {
-    public NoticeWishes Wishes =>
+    public NoticeOptions Options =>
         new(Kinds.Contains(NoticeKind.Failed), Kinds.Contains(NoticeKind.Stuck) ? StuckAfter : null, Kinds.Contains(NoticeKind.Mismatch));
 }
 

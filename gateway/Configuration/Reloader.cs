@@ -14,7 +14,7 @@ internal sealed class Reloader(
     private static readonly string[] Fixed = [SettingsBinder.Section + ":", "Kestrel:"];
     private static readonly string Policies = $"{SettingsBinder.Section}:{PolicyBinder.Section}:";
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<string, string?> _atStart = Copy(configuration);
     private Dictionary<string, string?> _seen = [];
     private ConfigurationError[] _faults = [];
@@ -38,7 +38,7 @@ internal sealed class Reloader(
 
     private void Consider()
     {
-        lock (_gate)
+        lock (_lock)
         {
             try
             {

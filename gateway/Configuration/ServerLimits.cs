@@ -51,7 +51,7 @@ internal static class LimitsBinder
     private const long KiB = 1024;
 
     /// <summary>The server's buffer for what it has not parsed yet: a head must fit.</summary>
-    private const long LargestHead = 1024 * KiB;
+    private const long MaxHeadBytes = 1024 * KiB;
 
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
@@ -64,9 +64,9 @@ internal static class LimitsBinder
         {
             MaxRequestBodySize = Optional(section, "MaxRequestBodySize", 1, long.MaxValue / 2),
             MaxRequestHeadersTotalSize = (int)section.Bytes("MaxRequestHeadersTotalSize",
-                basis.MaxRequestHeadersTotalSize, KiB, LargestHead),
+                basis.MaxRequestHeadersTotalSize, KiB, MaxHeadBytes),
             MaxRequestHeaderCount = section.Integer("MaxRequestHeaderCount", basis.MaxRequestHeaderCount, 10, 100_000),
-            MaxRequestLineSize = (int)section.Bytes("MaxRequestLineSize", basis.MaxRequestLineSize, 256, LargestHead),
+            MaxRequestLineSize = (int)section.Bytes("MaxRequestLineSize", basis.MaxRequestLineSize, 256, MaxHeadBytes),
             KeepAliveTimeout = section.Duration("KeepAliveTimeout", basis.KeepAliveTimeout, Shortest, Longest),
             RequestHeadersTimeout = section.Duration("RequestHeadersTimeout", basis.RequestHeadersTimeout, Shortest, Longest),
             MinRequestBodyDataRate = Optional(section, "MinRequestBodyDataRate", 1, int.MaxValue),
@@ -75,7 +75,7 @@ internal static class LimitsBinder
             MaxConcurrentConnections = Count(section, "MaxConcurrentConnections"),
             MaxConcurrentUpgradedConnections = Count(section, "MaxConcurrentUpgradedConnections"),
             MaxResponseHeadersTotalSize = (int)section.Bytes("MaxResponseHeadersTotalSize",
-                basis.MaxResponseHeadersTotalSize, KiB, 64 * LargestHead),
+                basis.MaxResponseHeadersTotalSize, KiB, 64 * MaxHeadBytes),
             MaxStreamsPerConnection = section.Integer("MaxStreamsPerConnection", basis.MaxStreamsPerConnection, 1, 10_000),
         };
         section.RefuseUnknownKeys();

@@ -79,7 +79,7 @@ internal static class SettingsBinder
         events.RefuseUnknownKeys();
 
         var results = durable.Section("Results");
-        var resultWait = results.Duration("Wait", TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(1), GatewaySettings.LongestResultWait);
+        var resultWait = results.Duration("Wait", TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(1), GatewaySettings.MaxResultWait);
         results.RefuseUnknownKeys();
 
         var settings = new GatewaySettings

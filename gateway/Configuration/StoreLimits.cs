@@ -8,10 +8,10 @@ internal static class StoreLimits
 
     /// <summary>What the process needs for itself, for results in transit and for a compaction is about as much again.</summary>
     private const int ShareOfMemory = 3;
-    private const long MostByDefault = 2L << 30;
+    private const long DefaultMax = 2L << 30;
 
     /// <summary>A third of the memory that this process may use (a container's limit, where it has one), and at most 2048 MiB.</summary>
     public static long Default { get; } = ByMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
-    public static long ByMemory(long memory) => Math.Clamp((memory / ShareOfMemory) >> 20 << 20, Min, MostByDefault);
+    public static long ByMemory(long memory) => Math.Clamp((memory / ShareOfMemory) >> 20 << 20, Min, DefaultMax);
 }

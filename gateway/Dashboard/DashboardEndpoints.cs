@@ -9,7 +9,7 @@ namespace DurableGateway.Dashboard;
 /// The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.
 /// </summary>
 internal sealed class DashboardEndpoints(
-    IRunAdmin admin, DashboardGate gate, RunEndpoints runs, SetEndpoints sets, EventDelivery events, IEventStore store,
+    IRunAdmin admin, DashboardAuthentication authentication, RunEndpoints runs, BulkActionEndpoints sets, EventDelivery events, IEventStore store,
     GatewaySettings settings, TimeProvider time)
 {
     /// <summary>How often a page of what is under way is read again, in seconds.</summary>
@@ -23,15 +23,15 @@ internal sealed class DashboardEndpoints(
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet(StaticFiles.Path + "{name}", StaticFiles.ServeAsync);
-        routes.MapGet("/login", gate.ShowLoginAsync);
-        routes.MapPost("/login", gate.LogInAsync);
-        routes.MapPost("/logout", gate.LogOutAsync);
-        routes.MapGet("/", gate.Guard(OverviewAsync));
-        routes.MapGet(RunFilters.Path, gate.Guard(ListAsync));
-        routes.MapGet("/routes", gate.Guard(RoutesAsync));
-        routes.MapGet("/events", gate.Guard(ShowEventFormAsync));
-        routes.MapPost("/events", gate.GuardForm(SendEventAsync));
+        routes.MapGet(StaticFileEndpoint.Path + "{name}", StaticFileEndpoint.ServeAsync);
+        routes.MapGet("/login", authentication.ShowLoginAsync);
+        routes.MapPost("/login", authentication.LogInAsync);
+        routes.MapPost("/logout", authentication.LogOutAsync);
+        routes.MapGet("/", authentication.Guard(OverviewAsync));
+        routes.MapGet(RunFilters.Path, authentication.Guard(ListAsync));
+        routes.MapGet("/routes", authentication.Guard(RoutesAsync));
+        routes.MapGet("/events", authentication.Guard(ShowEventFormAsync));
+        routes.MapPost("/events", authentication.GuardForm(SendEventAsync));
         runs.Map(routes);
         sets.Map(routes);
     }
@@ -94,15 +94,15 @@ internal sealed class DashboardEndpoints(
 internal static class DashboardMapping
 {
     public static IServiceCollection AddDashboard(this IServiceCollection services) => services
-        .AddSingleton<Sessions>()
+        .AddSingleton<SessionCookies>()
         .AddSingleton<PageWriter>()
-        .AddSingleton<DashboardGate>();
+        .AddSingleton<DashboardAuthentication>();
 
     public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
         var services = routes.ServiceProvider;
         ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services),
-            ActivatorUtilities.CreateInstance<SetEndpoints>(services)).Map(routes);
+            ActivatorUtilities.CreateInstance<BulkActionEndpoints>(services)).Map(routes);
     }
 
     /// <summary>After a form: the page that shows what came of it, which can be loaded again without doing it again.</summary>

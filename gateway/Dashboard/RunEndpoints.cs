@@ -6,16 +6,16 @@ using DurableGateway.Runs;
 namespace DurableGateway.Dashboard;
 
 /// <summary>A run's page, what can be done from it, and its bodies whole.</summary>
-internal sealed class RunEndpoints(IRunAdmin admin, DashboardGate gate)
+internal sealed class RunEndpoints(IRunAdmin admin, DashboardAuthentication authentication)
 {
     private const int StepsShown = 100;
     private const int LiveOfEnded = 15;
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/runs/{id}", gate.Guard(ShowAsync));
-        routes.MapPost("/runs/{id}/actions", gate.GuardForm(ActAsync));
-        routes.MapGet("/runs/{id}/body", gate.GuardDownload(DownloadAsync));
+        routes.MapGet("/runs/{id}", authentication.Guard(ShowAsync));
+        routes.MapPost("/runs/{id}/actions", authentication.GuardForm(ActAsync));
+        routes.MapGet("/runs/{id}/body", authentication.GuardDownload(DownloadAsync));
     }
 
     private async Task<Page> ShowAsync(HttpContext context, PageContext page) =>

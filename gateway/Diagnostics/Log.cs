@@ -9,34 +9,34 @@ internal static partial class Log
     public static IDisposable? InRun(this ILogger log, RunId run) => log.BeginScope(new RunScope(run));
 
     [LoggerMessage(100, LogLevel.Warning,
-        "The store at {EndPoints} does not answer; plain routes are served, durable ones are not durable. {Reason}")]
+        "The store at {EndPoints} does not respond. All routes are served, but no request is durable. {Reason}")]
     public static partial void StoreAway(this ILogger log, string endPoints, string reason);
 
-    [LoggerMessage(107, LogLevel.Warning, "The store at {EndPoints} has not answered for {Time:c}, and {Calls} calls have failed; "
-        + "plain routes are served, durable ones are not durable. {Reason}")]
+    [LoggerMessage(107, LogLevel.Warning, "The store at {EndPoints} has not responded for {Time:c}, and {Calls} calls have failed. "
+        + "All routes are served, but no request is durable. {Reason}")]
     public static partial void StoreStillAway(this ILogger log, string endPoints, TimeSpan time, long calls, string reason);
 
-    [LoggerMessage(108, LogLevel.Information, "The store at {EndPoints} answers again, after {Time:c} and {Calls} failed calls")]
+    [LoggerMessage(108, LogLevel.Information, "The store at {EndPoints} responds again, after {Time:c} and {Calls} failed calls")]
     public static partial void StoreBack(this ILogger log, string endPoints, TimeSpan time, long calls);
 
     [LoggerMessage(109, LogLevel.Warning,
-        "Too few replicas confirm writes (Durable:Store:MinReplicas), for {Time:c} and {Calls} calls by now. {Reason}")]
+        "Too few replicas have confirmed writes for {Time:c} and {Calls} calls (Durable:Store:MinReplicas). {Reason}")]
     public static partial void ReplicasMissing(this ILogger log, TimeSpan time, long calls, string reason);
 
     [LoggerMessage(145, LogLevel.Information, "Enough replicas confirm writes again, after {Time:c} and {Calls} failed calls")]
     public static partial void ReplicasBack(this ILogger log, TimeSpan time, long calls);
 
-    [LoggerMessage(146, LogLevel.Warning, "Large calls to the store (256 KiB and more) fail, for {Time:c} and {Calls} calls by now: "
-        + "the link to it, or the store, is too slow for them. {Reason}")]
+    [LoggerMessage(146, LogLevel.Warning, "Large calls to the store (256 KiB and more) have failed for {Time:c} and {Calls} calls. "
+        + "The store, or the network to it, is too slow for them. {Reason}")]
     public static partial void LargeCallsFail(this ILogger log, TimeSpan time, long calls, string reason);
 
     [LoggerMessage(147, LogLevel.Information, "Large calls to the store succeed again, after {Time:c} and {Calls} failed calls")]
     public static partial void LargeCallsWork(this ILogger log, TimeSpan time, long calls);
 
-    [LoggerMessage(103, LogLevel.Warning, "This machine's clock is ahead of the store's by {Ahead}; the store's time is used")]
+    [LoggerMessage(103, LogLevel.Warning, "This machine's clock is ahead of the store's by {Ahead}. The gateway uses the store's time")]
     public static partial void ClockDiffers(this ILogger log, TimeSpan ahead);
 
-    [LoggerMessage(104, LogLevel.Warning, "News of other nodes cannot be heard; it is tried again. {Reason}")]
+    [LoggerMessage(104, LogLevel.Warning, "The gateway cannot subscribe to the signals of other nodes. It tries again. {Reason}")]
     public static partial void DeafToOthers(this ILogger log, string reason);
 
     [LoggerMessage(105, LogLevel.Information,
@@ -46,12 +46,12 @@ internal static partial class Log
     [LoggerMessage(154, LogLevel.Debug, "The embedded store is being compacted: its file has {Megabytes} MiB, its memory {Used} MiB")]
     public static partial void Compacting(this ILogger log, long megabytes, long used);
 
-    [LoggerMessage(106, LogLevel.Warning, "The embedded store could not be compacted, and grows; it is tried again. {Reason}")]
+    [LoggerMessage(106, LogLevel.Warning, "The embedded store could not be compacted, and grows. The gateway tries again. {Reason}")]
     public static partial void NotCompacted(this ILogger log, string reason);
 
     [LoggerMessage(152, LogLevel.Warning,
-        "The embedded store is full, for {Time:c} and {Calls} refused calls by now: new runs are not stored; those under way go on. "
-            + "Raise Durable:Store:MaxBytes where there is memory, shorten Retention, or use Redis. {Reason}")]
+        "The embedded store has been full for {Time:c} and {Calls} refused calls. New runs are not stored; stored runs go on. "
+            + "Raise Durable:Store:MaxBytes if there is memory, shorten Retention, or use Redis. {Reason}")]
     public static partial void StoreFull(this ILogger log, TimeSpan time, long calls, string reason);
 
     [LoggerMessage(153, LogLevel.Information, "The embedded store has room again, after {Time:c} and {Calls} refused calls")]
@@ -81,102 +81,102 @@ internal static partial class Log
     public static partial void StepTryFailed(
         this ILogger log, int @try, string step, RunId runId, int attempt, string reason, DateTimeOffset due);
 
-    [LoggerMessage(129, LogLevel.Information, "Step {Step} of run {RunId} failed for good in attempt {Attempt} ({Reason})")]
+    [LoggerMessage(129, LogLevel.Information, "Step {Step} of run {RunId} failed permanently in attempt {Attempt} ({Reason})")]
     public static partial void StepFailed(this ILogger log, string step, RunId runId, int attempt, string reason);
 
-    [LoggerMessage(127, LogLevel.Information, "A request that is not durable got no whole response on route {Route} ({Reason}): {Request}")]
+    [LoggerMessage(127, LogLevel.Information, "The response to a request that is not durable was incomplete on route {Route} ({Reason}): {Request}")]
     public static partial void NotForwarded(this ILogger log, string route, string reason, string request);
 
-    [LoggerMessage(126, LogLevel.Warning, "Run {RunId} failed for good with status {Status} in attempt {Attempt} ({Reason}): {Request}")]
+    [LoggerMessage(126, LogLevel.Warning, "Run {RunId} failed permanently with status {Status} in attempt {Attempt} ({Reason}): {Request}")]
     public static partial void RunFailed(this ILogger log, RunId runId, int status, int attempt, string reason, string request);
 
-    [LoggerMessage(114, LogLevel.Information, "Attempt {Attempt} of run {RunId} lost its run to a later attempt, or the run was cancelled")]
+    [LoggerMessage(114, LogLevel.Information, "Attempt {Attempt} of run {RunId} no longer owns the run: a later attempt does, or the run was cancelled")]
     public static partial void AttemptLost(this ILogger log, RunId runId, int attempt);
 
     [LoggerMessage(115, LogLevel.Information,
-        "Attempt {Attempt} of run {RunId} could not be recorded; it is taken up again when its lease ends. {Reason}")]
+        "The outcome of attempt {Attempt} of run {RunId} could not be stored. Another attempt begins when the lease ends. {Reason}")]
     public static partial void NotRecorded(this ILogger log, RunId runId, int attempt, string reason);
 
-    [LoggerMessage(116, LogLevel.Error, "Run {RunId} cannot be read and was ended as failed: {Reason}")]
+    [LoggerMessage(116, LogLevel.Error, "The record of run {RunId} cannot be read, so the run was ended as failed: {Reason}")]
     public static partial void Unreadable(this ILogger log, RunId runId, string reason);
 
     [LoggerMessage(142, LogLevel.Warning, "A record of run {RunId} cannot be read: {Reason}")]
     public static partial void RecordUnreadable(this ILogger log, RunId runId, string reason);
 
     [LoggerMessage(143, LogLevel.Debug,
-        "What attempt {Attempt} of run {RunId} came to could not be stored yet; it is tried again. {Reason}")]
+        "The outcome of attempt {Attempt} of run {RunId} could not be stored yet. The gateway tries again. {Reason}")]
     public static partial void WriteRetried(this ILogger log, RunId runId, int attempt, string reason);
 
     [LoggerMessage(144, LogLevel.Debug, "The outbox entry {Entry} waits for the store. {Reason}")]
     public static partial void OutboxEntryWaits(this ILogger log, string entry, string reason);
 
-    [LoggerMessage(117, LogLevel.Error, "Run {RunId} is sealed with a key that this node does not have; add it to Durable:Keys. {Reason}")]
+    [LoggerMessage(117, LogLevel.Error, "This node does not have the key of run {RunId}. Add the key to Durable:Keys. {Reason}")]
     public static partial void KeyMissing(this ILogger log, RunId runId, string reason);
 
-    [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, and its route {Route} is not configured here; it is tried again before it "
-        + "fails. A route with Durable.RenamedFrom takes it over")]
+    [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, but its route {Route} is not configured here. The gateway tries again before the run "
+        + "fails. To give the run another route, set Durable.RenamedFrom in that route's metadata")]
     public static partial void RouteMissing(this ILogger log, RunId runId, string route);
 
     [LoggerMessage(120, LogLevel.Debug, "Due runs could not be claimed: {Reason}")]
     public static partial void ClaimFailed(this ILogger log, string reason);
 
-    [LoggerMessage(119, LogLevel.Information, "Run {RunId} waits its turn, until {Due:O} at the latest")]
+    [LoggerMessage(119, LogLevel.Information, "Run {RunId} waits for its turn, until {Due:O} at the latest")]
     public static partial void Queued(this ILogger log, RunId runId, DateTimeOffset due);
 
-    [LoggerMessage(122, LogLevel.Debug, "The places of runs within their limits could not be told to the store: {Reason}")]
-    public static partial void GateAway(this ILogger log, string reason);
+    [LoggerMessage(122, LogLevel.Debug, "The store could not be told which runs have a place under a concurrency limit: {Reason}")]
+    public static partial void FlowControlUnavailable(this ILogger log, string reason);
 
-    [LoggerMessage(123, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has a handler that its stored steps do not fit: {Steps}")]
+    [LoggerMessage(123, LogLevel.Warning, "The stored steps of run {RunId} do not match the handler of attempt {Attempt}: {Steps}")]
     public static partial void Mismatch(this ILogger log, RunId runId, int attempt, string steps);
 
-    [LoggerMessage(148, LogLevel.Error, "Looking for due runs met an unexpected error; it is tried again")]
+    [LoggerMessage(148, LogLevel.Error, "The search for due runs failed with an unexpected error. The gateway tries again")]
     public static partial void LookFailed(this ILogger log, Exception error);
 
-    [LoggerMessage(149, LogLevel.Error, "Run {RunId} could not be claimed for an unexpected error; it is tried again")]
+    [LoggerMessage(149, LogLevel.Error, "Run {RunId} could not be claimed because of an unexpected error. The gateway tries again")]
     public static partial void RunNotClaimed(this ILogger log, Exception error, RunId runId);
 
-    [LoggerMessage(121, LogLevel.Warning, "The outbox entry {Entry} could not be handled; it is tried again. {Reason}")]
+    [LoggerMessage(121, LogLevel.Warning, "The outbox entry {Entry} could not be handled. The gateway tries again. {Reason}")]
     public static partial void OutboxEntryFailed(this ILogger log, string entry, string reason);
 
-    [LoggerMessage(124, LogLevel.Warning, "The notice {Notice} could not be delivered; it is tried again. {Reason}")]
+    [LoggerMessage(124, LogLevel.Warning, "The notice {Notice} could not be delivered. The gateway tries again. {Reason}")]
     public static partial void NoticeFailed(this ILogger log, string notice, string reason);
 
-    [LoggerMessage(125, LogLevel.Error, "The notice {Notice} could not be delivered for a day, and is given up. {Reason}")]
+    [LoggerMessage(125, LogLevel.Error, "The notice {Notice} could not be delivered for a day, and is dropped. {Reason}")]
     public static partial void NoticeGivenUp(this ILogger log, string notice, string reason);
 
-    [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} met an unexpected error")]
+    [LoggerMessage(130, LogLevel.Error, "Attempt {Attempt} of run {RunId} failed with an unexpected error")]
     public static partial void Unexpected(this ILogger log, Exception error, RunId runId, int attempt);
 
-    [LoggerMessage(132, LogLevel.Error, "A {Method} request met an unexpected error")]
+    [LoggerMessage(132, LogLevel.Error, "A {Method} request failed with an unexpected error")]
     public static partial void RequestFailed(this ILogger log, Exception error, string method);
 
     [LoggerMessage(136, LogLevel.Warning,
-        "The provider of Durable:Admin:Oidc cannot be asked for its keys, so its tokens are refused: {Reason}")]
+        "The OpenID provider of Durable:Admin:Oidc does not give its keys, so its tokens are refused: {Reason}")]
     public static partial void OidcAway(this ILogger log, string reason);
 
-    [LoggerMessage(131, LogLevel.Error, "The changed configuration is not used, what was before stays: {Errors}")]
+    [LoggerMessage(131, LogLevel.Error, "The changed configuration is invalid. The gateway keeps the previous one: {Errors}")]
     public static partial void ReloadRefused(this ILogger log, string errors);
 
-    [LoggerMessage(133, LogLevel.Information, "The changed configuration is used: {Routes} routes, {Policies} policies")]
+    [LoggerMessage(133, LogLevel.Information, "The changed configuration is in use: {Routes} routes, {Policies} policies")]
     public static partial void Reloaded(this ILogger log, int routes, int policies);
 
-    [LoggerMessage(134, LogLevel.Warning, "These settings have changed, and are used after a restart: {Keys}")]
+    [LoggerMessage(134, LogLevel.Warning, "These settings have changed, and take effect after a restart: {Keys}")]
     public static partial void RestartNeeded(this ILogger log, string keys);
 
-    [LoggerMessage(135, LogLevel.Error, "The changed configuration is not used, what was before stays")]
+    [LoggerMessage(135, LogLevel.Error, "The changed configuration could not be applied. The gateway keeps the previous one")]
     public static partial void ReloadFailed(this ILogger log, Exception error);
 
-    [LoggerMessage(139, LogLevel.Warning, "All of the first {Count} responses of {Upstream} were 404 or 421. It is sent the Host that "
-        + "{Sent}; if it does not know that host, start with --upstream-host {Other}")]
+    [LoggerMessage(139, LogLevel.Warning, "All of the first {Count} responses of {Upstream} were 404 or 421. The gateway sends it the Host that "
+        + "{Sent}. If the service does not know that host, start with --upstream-host {Other}")]
     public static partial void UnknownHost(this ILogger log, int count, string upstream, string sent, string other);
 
     [LoggerMessage(140, LogLevel.Information, "{Method} {Path} {Status} {Milliseconds:0.0} ms {Client}{Aborted} {RunId}")]
     public static partial void Access(
         this ILogger log, string method, string path, int status, double milliseconds, string client, string aborted, string runId);
 
-    [LoggerMessage(137, LogLevel.Information, "A renewed certificate is served from now on: {Subject}, until {End:u}")]
+    [LoggerMessage(137, LogLevel.Information, "A renewed certificate is in use: {Subject}, valid until {End:u}")]
     public static partial void CertificateRenewed(this ILogger log, string subject, DateTime end);
 
-    [LoggerMessage(138, LogLevel.Error, "The certificate in {Path} cannot be read, so the one before is still served: {Reason}")]
+    [LoggerMessage(138, LogLevel.Error, "The certificate in {Path} cannot be read, so the previous one stays in use: {Reason}")]
     public static partial void CertificateUnreadable(this ILogger log, string path, string reason);
 }

@@ -13,7 +13,7 @@ namespace DurableGateway.Events;
 /// that asks them to confirm.
 /// </summary>
 internal sealed class CallbackEndpoints(
-    CallbackUrls urls, Waits waits, IRunStore store, IWaitStore waitStore, Tokens tokens, TimeProvider time)
+    CallbackUrls urls, WaitService waits, IRunStore store, IWaitStore waitStore, Tokens tokens, TimeProvider time)
 {
     private const string Pattern = CallbackUrls.Path + "{run}/{step}/{token}";
     private const string DefaultContentType = "application/octet-stream";

@@ -65,7 +65,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
 
     /// <summary>An attempt may send events in its own run's name.</summary>
     private bool IsOfRun(HttpRequest request, string source) =>
-        source.StartsWith(CallbackAddresses.RunPath, StringComparison.Ordinal)
-        && RunId.TryParse(source[CallbackAddresses.RunPath.Length..], out var run)
+        source.StartsWith(CallbackAddressProvider.RunPath, StringComparison.Ordinal)
+        && RunId.TryParse(source[CallbackAddressProvider.RunPath.Length..], out var run)
         && tokens.VerifySteps(run, request.Headers[DurableHeaders.Token]) is not null;
 }

@@ -32,7 +32,7 @@ internal static class GatewayApp
         builder.Services
             .AddGatewayConfiguration(line, settings, routes)
             .AddStorage()
-            .AddRuns(new EngineSettings(settings.Lease), new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders))
+            .AddRuns(new EngineSettings(settings.Lease), new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders))
             .AddResults()
             .AddDurableProxy(routes)
             .AddNotices()
@@ -55,31 +55,31 @@ internal static class GatewayApp
         if (settings.AccessLog) app.UseMiddleware<AccessLogMiddleware>();
 
         // Before all that may fail: a failure is a problem document.
-        app.UseMiddleware<GatewayErrors>();
+        app.UseMiddleware<GatewayExceptionMiddleware>();
 
         // Remembers what follows: a request that a step invokes passes the same way as a client's.
-        app.Use(app.Services.GetRequiredService<Invocations>().Watch);
+        app.Use(app.Services.GetRequiredService<InvocationDispatcher>().Watch);
 
         // Before anything reads a body.
-        app.UseMiddleware<ControlLimits>();
+        app.UseMiddleware<ControlLimitsMiddleware>();
 
         // Before routing, which resolves the target: what must not be resolved, or must not be seen by routes and services.
-        app.UseMiddleware<CertificateGate>();
-        app.UseMiddleware<ReservedPaths>();
-        app.UseMiddleware<DisguisedDots>();
-        app.UseMiddleware<OwnCookies>();
+        app.UseMiddleware<ClientCertificateMiddleware>();
+        app.UseMiddleware<ControlDotSegmentMiddleware>();
+        app.UseMiddleware<DotSegmentMiddleware>();
+        app.UseMiddleware<DashboardCookieMiddleware>();
         app.UseMiddleware<ResultMemberMiddleware>();
         app.UseRouting();
 
         // Behind routing and before the endpoints: endpoints read a body of any size before their filters are asked.
-        app.UseMiddleware<AdminGuard>();
+        app.UseMiddleware<AdminAuthorizationMiddleware>();
 
         // No route can take a path of the gateway.
-        app.UseMiddleware<UnknownReservedPaths>();
+        app.UseMiddleware<ReservedPathMiddleware>();
         app.UseRequestTimeouts();
 
         // Before YARP's pipeline begins its own spans, so that those are beneath the attempt's.
-        app.UseMiddleware<TracedAttempts>();
+        app.UseMiddleware<AttemptTracingMiddleware>();
 
         app.MapResults();
         app.MapEvents();
@@ -94,11 +94,11 @@ internal static class GatewayApp
             if (line.Upstream is not null) proxy.UseMiddleware<UpstreamHostHintMiddleware>();
 
             // Counts the response that the client gets, so outside of what makes one of an attempt.
-            proxy.UseMiddleware<RouteCounting>();
+            proxy.UseMiddleware<RouteCountingMiddleware>();
             proxy.UseMiddleware<DurableMiddleware>();
 
             // Narrows the destinations among which the rest chooses.
-            proxy.UseMiddleware<BuildPinning>();
+            proxy.UseMiddleware<BuildPinningMiddleware>();
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();

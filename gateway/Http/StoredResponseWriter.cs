@@ -23,8 +23,8 @@ internal static class StoredResponseWriter
             foreach (var (name, value) in trailers) response.AppendTrailer(name, value);
         }
 
-        BodilessResponses.Fit(response);
-        if (HttpMethods.IsHead(context.Request.Method) || BodilessResponses.Includes(stored.Status)) return;
+        BodilessStatus.Fit(response);
+        if (HttpMethods.IsHead(context.Request.Method) || BodilessStatus.Includes(stored.Status)) return;
         if (stored.Body.IsEmpty)
         {
             // The result of a HEAD names the length of a body that is not there.

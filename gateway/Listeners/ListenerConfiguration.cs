@@ -15,8 +15,8 @@ namespace DurableGateway.Listeners;
 /// </summary>
 internal static class ListenerConfiguration
 {
-    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnections connections,
-        ClientCertificates clients, ServerCertificates own)
+    public static void Configure(KestrelServerOptions kestrel, GatewaySettings settings, PublicConnectionManager connections,
+        ClientCertificateValidator clients, ServerCertificateProvider own)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, settings.Limits);
@@ -72,7 +72,7 @@ internal static class ListenerConfiguration
     }
 
     /// <summary>A pipeline for HTTP/2, to which connections of the public listener are handed; nothing arrives at it by itself.</summary>
-    private static void ListenForHttp2(KestrelServerOptions kestrel, PublicConnections connections) =>
+    private static void ListenForHttp2(KestrelServerOptions kestrel, PublicConnectionManager connections) =>
         kestrel.Listen(PublicTransport.Nowhere, options =>
         {
             options.Protocols = HttpProtocols.Http2;

@@ -8,19 +8,19 @@ internal static class ListenerServices
     /// <exception cref="ConfigurationException">A file of certificates cannot be read.</exception>
     public static WebApplicationBuilder AddListeners(this WebApplicationBuilder builder, GatewaySettings settings)
     {
-        var connections = new PublicConnections(settings.Limits, TimeProvider.System);
-        var certificates = new ClientCertificates(settings);
+        var connections = new PublicConnectionManager(settings.Limits, TimeProvider.System);
+        var certificates = new ClientCertificateValidator(settings);
         builder.WebHost.ConfigureKestrel(kestrel => ListenerConfiguration.Configure(
-            kestrel, settings, connections, certificates, kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()));
+            kestrel, settings, connections, certificates, kestrel.ApplicationServices.GetRequiredService<ServerCertificateProvider>()));
         builder.Services
             .AddSingleton(connections)
             .AddSingleton(certificates)
-            .AddSingleton<ServerCertificates>()
-            .AddHostedService(provider => provider.GetRequiredService<ServerCertificates>())
+            .AddSingleton<ServerCertificateProvider>()
+            .AddHostedService(provider => provider.GetRequiredService<ServerCertificateProvider>())
             .AddSingleton<PublicTransport>()
             .AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<PublicTransport>())
             .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
-            .AddSingleton<CallbackAddresses>();
+            .AddSingleton<CallbackAddressProvider>();
         return builder;
     }
 }

@@ -24,11 +24,11 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     private readonly SocketTransportFactory _factory;
     private readonly List<IConnectionListener> _listeners = [];
     private readonly List<Socket> _sockets = [];
-    private readonly PublicConnections _connections;
+    private readonly PublicConnectionManager _connections;
     private readonly TimeProvider _time;
 
     public PublicTransport(
-        IOptions<SocketTransportOptions> options, ILoggerFactory loggers, PublicConnections connections, TimeProvider time)
+        IOptions<SocketTransportOptions> options, ILoggerFactory loggers, PublicConnectionManager connections, TimeProvider time)
     {
         (_connections, _time) = (connections, time);
         options.Value.CreateBoundListenSocket = endpoint =>
@@ -74,17 +74,17 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     /// </summary>
     public async Task StopListeningAsync(CancellationToken cancellation)
     {
-        foreach (var socket in _sockets) LastCalls.TakeNoNew(socket);
+        foreach (var socket in _sockets) ListenSocketDrain.StopAccepting(socket);
         await Task.Delay(HandshakeTime, _time, cancellation);
         var began = _time.GetTimestamp();
-        while (_sockets.Any(LastCalls.HasWaiting) && _time.GetElapsedTime(began) < QueueTime) await Task.Delay(Look, _time, cancellation);
+        while (_sockets.Any(ListenSocketDrain.HasPending) && _time.GetElapsedTime(began) < QueueTime) await Task.Delay(Look, _time, cancellation);
         foreach (var listener in _listeners) await listener.UnbindAsync(cancellation);
     }
 
     private sealed class PublicEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
 
     /// <summary>Says of each connection that it is there, before anything else is done with it.</summary>
-    private sealed class PublicListener(IConnectionListener listener, PublicConnections connections) : IConnectionListener
+    private sealed class PublicListener(IConnectionListener listener, PublicConnectionManager connections) : IConnectionListener
     {
         public EndPoint EndPoint => listener.EndPoint;
 

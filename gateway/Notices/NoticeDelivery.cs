@@ -18,7 +18,7 @@ namespace DurableGateway.Notices;
 /// specification says. Delivered at least once: a notice stays in its queue until the webhook has answered with a success, and whoever
 /// finds it due tries again.
 /// </summary>
-internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddresses addresses, RunRecords runs, IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
+internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressProvider addresses, RunRecordReader runs, IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
     : IOutboxHandler
 {
     /// <summary>Of the client that calls the webhook.</summary>

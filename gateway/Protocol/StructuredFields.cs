@@ -6,7 +6,7 @@ namespace DurableGateway.Protocol;
 /// <summary>The part of Structured Field Values (RFC 9651) that the contract uses: Strings, Byte Sequences and Booleans.</summary>
 internal static class StructuredFields
 {
-    private static readonly TimeSpan LongestSpan = TimeSpan.FromDays(3650);
+    private static readonly TimeSpan MaxSpan = TimeSpan.FromDays(3650);
 
     /// <summary>Whether <paramref name="value"/> can be written as a String (§3.3.3): printable ASCII only.</summary>
     public static bool IsString(ReadOnlySpan<char> value) => !value.ContainsAnyExceptInRange(' ', '~');
@@ -80,7 +80,7 @@ internal static class StructuredFields
         // .NET reads the word as well as what is too large for a number, which is one all the same.
         var valid = double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
             && seconds >= 0 && char.IsAsciiDigit(field![^1]);
-        span = valid ? TimeSpan.FromSeconds(Math.Min(seconds, LongestSpan.TotalSeconds)) : default;
+        span = valid ? TimeSpan.FromSeconds(Math.Min(seconds, MaxSpan.TotalSeconds)) : default;
         return valid;
     }
 }

@@ -11,7 +11,7 @@ namespace DurableGateway.Proxy;
 
 /// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
 internal sealed class AttemptTransforms(
-    CallbackAddresses addresses, Tokens tokens, ResultUrls results, ServiceBuilds builds, IStreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
+    CallbackAddressProvider addresses, Tokens tokens, ResultUrlFactory results, ServiceBuildTracker builds, IStreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
 {
     private const string LastEventId = "Last-Event-ID";
 
@@ -62,7 +62,7 @@ internal sealed class AttemptTransforms(
         if (http.Features.Get<AttemptFeature>() is not { } feature)
         {
             if (http.Features.Get<NotDurable>() is null) return;
-            HopHeaders.RemoveDurable(http.Response.Headers);
+            HopByHopHeaders.RemoveDurable(http.Response.Headers);
             NotDurable.Mark(http);
             return;
         }
@@ -85,17 +85,17 @@ internal sealed class AttemptTransforms(
         var tooLarge = feature.RequestBody is { Overflowed: true } && !attempt.IsStored;
         if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended) feature.Outcome = AttemptOutcome.FailedForGood;
 
-        HopHeaders.RemoveDurable(http.Response.Headers);
-        feature.ResponseHeaders = HopHeaders.Keep(http.Response.Headers);
+        HopByHopHeaders.RemoveDurable(http.Response.Headers);
+        feature.ResponseHeaders = HopByHopHeaders.Keep(http.Response.Headers);
         var isStream = feature.Outcome == AttemptOutcome.Completed && Field(answer, DurableHeaders.Stream) == "resume"
             && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
         if (attempt.IsReplay)
         {
             if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
-            feature.Body = ServiceContent.Watch(answer, Conversations.SilenceOf(http), time, attempt.Aborted);
+            feature.Body = ServiceContent.Watch(answer, LongLivedRequest.IdleTimeoutOf(http), time, attempt.Aborted);
 
             // A subscription may have no end; nobody subscribes any more. Its time is that of the attempt.
-            if (isStream || !Conversations.Includes(http)) attempt.BeginResponse(time);
+            if (isStream || !LongLivedRequest.Includes(http)) attempt.BeginResponse(time);
             if (isStream && !await TryKeepAsync(http, feature, client: null)) throw new IOException("The stream cannot be kept.");
             return;
         }
@@ -112,8 +112,8 @@ internal sealed class AttemptTransforms(
             return;
         }
 
-        Http1Trailers.Begin(context);
-        var silence = Conversations.SilenceOf(http);
+        Http1TrailerTransforms.Begin(context);
+        var silence = LongLivedRequest.IdleTimeoutOf(http);
         feature.Body = ServiceContent.Watch(answer, silence, time, attempt.Aborted);
         var client = new ClientStream(http.Response.Body, silence, http.Abort, time, feature.ClientGone);
         if (isStream && await IsStoredAsync(attempt))
@@ -188,7 +188,7 @@ internal sealed class AttemptTransforms(
         if (feature.Keeper is null) response.Body = client;
         attempt.BeginResponse(time);
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
-        if (feature.Keeper is null && Conversations.Includes(http))
+        if (feature.Keeper is null && LongLivedRequest.Includes(http))
         {
             // A client that subscribes and leaves has had what it wanted; a service that dies before that is asked again.
             attempt.BeginUnboundedResponse();
@@ -202,7 +202,7 @@ internal sealed class AttemptTransforms(
             return;
         }
 
-        var hasBody = !HttpMethods.IsHead(http.Request.Method) && !BodilessResponses.Includes(feature.Status);
+        var hasBody = !HttpMethods.IsHead(http.Request.Method) && !BodilessStatus.Includes(feature.Status);
         if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
         {
             attempt.IsStreamingUnstored = true;

@@ -23,13 +23,13 @@ internal sealed class BodilessResponseTransforms : ITransformProvider
     {
         if (response.ProxyResponse is null) return default;
         var http = response.HttpContext;
-        if (http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols && !Conversations.Begins(http)
+        if (http.Response.StatusCode == StatusCodes.Status101SwitchingProtocols && !LongLivedRequest.Begins(http)
             && http.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
         {
             throw new IOException("The service answered 101 to a request that did not ask for it.");
         }
 
-        BodilessResponses.Fit(http.Response);
+        BodilessStatus.Fit(http.Response);
 
         // A body that is there all the same is read to its end, and goes nowhere. A replay has no client to spare.
         var isReplay = http.Features.Get<AttemptFeature>() is { Attempt.IsReplay: true };

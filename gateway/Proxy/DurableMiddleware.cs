@@ -12,7 +12,7 @@ namespace DurableGateway.Proxy;
 /// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
 /// <see cref="LiveAttempt"/>.
 /// </summary>
-internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttempts live, AcceptedRequests accepted, ILogger<DurableMiddleware> log)
+internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttemptHandler live, AsyncRequestHandler accepted, ILogger<DurableMiddleware> log)
 {
     public Task InvokeAsync(HttpContext context) =>
         context.Features.Get<AttemptFeature>() is not null ? ReplayedAsync(context) : LiveAsync(context);
@@ -20,7 +20,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     /// <summary>A replay comes down the same road; whoever sent it reads the outcome.</summary>
     private Task ReplayedAsync(HttpContext context)
     {
-        Conversations.AllowSilence(context);
+        LongLivedRequest.AllowSilence(context);
         return next(context);
     }
 
@@ -32,13 +32,13 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
             return;
         }
 
-        HopHeaders.RemoveDurable(context.Request.Headers);
-        Conversations.AllowSilence(context);
+        HopByHopHeaders.RemoveDurable(context.Request.Headers);
+        LongLivedRequest.AllowSilence(context);
         var policy = policies.For(context.GetReverseProxyFeature().Route);
         await (context.Features.Get<Invocation>() is { } invocation ? InvokedAsync(context, policy, invocation)
-            : policy is null || Conversations.Begins(context) ? PlainAsync(context)
+            : policy is null || LongLivedRequest.Begins(context) ? PlainAsync(context)
             : DurableAsync(context, policy));
-        await Http1Trailers.EndAsync(context);
+        await Http1TrailerTransforms.EndAsync(context);
     }
 
     /// <summary>A step of another run wants this request made: it is stored, and due at once.</summary>
@@ -98,7 +98,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
             or ForwarderError.RequestBodyDestination or ForwarderError.ResponseBodyDestination) Explain(context, error);
         if (!context.Response.HasStarted && context.Response.StatusCode >= 500)
         {
-            await context.Response.WriteProblemAsync(ResponseHeaders.TooLarge(context, null)
+            await context.Response.WriteProblemAsync(ResponseHeaderLimit.TooLarge(context, null)
                 ?? ProblemWriter.Describe(null, error.Error, timedOut: false) with { Status = context.Response.StatusCode });
         }
     }

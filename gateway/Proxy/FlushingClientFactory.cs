@@ -10,7 +10,7 @@ internal sealed class FlushingClientFactory(GatewaySettings settings) : Forwarde
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
         base.ConfigureHandler(context, handler);
-        ServiceHeaders.PassAsTheyAre(handler);
+        ServiceHeaderEncoding.PassAsTheyAre(handler);
         ServiceConnection.SendOnce(handler);
         handler.MaxResponseHeadersLength = (settings.Limits.MaxResponseHeadersTotalSize + 1023) / 1024;
     }

@@ -7,7 +7,7 @@ namespace DurableGateway.Proxy;
 /// <summary>Says in an operator's words why the forwarder has no whole response of the service.</summary>
 internal static class ForwardingFailure
 {
-    private const int MostChars = 300;
+    private const int MaxChars = 300;
 
     /// <summary>What went wrong, for log, history, dashboard and CLI. Clients are not told: it may name hosts.</summary>
     /// <param name="error">The forwarder's error.</param>
@@ -91,7 +91,7 @@ internal static class ForwardingFailure
     /// <summary>A message of a library may quote what a service sent.</summary>
     private static string Bounded(string message)
     {
-        var line = string.Concat(message.Take(MostChars).Select(letter => char.IsControl(letter) ? ' ' : letter));
-        return message.Length > MostChars ? line + "…" : line;
+        var line = string.Concat(message.Take(MaxChars).Select(letter => char.IsControl(letter) ? ' ' : letter));
+        return message.Length > MaxChars ? line + "…" : line;
     }
 }

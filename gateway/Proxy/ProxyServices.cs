@@ -18,23 +18,23 @@ internal static class ProxyServices
             // Judges the response: what comes after it sees whether its body goes to the client.
             .AddTransforms<AttemptTransforms>()
 
-            .AddTransforms<Http1Trailers>()
+            .AddTransforms<Http1TrailerTransforms>()
 
             // May send the head of the response, so after all that set headers of it.
-            .AddTransforms<Transparency>()
-            .AddTransforms<ForwardedHeaders>()
+            .AddTransforms<TransparencyTransforms>()
+            .AddTransforms<ForwardedHeaderTransforms>()
 
             // Counts the bytes of all headers, so after all that set headers of the request.
-            .AddTransforms<InlinedSteps>();
+            .AddTransforms<InlinedStepTransforms>();
         return services
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
-            .AddSingleton<RunIds>()
-            .AddSingleton<LiveAnswers>()
-            .AddSingleton<ServiceBuilds>()
+            .AddSingleton<RunIdFactory>()
+            .AddSingleton<LiveResponder>()
+            .AddSingleton<ServiceBuildTracker>()
             .AddSingleton<RequestFlow>()
-            .AddSingleton<AcceptedRequests>()
-            .AddSingleton<ExistingRuns>()
-            .AddSingleton<LiveAttempts>()
-            .AddSingleton<Invocations>();
+            .AddSingleton<AsyncRequestHandler>()
+            .AddSingleton<IdempotentRequestHandler>()
+            .AddSingleton<LiveAttemptHandler>()
+            .AddSingleton<InvocationDispatcher>();
     }
 }

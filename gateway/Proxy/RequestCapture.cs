@@ -11,9 +11,9 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
     private const int DrainBytes = 16 * 1024;
 
     /// <summary>As much is set aside for a length that is only declared. Beyond that, room grows with what has arrived.</summary>
-    private const int MostInAdvance = 64 * 1024;
+    private const int MaxInAdvance = 64 * 1024;
 
-    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly SemaphoreSlim _lock = new(1, 1);
     private byte[] _buffer = [];
     private int _captured;
     private int _position;
@@ -44,7 +44,7 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
     {
         while (true)
         {
-            await _gate.WaitAsync(cancellation);
+            await _lock.WaitAsync(cancellation);
             try
             {
                 if (Overflowed) return null;
@@ -56,14 +56,14 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
             }
             finally
             {
-                _gate.Release();
+                _lock.Release();
             }
         }
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        await _gate.WaitAsync(cancellationToken);
+        await _lock.WaitAsync(cancellationToken);
         try
         {
             if (_position < _captured)
@@ -90,7 +90,7 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
         }
         finally
         {
-            _gate.Release();
+            _lock.Release();
         }
     }
 
@@ -106,12 +106,12 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
     protected override void Dispose(bool disposing)
     {
         // A reader that is still at work keeps the buffer: better one less in the pool than one used twice.
-        if (disposing && _gate.Wait(0) && _buffer.Length > 0)
+        if (disposing && _lock.Wait(0) && _buffer.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
             (_buffer, _captured, _position) = ([], 0, 0);
             Overflowed = true;
-            _gate.Release();
+            _lock.Release();
         }
 
         base.Dispose(disposing);
@@ -141,7 +141,7 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
     {
         var needed = _captured + count;
         if (needed <= _buffer.Length) return;
-        var wanted = Math.Max(Math.Min(length ?? 0, MostInAdvance), _buffer.Length * 2L);
+        var wanted = Math.Max(Math.Min(length ?? 0, MaxInAdvance), _buffer.Length * 2L);
         var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(needed, Math.Min(wanted, limit + DrainBytes)));
         _buffer.AsSpan(0, _captured).CopyTo(larger);
         if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);

@@ -7,7 +7,7 @@ using DurableGateway.Storage;
 namespace DurableGateway.Proxy;
 
 /// <summary>What a request's policy says of its turn: which gate it has to pass, and when it may start at the earliest.</summary>
-internal sealed class RequestFlow(IFlowStore store, FlowControl control, IdempotencyKeys keys, TimeProvider time, ILogger<RequestFlow> log)
+internal sealed class RequestFlow(IFlowStore store, FlowControl control, IdempotencyKeyStore keys, TimeProvider time, ILogger<RequestFlow> log)
 {
     /// <summary>The turn of a request that has just come.</summary>
     /// <param name="request">The request.</param>
@@ -16,7 +16,7 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
     /// <param name="keyHash">The hash of its idempotency key; <see langword="null"/> without one.</param>
     /// <exception cref="IdempotencyKeyTakenException">The key stands for another run: a request that is repeated takes no turn.</exception>
     /// <exception cref="StoreUnavailableException">The store is away, and the key cannot be looked up.</exception>
-    public async Task<Turn> TakeTurnAsync(HttpRequest request, Attempt attempt, Gate? gate, string? keyHash)
+    public async Task<Turn> TakeTurnAsync(HttpRequest request, Attempt attempt, ConcurrencyLimit? gate, string? keyHash)
     {
         await ThrowIfTakenAsync(keyHash);
         try
@@ -30,7 +30,7 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
         catch (StoreUnavailableException e)
         {
             // A store that is away takes no service away with it: what cannot be counted is let through.
-            log.GateAway(e.Message);
+            log.FlowControlUnavailable(e.Message);
             return default;
         }
     }
@@ -48,7 +48,7 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
         }
         finally
         {
-            if (turn.Gate is { } gate) await control.QueuedAsync(gate, attempt.Run, attempt.Policy.Lifetime, stored || attempt.MayBeStored);
+            if (turn.ConcurrencyLimit is { } gate) await control.QueuedAsync(gate, attempt.Run, attempt.Policy.Lifetime, stored || attempt.MayBeStored);
         }
     }
 
@@ -62,10 +62,10 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
     public static bool IsLimited(RunPolicy policy) => policy.ConcurrencyLimit is not null || policy.RatePermits is not null;
 
     /// <returns><see langword="null"/> where any number may be in.</returns>
-    public Gate? GateOf(HttpRequest request, RunPolicy policy, string route) =>
+    public ConcurrencyLimit? LimitOf(HttpRequest request, RunPolicy policy, string route) =>
         policy.ConcurrencyLimit is null
             ? null
-            : Gate.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
+            : ConcurrencyLimit.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
 
     /// <summary>When the run may start; with no limit that is now. The time is kept for it.</summary>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
@@ -84,7 +84,7 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
         }
         catch (StoreUnavailableException e)
         {
-            log.GateAway(e.Message);
+            log.FlowControlUnavailable(e.Message);
         }
     }
 
@@ -99,14 +99,14 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
     /// <summary>The urgency of RFC 9218 (§4.1), or a bare number.</summary>
     private static int Urgency(HttpRequest request, RunPolicy policy)
     {
-        if (FlowKey.HeaderOf(policy.Priority) is not { } header) return Gate.DefaultUrgency;
+        if (FlowKey.HeaderOf(policy.Priority) is not { } header) return ConcurrencyLimit.DefaultUrgency;
         foreach (var member in request.Headers[header].ToString().Split(',', StringSplitOptions.TrimEntries))
         {
             var value = member.StartsWith("u=", StringComparison.Ordinal) ? member[2..].Split(';')[0] : member;
             if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var urgency) && urgency <= 7) return urgency;
         }
 
-        return Gate.DefaultUrgency;
+        return ConcurrencyLimit.DefaultUrgency;
     }
 }
 
@@ -114,5 +114,5 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
 /// <param name="Permit">Its place, to be disposed when its attempt is over; <see langword="null"/> where it needs none,
 /// or has to wait.</param>
 /// <param name="Due">When its run is due; <see langword="null"/>: it may go on now.</param>
-/// <param name="Gate">The gate that it waits at.</param>
-internal readonly record struct Turn(FlowControl.Permit? Permit, DateTimeOffset? Due, Gate? Gate);
+/// <param name="ConcurrencyLimit">The gate that it waits at.</param>
+internal readonly record struct Turn(FlowControl.Permit? Permit, DateTimeOffset? Due, ConcurrencyLimit? ConcurrencyLimit);

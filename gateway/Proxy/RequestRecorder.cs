@@ -31,7 +31,7 @@ internal static class RequestRecorder
             TraceParent = activity?.Id ?? request.Headers.TraceParent.ToString(),
             TraceState = activity?.TraceStateString ?? request.Headers.TraceState.ToString(),
             Chunked = request.ContentLength is null && (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false),
-            Headers = [.. HopHeaders.Keep(request.Headers),
+            Headers = [.. HopByHopHeaders.Keep(request.Headers),
                 .. request.Headers.Trailer.Select(value => new HeaderLine("Trailer", value ?? ""))],
             Trailers = RequestTrailers.Of(context.Features.Get<IHttpRequestTrailersFeature>()) ?? [],
             RouteValues = [.. request.RouteValues.Where(pair => pair.Value is not null)

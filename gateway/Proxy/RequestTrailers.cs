@@ -45,7 +45,7 @@ internal sealed class RequestTrailers(IHttpRequestTrailersFeature source)
     /// </summary>
     public static List<HeaderLine>? Of(IHttpRequestTrailersFeature? source) =>
         source is { Available: true, Trailers.Count: > 0 }
-            ? [.. HopHeaders.Keep(source.Trailers).Where(line => !IsForbidden(line.Name))]
+            ? [.. HopByHopHeaders.Keep(source.Trailers).Where(line => !IsForbidden(line.Name))]
             : null;
 
     private static bool IsForbidden(string name) =>

@@ -12,7 +12,7 @@ namespace DurableGateway.Proxy;
 /// </summary>
 /// <remarks>
 /// Trailers of a request are put in on the way out (<see cref="RequestTrailers"/>), and responses of HTTP/1.0 are marked on the way in
-/// (<see cref="Http10Responses"/>). HTTP/2 needs none of this: what .NET repeats there are streams that the peer says it has not processed
+/// (<see cref="Http10ConnectionHandling"/>). HTTP/2 needs none of this: what .NET repeats there are streams that the peer says it has not processed
 /// (REFUSED_STREAM, or beyond the last stream of GOAWAY, RFC 9113 §8.7).
 /// </remarks>
 /// <param name="inner">The connection, within TLS where there is TLS.</param>
@@ -148,8 +148,8 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
 
         var start = buffer.Span[..read];
         if (start.StartsWith("HTTP/1.1 1"u8) && start.IndexOf("HTTP/1.1 101"u8) >= 0) _state = State.Upgraded;
-        if (!Http10Responses.MayBegin(start)) return read;
-        _pending = await Http10Responses.ReadHeadAsync(inner, start.ToArray(), cancellationToken);
+        if (!Http10ConnectionHandling.MayBegin(start)) return read;
+        _pending = await Http10ConnectionHandling.ReadHeadAsync(inner, start.ToArray(), cancellationToken);
         _position = 0;
         return TakePending(buffer.Span);
     }

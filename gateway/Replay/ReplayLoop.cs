@@ -25,7 +25,7 @@ internal sealed class ReplayLoop(
     private const int NamedOfRoute = Batch;
 
     /// <summary>How long who waits at a gate is kept there with no news of anybody.</summary>
-    private static readonly TimeSpan GateLifetime = TimeSpan.FromDays(30);
+    private static readonly TimeSpan LimitLifetime = TimeSpan.FromDays(30);
 
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
 
@@ -156,7 +156,7 @@ internal sealed class ReplayLoop(
             }
             else if (slots.TryTake(cluster))
             {
-                claims.Add(ClaimAsync(run.Id, Gate.Parse(run.Gate), cluster));
+                claims.Add(ClaimAsync(run.Id, ConcurrencyLimit.Parse(run.ConcurrencyLimit), cluster));
             }
             else
             {
@@ -186,7 +186,7 @@ internal sealed class ReplayLoop(
             .OrderBy(pick => pick.Turn).Select(pick => (pick.Run, pick.Cluster));
     }
 
-    private async Task ClaimAsync(RunId run, Gate? gate, string cluster)
+    private async Task ClaimAsync(RunId run, ConcurrencyLimit? gate, string cluster)
     {
         FlowControl.Permit? permit = null;
         var taken = true;
@@ -194,7 +194,7 @@ internal sealed class ReplayLoop(
         {
             if (gate is not null)
             {
-                (permit, var askAgain) = await flow.EnterAsync(gate, run, GateLifetime);
+                (permit, var askAgain) = await flow.EnterAsync(gate, run, LimitLifetime);
                 if (permit is null)
                 {
                     await flow.DeferAsync(run, askAgain);

@@ -75,7 +75,7 @@ internal sealed class ReplayRunner(
         if (time.GetUtcNow() >= run.Deadline) return () => EndAsync(Problems.RunTimeout(run.Id, run.Policy.RunTimeout));
 
         // Looked up afresh each time: a reload of the configuration replaces the endpoints.
-        var endpoint = RunRoutes.Find(endpoints.Endpoints, candidate => candidate.Metadata.GetMetadata<RouteModel>()?.Config, run.Route);
+        var endpoint = RunRouteResolver.Find(endpoints.Endpoints, candidate => candidate.Metadata.GetMetadata<RouteModel>()?.Config, run.Route);
         if (endpoint?.RequestDelegate is not { } pipeline)
         {
             // Nodes are updated one after the other: another may know the route already, or still.
@@ -105,9 +105,9 @@ internal sealed class ReplayRunner(
 
         // A response that arrived whole counts as it is, whatever became of the request's body.
         if (feature.IsWhole) error = ForwarderError.None;
-        feature.Refused = ResponseHeaders.TooLarge(context, run.Id);
+        feature.Refused = ResponseHeaderLimit.TooLarge(context, run.Id);
         if (feature.Keeper is { } keeper && error == ForwarderError.None && !await keeper.TryCompleteAsync()) error = ForwarderError.ResponseBodyClient;
-        var response = new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, HopHeaders.Keep(
+        var response = new StoredResponse(feature.Status, feature.ResponseHeaders, capture.Body, HopByHopHeaders.Keep(
             context.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers));
         if (feature.Mismatch is { } mismatch)
         {

@@ -18,7 +18,7 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     /// </summary>
     public const int Guaranteed = 4;
 
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private readonly Dictionary<string, int> _inFlight = new(StringComparer.OrdinalIgnoreCase);
     private TaskCompletionSource _freed = NewSignal();
     private int _total;
@@ -31,37 +31,37 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     {
         get
         {
-            lock (_gate) return _freed.Task;
+            lock (_lock) return _freed.Task;
         }
     }
 
     /// <summary>The cluster that a run of the route goes to. One whose route is gone needs no room anywhere.</summary>
     public string ClusterOf(string route) =>
-        (proxy.TryGetRoute(route, out var model) ? model : RunRoutes.Find(proxy.GetRoutes(), each => each.Config, route))?.Config.ClusterId
+        (proxy.TryGetRoute(route, out var model) ? model : RunRouteResolver.Find(proxy.GetRoutes(), each => each.Config, route))?.Config.ClusterId
             ?? "";
 
     public bool HasRoomIn(string cluster)
     {
-        lock (_gate) return Free(cluster) > 0;
+        lock (_lock) return Free(cluster) > 0;
     }
 
     /// <summary>The routes whose clusters have as many replays as they may.</summary>
     public IReadOnlyList<string> FullRoutes()
     {
-        lock (_gate)
+        lock (_lock)
         {
             var full = _inFlight.Keys.Where(cluster => Free(cluster) <= 0).ToHashSet(StringComparer.OrdinalIgnoreCase);
             return full.Count == 0
                 ? []
                 : [.. proxy.GetRoutes().Where(route => full.Contains(route.Config.ClusterId ?? "")).SelectMany(route =>
-                    RunRoutes.NamesOf(route.Config))];
+                    RunRouteResolver.NamesOf(route.Config))];
         }
     }
 
     /// <summary>Takes a slot of the cluster, to be given back by <see cref="Release"/>.</summary>
     public bool TryTake(string cluster)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (Free(cluster) <= 0) return false;
             _inFlight[cluster] = _inFlight.GetValueOrDefault(cluster) + 1;
@@ -73,7 +73,7 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     public void Release(string cluster)
     {
         TaskCompletionSource freed;
-        lock (_gate)
+        lock (_lock)
         {
             if (--_inFlight[cluster] == 0) _inFlight.Remove(cluster);
             _total--;

@@ -12,7 +12,7 @@ namespace DurableGateway.Results;
 /// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
 /// node can go on after <c>Last-Event-ID</c>, with a letter before them that tells them from those of a service.
 /// </summary>
-internal sealed class ProgressStream(IRunHistory history, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class ProgressStream(IRunHistory history, IRunStore store, ClientResultReader results, RunEndNotifier ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public const string ContentType = "text/event-stream";
 

@@ -12,8 +12,8 @@ namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
-    IRunStore store, RunEngine engine, AttemptRegistry registry, IRunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, EndedRuns ended,
-    ClientResults results, KeptRequests kept, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ResultEndpoints> log)
+    IRunStore store, RunEngine engine, AttemptRegistry registry, IRunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, RunEndNotifier ended,
+    ClientResultReader results, KeptRequestDetector kept, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ResultEndpoints> log)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
@@ -29,8 +29,8 @@ internal sealed class ResultEndpoints(
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.Map(ResultUrls.Path + "{run}", context => MapAsync(context, Cors.ResultMethods, AnswerAsync));
-        routes.Map(ResultUrls.Path + "{run}" + ResultUrls.Run, context => MapAsync(context, Cors.RunMethods, (_, run, _) => CancelAsync(context, run.Id)));
+        routes.Map(ResultUrlFactory.Path + "{run}", context => MapAsync(context, Cors.ResultMethods, AnswerAsync));
+        routes.Map(ResultUrlFactory.Path + "{run}" + ResultUrlFactory.Run, context => MapAsync(context, Cors.RunMethods, (_, run, _) => CancelAsync(context, run.Id)));
     }
 
     /// <summary>
@@ -81,7 +81,7 @@ internal sealed class ResultEndpoints(
     {
         var began = time.GetTimestamp();
         var isRead = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
-        if (!isRead && BrowserRequests.IsFromPage(context.Request)) return false;
+        if (!isRead && BrowserRequest.IsFromPage(context.Request)) return false;
         var target = RequestTarget.Of(context, isBase: true);
         try
         {
@@ -223,7 +223,7 @@ internal sealed class ResultEndpoints(
     private static TimeSpan Wait(HttpContext context, TimeSpan fallback)
     {
         var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) ?? fallback;
-        return wait < GatewaySettings.LongestResultWait ? wait : GatewaySettings.LongestResultWait;
+        return wait < GatewaySettings.MaxResultWait ? wait : GatewaySettings.MaxResultWait;
     }
 
     /// <param name="run">The run.</param>
@@ -285,7 +285,7 @@ internal sealed class ResultEndpoints(
         {
             response.StatusCode = StatusCodes.Status303SeeOther;
             response.Headers.Location = at?.Next ?? string.Create(CultureInfo.InvariantCulture,
-                $"{ResultUrls.Path}{snapshot.Id}?token={context.Request.Query["token"]}&hop={hop + 1}");
+                $"{ResultUrlFactory.Path}{snapshot.Id}?token={context.Request.Query["token"]}&hop={hop + 1}");
             return;
         }
 

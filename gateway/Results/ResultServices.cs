@@ -4,11 +4,11 @@ internal static class ResultServices
 {
     public static IServiceCollection AddResults(this IServiceCollection services) => services
         .AddSingleton<ResultEndpoints>()
-        .AddSingleton<ClientResults>()
-        .AddSingleton<KeptRequests>()
+        .AddSingleton<ClientResultReader>()
+        .AddSingleton<KeptRequestDetector>()
         .AddSingleton<ProgressStream>()
         .AddSingleton<StreamFollower>()
-        .AddSingleton<ResultUrls>()
+        .AddSingleton<ResultUrlFactory>()
         .AddSingleton<ResultAccess>();
 
     public static void MapResults(this IEndpointRouteBuilder routes) => routes.ServiceProvider.GetRequiredService<ResultEndpoints>().Map(routes);

@@ -10,7 +10,7 @@ namespace DurableGateway.Results;
 /// Gives the event stream of a service to a client that comes late, or again: what is kept after <c>Last-Event-ID</c>, and then what
 /// whichever attempt adds to it, without a gap or a repeat.
 /// </summary>
-internal sealed class StreamFollower(IStreamStore streams, IRunStore store, ClientResults results, EndedRuns ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class StreamFollower(IStreamStore streams, IRunStore store, ClientResultReader results, RunEndNotifier ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int Page = 256;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);

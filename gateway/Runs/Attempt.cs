@@ -24,7 +24,7 @@ internal enum AttemptInterrupt
 /// </summary>
 internal sealed class Attempt : IDisposable
 {
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private readonly CancellationTokenSource _cancellation = new();
     private readonly Func<CancellationToken, Task<NewRun?>>? _prepare;
     private Task<bool>? _storing;
@@ -130,7 +130,7 @@ internal sealed class Attempt : IDisposable
     /// <summary>The service has the whole request: from here on it may be late. No effect once a response has begun.</summary>
     public void StartClock(TimeProvider time)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_responseBegan) SetTimeout(time, Timeout);
         }
@@ -139,7 +139,7 @@ internal sealed class Attempt : IDisposable
     /// <summary>The head of the response has arrived. What bounds the attempt now is its run's deadline, and the silence of the service.</summary>
     public void BeginResponse(TimeProvider time)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _responseBegan = true;
             SetTimeout(time, Deadline - time.GetUtcNow());
@@ -149,7 +149,7 @@ internal sealed class Attempt : IDisposable
     /// <summary>The response has begun, and nothing but the two sides bounds it.</summary>
     public void BeginUnboundedResponse()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _responseBegan = true;
             Volatile.Write(ref _timesOutAt, long.MaxValue);
@@ -197,7 +197,7 @@ internal sealed class Attempt : IDisposable
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public Task<bool> EnsureStoredAsync(Func<NewRun, Task> write)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (IsStored) return Task.FromResult(true);
             if (CannotBeStored) return Task.FromResult(false);
@@ -210,7 +210,7 @@ internal sealed class Attempt : IDisposable
     /// <returns><see langword="false"/> where it is in the store, or may be.</returns>
     public bool TryKeepOutOfStore()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (IsStored || MayBeStored || _storing is { IsCompleted: false }) return false;
             return CannotBeStored = true;
@@ -227,7 +227,7 @@ internal sealed class Attempt : IDisposable
     public async Task CloseAsync()
     {
         Task<bool>? storing;
-        lock (_gate)
+        lock (_lock)
         {
             _closed = true;
             storing = _storing;
@@ -252,7 +252,7 @@ internal sealed class Attempt : IDisposable
         }
         finally
         {
-            lock (_gate) _preparing = null;
+            lock (_lock) _preparing = null;
         }
 
         if (run is null)
@@ -271,7 +271,7 @@ internal sealed class Attempt : IDisposable
             throw;
         }
 
-        lock (_gate) IsStored = true;
+        lock (_lock) IsStored = true;
         return true;
     }
 

@@ -4,7 +4,7 @@ namespace DurableGateway.Runs;
 /// Takes events in and brings them to the runs that wait for them. What is taken in is in a due-queue until it has been delivered, so
 /// another node goes on where this one stopped; a delivery that is made twice wakes nobody twice.
 /// </summary>
-internal sealed class EventDelivery(IEventStore events, Waits waits, TimeProvider time) : IOutboxHandler
+internal sealed class EventDelivery(IEventStore events, WaitService waits, TimeProvider time) : IOutboxHandler
 {
     /// <summary>What the entry of an event in a due-queue begins with.</summary>
     public const string Prefix = "e:";

@@ -12,7 +12,7 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan PerPlace = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(5);
 
     private readonly ConcurrentDictionary<Permit, byte> _permits = new();
 
@@ -21,7 +21,7 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
 
     /// <returns>The permit, to be disposed when the attempt is over; or when to ask again at the latest.</returns>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
-    public async Task<(Permit? Permit, DateTimeOffset AskAgain)> EnterAsync(Gate gate, RunId run, TimeSpan lifetime)
+    public async Task<(Permit? Permit, DateTimeOffset AskAgain)> EnterAsync(ConcurrencyLimit gate, RunId run, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
         var permit = new Permit(this, gate, run);
@@ -31,7 +31,7 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
         {
             // It is woken when its turn comes; this is for when nobody is left to do so.
             var wait = (settings.Lease * 2) + (PerPlace * answer.Before);
-            return (null, now + (wait < LongestWait ? wait : LongestWait));
+            return (null, now + (wait < MaxWait ? wait : MaxWait));
         }
 
         _permits.TryAdd(permit, 0);
@@ -42,7 +42,7 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
     /// A run that was turned away before it was stored is stored now, or is not to be. Its turn may have come in between: nobody could
     /// make it due then, and its place was given to the next.
     /// </summary>
-    public async Task QueuedAsync(Gate gate, RunId run, TimeSpan lifetime, bool isStored)
+    public async Task QueuedAsync(ConcurrencyLimit gate, RunId run, TimeSpan lifetime, bool isStored)
     {
         try
         {
@@ -58,7 +58,7 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
         catch (StoreUnavailableException e)
         {
             // Its own due time is left.
-            log.GateAway(e.Message);
+            log.FlowControlUnavailable(e.Message);
         }
     }
 
@@ -86,7 +86,7 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
             }
             catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
             {
-                log.GateAway(e.Message);
+                log.FlowControlUnavailable(e.Message);
             }
         }
     }
@@ -97,16 +97,16 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
         await permit.LeaveAsync();
         try
         {
-            await WakeAsync(permit.Gate, await store.LeaveAsync(permit.Gate, permit.Run, permit.Name));
+            await WakeAsync(permit.ConcurrencyLimit, await store.LeaveAsync(permit.ConcurrencyLimit, permit.Run, permit.Name));
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
         {
             // Its place is free when its lease ends.
-            log.GateAway(e.Message);
+            log.FlowControlUnavailable(e.Message);
         }
     }
 
-    private async Task WakeAsync(Gate gate, IReadOnlyList<RunId> runs)
+    private async Task WakeAsync(ConcurrencyLimit gate, IReadOnlyList<RunId> runs)
     {
         foreach (var run in runs)
         {
@@ -116,13 +116,13 @@ internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineS
     }
 
     /// <summary>A run's place within its gate.</summary>
-    internal sealed class Permit(FlowControl owner, Gate gate, RunId run) : IAsyncDisposable
+    internal sealed class Permit(FlowControl owner, ConcurrencyLimit gate, RunId run) : IAsyncDisposable
     {
         private readonly Lock _lock = new();
         private Task _keeping = Task.CompletedTask;
         private bool _left;
 
-        public Gate Gate => gate;
+        public ConcurrencyLimit ConcurrencyLimit => gate;
         public RunId Run => run;
 
         /// <summary>What the place is held by. Another attempt of the run has another one, so neither can give back the other's.</summary>

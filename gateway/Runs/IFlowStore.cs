@@ -12,13 +12,13 @@ internal interface IFlowStore
     /// <param name="leaseEnd">When who has not been heard of since has left.</param>
     /// <param name="lifetime">How long those who wait are kept.</param>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
-    Task<GateAnswer> EnterAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime);
+    Task<ConcurrencyAnswer> EnterAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime);
 
     /// <summary>A run gives a permit back, or, where that is empty, is not waited for any more; answers those whose turn has come.</summary>
-    Task<IReadOnlyList<RunId>> LeaveAsync(Gate gate, RunId run, string permit);
+    Task<IReadOnlyList<RunId>> LeaveAsync(ConcurrencyLimit gate, RunId run, string permit);
 
     /// <summary>Extends the lease of a run that is in; one whose lease ran out is in again.</summary>
-    Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd);
+    Task KeepAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd);
 
     /// <summary>Makes a run due whose turn has come; <see langword="false"/> where it has ended, is paused or is unknown.</summary>
     Task<bool> WakeAsync(RunId run);

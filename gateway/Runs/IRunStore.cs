@@ -148,7 +148,7 @@ internal interface IRunStore
 /// <summary>What operators want of the store.</summary>
 /// <param name="Notices">What they are told of.</param>
 /// <param name="SearchHeaders">The headers of requests by whose values they find runs.</param>
-internal sealed record StoreWishes(NoticeWishes Notices, ImmutableArray<string> SearchHeaders);
+internal sealed record RecordingOptions(NoticeOptions Notices, ImmutableArray<string> SearchHeaders);
 
 /// <summary>Names an attempt and who drives it.</summary>
 /// <param name="Run">The run.</param>
@@ -163,9 +163,9 @@ internal readonly record struct AttemptKey(RunId Run, int Number, string Owner, 
 /// <summary>A run that is due.</summary>
 /// <param name="Id">The run.</param>
 /// <param name="Route">Its route; empty where nothing is left of the run but its entry in the queue.</param>
-/// <param name="Gate">The gate that it has to pass, as <see cref="Gate.Format"/> wrote it; empty for none.</param>
+/// <param name="ConcurrencyLimit">The gate that it has to pass, as <see cref="ConcurrencyLimit.Format"/> wrote it; empty for none.</param>
 /// <param name="IsRunning">Whether it is due because a lease has run out.</param>
-internal readonly record struct DueRun(RunId Id, string Route, string Gate, bool IsRunning = false);
+internal readonly record struct DueRun(RunId Id, string Route, string ConcurrencyLimit, bool IsRunning = false);
 
 /// <summary>The due runs of a shard.</summary>
 /// <param name="Runs">The runs, the longest due first.</param>

@@ -50,7 +50,7 @@ internal sealed record NewRun(RunId Id, RunPolicy Policy, string Route, DateTime
     public IdempotencyMark? Idempotency { get; init; }
 
     /// <summary>Where its policy limits how many run at once.</summary>
-    public Gate? Gate { get; init; }
+    public ConcurrencyLimit? ConcurrencyLimit { get; init; }
 
     /// <summary>Where a step of another run invoked it.</summary>
     public Invoker? Invoker { get; init; }

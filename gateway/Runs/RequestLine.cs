@@ -3,7 +3,7 @@ namespace DurableGateway.Runs;
 /// <summary>A request as log lines show it.</summary>
 internal static class RequestLine
 {
-    private const int MostPathChars = 300;
+    private const int MaxPathChars = 300;
 
     /// <summary>Method, path and destination. Not the query: it may hold secrets.</summary>
     /// <param name="method">Its method.</param>
@@ -12,7 +12,7 @@ internal static class RequestLine
     public static string Of(string method, string target, string? destination)
     {
         var path = target.Split('?', 2)[0];
-        if (path.Length > MostPathChars) path = path[..MostPathChars] + "…";
+        if (path.Length > MaxPathChars) path = path[..MaxPathChars] + "…";
         return destination is null ? $"{method} {path}" : $"{method} {path} at {destination}";
     }
 }

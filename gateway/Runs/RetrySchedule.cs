@@ -4,7 +4,7 @@ namespace DurableGateway.Runs;
 internal static class RetrySchedule
 {
     /// <summary>The longest delay while a service cannot be reached: so long after its return, at most, its runs go on.</summary>
-    private static readonly TimeSpan LongestUnreachable = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaxUnreachable = TimeSpan.FromSeconds(30);
 
     /// <summary>The shortest one: what does not count must not become a busy loop.</summary>
     private static readonly TimeSpan ShortestUnreachable = TimeSpan.FromMilliseconds(100);
@@ -26,7 +26,7 @@ internal static class RetrySchedule
     public static TimeSpan DelayWhileUnreachable(RunPolicy policy, TimeSpan away, double random)
     {
         var shortest = Math.Max(policy.RetryDelay.TotalMilliseconds, ShortestUnreachable.TotalMilliseconds);
-        var longest = Math.Max(shortest, Math.Min(policy.MaxRetryDelay.TotalMilliseconds, LongestUnreachable.TotalMilliseconds));
+        var longest = Math.Max(shortest, Math.Min(policy.MaxRetryDelay.TotalMilliseconds, MaxUnreachable.TotalMilliseconds));
         return Jittered(policy, Math.Clamp(away.TotalMilliseconds / 8, shortest, longest), random);
     }
 

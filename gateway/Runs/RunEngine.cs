@@ -35,7 +35,7 @@ internal sealed record AttemptFailure(
 /// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
 internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
 {
-    private const int MostMismatchText = 2000;
+    private const int MaxMismatchChars = 2000;
 
     /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
@@ -275,7 +275,7 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         log.Mismatch(run, attempt, OneLine(what));
         try
         {
-            await store.NoteMismatchAsync(run, attempt, count, what.Length > MostMismatchText ? what[..MostMismatchText] : what);
+            await store.NoteMismatchAsync(run, attempt, count, what.Length > MaxMismatchChars ? what[..MaxMismatchChars] : what);
         }
         catch (StoreUnavailableException e)
         {

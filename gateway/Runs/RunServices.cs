@@ -4,20 +4,20 @@ namespace DurableGateway.Runs;
 
 internal static class RunServices
 {
-    public static IServiceCollection AddRuns(this IServiceCollection services, EngineSettings settings, StoreWishes wishes) => services
+    public static IServiceCollection AddRuns(this IServiceCollection services, EngineSettings settings, RecordingOptions recording) => services
         .AddSingleton(settings)
-        .AddSingleton(wishes)
+        .AddSingleton(recording)
         .AddSingleton<KeyRing>()
         .AddSingleton<Tokens>()
         .AddSingleton<RunEngine>()
         .AddSingleton<FlowControl>()
         .AddHostedService(provider => provider.GetRequiredService<FlowControl>())
-        .AddSingleton<EndedRuns>()
-        .AddSingleton<Waits>()
+        .AddSingleton<RunEndNotifier>()
+        .AddSingleton<WaitService>()
         .AddSingleton<EventDelivery>()
         .AddSingleton<IOutboxHandler>(provider => provider.GetRequiredService<EventDelivery>())
-        .AddSingleton<InvocationResults>()
-        .AddSingleton<IOutboxHandler>(provider => provider.GetRequiredService<InvocationResults>())
+        .AddSingleton<InvocationResultDelivery>()
+        .AddSingleton<IOutboxHandler>(provider => provider.GetRequiredService<InvocationResultDelivery>())
         .AddSingleton<AttemptRegistry>()
         .AddHostedService(provider => provider.GetRequiredService<AttemptRegistry>());
 }

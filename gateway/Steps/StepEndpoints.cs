@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Steps;
 
 /// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
-internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCalls calls, IRunStore store, Tokens tokens, StepCallTelemetry telemetry, TimeProvider time, ILogger<StepEndpoints> log)
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCallHandler calls, IRunStore store, Tokens tokens, StepCallTelemetry telemetry, TimeProvider time, ILogger<StepEndpoints> log)
 {
     private const string Base = "/_durable/v1/runs/";
     private const string StepsSegment = "/steps/";

@@ -10,7 +10,7 @@ namespace DurableGateway.Steps;
 /// </summary>
 internal static class StepRetryField
 {
-    private const int MostAttempts = 1_000_000;
+    private const int MaxRetryAttempts = 1_000_000;
 
     /// <exception cref="FormatException">A member has a value that it cannot have.</exception>
     public static RetryOverride Parse(string? field)
@@ -34,9 +34,9 @@ internal static class StepRetryField
     }
 
     private static int Attempts(string value) =>
-        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count is >= 1 and <= MostAttempts
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count is >= 1 and <= MaxRetryAttempts
             ? count
-            : throw new FormatException($"{DurableHeaders.StepRetry}: max-attempts={value} is not between 1 and {MostAttempts}.");
+            : throw new FormatException($"{DurableHeaders.StepRetry}: max-attempts={value} is not between 1 and {MaxRetryAttempts}.");
 
     private static TimeSpan Seconds(string key, string value) =>
         StructuredFields.TryParseSeconds(value, out var span)

@@ -3,8 +3,8 @@ namespace DurableGateway.Steps;
 internal static class StepServices
 {
     public static IServiceCollection AddSteps(this IServiceCollection services) => services
-        .AddSingleton<FailureReasons>()
-        .AddSingleton<StepCalls>()
+        .AddSingleton<FailureReasonReader>()
+        .AddSingleton<StepCallHandler>()
         .AddSingleton<StepCallTelemetry>()
         .AddSingleton<StepEndpoints>();
 

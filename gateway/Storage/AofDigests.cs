@@ -21,7 +21,7 @@ internal sealed class AofDigests(string dataDirectory)
     /// The file is written anew when it has this many entries of blocks that are gone, and more than of blocks that are not: 32 KiB for 16
     /// MiB.
     /// </summary>
-    private const int MostGone = 1024;
+    private const int MaxGone = 1024;
 
     private readonly Dictionary<long, byte[]> _known = [];
     private long _first;
@@ -78,7 +78,7 @@ internal sealed class AofDigests(string dataDirectory)
     {
         var first = begin / BlockBytes;
         _next = Math.Max(_next, first);
-        if (first - _first > Math.Max(MostGone, _next - first)) Forget(first);
+        if (first - _first > Math.Max(MaxGone, _next - first)) Forget(first);
         if ((_next + 1) * BlockBytes > committed) return;
         using var file = new FileStream(FilePath, FileMode.Append, FileAccess.Write, FileShare.Read);
 

@@ -16,7 +16,7 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
 
     private static readonly TimeSpan CommitPatience = TimeSpan.FromSeconds(5);
 
-    private readonly SharedRounds<bool> _commits = new();
+    private readonly SharedRound<bool> _commits = new();
     private AofAddress _mark;
     private long _memoryMark;
     private long _copied;

@@ -17,7 +17,7 @@ namespace DurableGateway.Storage;
 internal sealed class EmbeddedCompaction(
     CompactingServer server,
     IConnectionMultiplexer connection,
-    CallGate gate,
+    CallThrottle gate,
     Func<Task> settle,
     StoreCapacity capacity,
     TimeProvider time,
@@ -35,10 +35,10 @@ internal sealed class EmbeddedCompaction(
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest time for which a full store waits for a compaction: keys are also deleted, and nobody counts those.</summary>
-    private static readonly TimeSpan LongestFull = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan MaxFull = TimeSpan.FromMinutes(10);
 
     /// <summary>The longest pause after a slice. It is as long as the slice where that is shorter: calls have half of the time.</summary>
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Of the file when it was last compacted. What an earlier process has left counts as grown.</summary>
     private long _size;
@@ -52,7 +52,7 @@ internal sealed class EmbeddedCompaction(
     private long Size => server.Committed is var (begin, until) ? until - begin : 0;
 
     /// <summary>For how long calls stood still, at most, in the last compaction.</summary>
-    public TimeSpan LongestHold { get; private set; }
+    public TimeSpan MaxHold { get; private set; }
 
     /// <summary>Until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -67,7 +67,7 @@ internal sealed class EmbeddedCompaction(
                 log.Compacting(Size >> 20, capacity.Used >> 20);
                 var began = time.GetTimestamp();
                 var keys = await CompactAsync(stop);
-                log.Compacted(keys, _size >> 20, time.GetElapsedTime(began).TotalSeconds, LongestHold.TotalMilliseconds);
+                log.Compacted(keys, _size >> 20, time.GetElapsedTime(began).TotalSeconds, MaxHold.TotalMilliseconds);
             }
             catch (Exception e) when (
                 e is RedisException or TimeoutException or NotSupportedException or IOException or StoreUnavailableException)
@@ -83,7 +83,7 @@ internal sealed class EmbeddedCompaction(
     {
         // There is one mark.
         await _turn.WaitAsync(stop);
-        LongestHold = TimeSpan.Zero;
+        MaxHold = TimeSpan.Zero;
         try
         {
             await ExpireAsync();
@@ -117,7 +117,7 @@ internal sealed class EmbeddedCompaction(
 
     private bool IsWorthIt() => Size - _size >= Math.Max(WorthIt, _size / 2)
         || (capacity.IsNearlyFull && Reclaimable() >= capacity.Limit / ShareOfLimit)
-        || (capacity.IsFull && time.GetElapsedTime(_last) >= LongestFull);
+        || (capacity.IsFull && time.GetElapsedTime(_last) >= MaxFull);
 
     /// <summary>Most of what the memory's log may give back: all that was added, and of the rest what has expired.</summary>
     private long Reclaimable() => server.LogBytes - _logBytes + (long)(_logBytes * Math.Min(1, _expired / (_keys + 1.0)));
@@ -152,7 +152,7 @@ internal sealed class EmbeddedCompaction(
 
     private async Task HoldAsync(Func<Task> work)
     {
-        if (_pause > TimeSpan.Zero) await Task.Delay(_pause < LongestPause ? _pause : LongestPause, time);
+        if (_pause > TimeSpan.Zero) await Task.Delay(_pause < MaxPause ? _pause : MaxPause, time);
         var began = time.GetTimestamp();
         await gate.WhileClosedAsync(async () =>
         {
@@ -160,7 +160,7 @@ internal sealed class EmbeddedCompaction(
             await work();
         });
         _pause = time.GetElapsedTime(began);
-        if (_pause > LongestHold) LongestHold = _pause;
+        if (_pause > MaxHold) MaxHold = _pause;
 
         // The calls' own commits wait for what is written, and must not find much.
         await server.CommitAsync();

@@ -10,9 +10,9 @@ namespace DurableGateway.Storage;
 internal sealed class FlowStore(StoreConnection connection, EngineSettings settings, TimeProvider time) : IFlowStore
 {
     /// <summary>How long a gate is kept with no news of anybody who is in or waits.</summary>
-    private static readonly TimeSpan GateLifetime = TimeSpan.FromDays(30);
+    private static readonly TimeSpan LimitLifetime = TimeSpan.FromDays(30);
 
-    public async Task<GateAnswer> EnterAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
+    public async Task<ConcurrencyAnswer> EnterAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
         var call = NewCall(Scripts.AcquirePlace, gate, run, now);
@@ -23,26 +23,26 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
         call["lifetime"] = (long)lifetime.TotalMilliseconds;
         call["permit"] = permit;
         var answer = (RedisValue[])(await connection.EvaluateAsync(call))!;
-        return new GateAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
+        return new ConcurrencyAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
     }
 
-    public async Task<IReadOnlyList<RunId>> LeaveAsync(Gate gate, RunId run, string permit)
+    public async Task<IReadOnlyList<RunId>> LeaveAsync(ConcurrencyLimit gate, RunId run, string permit)
     {
         var now = time.GetUtcNow();
         var call = NewCall(Scripts.ReleasePlace, gate, run, now);
         call["limit"] = gate.Limit;
         call["reserved_until"] = Milliseconds(now + settings.Lease);
         call["permit"] = permit;
-        call["lifetime"] = (long)GateLifetime.TotalMilliseconds;
+        call["lifetime"] = (long)LimitLifetime.TotalMilliseconds;
         return Parse((RedisValue[])(await connection.EvaluateAsync(call))!);
     }
 
-    public Task KeepAsync(Gate gate, RunId run, string permit, DateTimeOffset leaseEnd)
+    public Task KeepAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd)
     {
         var call = NewCall(Scripts.RenewPlace, gate, run, time.GetUtcNow());
         call["lease_end"] = Milliseconds(leaseEnd);
         call["permit"] = permit;
-        call["lifetime"] = (long)GateLifetime.TotalMilliseconds;
+        call["lifetime"] = (long)LimitLifetime.TotalMilliseconds;
         return connection.EvaluateAsync(call);
     }
 
@@ -81,7 +81,7 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     public Task GiveBackAsync(string rate, RunId run) =>
         connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.InShard(ShardOf(rate), $"rate:{rate}"), run.ToString()));
 
-    private ScriptCall NewCall(Script script, Gate gate, RunId run, DateTimeOffset now)
+    private ScriptCall NewCall(Script script, ConcurrencyLimit gate, RunId run, DateTimeOffset now)
     {
         var shard = ShardOf(gate.Name);
         return new ScriptCall(script)

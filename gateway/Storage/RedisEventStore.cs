@@ -43,7 +43,7 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
 
     public async Task<Publication> PublishAsync(StoredEvent published, DateTimeOffset others)
     {
-        connection.Admit(StoreDemand.RunUnderWay);
+        connection.Admit(StoreWriteKind.RunUnderWay);
         var shard = ShardOf(published.Topic);
         var keys = new EventKeys(shard, published.Name);
         var one = TopicKeys(published.Topic);

@@ -5,17 +5,17 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
-internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValues values, StoreWishes wishes, TimeProvider time)
+internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValueReader values, RecordingOptions recording, TimeProvider time)
     : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
-    private const int MostEntries = 1000;
+    private const int MaxEntries = 1000;
 
     /// <summary>
     /// The most bytes of steps that come along with a claimed run. What is beyond it the service reads itself: a run with gigabytes of
     /// outcomes must still be claimed within one call.
     /// </summary>
-    private const int MostStepBytes = 64 * 1024;
+    private const int MaxClaimedStepBytes = 64 * 1024;
 
     /// <summary>A problem that the gateway itself describes is smaller.</summary>
     private const int SmallResult = 4096;
@@ -53,7 +53,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             [ScriptKey.Due] = StoreKeys.DueOf(shard),
             ["now"] = Milliseconds(now),
             ["max_runs"] = limit,
-            ["max_entries"] = MostEntries,
+            ["max_entries"] = MaxEntries,
             ["run_prefix"] = StoreKeys.RunPrefix(shard),
             ["from_score"] = from.Score == 0 ? RedisValue.Null : from.Score,
             ["skip"] = from.Skip,
@@ -91,8 +91,8 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             ["lease_end"] = Milliseconds(leaseEnd),
             ["owner"] = owner,
             ["nonce"] = nonce,
-            ["max_step_bytes"] = MostStepBytes,
-            ["max_request_bytes"] = connection.MostOrdinaryBytes,
+            ["max_step_bytes"] = MaxClaimedStepBytes,
+            ["max_request_bytes"] = connection.MaxOrdinaryBytes,
         }))!;
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
@@ -149,7 +149,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
         ReportAsync(run, outcome.Id, outcome, () =>
         {
-            var call = NewStepCall(run, attempt, outcome.Id, maxSteps, StepValues.Letter(outcome));
+            var call = NewStepCall(run, attempt, outcome.Id, maxSteps, StepValueReader.Letter(outcome));
             call["expected_tries"] = expectedTries;
             call["why"] = Reason(run, outcome.Id, why);
             return call;
@@ -177,7 +177,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     public async Task<StepAnswer> WaitAsync(
         RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
-        connection.Admit(StoreDemand.RunUnderWay);
+        connection.Admit(StoreWriteKind.RunUnderWay);
         var keys = Keys(run);
         var answer = await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Sleep, keys)
         {
@@ -215,7 +215,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
         bool releaseKey)
     {
         // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
-        if (result.Body.Length > SmallResult) connection.Admit(StoreDemand.RunUnderWay);
+        if (result.Body.Length > SmallResult) connection.Admit(StoreWriteKind.RunUnderWay);
         return Park(await connection.WriteAsync(Keys(attempt.Run).Run, result.Body.Length, () => codec.Encode(attempt.Run, result), () =>
         {
             var call = NewEndingCall(Scripts.End, attempt);
@@ -223,7 +223,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             call["retention"] = (long)policy.Retention.TotalMilliseconds;
             call["expected_failures"] = expectedFailures;
             call["note"] = (note with { Status = result.Status }).Format();
-            call["tell_operators"] = Flag(wishes.Notices.Failed && state == RunState.Failed);
+            call["tell_operators"] = Flag(recording.Notices.Failed && state == RunState.Failed);
             call["release_key"] = Flag(releaseKey);
             return call;
         }));
@@ -256,7 +256,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             ["now"] = Milliseconds(time.GetUtcNow()),
             ["count"] = count,
             ["what"] = what,
-            ["tell_operators"] = Flag(wishes.Notices.Mismatch),
+            ["tell_operators"] = Flag(recording.Notices.Mismatch),
         });
 
     public async Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps)
@@ -340,7 +340,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     private async Task<bool> CreateAsync(NewRun run, FirstAttempt first)
     {
         // A run that a step of another invokes belongs to one that is under way.
-        connection.Admit(run.Invoker is null ? StoreDemand.NewRun : StoreDemand.RunUnderWay);
+        connection.Admit(run.Invoker is null ? StoreWriteKind.NewRun : StoreWriteKind.RunUnderWay);
         var keys = Keys(run.Id);
         var began = time.GetTimestamp();
         var bytes = run.Request.Body.Length;
@@ -368,21 +368,21 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
             ["trace"] = run.Request.TraceParent,
             ["idempotency_value"] = run.Idempotency?.Format(run),
             ["invoker"] = run.Invoker?.Format(),
-            ["concurrency"] = run.Gate?.Format(),
+            ["concurrency"] = run.ConcurrencyLimit?.Format(),
             ["binding"] = codec.Binding(run),
             ["unreachable_since"] = Milliseconds(first.UnreachableSince),
-            ["search"] = RunIndex.SearchHashes(run.Request, wishes.SearchHeaders),
+            ["search"] = RunIndex.SearchHashes(run.Request, recording.SearchHeaders),
             ["label"] = codec.EncodeLabel(run.Id, run.Request),
         };
 
         // A lease that ended while the request was on its way would hand the run to another node at once.
-        TimeSpan Underway() => connection.IsLarge(bytes) ? time.GetElapsedTime(began) + BulkLanes.TimeFor(bytes) : default;
+        TimeSpan Underway() => connection.IsLarge(bytes) ? time.GetElapsedTime(began) + BulkConnections.TimeFor(bytes) : default;
     }
 
     /// <summary>Reports of a step. Where the report brings an outcome, that is stored.</summary>
     private async Task<StepAnswer> ReportAsync(RunId run, string step, StepOutcome? outcome, Func<ScriptCall> newCall)
     {
-        connection.Admit(StoreDemand.RunUnderWay);
+        connection.Admit(StoreWriteKind.RunUnderWay);
         var keys = Keys(run);
         var answer = (RedisValue[])(outcome is null
             ? await connection.EvaluateSafelyAsync(keys.Run, newCall)
@@ -445,7 +445,7 @@ internal sealed class RedisRunStore(StoreConnection connection, RecordCodec code
     /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
 
-    private RedisValue StuckAfter => wishes.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.Null;
+    private RedisValue StuckAfter => recording.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.Null;
 
     private static string Text(AttemptNote note) => note == default ? "" : note.Format();
 

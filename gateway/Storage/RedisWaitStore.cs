@@ -5,12 +5,12 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>Steps that wait, on the Redis protocol.</summary>
-internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec codec, StepValues values, TimeProvider time) : IWaitStore
+internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec codec, StepValueReader values, TimeProvider time) : IWaitStore
 {
     public async Task<AwaitAnswer> AwaitAsync(
         Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)
     {
-        connection.Admit(StoreDemand.RunUnderWay);
+        connection.Admit(StoreWriteKind.RunUnderWay);
         var keys = Keys(waiter.Run);
         var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.WaitForDelivery, keys)
         {
@@ -31,7 +31,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
 
     public async Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName, int told)
     {
-        connection.Admit(StoreDemand.RunUnderWay);
+        connection.Admit(StoreWriteKind.RunUnderWay);
         var keys = Keys(run);
         var answer = (RedisValue[])(await connection.WriteAsync(
             keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), () => new ScriptCall(Scripts.DeliverToStep, keys)
@@ -39,7 +39,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
                 ["run_id"] = run.ToString(),
                 ["step"] = outcome.Id,
                 ["kind"] = Letter(kind),
-                ["outcome"] = StepValues.Letter(outcome),
+                ["outcome"] = StepValueReader.Letter(outcome),
                 ["now"] = Milliseconds(time.GetUtcNow()),
                 ["event"] = eventName,
                 ["told_attempt"] = told == 0 ? RedisValue.Null : told,

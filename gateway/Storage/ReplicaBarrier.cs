@@ -22,7 +22,7 @@ internal sealed class ReplicaBarrier(
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    private readonly ConcurrentDictionary<EndPoint, SharedRounds<int>> _rounds = new();
+    private readonly ConcurrentDictionary<EndPoint, SharedRound<int>> _rounds = new();
 
     /// <summary>Completes when all that was written to the key's server before this call is on the replicas.</summary>
     /// <exception cref="StoreUnavailableException">
@@ -54,7 +54,7 @@ internal sealed class ReplicaBarrier(
         try
         {
             var server = connection.GetServer(key);
-            var confirmed = await _rounds.GetOrAdd(server.EndPoint, _ => new SharedRounds<int>()).JoinAsync(() => AskAsync(server, key));
+            var confirmed = await _rounds.GetOrAdd(server.EndPoint, _ => new SharedRound<int>()).JoinAsync(() => AskAsync(server, key));
 
             // A slot that moved meanwhile has its writes on another server.
             return (connection.GetServer(key).EndPoint.Equals(server.EndPoint) ? confirmed : 0, null);

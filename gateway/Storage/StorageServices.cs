@@ -18,18 +18,18 @@ internal static class StorageServices
             .AddHostedService<StoreGauges>()
             .AddSingleton<IRunSignalChannel, RedisSignalChannel>()
             .AddSingleton<RecordCodec>()
-            .AddSingleton<StepValues>()
+            .AddSingleton<StepValueReader>()
             .AddSingleton<IRunHistory, RunHistory>()
             .AddSingleton<IFlowStore, FlowStore>()
-            .AddSingleton<IdempotencyKeys>()
+            .AddSingleton<IdempotencyKeyStore>()
             .AddSingleton<IStreamStore, StreamStore>()
             .AddSingleton<IWaitStore, RedisWaitStore>()
             .AddSingleton<IEventStore, RedisEventStore>()
             .AddSingleton<IOutboxStore, RedisOutboxStore>()
             .AddSingleton<RunIndex>()
-            .AddSingleton<RunRecords>()
-            .AddSingleton<RunOperations>()
-            .AddSingleton<RouteCounters>()
-            .AddSingleton<SetActionStore>();
+            .AddSingleton<RunRecordReader>()
+            .AddSingleton<OperatorCommandStore>()
+            .AddSingleton<RouteCountStore>()
+            .AddSingleton<BulkActionStore>();
     }
 }

@@ -28,9 +28,9 @@ internal sealed class StoreCapacity(long limit, Func<long> used, Action<StoreUna
     public bool IsNearlyFull => Used >= Limit / 4 * 3;
 
     /// <exception cref="StoreUnavailableException">There is no room for it. Nothing was written.</exception>
-    public void Admit(StoreDemand demand)
+    public void Admit(StoreWriteKind demand)
     {
-        var (most, bytes) = (demand == StoreDemand.NewRun ? Limit : HardLimit, Used);
+        var (most, bytes) = (demand == StoreWriteKind.NewRun ? Limit : HardLimit, Used);
         if (bytes < most)
         {
             if (bytes < Limit) taken();

@@ -19,7 +19,7 @@ internal sealed class StoreConnection(
     /// <summary>
     /// Each call that waits holds what it wants to write: a store that is too slow must not take the gateway down with it.
     /// </summary>
-    private const int MostPending = 4096;
+    private const int MaxPending = 4096;
 
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookAroundEvery = TimeSpan.FromMilliseconds(500);
@@ -41,8 +41,8 @@ internal sealed class StoreConnection(
     private ConnectionMultiplexer? _barriers;
     private ConnectionMultiplexer? _maintenance;
     private ReplicaBarrier? _barrier;
-    private BulkLanes? _writes;
-    private BulkLanes? _reads;
+    private BulkConnections? _writes;
+    private BulkConnections? _reads;
     /// <summary>
     /// What is read of a string before its length is known. Most results are smaller; of the others this much is read twice.
     /// </summary>
@@ -54,7 +54,7 @@ internal sealed class StoreConnection(
     /// <summary>Calls that were given up, and how many of them the server is known to have worked through.</summary>
     private int _abandoned;
     private int _settled;
-    private CallGate? _gate;
+    private CallThrottle? _lock;
     private Task _compacting = Task.CompletedTask;
     private long _lookedAround;
     private readonly OutageLog _outage = StoreOutage(settings, clock, loggers.CreateLogger<StoreConnection>());
@@ -79,7 +79,7 @@ internal sealed class StoreConnection(
 
     /// <summary>Before anything is written that needs room.</summary>
     /// <exception cref="StoreUnavailableException">The embedded store is full.</exception>
-    public void Admit(StoreDemand demand) => Capacity?.Admit(demand);
+    public void Admit(StoreWriteKind demand) => Capacity?.Admit(demand);
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -120,10 +120,10 @@ internal sealed class StoreConnection(
     /// <summary>
     /// Whether a call of so many bytes has a connection of its own. With the embedded store none has: no link to it could be slow.
     /// </summary>
-    public bool IsLarge(long bytes) => _writes is not null && bytes >= BulkLanes.Threshold;
+    public bool IsLarge(long bytes) => _writes is not null && bytes >= BulkConnections.Threshold;
 
     /// <summary>The most bytes that a call on an ordinary connection should bring.</summary>
-    public long MostOrdinaryBytes => _reads is null ? int.MaxValue : BulkLanes.Threshold;
+    public long MaxOrdinaryBytes => _reads is null ? int.MaxValue : BulkConnections.Threshold;
 
     /// <summary>Executes safely, as above, a write of any size: it does not delay others, and has time by its size.</summary>
     /// <param name="key">The key that is written, or another one of its slot.</param>
@@ -161,7 +161,7 @@ internal sealed class StoreConnection(
         return start.IsNullOrEmpty ? RedisValue.Null : start;
     }
 
-    private async Task<T> LargeAsync<T>(BulkLanes lanes, RedisKey? key, long bytes, Func<IDatabase, Task<T>> command)
+    private async Task<T> LargeAsync<T>(BulkConnections lanes, RedisKey? key, long bytes, Func<IDatabase, Task<T>> command)
     {
         var answer = await lanes.ExecuteAsync(bytes, connection => SafelyAsync(connection, key, command));
         _large.Succeeded();
@@ -222,13 +222,13 @@ internal sealed class StoreConnection(
             throw new StoreUnavailableException(_embedded?.Server.IsBroken is true
                 ? "The embedded store could not write its file; restart the gateway when the disk has room."
                 : "The store is not connected.");
-        if (Interlocked.Increment(ref _pending) > MostPending)
+        if (Interlocked.Increment(ref _pending) > MaxPending)
         {
             Interlocked.Decrement(ref _pending);
-            throw new StoreUnavailableException($"The store is too slow: {MostPending} calls wait for it.");
+            throw new StoreUnavailableException($"The store is too slow: {MaxPending} calls wait for it.");
         }
 
-        if (_gate is not null) await _gate.EnterAsync();
+        if (_lock is not null) await _lock.EnterAsync();
         try
         {
             var answer = await command();
@@ -262,7 +262,7 @@ internal sealed class StoreConnection(
         }
         finally
         {
-            _gate?.Leave();
+            _lock?.Leave();
             Interlocked.Decrement(ref _pending);
         }
     }
@@ -380,15 +380,15 @@ internal sealed class StoreConnection(
                 IsReady ? ConnectionMultiplexer.ConnectAsync(lane) : throw new StoreUnavailableException("The store is not connected.");
 
             // Twice: the replicas' confirmation is part of the call.
-            BulkLanes NewLanes() => new(ConnectAsync, TimeSpan.FromMilliseconds(2 * patience), clock);
+            BulkConnections NewLanes() => new(ConnectAsync, TimeSpan.FromMilliseconds(2 * patience), clock);
             (_writes, _reads) = (NewLanes(), NewLanes());
         }
 
         if (_embedded is { } embedded)
         {
             var own = _maintenance = await ConnectionMultiplexer.ConnectAsync(options);
-            _gate = new CallGate();
-            Compaction = new EmbeddedCompaction(embedded.Server, own, _gate, SettleAsync, Capacity!, clock, _log);
+            _lock = new CallThrottle();
+            Compaction = new EmbeddedCompaction(embedded.Server, own, _lock, SettleAsync, Capacity!, clock, _log);
             _compacting = Compaction.RunAsync(_stopping.Token);
         }
 

@@ -9,7 +9,7 @@ internal sealed class StreamStore(StoreConnection connection, RecordCodec codec)
 {
     public async Task<StreamVerdict> AppendAsync(AttemptKey attempt, StoredResponse? head, IReadOnlyList<StreamEvent> events, long maxBytes)
     {
-        connection.Admit(StoreDemand.RunUnderWay);
+        connection.Admit(StoreWriteKind.RunUnderWay);
         var keys = new StoreKeys(attempt.Run, connection.Shards);
         var bytes = events.Sum(one => (long)one.Bytes.Length);
         var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => new ScriptCall(Scripts.AppendToStream, keys)

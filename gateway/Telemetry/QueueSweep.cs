@@ -8,7 +8,7 @@ internal sealed class QueueSweep(IRunStore store, TimeProvider time)
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private QueueFigures? _latest;
     private long? _asked;
 
@@ -18,7 +18,7 @@ internal sealed class QueueSweep(IRunStore store, TimeProvider time)
     /// </summary>
     public QueueFigures? Latest()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_asked is { } asked && time.GetElapsedTime(asked) < Fresh) return _latest;
             _latest = Ask();

@@ -25,7 +25,7 @@ public sealed class AccessTests(Browser browser)
         await site.Page.GetByLabel("API key").FillAsync(Key);
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
         await Expect(site.Page).ToHaveURLAsync(new Uri(site.Base, $"/runs/{run}?step=cool-down").ToString());
-        var cookie = Assert.Single(await site.Page.Context.CookiesAsync(), one => one.Name == Sessions.Cookie);
+        var cookie = Assert.Single(await site.Page.Context.CookiesAsync(), one => one.Name == SessionCookies.Cookie);
         Assert.True(cookie.HttpOnly);
         Assert.Equal(SameSiteAttribute.Strict, cookie.SameSite);
 
@@ -63,7 +63,7 @@ public sealed class AccessTests(Browser browser)
         foreach (var path in new[] { "/", "/runs", $"/runs/{run}", $"/runs/{run}/body?of=request", "/routes", "/events" })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
-            request.Headers.Add("Cookie", $"{Sessions.Cookie}={session}");
+            request.Headers.Add("Cookie", $"{SessionCookies.Cookie}={session}");
             using var response = await site.Client.SendAsync(request);
             Assert.Equal(HttpStatusCode.SeeOther, response.StatusCode);
             Assert.StartsWith("/login", response.Headers.Location!.ToString(), StringComparison.Ordinal);

@@ -175,7 +175,7 @@ public sealed class ActionTests(Browser browser)
         var (cookie, form) = await FormAsync(gateway, $"/runs/{run}");
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"/runs/{run}/actions", UriKind.Relative));
         var fields = new Dictionary<string, string> { ["action"] = "cancel" };
-        if (token is not null) fields[Sessions.FormField] = token == "ours" ? form : "AAAAAAAAAAAAAAAAAAAAAA";
+        if (token is not null) fields[SessionCookies.FormField] = token == "ours" ? form : "AAAAAAAAAAAAAAAAAAAAAA";
         request.Content = new FormUrlEncodedContent(fields);
         request.Headers.Add("Cookie", cookie);
         if (site is not null) request.Headers.Add("Sec-Fetch-Site", site);
@@ -197,7 +197,7 @@ public sealed class ActionTests(Browser browser)
             request.Content = new FormUrlEncodedContent(new Dictionary<string, string>
             {
                 ["action"] = "pause",
-                [Sessions.FormField] = form,
+                [SessionCookies.FormField] = form,
             });
             request.Headers.Add("Cookie", cookie);
             using var response = await gateway.Client.SendAsync(request);
@@ -218,7 +218,7 @@ public sealed class ActionTests(Browser browser)
     {
         using var page = await gateway.Client.GetAsync(new Uri(path, UriKind.Relative));
         var html = await page.Content.ReadAsStringAsync();
-        var match = System.Text.RegularExpressions.Regex.Match(html, $"name=\"{Sessions.FormField}\" value=\"([^\"]+)\"");
+        var match = System.Text.RegularExpressions.Regex.Match(html, $"name=\"{SessionCookies.FormField}\" value=\"([^\"]+)\"");
         return (page.Headers.GetValues("Set-Cookie").Single().Split(';')[0], match.Groups[1].Value);
     }
 }

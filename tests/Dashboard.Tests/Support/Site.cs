@@ -47,7 +47,7 @@ internal sealed class Site : IAsyncDisposable
             page.PageError += (_, error) => site.Note(true, error);
         }
 
-        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<Sessions>().IsReady, "the store has answered");
+        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<SessionCookies>().IsReady, "the store has answered");
         return site;
     }
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Contract;
+namespace DurableGateway.Tests.Admin;
 
 public sealed class EmbeddedAdminActionTests : AdminActionTests<OnEmbedded>;
 

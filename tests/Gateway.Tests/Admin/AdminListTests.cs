@@ -4,7 +4,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Contract;
+namespace DurableGateway.Tests.Admin;
 
 public sealed class EmbeddedAdminListTests : AdminListTests<OnEmbedded>;
 

@@ -1,11 +1,12 @@
 using System.Net;
 using System.Text.Json;
 using DurableGateway.Cli;
+using DurableGateway.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace DurableGateway.Tests.Contract;
+namespace DurableGateway.Tests.Admin;
 
 public sealed class EmbeddedAdminSurfaceTests : AdminSurfaceTests<OnEmbedded>;
 

@@ -6,7 +6,7 @@ using DurableGateway.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
-namespace DurableGateway.Tests.Contract;
+namespace DurableGateway.Tests.Admin;
 
 /// <summary>Tokens of an OpenID provider open the admin API, by the role that they have, and nothing else.</summary>
 public sealed class OidcTests : IAsyncLifetime
@@ -44,7 +44,7 @@ public sealed class OidcTests : IAsyncLifetime
     [Fact]
     public async Task Role_OfTheToken_SaysWhatItsBearerMayDo()
     {
-        var (reader, acting) = (Token(OidcTokens.ReaderRole), Token("other", OidcTokens.OperatorRole));
+        var (reader, acting) = (Token(OidcTokenValidator.ReaderRole), Token("other", OidcTokenValidator.OperatorRole));
         Assert.Equal((200, 403), (await GetAsync(reader), await ActAsync(reader)));
 
         // There is no such run, and that is what the operator is told.
@@ -57,14 +57,14 @@ public sealed class OidcTests : IAsyncLifetime
     {
         string[] tokens =
         [
-            Token(audience: "another", roles: OidcTokens.OperatorRole),
-            Token(issuer: "https://evil.example", roles: OidcTokens.OperatorRole), Token(lifetime: -10, roles: OidcTokens.OperatorRole),
-            Token(rsa: _foreign, roles: OidcTokens.OperatorRole), Unsigned(Token(roles: OidcTokens.OperatorRole)),
-            Token(roles: OidcTokens.OperatorRole)[..^3] + "AAA", "a.b.c", "..", Symmetric(),
+            Token(audience: "another", roles: OidcTokenValidator.OperatorRole),
+            Token(issuer: "https://evil.example", roles: OidcTokenValidator.OperatorRole), Token(lifetime: -10, roles: OidcTokenValidator.OperatorRole),
+            Token(rsa: _foreign, roles: OidcTokenValidator.OperatorRole), Unsigned(Token(roles: OidcTokenValidator.OperatorRole)),
+            Token(roles: OidcTokenValidator.OperatorRole)[..^3] + "AAA", "a.b.c", "..", Symmetric(),
         ];
         foreach (var token in tokens) Assert.Equal((401, 401), (await GetAsync(token), await ActAsync(token)));
         using var events = new HttpRequestMessage(HttpMethod.Post, new Uri(_gateway.Control, "/_durable/v1/events"));
-        events.Headers.Authorization = new("Bearer", Token(OidcTokens.OperatorRole));
+        events.Headers.Authorization = new("Bearer", Token(OidcTokenValidator.OperatorRole));
         using var answer = await _gateway.Client.SendAsync(events);
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
     }
@@ -72,7 +72,7 @@ public sealed class OidcTests : IAsyncLifetime
     /// <summary>Names of members differ by case, as who may write one and not the other relies on.</summary>
     [Fact]
     public async Task ClaimOfAnotherCase_IsAnotherClaim() =>
-        Assert.Equal(401, await GetAsync(Token(claim: "Roles", roles: OidcTokens.OperatorRole)));
+        Assert.Equal(401, await GetAsync(Token(claim: "Roles", roles: OidcTokenValidator.OperatorRole)));
 
     /// <summary>Nobody is taken for a key or a certificate because of what they prefer to be called.</summary>
     [Fact]
@@ -87,7 +87,7 @@ public sealed class OidcTests : IAsyncLifetime
             service.Url, World.RetryMuchLater, $"Durable:Admin:Oidc:Authority={_provider.Url}", $"Durable:Admin:Oidc:Audience={Audience}");
         using var redirect = await gateway.Client.GetAsync(new Uri("/", UriKind.Relative));
         var run = redirect.Headers.GetValues("Durable-Run-Id").Single();
-        var token = Token(roles: OidcTokens.OperatorRole, name: "certificate root");
+        var token = Token(roles: OidcTokenValidator.OperatorRole, name: "certificate root");
         Assert.Equal(200, await SendAsync(gateway, HttpMethod.Post, $"/_durable/v1/admin/runs/{run}/pause", token));
         using var call = new HttpRequestMessage(HttpMethod.Get, new Uri(gateway.Control, $"/_durable/v1/admin/runs/{run}"));
         call.Headers.Authorization = new("Bearer", token);
@@ -162,7 +162,7 @@ public sealed class OidcTests : IAsyncLifetime
         Audience = Audience,
         Issuer = _provider.Url,
         Expires = TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(5),
-        Claims = new Dictionary<string, object> { ["roles"] = new[] { OidcTokens.OperatorRole } },
+        Claims = new Dictionary<string, object> { ["roles"] = new[] { OidcTokenValidator.OperatorRole } },
         SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(_rsa.ExportSubjectPublicKeyInfo()) { KeyId = "1" },
             SecurityAlgorithms.HmacSha256),
     });

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Contract;
+namespace DurableGateway.Tests.Admin;
 
 public sealed class RolesOnEmbeddedTests : RoleTests<OnEmbedded>;
 

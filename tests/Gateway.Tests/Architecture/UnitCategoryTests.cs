@@ -1,4 +1,5 @@
 using System.Reflection;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Architecture;
 

@@ -2,7 +2,7 @@ using System.IO.Compression;
 using System.Net;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
-using DurableGateway.Tests.Contract;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;
 
@@ -86,7 +86,7 @@ public sealed class BodyTests
     public async Task Strangers_AreRefusedBeforeTheirBodyIsRead(string request, string header, int status)
     {
         await using var world = await World.StartAsync(World.RetryMuchLater, "Durable:Admin:ApiKeys:0=a-key-that-is-long-enough");
-        using var wire = await Fidelity.Wire.ConnectAsync(world.Gateway.Control);
+        using var wire = await Wire.ConnectAsync(world.Gateway.Control);
         await wire.WriteAsync($"{request} HTTP/1.1\r\nHost: x\r\n{header}\r\nContent-Length: 1000000\r\n\r\n{{");
         Assert.Equal(status, (await wire.ReadHeadAsync())!.Status);
     }

@@ -117,7 +117,7 @@ public sealed class FloodTests
 
         public Task AssertForgottenAsync() => Eventually.TrueAsync(
             () => gateway.Services.GetRequiredService<AttemptRegistry>().IsEmpty
-                && gateway.Services.GetRequiredService<EndedRuns>().IsEmpty, "no attempt and no waiter is left in memory");
+                && gateway.Services.GetRequiredService<RunEndNotifier>().IsEmpty, "no attempt and no waiter is left in memory");
 
         public async ValueTask DisposeAsync()
         {

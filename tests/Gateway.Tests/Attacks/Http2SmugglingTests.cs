@@ -3,9 +3,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using DurableGateway.Tests.Contract;
-using DurableGateway.Tests.Fidelity;
-using RawService = DurableGateway.Tests.Fidelity.RawService;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;
@@ -116,7 +115,7 @@ public sealed class InjectionTests
     [Fact]
     public async Task ControlCharactersOfAService_AreNotPassedOn()
     {
-        await using var service = new RawService(async (_, socket) =>
+        await using var service = new SocketService(async (_, socket) =>
             await socket.SayAsync("HTTP/1.1 200 OK\nX-Own: a\0b\nDurable-Status: forged\nContent-Length: 2\n\nok"));
         await using var gateway = await GatewayHost.StartAsync(service.Url, World.RetryMuchLater);
         var answer = await Raw.SendAsync(gateway.Public, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using DurableGateway.Tests.Contract;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using DurableGateway.Cli;
 using DurableGateway.Dashboard;
 using DurableGateway.Protocol;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;
@@ -117,8 +116,8 @@ public sealed class OperatorTests
     {
         using var browser = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = world.Gateway.Control };
         var token = Regex.Match(await browser.GetStringAsync(new Uri("/login", UriKind.Relative)),
-            $"name=\"{Sessions.FormField}\" value=\"([^\"]+)\"").Groups[1].Value;
-        using var form = new FormUrlEncodedContent([new(Sessions.FormField, token), new("key", Key), new("next", next)]);
+            $"name=\"{SessionCookies.FormField}\" value=\"([^\"]+)\"").Groups[1].Value;
+        using var form = new FormUrlEncodedContent([new(SessionCookies.FormField, token), new("key", Key), new("next", next)]);
         return await browser.PostAsync(new Uri("/login", UriKind.Relative), form);
     }
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;

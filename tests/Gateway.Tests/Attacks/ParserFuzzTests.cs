@@ -117,7 +117,7 @@ public sealed class ParserFuzzTests
         Fuzz.Run(fuzz =>
         {
             var text = fuzz.Text(valid);
-            Gate.Parse(text);
+            ConcurrencyLimit.Parse(text);
             if (Notice.TryParse(text, out var notice)) Assert.True(Enum.IsDefined(notice.Kind));
             if (Waiter.TryParse(text, out var waiter)) Assert.Equal(text, waiter.ToString());
             HistoryEntry.Parse(text);
@@ -293,7 +293,7 @@ public sealed class ParserFuzzTests
         if (ByteSize.TryParse(text, out var size)) Assert.True(size >= 0);
         if (StatusRanges.IsValid(text)) Assert.Equal(text, new StatusRanges(text).Text);
         FlowKey.IsValid(text);
-        UnknownReservedPaths.IsReserved(text);
+        ReservedPathMiddleware.IsReserved(text);
     });
 
     private static void Unreadable(Fuzz fuzz, byte[] record, Func<byte[], object> decode)

@@ -1,6 +1,5 @@
 using System.Text;
 using DurableGateway.Proxy;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;
@@ -100,5 +99,5 @@ public sealed class ReservedPathTests : IAsyncLifetime
     [InlineData("/_durable.html", false)]
     [InlineData("/x/_durable", false)]
     [InlineData("/durable", false)]
-    public void FirstSegment_IsWhatCounts(string path, bool reserved) => Assert.Equal(reserved, UnknownReservedPaths.IsReserved(path));
+    public void FirstSegment_IsWhatCounts(string path, bool reserved) => Assert.Equal(reserved, ReservedPathMiddleware.IsReserved(path));
 }

@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
-using DurableGateway.Tests.Fidelity;
-using RawService = DurableGateway.Tests.Fidelity.RawService;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;
 

@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Net;
 using DurableGateway.Protocol;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;

@@ -4,7 +4,7 @@ using DurableGateway.Configuration;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Configuration;
 
-namespace DurableGateway.Tests.Settings;
+namespace DurableGateway.Tests.Configuration;
 
 /// <summary>What the gateway writes, and what of it can be set.</summary>
 public sealed class LogSettingsTests

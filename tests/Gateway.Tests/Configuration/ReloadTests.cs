@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using DurableGateway.Configuration;
 using DurableGateway.Replay;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

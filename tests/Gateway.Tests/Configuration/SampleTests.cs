@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using DurableGateway.Configuration;
-using DurableGateway.Tests.Fidelity;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 

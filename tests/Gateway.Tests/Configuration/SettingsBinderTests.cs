@@ -3,7 +3,7 @@ using DurableGateway.Hosting;
 using DurableGateway.Listeners;
 using DurableGateway.Runs;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Configuration;
 
 [Trait("Category", "Unit")]
 public sealed class SettingsBinderTests
@@ -230,9 +230,9 @@ public sealed class SettingsBinderTests
             "Durable:Notices:Kinds=failed, Mismatch").Notices!;
         Assert.Equal(("https://ops.example.com/hook", 24, TimeSpan.FromMinutes(15)),
             (notices.Url.ToString(), notices.Secret.Length, notices.StuckAfter));
-        Assert.Equal(new NoticeWishes(true, null, true), notices.Wishes);
-        Assert.Equal(new NoticeWishes(true, TimeSpan.FromHours(1), true), Bind("Durable:Notices:Url=http://h",
-            $"Durable:Notices:Secret={secret}", "Durable:Notices:StuckAfter=01:00:00").Notices!.Wishes);
+        Assert.Equal(new NoticeOptions(true, null, true), notices.Options);
+        Assert.Equal(new NoticeOptions(true, TimeSpan.FromHours(1), true), Bind("Durable:Notices:Url=http://h",
+            $"Durable:Notices:Secret={secret}", "Durable:Notices:StuckAfter=01:00:00").Notices!.Options);
         Assert.Null(Bind().Notices);
         foreach (var wrong in new[] { "", "Durable:Notices:Secret=whsec_c2hvcnQ=", "Durable:Notices:Secret=$$$" })
             Assert.Equal("Durable:Notices:Secret",

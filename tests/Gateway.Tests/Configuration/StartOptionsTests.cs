@@ -1,6 +1,6 @@
 using DurableGateway.Configuration;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Configuration;
 
 [Trait("Category", "Unit")]
 public sealed class StartOptionsTests

@@ -1,6 +1,6 @@
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Settings;
+namespace DurableGateway.Tests.Configuration;
 
 /// <summary>A gateway that is started with <c>--upstream</c>: what it says, and which <c>Host</c> the service gets.</summary>
 public sealed class UpstreamTests

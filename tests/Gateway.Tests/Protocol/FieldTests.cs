@@ -1,7 +1,7 @@
 using DurableGateway.Protocol;
 using Microsoft.Extensions.Primitives;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Protocol;
 
 [Trait("Category", "Unit")]
 public sealed class FieldTests

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Protocol;
 
 [Trait("Category", "Unit")]
 public sealed class KeyRingTests

@@ -1,6 +1,6 @@
 using DurableGateway.Protocol;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Protocol;
 
 [Trait("Category", "Unit")]
 public sealed class StepIdTests

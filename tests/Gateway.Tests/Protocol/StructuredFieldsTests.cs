@@ -1,7 +1,7 @@
 using System.Text;
 using DurableGateway.Protocol;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Protocol;
 
 [Trait("Category", "Unit")]
 public sealed class StructuredFieldsTests

@@ -1,7 +1,7 @@
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Protocol;
 
 [Trait("Category", "Unit")]
 public sealed class TokensTests

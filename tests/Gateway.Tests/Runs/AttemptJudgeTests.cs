@@ -1,6 +1,6 @@
 using DurableGateway.Runs;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Runs;
 
 [Trait("Category", "Unit")]
 public sealed class AttemptJudgeTests

@@ -1,6 +1,6 @@
 using DurableGateway.Runs;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Runs;
 
 /// <summary>What the store keeps about the end of an attempt comes back as it was, however the reason is worded.</summary>
 [Trait("Category", "Unit")]

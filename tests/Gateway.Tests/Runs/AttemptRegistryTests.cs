@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Runs;
 
 [Trait("Category", "Unit")]
 public sealed class AttemptRegistryTests

@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Time.Testing;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Runs;
 
 /// <summary>When an attempt is late: requests say how far it has come, while the clock of all attempts asks.</summary>
 [Trait("Category", "Unit")]

@@ -1,6 +1,6 @@
 using DurableGateway.Storage;
 
-namespace DurableGateway.Tests.Unit;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The file of digests grows with the log, and not with all that was ever written.</summary>
 [Trait("Category", "Unit")]

@@ -1,6 +1,6 @@
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The contract on a Redis Cluster of three: every script stays within one slot.</summary>
 public sealed class ClusterStoreTests : StoreContract, IClassFixture<ClusterStoreFixture>

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The key table of <c>gateway/README.md</c> against the scripts.</summary>
 [Trait("Category", "Unit")]

@@ -1,6 +1,6 @@
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The contract on a Redis whose user has the rights of <c>config/README.md</c> and no others.</summary>
 public sealed class DocumentedUserStoreTests : StoreContract, IClassFixture<DocumentedUserStoreFixture>

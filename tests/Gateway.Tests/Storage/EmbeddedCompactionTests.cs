@@ -6,7 +6,7 @@ using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The embedded store's files stay small, and nothing that is alive is lost by it.</summary>
 public sealed class EmbeddedCompactionTests : IDisposable

@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>Files of the embedded store that are damaged or gone: it does not start on them, and does not touch them.</summary>
 public sealed class EmbeddedDamageTests : IDisposable

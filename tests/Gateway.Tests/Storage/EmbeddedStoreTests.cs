@@ -4,7 +4,7 @@ using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The contract on the embedded server, and what only that one promises.</summary>
 public sealed class EmbeddedStoreTests(EmbeddedStoreFixture fixture) : StoreContract(fixture), IClassFixture<EmbeddedStoreFixture>

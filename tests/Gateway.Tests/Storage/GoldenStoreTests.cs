@@ -9,7 +9,7 @@ using DurableGateway.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>
 /// A store that an earlier build has written (<c>golden/v1.json</c>) is read by this one. A change of format or of meaning that breaks it
@@ -40,7 +40,7 @@ public sealed class GoldenStoreTests
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("today"));
         await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}",
             $"Durable:Keys:0={Key}");
-        var urls = gateway.Services.GetRequiredService<ResultUrls>();
+        var urls = gateway.Services.GetRequiredService<ResultUrlFactory>();
         string Url(string run) => urls.For(RunId.TryParse(run, out var id) ? id : default, TimeProvider.System.GetUtcNow().AddDays(1));
 
         // One that had ended: byte for byte.

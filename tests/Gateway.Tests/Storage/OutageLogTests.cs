@@ -1,7 +1,7 @@
 using DurableGateway.Storage;
 using Microsoft.Extensions.Time.Testing;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 [Trait("Category", "Unit")]
 public sealed class OutageLogTests

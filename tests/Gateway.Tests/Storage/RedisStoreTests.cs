@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The contract on a real Redis, and what happens when that goes away.</summary>
 public sealed class RedisStoreTests : StoreContract, IClassFixture<RedisStoreFixture>

@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary><c>MinReplicas</c>: what is answered is on that many replicas, so that the loss of a primary loses nothing of it.</summary>
 public sealed class ReplicaTests

@@ -1,6 +1,6 @@
 using DurableGateway.Storage;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>A call that does not fit its script is an error before anything is sent.</summary>
 [Trait("Category", "Unit")]

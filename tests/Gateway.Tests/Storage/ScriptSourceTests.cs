@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>How scripts are made of files, and whether the files declare what they use.</summary>
 [Trait("Category", "Unit")]

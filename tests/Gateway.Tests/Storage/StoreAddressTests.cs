@@ -1,6 +1,6 @@
 using DurableGateway.Storage;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 [Trait("Category", "Unit")]
 public sealed class StoreAddressTests

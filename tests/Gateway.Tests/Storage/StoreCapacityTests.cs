@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>The embedded store refuses new runs long before it can bear no more, and runs under way go on.</summary>
 public sealed class StoreCapacityTests : IDisposable

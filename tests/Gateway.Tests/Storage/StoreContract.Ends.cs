@@ -3,7 +3,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>How attempts and runs end.</summary>
 public abstract partial class StoreContract

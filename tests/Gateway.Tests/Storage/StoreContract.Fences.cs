@@ -1,7 +1,7 @@
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>What tells attempts and executions apart where their numbers do not.</summary>
 public abstract partial class StoreContract
@@ -26,7 +26,7 @@ public abstract partial class StoreContract
         Assert.Equal(StepVerdict.Superseded, (await Store.StartStepAsync(run.Id, lost.Fence, Plenty, Make.Failure("a"))).Verdict);
         Assert.Equal(StepVerdict.Superseded, (await Store.WaitAsync(run.Id, lost.Fence, Make.Outcome("a"), Plenty, Now, Now)).Verdict);
         Assert.Equal(StepVerdict.Superseded,
-            (await fixture.Node.Waits.AwaitAsync(new Waiter(run.Id, "a"), lost.Fence, WaitKind.Callback, Plenty, null, null,
+            (await fixture.Node.WaitService.AwaitAsync(new Waiter(run.Id, "a"), lost.Fence, WaitKind.Callback, Plenty, null, null,
                 Make.Failure("a"))).Step.Verdict);
         Assert.Equal(StreamVerdict.Lost,
             await fixture.Node.Streams.AppendAsync(lost, Make.Response(), [new StreamEvent("1", new byte[10])], 1000));

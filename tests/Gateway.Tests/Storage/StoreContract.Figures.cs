@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>What is told of runs and queues to those who only look.</summary>
 public abstract partial class StoreContract
@@ -65,7 +65,7 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Counts_AddUp_AndAreNotKeptForEver()
     {
-        var counters = new RouteCounters(fixture.Node.Connection);
+        var counters = new RouteCountStore(fixture.Node.Connection);
         var minute = 60L * Random.Shared.Next(1, int.MaxValue);
         for (var i = 0; i < 2; i++)
             await counters.AddAsync([KeyValuePair.Create((minute, "a"), 2L), KeyValuePair.Create((minute, "b"), 1L),

@@ -4,7 +4,7 @@ using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>Gates, rates, topics and streams: what is shared by runs, or kept beside them.</summary>
 public abstract partial class StoreContract
@@ -14,7 +14,7 @@ public abstract partial class StoreContract
     private FlowStore Flow => fixture.Node.Flow;
     private static DateTimeOffset Today => TimeProvider.System.GetUtcNow();
 
-    private static Gate NewGate(int limit, int place = 0) => new(Topic.Hash(Guid.NewGuid().ToString()), limit, place);
+    private static ConcurrencyLimit NewGate(int limit, int place = 0) => new(Topic.Hash(Guid.NewGuid().ToString()), limit, place);
 
     [Fact]
     public async Task Gate_LetsInAsManyAsItMay_AndTheNextWhenOneLeaves()

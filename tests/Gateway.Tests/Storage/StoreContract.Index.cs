@@ -3,7 +3,7 @@ using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>What operators search in does not grow with runs that have expired.</summary>
 public abstract partial class StoreContract

@@ -2,12 +2,12 @@ using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>Records that have a connection of their own: the store is asked before each is sent.</summary>
 public abstract partial class StoreContract
 {
-    private static readonly string Large = new('x', BulkLanes.Threshold + 1);
+    private static readonly string Large = new('x', BulkConnections.Threshold + 1);
 
     [Fact]
     public async Task LargeRecords_AreStored_AndWhatIsThereAlreadyIsAnswered()
@@ -49,7 +49,7 @@ public abstract partial class StoreContract
     public async Task LargeOutcome_ThatIsDelivered_CompletesItsStepOnce()
     {
         var run = await RunningAsync();
-        var waits = fixture.Node.Waits;
+        var waits = fixture.Node.WaitService;
         await waits.AwaitAsync(new Waiter(run.Id, "a"), Key(run).Fence, WaitKind.Callback, Plenty, null, null, Make.Failure("a"));
         Assert.Equal(DeliveryVerdict.Woken,
             (await waits.DeliverAsync(run.Id, WaitKind.Callback, Make.Outcome("a", Large), null, 0)).Verdict);

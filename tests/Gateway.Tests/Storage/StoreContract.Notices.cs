@@ -2,7 +2,7 @@ using DurableGateway.Configuration;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>What operators are to be told is in the queue as soon as it is true.</summary>
 public abstract partial class StoreContract

@@ -5,7 +5,7 @@ using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>What is stored, how large it may be, and what happens where it cannot be read.</summary>
 public abstract partial class StoreContract
@@ -23,7 +23,7 @@ public abstract partial class StoreContract
 
         // Too large to come along with the claim: counted, and read by itself.
         Assert.Null(claimed.Request);
-        var request = (await fixture.Node.Waits.GetRequestAsync(run.Id))!;
+        var request = (await fixture.Node.WaitService.GetRequestAsync(run.Id))!;
         Assert.True(body.AsSpan().SequenceEqual(request.Body.Span));
         Assert.Empty(claimed.Steps);
         Assert.Equal(1, claimed.StepCount);

@@ -5,7 +5,7 @@ using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>How a run begins, is found due, and is claimed.</summary>
 public abstract partial class StoreContract

@@ -5,7 +5,7 @@ using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>What every store must do, whatever server is behind it.</summary>
 public abstract partial class StoreContract(StoreFixture fixture)

@@ -6,7 +6,7 @@ using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>One server for all tests of a class, and as many gateways' connections to it as they want.</summary>
 public abstract class StoreFixture : IAsyncLifetime
@@ -126,12 +126,12 @@ internal sealed class StoreNode : IAsyncDisposable
     {
         Connection = connection;
         var codec = new RecordCodec(keys);
-        Store = new RedisRunStore(connection, codec, new StepValues(codec),
-            new StoreWishes(settings.Notices?.Wishes ?? NoticeWishes.None, settings.SearchHeaders), TimeProvider.System);
+        Store = new RedisRunStore(connection, codec, new StepValueReader(codec),
+            new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders), TimeProvider.System);
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
-        Operations = new RunOperations(connection, codec, TimeProvider.System);
-        Waits = new RedisWaitStore(connection, codec, new StepValues(codec), TimeProvider.System);
+        Operations = new OperatorCommandStore(connection, codec, TimeProvider.System);
+        WaitService = new RedisWaitStore(connection, codec, new StepValueReader(codec), TimeProvider.System);
         Events = new RedisEventStore(connection, codec, settings, TimeProvider.System);
     }
 
@@ -139,8 +139,8 @@ internal sealed class StoreNode : IAsyncDisposable
     public IRunStore Store { get; }
     public FlowStore Flow { get; }
     public StreamStore Streams { get; }
-    public RunOperations Operations { get; }
-    public IWaitStore Waits { get; }
+    public OperatorCommandStore Operations { get; }
+    public IWaitStore WaitService { get; }
     public IEventStore Events { get; }
 
     /// <exception cref="ConfigurationException">The store is not one that this gateway may use.</exception>

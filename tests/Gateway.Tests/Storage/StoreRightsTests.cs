@@ -3,7 +3,7 @@ using DurableGateway.Configuration;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
-namespace DurableGateway.Tests.Stores;
+namespace DurableGateway.Tests.Storage;
 
 /// <summary>What a store refuses to its user is named at the start, in one message.</summary>
 public sealed partial class StoreRightsTests

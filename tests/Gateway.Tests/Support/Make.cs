@@ -11,7 +11,7 @@ internal static class Make
 {
     public static DateTimeOffset Start { get; } = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
-    public static RunId RunId() => Protocol.RunId.New(Start);
+    public static RunId RunId() => DurableGateway.Protocol.RunId.New(Start);
 
     /// <summary>A self-signed certificate with its key.</summary>
     public static X509Certificate2 Certificate(string name)

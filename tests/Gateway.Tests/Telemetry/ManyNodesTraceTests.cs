@@ -75,7 +75,7 @@ public sealed class ManyNodesTraceTests : IAsyncLifetime
         await using var second = await StartAsync(service);
         using var request = ToldRun.Request("/cancelled", Trace);
         using var redirect = await first.Client.SendAsync(request);
-        using var cancelled = await second.Client.DeleteAsync(Contract.World.RunUrl(redirect.Headers.Location!.OriginalString));
+        using var cancelled = await second.Client.DeleteAsync(World.RunUrl(redirect.Headers.Location!.OriginalString));
         Assert.Equal(HttpStatusCode.NoContent, cancelled.StatusCode);
 
         var trace = await _receiver.TraceAsync(Trace,

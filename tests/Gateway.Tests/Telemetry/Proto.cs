@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Telemetry;
 

@@ -2,7 +2,6 @@ using System.Net;
 using DurableGateway.Diagnostics;
 using DurableGateway.Runs;
 using DurableGateway.Telemetry;
-using DurableGateway.Tests.Contract;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Telemetry;

@@ -1,0 +1,38 @@
+using DurableGateway.Http;
+using DurableGateway.Listeners;
+using DurableGateway.Protocol;
+
+namespace DurableGateway.Admin;
+
+/// <summary>
+/// Lets in to the admin API who may. It stands before the endpoints, because those have read a body, of whatever size, by the time that a
+/// filter of theirs is asked.
+/// </summary>
+internal sealed class AdminAuthorizationMiddleware(RequestDelegate next, AdminAccess access)
+{
+    public Task InvokeAsync(HttpContext context) =>
+        context.IsControl() && context.Request.Path.StartsWithSegments(AdminEndpoints.Path, StringComparison.OrdinalIgnoreCase)
+            ? GuardAsync(context)
+            : next(context);
+
+    private async Task GuardAsync(HttpContext context)
+    {
+        var response = context.Response;
+        response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
+        if (access.IsForeign(context.Request))
+        {
+            await response.WriteProblemAsync(Problems.ForeignPage(context.Request.Host.Host));
+            return;
+        }
+
+        var caller = await access.IdentifyAsync(context);
+        context.Features.Set(caller);
+        await (caller.Role switch
+        {
+            AdminRole.None => response.WriteChallengeAsync(Problems.KeyRequired()),
+            AdminRole.Reader when !HttpMethods.IsGet(context.Request.Method) => response.WriteProblemAsync(Problems.RoleRequired()),
+            _ => next(context),
+        });
+    }
+}

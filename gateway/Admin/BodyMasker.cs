@@ -1,0 +1,95 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using DurableGateway.Configuration;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Admin;
+
+/// <summary>Takes secrets out of what operators are shown: for good, before anything leaves the gateway by its admin API.</summary>
+internal sealed class BodyMasker(GatewaySettings settings)
+{
+    public const string Mask = "***";
+
+    private static readonly JsonDocumentOptions Lenient = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+
+    private readonly HashSet<string> _headers = new(
+        [.. settings.MaskedHeaders, "Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization", "Durable-Token"],
+        StringComparer.OrdinalIgnoreCase);
+
+    private readonly string[][] _paths = [.. settings.MaskedJsonPaths.Select(path => path.Split('.'))];
+
+    /// <param name="lines">Headers as they were stored.</param>
+    /// <param name="scope">The header by which the run's policy tells callers apart: it is a credential, whatever its name.</param>
+    public IReadOnlyList<HeaderLine> Headers(IReadOnlyList<HeaderLine> lines, string scope) =>
+        [.. lines.Select(line => _headers.Contains(line.Name) || line.Name.Equals(scope, StringComparison.OrdinalIgnoreCase)
+            ? line with { Value = Mask }
+            : line)];
+
+    public StoredRequest Request(StoredRequest request, string scope) => request with
+    {
+        Headers = Headers(request.Headers, scope),
+        Body = Body(request.Body, ValueOf(request.Headers, "Content-Type"), ValueOf(request.Headers, "Content-Encoding")),
+    };
+
+    public StoredResponse Response(StoredResponse response, string scope) => response with
+    {
+        Headers = Headers(response.Headers, scope),
+        Trailers = response.Trailers is { } trailers ? Headers(trailers, scope) : null,
+        Body = Body(response.Body, ValueOf(response.Headers, "Content-Type"), ValueOf(response.Headers, "Content-Encoding")),
+    };
+
+    /// <summary>What cannot be looked into, and may hold what is to be masked, is masked as a whole.</summary>
+    public ReadOnlyMemory<byte> Body(ReadOnlyMemory<byte> body, string? contentType, string? encoding = null)
+    {
+        if (_paths.Length == 0 || body.IsEmpty) return body;
+        var isJson = contentType?.Contains("json", StringComparison.OrdinalIgnoreCase) ?? false;
+        if (!string.IsNullOrEmpty(encoding) && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            return Encoding.UTF8.GetBytes(Mask);
+        try
+        {
+            // Whatever the content type says: what reads as JSON is read as JSON by others too.
+            var root = JsonNode.Parse(body.Span, documentOptions: Lenient);
+            var masked = false;
+            foreach (var path in _paths) masked |= Apply(root, path);
+            return masked ? Encoding.UTF8.GetBytes(root!.ToJsonString()) : body;
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
+        {
+            return isJson ? Encoding.UTF8.GetBytes(Mask) : body;
+        }
+    }
+
+    private static bool Apply(JsonNode? node, ReadOnlySpan<string> path)
+    {
+        var masked = false;
+        var last = path.Length == 1;
+        switch (node)
+        {
+            case JsonObject members:
+                foreach (var name in members.Select(member => member.Key).Where(Matcher(path[0])).ToArray())
+                {
+                    if (last) members[name] = Mask;
+                    masked |= last || Apply(members[name], path[1..]);
+                }
+
+                break;
+            case JsonArray items when path[0] == "*":
+                for (var i = 0; i < items.Count; i++)
+                {
+                    if (last) items[i] = Mask;
+                    masked |= last || Apply(items[i], path[1..]);
+                }
+
+                break;
+        }
+
+        return masked;
+    }
+
+    private static Func<string, bool> Matcher(string segment) =>
+        name => segment == "*" || segment.Equals(name, StringComparison.OrdinalIgnoreCase);
+
+    private static string? ValueOf(IReadOnlyList<HeaderLine> lines, string name) =>
+        lines.FirstOrDefault(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
+}

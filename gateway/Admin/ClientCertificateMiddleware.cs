@@ -1,0 +1,17 @@
+using DurableGateway.Listeners;
+using DurableGateway.Http;
+using DurableGateway.Protocol;
+
+namespace DurableGateway.Admin;
+
+/// <summary>
+/// With <c>Durable:Admin:ClientCertificates:Required</c> the control listener serves whoever has a certificate. Probes have none, so this
+/// is asked of requests and not in the handshake.
+/// </summary>
+internal sealed class ClientCertificateMiddleware(RequestDelegate next, ClientCertificateValidator certificates)
+{
+    public Task InvokeAsync(HttpContext context) =>
+        !certificates.AreRequired || !context.IsControl() || context.Connection.ClientCertificate is not null
+            || Health.IsProbe(context.Request.Path) ? next(context)
+        : context.Response.WriteProblemAsync(Problems.CertificateRequired());
+}

@@ -1,0 +1,103 @@
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+
+namespace DurableGateway.Admin;
+
+/// <summary>What operators do to runs; what was done, and who did it, is in each run's history.</summary>
+internal sealed class OperatorCommandHandler(
+    OperatorCommandStore operations, RunRecordReader records, RunEngine engine, IRunStore store, IWaitStore waits,
+    IRunSignals signals, TimeProvider time)
+{
+    public async Task<ActionResult> ActAsync(RunId run, RunAction action, string who) => action switch
+    {
+        RunAction.Retry => await SimplyAsync(run, "retry", who),
+        RunAction.Pause => await SimplyAsync(run, "pause", who),
+        RunAction.Resume => await SimplyAsync(run, "resume", who),
+        RunAction.ReleaseKey => await SimplyAsync(run, "release-key", who),
+        RunAction.Cancel => await CancelAsync(run, who),
+        RunAction.RunAgain again => await AgainAsync(run, again.As, who),
+        RunAction.RunFromStep from => await ReviseAsync(run, from.Step, null, $"run-from-step {from.Step} by {who}"),
+        RunAction.EditStep edit => await EditAsync(run, edit, who),
+        _ => throw new ArgumentOutOfRangeException(nameof(action)),
+    };
+
+    private async Task<ActionResult> SimplyAsync(RunId run, string verb, string who)
+    {
+        var (verdict, state, paused) = await operations.ActAsync(run, verb, $"{verb} by {who}");
+        if (verdict == "unknown") return ActionResult.Unknown;
+        if (verdict != "done") return new ActionResult(false, Refusal(verb, state, paused));
+        if (verb is not ("pause" or "release-key")) signals.HandedBack(run, time.GetUtcNow());
+        return new ActionResult(true);
+    }
+
+    private static string Refusal(string verb, RunState state, bool paused) => (verb, state, paused) switch
+    {
+        ("release-key", RunState.Completed or RunState.Failed or RunState.Cancelled, _) =>
+            "No idempotency key stands for the run: it had none, or the key is released.",
+        ("release-key", _, _) => "The run has not ended; cancel it first, so that the same request is not executed twice.",
+        (_, RunState.Completed or RunState.Failed or RunState.Cancelled, _) => $"The run is {state.Name()}; use again, or from-step.",
+        ("pause", _, true) => "The run is paused already; resume it to have it go on.",
+        ("resume", _, _) => "The run is not paused; nothing holds it.",
+        (_, _, true) => "The run is paused; resume it.",
+        _ => "An attempt of the run is in flight; wait for it, or cancel the run.",
+    };
+
+    private async Task<ActionResult> CancelAsync(RunId run, string who)
+    {
+        if (await store.GetPolicyAsync(run) is not { } policy) return ActionResult.Unknown;
+        return await engine.CancelAsync(run, policy, who) switch
+        {
+            true => new ActionResult(true),
+            false => new ActionResult(false, "The run has ended; its result stays. Use again, or from-step."),
+            null => ActionResult.Unknown,
+        };
+    }
+
+    /// <summary>The same request as a run of its own: the idempotency key stays the first one's.</summary>
+    private async Task<ActionResult> AgainAsync(RunId run, RunId? id, string who)
+    {
+        var record = await store.GetPolicyAsync(run);
+        var request = await waits.GetRequestAsync(run);
+        if (record is null || request is null || (await records.GetAsync(run))?.Route is not { } route) return ActionResult.Unknown;
+        var now = time.GetUtcNow();
+        var copy = id ?? RunId.New(now);
+        var another = new NewRun(copy, record, route, now, request) { ConcurrencyLimit = (await operations.GetGateAsync(run))?.Behind(now) };
+        await UnansweredWrites.ResolveAsync(() => store.CreateDueAsync(another, engine.Owner, now), time);
+        await operations.ActAsync(run, "again", $"again by {who}, as {copy}");
+        await operations.ActAsync(copy, "again", $"again by {who}, from {run}");
+        signals.HandedBack(copy, now);
+        return new ActionResult(true, NewRun: copy);
+    }
+
+    private async Task<ActionResult> EditAsync(RunId run, RunAction.EditStep edit, string who)
+    {
+        var outcomes = await store.GetStepsAsync(run);
+        if (outcomes is null) return ActionResult.Unknown;
+        if (outcomes.FirstOrDefault(outcome => outcome.Id == edit.Step) is not { } old) return new ActionResult(false, NoStep(edit.Step));
+        if (!StructuredFields.IsString(edit.ContentType))
+            return new ActionResult(false, "The content type is no header value: it has characters beyond printable ASCII.");
+        if (await store.GetPolicyAsync(run) is { } policy && edit.Body.Length > policy.MaxStepBytes)
+            return new ActionResult(false, $"The outcome is larger than MaxStepBytes of the run's policy, {policy.MaxStepBytes} bytes.");
+        return await ReviseAsync(run, edit.Step, old with { Failed = edit.Failed, ContentType = edit.ContentType, Body = edit.Body },
+            $"edit-step {edit.Step} by {who}");
+    }
+
+    private async Task<ActionResult> ReviseAsync(RunId run, string step, StepOutcome? outcome, string note)
+    {
+        if (await store.GetPolicyAsync(run) is not { } policy) return ActionResult.Unknown;
+        switch (await operations.ReviseAsync(run, step, outcome, policy, note))
+        {
+            case "done":
+                signals.HandedBack(run, time.GetUtcNow());
+                return new ActionResult(true);
+            case "running":
+                return new ActionResult(false,
+                "An attempt of the run is in flight and is not disturbed; cancel or pause the run first.");
+            case "step": return new ActionResult(false, NoStep(step));
+            default: return ActionResult.Unknown;
+        }
+    }
+
+    private static string NoStep(string step) => $"The run has no step '{step}' with an outcome; GET the run to see its steps.";
+}

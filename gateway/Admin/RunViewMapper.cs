@@ -1,0 +1,106 @@
+using System.Globalization;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+
+namespace DurableGateway.Admin;
+
+/// <summary>From what the store has to what operators are shown.</summary>
+internal static class RunViewMapper
+{
+    public static RunRow Row(RunRecord run)
+    {
+        var status = run.State.HasEnded() && run.State != RunState.Cancelled ? Known(run.Note.Status) : null;
+        return new RunRow(
+            run.Id, run.Route, run.Method, run.Path, run.State, run.Paused, run.Attempt, run.StartedAt, run.EndedAt, run.NextAttemptAt,
+            run.CompletedSteps, run.FailedSteps, run.PendingSteps, status,
+            run.State is RunState.Completed or RunState.Cancelled || string.IsNullOrEmpty(run.Note.Reason) ? null : run.Note.ToString(),
+            run.Mismatches, run.HasIdempotencyKey);
+    }
+
+    /// <summary>The attempts that the history knows of, the oldest first.</summary>
+    public static IReadOnlyList<AttemptView> Attempts(IReadOnlyList<HistoryEntry> history, RunRecord run)
+    {
+        var attempts = new List<AttemptView>();
+        foreach (var entry in history)
+        {
+            var open = attempts.Count > 0 && attempts[^1].EndedAt is null ? attempts[^1] : null;
+            switch (entry.Kind)
+            {
+                case HistoryKind.AttemptBegan:
+                    if (open is not null) attempts[^1] = open with { EndedAt = entry.Time, Outcome = "lost" };
+                    attempts.Add(new AttemptView(entry.Attempt, entry.Time, null, entry.Text.Split('/')[0], null, "running", null));
+                    break;
+                case HistoryKind.StepTryFailed or HistoryKind.StepFailed when open is not null && entry.Reason is not null:
+                    attempts[^1] = open with { Reason = $"step {entry.Text}: {entry.Reason}" };
+                    break;
+                case HistoryKind.Suspended when open is not null:
+                    attempts[^1] = open with { EndedAt = entry.Time, Outcome = "suspended" };
+                    break;
+                case HistoryKind.AttemptFailed when open is not null:
+                    attempts[^1] = Closed(open, entry, "failed", entry.Text);
+                    break;
+                case HistoryKind.Ended when open is not null:
+                    var words = entry.Text.Split(' ', 2);
+                    attempts[^1] = Closed(open, entry, words[0], words.Length > 1 ? words[1] : "");
+                    break;
+                case HistoryKind.Cancelled when open is not null:
+                    attempts[^1] = open with { EndedAt = entry.Time, Outcome = "lost", Reason = "cancelled by " + entry.Text };
+                    break;
+            }
+        }
+
+        if (run.State != RunState.Running && attempts is [.., { EndedAt: null } last]) attempts[^1] = last with { Outcome = "lost" };
+        return attempts;
+    }
+
+    /// <summary>The steps in the order in which they began.</summary>
+    public static IEnumerable<StepView> Steps(IReadOnlyList<StepRecord> steps, IReadOnlyList<HistoryEntry> history)
+    {
+        var noted = history.ToLookup(entry => entry.Text, StringComparer.Ordinal);
+        return steps.Select(step =>
+        {
+            var entries = noted[step.Id]
+                .Where(entry => entry.Kind is HistoryKind.StepCompleted or HistoryKind.StepFailed or HistoryKind.StepTryFailed
+                    or HistoryKind.StepBegan or HistoryKind.StepSleeps or HistoryKind.StepWaits or HistoryKind.StepDelivered).ToArray();
+            DateTimeOffset? first = entries.Length > 0 ? entries[0].Time : null;
+            var reason = entries.LastOrDefault(entry => entry.Reason is not null)?.Reason;
+            var failed = entries.Count(entry => entry.Kind == HistoryKind.StepTryFailed);
+            if (step.Outcome is { } outcome)
+            {
+                return new StepView(step.Id, outcome.Type, outcome.Failed ? "failed" : "completed", failed + 1, outcome.Attempt,
+                    first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body,
+                    outcome.Failed ? reason : null);
+            }
+
+            var (type, state) = Pending(step);
+            var tries = step.Kind == 'P' && int.TryParse(step.Value.AsSpan(1).ToString().Split(':')[0], NumberStyles.None,
+                CultureInfo.InvariantCulture, out var counted)
+                ? counted
+                : 1;
+            return new StepView(step.Id, type, state, tries, 0, first, null, step.Due, null, default, reason);
+        }).OrderBy(step => step.StartedAt ?? DateTimeOffset.MaxValue);
+    }
+
+    private static (string Type, string State) Pending(StepRecord step) => step.Kind switch
+    {
+        'P' => ("run", "retrying"),
+        'W' => ("sleep", "sleeping"),
+        'E' => (step.Value.Length > 1 && step.Value[1] == 'c'
+            ? "callback"
+            : step.Value.Length > 1 && step.Value[1] == 'i'
+            ? "invoke"
+            : "wait", "waiting"),
+        _ => ("run", "begun"),
+    };
+
+    private static AttemptView Closed(AttemptView open, HistoryEntry entry, string outcome, string reason) => open with
+    {
+        EndedAt = entry.Time,
+        Outcome = outcome,
+        Status = Known(entry.Status),
+        Destination = entry.Destination,
+        Reason = outcome == "completed" ? null : reason,
+    };
+
+    private static int? Known(int status) => status > 0 ? status : null;
+}

@@ -1,0 +1,76 @@
+using System.Net;
+using DurableGateway.Configuration;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// What <c>X-Forwarded-*</c> say: a trusted proxy's are gone on with, anybody else's are set anew. A route whose transforms name
+/// them keeps its own way.
+/// </summary>
+internal sealed class ForwardedHeaderTransforms(GatewaySettings settings) : ITransformProvider
+{
+    private const string Prefix = "X-Forwarded-";
+
+    private static readonly RequestTransform[] Append = Transforms(ForwardedTransformActions.Append);
+    private static readonly RequestTransform[] Set = Transforms(ForwardedTransformActions.Set);
+
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+
+    public void Apply(TransformBuilderContext context)
+    {
+        var transforms = context.Route.Transforms ?? [];
+        if (transforms.Any(transform => transform.Keys.Any(key =>
+            key.Equals("X-Forwarded", StringComparison.OrdinalIgnoreCase) || key.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))))
+            return;
+        context.UseDefaultForwarders = false;
+        context.AddRequestTransform(async request =>
+        {
+            var trusted = IsTrusted(request.HttpContext.Connection.RemoteIpAddress);
+            if (!trusted) RemoveClaims(request.ProxyRequest);
+            foreach (var transform in trusted ? Append : Set) await transform.ApplyAsync(request);
+        });
+    }
+
+    private bool IsTrusted(IPAddress? peer)
+    {
+        if (peer is null || settings.TrustedProxies.IsEmpty) return false;
+        var address = peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer;
+        foreach (var network in settings.TrustedProxies)
+        {
+            if (network.Contains(address)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>What only a proxy can know is not a client's to say: also what this one does not set, such as the port.</summary>
+    private static void RemoveClaims(HttpRequestMessage request)
+    {
+        List<string>? claims = null;
+        foreach (var (name, _) in request.Headers.NonValidated)
+        {
+            // As CGI and its heirs (WSGI, PHP) read it.
+            if (name.Replace('_', '-').StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+                || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))
+                (claims ??= []).Add(name);
+        }
+
+        foreach (var name in claims ?? []) request.Headers.Remove(name);
+    }
+
+    private static RequestTransform[] Transforms(ForwardedTransformActions action) =>
+    [
+        new RequestHeaderXForwardedForTransform(Prefix + "For", action),
+        new RequestHeaderXForwardedHostTransform(Prefix + "Host", action),
+        new RequestHeaderXForwardedProtoTransform(Prefix + "Proto", action),
+        new RequestHeaderXForwardedPrefixTransform(Prefix + "Prefix", action),
+    ];
+}

@@ -1,0 +1,45 @@
+using DurableGateway.Http;
+using DurableGateway.Protocol;
+using DurableGateway.Results;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Answers a request whose idempotency key stands for a run that is there already (§5).</summary>
+internal sealed class IdempotentRequestHandler(IRunStore store, ResultUrlFactory results, ResultAccess access)
+{
+    public async Task AnswerAsync(HttpContext context, RunPolicy policy, TakenKey taken, string fingerprint)
+    {
+        var response = context.Response;
+        response.Clear();
+        response.Headers[DurableHeaders.RunId] = taken.Run.ToString();
+        if (taken.Fingerprint != fingerprint)
+        {
+            response.AllowOrigin(policy);
+            await response.WriteProblemAsync(Problems.IdempotencyKeyReused(taken.Run));
+            return;
+        }
+
+        response.Headers[DurableHeaders.IdempotentReplayed] = "true";
+        var snapshot = await store.GetSnapshotAsync(taken.Run);
+        if (snapshot is not null && access.Check(context.Request, snapshot) is { } problem)
+        {
+            // The scope of keys may be wider than one caller; the result is not.
+            response.AllowOrigin(policy);
+            await response.WriteProblemAsync(problem);
+            return;
+        }
+
+        if (snapshot is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(taken.Run) is { } result)
+        {
+            await StoredResponseWriter.WriteAsync(context, taken.Run, result, snapshot.State);
+            return;
+        }
+
+        response.AllowOrigin(policy);
+        if (snapshot is { State: RunState.Cancelled })
+            await response.WriteProblemAsync(Problems.RunCancelled(taken.Run));
+        else
+            results.Redirect(context, policy, taken.Run, taken.End);
+    }
+}

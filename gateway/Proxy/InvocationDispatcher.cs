@@ -1,0 +1,99 @@
+using DurableGateway.Http;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>On a request that a step of a run invokes: which run it is to be, and what became of it.</summary>
+internal sealed class Invocation(RunId id, Invoker invoker, ReadOnlyMemory<byte> body, bool onlyLook)
+{
+    public RunId Id => id;
+    public Invoker Invoker => invoker;
+    public ReadOnlyMemory<byte> Body => body;
+
+    /// <summary>Whether there is such a route is asked before the step waits; only then is the run begun.</summary>
+    public bool OnlyLook => onlyLook;
+
+    /// <summary>The policy of the route that took it; <see langword="null"/> where no durable route did.</summary>
+    public RunPolicy? Policy { get; set; }
+
+    /// <summary>It is stored, now or before.</summary>
+    public bool IsBegun { get; set; }
+
+    /// <summary>It was stored before, and may have ended since.</summary>
+    public bool IsKnown { get; set; }
+}
+
+/// <summary>
+/// Has a step of a run invoke a route (§3). The request goes down the gateway's own pipeline, so that it is matched as a client's is;
+/// where that would send it to a service it is stored instead, and is a run of its own from then on.
+/// </summary>
+internal sealed class InvocationDispatcher(IWaitStore store, WaitService waits, InvocationResultDelivery results, IServiceScopeFactory scopes)
+{
+    private RequestDelegate _pipeline = _ => Task.CompletedTask;
+
+    /// <summary>Takes note of the pipeline, which is this middleware's own surroundings.</summary>
+    public RequestDelegate Watch(RequestDelegate next) => _pipeline = next;
+
+    /// <returns>The step's answer, or the problem where nothing can be invoked so.</returns>
+    public async Task<(StepAnswer Answer, Problem? Problem)> InvokeAsync(
+        Waiter waiter, Fence attempt, RunPolicy policy, string method, string target, string? contentType, ReadOnlyMemory<byte> body)
+    {
+        var above = await store.GetInvokerAsync(waiter.Run);
+        var invoker = new Invoker(waiter.Run, waiter.Step, (above?.Depth ?? 0) + 1);
+        if (invoker.Depth >= Invoker.MaxDepth) return (default, Problems.InvokeTooDeep(waiter.Run, Invoker.MaxDepth));
+        if (await store.GetRequestAsync(waiter.Run) is not { } own) return (new StepAnswer(StepVerdict.Unknown), null);
+        var child = RunId.Derive(waiter.Run, waiter.Step, await store.GetRepetitionAsync(waiter));
+
+        var look = await SendAsync(new Invocation(child, invoker, body, onlyLook: true));
+        if (look.Policy is null) return (default, Problems.InvokeNowhere(waiter.Run, method, target));
+        if (body.Length > look.Policy.MaxRequestBytes) return (default, Problems.InvokeTooLarge(waiter.Run, look.Policy.MaxRequestBytes));
+
+        // The step waits before the run is begun: it cannot end unheard. A crash in between leaves a step that asks again.
+        var answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
+        if (answer.Verdict != StepVerdict.Scheduled) return (answer, null);
+
+        // The routes may have changed since.
+        var begun = await SendAsync(new Invocation(child, invoker, body, onlyLook: false));
+        if (!begun.IsBegun) return (default, Problems.InvokeNowhere(waiter.Run, method, target));
+
+        // One that has ended was told to a step that did not wait then: an operator had its run go on from before it.
+        if (begun.IsKnown && await results.DeliverAsync(child))
+            answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
+        return (answer, null);
+
+        async Task<Invocation> SendAsync(Invocation invocation)
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            await _pipeline(Request(invocation, own, method, target, contentType, scope.ServiceProvider));
+            return invocation;
+        }
+    }
+
+    /// <summary>As if it came from the client of the run that invokes it, to the same host, by the same way.</summary>
+    private static DefaultHttpContext Request(
+        Invocation invocation, StoredRequest own, string method, string target, string? contentType, IServiceProvider services)
+    {
+        var split = target.Split('?', 2);
+        var request = new HttpRequestFeature
+        {
+            Method = method,
+            Scheme = own.Scheme,
+            Protocol = "HTTP/1.1",
+            Path = PathString.FromUriComponent(split[0]).Value!,
+            QueryString = split.Length > 1 ? "?" + split[1] : "",
+            RawTarget = target,
+            Body = new MemoryStream(invocation.Body.ToArray(), writable: false),
+        };
+        foreach (var line in own.Headers.Where(line => line.Name.Equals("Host", StringComparison.OrdinalIgnoreCase)))
+            request.Headers.Append(line.Name, line.Value);
+        if (own.TraceParent.Length > 0) (request.Headers.TraceParent, request.Headers.TraceState) = (own.TraceParent, own.TraceState);
+        if (contentType is not null) request.Headers.ContentType = contentType;
+        if (!invocation.Body.IsEmpty) request.Headers.ContentLength = invocation.Body.Length;
+
+        var features = SyntheticHttpContext.CreateFeatures(request, own, invocation.Id.ToString(), Stream.Null);
+        features.Set(invocation);
+        return new DefaultHttpContext(features) { RequestServices = services };
+    }
+}

@@ -1,0 +1,73 @@
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>The service sees the request's target and host as the client wrote them, unless the route's transforms say otherwise.</summary>
+internal sealed class TransparencyTransforms : ITransformProvider
+{
+    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+
+    public void Apply(TransformBuilderContext context)
+    {
+        var transforms = context.Route.Transforms ?? [];
+        if (!transforms.Any(transform => transform.ContainsKey("RequestHeaderOriginalHost"))) context.AddOriginalHost();
+        var rewrites = transforms.Any(transform => transform.Keys.Any(key =>
+            key.StartsWith("Path", StringComparison.OrdinalIgnoreCase) || key.StartsWith("Query", StringComparison.OrdinalIgnoreCase)));
+        if (!rewrites) context.AddRequestTransform(KeepTarget);
+        context.AddRequestTransform(KeepTrailers);
+        context.AddResponseTransform(OpenEventStream);
+    }
+
+    /// <summary>
+    /// A stream of events is open before its first event; Kestrel by itself sends the head with the first bytes of the body.
+    /// </summary>
+    private static async ValueTask OpenEventStream(ResponseTransformContext context)
+    {
+        if (context.ProxyResponse is null || context.SuppressResponseBody) return;
+        var response = context.HttpContext.Response;
+        if (response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true
+            && response.ContentLength is null)
+            await response.Body.FlushAsync(context.CancellationToken);
+    }
+
+    /// <summary>They come after a body of unknown length, or not at all.</summary>
+    private static ValueTask KeepTrailers(RequestTransformContext context)
+    {
+        var request = context.HttpContext.Request;
+        if (request.ContentLength is not null || context.ProxyRequest.Content is null
+            || context.HttpContext.Features.Get<IHttpRequestTrailersFeature>() is not { } source) return default;
+        context.ProxyRequest.Options.Set(RequestTrailers.Option, new RequestTrailers(source));
+        return default;
+    }
+
+    private static ValueTask KeepTarget(RequestTransformContext context)
+    {
+        var target = context.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (!target.StartsWith('/'))
+        {
+            // Absolute form: the service is sent the origin form.
+            var authority = target.IndexOf("://", StringComparison.Ordinal);
+            var path = authority < 0 ? -1 : target.IndexOfAny(['/', '?'], authority + 3);
+            if (authority < 0) return default;
+            target = path < 0 ? "/" : target[path] == '?' ? "/" + target[path..] : target[path..];
+        }
+
+        // Dots as written could leave the path of a destination; there they are resolved first.
+        if (HasDots(target) && new Uri(context.DestinationPrefix).AbsolutePath != "/") return default;
+        context.ProxyRequest.RequestUri = new Uri(context.DestinationPrefix.TrimEnd('/') + target, AsWritten);
+        return default;
+    }
+
+    private static bool HasDots(string target) =>
+        target.Contains("/.", StringComparison.Ordinal) || target.Contains("/%2e", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,55 @@
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>What operators do to runs, each one script.</summary>
+internal sealed class OperatorCommandStore(StoreConnection connection, RecordCodec codec, TimeProvider time)
+{
+    /// <summary>Retries, pauses or resumes a run, or notes that it was begun again.</summary>
+    /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, or <c>refused</c> with the state and whether it is paused.</returns>
+    public async Task<(string Verdict, RunState State, bool Paused)> ActAsync(RunId run, string verb, string note)
+    {
+        var keys = new StoreKeys(run, connection.Shards);
+        var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.OperatorAction, keys)
+        {
+            ["run_id"] = run.ToString(),
+            ["action"] = verb,
+            ["now"] = Now(),
+            ["note"] = note,
+        }))!;
+        _ = RunStates.TryParse(answer.Length > 1 ? answer[1].ToString() : null, out var state);
+        return (answer[0].ToString(), state, answer.Length > 2 && answer[2] == "1");
+    }
+
+    /// <summary>The gate that a run has to pass; <see langword="null"/> where there is none.</summary>
+    public async Task<ConcurrencyLimit?> GetGateAsync(RunId run)
+    {
+        var gate = await connection.ExecuteAsync(db => db.HashGetAsync(new StoreKeys(run, connection.Shards).Run, "gate"));
+        return ConcurrencyLimit.Parse(gate.ToString());
+    }
+
+    /// <summary>Has a run go on from a step, or, where an outcome is given, with that one.</summary>
+    /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, <c>running</c> or <c>step</c>.</returns>
+    public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)
+    {
+        if (outcome is not null) connection.Admit(StoreWriteKind.RunUnderWay);
+        var keys = new StoreKeys(run, connection.Shards);
+        var bytes = outcome?.Body.Length ?? 0;
+        var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => new ScriptCall(Scripts.Revise, keys)
+        {
+            ["run_id"] = run.ToString(),
+            ["step"] = step,
+            ["outcome"] = outcome is null ? RedisValue.Null : StepValueReader.Letter(outcome),
+            ["record"] = outcome is null ? RedisValue.Null : codec.Encode(run, outcome),
+            ["now"] = Now(),
+            ["run_timeout"] = (long)policy.RunTimeout.TotalMilliseconds,
+            ["retention"] = (long)policy.Retention.TotalMilliseconds,
+            ["note"] = note,
+        }.EvaluateAsync(db)))!;
+        return answer[0].ToString();
+    }
+
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+}

@@ -1,0 +1,233 @@
+using System.Net;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace DurableGateway.Tests.Storage;
+
+/// <summary>A Redis that stands still for a while: what it was asked may have happened, and nobody knows yet.</summary>
+public sealed class LostAnswerTests : IAsyncLifetime
+{
+    private RedisServer _redis = null!;
+    private ConnectionMultiplexer _admin = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        RedisServer.SkipIfMissing();
+        _redis = await RedisServer.StartAsync();
+        _admin = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString + ",allowAdmin=true");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_redis is null) return;
+        await _admin.DisposeAsync();
+        await _redis.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task StoringWasNotConfirmed_AndTheServiceSucceeds_TheRunEndsAndIsNotExecutedAgain()
+    {
+        var arrived = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            arrived.TrySetResult(SeenRequest.Of(context, []));
+            await goOn.Task;
+            await context.Response.WriteAsync("once");
+        });
+        await using var gateway = await StartAsync(service, "Durable:Policies:default:PersistAfter=00:00:00.300");
+
+        var live = gateway.Client.GetAsync("/pay");
+        var run = RunIdOf(await arrived.Task);
+        await StandStillAsync(2500);
+        await Eventually.TrueAsync(() => Attempt(gateway, run) is { MayBeStored: true }, "the answer to the write was lost");
+        goOn.SetResult();
+        using var answer = await live;
+        Assert.Equal("once", await answer.Content.ReadAsStringAsync());
+
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Completed, "the run has ended");
+        Assert.Single(service.Seen);
+    }
+
+    /// <summary>Another node may have taken the run up by then, and the result of its attempt is the run's.</summary>
+    [Fact]
+    public async Task StoringWasNotConfirmed_AndTheLeaseIsOver_TheClientWaitsForTheStore()
+    {
+        var arrived = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            arrived.TrySetResult(SeenRequest.Of(context, []));
+            await goOn.Task;
+            await context.Response.WriteAsync("once");
+        });
+        using var log = new LogSink();
+        await using var gateway = await GatewayHost.StartAsync(service.Url,
+            builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
+            $"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01",
+            "Durable:Policies:default:PersistAfter=00:00:00.300");
+
+        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady,
+            "the store is there", seconds: 30);
+        Signals.Stop(_redis.ProcessId);
+        Task<HttpResponseMessage> live;
+        RunId run;
+        try
+        {
+            live = gateway.Client.GetAsync("/pay");
+            run = RunIdOf(await arrived.Task);
+            await Eventually.TrueAsync(() => Attempt(gateway, run) is { MayBeStored: true },
+                "the answer to the write was lost", seconds: 30);
+            var lost = TimeProvider.System.GetTimestamp();
+            await Eventually.TrueAsync(() => TimeProvider.System.GetElapsedTime(lost) > TimeSpan.FromSeconds(1),
+                "the lease that was asked for is over", seconds: 30);
+            goOn.SetResult();
+            var retried = log.Of(143).Count;
+            await Eventually.TrueAsync(() => log.Of(143).Count > retried + 3, "the end could not be written", seconds: 30);
+            Assert.False(live.IsCompleted);
+        }
+        finally
+        {
+            Signals.Continue(_redis.ProcessId);
+        }
+
+        using var answer = await live;
+        Assert.Equal("once", await answer.Content.ReadAsStringAsync());
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Completed, "the run has ended", seconds: 30);
+        Assert.Single(service.Seen);
+    }
+
+    [Fact]
+    public async Task ParkingWasNotConfirmed_TheClientIsRedirectedOnlyWhenItIs()
+    {
+        var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            arrived.TrySetResult();
+            await goOn.Task;
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+            await context.Response.WriteAsync("home");
+        });
+        await using var gateway = await StartAsync(service);
+
+        var live = gateway.Client.GetAsync("/pay");
+        await arrived.Task;
+        await StandStillAsync(1500);
+        goOn.SetResult();
+        using var redirect = await live;
+        Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
+        Assert.Equal("home", await gateway.Follower.GetStringAsync(redirect.Headers.Location));
+        Assert.Equal(2, service.Seen.Count);
+    }
+
+    [Fact]
+    public async Task CheckpointRefusedForWantOfTheStore_DoesNotCountAsTheServicesFailure()
+    {
+        var statuses = new List<HttpStatusCode>();
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            var request = SeenRequest.Of(context, []);
+            if (count == 1) Assert.Equal(HttpStatusCode.Created, await Checkpoint.PutAsync(request, "first", "1"));
+            if (count == 1) await StandStillAsync(1500);
+            statuses.Add(await Checkpoint.PutAsync(request, "second", "2"));
+
+            // The refused write may have happened all the same: then it is stored already.
+            context.Response.StatusCode = statuses[^1] is HttpStatusCode.Created or HttpStatusCode.OK ? 200 : 500;
+            await context.Response.WriteAsync("done");
+        });
+
+        // With one attempt only, a failure of the service's own would be final.
+        await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=1");
+        Assert.Equal("done", await gateway.Follower.GetStringAsync("/pay"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, statuses[0]);
+    }
+
+    /// <summary>Each of these requests is stored before it is sent. The store stands still for longer than the gateway asks.</summary>
+    [Theory]
+    [InlineData("Prefer", "respond-async", "")]
+    [InlineData("Idempotency-Key", "\"one\"", "")]
+    [InlineData("X-Nothing", "1", "Durable:Policies:default:Persist=OnStart")]
+    public async Task StoringWasNotConfirmedInTime_TheClientIsToldWhereTheRunWouldBe(string header, string value, string setting)
+    {
+        await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("executed"));
+        await using var gateway = setting.Length > 0 ? await StartAsync(service, setting) : await StartAsync(service);
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, Make.RunId()) is null
+            && gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady, "the store is there");
+
+        await StandStillAsync(9000);
+        using var refused = await SendAsync(gateway, header, value);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        var result = refused.Headers.GetValues("Durable-Result").Single();
+        Assert.Single(refused.Headers.GetValues("Durable-Run-Id"));
+        Assert.Contains("store-unavailable", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        // The store goes on, and either has the write or lost it with the connection. What the client was told says which.
+        HttpStatusCode? found = null;
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = await gateway.Follower.GetAsync(result);
+            found = answer.StatusCode;
+            return found is HttpStatusCode.OK or HttpStatusCode.NotFound;
+        }, "what became of the request is where the client was told", seconds: 30);
+        if (found == HttpStatusCode.OK) Assert.Single(service.Seen);
+        if (header != "Idempotency-Key") return;
+
+        // With a key the retry is the same run, or the first one: executed once in any case.
+        using var again = await SendAsync(gateway, header, value);
+        if (again.StatusCode == HttpStatusCode.SeeOther)
+            Assert.Equal("executed", await gateway.Follower.GetStringAsync(again.Headers.Location));
+        else Assert.Equal("executed", await again.Content.ReadAsStringAsync());
+        Assert.Single(service.Seen);
+    }
+
+    /// <summary>For a while the gateway asks again, and nobody is told of the doubt.</summary>
+    [Theory]
+    [InlineData("Prefer", "respond-async", HttpStatusCode.Accepted)]
+    [InlineData("Idempotency-Key", "\"one\"", HttpStatusCode.OK)]
+    public async Task StoringWasConfirmedLate_TheClientIsToldThatItIsStored(string header, string value, HttpStatusCode expected)
+    {
+        await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("executed"));
+        await using var gateway = await StartAsync(service, "Durable:Lease=00:00:30");
+        await StandStillAsync(2500);
+        using var answer = await SendAsync(gateway, header, value);
+
+        Assert.Equal(expected, answer.StatusCode);
+        await Eventually.TrueAsync(() => service.Seen.Count == 1, "it is executed");
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(GatewayHost gateway, string header, string value)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/pay") { Content = new StringContent("order") };
+        request.Headers.TryAddWithoutValidation(header, value);
+        return await gateway.Client.SendAsync(request);
+    }
+
+    private Task<GatewayHost> StartAsync(TestService service, params string[] settings) => GatewayHost.StartAsync(
+        service.Url, [$"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01", .. settings]);
+
+    private async Task StandStillAsync(int milliseconds) => await _admin.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", milliseconds, "ALL");
+
+    private static RunId RunIdOf(SeenRequest request) =>
+        RunId.TryParse(request["Durable-Run-Id"], out var run) ? run : throw new FormatException("no run id");
+
+    private static Attempt? Attempt(GatewayHost gateway, RunId run) =>
+        gateway.Services.GetRequiredService<AttemptRegistry>().TryGet(run, out var attempt) ? attempt : null;
+
+    private static async Task<RunState?> StateAsync(GatewayHost gateway, RunId run)
+    {
+        try
+        {
+            return (await gateway.Store.GetSnapshotAsync(run))?.State;
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
+        }
+    }
+}
