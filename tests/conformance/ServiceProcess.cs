@@ -1,0 +1,156 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace DurableGateway.Conformance;
+
+/// <summary>The scenario service of a language. It is started again when a program has made it exit.</summary>
+internal sealed class ServiceProcess : IAsyncDisposable
+{
+    /// <summary>The first start may build it.</summary>
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(4);
+
+    private readonly string _command;
+    private readonly string _journal;
+    private readonly int _port = Ports.Free();
+    private readonly ConcurrentQueue<string> _output = new();
+    private TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Process? _process;
+    private int _starts;
+    private volatile bool _ending;
+
+    private ServiceProcess(string command, string journal)
+    {
+        _command = command;
+        _journal = journal;
+        Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public HttpClient Client { get; }
+
+    public string Url => $"http://127.0.0.1:{_port}";
+
+    /// <summary>How often it has been started.</summary>
+    public int Starts => Volatile.Read(ref _starts);
+
+    /// <summary>What the service says it has no place for.</summary>
+    public IReadOnlySet<string> Lacks { get; private set; } = new HashSet<string>();
+
+    /// <summary>The last lines that it wrote.</summary>
+    public string Output => string.Join(Environment.NewLine, _output);
+
+    public static async Task<ServiceProcess> StartAsync(string command, string journal)
+    {
+        var service = new ServiceProcess(command, journal);
+        try
+        {
+            service.Start();
+            await service.ReadyAsync();
+            var said = JsonNode.Parse(await service.Client.GetStringAsync("/ready"))!;
+            service.Lacks = said["lacks"]!.AsArray().Select(feature => (string)feature!).ToHashSet();
+            return service;
+        }
+        catch (Exception e)
+        {
+            var output = service.Output;
+            await service.DisposeAsync();
+            throw new InvalidOperationException($"The scenario service {command} does not start: {e.Message}\n{output}", e);
+        }
+    }
+
+    /// <summary>Completes when the process, a new one where the last has exited, serves.</summary>
+    public Task ReadyAsync() => Volatile.Read(ref _ready).Task.WaitAsync(StartTimeout);
+
+    /// <summary>How often the journal has each event of a case, by event and name.</summary>
+    public JsonObject Journal(string id)
+    {
+        var counts = new JsonObject();
+        if (!File.Exists(_journal)) return counts;
+        using var file = new StreamReader(new FileStream(_journal, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        while (file.ReadLine() is { } line)
+        {
+            if (!line.Contains(id, StringComparison.Ordinal) || Entry(line) is not { } entry || (string?)entry["case"] != id) continue;
+            var name = (string?)entry["name"];
+            var what = name is null ? (string)entry["event"]! : $"{entry["event"]} {name}";
+            counts[what] = ((int?)counts[what] ?? 0) + 1;
+            if (entry["value"] is { } value) counts["value of " + name] = value.DeepClone();
+        }
+
+        return counts;
+
+        // The last line may not be whole yet.
+        static JsonNode? Entry(string line)
+        {
+            try
+            {
+                return JsonNode.Parse(line);
+            }
+            catch (System.Text.Json.JsonException)
+            {
+                return null;
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _ending = true;
+        Client.Dispose();
+        if (_process is null) return;
+        try
+        {
+            // What has children is ended with them.
+            if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+        }
+        finally
+        {
+            _process.Dispose();
+        }
+    }
+
+    private void Start()
+    {
+        var start = new ProcessStartInfo(_command) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["PORT"] = _port.ToString(CultureInfo.InvariantCulture);
+        start.Environment["JOURNAL"] = _journal;
+        // What ASP.NET Core gave this process is not meant for others.
+        start.Environment.Remove("ASPNETCORE_URLS");
+        var process = new Process { StartInfo = start, EnableRaisingEvents = true };
+        process.OutputDataReceived += (_, line) => Read(line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        process.Exited += (_, _) => StartAgain(process);
+        process.Start();
+        Interlocked.Increment(ref _starts);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        _process = process;
+    }
+
+    private void StartAgain(Process exited)
+    {
+        if (_ending) return;
+        if (!Volatile.Read(ref _ready).Task.IsCompleted)
+        {
+            Volatile.Read(ref _ready).TrySetException(new InvalidOperationException($"It has exited with status {exited.ExitCode}."));
+            return;
+        }
+
+        Volatile.Write(ref _ready, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        Start();
+    }
+
+    private void Read(string? line)
+    {
+        Keep(line);
+        if (line?.Trim() == "listening") Volatile.Read(ref _ready).TrySetResult();
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null) return;
+        _output.Enqueue(line);
+        while (_output.Count > 40) _output.TryDequeue(out _);
+    }
+}
