@@ -19,7 +19,8 @@ type compensation struct {
 //
 // Register it right after the step whose effect it undoes, and do nothing else in between. If a failed try may leave
 // something behind, register it before the step. Without a gateway, any error of the handler rolls back. The name must
-// not be in use; a mistake ends the run when the handler ends. In a context of no durable handler it does nothing: no step is executed there either.
+// not be in use; a mistake ends the run when the handler ends. In a context of no durable handler it does nothing: no
+// step is executed there either.
 func OnRollback(ctx context.Context, name string, f func(ctx context.Context) error, options ...StepOption) {
 	s, ok := scopeOf(ctx)
 	if !ok {
