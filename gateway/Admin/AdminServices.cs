@@ -41,6 +41,7 @@ internal static class AdminServices
             .AddHostedService(provider => provider.GetRequiredService<BulkActionRunner>())
             .AddSingleton<AdminEndpoints>()
             .AddSingleton<RouteCounter>()
+            .AddSingleton<IRunObserver>(provider => provider.GetRequiredService<RouteCounter>())
             .AddHostedService(provider => provider.GetRequiredService<RouteCounter>());
     }
 

@@ -63,7 +63,7 @@ internal sealed class OperatorCommandHandler(
         var now = time.GetUtcNow();
         var copy = id ?? RunId.New(now);
         var another = new NewRun(copy, record, route, now, request) { ConcurrencyLimit = (await operations.GetGateAsync(run))?.Behind(now) };
-        await UnansweredWrites.ResolveAsync(() => store.CreateDueAsync(another, engine.Owner, now), time);
+        await StoreRetry.ResolveAsync(() => store.CreateDueAsync(another, engine.Owner, now), time);
         await operations.ActAsync(run, "again", $"again by {who}, as {copy}");
         await operations.ActAsync(copy, "again", $"again by {who}, from {run}");
         signals.HandedBack(copy, now);

@@ -10,24 +10,18 @@ namespace DurableGateway.Admin;
 /// Counts what comes to each route and what becomes of it: in memory, and every few seconds into the store, where the counts of all
 /// nodes meet. A request costs a few additions, an idle node nothing.
 /// </summary>
-internal sealed class RouteCounter : BackgroundService
+internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : BackgroundService, IRunObserver
 {
     private const char Started = 's', Completed = 'c', Failed = 'f', Latency = 'l';
     private const int Minutes = 60;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(3);
 
-    private readonly RouteCountStore _store;
-    private readonly TimeProvider _time;
     private ConcurrentDictionary<(long Minute, string Field), long> _counts = new();
 
-    public RouteCounter(RouteCountStore store, RunEngine engine, TimeProvider time)
+    /// <summary>The end of a live attempt is counted with its response, whether the run was stored or not.</summary>
+    void IRunObserver.RunEnded(Attempt attempt, RunState state, int status, bool isStored)
     {
-        (_store, _time) = (store, time);
-        engine.EndedHere += (attempt, state) =>
-        {
-            // The end of a live attempt is counted with its response, whether the run was stored or not.
-            if (attempt.IsReplay) Ended(attempt.Route, state, time.GetUtcNow() - attempt.StartedAt);
-        };
+        if (attempt.IsReplay) Ended(attempt.Route, state, time.GetUtcNow() - attempt.StartedAt);
     }
 
     public void Began(string route) => Add(route, Started, "");
@@ -48,7 +42,7 @@ internal sealed class RouteCounter : BackgroundService
         await FlushAsync();
         var last = Minute();
         var minutes = Enumerable.Range(0, Minutes).Select(back => last - (60L * (Minutes - 1 - back))).ToArray();
-        var counts = await _store.GetAsync(minutes);
+        var counts = await store.GetAsync(minutes);
         var routes = counts.Values.SelectMany(fields => fields.Keys)
             .Select(field => field[(field.IndexOf(' ', StringComparison.Ordinal) + 1)..]).Distinct(StringComparer.Ordinal);
         return routes.SelectMany(route => minutes.Select(minute => (route, Counts: Read(counts[minute], route, minute))))
@@ -61,7 +55,7 @@ internal sealed class RouteCounter : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Every, _time);
+        using var timer = new PeriodicTimer(Every, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken)) await TryFlushAsync();
@@ -88,7 +82,7 @@ internal sealed class RouteCounter : BackgroundService
     private async Task FlushAsync()
     {
         if (_counts.IsEmpty) return;
-        await _store.AddAsync(Interlocked.Exchange(ref _counts, new()).ToArray());
+        await store.AddAsync(Interlocked.Exchange(ref _counts, new()).ToArray());
     }
 
     private static MinuteCounts Read(Dictionary<string, long> fields, string route, long minute)
@@ -115,7 +109,7 @@ internal sealed class RouteCounter : BackgroundService
         return 1.5 * (1L << i) - 1;
     }
 
-    private long Minute() => _time.GetUtcNow().ToUnixTimeSeconds() / 60 * 60;
+    private long Minute() => time.GetUtcNow().ToUnixTimeSeconds() / 60 * 60;
 
     private void Add(string route, char what, string detail) =>
         Volatile.Read(ref _counts).AddOrUpdate((Minute(), $"{what}{detail} {route}"), 1, static (_, count) => count + 1);

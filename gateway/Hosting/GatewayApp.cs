@@ -33,6 +33,7 @@ internal static class GatewayApp
             .AddGatewayConfiguration(line, settings, routes)
             .AddStorage()
             .AddRuns(new EngineSettings(settings.Lease), new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders))
+            .AddRunTelemetry()
             .AddResults()
             .AddDurableProxy(routes)
             .AddNotices()

@@ -2,8 +2,6 @@ using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
-using DurableGateway.Telemetry;
 
 namespace DurableGateway.Proxy;
 
@@ -12,50 +10,31 @@ namespace DurableGateway.Proxy;
 /// result will be.
 /// </summary>
 internal sealed class AsyncRequestHandler(
-    RunEngine engine, IRunSignals signals, IRunStore store, ResultUrlFactory results, RunIdFactory ids, RequestFlow flow, TimeProvider time)
+    RunEngine engine, IRunStore store, ResultUrlFactory results, RequestDrafts drafts, RequestFlow flow, IdempotentRequestHandler existing, TimeProvider time)
 {
     /// <returns><see langword="false"/> where the request is too large to be stored: it goes on as any other.</returns>
-    /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
     public async Task<bool> TryAcceptAsync(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)
     {
-        var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(context.RequestAborted);
-        if (bytes is not { } whole) return false;
-        var now = time.GetUtcNow();
-        var route = context.GetReverseProxyFeature().Route.Config.RouteId;
-        var request = RequestRecorder.Record(context, AttemptTracingMiddleware.RequestOf(context), whole);
-        var hash = RunIdFactory.HashOf(context, policy, route, idempotencyKey);
-        var id = ids.New(now, hash);
-        var run = new NewRun(id, policy, route, now, request)
-        {
-            Idempotency = RunIdFactory.Mark(hash, request),
-            ConcurrencyLimit = flow.LimitOf(context.Request, policy, route),
-        };
-        if (RequestFlow.IsLimited(policy)) await flow.ThrowIfTakenAsync(hash);
-        var start = await flow.StartAsync(context.Request, policy, route, id);
-        var response = context.Response;
         try
         {
-            await CreateAsync(run, start);
+            // The run begins when the request is there.
+            if (body is not null && await body.DrainAsync(context.RequestAborted) is null) return false;
+            await AcceptAsync(context, drafts.Begin(context, policy, body, idempotencyKey));
         }
-        catch (StoreUnavailableException e) when (e.MayHaveHappened)
+        catch (IdempotencyKeyTakenException e)
         {
-            response.AllowOrigin(policy);
-            response.Headers[DurableHeaders.Result] = results.For(run.Id, now + policy.Lifetime);
-            response.Headers[DurableHeaders.RunId] = run.Id.ToString();
-            await response.WriteStoreAwayAsync(run.Id, LiveResponder.InDoubt);
-            return true;
+            await existing.AnswerAsync(context, policy, e.Taken, body);
         }
-        catch (IdempotencyKeyTakenException)
+        catch (StoreUnavailableException e)
         {
-            await flow.GiveBackAsync(context.Request, policy, route, id);
-            throw;
+            context.Response.AllowOrigin(policy);
+            await context.Response.WriteStoreAwayAsync(null, e, "The request was to be stored first, and could not be. ");
+        }
+        catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
+        {
+            if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status400BadRequest;
         }
 
-        response.Headers[DurableHeaders.RunId] = run.Id.ToString();
-        response.AllowOrigin(policy);
-        response.Headers[DurableHeaders.PreferenceApplied] = "respond-async";
-        response.Redirect(results.For(run.Id, now + policy.Lifetime), StatusCodes.Status202Accepted);
         return true;
     }
 
@@ -79,16 +58,40 @@ internal sealed class AsyncRequestHandler(
             Invoker = invocation.Invoker,
             ConcurrencyLimit = flow.LimitOf(context.Request, policy, route),
         };
-        await CreateAsync(run, await flow.StartAsync(context.Request, policy, route, run.Id));
+        await engine.AcceptAsync(run, await flow.StartAsync(context.Request, policy, route, run.Id) ?? now);
         invocation.IsBegun = true;
     }
 
-    /// <summary>Says it again where there was no answer: a client that is refused must be able to rely on it.</summary>
-    private async Task CreateAsync(NewRun run, DateTimeOffset due)
+    private async Task AcceptAsync(HttpContext context, RequestDraft draft)
     {
-        await UnansweredWrites.ResolveAsync(() => store.CreateDueAsync(run, engine.Owner, due), time);
-        RunTelemetry.Started(run.Route, run.Policy);
-        if (due > run.StartedAt) RunTelemetry.Queued(run.Route, run.Policy);
-        signals.Parked(run.Id, due);
+        var policy = draft.Policy;
+        if (RequestFlow.IsLimited(policy)) await flow.ThrowIfTakenAsync(draft.KeyHash);
+        var start = await flow.StartAsync(context.Request, policy, draft.Route, draft.Run) ?? draft.StartedAt;
+        var run = await draft.CompleteAsync(context.RequestAborted)
+            ?? throw new InvalidOperationException("The request was taken in before.");
+        var response = context.Response;
+        var url = results.For(run.Id, run.StartedAt + policy.Lifetime);
+        try
+        {
+            await engine.AcceptAsync(run, start);
+        }
+        catch (StoreUnavailableException e) when (e.MayHaveHappened)
+        {
+            response.AllowOrigin(policy);
+            response.Headers[DurableHeaders.Result] = url;
+            response.Headers[DurableHeaders.RunId] = run.Id.ToString();
+            await response.WriteStoreAwayAsync(run.Id, LiveResponder.InDoubt);
+            return;
+        }
+        catch (IdempotencyKeyTakenException)
+        {
+            await flow.GiveBackAsync(context.Request, policy, draft.Route, run.Id);
+            throw;
+        }
+
+        response.Headers[DurableHeaders.RunId] = run.Id.ToString();
+        response.AllowOrigin(policy);
+        response.Headers[DurableHeaders.PreferenceApplied] = "respond-async";
+        response.Redirect(url, StatusCodes.Status202Accepted);
     }
 }

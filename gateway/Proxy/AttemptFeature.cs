@@ -21,6 +21,9 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>The client's end of the response. A body that takes its place on the way does not end the response.</summary>
     public IHttpResponseBodyFeature? ClientBody { get; init; }
 
+    /// <summary>The service may have had the request.</summary>
+    public bool IsSent { get; set; }
+
     /// <summary>The client has the whole response, or is being given its end.</summary>
     public bool IsReleased { get; set; }
 
@@ -66,13 +69,10 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>Stored outcomes were put into the attempt's headers.</summary>
     public bool HasInlinedSteps { get; set; }
 
-    /// <summary>What is wrong with the service's answer, where another attempt would get the same; else <see langword="null"/>.</summary>
-    public Problem? Refused { get; set; }
-
     /// <summary>The end of the response is kept from the client until the run has its result.</summary>
     public bool HoldsEnd => !IsReleased && (Capture is not null || Keeper is not null);
 
-    /// <summary>The copy of the response, where one is made.</summary>
+    /// <summary>The copy of the response, where one is made; of a replay always.</summary>
     public ResponseCapture? Capture { get; set; }
 
     /// <summary>The headers of the response as they go to the client.</summary>

@@ -78,7 +78,7 @@ internal sealed class AttemptTransforms(
         feature.RetryAfter = RetryAfter.Parse(Field(answer, "Retry-After"), time.GetUtcNow());
 
         // A failure with no try left after it is the client's to see, as it is.
-        if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1 && !attempt.StoreFailed)
+        if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1 && !attempt.LacksStore)
             feature.Outcome = AttemptOutcome.FailedForGood;
 
         // Neither is one that cannot be replayed, because the request turned out too large to be kept, ours to hide.
@@ -95,12 +95,12 @@ internal sealed class AttemptTransforms(
             feature.Body = ServiceContent.Watch(answer, LongLivedRequest.IdleTimeoutOf(http), time, attempt.Aborted);
 
             // A subscription may have no end; nobody subscribes any more. Its time is that of the attempt.
-            if (isStream || !LongLivedRequest.Includes(http)) attempt.BeginResponse(time);
+            if (isStream || !LongLivedRequest.Includes(http)) attempt.BeginResponse();
             if (isStream && !await TryKeepAsync(http, feature, client: null)) throw new IOException("The stream cannot be kept.");
             return;
         }
 
-        if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !engine.HoldsLease(attempt)))
+        if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !attempt.HoldsLease))
         {
             Suppress(context, feature);
             return;
@@ -135,7 +135,8 @@ internal sealed class AttemptTransforms(
     /// <summary>Whatever the two have to say to each other now is no response.</summary>
     private static void BeginUpgrade(HttpContext http, AttemptFeature feature)
     {
-        feature.IsUpgraded = feature.Attempt.IsStreamingUnstored = true;
+        feature.IsUpgraded = true;
+        feature.Attempt.StopStoringByTime();
         feature.Attempt.BeginUnboundedResponse();
         NotDurable.Mark(http);
     }
@@ -186,7 +187,7 @@ internal sealed class AttemptTransforms(
         var attempt = feature.Attempt;
         var response = http.Response;
         if (feature.Keeper is null) response.Body = client;
-        attempt.BeginResponse(time);
+        attempt.BeginResponse();
         response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (feature.Keeper is null && LongLivedRequest.Includes(http))
         {
@@ -195,17 +196,17 @@ internal sealed class AttemptTransforms(
             feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
         }
 
-        if (attempt.CannotBeStored || (feature.RequestBody is { Overflowed: true } && !attempt.IsStored))
+        if (attempt.State == AttemptState.Unstorable || (feature.RequestBody is { Overflowed: true } && !attempt.IsStored))
         {
             NotDurable.Mark(http);
-            attempt.IsStreamingUnstored = true;
+            attempt.StopStoringByTime();
             return;
         }
 
         var hasBody = !HttpMethods.IsHead(http.Request.Method) && !BodilessStatus.Includes(feature.Status);
         if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
         {
-            attempt.IsStreamingUnstored = true;
+            attempt.StopStoringByTime();
             return;
         }
 

@@ -8,7 +8,24 @@ namespace DurableGateway.Proxy;
 /// <summary>Answers a request whose idempotency key stands for a run that is there already (§5).</summary>
 internal sealed class IdempotentRequestHandler(IRunStore store, ResultUrlFactory results, ResultAccess access)
 {
-    public async Task AnswerAsync(HttpContext context, RunPolicy policy, TakenKey taken, string fingerprint)
+    /// <summary>The request is taken in whole by now: its key was looked up when it was to be stored.</summary>
+    public async Task AnswerAsync(HttpContext context, RunPolicy policy, TakenKey taken, RequestCapture? body)
+    {
+        var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(context.RequestAborted) ?? default;
+        var request = RequestRecorder.Record(context, null, bytes);
+        try
+        {
+            await AnswerAsync(context, policy, taken, IdempotencyMark.FingerprintOf(request.Method, request.RawTarget, bytes.Span));
+        }
+        catch (StoreUnavailableException e) when (!context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            context.Response.AllowOrigin(policy);
+            await context.Response.WriteStoreAwayAsync(taken.Run, $"The run of this key could not be looked up. {e.Detail}");
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, RunPolicy policy, TakenKey taken, string fingerprint)
     {
         var response = context.Response;
         response.Clear();

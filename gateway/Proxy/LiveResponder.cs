@@ -2,44 +2,44 @@ using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;
-using DurableGateway.Telemetry;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;
 
 /// <summary>What the client of a live attempt is told where it does not get the service's response (§5).</summary>
-internal sealed class LiveResponder(IRunStore store, ResultUrlFactory results, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class LiveResponder(
+    IRunStore store, RunEvents events, RunEndNotifier ended, IdempotentRequestHandler existing, ResultUrlFactory results, TimeProvider time)
 {
     /// <summary>What is said of a request that is stored before it is sent, and of which the store has not said whether it is.</summary>
     public const string InDoubt = $"The store has not confirmed that the request is stored. {DurableHeaders.Result} tells: "
         + "where there is a run, it is executed. "
         + "The same request with the same Idempotency-Key is the same run; without a key it is another one.";
 
+    /// <summary>Has the end of a run heard of from now on.</summary>
+    public RunEndNotifier.Registration Watch(Attempt attempt) => ended.Register(attempt.Run);
+
     /// <summary>The result, where it comes within the time that the client is held; else the way to it.</summary>
-    public async Task LaterAsync(HttpContext context, AttemptFeature feature, AttemptEnd end, Task hasEnded)
+    public async Task LaterAsync(HttpContext context, AttemptFeature feature, AttemptEnd end, RunEndNotifier.Registration waiter)
     {
         var attempt = feature.Attempt;
         context.Response.Clear();
-        var hold = attempt.Policy.HoldClientFor;
-        if (PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) is { } wait && wait < hold) hold = wait;
-        hold -= time.GetElapsedTime(attempt.Began);
-        if (end.Fate != Fate.Ended && hold > TimeSpan.Zero)
+        if (end.State != AttemptState.Ended)
         {
-            using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            await Task.WhenAny(hasEnded, Task.Delay(hold, time, over.Token));
-            await over.CancelAsync();
+            var hold = attempt.Policy.HoldClientFor;
+            if (PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) is { } wait && wait < hold) hold = wait;
+            await waiter.WaitAsync(hold - time.GetElapsedTime(attempt.Began), context.RequestAborted)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        if ((end.Fate == Fate.Ended || attempt.Policy.HoldClientFor > TimeSpan.Zero) && await store.GetSnapshotAsync(attempt.Run) is
-            { State: RunState.Completed or RunState.Failed } snapshot
-            && await store.GetResultAsync(attempt.Run) is { } result)
-        {
-            await StoredResponseWriter.WriteAsync(context, attempt.Run, result, snapshot.State);
-            return;
-        }
-
-        Redirect(context, feature, end.Due - time.GetUtcNow());
+        if ((end.State == AttemptState.Ended || attempt.Policy.HoldClientFor > TimeSpan.Zero)
+            && await FindResultAsync(attempt.Run) is { } found)
+            await StoredResponseWriter.WriteAsync(context, attempt.Run, found.Result, found.State);
+        else
+            Redirect(context, feature, end.Due - time.GetUtcNow());
     }
+
+    /// <summary>The request's idempotency key stands for another run.</summary>
+    public Task ExistingAsync(HttpContext context, RunPolicy policy, TakenKey taken, RequestCapture? body) =>
+        existing.AnswerAsync(context, policy, taken, body);
 
     /// <summary><c>303</c> to the result URL.</summary>
     public void Redirect(HttpContext context, AttemptFeature feature, TimeSpan retryAfter)
@@ -48,26 +48,32 @@ internal sealed class LiveResponder(IRunStore store, ResultUrlFactory results, I
         response.Clear();
         response.Headers[DurableHeaders.RunId] = feature.Attempt.Run.ToString();
         response.AllowOrigin(feature.Attempt.Policy);
-        RunTelemetry.Redirected(feature.Attempt);
+        events.ClientRedirected(feature.Attempt);
         results.Redirect(context, feature.Attempt.Policy, feature.Attempt.Run,
             feature.Attempt.StartedAt + feature.Attempt.Policy.Lifetime, retryAfter);
     }
 
     /// <summary>The request cannot be replayed (its body is too large), so the failure is the client's.</summary>
-    public static Task AsItIsAsync(HttpContext context, AttemptFeature feature, ForwarderError error)
+    public static Task AsItIsAsync(HttpContext context, AttemptReview review)
     {
         context.Response.Clear();
         NotDurable.Mark(context);
-        var failed = LastResponse(feature, error);
-        return StoredResponseWriter.WriteBodyAsync(context, failed);
+        return StoredResponseWriter.WriteBodyAsync(context, review.LastResponse);
+    }
+
+    /// <summary>The request turned out larger than the route takes.</summary>
+    public static Task RefuseAsync(HttpContext context, RunPolicy policy)
+    {
+        context.Response.Clear();
+        context.Response.AllowOrigin(policy);
+        return context.Response.WriteProblemAsync(Problems.RequestTooLarge(policy.MaxRequestBytes));
     }
 
     /// <summary>No redirect is given for a run that is not stored. One of which that is not known gets the URL as a hint.</summary>
     /// <param name="context">The request.</param>
     /// <param name="feature">Its attempt.</param>
-    /// <param name="sent">Whether the service has had the request.</param>
     /// <param name="error">Why it is not stored.</param>
-    public Task StoreAwayAsync(HttpContext context, AttemptFeature feature, bool sent, StoreUnavailableException error)
+    public Task StoreAwayAsync(HttpContext context, AttemptFeature feature, StoreUnavailableException error)
     {
         var attempt = feature.Attempt;
         context.Response.Clear();
@@ -75,7 +81,7 @@ internal sealed class LiveResponder(IRunStore store, ResultUrlFactory results, I
         context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (attempt.MayBeStored) context.Response.Headers[DurableHeaders.Result] = results.For(attempt);
         else NotDurable.Mark(context);
-        if (!sent)
+        if (!feature.IsSent)
         {
             const string NotExecuted = "The request is stored before it is sent, and could not be: it was not executed.";
             return attempt.MayBeStored ? context.Response.WriteStoreAwayAsync(attempt.Run, InDoubt)
@@ -100,13 +106,17 @@ internal sealed class LiveResponder(IRunStore store, ResultUrlFactory results, I
         return next(context);
     }
 
-    /// <summary>What becomes the result of a run whose last attempt this was.</summary>
-    public static StoredResponse LastResponse(AttemptFeature feature, ForwarderError error)
+    /// <summary>The result of a run that has one. Where the store is away just now, the client asks for it at the result URL.</summary>
+    private async Task<(StoredResponse Result, RunState State)?> FindResultAsync(RunId run)
     {
-        var run = feature.Attempt.Run;
-        if (feature.Refused is { } problem) return problem.ToResponse();
-        return feature.Outcome is AttemptOutcome.Failed
-            ? Problems.ServiceFailed(run, Math.Max(feature.Status, 500), $"The service answered with status {feature.Status}.").ToResponse()
-            : ProblemWriter.Describe(run, error, feature.Attempt.Interrupted == AttemptInterrupt.TimedOut).ToResponse();
+        try
+        {
+            return await store.GetSnapshotAsync(run) is { State: RunState.Completed or RunState.Failed } snapshot
+                && await store.GetResultAsync(run) is { } result ? (result, snapshot.State) : null;
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
+        }
     }
 }

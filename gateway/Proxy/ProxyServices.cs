@@ -32,6 +32,8 @@ internal static class ProxyServices
             .AddSingleton<LiveResponder>()
             .AddSingleton<ServiceBuildTracker>()
             .AddSingleton<RequestFlow>()
+            .AddSingleton<RequestDrafts>()
+            .AddSingleton<LiveResponses>()
             .AddSingleton<AsyncRequestHandler>()
             .AddSingleton<IdempotentRequestHandler>()
             .AddSingleton<LiveAttemptHandler>()

@@ -39,16 +39,16 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
     /// <param name="attempt">Its first attempt.</param>
     /// <param name="turn">Its turn.</param>
     /// <param name="store">Stores it; <see langword="false"/> where it cannot be.</param>
-    public async Task<bool> StoreAsync(Attempt attempt, Turn turn, Func<DateTimeOffset, Task<bool>> store)
+    public async Task<bool> StoreAsync(Attempt attempt, Turn turn, Func<Task<bool>> store)
     {
-        var stored = false;
         try
         {
-            return stored = await store(turn.Due!.Value);
+            return await store();
         }
         finally
         {
-            if (turn.ConcurrencyLimit is { } gate) await control.QueuedAsync(gate, attempt.Run, attempt.Policy.Lifetime, stored || attempt.MayBeStored);
+            if (turn.ConcurrencyLimit is { } limit)
+                await control.QueuedAsync(limit, attempt.Run, attempt.Policy.Lifetime, attempt.MayBeStored);
         }
     }
 
@@ -67,12 +67,12 @@ internal sealed class RequestFlow(IFlowStore store, FlowControl control, Idempot
             ? null
             : ConcurrencyLimit.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
 
-    /// <summary>When the run may start; with no limit that is now. The time is kept for it.</summary>
+    /// <summary>When the run may start; <see langword="null"/> where nothing limits that. The time is kept for it.</summary>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>
-    public async Task<DateTimeOffset> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run) =>
+    public async Task<DateTimeOffset?> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run) =>
         policy.RatePermits is { } permits
             ? await store.ReserveAsync(RateOf(request, policy, route), run, permits, policy.RateWindow)
-            : time.GetUtcNow();
+            : null;
 
     /// <summary>A request that took a turn has not become a run: another one with its idempotency key was first.</summary>
     public async Task GiveBackAsync(HttpRequest request, RunPolicy policy, string route, RunId run)

@@ -7,9 +7,9 @@ namespace DurableGateway.Proxy;
 /// Keeps the events of a response that can be resumed, and lets each go on to the client, if there is one, once it is kept: what a client
 /// has seen, the run has. An attempt that repeats what an earlier one has sent adds nothing.
 /// </summary>
-internal sealed class StreamKeeper(IStreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time) : WriteOnlyStream
+internal sealed class StreamKeeper(
+    IStreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time) : WriteOnlyStream
 {
-    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly EventSplitter _splitter = new();
@@ -72,51 +72,35 @@ internal sealed class StreamKeeper(IStreamStore store, AttemptFeature feature, S
     {
         if (_begun && events.Count == 0) return;
         var attempt = feature.Attempt;
-        var began = time.GetTimestamp();
-        while (true)
+        StreamVerdict verdict;
+        try
         {
-            try
-            {
-                switch (await store.AppendAsync(attempt.Key, _begun ? null : head, events, attempt.Policy.MaxResponseBytes))
-                {
-                    case StreamVerdict.Lost:
-                        attempt.Interrupt(AttemptInterrupt.Lost);
-                        throw new IOException("Another attempt owns the run.");
-                    case StreamVerdict.Full:
-                        throw TooLarge();
-                    default:
-                        _begun = true;
-                        return;
-                }
-            }
-            catch (StoreUnavailableException e) when (e.MayHaveHappened && events.Any(one => one.Id.Length == 0))
-            {
-                // It cannot be said again: what has no id would be there twice.
-                GiveUp();
-                throw new IOException(e.Message, e);
-            }
-            catch (StoreUnavailableException) when (time.GetElapsedTime(began) < Patience)
-            {
-                await Task.Delay(StoreRetry, time);
-            }
-            catch (StoreUnavailableException e)
-            {
-                GiveUp();
-                throw new IOException(e.Message, e);
-            }
+            // A call whose answer was lost is not repeated with an event that has no id: it would be there twice.
+            verdict = await StoreRetry.RepeatAsync(
+                () => store.AppendAsync(attempt.Key, _begun ? null : head, events, attempt.Policy.MaxResponseBytes), time, Patience,
+                goOn: error => !error.MayHaveHappened || events.All(one => one.Id.Length > 0));
         }
+        catch (StoreUnavailableException e)
+        {
+            // That the store is away is not the service's failure; the run is taken up again.
+            attempt.NoteCheckpoint(isStored: false);
+            feature.Outcome = AttemptOutcome.Failed;
+            throw new IOException(e.Message, e);
+        }
+
+        if (verdict == StreamVerdict.Full) throw TooLarge();
+        if (verdict == StreamVerdict.Lost)
+        {
+            attempt.Lose();
+            throw new IOException("Another attempt owns the run.");
+        }
+
+        _begun = true;
     }
 
     private IOException TooLarge()
     {
         feature.Attempt.Interrupt(AttemptInterrupt.ResponseTooLarge);
         return new IOException("The stream is larger than the policy allows.");
-    }
-
-    /// <summary>That the store is away is not the service's failure; the run is taken up again.</summary>
-    private void GiveUp()
-    {
-        feature.Attempt.StoreFailed = true;
-        feature.Outcome = AttemptOutcome.Failed;
     }
 }

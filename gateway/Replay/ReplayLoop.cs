@@ -146,7 +146,7 @@ internal sealed class ReplayLoop(
             cancellation.ThrowIfCancellationRequested();
 
             // Its lease ran out while the store was away, but this node is still at it: it renews the lease, or records the end.
-            if (registry.TryGet(run.Id, out var own) && own is { IsSettled: false, Interrupted: not AttemptInterrupt.Lost }) continue;
+            if (registry.TryGet(run.Id, out var own) && own is { IsOver: false, State: not AttemptState.Lost }) continue;
 
             // The store's clock has jumped, and with it all leases have run out at once: who is alive renews its own first.
             if (run.IsRunning && time.HasJumpedWithin(settings.Lease)) continue;

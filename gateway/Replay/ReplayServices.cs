@@ -10,6 +10,7 @@ internal static class ReplayServices
         .AddSingleton(provider => new DueClock(settings.Shards, provider.GetRequiredService<TimeProvider>()))
         .AddSingleton<RunSignalHub>()
         .AddSingleton<IRunSignals>(provider => provider.GetRequiredService<RunSignalHub>())
+        .AddSingleton<IRunObserver>(provider => provider.GetRequiredService<RunSignalHub>())
         .AddHostedService(provider => provider.GetRequiredService<RunSignalHub>())
         .AddSingleton<Outbox>()
         .AddSingleton<ReplaySlots>()

@@ -8,8 +8,9 @@ namespace DurableGateway.Replay;
 
 /// <summary>Brings the signals of runs to those who wait: on this node directly, on others by the store's channel.</summary>
 internal sealed class RunSignalHub(
-    DueClock clock, RunEndNotifier ended, IRunSignalChannel channel, IStoreReadiness store, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<RunSignalHub> log)
-    : BackgroundService, IRunSignals
+    DueClock clock, RunEndNotifier ended, IRunSignalChannel channel, IStoreReadiness store, IHostApplicationLifetime lifetime,
+    TimeProvider time, ILogger<RunSignalHub> log)
+    : BackgroundService, IRunSignals, IRunObserver
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
@@ -23,11 +24,36 @@ internal sealed class RunSignalHub(
 
     public event Action<RunId>? EndHeard;
 
-    public void Ended(RunId run)
+    void IRunObserver.RunAccepted(NewRun run, DateTimeOffset due) => Parked(run.Id, due);
+
+    void IRunObserver.RunQueued(Attempt attempt, DateTimeOffset due) => Parked(attempt.Run, due);
+
+    void IRunObserver.AttemptFailed(Attempt attempt, AttemptFailure failure, DateTimeOffset due) => Parked(attempt.Run, due);
+
+    void IRunObserver.AttemptSuspended(Attempt attempt, DateTimeOffset due) => Parked(attempt.Run, due);
+
+    void IRunObserver.AttemptHandedBack(Attempt attempt, DateTimeOffset due, bool forOthers)
     {
-        Hear(run);
-        channel.PublishEnded(run);
+        if (forOthers) HandedBack(attempt.Run, due);
+        else Parked(attempt.Run, due);
     }
+
+    void IRunObserver.RunEnded(Attempt attempt, RunState state, int status, bool isStored)
+    {
+        if (isStored) Ended(attempt.Run);
+    }
+
+    void IRunObserver.RunCancelled(RunId run, RunOrigin? origin)
+    {
+        Ended(run);
+
+        // A run that invoked it is told.
+        Parked(run, time.GetUtcNow());
+    }
+
+    void IRunObserver.RunUnreadable(RunId run) => Ended(run);
+
+    void IRunObserver.ResultIsDue(RunId run, DateTimeOffset due) => Parked(run, due);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -43,20 +69,27 @@ internal sealed class RunSignalHub(
         }
 
         var outage = new OutageLog(time, (_, _, error) => log.DeafToOthers(error.Message), (_, _) => { });
-        while (true)
-        {
-            try
+
+        // Clients that wait ask the store now and then; only the signal between nodes is missing.
+        await StoreRetry.RepeatAsync(
+            async () =>
             {
                 await channel.SubscribeAsync(Hear, clock.Hear);
-                return;
-            }
-            catch (StoreUnavailableException e)
+                return true;
+            },
+            time, patience: null, Retry,
+            between: error =>
             {
-                // Who waits asks the store now and then; only the signal between nodes is missing.
-                outage.Failed(e);
-                await Task.Delay(Retry, time, stoppingToken);
-            }
-        }
+                outage.Failed(error);
+                return Task.CompletedTask;
+            },
+            cancellation: stoppingToken);
+    }
+
+    private void Ended(RunId run)
+    {
+        Hear(run);
+        channel.PublishEnded(run);
     }
 
     private void Hear(RunId run)

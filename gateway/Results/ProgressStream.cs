@@ -81,11 +81,7 @@ internal sealed class ProgressStream(IRunHistory history, IRunStore store, Clien
                 spoken = time.GetTimestamp();
             }
 
-            using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            // An ended run that an operator sets going again is not to be asked without a pause.
-            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
-            await woken.CancelAsync();
-            context.RequestAborted.ThrowIfCancellationRequested();
+            await waiter.PauseAsync(LookAgain, context.RequestAborted);
         }
     }
 
@@ -102,21 +98,10 @@ internal sealed class ProgressStream(IRunHistory history, IRunStore store, Clien
         _ => await results.GetAsync(context, run) ?? Problems.ResultUnknown().ToResponse(),
     };
 
-    /// <summary>Who watches a run waits for the store too.</summary>
-    private async Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            try
-            {
-                return await read();
-            }
-            catch (StoreUnavailableException) when (!lifetime.ApplicationStopping.IsCancellationRequested)
-            {
-                await Task.Delay(LookAgain, time, cancellation);
-            }
-        }
-    }
+    /// <summary>Clients that watch a run also wait for the store.</summary>
+    private Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellation) => StoreRetry.RepeatAsync(
+        read, time, patience: null, LookAgain, goOn: _ => !lifetime.ApplicationStopping.IsCancellationRequested,
+        cancellation: cancellation);
 
     private static void Append(StringBuilder text, string id, string type, string data) =>
         text.Append(CultureInfo.InvariantCulture, $"id: {id}\nevent: {type}\ndata: {data}\n\n");

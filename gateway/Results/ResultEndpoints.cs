@@ -25,7 +25,6 @@ internal sealed class ResultEndpoints(
     /// </summary>
     private static readonly TimeSpan StoringTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StoringRetry = TimeSpan.FromMilliseconds(25);
-    private static readonly TimeSpan StoreRetry = TimeSpan.FromMilliseconds(250);
 
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -148,7 +147,7 @@ internal sealed class ResultEndpoints(
     private async Task<bool> CanVerifyAsync(HttpContext context, long began)
     {
         while (!tokens.CanVerify && time.GetElapsedTime(began) < settings.ResultWait && !lifetime.ApplicationStopping.IsCancellationRequested)
-            await Task.Delay(StoreRetry, time, context.RequestAborted);
+            await Task.Delay(StoreRetry.Pause, time, context.RequestAborted);
         return tokens.CanVerify;
     }
 
@@ -236,19 +235,11 @@ internal sealed class ResultEndpoints(
         using var waiter = ended.Register(run);
         while (true)
         {
+            // Clients that wait for a result also wait for the store.
+            var snapshot = await StoreRetry.RepeatAsync(
+                () => store.GetSnapshotAsync(run), time, wait - time.GetElapsedTime(began),
+                goOn: _ => !lifetime.ApplicationStopping.IsCancellationRequested, cancellation: cancellation);
             var left = wait - time.GetElapsedTime(began);
-            RunSnapshot? snapshot;
-            try
-            {
-                snapshot = await store.GetSnapshotAsync(run);
-            }
-            catch (StoreUnavailableException) when (left > TimeSpan.Zero && !lifetime.ApplicationStopping.IsCancellationRequested)
-            {
-                // Who waits for a result waits for the store too.
-                await Task.Delay(StoreRetry, time, cancellation);
-                continue;
-            }
-
             if (snapshot is null && (registry.TryGet(run, out _) || time.GetElapsedTime(began) < StoringTime)
                 && left > TimeSpan.Zero && !lifetime.ApplicationStopping.IsCancellationRequested)
             {
@@ -256,12 +247,10 @@ internal sealed class ResultEndpoints(
                 continue;
             }
 
-            if (snapshot is null || !forEnd || snapshot.State.HasEnded() || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return snapshot;
-            using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.ApplicationStopping);
-            await Task.WhenAny(waiter.Ended, Task.Delay(left < AskAgain ? left : AskAgain, time, woken.Token));
-            await woken.CancelAsync();
-            cancellation.ThrowIfCancellationRequested();
-            if (waiter.Ended.IsCompleted) return await store.GetSnapshotAsync(run);
+            if (snapshot is null || !forEnd || snapshot.State.HasEnded() || left <= TimeSpan.Zero
+                || lifetime.ApplicationStopping.IsCancellationRequested) return snapshot;
+            await waiter.WaitAsync(left < AskAgain ? left : AskAgain, cancellation);
+            if (waiter.HasEnded) return await store.GetSnapshotAsync(run);
         }
     }
 

@@ -82,10 +82,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
                 // Who waits for events waits for the store too.
             }
 
-            using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
-            await woken.CancelAsync();
-            context.RequestAborted.ThrowIfCancellationRequested();
+            await waiter.PauseAsync(LookAgain, context.RequestAborted);
         }
 
         // An EventSource whose stream ends comes again, with the id that it has.
@@ -179,10 +176,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
             if (events.Count == 0 && time.GetElapsedTime(spoken) >= settings.KeepAlive) await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
             else if (events.Count == 0 && !isOver)
             {
-                using var woken = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-                await Task.WhenAny(waiter.Ended.IsCompleted ? Task.Delay(Timeout.Infinite, woken.Token) : waiter.Ended, Task.Delay(LookAgain, time, woken.Token));
-                await woken.CancelAsync();
-                context.RequestAborted.ThrowIfCancellationRequested();
+                await waiter.PauseAsync(LookAgain, context.RequestAborted);
                 continue;
             }
 

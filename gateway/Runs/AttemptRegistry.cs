@@ -15,7 +15,6 @@ internal sealed class AttemptRegistry : BackgroundService
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
 
     private readonly ConcurrentDictionary<RunId, Attempt> _attempts = new();
-    private readonly ConcurrentDictionary<RunId, byte> _busy = new();
 
     private readonly RunEngine _engine;
     private readonly EngineSettings _settings;
@@ -31,7 +30,7 @@ internal sealed class AttemptRegistry : BackgroundService
         _storeRetry = TimeSpan.FromMilliseconds(Math.Min(500, settings.Lease.TotalMilliseconds / 10));
         signals.EndHeard += run =>
         {
-            if (_attempts.TryGetValue(run, out var attempt) && !attempt.IsSettled) attempt.Interrupt(AttemptInterrupt.Lost);
+            if (_attempts.TryGetValue(run, out var attempt)) attempt.Lose();
         };
     }
 
@@ -43,12 +42,7 @@ internal sealed class AttemptRegistry : BackgroundService
     /// <summary>Takes an attempt in. An earlier one of the same run has lost it.</summary>
     public void Add(Attempt attempt)
     {
-        if (_attempts.TryRemove(attempt.Run, out var earlier))
-        {
-            earlier.LeaseEnd = 0;
-            earlier.Interrupt(AttemptInterrupt.Lost);
-        }
-
+        if (_attempts.TryRemove(attempt.Run, out var earlier)) earlier.Lose();
         _attempts[attempt.Run] = attempt;
         if (_interruptAll != AttemptInterrupt.None) attempt.Interrupt(_interruptAll);
     }
@@ -88,7 +82,9 @@ internal sealed class AttemptRegistry : BackgroundService
         }
     }
 
-    /// <summary>Enumerates, which takes no lock: <c>Values</c> takes them all to make a copy, with every request waiting to enter or leave.</summary>
+    /// <summary>
+    /// Enumerates, which takes no lock: <c>Values</c> takes them all to make a copy, with every request waiting to enter or leave.
+    /// </summary>
     internal void WatchAll()
     {
         foreach (var (_, attempt) in _attempts) Watch(attempt);
@@ -96,18 +92,17 @@ internal sealed class AttemptRegistry : BackgroundService
 
     private void Watch(Attempt attempt)
     {
+        if (attempt.IsOver) return;
         var now = _time.GetTimestamp();
-        if (attempt.IsSettled) return;
         if (attempt.IsLate(now)) TimeOut(attempt);
-        if (now < attempt.NotBefore) return;
-        if (!attempt.IsStored)
+        switch (attempt.TakeWork(now, _settings.Lease * (2.0 / 3)))
         {
-            if (_time.GetElapsedTime(attempt.Began, now) >= attempt.Policy.PersistAfter && !attempt.IsStreamingUnstored && !attempt.CannotBeStored)
-                Start(attempt, _engine.EnsureStoredAsync);
-        }
-        else if (attempt.LeaseEnd != 0 && _time.GetElapsedTime(now, attempt.LeaseEnd) < _settings.Lease * (2.0 / 3))
-        {
-            Start(attempt, _engine.RenewAsync);
+            case AttemptWork.Store:
+                _ = WorkAsync(attempt, _engine.EnsureStoredAsync);
+                break;
+            case AttemptWork.RenewLease:
+                _ = WorkAsync(attempt, _engine.RenewAsync);
+                break;
         }
     }
 
@@ -124,22 +119,18 @@ internal sealed class AttemptRegistry : BackgroundService
         }
     }
 
-    private void Start(Attempt attempt, Func<Attempt, Task> work)
-    {
-        if (_busy.TryAdd(attempt.Run, 0)) _ = WorkAsync(attempt, work);
-    }
-
     private async Task WorkAsync(Attempt attempt, Func<Attempt, Task> work)
     {
         // What is done for an attempt appears beneath its span.
         if (attempt.Span is { } span) Activity.Current = span;
+        var pause = TimeSpan.Zero;
         try
         {
             await work(attempt);
         }
         catch (StoreUnavailableException e)
         {
-            attempt.NotBefore = _time.GetTimestamp() + (long)(_storeRetry.TotalSeconds * _time.TimestampFrequency);
+            pause = _storeRetry;
             _log.WriteRetried(attempt.Run, attempt.Key.Number, e.Message);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -152,7 +143,7 @@ internal sealed class AttemptRegistry : BackgroundService
         }
         finally
         {
-            _busy.TryRemove(attempt.Run, out _);
+            attempt.EndWork(pause);
         }
     }
 }

@@ -11,9 +11,6 @@ internal interface IRunSignals
     /// <summary>This node gives a run up; another may take it at this time.</summary>
     void HandedBack(RunId run, DateTimeOffset due);
 
-    /// <summary>A run has ended, and its result can be read.</summary>
-    void Ended(RunId run);
-
     /// <summary>A run has ended, here or on another node: an attempt of it that is still in flight is in vain.</summary>
     event Action<RunId>? EndHeard;
 }

@@ -4,7 +4,7 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>Those who wait on this node for a run to end, and the signal that wakes them.</summary>
-internal sealed class RunEndNotifier
+internal sealed class RunEndNotifier(IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private readonly ConcurrentDictionary<RunId, Waiters> _waiting = new();
 
@@ -58,10 +58,37 @@ internal sealed class RunEndNotifier
         }
     }
 
+    /// <summary>
+    /// Waits until the signal has come, a time is over, or this node stops. A signal may be lost, so the store is to be asked again.
+    /// </summary>
+    private async Task WaitAsync(Task signal, TimeSpan atMost, CancellationToken cancellation)
+    {
+        if (atMost <= TimeSpan.Zero) return;
+        using var woken = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.ApplicationStopping);
+        await Task.WhenAny(signal, Task.Delay(atMost, time, woken.Token));
+        await woken.CancelAsync();
+        cancellation.ThrowIfCancellationRequested();
+    }
+
     internal readonly struct Registration(RunEndNotifier owner, RunId run, Waiters waiters) : IDisposable
     {
-        /// <summary>Completes when the run's end is signalled. A signal may be lost: ask the store again in the end.</summary>
-        public Task Ended => waiters.Ended.Task;
+        private static readonly Task Never = new TaskCompletionSource().Task;
+
+        /// <summary>Whether the run's end was signalled.</summary>
+        public bool HasEnded => waiters.Ended.Task.IsCompleted;
+
+        /// <summary>Waits for the run's end, for a time at most, and no longer than this node goes on.</summary>
+        /// <exception cref="OperationCanceledException">Whoever waits has gone.</exception>
+        public Task WaitAsync(TimeSpan atMost, CancellationToken cancellation) =>
+            owner.WaitAsync(waiters.Ended.Task, atMost, cancellation);
+
+        /// <summary>
+        /// The same, but for a run whose end was signalled before the call: an operator may have set it going again, and it is not to be
+        /// asked for without a pause.
+        /// </summary>
+        /// <exception cref="OperationCanceledException">Whoever waits has gone.</exception>
+        public Task PauseAsync(TimeSpan atMost, CancellationToken cancellation) =>
+            owner.WaitAsync(HasEnded ? Never : waiters.Ended.Task, atMost, cancellation);
 
         public void Dispose() => owner.Leave(run, waiters);
     }

@@ -1,79 +1,58 @@
 using DurableGateway.Diagnostics;
 using DurableGateway.Protocol;
-using DurableGateway.Telemetry;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What became of a run when one of its attempts ended.</summary>
-internal enum Fate
-{
-    /// <summary>It waits for its next attempt.</summary>
-    Parked,
-
-    /// <summary>It has ended, and its result is stored.</summary>
-    Ended,
-
-    /// <summary>Another attempt owns it, or it was cancelled.</summary>
-    Lost,
-
-    /// <summary>There is no run: the request never arrived whole.</summary>
-    None,
-}
-
-internal readonly record struct AttemptEnd(Fate Fate, DateTimeOffset Due = default);
-
-/// <summary>A failure of an attempt: what is said of it, and what becomes the result if it was the last.</summary>
-/// <param name="Reason">What went wrong, in a few words.</param>
-/// <param name="Status">The status of the service's response; 0 where that is not what went wrong.</param>
-/// <param name="Result">Makes the result.</param>
-/// <param name="RetryAfter">The delay that the service named.</param>
-/// <param name="Final">Whether there is no further attempt.</param>
-/// <param name="Unreachable">Whether there was no connection to the service at all.</param>
-internal sealed record AttemptFailure(
-    string Reason, int Status, Func<StoredResponse> Result, TimeSpan? RetryAfter = null, bool Final = false, bool Unreachable = false);
-
 /// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
-internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
+internal sealed partial class RunEngine(
+    IRunStore store, RunEvents events, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
 {
-    private const int MaxMismatchChars = 2000;
-
     /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
 
     /// <summary>Who holds leases here: the name of this machine, for people, and what tells its processes apart.</summary>
     public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 
-    /// <summary>An attempt of this node has ended its run.</summary>
-    public event Action<Attempt, RunState>? EndedHere;
-
     public TimeSpan LeaseTime => settings.Lease;
 
+    /// <summary>Stores a run that begins without an attempt: its first one is due at a time.</summary>
+    /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task AcceptAsync(NewRun run, DateTimeOffset due)
+    {
+        // A client that is refused must be able to rely on it.
+        await StoreRetry.ResolveAsync(() => store.CreateDueAsync(run, Owner, due), time);
+        events.RunAccepted(run, due);
+    }
+
+    /// <summary>The live attempt of a run is about to be sent.</summary>
+    public void Begin(Attempt attempt) => events.LiveAttemptBegan(attempt);
+
     /// <summary>Stores a live run with its attempt in flight.</summary>
-    public Task<bool> EnsureStoredAsync(Attempt attempt) =>
-        attempt.IsStored ? Task.FromResult(true) : attempt.EnsureStoredAsync(run => CreateAsync(attempt, run));
+    /// <returns><see langword="false"/> where the attempt is over, or there is no whole request that could be stored.</returns>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public Task<bool> EnsureStoredAsync(Attempt attempt) => StoreAsync(attempt, FirstWrite.Running.Instance);
+
+    /// <summary>The same for the owner of the attempt, also after <see cref="Attempt.CloseAsync"/>.</summary>
+    public Task<bool> RepeatStoreAsync(Attempt attempt) => StoreAsync(attempt, FirstWrite.Running.Instance, asOwner: true);
 
     /// <summary>Stores a run whose first attempt is not to begin before a time.</summary>
     /// <returns><see langword="false"/> where there is no whole request that could be stored.</returns>
     public async Task<bool> StoreForLaterAsync(Attempt attempt, DateTimeOffset due)
     {
-        if (!await attempt.EnsureStoredAsync(run => store.CreateDueAsync(run, Owner, due))) return false;
-        attempt.IsSettled = true;
+        if (!await StoreAsync(attempt, new FirstWrite.Due(due))) return false;
         log.Queued(attempt.Run, due);
-        RunTelemetry.Queued(attempt);
-        signals.Parked(attempt.Run, due);
+        events.RunQueued(attempt, due);
         return true;
     }
 
-    /// <summary>Extends the lease of an attempt, or interrupts it where the lease is gone.</summary>
+    /// <summary>Extends the lease of an attempt, or aborts the attempt where the lease is gone.</summary>
     public async Task RenewAsync(Attempt attempt)
     {
         var lease = NewLease(out var until);
-        if (await store.RenewAsync(attempt.Key, lease)) attempt.LeaseEnd = until;
-        else attempt.Interrupt(AttemptInterrupt.Lost);
+        if (await store.RenewAsync(attempt.Key, lease)) attempt.Renew(until);
+        else attempt.Lose();
     }
-
-    /// <summary>Whether this node surely still holds the run, by its own clock. Where the run may be stored, it holds it until the lease ends that was asked for.</summary>
-    public bool HoldsLease(Attempt attempt) => time.GetTimestamp() < (attempt.IsStored ? attempt.LeaseEnd : attempt.UnconfirmedLeaseEnd);
 
     /// <summary>Begins the next attempt of a due run, or ends a run whose record cannot be read.</summary>
     public async Task<(ClaimedRun Run, Attempt Attempt)?> ClaimAsync(RunId id)
@@ -92,9 +71,9 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         }
 
         if (run is null) return null;
-        RunTelemetry.Claimed(run, time.GetUtcNow());
+        events.RunClaimed(run);
         var left = run.Deadline - time.GetUtcNow();
-        var attempt = new Attempt(new AttemptKey(id, run.Attempt, Owner, nonce), run.Policy, run.Route, run.StartedAt, time.GetTimestamp())
+        var attempt = new Attempt(new AttemptKey(id, run.Attempt, Owner, nonce), run.Policy, run.Route, run.StartedAt, until, time)
         {
             Steps = run.Steps,
             StepCount = run.StepCount,
@@ -103,150 +82,159 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             UnreachableSince = run.UnreachableSince,
             Build = run.Build,
             LastEventId = run.LastEventId,
-            LeaseEnd = until,
             Timeout = left < run.Policy.AttemptTimeout ? left : run.Policy.AttemptTimeout,
             Request = (run.Request?.Method ?? "", run.Request?.RawTarget ?? ""),
         };
-        if (run.Request is not null) attempt.StartClock(time);
+        if (run.Request is not null) attempt.StartClock();
         return (run, attempt);
     }
 
     /// <summary>Ends the run of an attempt whose request cannot be read.</summary>
-    public async Task GiveUpAsync(Attempt attempt, UnreadableRecordException e)
-    {
-        await GiveUpAsync(attempt.Key, new UnreadableRecordException(e.Message, e)
+    public async Task GiveUpAsync(Attempt attempt, UnreadableRecordException e) =>
+        attempt.Settle(await GiveUpAsync(attempt.Key, new UnreadableRecordException(e.Message, e)
         {
             Attempt = attempt.Key.Number,
             KeyIsMissing = e.KeyIsMissing,
             Policy = attempt.Policy,
             Deadline = attempt.Deadline,
-        });
-        attempt.IsSettled = true;
+        }));
+
+    /// <summary>Writes what became of an attempt. Where a write got no answer, this may be called again.</summary>
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="evidence">What is known of it. There is a run.</param>
+    /// <param name="report">What is to be written.</param>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task<AttemptEnd> SettleAsync(Attempt attempt, AttemptEvidence evidence, AttemptReport report)
+    {
+        switch (evidence.Decide())
+        {
+            case Disposition.LeaveToOther:
+                return Lost(attempt);
+            case Disposition.HandBack:
+                return await HandBackAsync(attempt);
+            case Disposition.HandBackLater:
+                return await HandBackAsync(
+                    attempt, RetrySchedule.Delay(attempt.Policy, 1, report.Failure.RetryAfter, Random.Shared.NextDouble()));
+            case Disposition.ResendWithoutSteps:
+                return await StopInliningAsync(attempt, report.Status);
+            case Disposition.Suspend:
+                if (await SuspendAsync(attempt) is { } suspended) return suspended;
+                return await SettleAsync(attempt, evidence with { HasNothingPending = true }, report with
+                {
+                    Failure = new AttemptFailure("suspended with nothing pending", 0, Problems.NothingPending(attempt.Run).ToResponse),
+                });
+            case Disposition.EndWithProblem:
+                return await FailAsync(attempt, AttemptFailure.Of(report.Refusal!));
+            case Disposition.Complete:
+                return await EndAsync(attempt, RunState.Completed, await report.Result(), report.IsFinalAnswer);
+            case Disposition.EndWithResponse:
+                return await EndAsync(attempt, RunState.Failed, await report.Result(), report.IsFinalAnswer);
+            case Disposition.Retry:
+                return await FailAsync(attempt, report.Failure);
+            case var other:
+                throw new InvalidOperationException($"There is nothing to write where the disposition is {other}.");
+        }
     }
 
-    /// <summary>Stores a run whose write was sent and not answered, so that it can be ended. Nothing of it happens twice.</summary>
-    public Task<bool> RepeatStoreAsync(Attempt attempt) => attempt.RepeatStoreAsync(run => CreateAsync(attempt, run));
-
-    /// <summary>Ends the run of a stored attempt with its result.</summary>
+    /// <summary>Ends the run of a stored attempt with the service's response.</summary>
     /// <param name="attempt">The attempt.</param>
     /// <param name="state">The final state.</param>
     /// <param name="result">What its client gets.</param>
     /// <param name="isFinalAnswer">Whether the service itself said that this is final (<c>Durable-Retry: ?0</c>).</param>
-    /// <param name="reason">Why, where the result is not the service's.</param>
-    public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result, bool isFinalAnswer = false, string? reason = null)
+    public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result, bool isFinalAnswer)
     {
-        var why = reason is null ? $"status {result.Status}" : $"status {result.Status}, {reason}";
-        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, note: attempt.Note(why, result.Status),
+        var reason = $"status {result.Status}";
+        var answer = await store.EndAsync(attempt.Key, state, result, attempt.Policy, note: attempt.Note(reason, result.Status),
             releaseKey: state == RunState.Failed && !isFinalAnswer && ReleasesKey(attempt.Policy));
-        return Ended(attempt, answer, state, result, why);
+        return Ended(attempt, answer, state, result, reason);
     }
 
     /// <summary>A run that never needed the store is over.</summary>
     public void EndUnstored(Attempt attempt, RunState state, int status)
     {
-        attempt.IsSettled = true;
+        attempt.Settle(AttemptState.Passed);
         if (state == RunState.Failed) log.RunFailed(attempt.Run, status, attempt.Key.Number, $"status {status}", attempt.Describe());
-        RunTelemetry.Ended(attempt, state, status, time.GetUtcNow());
+        events.RunEnded(attempt, state, status, isStored: false);
     }
 
     /// <summary>Parks the run after a failed attempt, or ends it where that was the last one. Stores it first where need be.</summary>
     public async Task<AttemptEnd> FailAsync(Attempt attempt, AttemptFailure failure)
     {
-        if (attempt.Interrupted == AttemptInterrupt.Lost) return new AttemptEnd(Fate.Lost);
-        if (attempt.StoreFailed) return await HandBackAsync(attempt, RetrySchedule.Delay(attempt.Policy, 1, failure.RetryAfter, Random.Shared.NextDouble()));
         var failures = attempt.Failures;
         while (true)
         {
+            if (attempt.State == AttemptState.Lost) return Lost(attempt);
             var now = time.GetUtcNow();
-            var away = failure.Unreachable ? attempt.UnreachableSince ?? now : (DateTimeOffset?)null;
-            var spared = RetrySchedule.IsSpared(attempt.Policy, away, now);
-            var due = now + (spared
-                ? RetrySchedule.DelayWhileUnreachable(attempt.Policy, now - away!.Value, Random.Shared.NextDouble())
-                : RetrySchedule.Delay(attempt.Policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble()));
-            var isLast = failure.Final || (!spared && failures + 1 >= attempt.Policy.MaxAttempts);
-            if (due > attempt.Deadline) due = attempt.Deadline;
-            if (!attempt.IsStored && !isLast && now < attempt.Deadline)
+            var isOverdue = now >= attempt.Deadline;
+            var retry = Plan(attempt, failure, failures, now);
+            var goesOn = !isOverdue && !retry.IsLast;
+            if (!attempt.IsStored)
             {
-                var stored = await attempt.EnsureStoredAsync(run => store.CreateWaitingAsync(run, Owner, due, attempt.Note(failure), counts: !spared, away));
-                if (!stored) return new AttemptEnd(Fate.None);
+                var stored = await StoreAsync(attempt, goesOn
+                    ? new FirstWrite.Failed(retry.Due, attempt.Note(failure), retry.Counts, retry.UnreachableSince)
+                    : FirstWrite.Running.Instance);
+                if (!stored) return new AttemptEnd(AttemptState.Unstorable);
 
                 // Another trigger may have stored it as running at the same moment: then it is parked below.
-                if (attempt.LeaseEnd == 0) return Failed(due);
-            }
-
-            if (!attempt.IsStored && !await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
-            if (isLast || now >= attempt.Deadline)
-            {
-                var result = now >= attempt.Deadline && !failure.Final
-                    ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
-                    : failure.Result();
-                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy, failure.Final || now >= attempt.Deadline ? null : failures,
-                    attempt.Note(failure), ReleasesKey(attempt.Policy));
-                if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result, failure.Reason);
-                failures = end.Failures;
+                if (attempt.State == AttemptState.Parked) return Failed(retry.Due);
                 continue;
             }
 
-            var park = await store.FailAsync(attempt.Key, spared ? null : failures, due, attempt.Note(failure), away);
-            if (park.Verdict == ParkVerdict.Done) return Failed(park.Due);
-            if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
-            failures = park.Failures;
+            if (goesOn)
+            {
+                var park = await store.FailAsync(
+                    attempt.Key, retry.Counts ? failures : null, retry.Due, attempt.Note(failure), retry.UnreachableSince);
+                if (park.Verdict == ParkVerdict.Done) return Failed(park.Due);
+                if (park.Verdict != ParkVerdict.Recount) return Lost(attempt);
+                failures = park.Failures;
+            }
+            else
+            {
+                var result = isOverdue && !failure.Final
+                    ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
+                    : failure.Result();
+                var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy,
+                    failure.Final || isOverdue ? null : failures, attempt.Note(failure), ReleasesKey(attempt.Policy));
+                if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result, failure.Reason);
+                failures = end.Failures;
+            }
         }
 
         AttemptEnd Failed(DateTimeOffset due)
         {
-            RunTelemetry.Failed(attempt, failure);
-            return Parked(attempt, failure.Reason, due);
+            attempt.Settle(AttemptState.Parked);
+            log.AttemptFailed(attempt.Run, attempt.Key.Number, failure.Reason, attempt.Describe(), due);
+            events.AttemptFailed(attempt, failure, due);
+            return new AttemptEnd(AttemptState.Parked, due);
         }
-    }
-
-    /// <summary>Parks a run until its pending steps; with none pending, that is a failed attempt.</summary>
-    public async Task<AttemptEnd> SuspendAsync(Attempt attempt)
-    {
-        if (attempt.IsStored)
-        {
-            var answer = await store.SuspendAsync(attempt.Key);
-            if (answer.Verdict == ParkVerdict.Lost) return Lost(attempt);
-            if (answer.Verdict == ParkVerdict.Done)
-            {
-                attempt.IsSettled = true;
-                log.Suspended(attempt.Run, attempt.Key.Number, answer.Due);
-                RunTelemetry.Suspended(attempt);
-                signals.Parked(attempt.Run, answer.Due);
-                return new AttemptEnd(Fate.Parked, answer.Due);
-            }
-        }
-
-        return await FailAsync(attempt, new AttemptFailure("suspended with nothing pending", 0, () => Problems.NothingPending(attempt.Run).ToResponse()));
-    }
-
-    /// <summary>Gives a run back that could not go on through no fault of the service: that does not count as a failure of it.</summary>
-    public async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
-    {
-        if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(Fate.None);
-        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow() + delay, attempt.Note("handed back"));
-        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
-        signals.HandedBack(attempt.Run, answer.Due);
-        RunTelemetry.HandedBack(attempt);
-        return Parked(attempt, "handed back", answer.Due);
     }
 
     /// <summary>
-    /// Sends a run again at once, and from now on without outcomes in the headers of its attempts: the service refused the ones that the gateway
-    /// had put there. That is no failure of the service.
+    /// Whoever had the attempt leaves it. Where nothing has been written of it, its run is taken up again when its lease ends, if there
+    /// is a run.
     /// </summary>
-    public async Task<AttemptEnd> StopInliningAsync(Attempt attempt, int status)
+    public void Leave(Attempt attempt)
     {
-        // Two writes: after the first alone, the lease runs out, and the next attempt goes without as well.
-        if (!await store.StopInliningAsync(attempt.Key)) return Lost(attempt);
-        var reason = $"status {status} for headers with {DurableHeaders.Steps}; sent again without";
-        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, time.GetUtcNow(), attempt.Note(reason, status));
-        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
-        RunTelemetry.HandedBack(attempt);
-        return Parked(attempt, reason, answer.Due);
+        switch (attempt.Settle(AttemptState.Dropped))
+        {
+            case null:
+                break;
+            case AttemptState.Lost:
+                events.AttemptLost(attempt);
+                break;
+            default:
+                events.AttemptDropped(attempt);
+                break;
+        }
     }
 
-    /// <summary>Cancels a run, whoever drives it: <see langword="true"/> where it is cancelled now, <see langword="false"/> where it had ended otherwise.</summary>
+    /// <summary>The client of an attempt was sent to the result URL.</summary>
+    public void Redirected(Attempt attempt) => events.ClientRedirected(attempt);
+
+    /// <summary>
+    /// Cancels a run, whoever drives it: <see langword="true"/> where it is cancelled now, <see langword="false"/> where it had ended
+    /// otherwise.
+    /// </summary>
     /// <returns><see langword="null"/> where the run is unknown.</returns>
     /// <param name="run">The run.</param>
     /// <param name="policy">Its policy.</param>
@@ -255,95 +243,146 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
     {
         var origin = await store.GetOriginAsync(run);
         var cancelled = await store.CancelAsync(run, policy.Retention, who);
-        if (cancelled is true)
-        {
-            RunTelemetry.Cancelled(run, origin, time.GetUtcNow());
-            signals.Ended(run);
-            signals.Parked(run, time.GetUtcNow());
-        }
-
+        if (cancelled is true) events.RunCancelled(run, origin);
         return cancelled is false ? (await store.GetSnapshotAsync(run))?.State == RunState.Cancelled : cancelled;
     }
 
-    /// <summary>Writes down that stored steps do not fit the handler any more.</summary>
-    /// <param name="attempt">The attempt that found it.</param>
-    /// <param name="what">The steps: a List (RFC 9651), an item each.</param>
-    public Task NoteMismatchAsync(Attempt attempt, string what) => NoteMismatchAsync(attempt.Run, attempt.Key.Number, what, StructuredFields.CountMembers(what));
+    /// <summary>
+    /// A run that failed without a final answer of the service does not stand in the way of the same request for all of its retention.
+    /// </summary>
+    private static bool ReleasesKey(RunPolicy policy) => !policy.IdempotencyKeepsFailures;
 
-    public async Task NoteMismatchAsync(RunId run, int attempt, string what, int count = 1)
+    /// <summary>When a run that has failed so often is tried again, if it is.</summary>
+    private static RetryPlan Plan(Attempt attempt, AttemptFailure failure, int failures, DateTimeOffset now)
     {
-        log.Mismatch(run, attempt, OneLine(what));
+        var policy = attempt.Policy;
+        var since = failure.Unreachable ? attempt.UnreachableSince ?? now : (DateTimeOffset?)null;
+        var isSpared = RetrySchedule.IsSpared(policy, since, now);
+        var due = now + (isSpared
+            ? RetrySchedule.DelayWhileUnreachable(policy, now - since!.Value, Random.Shared.NextDouble())
+            : RetrySchedule.Delay(policy, failures + 1, failure.RetryAfter, Random.Shared.NextDouble()));
+        return new RetryPlan(
+            due < attempt.Deadline ? due : attempt.Deadline, Counts: !isSpared, since,
+            IsLast: failure.Final || (!isSpared && failures + 1 >= policy.MaxAttempts));
+    }
+
+    /// <summary>Parks a run until its pending steps.</summary>
+    /// <returns><see langword="null"/> where none is pending.</returns>
+    private async Task<AttemptEnd?> SuspendAsync(Attempt attempt)
+    {
+        // A step that is pending was stored by a checkpoint, and the run with it.
+        if (!attempt.IsStored) return null;
+        var answer = await store.SuspendAsync(attempt.Key);
+        if (answer.Verdict == ParkVerdict.Lost) return Lost(attempt);
+        if (answer.Verdict != ParkVerdict.Done) return null;
+        attempt.Settle(AttemptState.Parked);
+        log.Suspended(attempt.Run, attempt.Key.Number, answer.Due);
+        events.AttemptSuspended(attempt, answer.Due);
+        return new AttemptEnd(AttemptState.Parked, answer.Due);
+    }
+
+    /// <summary>Gives a run back that could not go on through no fault of the service: that does not count as a failure of it.</summary>
+    private async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
+    {
+        if (attempt.State == AttemptState.Lost) return Lost(attempt);
+        if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(AttemptState.Unstorable);
+        return await HandBackAsync(attempt, "handed back", 0, time.GetUtcNow() + delay, forOthers: true);
+    }
+
+    /// <summary>
+    /// Sends a run again at once, and from now on without outcomes in the headers of its attempts: the service refused the ones that the
+    /// gateway had put there. That is no failure of the service.
+    /// </summary>
+    private async Task<AttemptEnd> StopInliningAsync(Attempt attempt, int status)
+    {
+        // Two writes: after the first alone, the lease runs out, and the next attempt goes without as well.
+        if (!await store.StopInliningAsync(attempt.Key)) return Lost(attempt);
+        var reason = $"status {status} for headers with {DurableHeaders.Steps}; sent again without";
+        return await HandBackAsync(attempt, reason, status, time.GetUtcNow(), forOthers: false);
+    }
+
+    private async Task<AttemptEnd> HandBackAsync(Attempt attempt, string reason, int status, DateTimeOffset next, bool forOthers)
+    {
+        var answer = await store.FailAsync(attempt.Key, expectedFailures: null, next, attempt.Note(reason, status));
+        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
+        attempt.Settle(AttemptState.Parked);
+        log.AttemptFailed(attempt.Run, attempt.Key.Number, reason, attempt.Describe(), answer.Due);
+        events.AttemptHandedBack(attempt, answer.Due, forOthers);
+        return new AttemptEnd(AttemptState.Parked, answer.Due);
+    }
+
+    private AttemptEnd Ended(Attempt attempt, ParkAnswer answer, RunState state, StoredResponse result, string reason)
+    {
+        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
+        attempt.Settle(AttemptState.Ended);
+        if (state == RunState.Failed) log.RunFailed(attempt.Run, result.Status, attempt.Key.Number, reason, attempt.Describe());
+        else log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
+        events.RunEnded(attempt, state, result.Status, isStored: true);
+        if (answer.Due != default) events.ResultIsDue(attempt.Run, answer.Due);
+        return new AttemptEnd(AttemptState.Ended);
+    }
+
+    private AttemptEnd Lost(Attempt attempt)
+    {
+        attempt.Lose();
+        if (attempt.Settle(AttemptState.Dropped) is not null)
+        {
+            log.AttemptLost(attempt.Run, attempt.Key.Number);
+            events.AttemptLost(attempt);
+        }
+
+        return new AttemptEnd(AttemptState.Lost);
+    }
+
+    /// <summary>
+    /// Writes a run for the first time. Callers that come together share one write; a write that failed may be tried again.
+    /// </summary>
+    private Task<bool> StoreAsync(Attempt attempt, FirstWrite write, bool asOwner = false)
+    {
+        var ticket = attempt.BeginStoring(asOwner);
+        if (ticket.Turn is { } turn) _ = WriteAsync(attempt, turn, write);
+        return ticket.Outcome;
+    }
+
+    /// <summary>Uses the turn, and gives it back whatever happens.</summary>
+    private async Task WriteAsync(Attempt attempt, StoreTurn turn, FirstWrite write)
+    {
+        // To record a request takes time, which the caller may not have: it may be the clock of all attempts.
+        await Task.Yield();
+        long? asked = null;
         try
         {
-            await store.NoteMismatchAsync(run, attempt, count, what.Length > MaxMismatchChars ? what[..MaxMismatchChars] : what);
-        }
-        catch (StoreUnavailableException e)
-        {
-            // The log has it; what the attempt came to is more important.
-            log.NotRecorded(run, attempt, e.Message);
-        }
-    }
-
-    /// <summary>What a service calls its steps is no line of the log by itself, and does not steer a terminal that shows it.</summary>
-    private static string OneLine(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(letter => char.IsControl(letter) ? Uri.HexEscape(letter) : $"{letter}")) : text;
-
-    /// <summary>Stores a step's result or its final failure.</summary>
-    /// <param name="run">The run.</param>
-    /// <param name="attempt">The attempt that says so.</param>
-    /// <param name="policy">The policy of the run.</param>
-    /// <param name="outcome">The outcome.</param>
-    /// <param name="reason">Why it failed, in one line; empty where it did not.</param>
-    public async Task<StepAnswer> CompleteStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome, string reason = "")
-    {
-        var answer = await store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps, why: reason);
-        if (outcome.Failed && answer.Verdict == StepVerdict.Created) log.StepFailed(OneLine(outcome.Id), run, attempt.Attempt, reason);
-        return answer;
-    }
-
-    /// <summary>A step begins that may be executed once at most; one that another execution of its handler began has failed for good.</summary>
-    public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, RunPolicy policy, string step, string execution)
-    {
-        var now = time.GetUtcNow();
-        return store.StartStepAsync(run, attempt, policy.MaxSteps, new StepOutcome
-        {
-            Id = step,
-            Failed = true,
-            ContentType = Problem.ContentType,
-            Body = Problems.StepInterrupted(run, step).ToJson(),
-            Attempt = attempt.Attempt,
-            StartedAt = now,
-            EndedAt = now,
-        }, execution);
-    }
-
-    /// <summary>Begins a sleep, or ends it when its time has come.</summary>
-    public Task<StepAnswer> SleepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome awake, DateTimeOffset until) =>
-        store.WaitAsync(run, attempt, awake with { EndedAt = until > awake.EndedAt ? until : awake.EndedAt }, policy.MaxSteps, until, time.GetUtcNow());
-
-    /// <summary>Counts a failed try of a step: schedules the next, or makes the failure part of the run when they are used up.</summary>
-    public async Task<StepAnswer> FailStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter, string reason)
-    {
-        var tries = 0;
-        while (true)
-        {
-            var delay = RetrySchedule.Delay(policy, tries + 1, retryAfter, Random.Shared.NextDouble());
-            var answer = tries + 1 >= policy.MaxAttempts
-                ? await store.StoreOutcomeAsync(run, attempt, failure, policy.MaxSteps, tries, reason)
-                : await store.ScheduleStepAsync(run, attempt, failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay, reason);
-            if (answer.Verdict == StepVerdict.Recount)
+            if (await attempt.Draft!.CompleteAsync(turn.Preparing) is not { } run)
             {
-                tries = answer.Tries;
-                continue;
+                attempt.RefuseStoring();
+                return;
             }
 
-            if (answer.Verdict == StepVerdict.Scheduled) log.StepTryFailed(tries + 1, OneLine(failure.Id), run, attempt.Attempt, reason, answer.Due);
-            else if (answer.Verdict == StepVerdict.Created) log.StepFailed(OneLine(failure.Id), run, attempt.Attempt, reason);
-            return answer;
+            switch (write)
+            {
+                case FirstWrite.Due due:
+                    await store.CreateDueAsync(run, Owner, due.At);
+                    attempt.ConfirmParked();
+                    break;
+                case FirstWrite.Failed failed:
+                    await store.CreateWaitingAsync(run, Owner, failed.NextAttempt, failed.Note, failed.Counts, failed.UnreachableSince);
+                    attempt.ConfirmParked();
+                    break;
+                default:
+                    var lease = NewLease(out var until);
+                    asked = until;
+                    var isOwn = await store.CreateRunningAsync(run, Owner, lease);
+                    log.Stored(run.Id);
+                    if (isOwn) attempt.ConfirmRunning(until);
+                    else attempt.ConfirmLost();
+                    break;
+            }
+        }
+        catch (Exception e)
+        {
+            attempt.FailStoring(e, asked);
         }
     }
-
-    /// <summary>A run that failed without a word of the service that is final does not stand in the way of the same request for all of its retention.</summary>
-    private static bool ReleasesKey(RunPolicy policy) => !policy.IdempotencyKeepsFailures;
 
     private DateTimeOffset NewLease(out long until)
     {
@@ -352,40 +391,11 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
         return time.GetUtcNow() + settings.Lease;
     }
 
-    private async Task CreateAsync(Attempt attempt, NewRun run)
-    {
-        var lease = NewLease(out var until);
-        bool isOwn;
-        try
-        {
-            isOwn = await store.CreateRunningAsync(run, Owner, lease);
-        }
-        catch (StoreUnavailableException e) when (e.MayHaveHappened && attempt.UnconfirmedLeaseEnd == 0)
-        {
-            // Of the first one: those after it may never arrive.
-            attempt.UnconfirmedLeaseEnd = until;
-            throw;
-        }
-
-        if (isOwn)
-        {
-            attempt.LeaseEnd = until;
-        }
-        else
-        {
-            // Stored, but another attempt has it by now: a lease that is over.
-            attempt.LeaseEnd = time.GetTimestamp();
-            attempt.Interrupt(AttemptInterrupt.Lost);
-        }
-
-        log.Stored(run.Id);
-    }
-
     /// <summary>
-    /// Ends a claimed run that cannot be read. Where only the key is missing, it waits for a node that has it, until its deadline: from then
-    /// on no node would send it any more.
+    /// Ends a claimed run that cannot be read. Where only the key is missing, it waits for a node that has it, until its deadline: from
+    /// then on no node would send it any more.
     /// </summary>
-    private async Task GiveUpAsync(AttemptKey key, UnreadableRecordException e)
+    private async Task<AttemptState> GiveUpAsync(AttemptKey key, UnreadableRecordException e)
     {
         if (e.KeyIsMissing)
         {
@@ -393,56 +403,35 @@ internal sealed class RunEngine(IRunStore store, IRunSignals signals, EngineSett
             if (e.Policy is not { } policy || time.GetUtcNow() < e.Deadline)
             {
                 await store.FailAsync(key, expectedFailures: null, time.GetUtcNow() + KeyRetry, new("its key is missing"));
-                return;
+                return AttemptState.Parked;
             }
 
-            await store.EndAsync(key, RunState.Failed, Problems.RunTimeout(key.Run, policy.RunTimeout).ToResponse(), policy, note: new("its key is missing"));
-            RunTelemetry.Unreadable();
-            signals.Ended(key.Run);
-            return;
+            await store.EndAsync(
+                key, RunState.Failed, Problems.RunTimeout(key.Run, policy.RunTimeout).ToResponse(), policy,
+                note: new("its key is missing"));
+            events.RunUnreadable(key.Run);
+            return AttemptState.Ended;
         }
 
         log.Unreadable(key.Run, e.Message);
         try
         {
             await store.EndAsync(key, RunState.Failed, Problems.RecordUnreadable(key.Run).ToResponse(), new RunPolicy(), releaseKey: true);
-            RunTelemetry.Unreadable();
-            signals.Ended(key.Run);
+            events.RunUnreadable(key.Run);
         }
         catch (UnreadableRecordException)
         {
             await store.SetAsideAsync(key.Run);
         }
+
+        return AttemptState.Ended;
     }
 
-    private AttemptEnd Parked(Attempt attempt, string reason, DateTimeOffset due)
-    {
-        attempt.IsSettled = true;
-        log.AttemptFailed(attempt.Run, attempt.Key.Number, reason, attempt.Describe(), due);
-        signals.Parked(attempt.Run, due);
-        return new AttemptEnd(Fate.Parked, due);
-    }
-
-    private AttemptEnd Ended(Attempt attempt, ParkAnswer answer, RunState state, StoredResponse result, string reason)
-    {
-        if (answer.Verdict != ParkVerdict.Done) return Lost(attempt);
-        attempt.IsSettled = true;
-        if (state == RunState.Failed) log.RunFailed(attempt.Run, result.Status, attempt.Key.Number, reason, attempt.Describe());
-        else log.Ended(attempt.Run, state.Name(), result.Status, attempt.Key.Number);
-        EndedHere?.Invoke(attempt, state);
-        RunTelemetry.Ended(attempt, state, result.Status, time.GetUtcNow());
-        signals.Ended(attempt.Run);
-        if (answer.Due != default) signals.Parked(attempt.Run, answer.Due);
-        return new AttemptEnd(Fate.Ended);
-    }
-
-    private AttemptEnd Lost(Attempt attempt)
-    {
-        attempt.IsSettled = true;
-        log.AttemptLost(attempt.Run, attempt.Key.Number);
-        RunTelemetry.Lost(attempt);
-        return new AttemptEnd(Fate.Lost);
-    }
+    /// <param name="Due">When the run is tried again.</param>
+    /// <param name="Counts">Whether the failure counts.</param>
+    /// <param name="UnreachableSince">Since when the service cannot be reached, where that is why.</param>
+    /// <param name="IsLast">Whether there is no further try.</param>
+    private readonly record struct RetryPlan(DateTimeOffset Due, bool Counts, DateTimeOffset? UnreachableSince, bool IsLast);
 }
 
 /// <summary>What the engine needs of the configuration.</summary>

@@ -9,6 +9,7 @@ internal static class RunServices
         .AddSingleton(recording)
         .AddSingleton<KeyRing>()
         .AddSingleton<Tokens>()
+        .AddSingleton<RunEvents>()
         .AddSingleton<RunEngine>()
         .AddSingleton<FlowControl>()
         .AddHostedService(provider => provider.GetRequiredService<FlowControl>())

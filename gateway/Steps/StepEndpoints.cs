@@ -43,7 +43,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
         catch (StoreUnavailableException e)
         {
-            if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.StoreFailed = true;
+            if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.NoteCheckpoint(isStored: false);
             await response.WriteStoreAwayAsync(run, e);
         }
         catch (UnreadableRecordException e)
@@ -105,7 +105,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 
         // A call that had no answer was repeated, and this one went through.
-        if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.StoreFailed = false;
+        if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.NoteCheckpoint(isStored: true);
         await telemetry.ReportedAsync(run, attempt.Attempt, policy, call, answer, began);
         await AnswerAsync(response, run, call.Id, policy, answer);
     }

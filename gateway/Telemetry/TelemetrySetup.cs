@@ -24,6 +24,12 @@ internal static class TelemetrySetup
     private const string RequestDuration = "http.server.request.duration";
     private static readonly string[] Probes = ["/healthz", "/readyz", "/metrics"];
 
+    /// <summary>Spans and metrics of runs and steps. Before what wakes others by the same events, so that they find them counted.</summary>
+    public static IServiceCollection AddRunTelemetry(this IServiceCollection services) => services
+        .AddSingleton<IRunObserver, RunTelemetry>()
+        .AddSingleton<StepTelemetry>()
+        .AddSingleton<IStepObserver>(provider => provider.GetRequiredService<StepTelemetry>());
+
     public static void AddTelemetry(this WebApplicationBuilder builder)
     {
         builder.Services.PostConfigure<JsonConsoleFormatterOptions>(json =>
@@ -33,8 +39,6 @@ internal static class TelemetrySetup
         });
         var export = !string.IsNullOrWhiteSpace(builder.Configuration[Endpoint]);
         builder.Services
-            .AddSingleton<StepTelemetry>()
-            .AddSingleton<IStepObserver>(provider => provider.GetRequiredService<StepTelemetry>())
             .AddSingleton<QueueSweep>()
             .AddHostedService<RunGauges>();
         var telemetry = builder.Services.AddOpenTelemetry()

@@ -54,7 +54,6 @@ public sealed partial class RoomTests
         Assert.Contains(references, one => one is { Type: "ReplayLoop", Used: "IRunStore" });
         Assert.Contains(references, one => one is { Type: "ProblemWriter", Used: "HttpContext" or "HttpResponse" });
         AssertNone(references.Where(one => IsOurs(one.From) && IsOurs(one.To)).Where(one => Breaks(RoomOf(one.From), RoomOf(one.To)))
-            .Where(one => one is not { Type: "RunEngine", Used: "RunTelemetry" })
             .Select(one => $"{one.From}.{one.Type} uses {one.To}.{one.Used}"));
     }
 
@@ -75,7 +74,6 @@ public sealed partial class RoomTests
         Assert.True(files.Count > 200);
         AssertNone(files.SelectMany(file => Using().Matches(Repository.Read(file))
             .Select(match => match.Groups["room"].Value).Where(room => LevelOf.ContainsKey(room) && Breaks(RoomOfFile(file), room))
-            .Where(room => !(file.EndsWith("RunEngine.cs", StringComparison.Ordinal) && room == "Telemetry"))
             .Select(room => $"{file} has a using for {room}")));
     }
 

@@ -236,10 +236,10 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         using var live = await OpenAsync(gateway, "/ticker");
         var url = live.Answer.Headers.GetValues("Durable-Result").Single();
         string[] words = ["id: 1\ndata: " + new string('a', 600) + "\n\n", "data: " + new string('b', 600), "end"];
-        await SayAsync([.. words, .. words]);
+        await SayAsync(words);
         using var result = await gateway.Client.GetAsync(url).WaitAsync(World.Patience);
         Assert.Contains("response-too-large", await result.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.Equal([null, "1"], _lastIds);
+        Assert.Equal([null], _lastIds);
     }
 
     /// <summary>The events that there are, are not the whole stream: no end of it, and no <c>204</c>, says that.</summary>

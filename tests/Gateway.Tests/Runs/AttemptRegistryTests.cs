@@ -19,7 +19,7 @@ public sealed class AttemptRegistryTests
         for (var i = 0; i < Attempts; i++)
         {
             registry.Add(new Attempt(new AttemptKey(Make.RunId(), 1, "a"), new RunPolicy(), "r", Make.Start,
-                TimeProvider.System.GetTimestamp())
+                long.MaxValue, TimeProvider.System)
             { Timeout = TimeSpan.FromHours(1) });
         }
 
@@ -28,6 +28,79 @@ public sealed class AttemptRegistryTests
         registry.WatchAll();
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Attempts);
     }
+
+    [Fact]
+    public async Task Clock_StoresARunThatIsInFlightForAWhile_AndTriesAgainAfterAPause()
+    {
+        var bench = new EngineBench();
+        using var registry = Registry(bench);
+        var live = bench.Live();
+        registry.Add(live);
+        registry.WatchAll();
+        Assert.Empty(bench.Store.Calls);
+
+        bench.Store.CreateRunning = () => throw EngineBench.Refused;
+        bench.Time.Advance(live.Policy.PersistAfter);
+        await UntilAsync(registry, () => bench.Store.Calls.Count == 1);
+        bench.Store.CreateRunning = () => Task.FromResult(true);
+
+        // The pause begins when the clock has heard of the failure, which is on another thread.
+        await UntilAsync(registry, () =>
+        {
+            bench.Time.Advance(TimeSpan.FromSeconds(1));
+            return live.State == AttemptState.Running;
+        });
+        registry.Remove(live);
+    }
+
+    [Fact]
+    public async Task Clock_RenewsLeases_AndAbortsWhatHasLostIts()
+    {
+        var bench = new EngineBench();
+        using var registry = Registry(bench);
+        var (kept, lost) = (bench.Replay(), bench.Replay());
+        registry.Add(kept);
+        bench.Time.Advance(EngineBench.Lease / 2);
+        await UntilAsync(registry, () => bench.Store.Calls.Count == 1);
+        bench.Time.Advance(EngineBench.Lease * 0.75);
+        Assert.True(kept.HoldsLease);
+        registry.Remove(kept);
+
+        bench.Store.Renew = () => Task.FromResult(false);
+        registry.Add(lost);
+        await UntilAsync(registry, () => lost.State == AttemptState.Lost);
+        registry.Remove(lost);
+    }
+
+    [Fact]
+    public void LaterAttemptOfARun_TakesItFromTheEarlier()
+    {
+        var bench = new EngineBench();
+        using var registry = Registry(bench);
+        var earlier = bench.Replay();
+        var later = new Attempt(
+            earlier.Key with { Number = 3 }, earlier.Policy, earlier.Route, earlier.StartedAt, long.MaxValue, bench.Time)
+        {
+            Timeout = TimeSpan.FromMinutes(1),
+        };
+        registry.Add(earlier);
+        registry.Add(later);
+        Assert.Equal((AttemptState.Lost, AttemptState.Running), (earlier.State, later.State));
+        registry.Remove(earlier);
+        Assert.True(registry.TryGet(later.Run, out var found) && found == later);
+        registry.Remove(later);
+        Assert.True(registry.WhenEmptyAsync().IsCompleted);
+    }
+
+    private static AttemptRegistry Registry(EngineBench bench) =>
+        new(bench.Engine, new NoSignals(), new EngineSettings(EngineBench.Lease), bench.Time, NullLogger<AttemptRegistry>.Instance);
+
+    /// <summary>What the clock begins goes on by itself.</summary>
+    private static Task UntilAsync(AttemptRegistry registry, Func<bool> condition) => Eventually.TrueAsync(() =>
+    {
+        registry.WatchAll();
+        return condition();
+    }, "the clock has done it");
 
     private sealed class NoSignals : IRunSignals
     {
@@ -42,10 +115,6 @@ public sealed class AttemptRegistryTests
         }
 
         public void HandedBack(RunId run, DateTimeOffset due)
-        {
-        }
-
-        public void Ended(RunId run)
         {
         }
     }

@@ -23,7 +23,7 @@ public sealed class AttemptTests
     public void Attempt_IsLate_AfterItsTimeout()
     {
         using var attempt = Begin();
-        attempt.StartClock(_time);
+        attempt.StartClock();
         Assert.False(IsLateAfter(attempt, Timeout - TimeSpan.FromSeconds(1)));
         Assert.True(IsLateAfter(attempt, TimeSpan.FromSeconds(1)));
     }
@@ -32,8 +32,8 @@ public sealed class AttemptTests
     public void Response_MayTakeUntilTheDeadlineOfItsRun()
     {
         using var attempt = Begin();
-        attempt.StartClock(_time);
-        attempt.BeginResponse(_time);
+        attempt.StartClock();
+        attempt.BeginResponse();
         Assert.False(IsLateAfter(attempt, attempt.Policy.RunTimeout - TimeSpan.FromSeconds(1)));
         Assert.True(IsLateAfter(attempt, TimeSpan.FromSeconds(1)));
     }
@@ -44,7 +44,7 @@ public sealed class AttemptTests
     {
         using var attempt = Begin();
         attempt.BeginUnboundedResponse();
-        attempt.StartClock(_time);
+        attempt.StartClock();
         Assert.False(IsLateAfter(attempt, TimeSpan.FromDays(365)));
     }
 
@@ -53,7 +53,7 @@ public sealed class AttemptTests
     {
         using var attempt = Begin();
         _time.Advance(attempt.Policy.RunTimeout + TimeSpan.FromSeconds(1));
-        attempt.BeginResponse(_time);
+        attempt.BeginResponse();
         Assert.True(attempt.IsLate(_time.GetTimestamp()));
     }
 
@@ -75,7 +75,7 @@ public sealed class AttemptTests
         for (var i = 0; i < 200_000; i++)
         {
             attempt.BeginUnboundedResponse();
-            attempt.BeginResponse(_time);
+            attempt.BeginResponse();
         }
 
         await stop.CancelAsync();
@@ -89,5 +89,5 @@ public sealed class AttemptTests
     }
 
     private Attempt Begin() =>
-        new(new AttemptKey(Make.RunId(), 1, "a"), new RunPolicy(), "r", Make.Start, _time.GetTimestamp()) { Timeout = Timeout };
+        new(new AttemptKey(Make.RunId(), 1, "a"), new RunPolicy(), "r", Make.Start, _time.GetTimestamp(), _time) { Timeout = Timeout };
 }

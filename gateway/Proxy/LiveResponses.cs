@@ -1,0 +1,76 @@
+using DurableGateway.Diagnostics;
+using DurableGateway.Runs;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>
+/// Ends the run of a client that has its response, but for the last bytes. Those follow when the store has the end, or when the store is
+/// away and this node surely holds the run; a client whose run is another attempt's by now is cut off.
+/// </summary>
+internal sealed class LiveResponses(RunEngine engine, TimeProvider time, ILogger<LiveResponses> log)
+{
+    public async Task FinishAsync(HttpContext context, AttemptFeature feature, AttemptReview review)
+    {
+        var attempt = feature.Attempt;
+        await attempt.CloseAsync();
+        if (!attempt.MayBeStored)
+        {
+            engine.EndUnstored(attempt, feature.Outcome == AttemptOutcome.Completed ? RunState.Completed : RunState.Failed, feature.Status);
+            return;
+        }
+
+        var completing = Task.CompletedTask;
+        try
+        {
+            var hasEnded = await StoreRetry.RepeatAsync(
+                () => TryEndAsync(attempt, review), time, StoreRetry.ForEndOfAttempt, between: OnAwayAsync);
+            if (hasEnded) await ReleaseAsync(context, feature);
+            else CutOff(context, feature);
+        }
+        finally
+        {
+            await completing;
+        }
+
+        async Task OnAwayAsync(StoreUnavailableException error)
+        {
+            log.WriteRetried(attempt.Run, attempt.Key.Number, error.Message);
+            if (feature.IsReleased || !attempt.HoldsLease) return;
+            await ReleaseAsync(context, feature);
+
+            // A client that does not read on does not keep the end from being recorded.
+            completing = CompleteAsync(context, feature);
+        }
+    }
+
+    /// <summary>Another attempt may have another result by now: the client is not to take what it has for the whole of it.</summary>
+    public static void CutOff(HttpContext context, AttemptFeature feature)
+    {
+        if (feature.HoldsEnd) context.Abort();
+    }
+
+    /// <returns><see langword="false"/> where another attempt has the run.</returns>
+    private async Task<bool> TryEndAsync(Attempt attempt, AttemptReview review) =>
+        await engine.RepeatStoreAsync(attempt)
+        && (await engine.SettleAsync(attempt, review.Evidence, review.Report)).State == AttemptState.Ended;
+
+    private static Task ReleaseAsync(HttpContext context, AttemptFeature feature)
+    {
+        feature.IsReleased = true;
+        return feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
+    }
+
+    /// <summary>Ends the response while its request goes on: the last chunk, or the trailers.</summary>
+    private static async Task CompleteAsync(HttpContext context, AttemptFeature feature)
+    {
+        try
+        {
+            await Http1TrailerTransforms.EndAsync(context);
+            await feature.ClientBody!.CompleteAsync();
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // The client has gone.
+        }
+    }
+}

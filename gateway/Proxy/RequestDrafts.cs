@@ -1,0 +1,29 @@
+using DurableGateway.Runs;
+
+namespace DurableGateway.Proxy;
+
+/// <summary>Makes the drafts of runs from requests that have just come.</summary>
+internal sealed class RequestDrafts(RunIdFactory ids, RequestFlow flow, TimeProvider time)
+{
+    /// <param name="context">The request.</param>
+    /// <param name="policy">The policy of its route.</param>
+    /// <param name="body">Its body, as it is captured; <see langword="null"/> where it has none.</param>
+    /// <param name="idempotencyKey">The key that the client sent, if it did.</param>
+    /// <param name="nonce">Of its first attempt, where that begins now.</param>
+    public RequestDraft Begin(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey, uint nonce = 0)
+    {
+        var now = time.GetUtcNow();
+        var route = context.GetReverseProxyFeature().Route.Config.RouteId;
+        var hash = RunIdFactory.HashOf(context, policy, route, idempotencyKey);
+        return new RequestDraft(context, AttemptTracingMiddleware.RequestOf(context), body)
+        {
+            Run = ids.New(now, hash),
+            Policy = policy,
+            Route = route,
+            StartedAt = now,
+            ConcurrencyLimit = flow.LimitOf(context.Request, policy, route),
+            KeyHash = hash,
+            Nonce = nonce,
+        };
+    }
+}

@@ -1,0 +1,38 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace DurableGateway.Runs;
+
+/// <summary>The right to write a run for the first time. One caller has it at a time; the others wait for its outcome.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "A source without a timer and a wait handle holds nothing to dispose of.")]
+internal sealed class StoreTurn
+{
+    private readonly TaskCompletionSource<bool> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _preparing = new();
+
+    /// <param name="repeats">Whether a write before this one got no answer.</param>
+    public StoreTurn(bool repeats) => Repeats = repeats;
+
+    public bool Repeats { get; }
+
+    /// <summary>Cancelled where nobody waits any more for the request to be taken in. The write itself is not cancelled.</summary>
+    public CancellationToken Preparing => _preparing.Token;
+
+    /// <summary>Whether the run is in the store.</summary>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public Task<bool> Outcome => _outcome.Task;
+
+    public void StopPreparing() => _preparing.Cancel();
+
+    public void Complete(bool isStored) => _outcome.SetResult(isStored);
+
+    public void Fail(Exception error) => _outcome.SetException(error);
+}
+
+/// <summary>The answer to who wants a run stored.</summary>
+/// <param name="Turn">The turn to write it, where it is the caller's; else <see langword="null"/>.</param>
+/// <param name="Outcome">Completes with whether the run is in the store.</param>
+internal readonly record struct StoreTicket(StoreTurn? Turn, Task<bool> Outcome)
+{
+    public static StoreTicket Stored { get; } = new(null, Task.FromResult(true));
+    public static StoreTicket Refused { get; } = new(null, Task.FromResult(false));
+}
