@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Callable, Optional
 if TYPE_CHECKING:
     from ._io import Io
 
-# The time is measured in pieces: a process that stands still for longer than all of it loses one piece, and the handler gets its turn before the
-# next one is over.
+# The time is measured in pieces: a process that stands still for longer than all of it loses one piece, and the handler gets its turn
+# before the next one is over.
 _PIECES = 10
 # How many pieces are waited for branches that ask for steps again and again though they get none any more.
 _MAX_PIECES = 10 * _PIECES
@@ -18,8 +18,8 @@ _MAX_QUIET = 5.0
 
 
 class Activity:
-    """One attempt's steps. A step is executing from its beginning until its outcome is known, its checkpoint included; it is parked while its outcome
-    belongs to a later attempt.
+    """One attempt's steps. A step is executing from its beginning until its outcome is known, its checkpoint included; it is parked while
+    its outcome belongs to a later attempt.
 
     Branches may be tasks of an event loop, threads, or both. So all state has one lock, and whoever waits for a change of it is called.
     """

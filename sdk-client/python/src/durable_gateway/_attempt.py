@@ -29,7 +29,8 @@ current: contextvars.ContextVar[Optional[DurableAttempt]] = contextvars.ContextV
 
 
 class DurableAttempt:
-    """One request, as an attempt of a run. The middleware of this package does this; other hosts call :meth:`begin`, and then :meth:`run` or
+    """One request, as an attempt of a run. The middleware of this package does this; other hosts call :meth:`begin`, and then :meth:`run`
+    or
     :meth:`run_sync`, and answer as the verdict says.
     """
 
@@ -93,9 +94,9 @@ class DurableAttempt:
     async def run(self, handler: Callable[[], Awaitable[Any]]) -> Verdict:
         """Executes an asynchronous handler, and tells what to answer.
 
-        Branches of the handler are independent: where one waits for a step, the others go on, and the handler may end without it. The attempt is
-        suspended when none can go on; then the handler is cancelled. When this returns, no step is executing any more. An exception of the handler
-        that no step is the cause of is raised, as it would be without steps.
+        Branches of the handler are independent: where one waits for a step, the others go on, and the handler may end without it. The
+        attempt is suspended when none can go on; then the handler is cancelled. When this returns, no step is executing any more. An
+        exception of the handler that no step is the cause of is raised, as it would be without steps.
         """
         token = current.set(self)
         try:
@@ -186,8 +187,8 @@ class DurableAttempt:
         return self._verdict is not None
 
     def headers_of(self, status: int) -> Headers:
-        """The headers that a response must bear which begins now, before the handler has ended: those of :attr:`override`, the build, and how the
-        handler differs from what is stored.
+        """The headers that a response must bear which begins now, before the handler has ended: those of :attr:`override`, the build, and
+        how the handler differs from what is stored.
 
         It is judged as if it had asked for its last step. A status from 500 up is taken for that of a handler that stopped on its way.
         """
@@ -245,7 +246,8 @@ class DurableAttempt:
         took = time.monotonic() - started
         if took > self._options.suspend_after:
             log.warning(
-                "Attempt %s of run %s was suspended while the handler worked outside of steps; it ended %.0f ms later. The next attempt does that work "
+                "Attempt %s of run %s was suspended while the handler worked outside of steps; it ended %.0f ms later. The next attempt "
+                "does that work "
                 "again, and does not come further if it takes as long. Put the work into a step, or raise suspend_after (%.0f ms)",
                 self.info.attempt,
                 self.info.id,

@@ -44,8 +44,9 @@ class Codec(Protocol):
 
 
 class JsonCodec:
-    """``json`` of the standard library, and the types that the step declares: dataclasses, named tuples, typed dictionaries, enumerations, dates and times,
-    ``Decimal``, ``UUID``, paths, sets, tuples, bytes, unions of these, and models of pydantic. Other keys of an object are passed over.
+    """``json`` of the standard library, and the types that the step declares: dataclasses, named tuples, typed dictionaries, enumerations,
+    dates and times, ``Decimal``, ``UUID``, paths, sets, tuples, bytes, unions of these, and models of pydantic. Other keys of an object
+    are passed over.
     """
 
     def dump(self, value: Any, declared: Any) -> bytes:
@@ -68,7 +69,8 @@ class Content:
         return result
 
     def write(self, result: Any) -> tuple[str, bytes, Any]:
-        """The content type, the bytes to store, and the result that the handler goes on with: as a replay reads it, so that both go on alike."""
+        """The content type, the bytes to store, and the result that the handler goes on with: as a replay reads it, so that both go on
+        alike."""
         raise NotImplementedError
 
     def read(self, content_type: str, body: bytes) -> Any:
@@ -235,7 +237,8 @@ async def _async_chunks(body: bytes) -> AsyncIterator[bytes]:
 
 
 def _unwrapped(declared: Any) -> Any:
-    """Without what says nothing of the form: ``Annotated``, ``NewType``, ``Optional`` of one type, ``Required`` of a typed dictionary's member."""
+    """Without what says nothing of the form: ``Annotated``, ``NewType``, ``Optional`` of one type, ``Required`` of a typed dictionary's
+    member."""
     while True:
         if hasattr(declared, "__supertype__"):
             declared = declared.__supertype__

@@ -34,7 +34,8 @@ class Gateway:
         self._transport = transport
         # The address that answered last: the run is known there.
         self._best = 0
-        # Tells this execution of the handler from another one of the same attempt, which something between gateway and service has sent twice.
+        # Tells this execution of the handler from another one of the same attempt, which something between gateway and service has sent
+        # twice.
         self._execution = f'"{uuid.uuid4().hex}"'
 
     async def put(self, io: Io, step: str, headers: Headers, body: bytes = b"") -> HttpResponse:

@@ -1,6 +1,7 @@
 """How the SDK waits.
 
-The algorithm of an attempt is written once, as coroutines that wait only by an :class:`Io`. On an event loop that is :class:`LoopIo`. In a thread it is
+The algorithm of an attempt is written once, as coroutines that wait only by an :class:`Io`. On an event loop that is :class:`LoopIo`. In a
+thread it is
 :class:`ThreadIo`, whose methods block instead of suspending: a coroutine that uses nothing else runs to its end in one go (:func:`drive`).
 """
 

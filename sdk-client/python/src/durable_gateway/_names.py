@@ -45,8 +45,9 @@ class _Flow:
         self.turn = turn
 
     def might_precede(self, earlier: _Flow) -> bool:
-        """Whether an earlier step could as well have begun after this one: they belong to different branches, and this one's branch had begun a step
-        already when the earlier one began. (Coroutines that are awaited one after the other are branches too, but the later one has no step yet.)
+        """Whether an earlier step could as well have begun after this one: they belong to different branches, and this one's branch had
+        begun a step already when the earlier one began. (Coroutines that are awaited one after the other are branches too, but the later
+        one has no step yet.)
         """
         mine: _Flow = self
         theirs: _Flow = earlier
@@ -101,7 +102,8 @@ class StepNames:
         with self._lock:
             if step in self._ids:
                 raise StepUsageError(
-                    f"The name '{step}' is that of the step that hands the URL of '{callback}' out. Give the other step of that name another one."
+                    f"The name '{step}' is that of the step that hands the URL of '{callback}' out. Give the other step of that name "
+                    "another one."
                 )
             self._ids.add(step)
             self._begin(step)
@@ -136,7 +138,8 @@ class StepNames:
         uses = self._uses.get(name, 0)
         if uses and _id_of(name, uses) in self._begun:
             raise StepUsageError(
-                f"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, such as '{name}-' "
+                f"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, "
+                f"such as '{name}-' "
                 "and the item's id."
             )
         self._turn += 1
@@ -146,7 +149,8 @@ class StepNames:
         latest = self._latest.get(name)
         if latest is not None and flow.might_precede(latest):
             raise StepUsageError(
-                f"Two branches that run at the same time use the name '{name}', so a replay in which they come in another order would mix the outcomes up. "
+                f"Two branches that run at the same time use the name '{name}', so a replay in which they come in another order would "
+                "mix the outcomes up. "
                 f"Give the steps of each branch names of their own, such as '{name}-' and the item's id."
             )
         step = _id_of(name, uses + 1)
@@ -156,7 +160,8 @@ class StepNames:
             )
         if step in self._ids:
             raise StepUsageError(
-                f"The name '{name}' was made to look like use {uses + 1} of another. Do not use names that end in '#' and a number, or in '{_HANDED_OUT}'."
+                f"The name '{name}' was made to look like use {uses + 1} of another. Do not use names that end in '#' and a number, or "
+                f"in '{_HANDED_OUT}'."
             )
         self._ids.add(step)
         self._uses[name] = uses + 1

@@ -31,11 +31,12 @@ class DurableOptions:
     """How the steps of a service are kept."""
 
     build: Optional[str] = field(default_factory=lambda: os.environ.get("DURABLE_BUILD"))
-    """Which build of the service this is: operators see which builds have worked on a run. The default is the environment's ``DURABLE_BUILD``."""
+    """Which build of the service this is: operators see which builds have worked on a run. The default is the environment's
+    ``DURABLE_BUILD``."""
 
     suspend_after: float = 0.5
-    """How long, in seconds, an attempt goes on in which a step is parked and no other is executing. When none has begun in that time, the handler
-    cannot go on, and the attempt is suspended. Work of a branch outside of steps that takes longer, while another branch waits, is cut off, and done
+    """How long, in seconds, an attempt goes on in which a step is parked and no other is executing. When none has begun in that time, the
+    handler cannot go on, and the attempt is suspended. Work of a branch outside of steps that takes longer, while another branch waits, is cut off, and done
     again by the next attempt: put it into a step."""
 
     error_details: bool = False

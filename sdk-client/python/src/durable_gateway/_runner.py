@@ -231,7 +231,8 @@ class Runner:
         outer = inside.get()
         if outer is not None and outer[0] is self:
             raise StepUsageError(
-                f"The compensation '{name}' is registered inside step '{outer[1]}', which a replay does not execute. Register it after the step."
+                f"The compensation '{name}' is registered inside step '{outer[1]}', which a replay does not execute. Register it after "
+                "the step."
             )
         step = self.names.reserve(name)
         self.stored.make_optional(step)
@@ -247,7 +248,8 @@ class Runner:
         :param blocking_io: Executes compensations that may block.
         :returns: What to answer; None where what the handler did stands.
         """
-        # Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any more.
+        # Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter
+        # any more.
         self.handler_ended = True
         await self.activity.drain(io)
         self.activity.release()
@@ -289,7 +291,8 @@ class Runner:
         outer = inside.get()
         if outer is not None and outer[0] is self:
             raise StepUsageError(
-                f"Step '{name}' begins inside step '{outer[1]}'. Steps do not nest, because the outer one's stored outcome would hide the inner one. "
+                f"Step '{name}' begins inside step '{outer[1]}'. Steps do not nest, because the outer one's stored outcome would hide "
+                "the inner one. "
                 "Begin it after the other, and pass results along."
             )
         step = self.names.enter(name)
@@ -397,7 +400,8 @@ class Runner:
             content_type, encoded, result = content.write(called.result)
         except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as e:
             raise StepUsageError(
-                f"The result of step '{step}' cannot be written as JSON and read again: {e} The step was executed, and its outcome is not stored. "
+                f"The result of step '{step}' cannot be written as JSON and read again: {e} The step was executed, and its outcome is "
+                "not stored. "
                 "Return plain data from the step: what the rest of the handler needs."
             ) from e
         return await self._complete(io, step, content_type, encoded, result, duration, content, options)
@@ -405,8 +409,8 @@ class Runner:
     def _failure_of(self, io: Io, step: str, called: Called, options: StepOptions) -> Optional[BaseException]:
         """The error of a body that is the step's failure; None where it has none. What says something of the attempt is raised.
 
-        A body that is cancelled may raise anything: libraries have errors of their own for it. So the type does not tell, except where an error states a
-        failure.
+        A body that is cancelled may raise anything: libraries have errors of their own for it. So the type does not tell, except where an
+        error states a failure.
         """
         error = called.error
         if error is None:
@@ -495,8 +499,10 @@ class Runner:
             return content.read(stored.content_type, stored.body)
         except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError) as e:
             raise CheckpointError(
-                f"The stored result of step '{step}' ({stored.content_type}, of a step of type {stored.type or 'unknown'}) cannot be read: {e} "
-                "Has its type changed since it was stored? Give the step a new name when its result's shape changes, or keep reading the old one."
+                f"The stored result of step '{step}' ({stored.content_type}, of a step of type {stored.type or 'unknown'}) cannot be "
+                f"read: {e} "
+                "Has its type changed since it was stored? Give the step a new name when its result's shape changes, or keep reading "
+                "the old one."
             ) from e
 
     def _abandon(self, step: str, response: HttpResponse) -> RunAbandoned:
@@ -565,7 +571,8 @@ class Runner:
     def _require_gateway(self, step: str, what: str) -> Gateway:
         if self._gateway is None:
             raise StepUsageError(
-                f"Step '{step}' {what}, and this request did not come through one. Call the service through the gateway, by a durable route; in a unit "
+                f"Step '{step}' {what}, and this request did not come through one. Call the service through the gateway, by a durable "
+                "route; in a unit "
                 "test, use durable_gateway.testing.TestRun."
             )
         return self._gateway
@@ -610,7 +617,8 @@ class Runner:
             return None
         final = for_good(failure)
         if isinstance(final, StepFailedError):
-            # It is stored already, and each replay fails by it at the same place. Not so where another branch may have come further by then.
+            # It is stored already, and each replay fails by it at the same place. Not so where another branch may have come further by
+            # then.
             problem = final.problem.at(final.step)
             branches = self.activity.has_parked or self.activity.left_behind
             return await self._begin_rollback(io, problem) if rolls_back and branches else problem
@@ -623,7 +631,8 @@ class Runner:
         return await self._begin_rollback(io, own) if rolls_back else own
 
     async def _begin_rollback(self, io: Io, problem: StepProblem) -> StepProblem:
-        """Stores why the run is rolled back. Without it a replay whose handler does not fail again would go on with what has been undone."""
+        """Stores why the run is rolled back. Without it a replay whose handler does not fail again would go on with what has been
+        undone."""
         kept = problem.shortened()
         try:
             await self._store_failure(io, ROLLBACK_BEGUN, _Write(kept, 0.0), None, NOTHING)

@@ -24,21 +24,22 @@ def runner() -> Runner:
     attempt = current.get()
     if attempt is None:
         raise StepUsageError(
-            "A step is used outside of an attempt. Wrap the application in the middleware of durable_gateway (asgi, wsgi, flask or django); in a thread or "
+            "A step is used outside of an attempt. Wrap the application in the middleware of durable_gateway (asgi, wsgi, flask or "
+            "django); in a thread or "
             "executor of your own, run the code in contextvars.copy_context(); in a unit test, use durable_gateway.testing.TestRun."
         )
     return attempt.runner
 
 
 class Step:
-    """Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler goes on; when the request is replayed, the stored
-    outcome is returned, and the step's body is not executed again.
+    """Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler goes on; when the request is
+    replayed, the stored outcome is returned, and the step's body is not executed again.
 
-    A step is known by its name. The second use of a name within an attempt is ``name#2``, the third ``name#3``, so a loop may use one name. Steps of
-    different names may run at the same time.
+    A step is known by its name. The second use of a name within an attempt is ``name#2``, the third ``name#3``, so a loop may use one
+    name. Steps of different names may run at the same time.
 
-    Every method raises :class:`StepFailedError` where the step has failed for good (catch it to compensate), and :class:`StepUsageError` where it is used
-    wrongly. :class:`AttemptOver`, which is a cancellation, and :class:`CheckpointError` end this attempt; let them pass.
+    Every method raises :class:`StepFailedError` where the step has failed for good (catch it to compensate), and :class:`StepUsageError`
+    where it is used wrongly. :class:`AttemptOver`, which is a cancellation, and :class:`CheckpointError` end this attempt; let them pass.
     """
 
     __slots__ = ()
@@ -96,17 +97,18 @@ class Step:
         """Executes a piece of the handler, once.
 
         :param name: The step's name: 1 to 256 bytes of UTF-8.
-        :param body: What to do: a coroutine function, or a plain function of what does not block. For one that does: ``asyncio.to_thread`` with it as the
-            first of ``args``.
+        :param body: What to do: a coroutine function, or a plain function of what does not block. For one that does: ``asyncio.to_thread``
+            with it as the first of ``args``.
         :param args: What it is called with.
         :param returns: The type of the result, where ``body`` is not annotated. Without either a result comes back as plain JSON.
-        :param max_attempts: How often the step is tried in all. What is not said is as the route's policy says; without a gateway there is one try.
+        :param max_attempts: How often the step is tried in all. What is not said is as the route's policy says; without a gateway there is
+            one try.
         :param retry_delay: The delay before the second try.
         :param max_retry_delay: The longest delay before a try.
         :param backoff: How the delay grows: ``exponential``, ``linear`` or ``constant``.
         :param timeout: How long one try may take. Then the body is cancelled, and the try has failed.
-        :param at_most_once: Whether the body is never executed twice: for effects that cannot be made idempotent. If nobody can tell how it ended, the
-            step has failed (``problem.is_step_interrupted``), and so it has where the body raises, without another try.
+        :param at_most_once: Whether the body is never executed twice: for effects that cannot be made idempotent. If nobody can tell how
+            it ended, the step has failed (``problem.is_step_interrupted``), and so it has where the body raises, without another try.
         :returns: What the body gave, in this attempt or an earlier one, as it reads from its stored form.
         """
         options = StepOptions.of(max_attempts, retry_delay, max_retry_delay, backoff, timeout, at_most_once)
@@ -165,8 +167,8 @@ class Step:
         :param event_type: The event's ``type``.
         :param key: The event's ``subject``; without it, any.
         :param timeout: How long to wait, from when the step is first begun; without it, as long as the run may take.
-        :param lookback: How old an event may be that was there before the step began; without it, as old as the run, so that an answer cannot come too
-            early.
+        :param lookback: How old an event may be that was there before the step began; without it, as old as the run, so that an answer
+            cannot come too early.
         :param returns: The type of the data; ``bytes`` takes any.
         :returns: The event's data: JSON as it reads, anything else as bytes. None after the time-out, and for an event without data.
         """
@@ -190,8 +192,8 @@ class Step:
         """Waits for somebody to call a URL that the gateway makes for it. Nothing is held meanwhile.
 
         :param name: The step's name: 1 to 245 bytes of UTF-8.
-        :param hand_out: Gives them the URL, to which they may ``POST`` once. It is executed as a step of its own, named as this one with `` handed out``
-            after it. Who has the URL can complete the step: it is a secret of the two.
+        :param hand_out: Gives them the URL, to which they may ``POST`` once. It is executed as a step of its own, named as this one with
+            `` handed out`` after it. Who has the URL can complete the step: it is a secret of the two.
         :returns: What was sent: JSON as it reads, anything else as bytes; None for nothing.
         :raises StepFailedError: Nobody has called in time (``problem.is_step_timeout``), or the URL could not be handed out.
         """
@@ -206,8 +208,8 @@ class Step:
         ...
 
     async def invoke(self, name: str, path: str, body: Any = None, *, method: str = "POST", returns: Any = UNDECLARED) -> Any:
-        """Sends a request to a route of the gateway, as a run of its own, and waits for its result. Nothing is held meanwhile. The other run goes on even
-        if this one ends.
+        """Sends a request to a route of the gateway, as a run of its own, and waits for its result. Nothing is held meanwhile. The other
+        run goes on even if this one ends.
 
         :param path: The path of a durable route, with a query where it has one. It begins with a slash.
         :param body: The request's body: bytes as they are, anything else as JSON; None: none.
@@ -244,10 +246,10 @@ class Step:
     ) -> Response:
         """Sends an HTTP request, once, and keeps the response.
 
-        :param target: A URL, or a function that sends the request by a client of your own, and gives (or is awaited for) the response of httpx, aiohttp,
-            requests or the standard library.
-        :returns: The response. Status 408, 429, 500, 502, 503 and 504 are failed tries of the step, and ``Retry-After`` is kept to; any other is the
-            result.
+        :param target: A URL, or a function that sends the request by a client of your own, and gives (or is awaited for) the response of
+            httpx, aiohttp, requests or the standard library.
+        :returns: The response. Status 408, 429, 500, 502, 503 and 504 are failed tries of the step, and ``Retry-After`` is kept to; any
+            other is the result.
         """
         options = StepOptions.of(max_attempts, retry_delay, max_retry_delay, backoff, timeout, at_most_once)
         if callable(target):
@@ -268,12 +270,12 @@ class Step:
         backoff: Optional[str] = None,
         timeout: Optional[Seconds] = None,
     ) -> None:
-        """Registers what undoes the pieces that have finished so far. When the handler fails for good, all that was registered is executed, the last one
-        first, each as a step of its own.
+        """Registers what undoes the pieces that have finished so far. When the handler fails for good, all that was registered is
+        executed, the last one first, each as a step of its own.
 
-        The handler fails for good by a :class:`StepFailedError`, a :class:`NonRetryableError` or a :class:`StepUsageError` that leaves it, and by any
-        exception in the last attempt that the policy allows. Register right after the step that it undoes, and await nothing in between; before the step
-        if a failed try may have an effect.
+        The handler fails for good by a :class:`StepFailedError`, a :class:`NonRetryableError` or a :class:`StepUsageError` that leaves it,
+        and by any exception in the last attempt that the policy allows. Register right after the step that it undoes, and await nothing in
+        between; before the step if a failed try may have an effect.
 
         :param name: The name of the step that the compensation is.
         :param compensation: What to do: a coroutine function or a plain one. Steps do not begin in it.

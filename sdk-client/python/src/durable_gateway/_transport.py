@@ -38,7 +38,8 @@ class HttpResponse:
 
 
 class Transport(Protocol):
-    """Sends a request, once, from whatever thread. Give :class:`DurableOptions` one of your own for proxies, say, or for another HTTP client."""
+    """Sends a request, once, from whatever thread. Give :class:`DurableOptions` one of your own for proxies, say, or for another HTTP
+    client."""
 
     def send(self, request: HttpRequest, timeout: float) -> HttpResponse:
         """

@@ -13,7 +13,8 @@ from ._transport import Headers
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where :attr:`is_completed`, the handler's own response is the answer, with :attr:`headers` added. Else the response is made of this."""
+    """Where :attr:`is_completed`, the handler's own response is the answer, with :attr:`headers` added. Else the response is made of
+    this."""
 
     status: int
     """The status to answer with; 0 where the handler's own response is the answer."""

@@ -1,7 +1,8 @@
 """The client's side: :func:`durable_fetch` sends a request to a durable route and gives its final response, whatever happens in between.
 
-Any HTTP client that follows redirects works with the gateway. This one also survives lost connections, shows progress, and sends an ``Idempotency-Key``, so
-that a request that is sent again is the same run. The synchronous twin is :func:`durable_gateway.sync.durable_fetch`.
+Any HTTP client that follows redirects works with the gateway. This one also survives lost connections, shows progress, and sends an
+``Idempotency-Key``, so that a request that is sent again is the same run. The synchronous twin is
+:func:`durable_gateway.sync.durable_fetch`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ async def durable_fetch(
     store_key: Optional[str] = None,
     transport: Optional[HttpTransport] = None,
 ) -> Response:
-    """Sends a request, and gives its final response: it follows the redirect to the result, waits for that, and goes on after lost connections.
+    """Sends a request, and gives its final response: it follows the redirect to the result, waits for that, and goes on after lost
+    connections.
 
     :param method: By default ``POST`` where there is a body, else ``GET``.
     :param json: A body as JSON.
@@ -45,7 +47,8 @@ async def durable_fetch(
     :param on_progress: Called with each event of the run once the request has been redirected to its result.
     :param on_accepted: Called with the result URL when it is known. Who has it can read the result.
     :param timeout: How long to wait in all. The run goes on after it.
-    :param store: Keeps the result URL under ``store_key``, so that the same call in another process goes on with the same run: a dictionary, a ``shelve``.
+    :param store: Keeps the result URL under ``store_key``, so that the same call in another process goes on with the same run: a
+        dictionary, a ``shelve``.
     :raises ResultPendingError: The result has not come in time, or nobody answers.
     """
     given, said, content = prepared(method, headers, body, json)

@@ -20,7 +20,8 @@ __all__ = ["Durable"]
 class Durable:
     """Makes the views of an application attempts of their runs. An extension of Flask: with an application factory, call :meth:`init_app`.
 
-    An error handler of the application that catches a failure makes it the application's affair. What no error handler catches is the run's failure.
+    An error handler of the application that catches a failure makes it the application's affair. What no error handler catches is the
+    run's failure.
     """
 
     def __init__(self, app: Any = None, options: Optional[DurableOptions] = None) -> None:

@@ -38,8 +38,8 @@ T = TypeVar("T")
 class SyncStep:
     """Durable steps of the request at hand: those of :class:`durable_gateway.Step`, whose methods this has, for code that blocks.
 
-    A thread cannot be cancelled. A step that waits leaves the handler by a :class:`RunSuspended` when no branch can go on; a body that is late for its
-    ``timeout`` is left behind in a thread of its own.
+    A thread cannot be cancelled. A step that waits leaves the handler by a :class:`RunSuspended` when no branch can go on; a body that is
+    late for its ``timeout`` is left behind in a thread of its own.
     """
 
     __slots__ = ()
@@ -64,8 +64,8 @@ class SyncStep:
     ) -> T:
         """Executes a piece of the handler, once: see :meth:`durable_gateway.Step.run`.
 
-        :param timeout: How long one try may take. The body is executed in a thread of its own then. One that is late goes on there, and nobody waits for
-            it: give what it calls a time-out of its own, too.
+        :param timeout: How long one try may take. The body is executed in a thread of its own then. One that is late goes on there, and
+            nobody waits for it: give what it calls a time-out of its own, too.
         """
         options = StepOptions.of(max_attempts, retry_delay, max_retry_delay, backoff, timeout, at_most_once)
         declared = returned_by(body, args) if returns is UNDECLARED else returns
@@ -195,7 +195,8 @@ class SyncStep:
     def parallel(self, *branches: Callable[[], Any]) -> list[Any]:
         """Calls functions at the same time, each in a thread, as branches of the handler: their steps are steps of this request.
 
-        It waits for all of them. Where branches raise, a failure for good goes before other exceptions, and these before the end of the attempt.
+        It waits for all of them. Where branches raise, a failure for good goes before other exceptions, and these before the end of the
+        attempt.
 
         :returns: What they gave, in the order of the branches.
         """

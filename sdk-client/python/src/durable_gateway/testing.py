@@ -28,7 +28,8 @@ _INTERRUPTED = b'{"type":"/_durable/problems/step-interrupted","title":"The step
 
 
 class TestRun:
-    """A run in memory: the handler is executed from attempt to attempt as behind a gateway, and the outcomes of steps are kept from one to the next.
+    """A run in memory: the handler is executed from attempt to attempt as behind a gateway, and the outcomes of steps are kept from one to
+    the next.
 
     ::
 
@@ -38,8 +39,8 @@ class TestRun:
         assert await run.run(check_out, order) == "shipped"
         assert run.steps == ["charge", "paid", "label"]
 
-    The steps are those of the package: bodies are executed once, results are written and read, failed tries are made again. A handler that depends on
-    something outside of its steps shows it here.
+    The steps are those of the package: bodies are executed once, results are written and read, failed tries are made again. A handler that
+    depends on something outside of its steps shows it here.
 
     :param max_attempts: How often a step is tried that says nothing else.
     :param options: How steps are kept. Without them attempts that cannot go on end sooner than by default.
@@ -100,10 +101,12 @@ class TestRun:
         return self._begin(is_final).run_sync(handler)
 
     async def run(self, handler: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
-        """Executes an asynchronous handler from attempt to attempt until it ends. Sleeps are over at once, and delays before retries are left out.
+        """Executes an asynchronous handler from attempt to attempt until it ends. Sleeps are over at once, and delays before retries are
+        left out.
 
         :returns: What the handler returned.
-        :raises StepFailedError: A step has failed for good, and the handler did not catch it. Other exceptions of the handler are raised, too.
+        :raises StepFailedError: A step has failed for good, and the handler did not catch it. Other exceptions of the handler are raised,
+            too.
         :raises RuntimeError: The handler waits for what the test has not said.
         """
         for _ in range(_MAX_ROUNDS):
@@ -167,7 +170,8 @@ class TestRun:
             return False
         names = ", ".join(f"'{step}'" for step in pending)
         raise RuntimeError(
-            f"The handler waits for {names}. Say with complete() what comes, or with time_out() that nothing does; or execute single attempts with attempt()."
+            f"The handler waits for {names}. Say with complete() what comes, or with time_out() that nothing does; or execute single "
+            "attempts with attempt()."
         )
 
 
