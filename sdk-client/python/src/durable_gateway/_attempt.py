@@ -69,7 +69,10 @@ class DurableAttempt:
         if not version:
             return cls(RunInfo(None, 0), None, {}, True, options)
         if version != _VERSION:
-            words = f"The gateway speaks version '{version}' of the contract and this SDK version {_VERSION}. Update durable-gateway-client in this service."
+            words = (
+                f"The gateway speaks version '{version}' of the contract and this SDK version {_VERSION}. "
+                "Update durable-gateway-client in this service."
+            )
             raise CheckpointError(words, client_message=words)
 
         def required(name: str) -> str:

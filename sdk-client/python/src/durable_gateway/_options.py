@@ -36,8 +36,8 @@ class DurableOptions:
 
     suspend_after: float = 0.5
     """How long, in seconds, an attempt goes on in which a step is parked and no other is executing. When none has begun in that time, the
-    handler cannot go on, and the attempt is suspended. Work of a branch outside of steps that takes longer, while another branch waits, is cut off, and done
-    again by the next attempt: put it into a step."""
+    handler cannot go on, and the attempt is suspended. Work of a branch outside of steps that takes longer, while another branch waits,
+    is cut off, and done again by the next attempt: put it into a step."""
 
     error_details: bool = False
     """Whether the client of a failed run is told the type and message of the exception. For development."""

@@ -651,23 +651,25 @@ class Runner:
         with self._lock:
             registered = list(reversed(self._compensations))
         for each in registered:
-            own_io = blocking_io() if each.blocking else io
             self.names.enter_reserved(each.id)
             try:
-                await self._begin(
-                    own_io,
-                    each.id,
-                    "run",
-                    Role.COMPENSATION,
-                    lambda step: NOTHING,
-                    lambda step, content, each=each, own_io=own_io: self._execute(own_io, step, each.body, content, each.options),  # type: ignore[misc]
-                )
+                await self._undo(blocking_io() if each.blocking else io, each)
             except StepFailedError as e:
                 failures.append(e)
             except StepUsageError as e:
                 log.error("Attempt %s of run %s uses a durable step wrongly. %s", self.info.attempt, self.info.id, e, exc_info=e)
                 failures.append(StepFailedError(each.id, StepProblem("A durable step is used wrongly", detail=str(e))))
         return failures
+
+    async def _undo(self, io: Io, compensation: Compensation) -> None:
+        await self._begin(
+            io,
+            compensation.id,
+            "run",
+            Role.COMPENSATION,
+            lambda step: NOTHING,
+            lambda step, content: self._execute(io, step, compensation.body, content, compensation.options),
+        )
 
 
 def _received(body: Callable[[], Any], content: Content, blocks: bool) -> Any:
