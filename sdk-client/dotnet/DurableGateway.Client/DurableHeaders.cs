@@ -29,4 +29,7 @@ internal static class DurableHeaders
     public const string CallbackUrl = "Durable-Callback-Url";
     public const string InvokePath = "Durable-Invoke-Path";
     public const string InvokeMethod = "Durable-Invoke-Method";
+    public const string Result = "Durable-Result";
+    public const string Status = "Durable-Status";
+    public const string IdempotencyKey = "Idempotency-Key";
 }

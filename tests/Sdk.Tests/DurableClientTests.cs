@@ -1,0 +1,324 @@
+using System.Net;
+using System.Text;
+using DurableGateway.Client.Http;
+using DurableGateway.Client.Tests.Support;
+
+namespace DurableGateway.Client.Tests;
+
+/// <summary>The client's side: a request to a durable route, until there is its final response.</summary>
+public sealed class DurableClientTests
+{
+    private const string Result = "http://gateway/_durable/v1/results/01a20679-cce6-73be-b275-852ca4b597ac?token=t0k3n";
+
+    [Fact]
+    public async Task SendAsync_ResponseAtOnce_IsGiven()
+    {
+        var gateway = new Script(_ => Answer(200, "done"));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal("done", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Single(gateway.Requests);
+    }
+
+    [Fact]
+    public async Task SendAsync_NotSafe_GetsAKey()
+    {
+        var gateway = new Script(_ => Answer(200));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Matches("^\"[0-9a-f]{32}\"$", gateway.Requests[0].Key);
+    }
+
+    [Fact]
+    public async Task SendAsync_OwnKey_IsKept()
+    {
+        var gateway = new Script(_ => Answer(200));
+
+        using var response = await gateway.SendAsync(HttpMethod.Post, request => request.Headers.Add("Idempotency-Key", "\"mine\""));
+
+        Assert.Equal("\"mine\"", gateway.Requests[0].Key);
+    }
+
+    [Fact]
+    public async Task SendAsync_Get_GetsNoKey()
+    {
+        var gateway = new Script(_ => Answer(200));
+
+        using var response = await gateway.SendAsync(HttpMethod.Get);
+
+        Assert.Null(gateway.Requests[0].Key);
+    }
+
+    [Fact]
+    public async Task SendAsync_LostAnswer_IsSentAgainUnderTheSameKey()
+    {
+        var gateway = new Script(number => number < 3 ? throw new HttpRequestException("cut") : Answer(200, "done"));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(3, gateway.Requests.Count);
+        Assert.Single(gateway.Requests.Select(request => request.Key).Distinct());
+        Assert.All(gateway.Requests, request => Assert.Equal("order", request.Body));
+    }
+
+    [Fact]
+    public async Task SendAsync_NoAnswerAtAll_IsThrown()
+    {
+        var gateway = new Script(_ => throw new HttpRequestException("cut"));
+
+        await Assert.ThrowsAsync<HttpRequestException>(gateway.PostAsync);
+
+        Assert.Equal(6, gateway.Requests.Count);
+    }
+
+    [Fact]
+    public async Task SendAsync_Redirects_AreFollowedHoweverMany()
+    {
+        var gateway = new Script(number => number <= 60 ? SeeOther($"{Result}&hop={number}") : Answer(200, "done", "completed"));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal("done", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.All(gateway.Requests.Skip(1), request => Assert.Equal(("GET", null, ""), (request.Method, request.Key, request.Body)));
+    }
+
+    [Fact]
+    public async Task SendAsync_NotYetThere_BeginsAnewAtTheResult()
+    {
+        var gateway = new Script(number => number switch
+        {
+            1 => SeeOther(Result),
+            2 => SeeOther(Result + "&hop=1"),
+            3 => Answer(202, "{}", "waiting"),
+            _ => Answer(200, "done", "completed"),
+        });
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal([Result, Result + "&hop=1", Result], gateway.Requests.Skip(1).Select(request => request.Url));
+    }
+
+    [Theory]
+    [InlineData("failed", 500)]
+    [InlineData("cancelled", 410)]
+    public async Task SendAsync_RunWithoutSuccess_IsItsResponse(string state, int status)
+    {
+        var gateway = new Script(number => number == 1 ? SeeOther(Result) : Answer(status, "no", state));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Equal(2, gateway.Requests.Count);
+    }
+
+    [Fact]
+    public async Task SendAsync_ResultLost_IsAskedForAgain()
+    {
+        var gateway = new Script(number => number switch
+        {
+            1 => SeeOther(Result),
+            2 => throw new HttpRequestException("cut"),
+            3 => Problem(503),
+            _ => Answer(200, "done", "completed"),
+        });
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Single(gateway.Requests, request => request.Method == "POST");
+    }
+
+    [Fact]
+    public async Task SendAsync_StoreAway_IsSentAgain()
+    {
+        var gateway = new Script(number => number == 1 ? Problem(503) : Answer(200, "done"));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(["POST", "POST"], gateway.Requests.Select(request => request.Method));
+    }
+
+    [Fact]
+    public async Task SendAsync_ServiceAway_IsItsResponse()
+    {
+        var gateway = new Script(_ => Answer(503, "closed on Sundays"));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Single(gateway.Requests);
+    }
+
+    [Fact]
+    public async Task SendAsync_MayBeStored_IsAskedForThereAndSentAgainIfNot()
+    {
+        var gateway = new Script(number => number switch
+        {
+            1 => WithResult(Problem(503)),
+            2 => Problem(404),
+            _ => Answer(200, "done"),
+        });
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(["POST", "GET", "POST"], gateway.Requests.Select(request => request.Method));
+    }
+
+    [Fact]
+    public async Task SendAsync_CutOff_IsReadFromTheResult()
+    {
+        var gateway = new Script(number => number == 1 ? WithResult(CutOff()) : Answer(200, "whole", "completed"));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal("whole", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task SendAsync_OfRedirectOfTheService_IsGiven()
+    {
+        var gateway = new Script(_ =>
+            new HttpResponseMessage(HttpStatusCode.Found) { Headers = { Location = new Uri("/elsewhere", UriKind.Relative) } });
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(HttpStatusCode.Found, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task OnResultUrl_IsToldOfIt()
+    {
+        Uri? known = null;
+        var relative = new Uri(Result).PathAndQuery;
+        var gateway = new Script(number => number == 1 ? SeeOther(relative) : Answer(200, "done", "completed"));
+
+        using var response = await gateway.SendAsync(HttpMethod.Post, request => request.OnResultUrl(at => known = at));
+
+        Assert.Equal(Result, known?.AbsoluteUri);
+    }
+
+    [Fact]
+    public async Task SendAsync_GetOfTheResultUrl_WaitsForIt()
+    {
+        var gateway = new Script(number => number == 1 ? Answer(202, "{}", "running") : Answer(200, "done", "completed"));
+
+        using var response = await gateway.SendAsync(HttpMethod.Get, url: Result);
+
+        Assert.Equal("done", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task OnProgress_IsToldOfSteps()
+    {
+        const string Events = "id: h1\nevent: attempt\ndata: {\"attempt\":2,\"time\":\"2026-11-23T08:00:01+00:00\"}\n\n"
+            + "id: h2\nevent: step\n"
+            + "data: {\"attempt\":2,\"step\":\"charge\",\"state\":\"completed\",\"time\":\"2026-11-23T08:00:01+00:00\"}\n\n"
+            + "id: h-end\nevent: result\ndata: {\"status\":200}\n\n";
+        var told = new List<RunProgress>();
+        var gateway = new Script(number => number == 1 ? SeeOther(Result) : Answer(200, "done", "completed"))
+        {
+            Watched = () => new HttpResponseMessage { Content = new StringContent(Events, Encoding.UTF8, "text/event-stream") },
+        };
+
+        using var response = await gateway.SendAsync(HttpMethod.Post, request => request.OnProgress(new Collector(told)));
+
+        Assert.Equal("done", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(
+            [("attempt", 2, null, null), ("step", 2, "charge", "completed")],
+            told.Select(one => (one.Kind, one.Attempt, one.Step, one.State)));
+    }
+
+    [Fact]
+    public async Task SendAsync_ProgressThatCannotBeRead_KeepsNobodyFromTheResult()
+    {
+        var gateway = new Script(number => number == 1 ? SeeOther(Result) : Answer(200, "done", "completed"))
+        {
+            Watched = () => throw new HttpRequestException("cut"),
+        };
+
+        using var response = await gateway.SendAsync(HttpMethod.Post, request => request.OnProgress(new Collector([])));
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    private static HttpResponseMessage Answer(int status, string body = "", string? state = null)
+    {
+        var response = new HttpResponseMessage((HttpStatusCode)status) { Content = new StringContent(body) };
+        if (state is not null) response.Headers.Add("Durable-Status", state);
+        return response;
+    }
+
+    private static HttpResponseMessage Problem(int status) =>
+        new((HttpStatusCode)status) { Content = new StringContent("{}", Encoding.UTF8, "application/problem+json") };
+
+    private static HttpResponseMessage SeeOther(string location) =>
+        new(HttpStatusCode.SeeOther) { Headers = { { "Location", location }, { "Durable-Run-Id", FakeGateway.Run } } };
+
+    private static HttpResponseMessage WithResult(HttpResponseMessage response)
+    {
+        response.Headers.Add("Durable-Run-Id", FakeGateway.Run);
+        response.Headers.Add("Durable-Result", Result);
+        return response;
+    }
+
+    private static HttpResponseMessage CutOff()
+    {
+        var response = new HttpResponseMessage { Content = new StreamContent(new BrokenStream()) };
+        response.Content.Headers.ContentLength = 10;
+        return response;
+    }
+
+    private sealed class BrokenStream : MemoryStream
+    {
+        public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) =>
+            throw new IOException("cut");
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            throw new IOException("cut");
+    }
+
+    private sealed class Collector(List<RunProgress> told) : IProgress<RunProgress>
+    {
+        public void Report(RunProgress value) => told.Add(value);
+    }
+
+    private sealed record Sent(string Method, string Url, string? Key, string Body);
+
+    /// <summary>A gateway that gives the n-th answer, from 1, to the n-th request; and the progress apart.</summary>
+    private sealed class Script(Func<int, HttpResponseMessage> answer) : HttpMessageHandler
+    {
+        public List<Sent> Requests { get; } = [];
+
+        public Func<HttpResponseMessage> Watched { get; init; } = () => new HttpResponseMessage(HttpStatusCode.NotFound);
+
+        public Task<HttpResponseMessage> PostAsync() => SendAsync(HttpMethod.Post);
+
+        public async Task<HttpResponseMessage> SendAsync(
+            HttpMethod method, Action<HttpRequestMessage>? prepare = null, string url = "http://gateway/orders")
+        {
+            using var client = new HttpClient(new DurableClientHandler(this) { Delay = _ => TimeSpan.Zero });
+            using var request = new HttpRequestMessage(method, url);
+            if (method == HttpMethod.Post) request.Content = new StringContent("order");
+            prepare?.Invoke(request);
+            return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        }
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.Headers.Accept.ToString() == "text/event-stream") return Watched();
+            Requests.Add(new Sent(
+                request.Method.Method,
+                request.RequestUri!.AbsoluteUri,
+                request.Headers.TryGetValues("Idempotency-Key", out var keys) ? keys.Single() : null,
+                request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken)));
+            var response = answer(Requests.Count);
+            response.RequestMessage = request;
+            return response;
+        }
+    }
+}
