@@ -10,7 +10,8 @@ internal static class Matching
 
     /// <summary>Says what differs; <see langword="null"/>: nothing.</summary>
     /// <param name="expected">
-    /// Objects name the members that count (<see langword="null"/>: absent, or null); lists are whole; a string <c>/…/</c> is a regular expression;
+    /// Objects name the members that count (<see langword="null"/>: absent, or null); lists are whole; a string <c>/…/</c> is a regular
+    /// expression;
     /// <c>{"any": […]}</c> is one of these.
     /// </param>
     /// <param name="actual">What was seen.</param>
@@ -23,18 +24,23 @@ internal static class Matching
                 return any.Any(one => Differ(one, actual, path) is null) ? null : Said(path, expected, actual);
             case JsonObject members:
                 if (actual is not JsonObject found) return Said(path, expected, actual);
-                return members.Select(member => Differ(member.Value, found[member.Key], $"{path}.{member.Key}")).FirstOrDefault(difference => difference is not null);
+                return members.Select(member => Differ(member.Value, found[member.Key], $"{path}.{member.Key}"))
+                    .FirstOrDefault(difference => difference is not null);
             case JsonArray items:
                 if (actual is not JsonArray list || list.Count != items.Count) return Said(path, expected, actual);
-                return items.Select((item, i) => Differ(item, list[i], $"{path}[{i}]")).FirstOrDefault(difference => difference is not null);
+                return items.Select((item, i) => Differ(item, list[i], $"{path}[{i}]"))
+                    .FirstOrDefault(difference => difference is not null);
             case JsonValue value when value.TryGetValue(out string? text) && text is ['/', .., '/']:
-                return actual is JsonValue seen && Regex.IsMatch(seen.ToString(), text[1..^1], RegexOptions.Singleline, RegexTimeout) ? null : Said(path, expected, actual);
+                return actual is JsonValue seen && Regex.IsMatch(seen.ToString(), text[1..^1], RegexOptions.Singleline, RegexTimeout)
+                    ? null
+                    : Said(path, expected, actual);
             default:
                 return JsonNode.DeepEquals(expected, actual) ? null : Said(path, expected, actual);
         }
     }
 
-    private static string Said(string path, JsonNode? expected, JsonNode? actual) => $"{path}: expected {Short(expected)}, seen {Short(actual)}";
+    private static string Said(string path, JsonNode? expected, JsonNode? actual) =>
+        $"{path}: expected {Short(expected)}, seen {Short(actual)}";
 
     private static string Short(JsonNode? node)
     {

@@ -23,12 +23,15 @@ for (var i = 0; i < args.Length; i++)
             write = true;
             break;
         default:
-            Console.Error.WriteLine($"'{args[i]}' is not known. --language {string.Join('|', languages)}|all, --service <command>, --only <part of a name>, --write");
+            Console.Error.WriteLine(
+                $"'{args[i]}' is not known. --language {string.Join('|', languages)}|all, "
+                + "--service <command>, --only <part of a name>, --write");
             return 2;
     }
 }
 
-var scenarios = Scenario.Load(Path.Combine(root, "tests/conformance/scenarios")).Where(one => only is null || one.Name.Contains(only, StringComparison.Ordinal)).ToList();
+var scenarios = Scenario.Load(Path.Combine(root, "tests/conformance/scenarios"))
+    .Where(one => only is null || one.Name.Contains(only, StringComparison.Ordinal)).ToList();
 var gatewayDll = Environment.GetEnvironmentVariable("GATEWAY") ?? Path.Combine(root, "gateway/bin/Debug/net10.0/gateway.dll");
 var results = new Dictionary<string, IReadOnlyDictionary<string, string?>>();
 await using var scripted = await ScriptedGateway.StartAsync();
@@ -43,7 +46,8 @@ foreach (var one in language == "all" ? languages : [language])
     }
 
     results[one] = await SuiteAsync(serve);
-    foreach (var (name, fault) in results[one].Where(result => result.Value is not null)) Console.Error.WriteLine($"{one}: {name}: {fault}");
+    foreach (var (name, fault) in results[one].Where(result => result.Value is not null))
+        Console.Error.WriteLine($"{one}: {name}: {fault}");
 }
 
 var table = Table.Of(scenarios, results);

@@ -44,7 +44,8 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
             var response = SendAsync(request, gaveUp.Token);
             if (attempt.CancelAtStep is { } step)
             {
-                if (!await UntilAsync(() => service.Journal(id).ContainsKey("step " + step))) return $"attempt {number}: step {step} has not begun";
+                if (!await UntilAsync(() => service.Journal(id).ContainsKey("step " + step)))
+                    return $"attempt {number}: step {step} has not begun";
                 await gaveUp.CancelAsync();
             }
 
@@ -53,7 +54,8 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
             var difference = await SettledAsync(attempt.Expect, () =>
             {
                 seen["calls"] = new JsonArray([.. run.Calls.Select(call => call.ToJson())]);
-                seen["ids"] = new JsonArray([.. run.Calls.Select(call => call.Step).Order(StringComparer.Ordinal).Select(step => (JsonNode?)step)]);
+                var ids = run.Calls.Select(call => call.Step).Order(StringComparer.Ordinal);
+                seen["ids"] = new JsonArray([.. ids.Select(step => (JsonNode?)step)]);
                 seen["journal"] = service.Journal(id);
                 return seen;
             });
@@ -98,7 +100,8 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
                 message.Headers.Add("ce-id", Guid.NewGuid().ToString());
                 message.Headers.Add("ce-source", "/conformance");
                 message.Headers.Add("ce-type", (string)happened["type"]!);
-                if (happened["key"] is { } key) message.Headers.Add("ce-subject", ((string)key!).Replace("{case}", id, StringComparison.Ordinal));
+                if (happened["key"] is { } key)
+                    message.Headers.Add("ce-subject", ((string)key!).Replace("{case}", id, StringComparison.Ordinal));
                 using var answer = await real.Control.SendAsync(message);
                 if (!answer.IsSuccessStatusCode) return $"the event was answered {(int)answer.StatusCode}";
             }
@@ -131,7 +134,8 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
     {
         // Placeholders stand in names of events, programs of invoked routes, and what is fetched.
         var program = new JsonObject { ["case"] = id, ["do"] = scenario.Do.DeepClone() };
-        return Json(program.ToJsonString().Replace("{case}", id, StringComparison.Ordinal).Replace("{service}", service.Url, StringComparison.Ordinal));
+        return Json(program.ToJsonString().Replace("{case}", id, StringComparison.Ordinal)
+            .Replace("{service}", service.Url, StringComparison.Ordinal));
     }
 
     private static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");

@@ -114,7 +114,7 @@ internal sealed record AnswerRule
 /// <summary>What somebody does to a run behind a real gateway.</summary>
 internal sealed record OutsideAction
 {
-    /// <summary>The journal has so many of a step, a <c>url</c> or a <c>handler</c> before: <c>url approve</c>, <c>step a</c>, <c>handler</c>.</summary>
+    /// <summary>The entry that the journal has before: <c>url approve</c>, <c>step a</c>, <c>handler</c>.</summary>
     public required string When { get; init; }
 
     /// <summary>Posts this to the callback URL of the step that <see cref="When"/> names.</summary>

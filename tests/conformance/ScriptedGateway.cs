@@ -7,7 +7,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Conformance;
 
-/// <summary>The control listener of a gateway that misbehaves as scenarios say, at two addresses and a third where nobody listens.</summary>
+/// <summary>
+/// The control listener of a gateway that misbehaves as scenarios say, at two addresses and a third where nobody listens.
+/// </summary>
 internal sealed class ScriptedGateway : IAsyncDisposable
 {
     private const string RunsPath = "/_durable/v1/runs/";
@@ -91,10 +93,13 @@ internal sealed class ScriptedGateway : IAsyncDisposable
         await context.Response.Body.WriteAsync(answer.Body, context.RequestAborted);
     }
 
-    /// <summary>Makes an event of the structured mode one of the binary mode, so that scenarios see either alike. It names its run as its source.</summary>
+    /// <summary>
+    /// Makes an event of the structured mode one of the binary mode, so that scenarios see either alike. It names its run as its source.
+    /// </summary>
     private static (string Target, byte[] Data) ReadEvent(Dictionary<string, string> headers, byte[] body)
     {
-        if (!headers.GetValueOrDefault("content-type", "").StartsWith("application/cloudevents+json", StringComparison.Ordinal)) return (headers.GetValueOrDefault("ce-source", ""), body);
+        if (!headers.GetValueOrDefault("content-type", "").StartsWith("application/cloudevents+json", StringComparison.Ordinal))
+            return (headers.GetValueOrDefault("ce-source", ""), body);
         var happened = JsonNode.Parse(body)!.AsObject();
         foreach (var (name, value) in happened)
         {

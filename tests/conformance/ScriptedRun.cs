@@ -42,7 +42,9 @@ internal sealed record Answer(int Status, byte[] Body, string ContentType, param
     public static Answer Empty(int status, params (string, string)[] headers) => new(status, [], "application/json", headers);
 }
 
-/// <summary>A run at the scripted gateway: it keeps outcomes from attempt to attempt as a gateway does, as far as no rule says otherwise.</summary>
+/// <summary>
+/// A run at the scripted gateway: it keeps outcomes from attempt to attempt as a gateway does, as far as no rule says otherwise.
+/// </summary>
 internal sealed class ScriptedRun
 {
     /// <summary>How often a step is tried that says nothing else.</summary>
@@ -114,7 +116,8 @@ internal sealed class ScriptedRun
                 if (call.Is(pattern)) awaited.TrySetResult();
             }
 
-            rule = _script?.Answers.FirstOrDefault(one => call.Is(one.On) && (one.At is null || one.At == call.At) && _used.GetValueOrDefault(one) < (one.Times ?? int.MaxValue));
+            rule = _script?.Answers.FirstOrDefault(one => call.Is(one.On) && (one.At is null || one.At == call.At)
+                && _used.GetValueOrDefault(one) < (one.Times ?? int.MaxValue));
             if (rule is not null) _used[rule] = _used.GetValueOrDefault(rule) + 1;
             if (rule?.WaitFor is { } other && !_calls.Any(one => one.Is(other)))
             {
@@ -130,11 +133,19 @@ internal sealed class ScriptedRun
             var headers = rule.Headers.Select(header => (header.Key, header.Value)).ToArray();
             if (rule.Problem is { } problem)
             {
-                var body = new JsonObject { ["type"] = "/_durable/problems/" + problem, ["title"] = problem, ["status"] = status, ["runId"] = Id, ["source"] = "gateway" };
+                var body = new JsonObject
+                {
+                    ["type"] = "/_durable/problems/" + problem,
+                    ["title"] = problem,
+                    ["status"] = status,
+                    ["runId"] = Id,
+                    ["source"] = "gateway",
+                };
                 return new Answer(status, Encoding.UTF8.GetBytes(body.ToJsonString()), "application/problem+json", headers);
             }
 
-            return new Answer(status, rule.Body is null ? [] : Encoding.UTF8.GetBytes(rule.Body.ToJsonString()), "application/json", headers);
+            var bytes = rule.Body is null ? [] : Encoding.UTF8.GetBytes(rule.Body.ToJsonString());
+            return new Answer(status, bytes, "application/json", headers);
         }
 
         Answer answer;
@@ -161,7 +172,12 @@ internal sealed class ScriptedRun
         if (_index.TryGetValue(call.Step, out var at)) return AlreadyThere(at);
 
         var type = call.Headers.GetValueOrDefault("durable-step-type", "run");
-        if (type == "callback") return Answer.Empty(202, ("Durable-Callback-Url", $"http://gateway.example/_durable/v1/callbacks/{Id}-{Uri.EscapeDataString(call.Step)}"));
+        if (type == "callback")
+        {
+            var url = $"http://gateway.example/_durable/v1/callbacks/{Id}-{Uri.EscapeDataString(call.Step)}";
+            return Answer.Empty(202, ("Durable-Callback-Url", url));
+        }
+
         if (type != "run") return Answer.Empty(202, ("Retry-After", "3600"));
         var outcome = call.Headers.GetValueOrDefault("durable-step-outcome", "completed");
         if (outcome == "started") return Started(call);
@@ -172,7 +188,8 @@ internal sealed class ScriptedRun
         }
 
         var isFailure = outcome == "failed";
-        Add(call.Step, "run", isFailure, call.Headers.GetValueOrDefault("content-type", isFailure ? "application/problem+json" : "application/json"), call.Body);
+        var usual = isFailure ? "application/problem+json" : "application/json";
+        Add(call.Step, "run", isFailure, call.Headers.GetValueOrDefault("content-type", usual), call.Body);
         return Answer.Empty(201);
     }
 
@@ -193,7 +210,8 @@ internal sealed class ScriptedRun
 
     private void Add(StoredStep step)
     {
-        var contentType = step.ContentType ?? (step.Failed ? "application/problem+json" : step.Bytes is null ? "application/json" : "application/octet-stream");
+        var contentType = step.ContentType
+            ?? (step.Failed ? "application/problem+json" : step.Bytes is null ? "application/json" : "application/octet-stream");
         var body = step.Bytes is { } bytes ? Convert.FromBase64String(bytes) : Encoding.UTF8.GetBytes(step.Value?.ToJsonString() ?? "null");
         if (step.Type == "sleep") body = [];
         for (var i = 1; i <= step.Count; i++) Add(i == 1 ? step.Id : $"{step.Id}#{i}", step.Type, step.Failed, contentType, body);

@@ -18,12 +18,16 @@ internal static class Table
         foreach (var scenario in scenarios)
         {
             text.Append($"| {scenario.Name.Replace('-', ' ')} | {scenario.Rule} | {(scenario.Attempts.Count > 0 ? "scripted" : "real")} |");
-            text.AppendJoin('|', results.Values.Select(result => result.TryGetValue(scenario.Name, out var fault) ? fault is null ? " ✓ " : " ✗ " : " – ")).Append("|\n");
+            text.AppendJoin('|', results.Values.Select(result => Mark(result, scenario.Name))).Append("|\n");
         }
 
-        text.Append("| **passed** | | |").AppendJoin('|', results.Values.Select(result => $" **{result.Values.Count(fault => fault is null)}/{result.Count}** ")).Append('|');
+        var passed = results.Values.Select(result => $" **{result.Values.Count(fault => fault is null)}/{result.Count}** ");
+        text.Append("| **passed** | | |").AppendJoin('|', passed).Append('|');
         return text.ToString();
     }
+
+    private static string Mark(IReadOnlyDictionary<string, string?> result, string scenario) =>
+        !result.TryGetValue(scenario, out var fault) ? " – " : fault is null ? " ✓ " : " ✗ ";
 
     /// <summary>Puts the table between its marks.</summary>
     public static void Write(string file, string table)

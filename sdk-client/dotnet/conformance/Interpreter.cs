@@ -54,7 +54,8 @@ internal sealed class Interpreter(IStep step, Journal journal, HttpClient http, 
                 await step.SleepUntilAsync(name, DateTimeOffset.Parse((string)op["until"]!, CultureInfo.InvariantCulture));
                 return null;
             case "event":
-                return await step.WaitForEventAsync<JsonNode>(name, (string)op["type"]!, (string?)op["key"], Seconds(op["timeout"]), Seconds(op["lookback"]));
+                return await step.WaitForEventAsync<JsonNode>(
+                    name, (string)op["type"]!, (string?)op["key"], Seconds(op["timeout"]), Seconds(op["lookback"]));
             case "callback":
                 return await step.CallbackAsync<JsonNode>(name, (url, _) => HandOutAsync(name, url, op), Seconds(op["timeout"]));
             case "invoke":
@@ -91,7 +92,8 @@ internal sealed class Interpreter(IStep step, Journal journal, HttpClient http, 
                 Crash.Now();
                 return null;
             default:
-                throw new RespondException(StatusCodes.Status501NotImplemented, $"\"unknown operation {op["op"]}\"", new Dictionary<string, string>());
+                throw new RespondException(
+                    StatusCodes.Status501NotImplemented, $"\"unknown operation {op["op"]}\"", new Dictionary<string, string>());
         }
     }
 

@@ -12,7 +12,8 @@ builder.Services.AddDurableSteps(options =>
     options.SuspendAfter = TimeSpan.FromMilliseconds(200);
     options.Build = "conformance";
 });
-builder.Services.AddSingleton(new Journal(Environment.GetEnvironmentVariable("JOURNAL") ?? throw new InvalidOperationException("JOURNAL is not set.")));
+var file = Environment.GetEnvironmentVariable("JOURNAL") ?? throw new InvalidOperationException("JOURNAL is not set.");
+builder.Services.AddSingleton(new Journal(file));
 var app = builder.Build();
 
 app.MapGet("/ready", () => new { language = "dotnet", lacks = Array.Empty<string>() });
@@ -30,7 +31,8 @@ app.MapPost("/program", async (HttpContext context, IStep step, Journal journal,
     });
     try
     {
-        var values = await new Interpreter(step, journal, http.CreateClient(), id, execution, context.RequestAborted).ListAsync(program["do"]!.AsArray());
+        var interpreter = new Interpreter(step, journal, http.CreateClient(), id, execution, context.RequestAborted);
+        var values = await interpreter.ListAsync(program["do"]!.AsArray());
         return Results.Text(JsonSerializer.Serialize(values), "application/json");
     }
     catch (RespondException e)
@@ -44,6 +46,5 @@ app.MapPost("/program", async (HttpContext context, IStep step, Journal journal,
     }
 }).WithDurableSteps();
 
-// What the interpreter does not know is the service's fault, and no failure of a run.
 app.Lifetime.ApplicationStarted.Register(() => Console.WriteLine("listening"));
 app.Run();

@@ -21,7 +21,8 @@ internal sealed class StepBody(Journal journal, string id)
 
     private async Task AfterAsync(string other, CancellationToken token)
     {
-        for (var waited = TimeSpan.Zero; waited < LongestWait && journal.CountOf(id, "step", other) == 0; waited += Poll) await Task.Delay(Poll, token);
+        for (var waited = TimeSpan.Zero; waited < LongestWait && journal.CountOf(id, "step", other) == 0; waited += Poll)
+            await Task.Delay(Poll, token);
     }
 
     private async Task HoldAsync(string name, CancellationToken token)
