@@ -8,7 +8,8 @@ namespace DurableGateway.Admin;
 /// Says who a request at the control listener is from: by key, by client certificate, or by token of an OpenID provider. Where none of
 /// these is configured the listener is on loopback, and whoever reaches it may use it.
 /// </summary>
-internal sealed class AdminAccess(ApiKeyValidator keys, ClientCertificateValidator certificates, OidcTokenValidator tokens, GatewaySettings settings)
+internal sealed class AdminAccess(
+    ApiKeyValidator keys, ClientCertificateValidator certificates, OidcTokenValidator tokens, GatewaySettings settings)
 {
     private static readonly AdminCaller Neighbour = new(AdminRole.Operator, "loopback");
 
@@ -51,5 +52,6 @@ internal sealed class AdminAccess(ApiKeyValidator keys, ClientCertificateValidat
         || !IsForeign(context.Request) && (IsGuarded || !keys.HaveSenders) && Identify(context)?.Role == AdminRole.Operator;
 
     private AdminCaller? Identify(HttpContext context) =>
-        !IsGuarded ? Neighbour : keys.Find(ApiKeyValidator.Given(context.Request)) ?? certificates.Find(context.Connection.ClientCertificate);
+        !IsGuarded ? Neighbour : keys.Find(ApiKeyValidator.Given(context.Request))
+            ?? certificates.Find(context.Connection.ClientCertificate);
 }

@@ -20,16 +20,23 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
         var routes = listener.MapGroup(Path);
         routes.AddEndpointFilter(GuardAsync);
         routes.MapGet("/runs", ListAsync).Produces<RunPageJson>().Refuses(400);
-        routes.MapGet("/runs/{id}", (string id, HttpContext context) => OfRunAsync(id, run => ShowAsync(run, context))).Produces<RunDetailJson>().Refuses(404);
+        routes.MapGet("/runs/{id}", (string id, HttpContext context) => OfRunAsync(id, run => ShowAsync(run, context)))
+            .Produces<RunDetailJson>().Refuses(404);
         routes.MapGet("/runs/{id}/request/body", (string id, HttpContext context) => BodyAsync(context, id,
-            detail => (detail.Request.Body, ValueOf(detail.Request.Headers)))).Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
+            detail => (detail.Request.Body, ValueOf(detail.Request.Headers)))).Produces<byte[]>(200,
+                MediaTypeNames.Application.Octet).Refuses(404);
         routes.MapGet("/runs/{id}/response/body", (string id, HttpContext context) => BodyAsync(context, id,
-            detail => detail.Response is { } response ? (response.Body, ValueOf(response.Headers)) : null)).Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
+            detail => detail.Response is { } response ? (response.Body, ValueOf(response.Headers)) : null)).Produces<byte[]>(200,
+                MediaTypeNames.Application.Octet).Refuses(404);
         routes.MapGet("/runs/{id}/steps/{step}/body", (string id, string step, HttpContext context) => BodyAsync(context, id,
-            detail => detail.Steps.FirstOrDefault(known => known.Id == step) is { ContentType: { } type } outcome ? (outcome.Body, type) : null))
+            detail => detail.Steps.FirstOrDefault(known => known.Id == step) is { ContentType: { } type } outcome
+                ? (outcome.Body, type)
+                : null))
             .Produces<byte[]>(200, MediaTypeNames.Application.Octet).Refuses(404);
-        routes.MapGet("/overview", async (CancellationToken cancellation) => HttpResults.Ok(Json(await admin.GetOverviewAsync(cancellation)))).Produces<OverviewJson>();
-        routes.MapGet("/routes", async (CancellationToken cancellation) => HttpResults.Ok(Json(await admin.GetOverviewAsync(cancellation)).Routes)).Produces<IReadOnlyList<RouteJson>>();
+        routes.MapGet("/overview", async (CancellationToken cancellation) =>
+            HttpResults.Ok(Json(await admin.GetOverviewAsync(cancellation)))).Produces<OverviewJson>();
+        routes.MapGet("/routes", async (CancellationToken cancellation) =>
+            HttpResults.Ok(Json(await admin.GetOverviewAsync(cancellation)).Routes)).Produces<IReadOnlyList<RouteJson>>();
 
         routes.MapGet("/events", EventsAsync).Produces<EventsJson>().Refuses(400);
 
@@ -39,12 +46,14 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
                 .Produces<DoneJson>().Refuses(404, 409);
         }
 
-        routes.MapDelete("/runs/{id}", (string id, HttpContext context) => ActAsync(context, id, new RunAction.Cancel())).Produces<DoneJson>().Refuses(404, 409);
+        routes.MapDelete("/runs/{id}", (string id, HttpContext context) => ActAsync(context, id, new RunAction.Cancel()))
+            .Produces<DoneJson>().Refuses(404, 409);
         routes.MapPost("/runs/{id}/from-step", (string id, StepActionJson body, HttpContext context) =>
             ActAsync(context, id, new RunAction.RunFromStep(StepOf(body)))).Produces<DoneJson>().Refuses(400, 404, 409);
-        routes.MapPost("/runs/{id}/edit-step", (string id, StepActionJson body, HttpContext context) => ActAsync(context, id, new RunAction.EditStep(
-            StepOf(body), body.Failed, body.ContentType ?? (body.Failed ? Problem.ContentType : MediaTypeNames.Application.Json),
-            Convert.FromBase64String(body.Body ?? "")))).Produces<DoneJson>().Refuses(400, 404, 409);
+        routes.MapPost("/runs/{id}/edit-step",
+            (string id, StepActionJson body, HttpContext context) => ActAsync(context, id, new RunAction.EditStep(
+                StepOf(body), body.Failed, body.ContentType ?? (body.Failed ? Problem.ContentType : MediaTypeNames.Application.Json),
+                Convert.FromBase64String(body.Body ?? "")))).Produces<DoneJson>().Refuses(400, 404, 409);
 
         routes.MapPost("/actions", BeginAsync).Produces<ProgressJson>(202).Refuses(400);
         routes.MapGet("/actions", SetActionsAsync).Produces<BulkActionsJson>().Refuses(400);
@@ -70,15 +79,18 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
         }
         catch (UnreadableRecordException e)
         {
-            return Refusal(Problems.BadRequest(502, e.Message) with { Type = "/_durable/problems/record-unreadable", Title = "A record cannot be read" });
+            return Refusal(Problems.BadRequest(502, e.Message) with { Type = "/_durable/problems/record-unreadable",
+                Title = "A record cannot be read" });
         }
     }
 
     private async Task<IResult> ListAsync(
-        HttpContext context, string? state, string? route, string? after, string? before, string? step, string? search, string? cursor, string? limit)
+        HttpContext context, string? state, string? route, string? after, string? before, string? step,
+        string? search, string? cursor, string? limit)
     {
         AdminQuery.RefuseUnknown(context.Request.Query);
-        var page = await admin.ListAsync(AdminQuery.Read(new FilterJson(state, route, after, before, step, search), cursor, limit), context.RequestAborted);
+        var page = await admin.ListAsync(AdminQuery.Read(new FilterJson(state, route, after, before, step, search), cursor, limit),
+            context.RequestAborted);
         return HttpResults.Ok(new RunPageJson([.. page.Runs.Select(RunJson.From)], page.Next));
     }
 
@@ -97,15 +109,20 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
         return HttpResults.Ok(Caller(context).Role == AdminRole.Operator ? shown : shown with { ResultUrl = null });
     }
 
-    private Task<IResult> BodyAsync(HttpContext context, string id, Func<RunDetail, (ReadOnlyMemory<byte> Body, string? ContentType)?> choose) => OfRunAsync(id, async run =>
-    {
-        if (await admin.GetAsync(run, context.RequestAborted) is not { } detail || choose(detail) is not { } chosen) return Refusal(Unknown());
+    private Task<IResult> BodyAsync(
+        HttpContext context, string id, Func<RunDetail, (ReadOnlyMemory<byte> Body, string? ContentType)?> choose) =>
+        OfRunAsync(id, async run =>
+        {
+            if (await admin.GetAsync(run, context.RequestAborted) is not { } detail || choose(detail) is not { } chosen)
+                return Refusal(Unknown());
 
-        // It came from outside: a browser must neither render it nor guess what it is.
-        context.Response.Headers.ContentDisposition = "attachment; filename=\"body\"";
-        context.Response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
-        return HttpResults.Bytes(chosen.Body, System.Net.Http.Headers.MediaTypeHeaderValue.TryParse(chosen.ContentType, out var type) ? type.ToString() : MediaTypeNames.Application.Octet);
-    });
+            // It came from outside: a browser must neither render it nor guess what it is.
+            context.Response.Headers.ContentDisposition = "attachment; filename=\"body\"";
+            context.Response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
+            return HttpResults.Bytes(chosen.Body, System.Net.Http.Headers.MediaTypeHeaderValue.TryParse(chosen.ContentType, out var type)
+                ? type.ToString()
+                : MediaTypeNames.Application.Octet);
+        });
 
     private Task<IResult> ActAsync(HttpContext context, string id, RunAction action) => OfRunAsync(id, async run =>
     {
@@ -118,7 +135,8 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
     private async Task<IResult> BeginAsync(BulkActionJson body, HttpContext context)
     {
         if (AdminQuery.Action(body.Action ?? "") is null)
-            throw new FormatException($"There is no action '{body.Action}' for many runs; there are retry, cancel, pause, resume and again.");
+            throw new FormatException($"There is no action '{body.Action}' for many runs; there are retry, "
+                + "cancel, pause, resume and again.");
         if (body.Filter is not { } filter)
             throw new FormatException("filter is missing; an empty one, {}, means all runs.");
         var begun = await sets.BeginAsync(body.Action!, AdminQuery.Read(filter), Caller(context).Who);
@@ -137,9 +155,12 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
     private static Task<IResult> OfRunAsync(string id, Func<RunId, Task<IResult>> call) =>
         RunId.TryParse(id, out var run) ? call(run) : Task.FromResult<IResult>(Refusal(Unknown()));
 
-    private static string StepOf(StepActionJson body) => body.Step is { Length: > 0 } step ? step : throw new FormatException("step is missing; name the id of a step of the run.");
+    private static string StepOf(StepActionJson body) => body.Step is { Length: > 0 } step
+        ? step
+        : throw new FormatException("step is missing; name the id of a step of the run.");
 
-    private static OverviewJson Json(Overview overview) => new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting, overview.Store);
+    private static OverviewJson Json(Overview overview) =>
+        new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting, overview.Store);
 
     private static AdminCaller Caller(HttpContext context) => context.Features.GetRequiredFeature<AdminCaller>();
 

@@ -45,7 +45,8 @@ internal static class AdminServices
             .AddHostedService(provider => provider.GetRequiredService<RouteCounter>());
     }
 
-    public static void MapAdmin(this IEndpointRouteBuilder routes) => routes.ServiceProvider.GetRequiredService<AdminEndpoints>().Map(routes);
+    public static void MapAdmin(this IEndpointRouteBuilder routes) =>
+        routes.ServiceProvider.GetRequiredService<AdminEndpoints>().Map(routes);
 
     /// <summary>That it answers with these problems, for the description.</summary>
     public static RouteHandlerBuilder Refuses(this RouteHandlerBuilder endpoint, params int[] statuses)

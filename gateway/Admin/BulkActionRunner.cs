@@ -12,7 +12,8 @@ namespace DurableGateway.Admin;
 /// Whoever is at work keeps the action for as long as it lives. A node that dies loses the count of the page in hand, no run: whoever
 /// goes on does the page again, which does nothing twice.
 /// </summary>
-internal sealed class BulkActionRunner(IRunAdmin admin, BulkActionStore store, IOutboxStore outbox, TimeProvider time, ILogger<BulkActionRunner> log)
+internal sealed class BulkActionRunner(
+    IRunAdmin admin, BulkActionStore store, IOutboxStore outbox, TimeProvider time, ILogger<BulkActionRunner> log)
     : IHostedService, IOutboxHandler
 {
     private const int PageSize = 25;
@@ -26,7 +27,8 @@ internal sealed class BulkActionRunner(IRunAdmin admin, BulkActionStore store, I
 
         // Runs that begin while it is under way are not meant.
         var meant = FilterJson.From(filter with { Before = filter.Before < now ? filter.Before : now });
-        var set = new BulkAction(Guid.CreateVersion7(now), verb, JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
+        var set = new BulkAction(Guid.CreateVersion7(now), verb,
+            JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
         await store.BeginAsync(set);
         Go(set);
         return set;
@@ -139,7 +141,11 @@ internal sealed class BulkActionRunner(IRunAdmin admin, BulkActionStore store, I
         {
             if (set.State != BulkActionState.Stopping)
             {
-                var page = await admin.ListAsync(QueryOf(set) with { Limit = PageSize, Cursor = set.Cursor.Length == 0 ? null : set.Cursor });
+                var page = await admin.ListAsync(QueryOf(set) with
+                {
+                    Limit = PageSize,
+                    Cursor = set.Cursor.Length == 0 ? null : set.Cursor,
+                });
                 foreach (var run in page.Runs)
                 {
                     if (await ActAsync(set, run.Id)) done++;
@@ -174,5 +180,6 @@ internal sealed class BulkActionRunner(IRunAdmin admin, BulkActionStore store, I
     }
 
     private static RunQuery QueryOf(BulkAction set) =>
-        AdminQuery.Read(JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web) ?? throw new FormatException("The filter is missing."));
+        AdminQuery.Read(JsonSerializer.Deserialize<FilterJson>(set.Filter.Span, JsonSerializerOptions.Web)
+            ?? throw new FormatException("The filter is missing."));
 }

@@ -62,7 +62,10 @@ internal sealed class OperatorCommandHandler(
         if (record is null || request is null || (await records.GetAsync(run))?.Route is not { } route) return ActionResult.Unknown;
         var now = time.GetUtcNow();
         var copy = id ?? RunId.New(now);
-        var another = new NewRun(copy, record, route, now, request) { ConcurrencyLimit = (await operations.GetGateAsync(run))?.Behind(now) };
+        var another = new NewRun(copy, record, route, now, request)
+        {
+            ConcurrencyLimit = (await operations.GetGateAsync(run))?.Behind(now)
+        };
         await StoreRetry.ResolveAsync(() => store.CreateDueAsync(another, engine.Owner, now), time);
         await operations.ActAsync(run, "again", $"again by {who}, as {copy}");
         await operations.ActAsync(copy, "again", $"again by {who}, from {run}");

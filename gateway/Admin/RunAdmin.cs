@@ -9,7 +9,8 @@ namespace DurableGateway.Admin;
 
 /// <summary>What operators see and do. Whatever leaves here has its secrets masked.</summary>
 internal sealed class RunAdmin(
-    RunIndex index, RunRecordReader records, IRunHistory history, OperatorCommandHandler commands, IRunStore store, IWaitStore waits, ResultUrlFactory urls, BodyMasker masking,
+    RunIndex index, RunRecordReader records, IRunHistory history, OperatorCommandHandler commands, IRunStore store, IWaitStore waits,
+    ResultUrlFactory urls, BodyMasker masking,
     RouteViewReader routes, StoreConnection connection, TimeProvider time) : IRunAdmin
 {
     /// <summary>How many runs are looked at for one page where a filter has no index of its own.</summary>
@@ -31,16 +32,19 @@ internal sealed class RunAdmin(
     }
 
     /// <summary>What looks like the beginning of an id may be an idempotency key all the same, which comes first.</summary>
-    private async Task<RunPage> ListByPrefixAsync(RunQuery query, RunIdPrefix prefix, RunPlace? beyond, int limit, CancellationToken cancellation)
+    private async Task<RunPage> ListByPrefixAsync(
+        RunQuery query, RunIdPrefix prefix, RunPlace? beyond, int limit, CancellationToken cancellation)
     {
         var page = await ListAsync(NameOf(query), query, beyond, limit, cancellation);
         if (page.Runs.Count > 0) return page;
-        page = await ListAsync(RunIndex.All, query with { After = Later(query.After, prefix.Earliest), Before = prefix.Latest.AddMilliseconds(1) },
+        page = await ListAsync(RunIndex.All,
+            query with { After = Later(query.After, prefix.Earliest), Before = prefix.Latest.AddMilliseconds(1) },
             beyond, limit, cancellation, prefix);
         if (page.Runs.Count > 0) return page;
 
         // The id of a run that another one began, a step or an action, has the time of that one.
-        return await ListAsync(RunIndex.All, query with { After = Later(query.After, prefix.Earliest) }, beyond, limit, cancellation, prefix);
+        return await ListAsync(RunIndex.All, query with { After = Later(query.After, prefix.Earliest) },
+            beyond, limit, cancellation, prefix);
     }
 
     private static string NameOf(RunQuery query) => query switch
@@ -66,7 +70,8 @@ internal sealed class RunAdmin(
             {
                 // What has expired since, or has just changed its state, is passed over.
                 beyond = places[i];
-                if (found[i] is { } record && prefix?.Begins(record.Id) is not false && await FitsAsync(query, record, stepIsIndexed: query.Search is null))
+                if (found[i] is { } record && prefix?.Begins(record.Id) is not false
+                    && await FitsAsync(query, record, stepIsIndexed: query.Search is null))
                     rows.Add(RunViewMapper.Row(record));
                 if (rows.Count == limit) return new RunPage(rows, i + 1 < places.Count ? Cursor(places[i]) : null);
             }
@@ -88,14 +93,16 @@ internal sealed class RunAdmin(
         var row = RunViewMapper.Row(record);
         return new RunDetail(
             response is null ? row : row with { Status = response.Status }, policy.Name, masking.Request(request, policy.IdempotencyScope),
-            response is null ? null : masking.Response(response, policy.IdempotencyScope), RunViewMapper.Attempts(entries, record), steps, entries,
+            response is null ? null : masking.Response(response, policy.IdempotencyScope),
+            RunViewMapper.Attempts(entries, record), steps, entries,
             urls.For(run, time.GetUtcNow() + policy.Lifetime));
     }
 
     public async Task<Overview> GetOverviewAsync(CancellationToken cancellation = default)
     {
         var (waiting, oldest) = await index.CountAsync(RunState.Waiting);
-        return new Overview(await routes.GetAsync(), waiting, oldest, connection.Capacity is { } capacity ? new StoreFill(capacity.Used, capacity.Limit) : null);
+        return new Overview(await routes.GetAsync(), waiting, oldest,
+            connection.Capacity is { } capacity ? new StoreFill(capacity.Used, capacity.Limit) : null);
     }
 
     public Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default) =>
@@ -111,12 +118,14 @@ internal sealed class RunAdmin(
     private static DateTimeOffset Later(DateTimeOffset? one, DateTimeOffset other) => one > other ? one.Value : other;
 
     private static string Cursor(RunPlace place) =>
-        System.Buffers.Text.Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{place.Started} {place.Id}")));
+        System.Buffers.Text.Base64Url.EncodeToString(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
+            $"{place.Started} {place.Id}")));
 
     internal static RunPlace ParseCursor(string text)
     {
         var decoded = Encoding.ASCII.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(text));
-        return decoded.Split(' ') is [var started, var id] && long.TryParse(started, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+        return decoded.Split(' ') is [var started, var id]
+            && long.TryParse(started, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
             && RunId.TryParse(id, out var run)
             ? new RunPlace(milliseconds, run)
             : throw new FormatException("The cursor is none that this gateway gave out; begin without one.");

@@ -8,7 +8,9 @@ internal static class ClusterChecks
     /// <summary>In the metadata of a destination: the build of the service that runs there.</summary>
     public const string BuildMetadata = "Durable.Build";
 
-    /// <summary>The replays that one gateway node sends to the cluster at once: <c>"Metadata": { "Durable.MaxReplays": "64" }</c>.</summary>
+    /// <summary>
+    /// The replays that one gateway node sends to the cluster at once: <c>"Metadata": { "Durable.MaxReplays": "64" }</c>.
+    /// </summary>
     public const string MaxReplaysMetadata = "Durable.MaxReplays";
 
     public const int DefaultMaxReplays = 64;
@@ -19,12 +21,14 @@ internal static class ClusterChecks
         {
             if (cluster[$"Metadata:{MaxReplaysMetadata}"] is { } limit
                 && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0))
-                errors.Add(new ConfigurationError($"{cluster.Path}:Metadata:{MaxReplaysMetadata}", limit, "is not a whole number of at least 1"));
+                errors.Add(new ConfigurationError($"{cluster.Path}:Metadata:{MaxReplaysMetadata}", limit,
+                    "is not a whole number of at least 1"));
             RouteChecks.RefuseUnknown(cluster.GetSection("Metadata"), [MaxReplaysMetadata], errors);
             if (!cluster.GetSection("Destinations").GetChildren().Any())
             {
                 errors.Add(new ConfigurationError($"{cluster.Path}:Destinations", null,
-                    $"has no destination, so that every request of cluster '{cluster.Key}' would fail; while a service is away, leave its address: durable routes keep their requests"));
+                    $"has no destination, so that every request of cluster '{cluster.Key}' would fail; while a service is away, "
+                    + "leave its address: durable routes keep their requests"));
             }
 
             foreach (var destination in cluster.GetSection("Destinations").GetChildren())
@@ -32,9 +36,12 @@ internal static class ClusterChecks
                 RouteChecks.RefuseUnknown(destination.GetSection("Metadata"), [BuildMetadata], errors);
                 var address = destination["Address"];
                 if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-                    errors.Add(new ConfigurationError($"{destination.Path}:Address", address ?? "", "is not an absolute http:// or https:// URL"));
-                else if (url is not { Query: "", Fragment: "", UserInfo: "" } || address!.Contains('?', StringComparison.Ordinal) || address.Contains('#', StringComparison.Ordinal))
-                    errors.Add(new ConfigurationError($"{destination.Path}:Address", address!, "has a query, a fragment or a user name, which no request would be sent with; write scheme, host, port and path only"));
+                    errors.Add(new ConfigurationError($"{destination.Path}:Address", address ?? "",
+                        "is not an absolute http:// or https:// URL"));
+                else if (url is not { Query: "", Fragment: "", UserInfo: "" } || address!.Contains('?', StringComparison.Ordinal)
+                    || address.Contains('#', StringComparison.Ordinal))
+                    errors.Add(new ConfigurationError($"{destination.Path}:Address", address!, "has a query, a fragment or a user name, "
+                        + "which no request would be sent with; write scheme, host, port and path only"));
             }
         }
     }

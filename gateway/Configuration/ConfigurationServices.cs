@@ -6,7 +6,8 @@ internal static class ConfigurationServices
     /// <param name="line">The command line.</param>
     /// <param name="settings">The settings that are read once.</param>
     /// <param name="routes">Where YARP's routes come from, which follow changes.</param>
-    public static IServiceCollection AddGatewayConfiguration(this IServiceCollection services, StartOptions line, GatewaySettings settings, RouteSource routes) => services
+    public static IServiceCollection AddGatewayConfiguration(
+        this IServiceCollection services, StartOptions line, GatewaySettings settings, RouteSource routes) => services
         .AddSingleton(line)
         .AddSingleton(settings)
         .AddSingleton(routes)

@@ -9,7 +9,8 @@ namespace DurableGateway.Dashboard;
 /// <summary>
 /// What stands before every page: that the one who asks may, that a form is ours, and what is said when something is in the way.
 /// </summary>
-internal sealed class DashboardAuthentication(SessionCookies sessions, AdminAccess access, PageWriter writer, TimeProvider time, ILogger<DashboardAuthentication> log)
+internal sealed class DashboardAuthentication(
+    SessionCookies sessions, AdminAccess access, PageWriter writer, TimeProvider time, ILogger<DashboardAuthentication> log)
 {
     /// <summary>A step's outcome may be 4 MiB; nothing that is typed in comes near.</summary>
     private const long MaxFormBytes = 8 << 20;

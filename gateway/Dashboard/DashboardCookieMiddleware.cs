@@ -12,7 +12,8 @@ internal sealed class DashboardCookieMiddleware(RequestDelegate next)
     {
         var headers = context.Request.Headers;
         if (headers.Cookie is { Count: > 0 } sent && !context.IsControl() && sent.Any(line =>
-            line!.Contains(SessionCookies.Cookie, StringComparison.Ordinal) || line.Contains(SessionCookies.FormCookie, StringComparison.Ordinal)))
+            line!.Contains(SessionCookies.Cookie, StringComparison.Ordinal)
+                || line.Contains(SessionCookies.FormCookie, StringComparison.Ordinal)))
             headers.Cookie = sent.Select(line => Without(line!)).Where(line => line.Length > 0).ToArray();
         return next(context);
     }

@@ -9,7 +9,8 @@ namespace DurableGateway.Dashboard;
 /// The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.
 /// </summary>
 internal sealed class DashboardEndpoints(
-    IRunAdmin admin, DashboardAuthentication authentication, RunEndpoints runs, BulkActionEndpoints sets, EventDelivery events, IEventStore store,
+    IRunAdmin admin, DashboardAuthentication authentication, RunEndpoints runs, BulkActionEndpoints sets,
+    EventDelivery events, IEventStore store,
     GatewaySettings settings, TimeProvider time)
 {
     /// <summary>How often a page of what is under way is read again, in seconds.</summary>

@@ -84,13 +84,15 @@ internal static partial class Log
     [LoggerMessage(129, LogLevel.Information, "Step {Step} of run {RunId} failed permanently in attempt {Attempt} ({Reason})")]
     public static partial void StepFailed(this ILogger log, string step, RunId runId, int attempt, string reason);
 
-    [LoggerMessage(127, LogLevel.Information, "The response to a request that is not durable was incomplete on route {Route} ({Reason}): {Request}")]
+    [LoggerMessage(127, LogLevel.Information,
+        "The response to a request that is not durable was incomplete on route {Route} ({Reason}): {Request}")]
     public static partial void NotForwarded(this ILogger log, string route, string reason, string request);
 
     [LoggerMessage(126, LogLevel.Warning, "Run {RunId} failed permanently with status {Status} in attempt {Attempt} ({Reason}): {Request}")]
     public static partial void RunFailed(this ILogger log, RunId runId, int status, int attempt, string reason, string request);
 
-    [LoggerMessage(114, LogLevel.Information, "Attempt {Attempt} of run {RunId} no longer owns the run: a later attempt does, or the run was cancelled")]
+    [LoggerMessage(114, LogLevel.Information,
+        "Attempt {Attempt} of run {RunId} no longer owns the run: a later attempt does, or the run was cancelled")]
     public static partial void AttemptLost(this ILogger log, RunId runId, int attempt);
 
     [LoggerMessage(115, LogLevel.Information,
@@ -113,8 +115,9 @@ internal static partial class Log
     [LoggerMessage(117, LogLevel.Error, "This node does not have the key of run {RunId}. Add the key to Durable:Keys. {Reason}")]
     public static partial void KeyMissing(this ILogger log, RunId runId, string reason);
 
-    [LoggerMessage(118, LogLevel.Warning, "Run {RunId} is due, but its route {Route} is not configured here. The gateway tries again before the run "
-        + "fails. To give the run another route, set Durable.RenamedFrom in that route's metadata")]
+    [LoggerMessage(118, LogLevel.Warning,
+        "Run {RunId} is due, but its route {Route} is not configured here. The gateway tries again before the run "
+            + "fails. To give the run another route, set Durable.RenamedFrom in that route's metadata")]
     public static partial void RouteMissing(this ILogger log, RunId runId, string route);
 
     [LoggerMessage(120, LogLevel.Debug, "Due runs could not be claimed: {Reason}")]
@@ -166,8 +169,9 @@ internal static partial class Log
     [LoggerMessage(135, LogLevel.Error, "The changed configuration could not be applied. The gateway keeps the previous one")]
     public static partial void ReloadFailed(this ILogger log, Exception error);
 
-    [LoggerMessage(139, LogLevel.Warning, "All of the first {Count} responses of {Upstream} were 404 or 421. The gateway sends it the Host that "
-        + "{Sent}. If the service does not know that host, start with --upstream-host {Other}")]
+    [LoggerMessage(139, LogLevel.Warning,
+        "All of the first {Count} responses of {Upstream} were 404 or 421. The gateway sends it the Host that "
+            + "{Sent}. If the service does not know that host, start with --upstream-host {Other}")]
     public static partial void UnknownHost(this ILogger log, int count, string upstream, string sent, string other);
 
     [LoggerMessage(140, LogLevel.Information, "{Method} {Path} {Status} {Milliseconds:0.0} ms {Client}{Aborted} {RunId}")]

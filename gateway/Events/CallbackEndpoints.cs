@@ -4,7 +4,6 @@ using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Events;
 

@@ -6,7 +6,6 @@ using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Events;
 

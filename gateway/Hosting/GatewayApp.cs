@@ -32,7 +32,8 @@ internal static class GatewayApp
         builder.Services
             .AddGatewayConfiguration(line, settings, routes)
             .AddStorage()
-            .AddRuns(new EngineSettings(settings.Lease), new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders))
+            .AddRuns(new EngineSettings(settings.Lease),
+                new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders))
             .AddRunTelemetry()
             .AddResults()
             .AddDurableProxy(routes)

@@ -2,8 +2,6 @@ using System.Net;
 using System.Text;
 using DurableGateway.Configuration;
 using DurableGateway.Http;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.AspNetCore.Routing.Matching;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 

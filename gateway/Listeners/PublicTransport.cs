@@ -77,7 +77,8 @@ internal sealed class PublicTransport : IConnectionListenerFactory
         foreach (var socket in _sockets) ListenSocketDrain.StopAccepting(socket);
         await Task.Delay(HandshakeTime, _time, cancellation);
         var began = _time.GetTimestamp();
-        while (_sockets.Any(ListenSocketDrain.HasPending) && _time.GetElapsedTime(began) < QueueTime) await Task.Delay(Look, _time, cancellation);
+        while (_sockets.Any(ListenSocketDrain.HasPending) && _time.GetElapsedTime(began) < QueueTime)
+            await Task.Delay(Look, _time, cancellation);
         foreach (var listener in _listeners) await listener.UnbindAsync(cancellation);
     }
 

@@ -18,7 +18,8 @@ namespace DurableGateway.Notices;
 /// specification says. Delivered at least once: a notice stays in its queue until the webhook has answered with a success, and whoever
 /// finds it due tries again.
 /// </summary>
-internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressProvider addresses, RunRecordReader runs, IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
+internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressProvider addresses, RunRecordReader runs,
+    IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
     : IOutboxHandler
 {
     /// <summary>Of the client that calls the webhook.</summary>
@@ -35,7 +36,9 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
     string IOutboxHandler.Prefix => Notice.Prefix;
 
     async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry) =>
-        Notice.TryParse(entry.Name, out var notice) && await DeliverAsync(notice) is { } later ? OutboxDisposition.Retry(later) : OutboxDisposition.Done;
+        Notice.TryParse(entry.Name, out var notice) && await DeliverAsync(notice) is { } later
+            ? OutboxDisposition.Retry(later)
+            : OutboxDisposition.Done;
 
     /// <returns>When it is to be tried again; <see langword="null"/> where it has been delivered, or never will be.</returns>
     private async Task<DateTimeOffset?> DeliverAsync(Notice notice)
@@ -111,7 +114,8 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
     };
 
     private static void Count(Notice notice, string outcome) => Instruments.Notices.Add(1,
-        new(TelemetryNames.Attributes.NoticeKind, notice.Kind.ToString().ToLowerInvariant()), new(TelemetryNames.Attributes.Outcome, outcome));
+        new(TelemetryNames.Attributes.NoticeKind, notice.Kind.ToString().ToLowerInvariant()),
+        new(TelemetryNames.Attributes.Outcome, outcome));
 }
 
 /// <summary>What a notice says of the run, as it is when the notice is sent.</summary>

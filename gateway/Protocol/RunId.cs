@@ -29,7 +29,10 @@ internal readonly record struct RunId(Guid Value)
         ReadOnlySpan<byte> name = [.. source, .. System.Text.Encoding.UTF8.GetBytes(step)];
 
         // A byte that no UTF-8 has tells the repetition from the step's name.
-        if (repetition > 0) name = [.. name, 0xFF, .. System.Text.Encoding.UTF8.GetBytes(repetition.ToString(System.Globalization.CultureInfo.InvariantCulture))];
+        if (repetition > 0)
+            name = [
+                .. name, 0xFF, .. System.Text.Encoding.UTF8.GetBytes(repetition.ToString(System.Globalization.CultureInfo.InvariantCulture))
+            ];
         System.Security.Cryptography.SHA256.HashData(name, hash);
 
         // The parent's time, so that the id is a UUID of version 7 all the same.

@@ -10,7 +10,8 @@ namespace DurableGateway.Proxy;
 /// result will be.
 /// </summary>
 internal sealed class AsyncRequestHandler(
-    RunEngine engine, IRunStore store, ResultUrlFactory results, RequestDrafts drafts, RequestFlow flow, IdempotentRequestHandler existing, TimeProvider time)
+    RunEngine engine, IRunStore store, ResultUrlFactory results, RequestDrafts drafts, RequestFlow flow,
+    IdempotentRequestHandler existing, TimeProvider time)
 {
     /// <returns><see langword="false"/> where the request is too large to be stored: it goes on as any other.</returns>
     public async Task<bool> TryAcceptAsync(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)

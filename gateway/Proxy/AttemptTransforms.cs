@@ -11,7 +11,8 @@ namespace DurableGateway.Proxy;
 
 /// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
 internal sealed class AttemptTransforms(
-    CallbackAddressProvider addresses, Tokens tokens, ResultUrlFactory results, ServiceBuildTracker builds, IStreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
+    CallbackAddressProvider addresses, Tokens tokens, ResultUrlFactory results, ServiceBuildTracker builds, IStreamStore streams,
+    RunEngine engine, TimeProvider time) : ITransformProvider
 {
     private const string LastEventId = "Last-Event-ID";
 
@@ -83,12 +84,14 @@ internal sealed class AttemptTransforms(
 
         // Neither is one that cannot be replayed, because the request turned out too large to be kept, ours to hide.
         var tooLarge = feature.RequestBody is { Overflowed: true } && !attempt.IsStored;
-        if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended) feature.Outcome = AttemptOutcome.FailedForGood;
+        if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended)
+            feature.Outcome = AttemptOutcome.FailedForGood;
 
         HopByHopHeaders.RemoveDurable(http.Response.Headers);
         feature.ResponseHeaders = HopByHopHeaders.Keep(http.Response.Headers);
         var isStream = feature.Outcome == AttemptOutcome.Completed && Field(answer, DurableHeaders.Stream) == "resume"
-            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
+            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType,
+                StringComparison.OrdinalIgnoreCase) is true;
         if (attempt.IsReplay)
         {
             if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
@@ -175,7 +178,8 @@ internal sealed class AttemptTransforms(
     private async Task<bool> TryKeepAsync(HttpContext http, AttemptFeature feature, ClientStream? client)
     {
         // The length of what this attempt adds is not that of the stream.
-        feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line => !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
+        feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line =>
+            !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
         var keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
         if (!await keeper.TryBeginAsync()) return false;
         (feature.Keeper, http.Response.Body) = (keeper, keeper);

@@ -11,7 +11,8 @@ namespace DurableGateway.Proxy;
 /// <param name="cutOff">Ends the client's connection, so that it does not take a part of the response for the whole.</param>
 /// <param name="time">The clock.</param>
 /// <param name="left">Cancelled when the client leaves.</param>
-internal sealed class ClientStream(Stream client, TimeSpan patience, Action cutOff, TimeProvider time, CancellationToken left) : WriteOnlyStream
+internal sealed class ClientStream(
+    Stream client, TimeSpan patience, Action cutOff, TimeProvider time, CancellationToken left) : WriteOnlyStream
 {
     private readonly CancellationTokenSource _stalled = new(Timeout.InfiniteTimeSpan, time);
     private bool _cutOff;

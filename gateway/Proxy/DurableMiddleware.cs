@@ -10,9 +10,10 @@ namespace DurableGateway.Proxy;
 
 /// <summary>
 /// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
-/// <see cref="LiveAttempt"/>.
+/// live attempt (<see cref="LiveAttempts"/>).
 /// </summary>
-internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttemptHandler live, AsyncRequestHandler accepted, ILogger<DurableMiddleware> log)
+internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttemptHandler live,
+    AsyncRequestHandler accepted, ILogger<DurableMiddleware> log)
 {
     public Task InvokeAsync(HttpContext context) =>
         context.Features.Get<AttemptFeature>() is not null ? ReplayedAsync(context) : LiveAsync(context);
@@ -26,9 +27,11 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
 
     private async Task LiveAsync(HttpContext context)
     {
-        if (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        if (HttpMethods.IsConnect(context.Request.Method)
+            && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
         {
-            await context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status501NotImplemented, "This is a reverse proxy: it opens no tunnels."));
+            await context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status501NotImplemented,
+                "This is a reverse proxy: it opens no tunnels."));
             return;
         }
 
@@ -46,7 +49,9 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     {
         if (policy is null) return Task.CompletedTask;
         invocation.Policy = policy;
-        return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook ? Task.CompletedTask : accepted.AcceptAsync(context, policy, invocation);
+        return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook
+            ? Task.CompletedTask
+            : accepted.AcceptAsync(context, policy, invocation);
     }
 
     private Task DurableAsync(HttpContext context, RunPolicy policy)
@@ -93,7 +98,8 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
 
         // The forwarder clears what was there when it fails.
         if (!context.Response.HasStarted) NotDurable.MarkAgain(context);
-        if (context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } error || context.RequestAborted.IsCancellationRequested) return;
+        if (context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } error
+            || context.RequestAborted.IsCancellationRequested) return;
         if (error.Error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
             or ForwarderError.RequestBodyDestination or ForwarderError.ResponseBodyDestination) Explain(context, error);
         if (!context.Response.HasStarted && context.Response.StatusCode >= 500)
@@ -107,6 +113,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     {
         var proxied = context.GetReverseProxyFeature();
         log.NotForwarded(proxied.Route.Config.RouteId, ForwardingFailure.Explain(error.Error, error.Exception), RequestLine.Of(
-            context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, proxied.ProxiedDestination?.Model.Config.Address));
+            context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
+            proxied.ProxiedDestination?.Model.Config.Address));
     }
 }

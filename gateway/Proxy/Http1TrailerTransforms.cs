@@ -32,8 +32,10 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
     public static void Begin(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0 || answer.Headers.TransferEncodingChunked is not true
-            || HttpMethods.IsHead(http.Request.Method) || BodilessStatus.Includes(http.Response.StatusCode) || !HttpProtocol.IsHttp11(http.Request.Protocol)
+        if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0
+            || answer.Headers.TransferEncodingChunked is not true
+            || HttpMethods.IsHead(http.Request.Method) || BodilessStatus.Includes(http.Response.StatusCode)
+            || !HttpProtocol.IsHttp11(http.Request.Protocol)
             || http.Features.Get<IHttpResponseTrailersFeature>() is not null) return;
         var chunks = new ChunkedStream(http.Response);
         http.Response.Headers.TransferEncoding = "chunked";
@@ -66,7 +68,8 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
                 return;
             }
 
-            await _inner.WriteAsync(Encoding.ASCII.GetBytes(buffer.Length.ToString("X", CultureInfo.InvariantCulture) + "\r\n"), cancellationToken);
+            await _inner.WriteAsync(Encoding.ASCII.GetBytes(buffer.Length.ToString("X", CultureInfo.InvariantCulture) + "\r\n"),
+                cancellationToken);
             await _inner.WriteAsync(buffer, cancellationToken);
             await _inner.WriteAsync("\r\n"u8.ToArray(), cancellationToken);
         }

@@ -29,7 +29,8 @@ internal sealed class Invocation(RunId id, Invoker invoker, ReadOnlyMemory<byte>
 /// Has a step of a run invoke a route (§3). The request goes down the gateway's own pipeline, so that it is matched as a client's is;
 /// where that would send it to a service it is stored instead, and is a run of its own from then on.
 /// </summary>
-internal sealed class InvocationDispatcher(IWaitStore store, WaitService waits, InvocationResultDelivery results, IServiceScopeFactory scopes)
+internal sealed class InvocationDispatcher(
+    IWaitStore store, WaitService waits, InvocationResultDelivery results, IServiceScopeFactory scopes)
 {
     private RequestDelegate _pipeline = _ => Task.CompletedTask;
 

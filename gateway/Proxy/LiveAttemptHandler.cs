@@ -12,7 +12,8 @@ namespace DurableGateway.Proxy;
 /// stored, parked, and answered with a redirect.
 /// </summary>
 internal sealed class LiveAttemptHandler(
-    AttemptRegistry registry, RunEngine engine, RequestDrafts drafts, RequestFlow flow, AsyncRequestHandler accepted, LiveResponses responses,
+    AttemptRegistry registry, RunEngine engine, RequestDrafts drafts, RequestFlow flow,
+    AsyncRequestHandler accepted, LiveResponses responses,
     LiveResponder answers, TimeProvider time, ILogger<LiveAttemptHandler> log)
 {
     /// <param name="context">The request.</param>

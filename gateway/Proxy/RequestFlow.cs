@@ -7,7 +7,8 @@ using DurableGateway.Storage;
 namespace DurableGateway.Proxy;
 
 /// <summary>What a request's policy says of its turn: which gate it has to pass, and when it may start at the earliest.</summary>
-internal sealed class RequestFlow(IFlowStore store, FlowControl control, IdempotencyKeyStore keys, TimeProvider time, ILogger<RequestFlow> log)
+internal sealed class RequestFlow(
+    IFlowStore store, FlowControl control, IdempotencyKeyStore keys, TimeProvider time, ILogger<RequestFlow> log)
 {
     /// <summary>The turn of a request that has just come.</summary>
     /// <param name="request">The request.</param>

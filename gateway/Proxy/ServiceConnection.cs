@@ -12,8 +12,8 @@ namespace DurableGateway.Proxy;
 /// </summary>
 /// <remarks>
 /// Trailers of a request are put in on the way out (<see cref="RequestTrailers"/>), and responses of HTTP/1.0 are marked on the way in
-/// (<see cref="Http10ConnectionHandling"/>). HTTP/2 needs none of this: what .NET repeats there are streams that the peer says it has not processed
-/// (REFUSED_STREAM, or beyond the last stream of GOAWAY, RFC 9113 §8.7).
+/// (<see cref="Http10ConnectionHandling"/>). HTTP/2 needs none of this: what .NET repeats there are streams that the peer says it has not
+/// processed (REFUSED_STREAM, or beyond the last stream of GOAWAY, RFC 9113 §8.7).
 /// </remarks>
 /// <param name="inner">The connection, within TLS where there is TLS.</param>
 /// <param name="socket">The socket, where it shows whether the service has closed; <see langword="null"/> under TLS.</param>

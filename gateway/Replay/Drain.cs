@@ -9,7 +9,8 @@ namespace DurableGateway.Replay;
 /// meanwhile; what is left is interrupted and handed back, to be taken up at once elsewhere. Only then does the server stop, the
 /// control listener with it.
 /// </summary>
-internal sealed class Drain(AttemptRegistry registry, PublicTransport transport, PublicConnectionManager connections, GatewaySettings settings,
+internal sealed class Drain(
+    AttemptRegistry registry, PublicTransport transport, PublicConnectionManager connections, GatewaySettings settings,
     TimeProvider time) : IHostedLifecycleService
 {
     /// <summary>How long handing back may take.</summary>

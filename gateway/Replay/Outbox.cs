@@ -8,12 +8,14 @@ namespace DurableGateway.Replay;
 /// Has the due entries of the outbox handled. The node that writes an entry usually does its work at once; a node that finds an entry due
 /// takes the work over.
 /// </summary>
-internal sealed class Outbox(IOutboxStore store, IEnumerable<IOutboxHandler> handlers, DueClock clock, TimeProvider time, ILogger<Outbox> log)
+internal sealed class Outbox(
+    IOutboxStore store, IEnumerable<IOutboxHandler> handlers, DueClock clock, TimeProvider time, ILogger<Outbox> log)
 {
     /// <summary>After this time another node takes over an entry that is still there.</summary>
     private static readonly TimeSpan TakeoverDelay = TimeSpan.FromSeconds(10);
 
-    private readonly FrozenDictionary<string, IOutboxHandler> _handlers = handlers.ToFrozenDictionary(handler => handler.Prefix, StringComparer.Ordinal);
+    private readonly FrozenDictionary<string, IOutboxHandler> _handlers = handlers.ToFrozenDictionary(handler => handler.Prefix,
+        StringComparer.Ordinal);
 
     /// <summary>Takes a due entry, and begins its work. Completes when the entry is this node's, or another's.</summary>
     public async Task TakeAsync(OutboxEntry entry)

@@ -11,7 +11,8 @@ namespace DurableGateway.Replay;
 /// every shard's queue, for what other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
-    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots, DueClock clock, Outbox outbox, FlowControl flow,
+    StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots,
+    DueClock clock, Outbox outbox, FlowControl flow,
     EngineSettings settings, IHostApplicationLifetime lifetime, StoreClock time, ILogger<ReplayLoop> log) : BackgroundService
 {
     private const int Batch = 16;
@@ -173,7 +174,8 @@ internal sealed class ReplayLoop(
             if (claims.Count > 0 || crowded.Contains(cluster) || !slots.HasRoomIn(cluster)) _backlog.Hold(cluster, look.Shard, from);
         }
 
-        if (look.Kind == LookKind.Held && due.Rest is { } rest && !left.Contains(look.Cluster)) _backlog.Hold(look.Cluster, look.Shard, rest);
+        if (look.Kind == LookKind.Held && due.Rest is { } rest && !left.Contains(look.Cluster))
+            _backlog.Hold(look.Cluster, look.Shard, rest);
     }
 
     /// <summary>The runs of all clusters, one of each in turn.</summary>

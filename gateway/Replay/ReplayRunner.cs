@@ -76,7 +76,8 @@ internal sealed class ReplayRunner(
         }
 
         // Looked up afresh each time: a reload of the configuration replaces the endpoints.
-        var endpoint = RunRouteResolver.Find(endpoints.Endpoints, candidate => candidate.Metadata.GetMetadata<RouteModel>()?.Config, run.Route);
+        var endpoint = RunRouteResolver.Find(endpoints.Endpoints,
+            candidate => candidate.Metadata.GetMetadata<RouteModel>()?.Config, run.Route);
         if (endpoint?.RequestDelegate is not { } pipeline)
         {
             // Nodes are updated one after the other: another may know the route already, or still.

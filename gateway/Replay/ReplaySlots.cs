@@ -37,7 +37,9 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
 
     /// <summary>The cluster that a run of the route goes to. One whose route is gone needs no room anywhere.</summary>
     public string ClusterOf(string route) =>
-        (proxy.TryGetRoute(route, out var model) ? model : RunRouteResolver.Find(proxy.GetRoutes(), each => each.Config, route))?.Config.ClusterId
+        (proxy.TryGetRoute(route, out var model)
+            ? model
+            : RunRouteResolver.Find(proxy.GetRoutes(), each => each.Config, route))?.Config.ClusterId
             ?? "";
 
     public bool HasRoomIn(string cluster)

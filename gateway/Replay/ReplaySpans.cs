@@ -8,10 +8,14 @@ namespace DurableGateway.Replay;
 /// <summary>There is no hosting activity around a replay: its own continues the trace of the original request.</summary>
 internal static class ReplaySpans
 {
-    /// <summary>The span of the attempt. Where nobody looks at traces, an activity that passes the client's trace on to the service.</summary>
+    /// <summary>
+    /// The span of the attempt. Where nobody looks at traces, an activity that passes the client's trace on to the service.
+    /// </summary>
     public static Activity? Start(ClaimedRun run, StoredRequest request)
     {
-        var span = Tracing.IsEnabled ? Spans.StartAttempt(run.Route, run.Policy, isReplay: true, Spans.Parse(request.TraceParent, request.TraceState) ?? default) : null;
+        var span = Tracing.IsEnabled
+            ? Spans.StartAttempt(run.Route, run.Policy, isReplay: true, Spans.Parse(request.TraceParent, request.TraceState) ?? default)
+            : null;
         span?.SetTag(TelemetryNames.Attributes.RunId, run.Id.ToString()).SetTag(TelemetryNames.Attributes.AttemptNumber, run.Attempt);
         if ((span ?? Unseen(request)) is not { } activity) return null;
         foreach (var (key, value) in Baggage(request)) activity.AddBaggage(key, value);
@@ -30,11 +34,12 @@ internal static class ReplaySpans
 
     /// <summary>YARP leaves the trace headers out and writes them anew from the activity.</summary>
     private static IEnumerable<KeyValuePair<string, string?>> Baggage(StoredRequest request) =>
-        DistributedContextPropagator.Current.ExtractBaggage(request, static (object? carrier, string name, out string? value, out IEnumerable<string>? values) =>
-        {
-            values = null;
-            value = string.Join(", ", ((StoredRequest)carrier!).Headers
-                .Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value));
-            if (value.Length == 0) value = null;
-        }) ?? [];
+        DistributedContextPropagator.Current.ExtractBaggage(request,
+            static (object? carrier, string name, out string? value, out IEnumerable<string>? values) =>
+            {
+                values = null;
+                value = string.Join(", ", ((StoredRequest)carrier!).Headers
+                    .Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value));
+                if (value.Length == 0) value = null;
+            }) ?? [];
 }

@@ -12,7 +12,8 @@ namespace DurableGateway.Results;
 /// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
 /// node can go on after <c>Last-Event-ID</c>, with a letter before them that tells them from those of a service.
 /// </summary>
-internal sealed class ProgressStream(IRunHistory history, IRunStore store, ClientResultReader results, RunEndNotifier ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class ProgressStream(IRunHistory history, IRunStore store, ClientResultReader results, RunEndNotifier ended,
+    GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public const string ContentType = "text/event-stream";
 
@@ -23,7 +24,8 @@ internal sealed class ProgressStream(IRunHistory history, IRunStore store, Clien
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     public static bool IsWanted(HttpRequest request) =>
-        request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
+        request.GetTypedHeaders().Accept.Any(type =>
+            type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
 
     /// <summary>Whether it is an id of a progress stream.</summary>
     public static bool IsOurs(string id) => id == End || TryNumber(id, out _);
@@ -64,12 +66,14 @@ internal sealed class ProgressStream(IRunHistory history, IRunStore store, Clien
             {
                 after = entry.Number;
                 if (ProgressEvent.From(entry) is { } progress)
-                    Append(text, string.Create(CultureInfo.InvariantCulture, $"{Letter}{progress.Id}"), progress.Type, JsonSerializer.Serialize(progress.Data, ProgressJson.Default.ProgressData));
+                    Append(text, string.Create(CultureInfo.InvariantCulture, $"{Letter}{progress.Id}"), progress.Type,
+                        JsonSerializer.Serialize(progress.Data, ProgressJson.Default.ProgressData));
             }
 
             if (snapshot is null || snapshot.State.HasEnded())
             {
-                Append(text, End, "result", JsonSerializer.Serialize(ResultData.From(await ResultOfAsync(context, run, snapshot)), ProgressJson.Default.ResultData));
+                Append(text, End, "result", JsonSerializer.Serialize(ResultData.From(await ResultOfAsync(context, run, snapshot)),
+                    ProgressJson.Default.ResultData));
                 await SayAsync(response, text.ToString(), context.RequestAborted);
                 return;
             }

@@ -6,14 +6,15 @@ using DurableGateway.Diagnostics;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
-using Microsoft.AspNetCore.Routing;
 
 namespace DurableGateway.Results;
 
 /// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
 internal sealed class ResultEndpoints(
-    IRunStore store, RunEngine engine, AttemptRegistry registry, IRunHistory history, ProgressStream progress, StreamFollower follower, ResultAccess access, RunEndNotifier ended,
-    ClientResultReader results, KeptRequestDetector kept, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ResultEndpoints> log)
+    IRunStore store, RunEngine engine, AttemptRegistry registry, IRunHistory history, ProgressStream progress, StreamFollower follower,
+    ResultAccess access, RunEndNotifier ended,
+    ClientResultReader results, KeptRequestDetector kept, Tokens tokens, GatewaySettings settings, IHostApplicationLifetime lifetime,
+    TimeProvider time, ILogger<ResultEndpoints> log)
 {
     private const int MaxHops = 15;
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
@@ -29,7 +30,8 @@ internal sealed class ResultEndpoints(
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.Map(ResultUrlFactory.Path + "{run}", context => MapAsync(context, Cors.ResultMethods, AnswerAsync));
-        routes.Map(ResultUrlFactory.Path + "{run}" + ResultUrlFactory.Run, context => MapAsync(context, Cors.RunMethods, (_, run, _) => CancelAsync(context, run.Id)));
+        routes.Map(ResultUrlFactory.Path + "{run}" + ResultUrlFactory.Run,
+            context => MapAsync(context, Cors.RunMethods, (_, run, _) => CancelAsync(context, run.Id)));
     }
 
     /// <summary>
@@ -132,7 +134,8 @@ internal sealed class ResultEndpoints(
         var known = GetStoredAsync(context, run, began);
         await Task.WhenAll(origin, known);
         var snapshot = await known;
-        if ((snapshot is null ? Problems.ResultUnknown() : access.Check(context.Request, snapshot)) is { } problem) await RefuseAsync(context, problem);
+        if ((snapshot is null ? Problems.ResultUnknown() : access.Check(context.Request, snapshot)) is { } problem)
+            await RefuseAsync(context, problem);
         else await call(context, snapshot!, began);
     }
 
@@ -146,7 +149,8 @@ internal sealed class ResultEndpoints(
     /// <summary>A node that has just started may not have its keys yet: a URL that it gave before is not an unknown one.</summary>
     private async Task<bool> CanVerifyAsync(HttpContext context, long began)
     {
-        while (!tokens.CanVerify && time.GetElapsedTime(began) < settings.ResultWait && !lifetime.ApplicationStopping.IsCancellationRequested)
+        while (!tokens.CanVerify && time.GetElapsedTime(began) < settings.ResultWait
+            && !lifetime.ApplicationStopping.IsCancellationRequested)
             await Task.Delay(StoreRetry.Pause, time, context.RequestAborted);
         return tokens.CanVerify;
     }
@@ -200,7 +204,8 @@ internal sealed class ResultEndpoints(
                 await RefuseAsync(context, Problems.RunCancelled(run));
                 break;
             case { State: RunState.Completed or RunState.Failed }:
-                if (await results.GetAsync(context, run) is { } result) await StoredResponseWriter.WriteAsync(context, run, result, snapshot.State);
+                if (await results.GetAsync(context, run) is { } result)
+                    await StoredResponseWriter.WriteAsync(context, run, result, snapshot.State);
                 else await RefuseAsync(context, Problems.ResultUnknown());
                 break;
             default:
@@ -215,7 +220,8 @@ internal sealed class ResultEndpoints(
     /// </summary>
     private async Task<bool> IsOwnStreamAsync(HttpContext context, RunId run) => StreamFollower.GoesOn(context.Request) || (
         !context.Request.Headers.ContainsKey("Last-Event-ID")
-        && await store.GetSnapshotAsync(run) is { State: RunState.Completed or RunState.Failed } && await store.GetResultAsync(run) is { } result
+        && await store.GetSnapshotAsync(run) is { State: RunState.Completed or RunState.Failed }
+        && await store.GetResultAsync(run) is { } result
         && StreamFollower.IsStream(result));
 
     /// <summary>As long as the client says (RFC 7240), up to a maximum.</summary>
@@ -282,6 +288,7 @@ internal sealed class ResultEndpoints(
         response.Headers[DurableHeaders.Status] = snapshot.State.Name();
         var state = await store.GetSnapshotAsync(snapshot.Id, countSteps: true) ?? snapshot;
         response.ContentType = "application/json";
-        await response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(state), WireJson.Default.RunStateJson), context.RequestAborted);
+        await response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(state), WireJson.Default.RunStateJson),
+            context.RequestAborted);
     }
 }

@@ -11,5 +11,6 @@ internal static class ResultServices
         .AddSingleton<ResultUrlFactory>()
         .AddSingleton<ResultAccess>();
 
-    public static void MapResults(this IEndpointRouteBuilder routes) => routes.ServiceProvider.GetRequiredService<ResultEndpoints>().Map(routes);
+    public static void MapResults(this IEndpointRouteBuilder routes) =>
+        routes.ServiceProvider.GetRequiredService<ResultEndpoints>().Map(routes);
 }

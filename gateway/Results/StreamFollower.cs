@@ -10,7 +10,8 @@ namespace DurableGateway.Results;
 /// Gives the event stream of a service to a client that comes late, or again: what is kept after <c>Last-Event-ID</c>, and then what
 /// whichever attempt adds to it, without a gap or a repeat.
 /// </summary>
-internal sealed class StreamFollower(IStreamStore streams, IRunStore store, ClientResultReader results, RunEndNotifier ended, GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class StreamFollower(IStreamStore streams, IRunStore store, ClientResultReader results, RunEndNotifier ended,
+    GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const int Page = 256;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
@@ -24,7 +25,8 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
         request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last && !ProgressStream.IsOurs(last);
 
     /// <returns>
-    /// <see langword="false"/> where the run has no such stream, or has ended with another result, and the client has all events that came before.
+    /// <see langword="false"/> where the run has no such stream, or has ended with another result,
+    /// and the client has all events that came before.
     /// </returns>
     public async Task<bool> TryWriteAsync(HttpContext context, RunId run)
     {
@@ -35,7 +37,8 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
 
     /// <summary>It began, and the run has another result.</summary>
     private async Task<bool> HasEndedWithoutAsync(RunId run) =>
-        (await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled }) && (await streams.ReadAsync(run, 0, 1)).Count == 0;
+        (await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled })
+            && (await streams.ReadAsync(run, 0, 1)).Count == 0;
 
     private async Task<bool> TryWriteAsync(HttpContext context, RunId run, StoredResponse head, long next)
     {
@@ -60,8 +63,8 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
     }
 
     /// <summary>
-    /// After an event that a client has. It may be one that is not kept: the store was away, or the service does not say that its stream can
-    /// be resumed. It is not given again, so what follows it is there when another attempt has come as far, or the run has ended.
+    /// After an event that a client has. It may be one that is not kept: the store was away, or the service does not say that its stream
+    /// can be resumed. It is not given again, so what follows it is there when another attempt has come as far, or the run has ended.
     /// </summary>
     /// <returns><see langword="false"/> where no stream came of the run.</returns>
     private async Task<bool> GoOnAsync(HttpContext context, RunId run, string last)
@@ -75,7 +78,8 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
                 var snapshot = await store.GetSnapshotAsync(run);
                 if (await streams.FindAsync(run, last) is > 0 and var next && await streams.GetHeadAsync(run) is { } head)
                     return await TryWriteAsync(context, run, head, next);
-                if (snapshot is null || snapshot.State.HasEnded()) return await results.GetAsync(context, run) is { } result && await TryWriteRestAsync(context, run, result, last);
+                if (snapshot is null || snapshot.State.HasEnded())
+                    return await results.GetAsync(context, run) is { } result && await TryWriteRestAsync(context, run, result, last);
             }
             catch (StoreUnavailableException)
             {
@@ -93,7 +97,9 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
         return true;
     }
 
-    /// <summary>What follows an event in a result that is a stream; all of it where the service has made another one, or has encoded it.</summary>
+    /// <summary>
+    /// What follows an event in a result that is a stream; all of it where the service has made another one, or has encoded it.
+    /// </summary>
     private static async Task<bool> TryWriteRestAsync(HttpContext context, RunId run, StoredResponse result, string last)
     {
         if (!IsStream(result) || Find(result, HeaderNames.ContentEncoding) is not null) return false;
@@ -122,8 +128,8 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
         Find(response, HeaderNames.ContentType)?.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
 
     /// <summary>
-    /// Whether the events that are kept are the result of a run that has ended. They are not where it failed or was cancelled in the middle of
-    /// them, or came to another result.
+    /// Whether the events that are kept are the result of a run that has ended. They are not where it failed or was cancelled in the middle
+    /// of them, or came to another result.
     /// </summary>
     private async Task<bool> IsWholeAsync(RunId run)
     {
@@ -139,7 +145,8 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
     }
 
     private static string? Find(StoredResponse response, string name) =>
-        response.Headers.Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value).FirstOrDefault();
+        response.Headers.Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            .Select(line => line.Value).FirstOrDefault();
 
     private static void RemoveThoseOfTheWhole(IHeaderDictionary headers)
     {
@@ -147,9 +154,12 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
     }
 
     private async Task<bool> IsOverAsync(RunId run, long next) =>
-        await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled } && (await streams.ReadAsync(run, next, 1)).Count == 0;
+        await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled }
+            && (await streams.ReadAsync(run, next, 1)).Count == 0;
 
-    /// <summary>Gives the events as they come. The response ends where they are the whole stream, and is cut off where they are not.</summary>
+    /// <summary>
+    /// Gives the events as they come. The response ends where they are the whole stream, and is cut off where they are not.
+    /// </summary>
     private async Task FollowAsync(HttpContext context, RunId run, long next)
     {
         using var waiter = ended.Register(run);
@@ -173,7 +183,8 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
 
             foreach (var one in events) await context.Response.Body.WriteAsync(one, context.RequestAborted);
             next += events.Count;
-            if (events.Count == 0 && time.GetElapsedTime(spoken) >= settings.KeepAlive) await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
+            if (events.Count == 0 && time.GetElapsedTime(spoken) >= settings.KeepAlive)
+                await context.Response.Body.WriteAsync(":\n\n"u8.ToArray(), context.RequestAborted);
             else if (events.Count == 0 && !isOver)
             {
                 await waiter.PauseAsync(LookAgain, context.RequestAborted);

@@ -14,16 +14,19 @@ internal sealed record ConcurrencyLimit(string Name, int Limit, double Order)
     private const double UrgencyUnit = 1e13;
 
     public static ConcurrencyLimit For(RunPolicy policy, string scope, int urgency, DateTimeOffset now) =>
-        new(Topic.Hash("gate", policy.Name.ToUpperInvariant(), policy.ConcurrencyKey, scope), policy.ConcurrencyLimit!.Value, (urgency * UrgencyUnit) + now.ToUnixTimeMilliseconds());
+        new(Topic.Hash("gate", policy.Name.ToUpperInvariant(), policy.ConcurrencyKey, scope), policy.ConcurrencyLimit!.Value,
+            (urgency * UrgencyUnit) + now.ToUnixTimeMilliseconds());
 
     /// <summary>The same place, for a run that comes now.</summary>
-    public ConcurrencyLimit Behind(DateTimeOffset now) => this with { Order = (Math.Floor(Order / UrgencyUnit) * UrgencyUnit) + now.ToUnixTimeMilliseconds() };
+    public ConcurrencyLimit Behind(DateTimeOffset now) =>
+        this with { Order = (Math.Floor(Order / UrgencyUnit) * UrgencyUnit) + now.ToUnixTimeMilliseconds() };
 
     public string Format() => string.Create(CultureInfo.InvariantCulture, $"{Limit} {Order:F0} {Name}");
 
     /// <returns><see langword="null"/> where the text is that of no gate.</returns>
     public static ConcurrencyLimit? Parse(string text) =>
-        text.Split(' ') is [var limit, var order, var name] && int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var most)
+        text.Split(' ') is [var limit, var order, var name]
+        && int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var most)
         && double.TryParse(order, NumberStyles.None, CultureInfo.InvariantCulture, out var place)
             ? new ConcurrencyLimit(name, most, place)
             : null;

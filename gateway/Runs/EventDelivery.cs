@@ -43,7 +43,8 @@ internal sealed class EventDelivery(IEventStore events, WaitService waits, TimeP
             var woken = await Task.WhenAll(recipients.Select(recipient => DeliverAsync(recipient, arrived)));
             var count = woken.Count(one => one);
             total += count;
-            if (!await events.CrossOffAsync(shard, arrived.Name, recipients, count, time.GetUtcNow() + TakeoverDelay)) return Math.Min(total, most);
+            if (!await events.CrossOffAsync(shard, arrived.Name, recipients, count, time.GetUtcNow() + TakeoverDelay))
+                return Math.Min(total, most);
         }
     }
 

@@ -8,7 +8,8 @@ namespace DurableGateway.Runs;
 /// Lets runs through the gates of their policies, here and on all other nodes together, and keeps the places of those that are in. One
 /// that is turned away is parked; whoever leaves makes the next one due, and so does, should that get lost, its own due time.
 /// </summary>
-internal sealed class FlowControl(IFlowStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<FlowControl> log) : BackgroundService
+internal sealed class FlowControl(
+    IFlowStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<FlowControl> log) : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan PerPlace = TimeSpan.FromMilliseconds(20);

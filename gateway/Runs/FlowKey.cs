@@ -7,7 +7,8 @@ internal static class FlowKey
     private const string Header = "header:";
     private const string Query = "query:";
 
-    public static bool IsValid(string key) => key == Route || IsHeader(key) || (key.StartsWith(Query, StringComparison.Ordinal) && key.Length > Query.Length);
+    public static bool IsValid(string key) =>
+        key == Route || IsHeader(key) || (key.StartsWith(Query, StringComparison.Ordinal) && key.Length > Query.Length);
 
     public static bool IsHeader(string key) => HeaderOf(key) is { Length: > 0 } name
         && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));

@@ -70,7 +70,8 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
         return this with { Text = (state + note.Reason).TrimEnd(), Status = note.Status, Destination = note.Destination };
     }
 
-    private static bool IsTime(double milliseconds) => milliseconds >= 0 && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+    private static bool IsTime(double milliseconds) =>
+        milliseconds >= 0 && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
     private static DateTimeOffset At(double milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds);
 }

@@ -7,6 +7,7 @@ internal interface IOutboxHandler
     string Prefix { get; }
 
     /// <exception cref="StoreUnavailableException">The store is away: the entry stays, and is due again.</exception>
-    /// <exception cref="UnreadableRecordException">A record is corrupt, or its key is missing: the entry stays, and is due again.</exception>
+    /// <exception cref="UnreadableRecordException">A record is corrupt, or its key is missing: the entry stays,
+    /// and is due again.</exception>
     Task<OutboxDisposition> HandleAsync(OutboxEntry entry);
 }

@@ -24,7 +24,8 @@ internal interface IRunStore
     /// <param name="counts">Whether the failure counts.</param>
     /// <param name="unreachableSince">Since when the service cannot be reached, where that is why.</param>
     Task<bool> CreateWaitingAsync(
-        NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note = default, bool counts = true, DateTimeOffset? unreachableSince = null);
+        NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note = default, bool counts = true,
+        DateTimeOffset? unreachableSince = null);
 
     /// <summary>When the first entry of a shard's queue is due; <see langword="null"/> where it is empty.</summary>
     Task<DateTimeOffset?> GetNextDueAsync(int shard);
@@ -40,7 +41,8 @@ internal interface IRunStore
     /// <param name="from">Where in the queue the look begins.</param>
     /// <param name="perRoute">The most runs of one route to name.</param>
     Task<DueRuns> GetDueAsync(
-        int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes, QueuePlace from = default, int perRoute = int.MaxValue);
+        int shard, DateTimeOffset now, int limit, IReadOnlyCollection<string> fullRoutes,
+        QueuePlace from = default, int perRoute = int.MaxValue);
 
     /// <summary>Begins the next attempt of a due run; <see langword="null"/> where another node was first.</summary>
     /// <param name="run">The run.</param>
@@ -64,17 +66,22 @@ internal interface IRunStore
     /// <param name="maxSteps">The most steps the run may have.</param>
     /// <param name="expectedTries">The failed tries this is reckoned with; <see langword="null"/>: whatever they are.</param>
     /// <param name="why">Why it failed, for operators: kept sealed.</param>
-    Task<StepAnswer> StoreOutcomeAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null, string why = "");
+    Task<StepAnswer> StoreOutcomeAsync(
+        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null, string why = "");
 
     /// <summary>Counts a failed try of a step and schedules the next.</summary>
-    Task<StepAnswer> ScheduleStepAsync(RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why = "");
+    Task<StepAnswer> ScheduleStepAsync(
+        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why = "");
 
-    /// <summary>Marks a step as begun by this execution of its handler; where another one began it, stores the outcome and answers it.</summary>
+    /// <summary>
+    /// Marks a step as begun by this execution of its handler; where another one began it, stores the outcome and answers it.
+    /// </summary>
     /// <param name="run">The run of the step.</param>
     /// <param name="attempt">The attempt that says so.</param>
     /// <param name="maxSteps">The most steps the run may have.</param>
     /// <param name="interrupted">What is stored where another execution began the step.</param>
-    /// <param name="execution">What tells this execution from another one of the same attempt; empty where the service does not say.</param>
+    /// <param name="execution">What tells this execution from another one of the same attempt;
+    /// empty where the service does not say.</param>
     Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution = "");
 
     /// <summary>Registers a step that waits for a time; when that has come, stores the outcome and answers it.</summary>
@@ -96,7 +103,8 @@ internal interface IRunStore
     /// <param name="note">For the run's history.</param>
     /// <param name="unreachableSince">Since when the service cannot be reached, where that is why. The next attempt's claim has it.</param>
     Task<ParkAnswer> FailAsync(
-        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note = default, DateTimeOffset? unreachableSince = null);
+        AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note = default,
+        DateTimeOffset? unreachableSince = null);
 
     /// <summary>Ends the run with its result.</summary>
     /// <param name="attempt">The attempt that ends it.</param>
@@ -107,7 +115,8 @@ internal interface IRunStore
     /// <param name="note">For the run's history. Its status is that of the result.</param>
     /// <param name="releaseKey">Whether its idempotency key stands for no run from now on.</param>
     Task<ParkAnswer> EndAsync(
-        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures = null, AttemptNote note = default,
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy,
+        int? expectedFailures = null, AttemptNote note = default,
         bool releaseKey = false);
 
     /// <summary>Cancels the run: <see langword="true"/> where it had not ended, <see langword="null"/> where it is unknown.</summary>
@@ -154,7 +163,7 @@ internal sealed record RecordingOptions(NoticeOptions Notices, ImmutableArray<st
 /// <param name="Run">The run.</param>
 /// <param name="Number">The number of the attempt.</param>
 /// <param name="Owner">The node.</param>
-/// <param name="Nonce">See <see cref="Runs.Fence"/>.</param>
+/// <param name="Nonce">See <see cref="Protocol.Fence"/>.</param>
 internal readonly record struct AttemptKey(RunId Run, int Number, string Owner, uint Nonce = 0)
 {
     public Fence Fence => new(Number, Nonce);

@@ -11,9 +11,11 @@ internal interface IWaitStore
     /// <param name="kind">What it waits for.</param>
     /// <param name="maxSteps">The most steps the run may have.</param>
     /// <param name="until">When it gives up; <see langword="null"/>: never. The first call's counts.</param>
-    /// <param name="since">Since when what it waits for counts; <see langword="null"/>: since the run's start. The first call's counts.</param>
+    /// <param name="since">Since when what it waits for counts; <see langword="null"/>: since the run's start.
+    /// The first call's counts.</param>
     /// <param name="givenUp">What is stored when it has given up.</param>
-    Task<AwaitAnswer> AwaitAsync(Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp);
+    Task<AwaitAnswer> AwaitAsync(
+        Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp);
 
     /// <summary>Completes a step that waits, and makes its run due.</summary>
     /// <param name="run">The run of the step.</param>
@@ -23,7 +25,9 @@ internal interface IWaitStore
     /// <param name="told">The attempt that gets the outcome from the caller; 0 for none.</param>
     Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName = null, int told = 0);
 
-    /// <summary>What a delivery to a step would come to now; nothing is changed. <see cref="DeliveryVerdict.Woken"/>: the step waits.</summary>
+    /// <summary>
+    /// What a delivery to a step would come to now; nothing is changed. <see cref="DeliveryVerdict.Woken"/>: the step waits.
+    /// </summary>
     /// <param name="waiter">The step.</param>
     /// <param name="kind">What the step must be waiting for.</param>
     Task<DeliveryVerdict> PeekAsync(Waiter waiter, WaitKind kind);

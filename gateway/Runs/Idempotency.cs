@@ -45,7 +45,8 @@ internal sealed record TakenKey(RunId Run, string Fingerprint, DateTimeOffset En
     /// <exception cref="FormatException">It is no such record.</exception>
     public static TakenKey Parse(string text) =>
         text.Split(':') is [var id, var fingerprint, var end] && RunId.TryParse(id, out var run)
-        && long.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+        && long.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
             ? new TakenKey(run, fingerprint, DateTimeOffset.FromUnixTimeSeconds(seconds))
             : throw new FormatException("The record of an idempotency key cannot be read.");
 }

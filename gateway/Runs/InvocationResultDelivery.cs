@@ -34,7 +34,8 @@ internal sealed class InvocationResultDelivery(IRunStore runs, IWaitStore store,
     private StepOutcome Outcome(RunId child, string step, DateTimeOffset startedAt, StoredResponse result)
     {
         var failed = result.Status >= 400;
-        var contentType = result.Headers.FirstOrDefault(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value ?? "";
+        var contentType = result.Headers.FirstOrDefault(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value
+            ?? "";
         var body = result.Body;
         if (failed && !contentType.StartsWith(Problem.ContentType, StringComparison.OrdinalIgnoreCase))
         {

@@ -14,7 +14,8 @@ internal sealed record Invoker(RunId Run, string Step, int Depth)
 
     /// <exception cref="FormatException">It is no such record.</exception>
     public static Invoker Parse(string text) =>
-        text.Split(' ', 3) is [var depth, var run, var step] && int.TryParse(depth, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        text.Split(' ', 3) is [var depth, var run, var step]
+        && int.TryParse(depth, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         && RunId.TryParse(run, out var id)
             ? new Invoker(id, step, number)
             : throw new FormatException("The record of an invocation cannot be read.");

@@ -6,7 +6,9 @@ internal readonly record struct OutboxDisposition
     /// <summary>The work is done: the entry leaves the outbox.</summary>
     public static OutboxDisposition Done { get; } = new() { IsDone = true };
 
-    /// <summary>The handler goes on with the work, or it is not to be done yet. Another node may take the entry when it is due again.</summary>
+    /// <summary>
+    /// The handler goes on with the work, or it is not to be done yet. Another node may take the entry when it is due again.
+    /// </summary>
     public static OutboxDisposition Kept { get; }
 
     public bool IsDone { get; private init; }

@@ -11,7 +11,8 @@ internal static class RetrySchedule
 
     /// <summary>Whether a failure to reach the service is not counted.</summary>
     /// <param name="policy">Says for how long that is.</param>
-    /// <param name="since">When the service could not be reached for the first time in a row; <see langword="null"/> where it was reached.</param>
+    /// <param name="since">When the service could not be reached for the first time in a row;
+    /// <see langword="null"/> where it was reached.</param>
     /// <param name="now">The time of this failure.</param>
     public static bool IsSpared(RunPolicy policy, DateTimeOffset? since, DateTimeOffset now) =>
         since is { } first && policy.MaxAttempts > 1 && now - first < policy.UnreachableFor;
@@ -49,7 +50,9 @@ internal static class RetrySchedule
         return retryAfter is { } named && named > drawn ? named : drawn;
     }
 
-    /// <summary>Half of the delay is fixed and half is drawn, so that runs that failed together come back apart, but none at once.</summary>
+    /// <summary>
+    /// Half of the delay is fixed and half is drawn, so that runs that failed together come back apart, but none at once.
+    /// </summary>
     private static TimeSpan Jittered(RunPolicy policy, double milliseconds, double random) =>
         TimeSpan.FromMilliseconds(policy.Jitter ? (milliseconds / 2) + (milliseconds / 2 * random) : milliseconds);
 }

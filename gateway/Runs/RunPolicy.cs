@@ -3,7 +3,9 @@ namespace DurableGateway.Runs;
 /// <summary>When a run reaches the store.</summary>
 internal enum PersistMode
 {
-    /// <summary>With its first checkpoint, its first failure, or after <see cref="RunPolicy.PersistAfter"/>: a plain success costs nothing.</summary>
+    /// <summary>
+    /// With its first checkpoint, its first failure, or after <see cref="RunPolicy.PersistAfter"/>: a plain success costs nothing.
+    /// </summary>
     OnFirstCheckpoint,
 
     /// <summary>Before the first attempt is sent.</summary>
@@ -93,13 +95,18 @@ internal sealed record RunPolicy
     /// <summary>Whether <c>DELETE</c> on the result URL cancels the run.</summary>
     public bool AllowCancel { get; init; }
 
-    /// <summary>The most attempts that run at once for each value of <see cref="ConcurrencyKey"/>; <see langword="null"/>: any number.</summary>
+    /// <summary>
+    /// The most attempts that run at once for each value of <see cref="ConcurrencyKey"/>; <see langword="null"/>: any number.
+    /// </summary>
     public int? ConcurrencyLimit { get; init; }
 
     /// <summary><c>route</c>, <c>header:&lt;name&gt;</c> or <c>query:&lt;name&gt;</c>.</summary>
     public string ConcurrencyKey { get; init; } = FlowKey.Route;
 
-    /// <summary>The most runs that start within <see cref="RateWindow"/> for each value of <see cref="RateKey"/>; <see langword="null"/>: any number.</summary>
+    /// <summary>
+    /// The most runs that start within <see cref="RateWindow"/> for each value of <see cref="RateKey"/>;
+    /// <see langword="null"/>: any number.
+    /// </summary>
     public int? RatePermits { get; init; }
     public TimeSpan RateWindow { get; init; } = TimeSpan.FromSeconds(1);
     public string RateKey { get; init; } = FlowKey.Route;
@@ -110,7 +117,10 @@ internal sealed record RunPolicy
     /// </summary>
     public string? Priority { get; init; }
 
-    /// <summary><c>header:&lt;name&gt;</c> that who asks for the result must have as the original request had it; <see langword="null"/>: the URL is enough.</summary>
+    /// <summary>
+    /// <c>header:&lt;name&gt;</c> that who asks for the result must have as the original request had it;
+    /// <see langword="null"/>: the URL is enough.
+    /// </summary>
     public string? BindResultTo { get; init; }
 
     /// <summary>Where the <c>303</c> sends the client.</summary>

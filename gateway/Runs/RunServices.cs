@@ -4,7 +4,8 @@ namespace DurableGateway.Runs;
 
 internal static class RunServices
 {
-    public static IServiceCollection AddRuns(this IServiceCollection services, EngineSettings settings, RecordingOptions recording) => services
+    public static IServiceCollection AddRuns(
+        this IServiceCollection services, EngineSettings settings, RecordingOptions recording) => services
         .AddSingleton(settings)
         .AddSingleton(recording)
         .AddSingleton<KeyRing>()

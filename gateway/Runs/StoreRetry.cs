@@ -23,7 +23,8 @@ internal static class StoreRetry
     /// <exception cref="StoreUnavailableException">The store is still away.</exception>
     public static async Task<T> RepeatAsync<T>(
         Func<Task<T>> call, TimeProvider time, TimeSpan? patience, TimeSpan? pause = null,
-        Func<StoreUnavailableException, bool>? goOn = null, Func<StoreUnavailableException, Task>? between = null, CancellationToken cancellation = default)
+        Func<StoreUnavailableException, bool>? goOn = null, Func<StoreUnavailableException, Task>? between = null,
+        CancellationToken cancellation = default)
     {
         var began = time.GetTimestamp();
         while (true)

@@ -15,7 +15,8 @@ internal sealed record Topic(string Type, string? Key)
     /// <summary>The name of the topic in the store: a type may contain anything, and be long.</summary>
     public string Name => Key is null ? Hash("any", Type) : Hash("one", Type, Key);
 
-    public int Shard(int shards) => (int)(BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(Type))) % (uint)shards);
+    public int Shard(int shards) =>
+        (int)(BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(Type))) % (uint)shards);
 
     /// <summary>A name of fixed length for some texts, different for different ones.</summary>
     public static string Hash(params ReadOnlySpan<string> parts)

@@ -17,7 +17,8 @@ internal sealed class WaitService(IWaitStore store, IEventStore events, IRunSign
     /// <param name="topic">What it waits for.</param>
     /// <param name="timeout">How long at most.</param>
     /// <param name="lookback">How far back events count; <see langword="null"/>: to the run's start.</param>
-    public async Task<StepAnswer> ForEventAsync(Waiter waiter, Fence attempt, RunPolicy policy, Topic topic, TimeSpan? timeout, TimeSpan? lookback)
+    public async Task<StepAnswer> ForEventAsync(
+        Waiter waiter, Fence attempt, RunPolicy policy, Topic topic, TimeSpan? timeout, TimeSpan? lookback)
     {
         var answer = await BeginAsync(waiter, attempt, policy, WaitKind.Event, timeout, time.GetUtcNow() - lookback);
         if (answer.Step.Verdict != StepVerdict.Scheduled) return answer.Step;
@@ -50,7 +51,8 @@ internal sealed class WaitService(IWaitStore store, IEventStore events, IRunSign
         if (delivery.Verdict == DeliveryVerdict.Used)
         {
             // It was taken off its topic for an event that another step of its run has. It still waits for the next.
-            return await ListenAsync(waiter, anyKey ? arrived.Topic with { Key = null } : arrived.Topic, delivery.Since, delivery.Expiry, told: 0);
+            return await ListenAsync(waiter, anyKey ? arrived.Topic with { Key = null } : arrived.Topic,
+                delivery.Since, delivery.Expiry, told: 0);
         }
 
         if (delivery.Verdict != DeliveryVerdict.Woken) return false;
@@ -59,7 +61,8 @@ internal sealed class WaitService(IWaitStore store, IEventStore events, IRunSign
         return true;
     }
 
-    private Task<AwaitAnswer> BeginAsync(Waiter waiter, Fence attempt, RunPolicy policy, WaitKind kind, TimeSpan? timeout, DateTimeOffset? since)
+    private Task<AwaitAnswer> BeginAsync(
+        Waiter waiter, Fence attempt, RunPolicy policy, WaitKind kind, TimeSpan? timeout, DateTimeOffset? since)
     {
         var now = time.GetUtcNow();
         return store.AwaitAsync(waiter, attempt, kind, policy.MaxSteps, now + timeout, since, new StepOutcome

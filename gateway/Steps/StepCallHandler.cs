@@ -7,7 +7,8 @@ namespace DurableGateway.Steps;
 
 /// <summary>What each type of step comes to.</summary>
 internal sealed class StepCallHandler(
-    RunEngine engine, WaitService waits, InvocationDispatcher invocations, CallbackUrls callbacks, FailureReasonReader reasons, TimeProvider time)
+    RunEngine engine, WaitService waits, InvocationDispatcher invocations, CallbackUrls callbacks,
+    FailureReasonReader reasons, TimeProvider time)
 {
     /// <returns>The answer, or the problem where the call cannot be taken.</returns>
     public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(

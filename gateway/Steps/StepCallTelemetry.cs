@@ -40,10 +40,13 @@ internal sealed class StepCallTelemetry(AttemptRegistry registry, StepTelemetry 
 
     /// <summary>A sleep is over, or a wait timed out, when the service asks again; whatever else is stored was told before.</summary>
     private static bool EndedByCall(StepCall call, StepAnswer answer, int attempt) =>
-        answer.Outcome is { } stored && stored.Attempt == attempt && (call is SleepStepCall || (call is not RunStepCall and not StartStepCall && stored.Failed));
+        answer.Outcome is { } stored && stored.Attempt == attempt
+            && (call is SleepStepCall || (call is not RunStepCall and not StartStepCall && stored.Failed));
 
     /// <summary>The attempt's span is on the node that drives it; elsewhere a step stands beside its attempt.</summary>
     /// <returns><see langword="null"/> where nobody looks at the run's trace.</returns>
     private async ValueTask<ActivityContext?> ParentAsync(RunId run, int attempt) =>
-        registry.TryGet(run, out var own) && own.Key.Number == attempt ? own.Span?.Context : Spans.Parse((await steps.OriginAsync(run))?.TraceParent);
+        registry.TryGet(run, out var own) && own.Key.Number == attempt
+            ? own.Span?.Context
+            : Spans.Parse((await steps.OriginAsync(run))?.TraceParent);
 }

@@ -9,7 +9,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Steps;
 
 /// <summary>The calls of services about their steps (§3), under <c>/_durable/v1/runs/{run}</c> on the control listener.</summary>
-internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCallHandler calls, IRunStore store, Tokens tokens, StepCallTelemetry telemetry, TimeProvider time, ILogger<StepEndpoints> log)
+internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, StepCallHandler calls, IRunStore store, Tokens tokens,
+    StepCallTelemetry telemetry, TimeProvider time, ILogger<StepEndpoints> log)
 {
     private const string Base = "/_durable/v1/runs/";
     private const string StepsSegment = "/steps/";
@@ -58,7 +59,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         if (await store.GetSnapshotAsync(run, countSteps: true) is { } snapshot)
             await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(snapshot), WireJson.Default.RunStateJson));
         else if (registry.TryGet(run, out var live))
-            await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(Unstored(live)), WireJson.Default.RunStateJson));
+            await WriteAsync(context,
+                JsonSerializer.SerializeToUtf8Bytes(RunStateJson.From(Unstored(live)), WireJson.Default.RunStateJson));
         else
             await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
     }
@@ -67,7 +69,9 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
     {
         var steps = await store.GetStepsAsync(run) ?? (registry.TryGet(run, out _) ? [] : null);
         if (steps is null) await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
-        else await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
+        else
+            await WriteAsync(context,
+                JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
     }
 
     private async Task PutStepAsync(HttpContext context, RunId run, Fence attempt)
@@ -92,7 +96,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build) await store.SetBuildAsync(run, build);
+        if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build)
+            await store.SetBuildAsync(run, build);
         var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, policy, body, response);
         if (refused is not null)
         {
@@ -100,7 +105,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
-        if (answer.Verdict == StepVerdict.OtherKind) await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";asked={call.Type}");
+        if (answer.Verdict == StepVerdict.OtherKind)
+            await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";asked={call.Type}");
         else if (answer.Outcome is { } stored && stored.Type != call.Type)
             await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 

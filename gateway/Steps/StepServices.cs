@@ -8,5 +8,6 @@ internal static class StepServices
         .AddSingleton<StepCallTelemetry>()
         .AddSingleton<StepEndpoints>();
 
-    public static void MapSteps(this IEndpointRouteBuilder routes) => routes.ServiceProvider.GetRequiredService<StepEndpoints>().Map(routes);
+    public static void MapSteps(this IEndpointRouteBuilder routes) =>
+        routes.ServiceProvider.GetRequiredService<StepEndpoints>().Map(routes);
 }

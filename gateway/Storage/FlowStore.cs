@@ -12,7 +12,8 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     /// <summary>How long a gate is kept with no news of anybody who is in or waits.</summary>
     private static readonly TimeSpan LimitLifetime = TimeSpan.FromDays(30);
 
-    public async Task<ConcurrencyAnswer> EnterAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
+    public async Task<ConcurrencyAnswer> EnterAsync(
+        ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
         var call = NewCall(Scripts.AcquirePlace, gate, run, now);

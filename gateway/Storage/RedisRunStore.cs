@@ -5,7 +5,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
-internal sealed class RedisRunStore(StoreConnection connection, RecordCodec codec, StepValueReader values, RecordingOptions recording, TimeProvider time)
+internal sealed class RedisRunStore(
+    StoreConnection connection, RecordCodec codec, StepValueReader values, RecordingOptions recording, TimeProvider time)
     : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>

@@ -64,7 +64,7 @@ internal sealed class ScriptCall(Script script)
 
 internal static class ScriptCalls
 {
-    /// <exception cref="StoreUnavailableException">As <see cref="StoreConnection.ExecuteAsync"/>.</exception>
+    /// <exception cref="Runs.StoreUnavailableException">As <see cref="StoreConnection.ExecuteAsync"/>.</exception>
     public static Task<RedisResult> EvaluateAsync(
         this StoreConnection connection, ScriptCall call, [CallerMemberName] string caller = "") =>
         connection.ExecuteAsync(call.EvaluateAsync, caller);
@@ -74,7 +74,7 @@ internal static class ScriptCalls
     /// <param name="key">A key that the script writes.</param>
     /// <param name="call">Makes the call. Where the store is away it costs nothing.</param>
     /// <param name="caller">What it is called in traces.</param>
-    /// <exception cref="StoreUnavailableException">As <see cref="StoreConnection.ExecuteSafelyAsync"/>.</exception>
+    /// <exception cref="Runs.StoreUnavailableException">As <see cref="StoreConnection.ExecuteSafelyAsync"/>.</exception>
     public static Task<RedisResult> EvaluateSafelyAsync(
         this StoreConnection connection, RedisKey key, Func<ScriptCall> call, [CallerMemberName] string caller = "") =>
         connection.ExecuteSafelyAsync(key, db => call().EvaluateAsync(db), caller);

@@ -15,10 +15,13 @@ internal sealed class RunGauges(IStoreReadiness store, QueueSweep queues, Attemp
     {
         _meter.CreateObservableGauge(Metrics.AttemptsInFlight, () => (long)registry.Count, "{attempt}", "Attempts at work on this node");
         _meter.CreateObservableGauge(Metrics.RunsOpen, () => Queues(figures => figures.Open), "{run}", "Stored runs that have not ended");
-        _meter.CreateObservableGauge(Metrics.RunsOverdue, () => Queues(figures => figures.Overdue), "{run}", "Runs that are due and that no node has taken up");
+        _meter.CreateObservableGauge(Metrics.RunsOverdue, () => Queues(figures => figures.Overdue), "{run}",
+            "Runs that are due and that no node has taken up");
         _meter.CreateObservableGauge(Metrics.OldestOverdue, () => Queues(Age), "s", "For how long the oldest overdue run has been due");
-        _meter.CreateObservableGauge(Metrics.FlowInFlight, () => (long)flow.InFlight, "{run}", "Runs on this node that have a place under a concurrency limit");
-        _meter.CreateObservableGauge(Metrics.FlowWaiting, () => Queues(figures => figures.Queued), "{run}", "Runs that wait for their turn under a concurrency limit");
+        _meter.CreateObservableGauge(Metrics.FlowInFlight, () => (long)flow.InFlight, "{run}",
+            "Runs on this node that have a place under a concurrency limit");
+        _meter.CreateObservableGauge(Metrics.FlowWaiting, () => Queues(figures => figures.Queued), "{run}",
+            "Runs that wait for their turn under a concurrency limit");
         return Task.CompletedTask;
     }
 

@@ -43,7 +43,8 @@ internal static class Spans
     {
         if (!Tracing.IsEnabled || parent is not { } beside) return;
         var now = Now;
-        using var span = Tracing.Source.StartActivity($"{TelemetryNames.SpanNames.Run} {run.Route}", ActivityKind.Internal, beside, startTime: now - took);
+        using var span = Tracing.Source.StartActivity($"{TelemetryNames.SpanNames.Run} {run.Route}",
+            ActivityKind.Internal, beside, startTime: now - took);
         if (span is not { IsAllDataRequested: true }) return;
         span.SetTag(Attributes.RunId, run.Id.ToString()).SetTag(Attributes.Route, run.Route).SetTag(Attributes.Policy, run.Policy)
             .SetTag(Attributes.Outcome, state.Name()).SetTag(Attributes.AttemptNumber, attempts);
@@ -63,7 +64,9 @@ internal static class Spans
         var now = Now;
 
         // The call itself belongs to the trace of the service, where that has one.
-        var call = Activity.Current is { } current && current.TraceId != parent.TraceId ? new[] { new ActivityLink(current.Context) } : null;
+        var call = Activity.Current is { } current && current.TraceId != parent.TraceId
+            ? new[] { new ActivityLink(current.Context) }
+            : null;
         using var span = Tracing.Source.StartActivity(
             $"{TelemetryNames.SpanNames.Step} {step.Id}", ActivityKind.Internal, parent, links: call, startTime: now - step.Took);
         if (span is not { IsAllDataRequested: true }) return;

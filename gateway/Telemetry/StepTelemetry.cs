@@ -6,7 +6,9 @@ using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>Metrics and spans of steps whose outcome no call of the service brings: sleeps that are over, and waits that were answered.</summary>
+/// <summary>
+/// Metrics and spans of steps whose outcome no call of the service brings: sleeps that are over, and waits that were answered.
+/// </summary>
 internal sealed class StepTelemetry(IRunStore store) : IStepObserver
 {
     /// <summary>A sleep was over when the attempt began.</summary>
@@ -14,7 +16,8 @@ internal sealed class StepTelemetry(IRunStore store) : IStepObserver
     {
         Count(attempt.Policy.Name, sleep.Type, "completed");
         if (attempt.Span is { } span)
-            Spans.StepEnded(span.Context, attempt.Run, attempt.Key.Number, new EndedStep(sleep.Id, sleep.Type, Failed: false, sleep.EndedAt - sleep.StartedAt), "completed");
+            Spans.StepEnded(span.Context, attempt.Run, attempt.Key.Number,
+                new EndedStep(sleep.Id, sleep.Type, Failed: false, sleep.EndedAt - sleep.StartedAt), "completed");
     }
 
     /// <summary>What a step waited for has come from elsewhere.</summary>
@@ -24,11 +27,13 @@ internal sealed class StepTelemetry(IRunStore store) : IStepObserver
         var outcome = step.Failed ? "failed" : "completed";
         Count(origin.Policy, step.Type, outcome);
         if (Tracing.IsEnabled && Spans.Parse(origin.TraceParent) is { } parent)
-            Spans.StepEnded(parent, run, origin.Attempt, new EndedStep(step.Id, step.Type, step.Failed, step.EndedAt - step.StartedAt), outcome);
+            Spans.StepEnded(parent, run, origin.Attempt,
+                new EndedStep(step.Id, step.Type, step.Failed, step.EndedAt - step.StartedAt), outcome);
     }
 
     public static void Count(string policy, string type, string outcome) =>
-        Instruments.Steps.Add(1, new Tag(Attributes.Policy, policy), new Tag(Attributes.StepType, type), new Tag(Attributes.Outcome, outcome));
+        Instruments.Steps.Add(1, new Tag(Attributes.Policy, policy), new Tag(Attributes.StepType, type),
+            new Tag(Attributes.Outcome, outcome));
 
     /// <summary>Where a run comes from; <see langword="null"/> where that cannot be told now.</summary>
     public async Task<RunOrigin?> OriginAsync(RunId run)

@@ -43,7 +43,8 @@ internal static class TelemetrySetup
             .AddHostedService<RunGauges>();
         var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.Clear()
-                .AddService(TelemetryNames.Service, serviceVersion: Instruments.Version, serviceInstanceId: $"{Environment.MachineName}/{Environment.ProcessId}")
+                .AddService(TelemetryNames.Service, serviceVersion: Instruments.Version,
+                    serviceInstanceId: $"{Environment.MachineName}/{Environment.ProcessId}")
                 .AddTelemetrySdk()
                 .AddEnvironmentVariableDetector())
             .WithMetrics(metrics =>
@@ -51,8 +52,12 @@ internal static class TelemetrySetup
                 metrics.AddMeter(TelemetryNames.Source, Hosting).AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false);
 
                 // Counts, durations and statuses of requests by route. The other attributes would multiply the series and tell little here.
-                metrics.AddView(RequestDuration, new ExplicitBucketHistogramConfiguration { TagKeys = ["http.request.method", "http.response.status_code", "http.route"] });
-                metrics.AddView(instrument => instrument.Meter.Name == Hosting && instrument.Name != RequestDuration ? MetricStreamConfiguration.Drop : null);
+                metrics.AddView(RequestDuration, new ExplicitBucketHistogramConfiguration
+                {
+                    TagKeys = ["http.request.method", "http.response.status_code", "http.route"]
+                });
+                metrics.AddView(instrument =>
+                    instrument.Meter.Name == Hosting && instrument.Name != RequestDuration ? MetricStreamConfiguration.Drop : null);
 
                 // What every request pays for beyond that is measured where somebody asked for it.
                 if (export) metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation();
@@ -74,10 +79,13 @@ internal static class TelemetrySetup
 
     public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");
 
-    /// <summary>A callback URL has its capability in its path, and who reads traces is not to complete steps. Queries are redacted anyway.</summary>
+    /// <summary>
+    /// A callback URL has its capability in its path, and who reads traces is not to complete steps. Queries are redacted anyway.
+    /// </summary>
     private static void HideCapability(Activity span, HttpRequest request)
     {
-        if (request.Path.StartsWithSegments(WirePaths.Callbacks.TrimEnd('/'), StringComparison.OrdinalIgnoreCase)) span.SetTag("url.path", WirePaths.Callbacks + "…");
+        if (request.Path.StartsWithSegments(WirePaths.Callbacks.TrimEnd('/'), StringComparison.OrdinalIgnoreCase))
+            span.SetTag("url.path", WirePaths.Callbacks + "…");
     }
 
     private static bool IsNoProbe(HttpContext context) => !context.IsControl() || !Probes.Contains(context.Request.Path.Value);

@@ -23,7 +23,9 @@ function morph(from, to) {
 }
 
 const ofTheReader = (element, name) =>
-  (element.nodeName === 'DETAILS' && name === 'open') || (name === 'hidden' && element.matches('[data-copy], [data-find], [data-found]')) || name === 'data-found';
+  (element.nodeName === 'DETAILS' && name === 'open')
+  || (name === 'hidden' && element.matches('[data-copy], [data-find], [data-found]'))
+  || name === 'data-found';
 
 function morphAttributes(from, to) {
   for (const { name, value } of [...to.attributes]) {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Admin;

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Admin;

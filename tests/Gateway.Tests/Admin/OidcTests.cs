@@ -58,7 +58,8 @@ public sealed class OidcTests : IAsyncLifetime
         string[] tokens =
         [
             Token(audience: "another", roles: OidcTokenValidator.OperatorRole),
-            Token(issuer: "https://evil.example", roles: OidcTokenValidator.OperatorRole), Token(lifetime: -10, roles: OidcTokenValidator.OperatorRole),
+            Token(issuer: "https://evil.example", roles: OidcTokenValidator.OperatorRole),
+            Token(lifetime: -10, roles: OidcTokenValidator.OperatorRole),
             Token(rsa: _foreign, roles: OidcTokenValidator.OperatorRole), Unsigned(Token(roles: OidcTokenValidator.OperatorRole)),
             Token(roles: OidcTokenValidator.OperatorRole)[..^3] + "AAA", "a.b.c", "..", Symmetric(),
         ];

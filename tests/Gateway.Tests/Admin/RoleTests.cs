@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Admin;

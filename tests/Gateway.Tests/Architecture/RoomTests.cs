@@ -33,7 +33,8 @@ public sealed partial class RoomTests
     /// <summary>What only some rooms may use of others' libraries. The namespace, and the rooms.</summary>
     private static readonly (string Library, string[] Rooms)[] Libraries =
     [
-        ("Microsoft.AspNetCore", ["Configuration", "Http", "Telemetry", "Listeners", "Results", "Proxy", "Notices", "Replay", "Admin", "Events", "Dashboard", "Cli", "Steps", "Hosting", "Program"]),
+        ("Microsoft.AspNetCore", ["Configuration", "Http", "Telemetry", "Listeners", "Results", "Proxy", "Notices", "Replay", "Admin",
+            "Events", "Dashboard", "Cli", "Steps", "Hosting", "Program"]),
         ("StackExchange.Redis", ["Configuration", "Storage", "Cli"]),
         ("Garnet", ["Storage"]),
         ("Yarp", ["Configuration", "Http", "Proxy", "Replay", "Admin", "Hosting"]),
@@ -83,7 +84,8 @@ public sealed partial class RoomTests
         var files = Directory.GetFiles(Path.Combine(Repository.Root, "gateway"), "*.cs", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(Repository.Root, file)).Where(file => !BuildOutput().IsMatch(file));
         AssertNone(files.Where(file => Namespace().Match(Repository.Read(file)) is { Success: true } match
-            && match.Groups[1].Value != string.Join('.', [Root, .. Path.GetDirectoryName(file)!.Split(Path.DirectorySeparatorChar).Skip(1)])));
+            && match.Groups[1].Value
+                != string.Join('.', [Root, .. Path.GetDirectoryName(file)!.Split(Path.DirectorySeparatorChar).Skip(1)])));
     }
 
     [Fact]

@@ -44,7 +44,8 @@ internal sealed class TypeReferences
             var from = NameOf(handle);
             var type = _metadata.GetTypeDefinition(handle);
             Add(from, type.BaseType);
-            foreach (var implemented in type.GetInterfaceImplementations()) Add(from, _metadata.GetInterfaceImplementation(implemented).Interface);
+            foreach (var implemented in type.GetInterfaceImplementations())
+                Add(from, _metadata.GetInterfaceImplementation(implemented).Interface);
             foreach (var parameter in type.GetGenericParameters()) AddConstraints(from, parameter);
             foreach (var attribute in type.GetCustomAttributes()) Add(from, _metadata.GetCustomAttribute(attribute).Constructor);
             foreach (var field in type.GetFields()) AddSignature(from, _metadata.GetFieldDefinition(field).Signature);
@@ -111,7 +112,9 @@ internal sealed class TypeReferences
     {
         foreach (var type in TypesIn(handle))
         {
-            var (to, used) = type.Kind == HandleKind.TypeDefinition ? NameOf((TypeDefinitionHandle)type) : NameOf((TypeReferenceHandle)type);
+            var (to, used) = type.Kind == HandleKind.TypeDefinition
+                ? NameOf((TypeDefinitionHandle)type)
+                : NameOf((TypeReferenceHandle)type);
             _found.Add(new TypeReference(from.Namespace, from.Name, to, used));
         }
     }
@@ -127,9 +130,11 @@ internal sealed class TypeReferences
         _ => [],
     };
 
-    private IEnumerable<EntityHandle> TypesInMember(MemberReference member) => [.. TypesIn(member.Parent), .. TypesIn(_metadata.GetBlobReader(member.Signature))];
+    private IEnumerable<EntityHandle> TypesInMember(MemberReference member) =>
+        [.. TypesIn(member.Parent), .. TypesIn(_metadata.GetBlobReader(member.Signature))];
 
-    private IEnumerable<EntityHandle> TypesInMethod(MethodSpecification method) => [.. TypesIn(method.Method), .. TypesIn(_metadata.GetBlobReader(method.Signature))];
+    private IEnumerable<EntityHandle> TypesInMethod(MethodSpecification method) =>
+        [.. TypesIn(method.Method), .. TypesIn(_metadata.GetBlobReader(method.Signature))];
 
     private List<EntityHandle> TypesInSpecification(TypeSpecificationHandle handle)
     {
@@ -175,7 +180,8 @@ internal sealed class TypeReferences
     private (string Namespace, string Name) NameOf(TypeReferenceHandle handle)
     {
         var type = _metadata.GetTypeReference(handle);
-        while (type.ResolutionScope is { Kind: HandleKind.TypeReference } outer) type = _metadata.GetTypeReference((TypeReferenceHandle)outer);
+        while (type.ResolutionScope is { Kind: HandleKind.TypeReference } outer)
+            type = _metadata.GetTypeReference((TypeReferenceHandle)outer);
         return (_metadata.GetString(type.Namespace), _metadata.GetString(type.Name));
     }
 
@@ -187,7 +193,8 @@ internal sealed class TypeReferences
         public object? GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) => Take(handle);
         public object? GetTypeFromReference(MetadataReader reader, TypeReferenceHandle handle, byte rawTypeKind) => Take(handle);
 
-        public object? GetTypeFromSpecification(MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind)
+        public object? GetTypeFromSpecification(
+            MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind)
         {
             var blob = reader.GetBlobReader(reader.GetTypeSpecification(handle).Signature);
             return new SignatureDecoder<object?, object?>(this, reader, genericContext).DecodeType(ref blob);

@@ -5,7 +5,8 @@ namespace DurableGateway.Tests.Architecture;
 
 /// <summary>
 /// The category <c>Unit</c> holds each class of tests that starts no server, no process and no connection, and no other: so it runs in
-/// seconds, and nobody has to remember what belongs to it. What a class uses is read out of the compiled assembly, through all that helps it.
+/// seconds, and nobody has to remember what belongs to it. What a class uses is read out of the compiled assembly,
+/// through all that helps it.
 /// </summary>
 [Trait("Category", "Unit")]
 public sealed class UnitCategoryTests
@@ -26,7 +27,8 @@ public sealed class UnitCategoryTests
         // The test itself must see: one that looks for names that are gone would find no fault.
         Assert.All(Starters, starter => Assert.Contains(UsedBy, user => user.Any(one => one.Used == starter)));
         Assert.Contains(Classes(), type => WhatStartsSomething(type) is not null);
-        AssertNone(Classes().Where(IsUnit).Select(type => (Type: type, Found: WhatStartsSomething(type))).Where(one => one.Found is not null)
+        AssertNone(Classes().Where(IsUnit).Select(type => (Type: type, Found: WhatStartsSomething(type)))
+            .Where(one => one.Found is not null)
             .Select(one => $"{one.Type} is a unit test, and reaches {one.Found}"));
     }
 

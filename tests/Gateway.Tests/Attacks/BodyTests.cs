@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Net;
-using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Tests.Support;
 

@@ -3,7 +3,6 @@ using System.Net;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Attacks;

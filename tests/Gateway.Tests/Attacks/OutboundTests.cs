@@ -106,7 +106,10 @@ public sealed class OutboundTests : IAsyncLifetime
     public async Task Event_IsNotFollowed()
     {
         var cloudEvent =
-            $$"""{"specversion":"1.0","id":"1","source":"http://{{Elsewhere}}/","type":"t","dataschema":"http://{{Elsewhere}}/schema","data":{"$ref":"http://{{Elsewhere}}/"} }""";
+            $$"""
+            {"specversion":"1.0","id":"1","source":"http://{{Elsewhere}}/","type":"t",
+             "dataschema":"http://{{Elsewhere}}/schema","data":{"$ref":"http://{{Elsewhere}}/"} }
+            """;
         await Eventually.TrueAsync(async () =>
         {
             using var answer = await _gateway.Client.PostAsync(new Uri(_gateway.Control, "/_durable/v1/events"),

@@ -194,7 +194,10 @@ public sealed class ParserFuzzTests
     {
         string[] bodies =
         [
-            """{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"k","time":"2026-11-23T12:00:00Z","datacontenttype":"application/json","data":{"a":[1,2]}}""",
+            """
+            {"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"k","time":"2026-11-23T12:00:00Z",
+             "datacontenttype":"application/json","data":{"a":[1,2]}}
+            """,
             """{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"AAEC"}""",
             """{"specversion":"1.0","id":1,"source":null,"type":{},"data":[[[[]]]]}""",
         ];

@@ -119,7 +119,10 @@ public sealed class ConfigCheckTests
     public async Task Secret_IsNotRepeated()
     {
         var lines = await CheckAsync(
-            """{ "Durable": { "Keys": [ "hunter2" ], "Admin": { "ApiKey": "hunter2" }, "Store": { "ConnectionString": "password=hunter2" } } }""");
+            """
+            { "Durable": { "Keys": [ "hunter2" ], "Admin": { "ApiKey": "hunter2" },
+              "Store": { "ConnectionString": "password=hunter2" } } }
+            """);
         Assert.Equal(3, lines.Length);
         Assert.All(lines, line => Assert.DoesNotContain("hunter2", line, StringComparison.Ordinal));
     }

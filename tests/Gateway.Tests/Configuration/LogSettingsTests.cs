@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using DurableGateway.Configuration;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.Configuration;
 
 namespace DurableGateway.Tests.Configuration;
 

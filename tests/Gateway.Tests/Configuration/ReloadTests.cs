@@ -5,8 +5,6 @@ using System.Text.Json.Nodes;
 using DurableGateway.Configuration;
 using DurableGateway.Replay;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy;
 
 namespace DurableGateway.Tests.Configuration;
@@ -143,7 +141,8 @@ public sealed class ReloadTests
         {
             Routes(file).Remove("orders");
             Routes(file)["purchases"] = JsonNode.Parse($$"""
-                { "ClusterId": "b", "Match": { "Path": "/purchases/{**rest}" }, "Metadata": { "Durable.Policy": "orders", "Durable.RenamedFrom": "{{former}}" } }
+                { "ClusterId": "b", "Match": { "Path": "/purchases/{**rest}" },
+                  "Metadata": { "Durable.Policy": "orders", "Durable.RenamedFrom": "{{former}}" } }
                 """);
         });
         await scene.RetryAsync(result, "completed");
@@ -160,7 +159,8 @@ public sealed class ReloadTests
         {
             Routes(file).Remove("orders");
             Routes(file)["purchases"] = JsonNode.Parse("""
-                { "ClusterId": "b", "Match": { "Path": "/purchases/{**rest}" }, "Metadata": { "Durable.Policy": "orders", "Durable.RenamedFrom": "orders" } }
+                { "ClusterId": "b", "Match": { "Path": "/purchases/{**rest}" },
+                  "Metadata": { "Durable.Policy": "orders", "Durable.RenamedFrom": "orders" } }
                 """);
         });
         var slots = scene.Gateway.Services.GetRequiredService<ReplaySlots>();
@@ -285,7 +285,8 @@ public sealed class ReloadTests
             scene.B = await TestService.StartAsync((context, _) => scene.HandleAsync(context, 2));
             scene._file = JsonNode.Parse($$"""
                 {
-                  "Durable": { "Policies": { "orders": { "Retry": { "MaxAttempts": 2, "Delay": "00:10:00", "MaxDelay": "00:10:00", "Statuses": "503" } } } },
+                  "Durable": { "Policies": { "orders": {
+                    "Retry": { "MaxAttempts": 2, "Delay": "00:10:00", "MaxDelay": "00:10:00", "Statuses": "503" } } } },
                   "ReverseProxy": {
                     "Routes": {
                       "orders": { "ClusterId": "a", "Match": { "Path": "/orders/{**rest}" }, "Metadata": { "Durable.Policy": "orders" } },

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using DurableGateway.Configuration;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Configuration;
 

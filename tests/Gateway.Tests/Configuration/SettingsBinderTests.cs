@@ -1,6 +1,5 @@
 using DurableGateway.Configuration;
 using DurableGateway.Hosting;
-using DurableGateway.Listeners;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Configuration;

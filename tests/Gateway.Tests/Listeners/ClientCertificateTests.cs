@@ -4,9 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using DurableGateway.Configuration;
 using DurableGateway.Listeners;
-using DurableGateway.Replay;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Listeners;
 

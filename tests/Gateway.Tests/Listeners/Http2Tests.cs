@@ -1,10 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Listeners;
 

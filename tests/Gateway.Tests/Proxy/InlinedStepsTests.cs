@@ -81,12 +81,14 @@ public sealed class InlinedStepsTests
               const { 'durable-callback': callback, 'durable-token': token, 'durable-attempt': attempt } = request.headers;
               if (attempt === '1') {
                 for (let step = 0; step < COUNT; step++)
-                  await fetch(`${callback}/steps/step-${step}`, { method: 'PUT', body: OUTCOME, headers: { 'Durable-Token': token, 'Content-Type': 'application/json' } });
+                  await fetch(`${callback}/steps/step-${step}`,
+                    { method: 'PUT', body: OUTCOME, headers: { 'Durable-Token': token, 'Content-Type': 'application/json' } });
                 response.writeHead(503).end();
                 return;
               }
               response.setHeader('Content-Type', 'application/json');
-              response.end(JSON.stringify({ attempt, count: request.headers['durable-step-count'], inlined: (request.headers['durable-steps'] ?? '').length }));
+              const { 'durable-step-count': count, 'durable-steps': steps = '' } = request.headers;
+              response.end(JSON.stringify({ attempt, count, inlined: steps.length }));
             }).listen(0, '127.0.0.1', function () { console.log(this.address().port); });
             """;
 

@@ -4,7 +4,6 @@ using System.Security.Authentication;
 using System.Text.Json;
 using DurableGateway.Proxy;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Tests.Proxy;

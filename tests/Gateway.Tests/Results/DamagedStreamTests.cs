@@ -3,7 +3,6 @@ using System.Text.Json;
 using DurableGateway.Protocol;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Results;
 

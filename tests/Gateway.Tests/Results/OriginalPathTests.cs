@@ -4,7 +4,6 @@ using System.Text;
 using DurableGateway.Admin;
 using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Results;
 

@@ -149,7 +149,8 @@ public sealed class RedirectMethodTests
                     <?php
                     if (!function_exists('curl_init')) { echo 'no curl extension'; exit(0); }
                     $call = curl_init($argv[2]);
-                    curl_setopt_array($call, [CURLOPT_CUSTOMREQUEST => $argv[1], CURLOPT_FOLLOWLOCATION => true, CURLOPT_RETURNTRANSFER => true, CURLOPT_TIMEOUT => 50]);
+                    curl_setopt_array($call, [CURLOPT_CUSTOMREQUEST => $argv[1], CURLOPT_FOLLOWLOCATION => true]);
+                    curl_setopt_array($call, [CURLOPT_RETURNTRANSFER => true, CURLOPT_TIMEOUT => 50]);
                     if ($argv[1] !== 'DELETE') curl_setopt($call, CURLOPT_POSTFIELDS, '{}');
                     $text = curl_exec($call);
                     if ($text === false) { fwrite(STDERR, curl_error($call)); exit(1); }

@@ -6,7 +6,9 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Results;
 
-/// <summary>What a result that is fetched asks of the store: each call that waits for another is a round trip that the client waits for.</summary>
+/// <summary>
+/// What a result that is fetched asks of the store: each call that waits for another is a round trip that the client waits for.
+/// </summary>
 public sealed class ResultRoundTripTests
 {
     [Theory]
@@ -27,7 +29,8 @@ public sealed class ResultRoundTripTests
             Sample = (ref options) => options.TraceId == trace ? ActivitySamplingResult.AllData : ActivitySamplingResult.None,
             ActivityStopped = activity =>
             {
-                if (activity.TraceId == trace && activity.OperationName.EndsWith(" " + TelemetryNames.SpanNames.Store, StringComparison.Ordinal))
+                if (activity.TraceId == trace
+                    && activity.OperationName.EndsWith(" " + TelemetryNames.SpanNames.Store, StringComparison.Ordinal))
                     calls.Enqueue(activity.OperationName.Split(' ')[0]);
             },
         };

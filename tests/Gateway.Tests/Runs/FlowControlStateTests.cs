@@ -22,7 +22,8 @@ public sealed class FlowControlStateTests : IRunSignals, IFlowStore, IDisposable
     private IReadOnlyList<RunId> _next = [];
     private bool _isAway;
 
-    public FlowControlStateTests() => _flow = new FlowControl(this, this, new EngineSettings(Lease), _time, NullLogger<FlowControl>.Instance);
+    public FlowControlStateTests() =>
+        _flow = new FlowControl(this, this, new EngineSettings(Lease), _time, NullLogger<FlowControl>.Instance);
 
     event Action<RunId>? IRunSignals.EndHeard
     {
@@ -81,7 +82,8 @@ public sealed class FlowControlStateTests : IRunSignals, IFlowStore, IDisposable
         Assert.Equal(0, _flow.InFlight);
     }
 
-    Task<ConcurrencyAnswer> IFlowStore.EnterAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
+    Task<ConcurrencyAnswer> IFlowStore.EnterAsync(
+        ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         _calls.Add("enter");
         return Task.FromResult(_answer);

@@ -3,7 +3,6 @@ using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Runs;
 
@@ -91,7 +90,8 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(OneAtATime, ByTenant, "Durable:Lease=00:00:00.400");
         var flow = world.Gateway.Services.GetRequiredService<IFlowStore>();
-        var gate = ConcurrencyLimit.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path, ConcurrencyLimit.DefaultUrgency,
+        var gate = ConcurrencyLimit.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path,
+            ConcurrencyLimit.DefaultUrgency,
             TimeProvider.System.GetUtcNow());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
         Assert.True((await flow.EnterAsync(gate, RunId.New(now), "a", now.AddSeconds(3), TimeSpan.FromMinutes(1))).IsIn);

@@ -268,9 +268,12 @@ public sealed class StepFenceTests
 
         Assert.Equal("6", second.Request["Durable-Step-Count"]);
         Assert.Equal(
-            """
-            "charge";ok=:eyJpZCI6MX0=:, "a/\"\\";ok=:MQ==:, "text";ok=:eA==:;ct="text/plain; charset=utf-8", "bad";err=:eQ==:;ct="text/plain", "none";ok=::
-            """,
+            string.Join(", ",
+            [
+                """ "charge";ok=:eyJpZCI6MX0=: """.Trim(), """ "a/\"\\";ok=:MQ==: """.Trim(),
+                """ "text";ok=:eA==:;ct="text/plain; charset=utf-8" """.Trim(),
+                """ "bad";err=:eQ==:;ct="text/plain" """.Trim(), """ "none";ok=:: """.Trim(),
+            ]),
             second.Request["Durable-Steps"]);
         Assert.Equal(6, (await second.GetAsync("/steps")).Json.GetArrayLength());
     }

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json;
 using DurableGateway.Cli;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Steps;
 
@@ -14,7 +13,10 @@ public sealed class RedisStepReasonTests : StepReasonTests<OnRedis>;
 public abstract class StepReasonTests<TStore> where TStore : IStoreChoice
 {
     private const string Failure =
-        """{"title":"The airline is busy","detail":"flight DG 417, card 4111","exceptionType":"Airline.BusyException","stackTrace":"at Secret.Place()"}""";
+        """
+        {"title":"The airline is busy","detail":"flight DG 417, card 4111",
+         "exceptionType":"Airline.BusyException","stackTrace":"at Secret.Place()"}
+        """;
     private static readonly (string, string)[] Failed = [("Durable-Step-Outcome", "failed"), ("Content-Type", "application/problem+json")];
 
     [Fact]

@@ -40,7 +40,8 @@ public sealed class BulkConnectionTests : IAsyncLifetime
         var run = Make.Run();
         if (kind != "request") await node.Store.CreateRunningAsync(run, Owner, Now.AddMinutes(1));
         if (kind == "delivery")
-            await node.WaitService.AwaitAsync(new Waiter(run.Id, "a"), new Fence(1, 0), WaitKind.Callback, 10, null, null, Make.Failure("a"));
+            await node.WaitService.AwaitAsync(new Waiter(run.Id, "a"), new Fence(1, 0), WaitKind.Callback,
+                10, null, null, Make.Failure("a"));
         var before = link.Sent;
 
         link.LosesAnswersAfter = Bytes;

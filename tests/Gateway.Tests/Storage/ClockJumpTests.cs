@@ -2,7 +2,6 @@ using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Storage;
 

@@ -22,7 +22,9 @@ public sealed partial class DocumentedFieldsTests
             name => name == field || (field.EndsWith(':') && name.StartsWith(field, StringComparison.Ordinal))));
     }
 
-    /// <summary>The fields that scripts write to a run: its hash is <c>keys.run</c>, or <c>run</c> in a function that several share.</summary>
+    /// <summary>
+    /// The fields that scripts write to a run: its hash is <c>keys.run</c>, or <c>run</c> in a function that several share.
+    /// </summary>
     private static HashSet<string> Written()
     {
         var fields = new HashSet<string>();

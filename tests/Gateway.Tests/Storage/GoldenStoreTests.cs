@@ -6,7 +6,6 @@ using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;

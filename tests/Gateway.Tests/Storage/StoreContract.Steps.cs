@@ -1,5 +1,3 @@
-using System.Text;
-using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 

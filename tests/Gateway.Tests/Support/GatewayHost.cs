@@ -2,7 +2,6 @@ using DurableGateway.Hosting;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Support;
 

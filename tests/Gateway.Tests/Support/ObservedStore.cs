@@ -1,7 +1,6 @@
 using System.Reflection;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Support;
 

@@ -41,12 +41,10 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Equal(1, scrape["""durable_runs_started_total{durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1,
             scrape["""durable_runs_ended_total{durable_outcome="completed",durable_policy="default",durable_route="upstream"}"""]);
-        Assert.Equal(1,
-            scrape[
-                """durable_attempts_total{durable_attempt_kind="live",durable_outcome="failed",durable_policy="default",durable_route="upstream"}"""]);
-        Assert.Equal(1,
-            scrape[
-                """durable_attempts_total{durable_attempt_kind="replay",durable_outcome="completed",durable_policy="default",durable_route="upstream"}"""]);
+        Assert.Equal(1, scrape["""durable_attempts_total{durable_attempt_kind="live",durable_outcome="failed","""
+            + """durable_policy="default",durable_route="upstream"}"""]);
+        Assert.Equal(1, scrape["""durable_attempts_total{durable_attempt_kind="replay",durable_outcome="completed","""
+            + """durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1, scrape["""durable_steps_total{durable_outcome="completed",durable_policy="default",durable_step_type="run"}"""]);
         Assert.Equal(1, scrape["""durable_redirects_total{durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1, scrape["""durable_checkpoint_duration_seconds_count{durable_policy="default"}"""]);

@@ -3,9 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Telemetry;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using DurableGateway.Diagnostics;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Telemetry;

@@ -20,7 +20,9 @@ async function read(reader, rest) {
 async function main() {
   const ask = id => fetch(`${base}/next?stream=${stream}&id=${id}`);
   const response = await Promise.race([fetch(`${base}/events?stream=${stream}`, { headers: { Accept: 'text/event-stream' } }), late(5000)]);
-  say('head before the first event', [response.status, response.headers.get('content-type'), response.headers.get('cache-control'), response.headers.get('x-accel-buffering')]);
+  say('head before the first event', [
+    response.status, response.headers.get('content-type'), response.headers.get('cache-control'), response.headers.get('x-accel-buffering'),
+  ]);
   const reader = response.body.getReader();
   const rest = { text: '' };
   for (let id = 1; id <= 5; id++) {

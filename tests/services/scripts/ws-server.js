@@ -10,7 +10,8 @@ const sockets = new WebSocketServer({
 });
 server.on('upgrade', (request, socket, head) => {
   if (request.url.startsWith('/refused')) {
-    socket.end('HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="ws"\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot today');
+    socket.end('HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="ws"\r\n'
+      + 'Content-Length: 9\r\nConnection: close\r\n\r\nnot today');
     return;
   }
 
@@ -20,7 +21,8 @@ server.on('upgrade', (request, socket, head) => {
       return;
     }
 
-    client.send(JSON.stringify({ url: request.url, origin: request.headers.origin, cookie: request.headers.cookie, extensions: client.extensions }));
+    const { origin, cookie } = request.headers;
+    client.send(JSON.stringify({ url: request.url, origin, cookie, extensions: client.extensions }));
     client.on('message', (data, binary) => client.send(data, { binary }));
   });
 });

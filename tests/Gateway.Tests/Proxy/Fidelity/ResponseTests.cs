@@ -51,8 +51,9 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         { "chunked and empty", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
         { "chunked, with trailers", "HTTP/1.1 200 OK\r\nTrailer: X-Sum, X-More\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
             + "X-Sum: 1\r\nX-More: 2\r\n\r\n" },
-        { "events, with trailers", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n"
-            + "9\r\ndata: a\n\n\r\n0\r\nX-Sum: 1\r\n\r\n" },
+        { "events, with trailers",
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + "9\r\ndata: a\n\n\r\n0\r\nX-Sum: 1\r\n\r\n" },
     };
 
     [Theory]

@@ -36,7 +36,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     }
 
     public async Task<ParkAnswer> EndAsync(
-        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, AttemptNote note, bool releaseKey)
+        AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures,
+        AttemptNote note, bool releaseKey)
     {
         if (how == "ends twice" && await inner.GetSnapshotAsync(attempt.Run) is { State: RunState.Completed or RunState.Failed })
             await connection.ExecuteAsync(db => db.HashSetAsync(Keys(attempt.Run).Run, [new("state", "running"), new("attempt",
