@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -55,6 +56,11 @@ class ScriptedServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        # A client may reset a connection that it has given up.
+        with contextlib.suppress(ConnectionError):
+            self._converse(connection)
+
+    def _converse(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader:
             while True:
                 line = reader.readline().decode("latin-1").split()
