@@ -79,8 +79,11 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
         }
         catch (UnreadableRecordException e)
         {
-            return Refusal(Problems.BadRequest(502, e.Message) with { Type = "/_durable/problems/record-unreadable",
-                Title = "A record cannot be read" });
+            return Refusal(Problems.BadRequest(502, e.Message) with
+            {
+                Type = "/_durable/problems/record-unreadable",
+                Title = "A record cannot be read"
+            });
         }
     }
 

@@ -1,5 +1,5 @@
-using DurableGateway.Listeners;
 using DurableGateway.Http;
+using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 
 namespace DurableGateway.Admin;

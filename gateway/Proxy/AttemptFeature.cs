@@ -1,4 +1,3 @@
-using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http.Features;
 

@@ -10,7 +10,7 @@ namespace DurableGateway.Proxy;
 
 /// <summary>
 /// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
-/// live attempt (<see cref="LiveAttempts"/>).
+/// live attempt (<see cref="LiveAttemptHandler"/>).
 /// </summary>
 internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttemptHandler live,
     AsyncRequestHandler accepted, ILogger<DurableMiddleware> log)

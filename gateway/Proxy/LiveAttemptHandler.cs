@@ -1,5 +1,4 @@
 using DurableGateway.Diagnostics;
-using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http.Features;

@@ -1,12 +1,9 @@
 using System.Diagnostics;
 using DurableGateway.Diagnostics;
-using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Telemetry;
-using Microsoft.AspNetCore.Http.Features;
-using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Replay;

@@ -109,16 +109,16 @@ internal sealed class RecordCodec(KeyRing keys)
 
     public StepOutcome DecodeStep(RunId run, string id, bool failed, byte[] record) =>
         Open(run, "step:" + id, record, reader => new StepOutcome
-    {
-        Id = id,
-        Failed = failed,
-        Type = reader.ReadString(),
-        ContentType = reader.ReadString(),
-        Attempt = reader.ReadInt32(),
-        StartedAt = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
-        EndedAt = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
-        Body = ReadBytes(reader),
-    });
+        {
+            Id = id,
+            Failed = failed,
+            Type = reader.ReadString(),
+            ContentType = reader.ReadString(),
+            Attempt = reader.ReadInt32(),
+            StartedAt = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
+            EndedAt = DateTimeOffset.FromUnixTimeMilliseconds(reader.ReadInt64()),
+            Body = ReadBytes(reader),
+        });
 
     /// <summary>Why a step failed, as text: it stands within entries of the history, and in the run's field <c>why</c>.</summary>
     public string EncodeReason(RunId run, string step, string reason) => Base64Url.EncodeToString(Seal(run, "reason", writer =>

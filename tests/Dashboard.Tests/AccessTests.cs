@@ -1,7 +1,5 @@
 using System.Net;
-using DurableGateway.Admin;
 using DurableGateway.Dashboard.Tests.Support;
-using DurableGateway.Diagnostics;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 

@@ -1,9 +1,6 @@
 using System.Text;
 using DurableGateway.Dashboard.Tests.Support;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
 namespace DurableGateway.Dashboard.Tests;
@@ -67,7 +64,10 @@ public sealed class LegacyApplicationTests(Browser browser)
             case ("GET", FormPath):
                 response.Headers.SetCookie = "csrf=s3cret; Path=/; HttpOnly";
                 await WriteAsync(response,
-                    """<h1>Order</h1><form method="post"><input type="hidden" name="csrf" value="s3cret"><input name="item"><button>Order</button></form>""");
+                    """
+                    <h1>Order</h1>
+                    <form method="post"><input type="hidden" name="csrf" value="s3cret"><input name="item"><button>Order</button></form>
+                    """);
                 break;
             case ("POST", FormPath):
                 var form = await request.ReadFormAsync();
@@ -79,7 +79,9 @@ public sealed class LegacyApplicationTests(Browser browser)
                     response.Headers.SetCookie = "seen=yes";
                     await WriteAsync(response, $"""
                         <h1>Order taken: {form["item"]}</h1><a href="receipt?id=7">Receipt</a><img src="logo.svg">
-                        <form method="post" action=""><input type="hidden" name="csrf" value="s3cret"><input name="note"><button>Add</button></form>
+                        <form method="post" action="">
+                        <input type="hidden" name="csrf" value="s3cret"><input name="note"><button>Add</button>
+                        </form>
                         """);
                 }
 

@@ -1,6 +1,5 @@
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
-using DurableGateway.Admin;
 using DurableGateway.Dashboard.Tests.Support;
 using DurableGateway.Protocol;
 using Microsoft.Playwright;

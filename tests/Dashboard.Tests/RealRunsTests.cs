@@ -2,8 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
 using DurableGateway.Dashboard.Tests.Support;
-using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.Playwright;

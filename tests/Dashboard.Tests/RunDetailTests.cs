@@ -1,4 +1,3 @@
-using DurableGateway.Admin;
 using DurableGateway.Dashboard.Tests.Support;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;

@@ -1,6 +1,5 @@
 using System.Text;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 

@@ -1,11 +1,6 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Text.Json;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Client.Tests;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 

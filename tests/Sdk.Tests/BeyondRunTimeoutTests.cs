@@ -1,5 +1,4 @@
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 
@@ -9,7 +8,10 @@ namespace DurableGateway.Client.Tests;
 public sealed class BeyondRunTimeoutTests
 {
     private const string Problem =
-        """{"type":"/_durable/problems/beyond-run-timeout","title":"The run may not take that long","status":422,"detail":"RunTimeout is 7 days."}""";
+        """
+        {"type":"/_durable/problems/beyond-run-timeout","title":"The run may not take that long","status":422,
+         "detail":"RunTimeout is 7 days."}
+        """;
 
     private readonly FakeRun _run = new()
     {

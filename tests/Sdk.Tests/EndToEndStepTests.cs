@@ -1,10 +1,7 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Text.Json;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Client.Tests;
 
@@ -158,7 +155,8 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
     {
         var journey = new Journey(async (step, context, _) =>
             await context.Response.WriteAsync(
-                $"{await step.WaitForEventAsync<string>("approval", Guid.NewGuid().ToString(), timeout: TimeSpan.FromMilliseconds(200)) ?? "nobody"}"));
+                await step.WaitForEventAsync<string>("approval", Guid.NewGuid().ToString(), timeout: TimeSpan.FromMilliseconds(200))
+                    ?? "nobody"));
         using var response = await SendAsync(journey);
         Assert.Equal("nobody", await response.Content.ReadAsStringAsync());
     }

@@ -1,12 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Json;
 using System.Text;
-using System.Text.Json;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
-using DurableGateway.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace DurableGateway.Client.Tests;
 

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Json;
 using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;

@@ -1,6 +1,4 @@
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Client.Tests;
 
@@ -8,7 +6,8 @@ namespace DurableGateway.Client.Tests;
 public sealed class InjectionTests
 {
     private const string Listed = """
-        [{"id":"a","type":"run","outcome":"completed","contentType":"application/json","body":"MQ==","attempt":1,"startedAt":"2026-11-23T03:36:16.157+00:00","endedAt":"2026-11-23T03:36:16.157+00:00"},
+        [{"id":"a","type":"run","outcome":"completed","contentType":"application/json","body":"MQ==","attempt":1,
+          "startedAt":"2026-11-23T03:36:16.157+00:00","endedAt":"2026-11-23T03:36:16.157+00:00"},
          {"id":"\u00E4\u002B","type":"run","outcome":"completed","contentType":"application/json","body":"Mg==","attempt":1,"new":{}},
          {"id":"no","type":"run","outcome":"failed","contentType":"application/problem+json","body":"eyJ0aXRsZSI6Im5vIn0=","attempt":1}]
         """;

@@ -1,11 +1,5 @@
 using System.Collections.Concurrent;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Diagnostics;
-using DurableGateway.Protocol;
-using DurableGateway.Runs;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Client.Tests;
 

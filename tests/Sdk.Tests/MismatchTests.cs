@@ -1,5 +1,4 @@
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 

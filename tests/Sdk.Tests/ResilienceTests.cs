@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
-using Microsoft.AspNetCore.Builder;
 
 namespace DurableGateway.Client.Tests;
 

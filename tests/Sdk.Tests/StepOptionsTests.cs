@@ -1,5 +1,4 @@
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;

@@ -1,11 +1,5 @@
 using System.Net;
-using System.Text.Json;
 using DurableGateway.Client.Tests.Support;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Client.Tests;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 
 namespace DurableGateway.Client.Tests;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using DurableGateway.Client.Tests.Support;
-using DurableGateway.Protocol;
 using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;

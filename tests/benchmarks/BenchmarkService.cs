@@ -1,9 +1,4 @@
 using System.Net;
-using DurableGateway.Runs;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Benchmarks;
 

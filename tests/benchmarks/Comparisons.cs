@@ -84,7 +84,8 @@ internal static class Comparisons
     }
 
     private static void Print(string name, List<Sample> samples) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{name,-26} {Median(samples.Select(s => s.PerSecond)),9:F0} {Median(samples.Select(s => s.P50)),10:F2} {Median(samples.Select(s => s.P99)),9:F2}"));
+        $"{name,-26} {Median(samples.Select(s => s.PerSecond)),9:F0} {Median(samples.Select(s => s.P50)),10:F2} "
+        + $"{Median(samples.Select(s => s.P99)),9:F2}"));
 
     private static double Median(IEnumerable<double> values)
     {

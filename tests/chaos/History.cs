@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Chaos;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using DurableGateway.Diagnostics;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Chaos;

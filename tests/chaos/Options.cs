@@ -6,7 +6,8 @@ namespace DurableGateway.Chaos;
 internal sealed record Options
 {
     public const string Usage = """
-        dotnet run -c Release --project tests/chaos -- [--seconds 60] [--seed n] [--store redis|cluster|embedded] [--clients 24] [--logs folder]
+        dotnet run -c Release --project tests/chaos -- [--seconds 60] [--seed n] [--store redis|cluster|embedded]
+                                                       [--clients 24] [--logs folder]
 
           --seconds   how long faults are injected; the run ends when all that was promised has come home
           --seed      repeats the choice of faults; a random one is printed

@@ -22,8 +22,8 @@ var nodes = options.Embedded ? 1 : 3;
 var lease = TimeSpan.FromSeconds(2);
 var directory = Directory.CreateTempSubdirectory("durable-chaos-").FullName;
 var journal = Path.Combine(directory, "journal");
-Console.WriteLine(
-    $"seed {options.Seed}, {options.Seconds} s, {(options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : options.Embedded ? "embedded store" : "Redis, appendfsync always")}, {nodes} gateways, {options.Clients} clients");
+var storeName = options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : options.Embedded ? "embedded store" : "Redis, appendfsync always";
+Console.WriteLine($"seed {options.Seed}, {options.Seconds} s, {storeName}, {nodes} gateways, {options.Clients} clients");
 
 await using var cluster = options.Cluster ? await RedisCluster.StartAsync(replicas: 1) : null;
 await using var single = options.Cluster || options.Embedded

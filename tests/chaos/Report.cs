@@ -1,4 +1,3 @@
-using DurableGateway.Runs;
 
 namespace DurableGateway.Chaos;
 

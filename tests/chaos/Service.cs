@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Json;
 using System.Text;
 using DurableGateway.Client;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Chaos;
 

@@ -55,7 +55,8 @@ internal sealed class Round
     }
 
     public override string ToString() =>
-        $"{_name,-12}{$"{_direct}/{_checks}",10}{$"{_gateway}/{_checks}",10}{$"{_alike}/{_checks}",10}{(_homes == 0 ? "" : $"{_home}/{_homes}"),8}{_seconds,8:0.0}";
+        $"{_name,-12}{$"{_direct}/{_checks}",10}{$"{_gateway}/{_checks}",10}{$"{_alike}/{_checks}",10}"
+        + $"{(_homes == 0 ? "" : $"{_home}/{_homes}"),8}{_seconds,8:0.0}";
 
     private static async Task<List<Observation>> TryAsync(Part part, Tools tools, Uri address, string lane, string directory)
     {

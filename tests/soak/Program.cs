@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using DurableGateway.Client;
-using DurableGateway.Runs;
 using DurableGateway.Soak;
 using DurableGateway.Tests.Support;
 

@@ -17,7 +17,8 @@ internal static class Samples
         ("invoices", "PUT", "/invoices/2026/11/INV-88213"),
         ("shipping-eu-west", "POST", "/shipments?carrier=northwind&service=overnight"),
         ("a-route-whose-name-was-generated-by-a-deployment-tool-eu-central-1-blue-0042", "POST",
-            "/v2/tenants/0b1c6a52-7a07-4d0c-9a6b-0c9d0d6f3f55/projects/migration-of-everything/jobs/rebuild-search-index-from-scratch?dryRun=false"),
+            "/v2/tenants/0b1c6a52-7a07-4d0c-9a6b-0c9d0d6f3f55/projects/migration-of-everything/"
+                + "jobs/rebuild-search-index-from-scratch?dryRun=false"),
     ];
 
     public static string[] Routes { get; } = [.. Requests.Select(request => request.Route).Distinct()];
@@ -75,8 +76,10 @@ internal static class Samples
         ],
         RouteValues = [],
         Body = Encoding.UTF8.GetBytes(body ?? """
-            {"order":"O-20418","customer":{"id":"C-77","name":"Ines Okafor","address":{"street":"Rue de l'Université 12","city":"Lyon","country":"FR"}},
-             "lines":[{"sku":"KETTLE-1L","quantity":1,"price":39.90},{"sku":"TEA-ASSAM-250","quantity":2,"price":8.5}],"gift":false,"note":null}
+            {"order":"O-20418","customer":{"id":"C-77","name":"Ines Okafor","address":
+             {"street":"Rue de l'Université 12","city":"Lyon","country":"FR"}},
+             "lines":[{"sku":"KETTLE-1L","quantity":1,"price":39.90},{"sku":"TEA-ASSAM-250","quantity":2,"price":8.5}],
+             "gift":false,"note":null}
             """),
     };
 
@@ -104,8 +107,13 @@ internal static class Samples
             Step("quote-shipping:a-carrier-with-a-very-long-name-that-somebody-put-a-guid-into-0b1c6a52-7a07-4d0c-9a6b-0c9d0d6f3f55", 3.3,
                 8.1),
             Step("fraud-check", 36.4, 41.0, "failed", 1, 2, body: """
-                {"title":"FraudServiceException","detail":"The score could not be computed: the model is being replaced.","exceptionType":"Shop.Fraud.FraudServiceException","stackTrace":"   at Shop.Fraud.Scorer.ScoreAsync(Order order, CancellationToken token) in /src/Fraud/Scorer.cs:line 88\n   at Shop.Orders.Handler.<>c__DisplayClass4_0.<<PlaceAsync>b__2>d.MoveNext() in /src/Orders/Handler.cs:line 61\n--- End of stack trace from previous location ---\n   at DurableGateway.Client.StepRunner.RunAsync[T](String name, Func`2 step)"}
-                """),
+                {"title":"FraudServiceException","detail":"The score could not be computed: the model is being replaced.",
+                 "exceptionType":"Shop.Fraud.FraudServiceException","stackTrace":"
+                """
+                + @"   at Shop.Fraud.Scorer.ScoreAsync(Order order, CancellationToken token) in /src/Fraud/Scorer.cs:line 88\n"
+                + @"   at Shop.Orders.Handler.<>c__DisplayClass4_0.<<PlaceAsync>b__2>d.MoveNext() in /src/Orders/Handler.cs:line 61\n"
+                + @"--- End of stack trace from previous location ---\n"
+                + @"   at DurableGateway.Client.StepRunner.RunAsync[T](String name, Func`2 step)" + "\"}"),
             Step("cool-down", 41.2, 61.2, type: "sleep", attempt: 3),
             Step("payment-settled", 61.5, null, "waiting", type: "wait", until: 4000),
         };

@@ -1,6 +1,5 @@
 using DurableGateway.Admin;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 
 namespace DurableGateway.Dashboard.Tests.Support;

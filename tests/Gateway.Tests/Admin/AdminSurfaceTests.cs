@@ -2,9 +2,6 @@ using System.Net;
 using System.Text.Json;
 using DurableGateway.Cli;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Tests.Admin;
 

@@ -1,5 +1,4 @@
 using System.Reflection;
-using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Architecture;
 

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.RegularExpressions;
 using DurableGateway.Cli;
 using DurableGateway.Dashboard;
-using DurableGateway.Protocol;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Attacks;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using DurableGateway.Cli;
-using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Cli;
 

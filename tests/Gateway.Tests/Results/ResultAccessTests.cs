@@ -2,8 +2,6 @@ using System.Net;
 using DurableGateway.Protocol;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
-using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Results;
 

@@ -174,9 +174,18 @@ public sealed class AttemptEvidenceTests
             from nothing in both
             select new AttemptEvidence
             {
-                Request = request, Interrupted = interrupted, Outcome = outcome, Response = response, IsLost = isLost,
-                MayBeStored = mayBeStored, ServiceBroke = broke, RefusesSteps = refusesSteps, HasMismatch = mismatch,
-                HasOversizedHead = head, LacksStore = lacksStore, HasNothingPending = nothing,
+                Request = request,
+                Interrupted = interrupted,
+                Outcome = outcome,
+                Response = response,
+                IsLost = isLost,
+                MayBeStored = mayBeStored,
+                ServiceBroke = broke,
+                RefusesSteps = refusesSteps,
+                HasMismatch = mismatch,
+                HasOversizedHead = head,
+                LacksStore = lacksStore,
+                HasNothingPending = nothing,
             };
     }
 }

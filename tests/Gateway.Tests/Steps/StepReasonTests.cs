@@ -137,7 +137,7 @@ public sealed class StepReasonLogTests
 
         Assert.StartsWith($"Try 1 of step pay of run {attempt.RunId} failed in attempt 1 ({reason}); the next one is due at ",
             Assert.Single(log.Of(128)).Text, StringComparison.Ordinal);
-        Assert.Equal($"Step ship of run {attempt.RunId} failed for good in attempt 1 ({reason})", Assert.Single(log.Of(129)).Text);
+        Assert.Equal($"Step ship of run {attempt.RunId} failed permanently in attempt 1 ({reason})", Assert.Single(log.Of(129)).Text);
         attempt.Answer(200);
         (await client).Dispose();
     }

@@ -54,7 +54,7 @@ public sealed class FullStoreTests
         Assert.True(Value(metrics, "durable_store_used_bytes") >= Value(metrics, "durable_store_limit_bytes"));
         Assert.Equal(16 * MiB, Value(metrics, "durable_store_limit_bytes"));
         Assert.Contains("The store is full", await control.GetStringAsync("/"), StringComparison.Ordinal);
-        await Eventually.TrueAsync(() => gateway.Output.Contains("The embedded store is full", StringComparison.Ordinal),
+        await Eventually.TrueAsync(() => gateway.Output.Contains("The embedded store has been full", StringComparison.Ordinal),
             "the log says so");
 
         await gateway.KillAsync();

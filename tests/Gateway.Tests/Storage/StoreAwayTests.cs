@@ -1,8 +1,6 @@
 using System.Net;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Tests.Storage;
 

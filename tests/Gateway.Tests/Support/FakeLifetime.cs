@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Hosting;
-
 namespace DurableGateway.Tests.Support;
 
 /// <summary>A node that runs until it is stopped.</summary>

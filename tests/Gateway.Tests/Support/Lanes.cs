@@ -1,5 +1,4 @@
 using System.Text;
-using DurableGateway.Tests.Telemetry;
 
 namespace DurableGateway.Tests.Support;
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Telemetry;
 

@@ -1,7 +1,5 @@
 using System.Net;
 using DurableGateway.Diagnostics;
-using DurableGateway.Runs;
-using DurableGateway.Telemetry;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Telemetry;

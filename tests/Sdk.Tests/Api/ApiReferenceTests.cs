@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using DurableGateway.Client;
-using Microsoft.AspNetCore.Builder;
 
 namespace DurableGateway.Client.Tests.Api;
 

@@ -31,6 +31,7 @@ internal static class DocIds
         if (type.IsArray) return Of(type.GetElementType()!, method) + "[]";
         if (!type.IsConstructedGenericType) return type.FullName!.Replace('+', '.');
         var name = type.GetGenericTypeDefinition().FullName!;
-        return $"{name[..name.IndexOf('`', StringComparison.Ordinal)].Replace('+', '.')}{{{string.Join(',', type.GetGenericArguments().Select(argument => Of(argument, method)))}}}";
+        var arguments = string.Join(',', type.GetGenericArguments().Select(argument => Of(argument, method)));
+        return $"{name[..name.IndexOf('`', StringComparison.Ordinal)].Replace('+', '.')}{{{arguments}}}";
     }
 }

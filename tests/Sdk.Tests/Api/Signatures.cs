@@ -23,8 +23,8 @@ internal static class Signatures
         { IsInterface: true } => $"interface {Name(type)}",
         { IsValueType: true } => $"struct {Name(type)}",
         { IsAbstract: true, IsSealed: true } => $"static class {Name(type)}",
-        _ =>
-            $"{(type.IsSealed ? "sealed " : type.IsAbstract ? "abstract " : "")}class {Name(type)}{(type.BaseType is { } parent && parent != typeof(object) ? $" : {Name(parent)}" : "")}",
+        _ => $"{(type.IsSealed ? "sealed " : type.IsAbstract ? "abstract " : "")}class {Name(type)}"
+            + (type.BaseType is { } parent && parent != typeof(object) ? $" : {Name(parent)}" : ""),
     };
 
     public static string Of(ConstructorInfo constructor) =>
@@ -33,18 +33,22 @@ internal static class Signatures
     public static string Of(MethodInfo method)
     {
         var generic = method.IsGenericMethod ? $"<{string.Join(", ", method.GetGenericArguments().Select(Name))}>" : "";
-        return $"{Access(method)}{(method.IsStatic ? "static " : "")}{Name(new NullabilityInfoContext().Create(method.ReturnParameter))} {method.Name}{generic}({Parameters(method)})";
+        var returned = Name(new NullabilityInfoContext().Create(method.ReturnParameter));
+        return $"{Access(method)}{(method.IsStatic ? "static " : "")}{returned} {method.Name}{generic}({Parameters(method)})";
     }
 
     public static string Of(PropertyInfo property)
     {
         var set = property.SetMethod is not { IsPublic: true } setter ? ""
             : setter.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)) ? " init;" : " set;";
-        return $"{(property.GetMethod is { IsStatic: true } ? "static " : "")}{Name(new NullabilityInfoContext().Create(property))} {property.Name} {{ get;{set} }}";
+        var type = Name(new NullabilityInfoContext().Create(property));
+        return $"{(property.GetMethod is { IsStatic: true } ? "static " : "")}{type} {property.Name} {{ get;{set} }}";
     }
 
     public static string Of(FieldInfo field) =>
-        $"{(field.IsLiteral ? "const " : field.IsStatic ? "static readonly " : "")}{Name(new NullabilityInfoContext().Create(field))} {field.Name}{(field.IsLiteral ? $" = {Literal(field.GetRawConstantValue())}" : "")}";
+        (field.IsLiteral ? "const " : field.IsStatic ? "static readonly " : "")
+        + $"{Name(new NullabilityInfoContext().Create(field))} {field.Name}"
+        + (field.IsLiteral ? $" = {Literal(field.GetRawConstantValue())}" : "");
 
     public static string Name(Type type)
     {
@@ -69,7 +73,8 @@ internal static class Signatures
     private static string Parameters(MethodBase method)
     {
         var names = method.GetParameters().Select(parameter =>
-            $"{Name(new NullabilityInfoContext().Create(parameter))} {parameter.Name}{(parameter.HasDefaultValue ? $" = {Default(parameter)}" : "")}");
+            $"{Name(new NullabilityInfoContext().Create(parameter))} {parameter.Name}"
+            + (parameter.HasDefaultValue ? $" = {Default(parameter)}" : ""));
         return (method.IsDefined(typeof(ExtensionAttribute), false) ? "this " : "") + string.Join(", ", names);
     }
 

@@ -2,9 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text;
-using DurableGateway.Protocol;
-using DurableGateway.Proxy;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Client.Tests.Support;
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
-using DurableGateway.Runs;
 
 namespace DurableGateway.Client.Tests.Support;
 
@@ -58,7 +57,8 @@ internal sealed class FakeRun
     }
 
     private static string Inline((string Step, Row Row) row) =>
-        $"\"{row.Step.Replace("\\", "\\\\").Replace("\"", "\\\"")}\";{(row.Row.Failed ? "err" : "ok")}=:{Convert.ToBase64String(row.Row.Body)}:"
+        $"\"{row.Step.Replace("\\", "\\\\").Replace("\"", "\\\"")}\";"
+        + $"{(row.Row.Failed ? "err" : "ok")}=:{Convert.ToBase64String(row.Row.Body)}:"
         + (row.Row.ContentType is "application/json" or "application/problem+json" ? "" : $";ct=\"{row.Row.ContentType}\"")
         + (row.Row.Type == "run" ? "" : $";t={row.Row.Type}");
 

@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
 using DurableGateway.Tests.Support;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Client.Tests.Support;
 

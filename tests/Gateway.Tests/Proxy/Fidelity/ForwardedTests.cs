@@ -1,5 +1,4 @@
 using DurableGateway.Tests.Support;
-using DurableGateway.Tests.Telemetry;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 

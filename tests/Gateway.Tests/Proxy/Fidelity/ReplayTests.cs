@@ -1,6 +1,5 @@
 using System.Globalization;
 using DurableGateway.Tests.Support;
-using DurableGateway.Tests.Telemetry;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 

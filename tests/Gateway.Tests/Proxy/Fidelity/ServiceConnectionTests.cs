@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using DurableGateway.Proxy;
-using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
