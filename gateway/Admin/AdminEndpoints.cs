@@ -61,7 +61,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
         routes.MapDelete("/actions/{id}", (string id) => ProgressAsync(sets.StopAsync(id))).Produces<ProgressJson>().Refuses(404);
     }
 
-    /// <summary>Says what went wrong as a problem. Who may not is out already (<see cref="AdminAuthorizationMiddleware"/>).</summary>
+    /// <summary>Answers errors with problem details. <see cref="AdminAuthorizationMiddleware"/> has refused others already.</summary>
     private async ValueTask<object?> GuardAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
     {
         var context = call.HttpContext;

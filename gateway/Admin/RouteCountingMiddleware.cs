@@ -19,7 +19,7 @@ internal sealed class RouteCountingMiddleware(RequestDelegate next, RouteCounter
         var began = time.GetTimestamp();
         await next(context);
 
-        // Who is sent on to a result URL has a run that goes on.
+        // A client that is redirected to a result URL has a run that is not over.
         var response = context.Response;
         if (Results.ResultUrlFactory.IsResult(response.Headers.Location.ToString())) return;
         counts.Ended(route, response.StatusCode < StatusCodes.Status500InternalServerError ? RunState.Completed : RunState.Failed,

@@ -107,5 +107,5 @@ internal static class GatewayConfiguration
     }
 }
 
-/// <summary>Neither <c>--upstream</c> nor <c>--config</c>, and no routes.</summary>
+/// <summary>There is nothing to proxy: no <c>--upstream</c>, no <c>--config</c>, and no routes.</summary>
 internal sealed class NothingToProxyException() : Exception(StartOptions.Usage);

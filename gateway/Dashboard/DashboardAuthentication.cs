@@ -15,7 +15,7 @@ internal sealed class DashboardAuthentication(
     /// <summary>A step's outcome may be 4 MiB; nothing that is typed in comes near.</summary>
     private const long MaxFormBytes = 8 << 20;
 
-    /// <summary>Of a form that anybody may send: a key and a path.</summary>
+    /// <summary>The size limit of a form that anybody may send: a key and a path.</summary>
     private const long MaxOpenFormBytes = 16 << 10;
 
     public RequestDelegate Guard(Func<HttpContext, PageContext, Task<Page>> show) =>

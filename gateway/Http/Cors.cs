@@ -11,10 +11,10 @@ internal static class Cors
 {
     private const string Any = "*";
 
-    /// <summary>Of a result URL: every method of a client that kept it as it followed a redirect is answered as <c>GET</c>.</summary>
+    /// <summary>The methods of a result URL: a client that keeps its method on a redirect is answered as with <c>GET</c>.</summary>
     public const string ResultMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-    /// <summary>Of the run behind it.</summary>
+    /// <summary>The methods of the run behind a result URL.</summary>
     public const string RunMethods = "DELETE, OPTIONS";
     private const string Family = "Access-Control-";
 
@@ -32,7 +32,7 @@ internal static class Cors
         var origin = response.HttpContext.Request.Headers.Origin.ToString();
         var any = policy.CorsOrigins == Any;
 
-        // Who has not been told it is for one site would give it from a cache to another.
+        // Without this, a cache would give the response for one site to another site.
         if (!any) headers.Append("Vary", "Origin");
         if (origin.Length == 0 || !(any || policy.CorsOrigins.Split(',').Contains(origin, StringComparer.OrdinalIgnoreCase))) return;
         headers.AccessControlAllowOrigin = any ? Any : origin;

@@ -1,6 +1,6 @@
 namespace DurableGateway.Listeners;
 
-/// <summary>Who calls.</summary>
+/// <summary>The caller at the control listener.</summary>
 /// <param name="Role">What they may do.</param>
 /// <param name="Who">As histories name them.</param>
 internal sealed record AdminCaller(AdminRole Role, string Who)

@@ -1,6 +1,6 @@
 namespace DurableGateway.Listeners;
 
-/// <summary>What who comes to the control listener may do there.</summary>
+/// <summary>What a caller may do at the control listener.</summary>
 internal enum AdminRole
 {
     /// <summary>Nothing.</summary>

@@ -5,10 +5,10 @@ using System.Runtime.InteropServices;
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// Has a listening socket take no new connections, and lose none that it has. A socket that is simply closed resets those that the
-/// system has taken for it and the process has not; clients see that as a broken promise, not as a server that is gone. On Linux new
-/// ones are therefore dropped before they begin (their clients try again in a second, and are refused then), while those that have
-/// begun are finished and taken.
+/// Stops a listening socket from accepting new connections, without losing one that it has. Closing the socket would reset connections that
+/// the system has accepted and the process has not; their clients could not tell that from a failed request. On Linux, new
+/// connections are therefore dropped before they begin: their clients try again after a second, and are refused then. Connections that have
+/// begun are completed and accepted.
 /// </summary>
 internal static class ListenSocketDrain
 {

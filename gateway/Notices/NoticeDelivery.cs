@@ -22,7 +22,7 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
     IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
     : IOutboxHandler
 {
-    /// <summary>Of the client that calls the webhook.</summary>
+    /// <summary>The name of the HTTP client that calls the webhook.</summary>
     public const string Client = "notices";
 
     /// <summary>How long one delivery takes at most. Shorter than the time for which a node has an entry of the outbox.</summary>
@@ -43,7 +43,7 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
     /// <returns>When it is to be tried again; <see langword="null"/> where it has been delivered, or never will be.</returns>
     private async Task<DateTimeOffset?> DeliverAsync(Notice notice)
     {
-        // Whoever has taken the webhook away does not want what is left.
+        // The webhook is no longer configured: notices that are left are dropped.
         if (settings.Notices is not { } webhook || await runs.GetAsync(notice.Run) is not { } run) return null;
         if (await SendAsync(webhook, notice, run) is not { } problem)
         {

@@ -22,7 +22,7 @@ internal sealed record Problem(
 internal sealed partial class ProblemJson : JsonSerializerContext;
 
 /// <summary>
-/// Every problem type of the contract. <c>source</c> tells who failed: <c>gateway</c> or <c>service</c>.
+/// Every problem type of the contract. <c>source</c> names the side that failed: <c>gateway</c> or <c>service</c>.
 /// </summary>
 internal static class Problems
 {

@@ -82,7 +82,7 @@ internal sealed class AttemptTransforms(
         if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1 && !attempt.LacksStore)
             feature.Outcome = AttemptOutcome.FailedForGood;
 
-        // Neither is one that cannot be replayed, because the request turned out too large to be kept, ours to hide.
+        // The same holds for a failure that cannot be replayed, because the request is too large to be kept.
         var tooLarge = feature.RequestBody is { Overflowed: true } && !attempt.IsStored;
         if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended)
             feature.Outcome = AttemptOutcome.FailedForGood;

@@ -9,7 +9,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// The outermost step of YARP's pipeline. It tells what is durable from what is not; a durable request goes on as a
+/// The outermost part of YARP's pipeline. It tells durable requests from others, and sends a durable request on as a
 /// live attempt (<see cref="LiveAttemptHandler"/>).
 /// </summary>
 internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttemptHandler live,
@@ -68,7 +68,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         if (wrong is not null) return RefuseAsync(context, policy, Problems.IdempotencyKeyMalformed(wrong));
         if (store.IsReady) return live.InvokeAsync(context, policy, key, next);
 
-        // Who sends a key, or does not want to wait, relies on the store; so does who configured that every request is stored.
+        // A client that sends a key or does not wait relies on the store. So does a policy that stores every request.
         return policy.Persist == PersistMode.OnStart || key is not null || PreferHeader.RespondAsync(headers[DurableHeaders.Prefer])
             ? StoreAwayAsync(context, policy)
             : NotDurableAsync(context);

@@ -23,7 +23,7 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
 
     public void Apply(TransformBuilderContext context) => context.AddResponseTransform(static response =>
     {
-        // Of an attempt it is said elsewhere whether its response is for the client at all.
+        // AttemptTransforms decides whether the client gets the response of an attempt at all.
         if (response.HttpContext.Features.Get<AttemptFeature>() is null) Begin(response);
         return default;
     });

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http.Timeouts;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// The first attempt of a run, with the client on the line. While all goes well this is YARP and a few words in memory; what fails is
-/// stored, parked, and answered with a redirect.
+/// Handles the first attempt of a run, while its client waits. A request that succeeds costs little more than YARP alone. A request that
+/// fails is stored and parked, and the client gets a redirect.
 /// </summary>
 internal sealed class LiveAttemptHandler(
     AttemptRegistry registry, RunEngine engine, RequestDrafts drafts, RequestFlow flow,
@@ -161,7 +161,7 @@ internal sealed class LiveAttemptHandler(
         // A client of a stream comes back for what another attempt adds.
         if (feature is { Keeper: not null, IsWhole: true } && context.Response.HasStarted) context.Abort();
 
-        // Heard of from before it can end elsewhere.
+        // The watch begins before the run can end on another node.
         using var waiter = answers.Watch(attempt);
         var end = await ParkAsync(attempt, review);
 
@@ -172,7 +172,7 @@ internal sealed class LiveAttemptHandler(
         else await answers.LaterAsync(context, feature, end, waiter);
     }
 
-    /// <summary>The client of a conversation has left, and with it whoever wants what comes of it.</summary>
+    /// <summary>The client of a long-lived request has left, and nobody else wants its result.</summary>
     private async Task CancelAsync(Attempt attempt)
     {
         await attempt.CloseAsync();

@@ -53,7 +53,7 @@ internal static class LongLivedRequest
     {
         var configured = context.GetReverseProxyFeature().Cluster.Config.HttpRequest?.ActivityTimeout;
 
-        // Asked for as a subscription, answered otherwise.
+        // The client asked for a subscription, and the service answered with something else.
         return configured is null || (configured == Timeout.InfiniteTimeSpan && !Includes(context)) ? DefaultSilence : configured.Value;
     }
 

@@ -30,7 +30,7 @@ internal sealed class Drain(
     {
         await transport.StopListeningAsync(cancellationToken);
 
-        // Who has just connected will have a request, and nobody else to send it to.
+        // A client that has just connected is about to send a request, and cannot send it to another node.
         while (connections.IsAboutToSpeak(FirstWords) && !cancellationToken.IsCancellationRequested)
             await Task.Delay(Look, time, cancellationToken);
         if (await EmptyWithinAsync(settings.ShutdownTimeout, cancellationToken)) return;

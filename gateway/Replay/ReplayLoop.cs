@@ -7,8 +7,8 @@ using DurableGateway.Storage;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// Claims due runs and has them replayed. It looks where the clock says that something is due, and now and then at the head of
-/// every shard's queue, for what other nodes have parked or left behind.
+/// Claims due runs and has them replayed. It searches where the clock says that a run is due, and from time to time the head of
+/// every shard's queue, for runs that other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
     StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots,
@@ -25,7 +25,7 @@ internal sealed class ReplayLoop(
     /// <summary>The most runs of a route that a look names whose end is to find what else there is.</summary>
     private const int NamedOfRoute = Batch;
 
-    /// <summary>How long who waits at a gate is kept there with no news of anybody.</summary>
+    /// <summary>How long a concurrency limit keeps its waiting runs when it hears of no run.</summary>
     private static readonly TimeSpan LimitLifetime = TimeSpan.FromDays(30);
 
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);

@@ -45,7 +45,7 @@ internal sealed record ProgressData
     /// <summary>When it goes on, where that is known.</summary>
     public DateTimeOffset? Until { get; init; }
 
-    /// <summary>Of a suspension: the attempt failed.</summary>
+    /// <summary>The attempt failed, after it was suspended.</summary>
     public bool? Failed { get; init; }
     public DateTimeOffset Time { get; init; }
 }

@@ -4,7 +4,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
 
-/// <summary>Who may have what is at a result URL beside having its token, and what browsers are told of it.</summary>
+/// <summary>Decides who may read a result URL besides needing its token, and tells browsers what they may do with it.</summary>
 internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, KeyRing keys)
 {
     /// <summary>

@@ -162,7 +162,7 @@ internal sealed class ResultEndpoints(
     private Task<RunSnapshot?> GetStoredAsync(HttpContext context, RunId run, long began) =>
         WaitAsync(run, Wait(context, settings.ResultWait), began, forEnd: false, context.RequestAborted);
 
-    /// <summary>Who has the URL may cancel the run, where its policy says so.</summary>
+    /// <summary>A client that has the URL may cancel the run, if its policy allows that.</summary>
     private async Task CancelAsync(HttpContext context, RunId run)
     {
         var problem = await store.GetPolicyAsync(run) switch

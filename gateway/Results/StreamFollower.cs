@@ -83,7 +83,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
             }
             catch (StoreUnavailableException)
             {
-                // Who waits for events waits for the store too.
+                // Clients that wait for events also wait for the store.
             }
 
             await waiter.PauseAsync(LookAgain, context.RequestAborted);

@@ -26,7 +26,7 @@ internal sealed class Attempt : IDisposable
     /// </summary>
     private long? _leaseEnd;
 
-    /// <summary>Whoever sent the request has taken the run over: nobody else stores it any more.</summary>
+    /// <summary>The sender of the request has taken the run over: nobody else stores it any more.</summary>
     private bool _isClosed;
 
     private AttemptInterrupt _interrupt;
@@ -251,7 +251,7 @@ internal sealed class Attempt : IDisposable
     }
 
     /// <summary>
-    /// Whoever sent the request takes the run over: nobody else stores it after this. A write that is under way is waited for; a request
+    /// The sender of the request takes the run over: nobody else stores it after this. A write that is under way is waited for; a request
     /// that is still being taken in for it is not.
     /// </summary>
     public async Task CloseAsync()

@@ -36,7 +36,7 @@ internal sealed class AttemptRegistry : BackgroundService
 
     public bool IsEmpty => _attempts.IsEmpty;
 
-    /// <summary>Attempts in flight. Dear: for those who look now and then.</summary>
+    /// <summary>The number of attempts in flight. Reading this is expensive; use it rarely.</summary>
     public int Count => _attempts.Count;
 
     /// <summary>Takes an attempt in. An earlier one of the same run has lost it.</summary>

@@ -39,7 +39,7 @@ internal sealed record AttemptReport
     /// <summary>The status of the response.</summary>
     public int Status { get; init; }
 
-    /// <summary>Of an attempt that got no response.</summary>
+    /// <summary>The report of an attempt that got no response.</summary>
     public static AttemptReport Of(AttemptFailure failure) => new()
     {
         Failure = failure,

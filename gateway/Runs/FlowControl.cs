@@ -17,7 +17,7 @@ internal sealed class FlowControl(
 
     private readonly ConcurrentDictionary<Permit, byte> _permits = new();
 
-    /// <summary>Those who are in, on this node.</summary>
+    /// <summary>The runs on this node that have a place.</summary>
     public int InFlight => _permits.Count;
 
     /// <returns>The permit, to be disposed when the attempt is over; or when to ask again at the latest.</returns>

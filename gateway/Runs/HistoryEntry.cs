@@ -36,10 +36,10 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
     /// <summary>Why a step failed, in the service's words. For operators: clients who follow a run are not told.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Of the end of an attempt: the status of the service's response, or of the run's result; 0 where there was none.</summary>
+    /// <summary>At the end of an attempt: the status of the service's response, or of the run's result; 0 for none.</summary>
     public int Status { get; init; }
 
-    /// <summary>Of the end of an attempt: the address of the service, where it reached one.</summary>
+    /// <summary>The address of the service that the attempt reached, when the entry is the end of an attempt.</summary>
     public string? Destination { get; init; }
 
     /// <returns><see langword="null"/> where it is no such entry.</returns>

@@ -3,7 +3,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>Those who wait on this node for a run to end, and the signal that wakes them.</summary>
+/// <summary>Signals the end of runs to those that wait for it on this node.</summary>
 internal sealed class RunEndNotifier(IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private readonly ConcurrentDictionary<RunId, Waiters> _waiting = new();

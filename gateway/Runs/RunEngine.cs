@@ -10,7 +10,7 @@ internal sealed partial class RunEngine(
     /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
 
-    /// <summary>Who holds leases here: the name of this machine, for people, and what tells its processes apart.</summary>
+    /// <summary>The owner of the leases of this node: the machine's name, for people, and an id that tells its processes apart.</summary>
     public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 
     public TimeSpan LeaseTime => settings.Lease;

@@ -1,6 +1,6 @@
 namespace DurableGateway.Storage;
 
-/// <summary>Lets calls pass, until they are to stand still for a moment: then those in flight end, and the others wait.</summary>
+/// <summary>Lets calls pass, and can hold them back for a moment: calls in flight end, and further calls wait.</summary>
 internal sealed class CallThrottle
 {
     private readonly object _lock = new();

@@ -40,7 +40,7 @@ internal sealed class EmbeddedCompaction(
     /// <summary>The longest pause after a slice. It is as long as the slice where that is shorter: calls have half of the time.</summary>
     private static readonly TimeSpan MaxPause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Of the file when it was last compacted. What an earlier process has left counts as grown.</summary>
+    /// <summary>The size of the file after its last compaction. What an earlier process left counts as growth.</summary>
     private long _size;
     private readonly SemaphoreSlim _turn = new(1);
     private long _logBytes;

@@ -389,7 +389,7 @@ internal sealed class RedisRunStore(
             ? await connection.EvaluateSafelyAsync(keys.Run, newCall)
             : await connection.WriteAsync(keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), newCall))!;
 
-        // Who only asked is not told the outcome that was first: that may be large as well.
+        // A caller that only asks does not get the first outcome: that may be large as well.
         if (answer is [var verdict] && verdict == "stored")
         {
             var first = await connection.ReadLargeAsync(

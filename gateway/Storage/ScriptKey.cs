@@ -6,7 +6,7 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal enum ScriptKey
 {
-    // Of a run.
+    // Keys of a run.
     Run,
     Request,
     Steps,
@@ -39,7 +39,7 @@ internal enum ScriptKey
     BulkActions,
     Counts,
 
-    // Of the store.
+    // Keys of the store.
     Meta,
     Scratch,
     SecondScratch,

@@ -74,7 +74,7 @@ internal sealed class StoreConnection(
     /// <summary>How full the store is; <see langword="null"/> where it is another server's.</summary>
     public StoreCapacity? Capacity { get; private set; }
 
-    /// <summary>Of the embedded store, once it is open.</summary>
+    /// <summary>The capacity of the embedded store, once it is open.</summary>
     public EmbeddedCompaction? Compaction { get; private set; }
 
     /// <summary>Before anything is written that needs room.</summary>

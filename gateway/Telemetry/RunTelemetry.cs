@@ -6,7 +6,7 @@ using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>Who a run is, as spans and metrics call it.</summary>
+/// <summary>The identity of a run in spans and metrics.</summary>
 internal readonly record struct RunIdentity(RunId Id, string Route, string Policy);
 
 /// <summary>What becomes of runs, as metrics and spans.</summary>
