@@ -158,7 +158,8 @@ public sealed class LostAnswerTests : IAsyncLifetime
         await Eventually.TrueAsync(async () => await StateAsync(gateway, Make.RunId()) is null
             && gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady, "the store is there");
 
-        // A gateway that has noticed already that the store stands still sends it nothing, and knows that the run is not stored: then again.
+        // A gateway that has noticed that the store stands still sends it nothing, and knows that the run is not stored. Then the
+        // test begins again.
         HttpResponseMessage refused;
         while (true)
         {
