@@ -1,4 +1,5 @@
 using System.Net.Mime;
+using DurableGateway.Admin.Json;
 using DurableGateway.Http;
 using DurableGateway.Listeners;
 using DurableGateway.Protocol;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DurableGateway.Admin.Json;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Admin;

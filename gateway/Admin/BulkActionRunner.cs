@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using DurableGateway.Admin.Json;
 using DurableGateway.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;

@@ -4,9 +4,6 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Cli;
 
-/// <summary>The gateway refused, or could not be reached; the message is for the person at the terminal.</summary>
-internal sealed class AdminRefusalException(string message) : Exception(message);
-
 /// <summary>The admin API as its clients see it: over HTTP, with a key where one is needed.</summary>
 internal sealed class AdminClient : IDisposable
 {

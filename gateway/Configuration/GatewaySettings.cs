@@ -109,22 +109,3 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Admin:Mask:JsonPaths</c>: dotted, <c>*</c> for any member or item.</summary>
     public ImmutableArray<string> MaskedJsonPaths { get; init; } = [];
 }
-
-/// <summary>An OpenID provider whose tokens the admin API takes.</summary>
-/// <param name="Authority">Its issuer URL, without a slash at the end.</param>
-/// <param name="Audience">What tokens for this gateway have in <c>aud</c>.</param>
-/// <param name="RoleClaim">The claim that has the role.</param>
-internal sealed record OidcSettings(string Authority, string Audience, string RoleClaim);
-
-/// <summary>Whose certificates the control listener takes.</summary>
-/// <param name="Authority">The PEM file of the authorities.</param>
-/// <param name="Operators">Names in certificates of who may see and act.</param>
-/// <param name="Readers">Names in certificates of who may see.</param>
-/// <param name="Required">Whether nobody else is let in, but for probes.</param>
-internal sealed record ClientCertificateSettings(
-    string Authority, ImmutableArray<string> Operators, ImmutableArray<string> Readers, bool Required)
-{
-    public const string AuthorityKey = "Durable:Admin:ClientCertificates:Authority";
-
-    public bool NamesAnyone => Operators.Length + Readers.Length > 0;
-}

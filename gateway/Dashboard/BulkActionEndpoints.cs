@@ -1,4 +1,5 @@
 using DurableGateway.Admin;
+using DurableGateway.Admin.Json;
 using DurableGateway.Dashboard.Pages;
 
 namespace DurableGateway.Dashboard;

@@ -91,27 +91,3 @@ internal sealed class DashboardEndpoints(
 
     private sealed record RouteNames(IReadOnlyList<string> Names, DateTimeOffset Until);
 }
-
-internal static class DashboardMapping
-{
-    public static IServiceCollection AddDashboard(this IServiceCollection services) => services
-        .AddSingleton<SessionCookies>()
-        .AddSingleton<PageWriter>()
-        .AddSingleton<DashboardAuthentication>();
-
-    public static void MapDashboard(this IEndpointRouteBuilder routes)
-    {
-        var services = routes.ServiceProvider;
-        ActivatorUtilities.CreateInstance<DashboardEndpoints>(services, ActivatorUtilities.CreateInstance<RunEndpoints>(services),
-            ActivatorUtilities.CreateInstance<BulkActionEndpoints>(services)).Map(routes);
-    }
-
-    /// <summary>After a form: the page that shows what came of it, which can be loaded again without doing it again.</summary>
-    public static void SeeOther(this HttpContext context, string path)
-    {
-        PageWriter.AddProtection(context.Response);
-        context.Response.StatusCode = StatusCodes.Status303SeeOther;
-        context.Response.Headers.Location = path;
-        context.Response.Headers.CacheControl = "no-store";
-    }
-}

@@ -3,33 +3,6 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>What a run or a step did in a stretch of time.</summary>
-internal enum Phase
-{
-    /// <summary>It was due, and nobody had taken it up yet.</summary>
-    Queued,
-
-    /// <summary>Nothing was to be done: a delay before a retry, a sleep, an event to come.</summary>
-    Waiting,
-
-    /// <summary>The service was at work.</summary>
-    Executing,
-}
-
-internal sealed record Segment(Phase Phase, DateTimeOffset From, DateTimeOffset To);
-
-/// <param name="Attempt">Which one it is.</param>
-/// <param name="Segments">How it came to be sent, then its execution.</param>
-internal sealed record AttemptLane(AttemptView Attempt, IReadOnlyList<Segment> Segments);
-
-/// <param name="Step">Which one it is.</param>
-/// <param name="Index">Its place among all steps of the run.</param>
-/// <param name="Segments">Oldest first.</param>
-/// <param name="FailedTries">When a try of it failed.</param>
-/// <param name="IsParallel">Whether it was under way at the same time as the step before it.</param>
-internal sealed record StepLane(
-    StepView Step, int Index, IReadOnlyList<Segment> Segments, IReadOnlyList<DateTimeOffset> FailedTries, bool IsParallel);
-
 /// <summary>The waterfall: attempts and steps of a run, laid out over time from what its history says.</summary>
 internal sealed class Timeline
 {

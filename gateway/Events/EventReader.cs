@@ -6,9 +6,6 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Events;
 
-/// <summary>What a request turned out to be: an event and its <c>source</c>, or a problem.</summary>
-internal readonly record struct EventReading(StoredEvent? Event, string Source, Problem? Problem);
-
 /// <summary>Reads a CloudEvent 1.0 in the binary or the structured mode of its HTTP binding.</summary>
 internal static class EventReader
 {

@@ -71,7 +71,3 @@ internal sealed class EventSplitter
         return split;
     }
 }
-
-/// <param name="Event">The event.</param>
-/// <param name="HasData">Whether there is more in it than comments and blank lines.</param>
-internal readonly record struct SplitEvent(StreamEvent Event, bool HasData);

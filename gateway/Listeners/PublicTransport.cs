@@ -123,6 +123,3 @@ internal sealed class PublicTransport : IConnectionListenerFactory
         }
     }
 }
-
-/// <summary>A listener's address, taken apart.</summary>
-internal readonly record struct BindingAddressParts(IPAddress? Address, bool IsLocalhost, int Port);

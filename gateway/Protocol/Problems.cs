@@ -1,25 +1,4 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace DurableGateway.Protocol;
-
-/// <summary>Problem details (RFC 9457) as the gateway says them. <c>type</c> is stable, <c>detail</c> is for people.</summary>
-internal sealed record Problem(
-    [property: JsonPropertyName("type")] string Type,
-    [property: JsonPropertyName("title")] string Title,
-    [property: JsonPropertyName("status")] int Status,
-    [property: JsonPropertyName("detail")] string? Detail = null,
-    [property: JsonPropertyName("runId")] string? RunId = null,
-    [property: JsonPropertyName("source")] string? Source = null)
-{
-    public const string ContentType = "application/problem+json";
-
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ProblemJson.Default.Problem);
-}
-
-[JsonSerializable(typeof(Problem))]
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-internal sealed partial class ProblemJson : JsonSerializerContext;
 
 /// <summary>
 /// Every problem type of the contract. <c>source</c> names the side that failed: <c>gateway</c> or <c>service</c>.

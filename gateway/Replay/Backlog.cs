@@ -2,26 +2,6 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Replay;
 
-/// <summary>What a look at a shard's queue is for.</summary>
-internal enum LookKind
-{
-    /// <summary>Something is due that this node has not seen yet: goes on where its last look ended.</summary>
-    New,
-
-    /// <summary>Something may be due where this node has looked already: what other nodes have left behind.</summary>
-    Again,
-
-    /// <summary>A cluster has room again for which runs were passed over.</summary>
-    Held,
-}
-
-/// <summary>A look at a shard's queue.</summary>
-/// <param name="Kind">What for.</param>
-/// <param name="Shard">The shard.</param>
-/// <param name="Cluster">Of a held look: the cluster that has room.</param>
-/// <param name="From">Of a held look: where its runs begin.</param>
-internal readonly record struct Look(LookKind Kind, int Shard, string Cluster = "", QueuePlace From = default);
-
 /// <summary>
 /// The looks that are to be made at shards: in turn, so that none waits behind another's thousands, neither shards nor clusters, and
 /// those whose runs wait for room in a cluster only when there is some.

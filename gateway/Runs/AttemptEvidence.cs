@@ -1,30 +1,5 @@
 namespace DurableGateway.Runs;
 
-/// <summary>How much of a message arrived.</summary>
-internal enum Arrival
-{
-    /// <summary>Nothing that counts.</summary>
-    None,
-
-    /// <summary>The head, and the rest is not wanted.</summary>
-    Head,
-
-    /// <summary>All of it.</summary>
-    Whole,
-}
-
-/// <summary>What is wrong with the request of a live attempt.</summary>
-internal enum RequestFault
-{
-    None,
-
-    /// <summary>It broke off.</summary>
-    Broken,
-
-    /// <summary>It is larger than the route takes, and its client has no response yet.</summary>
-    TooLarge,
-}
-
 /// <summary>
 /// What is known of an attempt when its call is over. What that means is decided here and nowhere else, for live attempts and replays
 /// alike.

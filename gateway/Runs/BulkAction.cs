@@ -1,16 +1,5 @@
 namespace DurableGateway.Runs;
 
-internal enum BulkActionState
-{
-    Running,
-
-    /// <summary>It stops after the page in hand.</summary>
-    Stopping,
-    Stopped,
-    Completed,
-    Failed,
-}
-
 /// <summary>An action on all runs that a filter names, and how far it is.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Verb">What is done.</param>

@@ -35,17 +35,3 @@ internal interface IEventStore
     /// <summary>Crosses off those whom an event has been delivered to; <see langword="true"/> where there are more.</summary>
     Task<bool> CrossOffAsync(int shard, string name, IReadOnlyList<Recipient> recipients, int woken, DateTimeOffset others);
 }
-
-/// <summary>An event that was taken in.</summary>
-/// <param name="Event">The event.</param>
-/// <param name="At">When it came.</param>
-/// <param name="Woken">How many runs it has woken so far.</param>
-internal sealed record RecentEvent(StoredEvent Event, DateTimeOffset At, int Woken);
-
-/// <param name="IsNew">Whether the event was taken in by this call.</param>
-/// <param name="Count">How many wait for it; of one that was there already: how many it has woken.</param>
-internal readonly record struct Publication(bool IsNew, int Count);
-
-/// <param name="Name">Who: <c>&lt;run&gt; &lt;step&gt;</c>.</param>
-/// <param name="AnyKey">Whether it waits for the type with any key.</param>
-internal readonly record struct Recipient(string Name, bool AnyKey);

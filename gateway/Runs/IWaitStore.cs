@@ -41,33 +41,3 @@ internal interface IWaitStore
     /// <summary>The request of a run; <see langword="null"/> where it is unknown.</summary>
     Task<StoredRequest?> GetRequestAsync(RunId run);
 }
-
-/// <param name="Step">The answer as for any step; <see cref="StepVerdict.Scheduled"/> where it waits.</param>
-/// <param name="Since">Since when what it waits for counts.</param>
-/// <param name="Expiry">When nothing can come any more: it gives up, or the run ends.</param>
-internal readonly record struct AwaitAnswer(StepAnswer Step, DateTimeOffset Since = default, DateTimeOffset Expiry = default);
-
-/// <param name="Verdict">What became of it.</param>
-/// <param name="Since">Of a step that goes on waiting: since when what it waits for counts.</param>
-/// <param name="Expiry">Of a step that goes on waiting: when nothing can come any more.</param>
-internal readonly record struct Delivery(DeliveryVerdict Verdict, DateTimeOffset Since = default, DateTimeOffset Expiry = default);
-
-internal enum DeliveryVerdict
-{
-    /// <summary>The step is complete, by this call.</summary>
-    Woken,
-
-    /// <summary>The run has taken this event with another of its steps.</summary>
-    Used,
-
-    /// <summary>The step has an outcome already.</summary>
-    Done,
-
-    /// <summary>The step has given up.</summary>
-    Late,
-
-    /// <summary>No such step waits for such a thing.</summary>
-    Nobody,
-    Ended,
-    Unknown,
-}

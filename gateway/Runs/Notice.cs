@@ -3,19 +3,6 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What operators are told of by themselves.</summary>
-internal enum NoticeKind
-{
-    /// <summary>A run failed for good.</summary>
-    Failed = 'f',
-
-    /// <summary>A run has done nothing but fail for long, and goes on being tried.</summary>
-    Stuck = 's',
-
-    /// <summary>A run's stored steps do not fit the handler any more.</summary>
-    Mismatch = 'm',
-}
-
 /// <summary>Something that operators are to be told: an entry of a due-queue until they have been.</summary>
 internal readonly record struct Notice(NoticeKind Kind, DateTimeOffset At, RunId Run)
 {
@@ -36,13 +23,4 @@ internal readonly record struct Notice(NoticeKind Kind, DateTimeOffset At, RunId
         notice = new Notice((NoticeKind)kind, DateTimeOffset.FromUnixTimeMilliseconds(ms), id);
         return true;
     }
-}
-
-/// <summary>Which notices are written down.</summary>
-/// <param name="Failed">Of runs that failed for good.</param>
-/// <param name="StuckAfter">Of runs that have done nothing but fail for so long; <see langword="null"/>: of none.</param>
-/// <param name="Mismatch">Of runs whose steps do not fit the handler.</param>
-internal sealed record NoticeOptions(bool Failed, TimeSpan? StuckAfter, bool Mismatch)
-{
-    public static NoticeOptions None { get; } = new(false, null, false);
 }

@@ -433,6 +433,3 @@ internal sealed partial class RunEngine(
     /// <param name="IsLast">Whether there is no further try.</param>
     private readonly record struct RetryPlan(DateTimeOffset Due, bool Counts, DateTimeOffset? UnreachableSince, bool IsLast);
 }
-
-/// <summary>What the engine needs of the configuration.</summary>
-internal sealed record EngineSettings(TimeSpan Lease);

@@ -1,45 +1,5 @@
 namespace DurableGateway.Runs;
 
-/// <summary>When a run reaches the store.</summary>
-internal enum PersistMode
-{
-    /// <summary>
-    /// With its first checkpoint, its first failure, or after <see cref="RunPolicy.PersistAfter"/>: a plain success costs nothing.
-    /// </summary>
-    OnFirstCheckpoint,
-
-    /// <summary>Before the first attempt is sent.</summary>
-    OnStart,
-}
-
-/// <summary>How the delay between tries grows.</summary>
-internal enum BackoffShape
-{
-    Exponential,
-    Linear,
-    Constant,
-}
-
-/// <summary>What happens to a request whose body exceeds <see cref="RunPolicy.MaxRequestBytes"/>.</summary>
-internal enum OversizedRequests
-{
-    /// <summary>It is proxied without durability, and says so: <c>Durable-Status: not-durable</c>.</summary>
-    Proxy,
-
-    /// <summary>It is refused with <c>413</c>.</summary>
-    Refuse,
-}
-
-/// <summary>What becomes of a run whose stored steps do not fit the handler any more (§4, <c>Durable-Mismatch</c>).</summary>
-internal enum MismatchHandling
-{
-    /// <summary>It goes on, and its record says so.</summary>
-    Continue,
-
-    /// <summary>It fails for good.</summary>
-    Fail,
-}
-
 /// <summary>
 /// A named policy. A run keeps the policy that it started under, so this is also part of its record.
 /// Defaults are those of the configuration page; sizes are bytes.

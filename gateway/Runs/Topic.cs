@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
@@ -33,49 +32,4 @@ internal sealed record Topic(string Type, string? Key)
 
         return Base64Url.EncodeToString(hash.GetHashAndReset());
     }
-}
-
-/// <summary>An event as it is kept: what a step that waited for it gets.</summary>
-/// <param name="Name">Its name in the store, from its <c>source</c> and <c>id</c>: the same event is taken in once.</param>
-/// <param name="Topic">Its <c>type</c> and <c>subject</c>.</param>
-/// <param name="ContentType">Of <paramref name="Data"/>.</param>
-/// <param name="Data">The payload.</param>
-internal sealed record StoredEvent(string Name, Topic Topic, string ContentType, ReadOnlyMemory<byte> Data)
-{
-    public static string NameOf(string source, string id) => Topic.Hash(source, id);
-}
-
-/// <summary>A step that waits.</summary>
-internal readonly record struct Waiter(RunId Run, string Step)
-{
-    /// <summary>As it stands in the store.</summary>
-    public override string ToString() => $"{Run} {Step}";
-
-    public static bool TryParse(string text, out Waiter waiter)
-    {
-        waiter = default;
-        var space = text.IndexOf(' ', StringComparison.Ordinal);
-        if (space < 0 || !RunId.TryParse(text[..space], out var run)) return false;
-        waiter = new Waiter(run, text[(space + 1)..]);
-        return true;
-    }
-}
-
-/// <summary>What a step can wait for; the letters are those of the store.</summary>
-internal enum WaitKind
-{
-    Event = 'e',
-    Callback = 'c',
-    Invocation = 'i',
-}
-
-internal static class WaitKinds
-{
-    /// <summary>The <c>Durable-Step-Type</c> of the contract (§3).</summary>
-    public static string Name(this WaitKind kind) => kind switch
-    {
-        WaitKind.Event => "wait",
-        WaitKind.Callback => "callback",
-        _ => "invoke",
-    };
 }

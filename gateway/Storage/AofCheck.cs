@@ -2,12 +2,6 @@ using System.Buffers.Binary;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Bytes of the log that are no whole records, although records were committed behind them.</summary>
-internal readonly record struct AofGap(long From, long Until)
-{
-    public long Bytes => Until - From;
-}
-
 /// <summary>
 /// Walks the embedded server's log from its first record to its last commit, and changes nothing. The server itself recovers up to the
 /// first record that it cannot read and writes over the rest, so it must not see a log that is damaged.

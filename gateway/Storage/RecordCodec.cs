@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
@@ -253,7 +252,3 @@ internal sealed class RecordCodec(KeyRing keys)
             ? length
             : throw new EndOfStreamException("A length exceeds the record.");
 }
-
-[JsonSerializable(typeof(RunPolicy))]
-[JsonSourceGenerationOptions(UseStringEnumConverter = true, RespectNullableAnnotations = true)]
-internal sealed partial class PolicyJson : JsonSerializerContext;

@@ -7,9 +7,6 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>A place in a list of runs: the start of the last one that was listed, and its id.</summary>
-internal readonly record struct RunPlace(long Started, RunId Id);
-
 /// <summary>
 /// Runs by what operators look for, the newest first. The sets are kept by the transitions themselves (<c>index.lua</c>).
 /// </summary>

@@ -26,18 +26,3 @@ internal sealed record Script(string Name, string Text, IReadOnlyList<ScriptKey>
         ? place
         : throw new ArgumentException($"The script '{Name}' does not declare the argument '{argument}'.", nameof(argument));
 }
-
-/// <param name="Name">By which the script and its callers know it.</param>
-/// <param name="Kind">Whether it has to be given.</param>
-internal readonly record struct ScriptArgument(string Name, ScriptArgumentKind Kind);
-
-internal enum ScriptArgumentKind
-{
-    Required,
-
-    /// <summary>Declared as <c>name?</c>. The script sees <c>nil</c> where it is absent or empty.</summary>
-    Optional,
-
-    /// <summary>Declared as <c>name*</c>. The script sees a list of all further values.</summary>
-    Rest,
-}

@@ -6,9 +6,6 @@ using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>The identity of a run in spans and metrics.</summary>
-internal readonly record struct RunIdentity(RunId Id, string Route, string Policy);
-
 /// <summary>What becomes of runs, as metrics and spans.</summary>
 internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
 {

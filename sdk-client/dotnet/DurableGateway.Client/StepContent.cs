@@ -92,31 +92,3 @@ internal static class StepContent
         public override Stream Read(byte[] body) => new MemoryStream(body, writable: false);
     }
 }
-
-internal sealed class JsonContent<T> : StepContent<T>
-{
-    private readonly JsonTypeInfo<T> _type;
-
-    /// <exception cref="StepUsageException">Parts of the type would be lost without a word.</exception>
-    public JsonContent(string step, JsonTypeInfo<T> type)
-    {
-        _type = type;
-        if (JsonLosses.Of(type) is { } lost)
-        {
-            throw new StepUsageException(
-                $"Step '{step}' gives {typeof(T)}, of which JSON keeps nothing: the elements of the tuple {lost} are fields. "
-                + "Return a record with names for "
-                + "what it holds, or set IncludeFields of the JsonSerializerOptions.");
-        }
-    }
-
-    public override string ContentType => StepContent.JsonType;
-
-    public override Task<(byte[], T)> WriteAsync(T result)
-    {
-        var body = JsonSerializer.SerializeToUtf8Bytes(result, _type);
-        return Task.FromResult((body, Read(body)));
-    }
-
-    public override T Read(byte[] body) => JsonSerializer.Deserialize(body, _type)!;
-}

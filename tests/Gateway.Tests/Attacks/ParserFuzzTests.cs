@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using DurableGateway.Admin.Json;
 using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard;

@@ -1,0 +1,3 @@
+namespace DurableGateway.Admin.Json;
+
+internal sealed record BulkActionJson(string Action, FilterJson? Filter);

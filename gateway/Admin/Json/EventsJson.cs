@@ -1,0 +1,3 @@
+namespace DurableGateway.Admin.Json;
+
+internal sealed record EventsJson(IReadOnlyList<EventJson> Events);

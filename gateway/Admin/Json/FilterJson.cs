@@ -1,0 +1,13 @@
+using DurableGateway.Runs;
+
+namespace DurableGateway.Admin.Json;
+
+/// <summary>Which runs a set action is for: as the query of the list.</summary>
+internal sealed record FilterJson(string? State, string? Route, string? After, string? Before, string? Step, string? Search)
+{
+    public static FilterJson From(RunQuery query) =>
+        new(query.State?.Name(), query.Route, Time(query.After), Time(query.Before), query.Step, query.Search);
+
+    private static string? Time(DateTimeOffset? at) =>
+        at?.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,3 @@
+namespace DurableGateway.Admin.Json;
+
+internal sealed record OverviewJson(IReadOnlyList<RouteJson> Routes, long Waiting, DateTimeOffset? OldestWaiting, StoreFill? Store);

@@ -1,0 +1,3 @@
+namespace DurableGateway.Admin.Json;
+
+internal sealed record RunPageJson(IReadOnlyList<RunJson> Runs, string? Next);

@@ -1,0 +1,3 @@
+namespace DurableGateway.Admin;
+
+internal sealed record RunPage(IReadOnlyList<RunRow> Runs, string? Next);

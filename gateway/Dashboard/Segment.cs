@@ -1,0 +1,3 @@
+namespace DurableGateway.Dashboard;
+
+internal sealed record Segment(Phase Phase, DateTimeOffset From, DateTimeOffset To);

@@ -1,0 +1,3 @@
+namespace DurableGateway.Http;
+
+internal sealed record StepCountsJson(int Completed, int Failed, int Pending);

@@ -1,0 +1,17 @@
+namespace DurableGateway.Results;
+
+internal sealed record ProgressData
+{
+    public required int Attempt { get; init; }
+    public string? Step { get; init; }
+
+    /// <summary><c>completed</c>, <c>failed</c>, <c>retrying</c>, <c>running</c>, <c>sleeping</c> or <c>waiting</c>.</summary>
+    public string? State { get; init; }
+
+    /// <summary>When it goes on, where that is known.</summary>
+    public DateTimeOffset? Until { get; init; }
+
+    /// <summary>The attempt failed, after it was suspended.</summary>
+    public bool? Failed { get; init; }
+    public DateTimeOffset Time { get; init; }
+}

@@ -1,0 +1,9 @@
+namespace DurableGateway.Runs;
+
+/// <summary>What a step can wait for; the letters are those of the store.</summary>
+internal enum WaitKind
+{
+    Event = 'e',
+    Callback = 'c',
+    Invocation = 'i',
+}
