@@ -130,16 +130,17 @@ async def test_branches_whose_order_could_change_are_refused(gateway: ScriptedGa
 async def test_coroutines_that_are_awaited_one_after_the_other_may_share_a_name(gateway: ScriptedGateway) -> None:
     async def handler() -> None:
         for _ in range(3):
-            await asyncio.wait_for(step.run("same", lambda: 1), 1)
+            await asyncio.wait_for(step.run("same", lambda: 1), 30)
 
     assert (await attempt(gateway, handler)).is_completed
     assert gateway.said == ["PUT same completed", "PUT same#2 completed", "PUT same#3 completed"]
 
 
 async def test_a_branch_that_is_left_behind_may_checkpoint(gateway: ScriptedGateway) -> None:
-    go = asyncio.Event()
+    began, go = asyncio.Event(), asyncio.Event()
 
     async def body() -> int:
+        began.set()
         await go.wait()
         return 1
 
@@ -147,8 +148,8 @@ async def test_a_branch_that_is_left_behind_may_checkpoint(gateway: ScriptedGate
 
     async def handler() -> None:
         kept.append(asyncio.ensure_future(step.run("slow", body)))
-        await asyncio.sleep(0)
-        asyncio.get_running_loop().call_later(0.02, go.set)
+        await began.wait()
+        asyncio.get_running_loop().call_soon(go.set)
 
     assert (await attempt(gateway, handler)).is_completed and gateway.said == ["PUT slow completed"]
 
@@ -286,11 +287,14 @@ async def test_what_an_executing_branch_does_is_undone_as_well(gateway: Scripted
 
     async def flight() -> None:
         await began.wait()
-        asyncio.get_running_loop().call_later(0.02, go.set)
         await step.run("flight", _refuse)
 
     async def handler() -> None:
-        await asyncio.gather(hotel(), flight())
+        try:
+            await asyncio.gather(hotel(), flight())
+        finally:
+            # The callback runs after the handler has ended.
+            asyncio.get_running_loop().call_soon(go.set)
 
     verdict = await attempt(gateway, handler)
     assert verdict.headers == (("Durable-Retry", "?0"),) and undone == ["hotel"]
@@ -336,15 +340,20 @@ class LibraryError(Exception):
 async def _cancelled_in(gateway: ScriptedGateway, body: Any, **said: Any) -> Any:
     begun: list[DurableAttempt] = []
     lookup = headers(**said)
+    began = asyncio.Event()
+
+    async def watched() -> None:
+        began.set()
+        await body()
 
     async def handler() -> None:
         step.on_rollback("undo", lambda: pytest.fail("undone"))
-        await step.run("slow", body)
+        await step.run("slow", watched)
 
     attempt_ = DurableAttempt.begin(lookup.get, options(gateway))
     begun.append(attempt_)
     running = asyncio.ensure_future(attempt_.run(handler))
-    await asyncio.sleep(0.02)
+    await began.wait()
     attempt_.cancel()
     return await asyncio.gather(running, return_exceptions=True)
 
