@@ -1,7 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
-using DurableGateway.Admin.Json;
 using DurableGateway.Admin;
+using DurableGateway.Admin.Json;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard;
 using DurableGateway.Events;
