@@ -8,7 +8,7 @@ internal abstract record StepModel
 {
     public sealed record Tried(int Tries, int By) : StepModel;
 
-    public sealed record WaitService(long Until, string Value) : StepModel;
+    public sealed record Sleeping(long Until, string Value) : StepModel;
 
     public sealed record Stored(bool Failed, string Value, int Order) : StepModel;
 }
@@ -60,7 +60,7 @@ internal sealed record RunModel(long Started, long Deadline)
         foreach (var (step, _) in Pending.Where(step => step.Value <= now).OrderBy(step => step.Value)
             .ThenBy(step => step.Key, StringComparer.Ordinal))
         {
-            after = after.Steps[step] is StepModel.WaitService waits
+            after = after.Steps[step] is StepModel.Sleeping waits
                 ? after.With(step, new StepModel.Stored(false, waits.Value, after.Stored))
                 : after with { Pending = after.Pending.Remove(step) };
         }
@@ -75,7 +75,7 @@ internal sealed record RunModel(long Started, long Deadline)
 
     public (RunModel, string) Store(int attempt, string step, bool failed, string value, int most, int? expected)
     {
-        if (Refused(attempt, step, most, other: known => known is StepModel.WaitService) is { } refused) return (this, refused);
+        if (Refused(attempt, step, most, other: known => known is StepModel.Sleeping) is { } refused) return (this, refused);
         var tries = Steps.GetValueOrDefault(step) is StepModel.Tried tried ? tried.Tries : 0;
         if (expected is { } count && count != tries) return (this, $"{StepVerdict.Recount} {tries}");
         return (With(step, new StepModel.Stored(failed, value, Stored)), $"{StepVerdict.Created}");
@@ -83,7 +83,7 @@ internal sealed record RunModel(long Started, long Deadline)
 
     public (RunModel, string) Schedule(int attempt, string step, int most, int expected, long next)
     {
-        if (Refused(attempt, step, most, other: known => known is StepModel.WaitService) is { } refused) return (this, refused);
+        if (Refused(attempt, step, most, other: known => known is StepModel.Sleeping) is { } refused) return (this, refused);
         var tried = Steps.GetValueOrDefault(step) as StepModel.Tried ?? new StepModel.Tried(0, 0);
         if (tried.By == attempt && tried.Tries > 0 && Pending.TryGetValue(step, out var due))
             return (this, $"{StepVerdict.Scheduled} {due}");
@@ -102,10 +102,10 @@ internal sealed record RunModel(long Started, long Deadline)
         var isFirst = State is not null && !HasEnded && Attempt == attempt && !Steps.ContainsKey(step);
         if (isFirst && until >= Deadline && until > now) return (this, $"{StepVerdict.BeyondDeadline}");
         if (Refused(attempt, step, most, other: known => known is StepModel.Tried) is { } refused) return (this, refused);
-        if (Steps.GetValueOrDefault(step) is StepModel.WaitService waits) (until, value) = (waits.Until, waits.Value);
+        if (Steps.GetValueOrDefault(step) is StepModel.Sleeping waits) (until, value) = (waits.Until, waits.Value);
         return until <= now
             ? (With(step, new StepModel.Stored(false, value, Stored)), $"{StepVerdict.Stored} False {value}")
-            : (this with { Steps = Steps.SetItem(step, new StepModel.WaitService(until, value)), Pending = Pending.SetItem(step, until) },
+            : (this with { Steps = Steps.SetItem(step, new StepModel.Sleeping(until, value)), Pending = Pending.SetItem(step, until) },
                 $"{StepVerdict.Scheduled} {until}");
     }
 

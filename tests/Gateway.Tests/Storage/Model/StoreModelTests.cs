@@ -134,7 +134,7 @@ public abstract class StoreModelTests(StoreFixture fixture)
     private static string Kind(StepModel step) => step switch
     {
         StepModel.Tried tried => $"P{tried.Tries}:{tried.By}",
-        StepModel.WaitService waits => $"W{waits.Until}",
+        StepModel.Sleeping waits => $"W{waits.Until}",
         StepModel.Stored stored => stored.Failed ? "F" : "C",
         _ => throw new NotSupportedException(),
     };
