@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>What operators do to runs, each one script.</summary>
-internal sealed class OperatorCommandStore(StoreConnection connection, RecordCodec codec, TimeProvider time)
+internal sealed class OperatorCommandStore(StoreConnection connection, RecordCodec codec, UnlistedRuns unlisted, TimeProvider time)
 {
     /// <summary>Retries, pauses or resumes a run, or notes that it was begun again.</summary>
     /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, or <c>refused</c> with the state and whether it is paused.</returns>
@@ -35,6 +35,7 @@ internal sealed class OperatorCommandStore(StoreConnection connection, RecordCod
     public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)
     {
         if (outcome is not null) connection.Admit(StoreWriteKind.RunUnderWay);
+        unlisted.Add(run);
         var keys = new StoreKeys(run, connection.Shards);
         var bytes = outcome?.Body.Length ?? 0;
         var answer = (RedisValue[])(await connection.WriteLargeAsync(keys.Run, bytes, db => new ScriptCall(Scripts.Revise, keys)

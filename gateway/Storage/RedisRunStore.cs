@@ -6,7 +6,8 @@ namespace DurableGateway.Storage;
 
 /// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
 internal sealed class RedisRunStore(
-    StoreConnection connection, RecordCodec codec, StepValueReader values, RecordingOptions recording, TimeProvider time)
+    StoreConnection connection, RecordCodec codec, StepValueReader values, RecordingOptions recording, UnlistedRuns unlisted,
+    TimeProvider time)
     : IRunStore
 {
     /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
@@ -83,7 +84,7 @@ internal sealed class RedisRunStore(
 
     public async Task<ClaimedRun?> ClaimAsync(RunId run, string owner, DateTimeOffset now, DateTimeOffset leaseEnd, uint nonce)
     {
-        var keys = Keys(run);
+        var keys = KeysToChange(run);
         // A service is told the number: no other attempt is given it again where a replica takes over.
         var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Claim, keys)
         {
@@ -179,7 +180,7 @@ internal sealed class RedisRunStore(
         RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
     {
         connection.Admit(StoreWriteKind.RunUnderWay);
-        var keys = Keys(run);
+        var keys = KeysToChange(run);
         var answer = await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Sleep, keys)
         {
             ["attempt"] = attempt.Attempt,
@@ -194,12 +195,12 @@ internal sealed class RedisRunStore(
     }
 
     public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt) =>
-        Park(await connection.EvaluateSafelyAsync(Keys(attempt.Run).Run, () => NewEndingCall(Scripts.Suspend, attempt)));
+        Park(await connection.EvaluateSafelyAsync(KeysToChange(attempt.Run).Run, () => NewEndingCall(Scripts.Suspend, attempt)));
 
     public async Task<ParkAnswer> FailAsync(
         AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
     {
-        return Park(await connection.EvaluateSafelyAsync(Keys(attempt.Run).Run, () =>
+        return Park(await connection.EvaluateSafelyAsync(KeysToChange(attempt.Run).Run, () =>
         {
             var call = NewEndingCall(Scripts.Fail, attempt);
             call["expected_failures"] = expectedFailures;
@@ -217,7 +218,7 @@ internal sealed class RedisRunStore(
     {
         // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
         if (result.Body.Length > SmallResult) connection.Admit(StoreWriteKind.RunUnderWay);
-        return Park(await connection.WriteAsync(Keys(attempt.Run).Run, result.Body.Length, () => codec.Encode(attempt.Run, result), () =>
+        return Park(await connection.WriteAsync(KeysToChange(attempt.Run).Run, result.Body.Length, () => codec.Encode(attempt.Run, result), () =>
         {
             var call = NewEndingCall(Scripts.End, attempt);
             call["state"] = state.Name();
@@ -232,7 +233,7 @@ internal sealed class RedisRunStore(
 
     public async Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who)
     {
-        var keys = Keys(run);
+        var keys = KeysToChange(run);
         var answer = await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.Cancel, keys)
         {
             ["run_id"] = run.ToString(),
@@ -342,7 +343,7 @@ internal sealed class RedisRunStore(
     {
         // A run that a step of another invokes belongs to one that is under way.
         connection.Admit(run.Invoker is null ? StoreWriteKind.NewRun : StoreWriteKind.RunUnderWay);
-        var keys = Keys(run.Id);
+        var keys = KeysToChange(run.Id);
         var began = time.GetTimestamp();
         var bytes = run.Request.Body.Length;
         var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => codec.Encode(run.Id, run.Request), NewCreateCall);
@@ -384,7 +385,7 @@ internal sealed class RedisRunStore(
     private async Task<StepAnswer> ReportAsync(RunId run, string step, StepOutcome? outcome, Func<ScriptCall> newCall)
     {
         connection.Admit(StoreWriteKind.RunUnderWay);
-        var keys = Keys(run);
+        var keys = KeysToChange(run);
         var answer = (RedisValue[])(outcome is null
             ? await connection.EvaluateSafelyAsync(keys.Run, newCall)
             : await connection.WriteAsync(keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), newCall))!;
@@ -453,6 +454,13 @@ internal sealed class RedisRunStore(
     private static RedisValue Flag(bool set) => set ? "1" : RedisValue.Null;
 
     private StoreKeys Keys(RunId run) => new(run, connection.Shards);
+
+    /// <summary>The keys of a run whose entries in the index the call makes out of date.</summary>
+    private StoreKeys KeysToChange(RunId run)
+    {
+        unlisted.Add(run);
+        return Keys(run);
+    }
 
     private static long Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
 

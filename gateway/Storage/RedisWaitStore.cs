@@ -5,12 +5,14 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>Steps that wait, on the Redis protocol.</summary>
-internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec codec, StepValueReader values, TimeProvider time) : IWaitStore
+internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec codec, StepValueReader values, UnlistedRuns unlisted, TimeProvider time)
+    : IWaitStore
 {
     public async Task<AwaitAnswer> AwaitAsync(
         Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)
     {
         connection.Admit(StoreWriteKind.RunUnderWay);
+        unlisted.Add(waiter.Run);
         var keys = Keys(waiter.Run);
         var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () => new ScriptCall(Scripts.WaitForDelivery, keys)
         {
@@ -32,6 +34,7 @@ internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec cod
     public async Task<Delivery> DeliverAsync(RunId run, WaitKind kind, StepOutcome outcome, string? eventName, int told)
     {
         connection.Admit(StoreWriteKind.RunUnderWay);
+        unlisted.Add(run);
         var keys = Keys(run);
         var answer = (RedisValue[])(await connection.WriteAsync(
             keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), () => new ScriptCall(Scripts.DeliverToStep, keys)

@@ -8,9 +8,9 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Runs by what operators look for, the newest first. The sets are kept by the transitions themselves (<c>index.lua</c>).
+/// Runs by what operators look for, the newest first. The sets are brought up to date before they are read.
 /// </summary>
-internal sealed class RunIndex(StoreConnection connection)
+internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer)
 {
     /// <summary>How many each shard is asked for at first: the newest runs are spread over all of them.</summary>
     private const int FirstLook = 8;
@@ -42,6 +42,7 @@ internal sealed class RunIndex(StoreConnection connection)
     /// <param name="limit">The most to name.</param>
     public async Task<IReadOnlyList<RunPlace>> NewestAsync(string index, RunPlace? beyond, long? after, long? before, int limit)
     {
+        await writer.FlushAsync();
         var first = Math.Min(limit, FirstLook);
         var shards = await Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(shard => OfShardAsync(shard, first)));
         var newest = Merge();
@@ -96,6 +97,7 @@ internal sealed class RunIndex(StoreConnection connection)
     /// <summary>How many runs are in a state, and the start of the oldest.</summary>
     public async Task<(long Count, DateTimeOffset? Oldest)> CountAsync(RunState state)
     {
+        await writer.FlushAsync();
         var shards = await Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(async shard =>
         {
             var key = StoreKeys.InShard(shard, Of(state));

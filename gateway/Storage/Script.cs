@@ -7,6 +7,9 @@ namespace DurableGateway.Storage;
 /// <param name="Arguments">Its arguments, in the order of <c>ARGV</c>.</param>
 internal sealed record Script(string Name, string Text, IReadOnlyList<ScriptKey> Keys, IReadOnlyList<ScriptArgument> Arguments)
 {
+    /// <summary>Whether a list of keys follows <see cref="Keys"/>.</summary>
+    public bool HasMoreKeys { get; init; }
+
     private readonly Dictionary<string, int> _places = Arguments.Select((argument, place) => (argument.Name, place))
         .ToDictionary(argument => argument.Name, argument => argument.place);
 

@@ -31,7 +31,10 @@ internal sealed class ScriptCall(Script script)
     /// <summary>The values of the list that ends the arguments, where the script declares one.</summary>
     public IEnumerable<RedisValue> Rest { get; init; } = [];
 
-    /// <exception cref="InvalidOperationException">A key or an argument is missing.</exception>
+    /// <summary>The keys of the list that ends the keys, where the script declares one.</summary>
+    public IReadOnlyList<RedisKey> MoreKeys { get; init; } = [];
+
+    /// <exception cref="InvalidOperationException">A key or an argument is missing, or a list of keys is not declared.</exception>
     public Task<RedisResult> EvaluateAsync(IDatabase db) => db.ScriptEvaluateAsync(script.Text, CheckedKeys(), Values());
 
     private RedisKey[] CheckedKeys()
@@ -42,7 +45,9 @@ internal sealed class ScriptCall(Script script)
                 throw new InvalidOperationException($"The script '{script.Name}' is called without its key {script.Keys[i]}.");
         }
 
-        return _keys;
+        if (MoreKeys.Count == 0) return _keys;
+        if (!script.HasMoreKeys) throw new InvalidOperationException($"The script '{script.Name}' declares no list of keys.");
+        return [.. _keys, .. MoreKeys];
     }
 
     private RedisValue[] Values()

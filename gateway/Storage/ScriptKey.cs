@@ -44,6 +44,9 @@ internal enum ScriptKey
     Scratch,
     SecondScratch,
 
+    /// <summary>The runs of the shard whose entries in the index are out of date. Scripts that mark one declare it.</summary>
+    Unlisted,
+
     /// <summary>The due-queue of the shard. Last, because many scripts end with it.</summary>
     Due,
 }

@@ -9,6 +9,7 @@ namespace DurableGateway.Storage;
 /// <code>
 /// -- @include runs, history      files of shared functions, which may include others
 /// -- @keys run, steps            see <see cref="ScriptKey"/>; in the script: keys.run, keys.steps
+/// -- @keys run, runs*            the last one: a list
 /// -- @arg step                   in the script: args.step
 /// -- @arg attempt, nonce         several, separated by commas; two spaces  and a description may follow
 /// -- @arg record?                optional: nil where it is absent or empty
@@ -25,12 +26,12 @@ internal static partial class ScriptSource
     public static Script Load(string name, Func<string, string?> read)
     {
         var source = read(name) ?? throw new InvalidOperationException($"The script '{name}' does not exist.");
-        var keys = ParseKeys(name, source);
+        var (keys, keyList) = ParseKeys(name, source);
         var arguments = ParseArguments(name, source);
         var text = new StringBuilder();
-        WriteTables(text, keys, arguments);
+        WriteTables(text, keys, keyList, arguments);
         foreach (var file in (string[])[.. Resolve(name, source, read), source]) text.Append(CommentLine().Replace(file, ""));
-        return new Script(name, text.ToString(), keys, arguments);
+        return new Script(name, text.ToString(), keys, arguments) { HasMoreKeys = keyList is not null };
     }
 
     /// <summary>The names of the files of shared functions that a file includes.</summary>
@@ -64,18 +65,26 @@ internal static partial class ScriptSource
         }
     }
 
-    private static List<ScriptKey> ParseKeys(string name, string source)
+    private static (List<ScriptKey> Keys, string? List) ParseKeys(string name, string source)
     {
         var keys = new List<ScriptKey>();
+        string? list = null;
         foreach (var key in Directives(source).Where(directive => directive.Name == "keys").SelectMany(directive => Names(directive.Value)))
         {
+            if (list is not null) throw Fault(name, $"declares the key '{key}' behind the list '{list}'");
+            if (key.EndsWith('*') && Identifier().IsMatch(key[..^1]))
+            {
+                list = key[..^1];
+                continue;
+            }
+
             if (!ByName.TryGetValue(key, out var parsed)) throw Fault(name, $"declares the key '{key}', which does not exist");
             if (keys.Count > 0 && keys[^1] >= parsed)
                 throw Fault(name, $"declares the key '{key}' behind '{NameOf(keys[^1])}'; the order is that of {nameof(ScriptKey)}");
             keys.Add(parsed);
         }
 
-        return keys;
+        return (keys, list);
     }
 
     private static List<ScriptArgument> ParseArguments(string name, string source)
@@ -103,9 +112,11 @@ internal static partial class ScriptSource
     }
 
     /// <summary>Gives the script its keys and arguments by name. They are sent by place, which costs the store least.</summary>
-    private static void WriteTables(StringBuilder text, List<ScriptKey> keys, List<ScriptArgument> arguments)
+    private static void WriteTables(StringBuilder text, List<ScriptKey> keys, string? keyList, List<ScriptArgument> arguments)
     {
         text.Append("local keys = {").AppendJoin(", ", keys.Select((key, i) => $"{NameOf(key)} = KEYS[{i + 1}]")).Append("}\n");
+        if (keyList is not null)
+            text.Append($"keys.{keyList} = {{}}\nfor i = {keys.Count + 1}, #KEYS do keys.{keyList}[i - {keys.Count}] = KEYS[i] end\n");
         text.Append("local args = {").AppendJoin(", ", arguments.Select((argument, i) => argument.Kind switch
         {
             ScriptArgumentKind.Rest => $"{argument.Name} = {{}}",

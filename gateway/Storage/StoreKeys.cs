@@ -18,6 +18,8 @@ internal readonly struct StoreKeys(RunId run, int shards)
     /// <summary>On which the client library tells its other users that it has changed a server's role.</summary>
     public const string ClientChannel = "dg1:client";
 
+    private const string UnlistedName = "ix:w";
+
     private readonly string _tag = Tag(run.Shard(shards));
 
     /// <summary>A key of the run, by the name that scripts have for it.</summary>
@@ -31,6 +33,7 @@ internal readonly struct StoreKeys(RunId run, int shards)
         ScriptKey.History => History,
         ScriptKey.Stream => Stream,
         ScriptKey.StreamIds => StreamIds,
+        ScriptKey.Unlisted => _tag + UnlistedName,
         ScriptKey.Due => Due,
 
         // Scripts have to be called with a key of the run's slot also where its request has no idempotency key.
@@ -57,6 +60,9 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public static string RunPrefix(int shard) => Tag(shard) + "run:";
 
     public static RedisKey DueOf(int shard) => InShard(shard, "due");
+
+    /// <summary>The runs of a shard whose entries in the index are out of date.</summary>
+    public static RedisKey UnlistedOf(int shard) => InShard(shard, UnlistedName);
 
     /// <summary>How many runs wait at each gate of a shard.</summary>
     public static RedisKey WaitingIn(int shard) => InShard(shard, "waiting");

@@ -1,6 +1,6 @@
 -- Cancels a run, whichever attempt owns it.
 -- @include runs, index, history
--- @keys run, request, steps, pending, history, due
+-- @keys run, request, steps, pending, history, unlisted, due
 -- @arg run_id
 -- @arg retention  how long the run is kept (ms)
 -- @arg now
@@ -11,13 +11,13 @@
 local run = read_fields(keys.run, 'state', 'attempt', 'idem', 'parent')
 if not run.state then return -1 end
 if not is_open(run.state) then return 0 end
+mark_for_index(keys, args.now)
 if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) end
-redis.call('HSET', keys.run, 'state', 'cancelled', 'owner', '', 'ended', args.now)
+redis.call('HSET', keys.run, 'state', 'cancelled', 'owner', '', 'ended', args.now, 'expires', args.now + args.retention)
 redis.call('ZREM', keys.due, args.run_id)
 redis.call('DEL', keys.pending)
-add_history(keys.run, keys.history, args.now, 'c', run.attempt, 0, args.who)
+add_history(keys, args.now, 'c', run.attempt, 0, args.who)
 redis.call('PEXPIRE', keys.run, args.retention)
-index_state_change(keys.run, run.state, 'cancelled', args.now + args.retention)
 if run.idem then redis.call('PEXPIRE', run.idem, args.retention) end
 redis.call('PEXPIRE', keys.request, args.retention)
 redis.call('PEXPIRE', keys.steps, args.retention)

@@ -1,6 +1,6 @@
 -- Takes up a due run: its next attempt is due, or the lease of the last one has run out.
 -- @include runs, index, history, outcomes
--- @keys run, request, steps, pending, history, due
+-- @keys run, request, steps, pending, history, unlisted, due
 -- @arg run_id
 -- @arg now
 -- @arg lease_end
@@ -24,16 +24,16 @@ if not is_open(run.state) then
 end
 -- A paused run waits until its deadline, which ends it all the same. Where its node has died, its attempt is over.
 if run.paused and tonumber(run.deadline) > tonumber(args.now) then
+  mark_for_index(keys, args.now)
   redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '')
   redis.call('ZADD', keys.due, run.deadline, args.run_id)
-  index_state_change(keys.run, run.state, 'waiting')
   return {0}
 end
+mark_for_index(keys, args.now)
 local attempt = redis.call('HINCRBY', keys.run, 'attempt', 1)
 redis.call('HSET', keys.run, 'state', 'running', 'owner', args.owner, 'nonce', args.nonce)
 redis.call('ZADD', keys.due, args.lease_end, args.run_id)
-index_state_change(keys.run, run.state, 'running')
-add_history(keys.run, keys.history, args.now, 'a', attempt, 0, args.owner)
+add_history(keys, args.now, 'a', attempt, 0, args.owner)
 local sleeps = 0
 for _, step in ipairs(redis.call('ZRANGEBYSCORE', keys.pending, '-inf', args.now)) do
   local value = redis.call('HGET', keys.steps, step) or ''

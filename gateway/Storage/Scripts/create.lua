@@ -1,6 +1,6 @@
 -- Writes a new run, running under a lease or waiting until it is due.
 -- @include runs, index, history, notices
--- @keys run, request, history, idempotency, due
+-- @keys run, request, history, idempotency, unlisted, due
 --   idempotency: the key of the request's Idempotency-Key; the run again where it has none
 -- @arg run_id
 -- @arg state               'running' or 'waiting'
@@ -36,12 +36,14 @@ local exists = run.state ~= nil
 if exists and not is_owner(run, args.attempt, args.owner, args.nonce) then return 0 end
 if not exists and not args.record then return 'send' end
 if exists then
+  mark_for_index(keys, args.now)
   redis.call('HDEL', keys.run, 'postponed')
 else
+  redis.call('ZADD', keys.unlisted, args.now, args.run_id)
   redis.call('SET', keys.request, args.record, 'PX', args.lifetime)
   redis.call('HSET', keys.run, 'v', args.version, 'attempt', args.attempt, 'started', args.started, 'deadline', args.deadline,
     'policy', args.policy, 'route', args.route, 'trace', args.trace, 'nonce', args.nonce,
-    'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0')
+    'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0', 'expires', args.now + args.lifetime, 'ix', '*')
   if args.idempotency_value then
     redis.call('SET', keys.idempotency, args.idempotency_value, 'PX', args.lifetime)
     redis.call('HSET', keys.run, 'idem', keys.idempotency)
@@ -49,6 +51,7 @@ else
   if args.invoker then redis.call('HSET', keys.run, 'parent', args.invoker) end
   if args.concurrency then redis.call('HSET', keys.run, 'gate', args.concurrency) end
   if args.binding then redis.call('HSET', keys.run, 'bound', args.binding) end
+  if args.search then redis.call('HSET', keys.run, 'search', args.search) end
 end
 redis.call('HSET', keys.run, 'state', args.state, 'owner', args.state == 'waiting' and '' or args.owner, 'next', args.due,
   'failures', args.failures, 'why', args.note)
@@ -58,17 +61,11 @@ if not exists then
   redis.call('HSET', keys.run, 'label', args.label)
   redis.call('PEXPIRE', keys.run, args.lifetime)
   if args.attempt == '0' then
-    add_history(keys.run, keys.history, args.started, 'q', 0, 0, '')
+    add_history(keys, args.started, 'q', 0, 0, '')
   else
-    add_history(keys.run, keys.history, args.started, 'a', args.attempt, 0, args.owner)
-    if args.state == 'waiting' then add_history(keys.run, keys.history, args.now, 'f', args.attempt, args.due, args.note) end
+    add_history(keys, args.started, 'a', args.attempt, 0, args.owner)
+    if args.state == 'waiting' then add_history(keys, args.now, 'f', args.attempt, args.due, args.note) end
   end
 end
 redis.call('ZADD', keys.due, args.due, args.run_id)
-index_state_change(keys.run, run.state, args.state, args.now + args.lifetime)
-local prefix = string.match(keys.run, '^(.-:)run:')
-for hash in string.gmatch(args.search or '', '%S+') do
-  add_to_capped_set(prefix, prefix .. 'ix:k:' .. hash, args.started, args.run_id, tonumber(args.lifetime))
-end
-remove_expired_runs(prefix, args.now)
 return 1

@@ -1,6 +1,6 @@
 -- Completes a step that waits for something from outside, and wakes its run.
 -- @include runs, outcomes
--- @keys run, steps, pending, history, due
+-- @keys run, steps, pending, history, unlisted, due
 -- @arg run_id
 -- @arg step
 -- @arg kind            what the step must be waiting for (see wait-for-delivery.lua)

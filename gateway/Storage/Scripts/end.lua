@@ -1,6 +1,6 @@
 -- Ends a run with its result.
 -- @include runs, index, history, notices, idempotency
--- @keys run, request, steps, pending, result, history, due
+-- @keys run, request, steps, pending, result, history, unlisted, due
 -- @arg run_id
 -- @arg attempt, owner, nonce  the attempt that ends the run
 -- @arg state                  the final state
@@ -23,15 +23,16 @@ if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} 
 local failures = tonumber(run.failures)
 if args.expected_failures and tonumber(args.expected_failures) ~= failures then return {'failures', failures} end
 if not args.record then return {'send'} end
+mark_for_index(keys, args.now)
 if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) end
 if args.tell_operators then add_notice(keys.due, 'f', args.now, args.run_id) end
 redis.call('SET', keys.result, args.record, 'PX', args.retention)
-redis.call('HSET', keys.run, 'state', args.state, 'owner', '', 'ended', args.now, 'by', args.attempt, 'why', args.note)
+redis.call('HSET', keys.run, 'state', args.state, 'owner', '', 'ended', args.now, 'by', args.attempt, 'why', args.note,
+  'expires', args.now + args.retention)
 redis.call('ZREM', keys.due, args.run_id)
 redis.call('DEL', keys.pending)
-add_history(keys.run, keys.history, args.now, 'e', args.attempt, 0, args.state .. ' ' .. args.note)
+add_history(keys, args.now, 'e', args.attempt, 0, args.state .. ' ' .. args.note)
 redis.call('PEXPIRE', keys.run, args.retention)
-index_state_change(keys.run, 'running', args.state, args.now + args.retention)
 if run.idem and args.release_key then
   release_idempotency_key(keys.run, args.run_id, run.idem)
 elseif run.idem then

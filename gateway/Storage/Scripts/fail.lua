@@ -1,6 +1,6 @@
 -- Parks a run after a failed attempt, until its next one is due.
 -- @include runs, notices, parking
--- @keys run, history, due
+-- @keys run, history, unlisted, due
 -- @arg run_id
 -- @arg attempt, owner, nonce  the attempt that failed
 -- @arg expected_failures?     the number of failures that the caller assumes; this one does not count, where absent

@@ -31,5 +31,5 @@ elseif waiting and args.action ~= 'again' then
   redis.call('HSET', keys.run, 'next', args.now)
   redis.call('ZADD', keys.due, args.now, args.run_id)
 end
-add_history(keys.run, keys.history, args.now, 'o', run.attempt, 0, args.note)
+add_history(keys, args.now, 'o', run.attempt, 0, args.note)
 return {'done'}

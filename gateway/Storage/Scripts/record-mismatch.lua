@@ -12,5 +12,5 @@
 if redis.call('EXISTS', keys.run) == 0 then return 0 end
 if args.tell_operators and redis.call('HEXISTS', keys.run, 'mismatches') == 0 then add_notice(keys.due, 'm', args.now, args.run_id) end
 redis.call('HINCRBY', keys.run, 'mismatches', args.count)
-add_history(keys.run, keys.history, args.now, 'm', args.attempt, args.count, args.what)
+add_history(keys, args.now, 'm', args.attempt, args.count, args.what)
 return 1

@@ -1,6 +1,6 @@
 -- Has a waiting or ended run go on from a step, or with another outcome of a step.
 -- @include runs, index, history, idempotency
--- @keys run, request, steps, pending, result, history, stream, stream_ids, due
+-- @keys run, request, steps, pending, result, history, stream, stream_ids, unlisted, due
 -- @arg run_id
 -- @arg step
 -- @arg outcome?     'C' or 'F': the kind of the new outcome; where absent, the run goes on from the step
@@ -22,6 +22,7 @@ local value = redis.call('HGET', keys.steps, args.step)
 local kind, seq = string.match(value or '', '^([CF])(%d+):')
 if not value or (args.outcome and not kind) then return {'step'} end
 
+mark_for_index(keys, args.now)
 local dropped = {}
 local function drop(step)
   redis.call('HDEL', keys.steps, step)
@@ -63,15 +64,12 @@ redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '', 'next', args.now, 
   'completed', counts.C, 'failed', counts.F)
 redis.call('HDEL', keys.run, 'paused')
 redis.call('ZADD', keys.due, args.now, args.run_id)
-add_history(keys.run, keys.history, args.now, 'o', attempt, 0, args.note)
-if run.state == 'waiting' then
-  index_state_change(keys.run, run.state, 'waiting')
-  return {'done'}
-end
+add_history(keys, args.now, 'o', attempt, 0, args.note)
+if run.state == 'waiting' then return {'done'} end
 local now = tonumber(args.now)
 local deadline = now + tonumber(args.run_timeout)
 local lifetime = tonumber(args.run_timeout) + tonumber(args.retention)
-redis.call('HSET', keys.run, 'deadline', deadline, 'since', args.now)
+redis.call('HSET', keys.run, 'deadline', deadline, 'since', args.now, 'expires', now + lifetime)
 redis.call('HDEL', keys.run, 'ended', 'by', 'woken')
 redis.call('DEL', keys.result)
 redis.call('ZREM', keys.due, 'p:' .. args.run_id)
@@ -80,5 +78,4 @@ for _, key in ipairs({keys.run, keys.request, keys.steps, keys.history, keys.str
 end
 if run.idem then redis.call('PEXPIRE', run.idem, lifetime) end
 if run.released then reclaim_idempotency_key(keys.run, run.released, lifetime, now) end
-index_state_change(keys.run, run.state, 'waiting', now + lifetime)
 return {'done'}

@@ -1,6 +1,6 @@
 -- Has a step sleep until a time, or answers its outcome when the time has come.
 -- @include runs, history, outcomes
--- @keys run, steps, pending, history
+-- @keys run, steps, pending, history, unlisted
 -- @arg attempt, nonce  the attempt that the call comes from
 -- @arg step
 -- @arg max_steps       the most steps that the run may have
@@ -31,7 +31,7 @@ local answer
 if tonumber(due) <= tonumber(args.now) then
   answer = {'stored', store_outcome(keys, args.step, {kind = 'C', record = record, attempt = args.attempt, now = args.now})}
 else
-  if not value then add_history(keys.run, keys.history, args.now, 'W', args.attempt, due, args.step) end
+  if not value then add_history(keys, args.now, 'W', args.attempt, due, args.step) end
   set_pending(keys, args.step, 'W' .. due .. ':' .. record, due)
   answer = {'scheduled', due}
 end

@@ -1,6 +1,6 @@
 -- Stores the outcome of a step, or counts a failed try of it, or marks it as begun.
 -- @include runs, history, outcomes, notices
--- @keys run, steps, pending, history, due
+-- @keys run, steps, pending, history, unlisted, due
 -- @arg run_id
 -- @arg attempt, nonce   the attempt that the call comes from
 -- @arg step
@@ -42,13 +42,13 @@ local answer
 if args.report == 'P' then
   local due = limit_to_deadline(args.next_try, run.deadline, args.now)
   set_pending(keys, args.step, 'P' .. (tries + 1) .. ':' .. args.attempt, due)
-  add_history(keys.run, keys.history, args.now, 'P', args.attempt, due, args.step, args.why)
+  add_history(keys, args.now, 'P', args.attempt, due, args.step, args.why)
   record_failure(keys.run, keys.due, args.run_id, args.now, args.stuck_after)
   answer = {'scheduled', due}
 elseif args.report == 'S' and (kind ~= 'S' or value == begun) then
   redis.call('HSET', keys.steps, args.step, begun)
   redis.call('ZREM', keys.pending, args.step)
-  if value ~= begun then add_history(keys.run, keys.history, args.now, 'S', args.attempt, 0, args.step) end
+  if value ~= begun then add_history(keys, args.now, 'S', args.attempt, 0, args.step) end
   answer = {'created'}
 else
   local stored = store_outcome(keys, args.step,

@@ -1,6 +1,6 @@
 -- Parks a run until the first of its pending steps is due.
 -- @include runs, parking
--- @keys run, pending, history, due
+-- @keys run, pending, history, unlisted, due
 -- @arg run_id
 -- @arg attempt, owner, nonce  the attempt that suspends
 -- @arg now

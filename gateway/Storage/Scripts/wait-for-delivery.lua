@@ -1,6 +1,6 @@
 -- Has a step wait for something from outside, or answers its outcome.
 -- @include runs, history, outcomes
--- @keys run, steps, pending, history
+-- @keys run, steps, pending, history, unlisted
 -- @arg attempt, nonce  the attempt that the call comes from
 -- @arg step
 -- @arg max_steps       the most steps that the run may have
@@ -30,7 +30,7 @@ if give_up ~= '' and tonumber(give_up) <= tonumber(args.now) then
   answer = {'stored', store_outcome(keys, args.step, {kind = 'F', record = args.record, attempt = args.attempt, now = args.now})}
 else
   if not value then
-    add_history(keys.run, keys.history, args.now, 'E', args.attempt, give_up == '' and 0 or give_up, args.step)
+    add_history(keys, args.now, 'E', args.attempt, give_up == '' and 0 or give_up, args.step)
   end
   local due = give_up
   if due == '' or tonumber(due) > tonumber(run.deadline) then due = run.deadline end

@@ -54,6 +54,16 @@ public sealed partial class ScriptSourceTests
     public void KeysInAnotherOrder_AreAnError(string keys) => AssertRefuses("the order is that of ScriptKey", ("main", $"-- @keys {keys}"));
 
     [Fact]
+    public void ListOfKeys_IsTheLast()
+    {
+        var script = Load(("main", "-- @keys run, others*"));
+        Assert.Equal([ScriptKey.Run], script.Keys);
+        Assert.True(script.HasMoreKeys);
+        Assert.Contains("for i = 2, #KEYS do keys.others[i - 1] = KEYS[i] end", script.Text, StringComparison.Ordinal);
+        AssertRefuses("declares the key 'due' behind the list 'others'", ("main", "-- @keys run, others*, due"));
+    }
+
+    [Fact]
     public void Arguments_AreInTheOrderOfTheirDeclaration()
     {
         var script = Load(
@@ -101,7 +111,7 @@ public sealed partial class ScriptSourceTests
         Assert.Equal(script.Arguments.Select(argument => argument.Name).Order(), arguments.Order());
         Assert.DoesNotMatch(@"\bARGV\b|KEYS\[", code);
         if (!KeysAsAWhole().IsMatch(code) && script.Keys is not [ScriptKey.Meta])
-            Assert.Equal(script.Keys.Count, Key().Matches(code).Select(match => match.Groups[1].Value).Distinct().Count());
+            Assert.Equal(script.Keys.Count + (script.HasMoreKeys ? 1 : 0), Key().Matches(code).Select(match => match.Groups[1].Value).Distinct().Count());
         Assert.Matches("^-- [A-Z]", source);
         Assert.Contains("-- Answer: ", source, StringComparison.Ordinal);
         Assert.Contains("-- Invariant: ", source, StringComparison.Ordinal);

@@ -41,7 +41,11 @@ public abstract partial class StoreContract
         await Store.CancelAsync(second.Id, LongLived.Retention);
         Assert.InRange(await LeftAsync(), LongLived.Retention - TimeSpan.FromMinutes(1), LongLived.Retention);
 
-        async Task<TimeSpan> LeftAsync() => (await ExecuteAsync(db => db.KeyTimeToLiveAsync(index))) ?? TimeSpan.MaxValue;
+        async Task<TimeSpan> LeftAsync()
+        {
+            await fixture.Node.Index.FlushAsync();
+            return (await ExecuteAsync(db => db.KeyTimeToLiveAsync(index))) ?? TimeSpan.MaxValue;
+        }
     }
 
     [Fact]
@@ -53,12 +57,16 @@ public abstract partial class StoreContract
         await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome(step), Plenty);
         await Store.EndAsync(Key(run), RunState.Failed, Make.Response("no", 502), LongLived);
         Assert.Equal("done", await fixture.Node.Operations.ReviseAsync(run.Id, step, Make.Outcome(step, "2"), LongLived, ""));
+        await fixture.Node.Index.FlushAsync();
         var left = await ExecuteAsync(db => db.KeyTimeToLiveAsync(StoreKeys.InShard(0, RunIndex.OfStep(step))));
         Assert.True(left > TimeSpan.FromDays(1), $"{left}");
     }
 
-    private async Task<string[]> MembersAsync(RedisKey set) =>
-        (await ExecuteAsync(db => db.SortedSetRangeByRankAsync(set))).ToStringArray()!;
+    private async Task<string[]> MembersAsync(RedisKey set)
+    {
+        await fixture.Node.Index.FlushAsync();
+        return (await ExecuteAsync(db => db.SortedSetRangeByRankAsync(set))).ToStringArray()!;
+    }
 
     private async Task ExpireAsync(params NewRun[] runs)
     {

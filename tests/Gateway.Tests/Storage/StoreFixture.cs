@@ -126,12 +126,14 @@ internal sealed class StoreNode : IAsyncDisposable
     {
         Connection = connection;
         var codec = new RecordCodec(keys);
+        var unlisted = new UnlistedRuns(settings.Shards);
         Store = new RedisRunStore(connection, codec, new StepValueReader(codec),
-            new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders), TimeProvider.System);
+            new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders), unlisted, TimeProvider.System);
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
-        Operations = new OperatorCommandStore(connection, codec, TimeProvider.System);
-        WaitService = new RedisWaitStore(connection, codec, new StepValueReader(codec), TimeProvider.System);
+        Operations = new OperatorCommandStore(connection, codec, unlisted, TimeProvider.System);
+        WaitService = new RedisWaitStore(connection, codec, new StepValueReader(codec), unlisted, TimeProvider.System);
+        Index = new RunIndexWriter(connection, unlisted, TimeProvider.System);
         Events = new RedisEventStore(connection, codec, settings, TimeProvider.System);
     }
 
@@ -142,6 +144,7 @@ internal sealed class StoreNode : IAsyncDisposable
     public OperatorCommandStore Operations { get; }
     public IWaitStore WaitService { get; }
     public IEventStore Events { get; }
+    public RunIndexWriter Index { get; }
 
     /// <exception cref="ConfigurationException">The store is not one that this gateway may use.</exception>
     public static async Task<StoreNode> OpenAsync(GatewaySettings settings)
@@ -162,5 +165,9 @@ internal sealed class StoreNode : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => Connection.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Index.Dispose();
+        return Connection.DisposeAsync();
+    }
 }

@@ -11,11 +11,12 @@
 --   m  the handler has changed: number is how many steps do not fit, text which
 --   e  the run ended: text is its state, and a note             c  it was cancelled
 --   o  an operator did something: text is what, and who
-local function add_history(run, history, now, kind, attempt, number, text, why)
+local function add_history(keys, now, kind, attempt, number, text, why)
+  local run, history = keys.run, keys.history
+  if string.find('CFPSWE', kind, 1, true) then mark_for_index(keys, now) end
   local n = redis.call('HINCRBY', run, 'noted', 1)
   if why then number = number .. ':' .. why end
   redis.call('ZADD', history, n, n .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text)
-  if string.find('CFPSWE', kind, 1, true) then index_step(run, text) end
   if n == 1 then
     redis.call('PEXPIRE', history, redis.call('PTTL', run))
   elseif n > 1000 then

@@ -47,6 +47,6 @@ local function store_outcome(keys, step, outcome)
   redis.call('HSET', keys.run, 'failures', '0')
   redis.call('HINCRBY', keys.run, 'bytes', #step + #outcome.record)
   redis.call('HINCRBY', keys.run, outcome.kind == 'C' and 'completed' or 'failed', 1)
-  add_history(keys.run, keys.history, outcome.now, outcome.entry or outcome.kind, outcome.attempt, 0, step, outcome.why)
+  add_history(keys, outcome.now, outcome.entry or outcome.kind, outcome.attempt, 0, step, outcome.why)
   return value
 end

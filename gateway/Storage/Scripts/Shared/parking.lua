@@ -10,9 +10,9 @@ end
 -- keys  run, history, due
 -- entry  kind and text of the entry in the history
 local function park(keys, run_id, attempt, due, now, entry)
+  mark_for_index(keys, now)
   redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '', 'next', due)
   redis.call('ZADD', keys.due, due, run_id)
-  index_state_change(keys.run, 'running', 'waiting')
-  add_history(keys.run, keys.history, now, entry.kind, attempt, due, entry.text)
+  add_history(keys, now, entry.kind, attempt, due, entry.text)
   return {'parked', due}
 end

@@ -1,0 +1,120 @@
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
+using StackExchange.Redis;
+
+namespace DurableGateway.Storage;
+
+/// <summary>
+/// Brings the index up to date with the runs that transitions have marked (<c>Shared/index.lua</c>): many runs at once, so that a run costs
+/// little. Nobody waits for it, except for those who read the index.
+/// </summary>
+internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns unlisted, TimeProvider time) : BackgroundService
+{
+    /// <summary>How many runs one call is for: it keeps other calls of the shard waiting.</summary>
+    private const int Batch = 64;
+
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a few changes of a shard wait for others. An index that is read does not lag: readers do not wait for this.</summary>
+    private const int LooksUntilFlush = 30;
+
+    /// <summary>Marks of a node that has died are found by the readers of the index, or after this.</summary>
+    private const int LooksUntilSweep = 600;
+
+    private readonly SharedRound<bool> _flush = new();
+
+    /// <summary>Brings the index up to date with all that was changed before the call, by any node.</summary>
+    /// <exception cref="StoreUnavailableException">The store does not answer.</exception>
+    public Task FlushAsync() => _flush.JoinAsync(async () =>
+    {
+        await Task.WhenAll(Enumerable.Range(0, unlisted.Shards).Select(FlushAsync));
+        return true;
+    });
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var waits = new int[unlisted.Shards];
+        using var timer = new PeriodicTimer(LookEvery, time);
+        try
+        {
+            for (var looks = 1L; await timer.WaitForNextTickAsync(stoppingToken); looks++)
+            {
+                var isSweep = looks % LooksUntilSweep == 0;
+                for (var shard = 0; shard < waits.Length; shard++)
+                {
+                    var changes = unlisted.Count(shard);
+                    waits[shard] = changes == 0 ? 0 : waits[shard] + 1;
+                    if (isSweep || changes >= Batch || waits[shard] >= LooksUntilFlush) await TryFlushAsync(shard);
+                    if (unlisted.Count(shard) == 0) waits[shard] = 0;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // What a node leaves is found as that of one that has died.
+        }
+    }
+
+    private async Task TryFlushAsync(int shard)
+    {
+        try
+        {
+            await FlushAsync(shard);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
+        {
+            // The marks are still there.
+        }
+    }
+
+    private async Task FlushAsync(int shard)
+    {
+        var key = StoreKeys.UnlistedOf(shard);
+        unlisted.Clear(shard);
+        try
+        {
+            // Runs that are marked meanwhile are behind those that were marked before.
+            for (var left = long.MaxValue; left > 0; left -= Batch)
+            {
+                var marked = await connection.ExecuteAsync(db => db.SortedSetRangeByRankAsync(key, 0, Batch - 1));
+                if (marked.Length == 0) return;
+                if (marked.Length == Batch && left == long.MaxValue)
+                    left = await connection.ExecuteAsync(db => db.SortedSetLengthAsync(key));
+                await UpdateAsync(shard, marked);
+                if (marked.Length < Batch) return;
+            }
+        }
+        catch
+        {
+            unlisted.Add(shard);
+            throw;
+        }
+    }
+
+    private async Task UpdateAsync(int shard, RedisValue[] marked)
+    {
+        var (runs, others) = (new List<RedisKey>(), new List<RedisValue>());
+        foreach (var id in marked)
+        {
+            if (RunId.TryParse(id, out var run) && run.Shard(unlisted.Shards) == shard)
+            {
+                var keys = new StoreKeys(run, unlisted.Shards);
+                runs.AddRange([keys.Run, keys.Steps, keys.History]);
+            }
+            else
+            {
+                others.Add(id);
+            }
+        }
+
+        // What is no run would stay at the head for ever.
+        if (others.Count > 0) await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.UnlistedOf(shard), [.. others]));
+        if (runs.Count == 0) return;
+        await connection.EvaluateAsync(new ScriptCall(Scripts.UpdateIndex)
+        {
+            [ScriptKey.Unlisted] = StoreKeys.UnlistedOf(shard),
+            ["now"] = time.GetUtcNow().ToUnixTimeMilliseconds(),
+            MoreKeys = runs,
+        });
+    }
+}

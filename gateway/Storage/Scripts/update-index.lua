@@ -1,0 +1,172 @@
+-- Brings the lists of runs up to date with some runs (see Shared/index.lua).
+-- @include runs
+-- @keys unlisted, runs*
+--   runs: hash, steps and history of each run
+-- @arg now
+-- Answer: 1
+-- Invariant: all is derived from the runs, so the call can be repeated, also after a server died in the middle of it. A run is in the
+-- lists of its own state only. Its mark goes when the lists show it, so no change is missed. Lists do not grow with runs that have
+-- expired: each new run removes two of them. A list that gets no new runs expires with the last run that it had. The lists of steps and
+-- of keys have the newest ten thousand runs.
+local prefix = string.match(keys.unlisted, '^(.-:)ix:w$')
+local added, removed, expiries = {}, {}, {}
+
+local function add(list, started, member, expires)
+  local set = prefix .. 'ix:' .. list
+  local members = added[set] or {}
+  members[#members + 1] = started
+  members[#members + 1] = member
+  added[set], expiries[set] = members, math.max(expiries[set] or 0, tonumber(expires))
+end
+
+local function remove(list, member)
+  local set = prefix .. 'ix:' .. list
+  removed[set] = removed[set] or {}
+  table.insert(removed[set], member)
+end
+
+local function final_state(state)
+  return state ~= 'running' and state ~= 'waiting' and state or '-'
+end
+
+-- A run that an interrupted call has left in a list of an earlier state leaves that list when it ends.
+local function remove_from_states(shown, state, route, id)
+  local states = {[shown] = true}
+  if shown == '' or not is_open(state) then states.running, states.waiting = true, true end
+  states[state], states[''] = nil, nil
+  for other in pairs(states) do
+    remove('s:' .. other, id)
+    remove('q:' .. other .. ':' .. route, id)
+  end
+end
+
+-- '#2' of the second use of a name is not part of the name.
+local function step_name(step)
+  return (string.gsub(step, '#%d+$', ''))
+end
+
+-- The names of steps that the history has from its entry n on.
+local function names_in_history(history, n)
+  local names = {}
+  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', history, '(' .. n, '+inf')) do
+    local kind, step = string.match(entry, '^%d+ %d+ (%a) %S+ %S+ (.*)$')
+    if kind and string.find('CFPSWE', kind, 1, true) then names[step_name(step)] = true end
+  end
+  return names
+end
+
+local function names_of_steps(steps)
+  local names = {}
+  for _, step in ipairs(redis.call('HKEYS', steps)) do names[step_name(step)] = true end
+  return names
+end
+
+local shown_now, rare_lists, new_runs = {}, {}, 0
+
+local function update(run_key, steps, history)
+  -- What is no run, or cannot be read, is in no list.
+  local values = redis.pcall('HMGET', run_key, 'ix', 'state', 'started', 'route', 'expires', 'noted', 'search')
+  if values.err then return end
+  local shown, state, started, route, expires, noted, search = unpack(values, 1, 7)
+  if not state or not route or not string.match(started or '', '^%d+$') then return end
+  -- Runs of older versions do not have the field.
+  if not expires then
+    local left = redis.call('PTTL', run_key)
+    expires = string.format('%.0f', args.now + (left < 0 and 1e12 or left))
+  end
+  local id = string.match(run_key, ':run:(.*)$')
+  local was, n, digit = string.match(shown or '', '^%*?(%a*) ?(%d*)(d?)$')
+  was, n = was or '', tonumber(n) or 0
+  local is_new, has_ended = was == '', not is_open(state)
+  local has_reopened = not is_new and not is_open(was) and not has_ended
+  if is_new or has_ended or has_reopened then
+    add('a', started, id, expires)
+    add('r:' .. route, started, id, expires)
+    add('x', expires, id .. ' ' .. final_state(state) .. ' ' .. route, expires)
+    for hash in string.gmatch(search or '', '%S+') do add('k:' .. hash, started, id, expires) end
+    if not is_new and final_state(was) ~= final_state(state) then remove('x', id .. ' ' .. final_state(was) .. ' ' .. route) end
+  end
+  if is_new then new_runs = new_runs + 1 end
+  if was ~= state or has_ended then
+    add('s:' .. state, started, id, expires)
+    add('q:' .. state .. ':' .. route, started, id, expires)
+    remove_from_states(was, state, route, id)
+  end
+  noted = tonumber(noted) or 0
+  local names = {}
+  if has_reopened or noted - n > 900 then
+    names = names_of_steps(steps)
+  elseif noted > n then
+    names = names_in_history(history, n)
+  end
+  for name in pairs(names) do
+    add('p:' .. name, started, id, expires)
+    if string.find(name, '%d') then digit = 'd' end
+  end
+  if has_ended and digit == 'd' then
+    for name in pairs(names_of_steps(steps)) do
+      if string.find(name, '%d') then rare_lists[prefix .. 'ix:p:' .. name] = true end
+    end
+  end
+  -- A run that is about to expire must not come back as a key of one field. It stays marked until it is gone.
+  if tonumber(expires) < tonumber(args.now) + 1000 then return true end
+  shown_now[#shown_now + 1] = {run_key, state .. ' ' .. string.format('%.0f', noted) .. (digit or '')}
+end
+
+local marks = {}
+for i = 1, #keys.runs, 3 do
+  local stays_marked = update(keys.runs[i], keys.runs[i + 1], keys.runs[i + 2])
+  if not stays_marked then marks[#marks + 1] = string.match(keys.runs[i], ':run:(.*)$') end
+end
+
+local function is_gone(id)
+  return redis.call('EXISTS', prefix .. 'run:' .. id) == 0
+end
+
+-- Lists of which remove_expired_runs does not know: each run that is added removes the oldest ones that have expired.
+local function trim(set, count)
+  local gone = {}
+  for _, id in ipairs(redis.call('ZRANGE', set, 0, count + 1)) do
+    if is_gone(id) then gone[#gone + 1] = id end
+  end
+  if #gone > 0 then redis.call('ZREM', set, unpack(gone)) end
+  redis.call('ZREMRANGEBYRANK', set, 0, -10001)
+end
+
+for set, members in pairs(added) do
+  local count = 0
+  for i = 1, #members, 1000 do count = count + redis.call('ZADD', set, unpack(members, i, math.min(i + 999, #members))) end
+  local lifetime = expiries[set] - args.now
+  if redis.call('PTTL', set) < lifetime then redis.call('PEXPIRE', set, string.format('%.0f', lifetime)) end
+  local list = string.sub(set, #prefix + 4, #prefix + 5)
+  if count > 0 and (list == 'p:' or list == 'k:') then trim(set, count) end
+end
+
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'ix:x', '-inf', args.now, 'LIMIT', 0, 2 * new_runs)) do
+  local id, state, route = string.match(entry, '^(%S+) (%S+) (.*)$')
+  if not is_gone(id) then
+    redis.call('ZADD', prefix .. 'ix:x', args.now + 60000, entry)
+  else
+    remove('a', id)
+    remove('r:' .. route, id)
+    for _, name in ipairs(state == '-' and {'running', 'waiting'} or {state}) do
+      remove('s:' .. name, id)
+      remove('q:' .. name .. ':' .. route, id)
+    end
+    remove('x', entry)
+  end
+end
+for set, members in pairs(removed) do redis.call('ZREM', set, unpack(members)) end
+
+-- Few runs use a step name that contains an id, so no later run trims its list. Such a list expires with its last run.
+for set in pairs(rare_lists) do
+  if redis.call('ZCARD', set) <= 8 then
+    local lifetime = 0
+    for _, id in ipairs(redis.call('ZRANGE', set, 0, -1)) do lifetime = math.max(lifetime, redis.call('PTTL', prefix .. 'run:' .. id)) end
+    if lifetime > 0 then redis.call('PEXPIRE', set, lifetime) end
+  end
+end
+
+for _, run in ipairs(shown_now) do redis.call('HSET', run[1], 'ix', run[2]) end
+if #marks > 0 then redis.call('ZREM', keys.unlisted, unpack(marks)) end
+return 1

@@ -1,0 +1,132 @@
+using DurableGateway.Runs;
+using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
+using StackExchange.Redis;
+
+namespace DurableGateway.Tests.Storage;
+
+/// <summary>When the index follows the runs.</summary>
+public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFixture<EmbeddedStoreFixture>
+{
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
+
+    [Fact]
+    public async Task RunThatEnded_IsInTheListsOfItsLastStateOnly()
+    {
+        var run = await RunningAsync();
+        await fixture.Node.Index.FlushAsync();
+        Assert.Equal([RunState.Running], await StatesAsync(run));
+        await EndAsync(run);
+        Assert.Equal([RunState.Running], await StatesAsync(run));
+        await fixture.Node.Index.FlushAsync();
+        Assert.Equal([RunState.Completed], await StatesAsync(run));
+    }
+
+    /// <summary>A mark that is set again stands for what an interrupted call would leave.</summary>
+    [Fact]
+    public async Task RunThatIsMarkedAgain_StaysInItsLists()
+    {
+        var run = await RunningAsync();
+        await fixture.Node.Index.FlushAsync();
+        await EndAsync(run);
+        await fixture.Node.Index.FlushAsync();
+        var keys = new StoreKeys(run.Id, StoreFixture.Shards);
+        await ExecuteAsync(db => db.SortedSetAddAsync(keys[ScriptKey.Unlisted], run.Id.ToString(), 1));
+        await fixture.Node.Index.FlushAsync();
+        Assert.Equal([RunState.Completed], await StatesAsync(run));
+        Assert.Null(await MarkAsync(run));
+    }
+
+    [Fact]
+    public async Task EntryThatIsNoRun_DoesNotStayAtTheHead()
+    {
+        var run = await RunningAsync();
+        var marks = new StoreKeys(run.Id, StoreFixture.Shards)[ScriptKey.Unlisted];
+        await ExecuteAsync(db => db.SortedSetAddAsync(marks, "nonsense", 0));
+        await fixture.Node.Index.FlushAsync();
+        Assert.Equal(0, await ExecuteAsync(db => db.SortedSetLengthAsync(marks)));
+        Assert.Equal([RunState.Running], await StatesAsync(run));
+    }
+
+    [Fact]
+    public async Task KeyThatIsNoHash_KeepsNoOtherRunFromTheIndex()
+    {
+        var (broken, run) = (Make.Run(), await RunningAsync());
+        while (broken.Id.Shard(StoreFixture.Shards) != run.Id.Shard(StoreFixture.Shards)) broken = broken with { Id = Make.RunId() };
+        var keys = new StoreKeys(broken.Id, StoreFixture.Shards);
+        await ExecuteAsync(db => db.StringSetAsync(keys.Run, "x", TimeSpan.FromMinutes(1)));
+        await ExecuteAsync(db => db.SortedSetAddAsync(keys[ScriptKey.Unlisted], broken.Id.ToString(), 0));
+        await fixture.Node.Index.FlushAsync();
+        Assert.Equal([RunState.Running], await StatesAsync(run));
+        Assert.Null(await MarkAsync(broken));
+    }
+
+    [Fact]
+    public async Task FewChanges_WaitForOthers_AndAreListedInTheEnd()
+    {
+        var unlisted = new UnlistedRuns(StoreFixture.Shards);
+        using var writer = new RunIndexWriter(fixture.Node.Connection, unlisted, _time);
+        await writer.StartAsync(TestContext.Current.CancellationToken);
+        var run = await RunningAsync();
+        unlisted.Add(run.Id);
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.NotNull(await MarkAsync(run));
+        await Eventually.TrueAsync(async () =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return await MarkAsync(run) is null;
+        }, "the index shows the run");
+        Assert.Equal([RunState.Running], await StatesAsync(run));
+        await writer.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>This node knows nothing of the change, as of one of a node that has died.</summary>
+    [Fact]
+    public async Task ChangesOfAnotherNode_AreListed()
+    {
+        using var writer = new RunIndexWriter(fixture.Node.Connection, new UnlistedRuns(StoreFixture.Shards), _time);
+        await writer.StartAsync(TestContext.Current.CancellationToken);
+        var run = await RunningAsync();
+        await Eventually.TrueAsync(async () =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return await MarkAsync(run) is null;
+        }, "the index shows the run");
+        await writer.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    private async Task<NewRun> RunningAsync()
+    {
+        var run = Make.Run() with { Route = $"route-{Guid.NewGuid()}" };
+        await fixture.Store.CreateRunningAsync(run, "node", Make.Start);
+        return run;
+    }
+
+    private Task EndAsync(NewRun run) =>
+        fixture.Store.EndAsync(new AttemptKey(run.Id, 1, "node"), RunState.Completed, Make.Response(), run.Policy);
+
+    private async Task<RunState[]> StatesAsync(NewRun run)
+    {
+        var shard = run.Id.Shard(StoreFixture.Shards);
+        var states = new List<RunState>();
+        foreach (var state in Enum.GetValues<RunState>())
+        {
+            var ofRoute = await ScoreAsync(RunIndex.Of(state, run.Route));
+            Assert.Equal(ofRoute, await ScoreAsync(RunIndex.Of(state)));
+            if (ofRoute is not null) states.Add(state);
+        }
+
+        Assert.NotNull(await ScoreAsync(RunIndex.All));
+        Assert.NotNull(await ScoreAsync(RunIndex.OfRoute(run.Route)));
+        return [.. states];
+
+        Task<double?> ScoreAsync(string index) =>
+            ExecuteAsync(db => db.SortedSetScoreAsync(StoreKeys.InShard(shard, index), run.Id.ToString()));
+    }
+
+    private Task<double?> MarkAsync(NewRun run) =>
+        ExecuteAsync(db => db.SortedSetScoreAsync(new StoreKeys(run.Id, StoreFixture.Shards)[ScriptKey.Unlisted], run.Id.ToString()));
+
+    private Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command) => fixture.Node.Connection.ExecuteAsync(command);
+}
