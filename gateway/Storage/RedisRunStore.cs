@@ -218,7 +218,8 @@ internal sealed class RedisRunStore(
     {
         // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
         if (result.Body.Length > SmallResult) connection.Admit(StoreWriteKind.RunUnderWay);
-        return Park(await connection.WriteAsync(KeysToChange(attempt.Run).Run, result.Body.Length, () => codec.Encode(attempt.Run, result), () =>
+        var key = KeysToChange(attempt.Run).Run;
+        return Park(await connection.WriteAsync(key, result.Body.Length, () => codec.Encode(attempt.Run, result), () =>
         {
             var call = NewEndingCall(Scripts.End, attempt);
             call["state"] = state.Name();

@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>Steps that wait, on the Redis protocol.</summary>
-internal sealed class RedisWaitStore(StoreConnection connection, RecordCodec codec, StepValueReader values, UnlistedRuns unlisted, TimeProvider time)
-    : IWaitStore
+internal sealed class RedisWaitStore(
+    StoreConnection connection, RecordCodec codec, StepValueReader values, UnlistedRuns unlisted, TimeProvider time) : IWaitStore
 {
     public async Task<AwaitAnswer> AwaitAsync(
         Waiter waiter, Fence attempt, WaitKind kind, int maxSteps, DateTimeOffset? until, DateTimeOffset? since, StepOutcome givenUp)

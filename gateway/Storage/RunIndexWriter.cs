@@ -15,7 +15,7 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a few changes of a shard wait for others. An index that is read does not lag: readers do not wait for this.</summary>
+    /// <summary>How long a few changes of a shard wait for others. Readers do not wait for this.</summary>
     private const int LooksUntilFlush = 30;
 
     /// <summary>Marks of a node that has died are found by the readers of the index, or after this.</summary>

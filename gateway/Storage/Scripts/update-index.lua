@@ -125,9 +125,12 @@ end
 
 -- Lists of which remove_expired_runs does not know: each run that is added removes the oldest ones that have expired.
 local function trim(set, count)
-  local gone = {}
-  for _, id in ipairs(redis.call('ZRANGE', set, 0, count + 1)) do
-    if is_gone(id) then gone[#gone + 1] = id end
+  local oldest, names, gone = redis.call('ZRANGE', set, 0, count + 1), {}, {}
+  for i, id in ipairs(oldest) do names[i] = prefix .. 'run:' .. id end
+  if redis.call('EXISTS', unpack(names)) < #names then
+    for _, id in ipairs(oldest) do
+      if is_gone(id) then gone[#gone + 1] = id end
+    end
   end
   if #gone > 0 then redis.call('ZREM', set, unpack(gone)) end
   redis.call('ZREMRANGEBYRANK', set, 0, -10001)

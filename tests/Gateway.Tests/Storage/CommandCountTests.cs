@@ -1,6 +1,5 @@
 using System.Globalization;
 using DurableGateway.Runs;
-using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
@@ -18,21 +17,21 @@ public sealed class CommandCountTests
 
     /// <summary>Persisted at its start, without steps.</summary>
     [Fact]
-    public Task Run_WithoutSteps() => AssertAtMostAsync(30, 8, (node, run) => RunAsync(node, run, steps: 0));
+    public Task Run_WithoutSteps() => AssertAtMostAsync(28, 5, (node, run) => RunAsync(node, run, steps: 0));
 
     [Fact]
-    public Task Run_OfOneStep() => AssertAtMostAsync(48, 10, (node, run) => RunAsync(node, run, steps: 1));
+    public Task Run_OfOneStep() => AssertAtMostAsync(44, 6, (node, run) => RunAsync(node, run, steps: 1));
 
     [Fact]
-    public Task Run_OfTenSteps() => AssertAtMostAsync(165, 10, (node, run) => RunAsync(node, run, steps: 10));
+    public Task Run_OfTenSteps() => AssertAtMostAsync(170, 6, (node, run) => RunAsync(node, run, steps: 10));
 
     /// <summary>Written when its first attempt has failed, and completed by the second.</summary>
     [Fact]
-    public Task Run_ThatFailsOnce() => AssertAtMostAsync(48, 8, async (node, run) =>
+    public Task Run_ThatFailsOnce() => AssertAtMostAsync(50, 5, async (node, run) =>
     {
         await node.Store.CreateWaitingAsync(run, Owner, Make.Start, new AttemptNote("503"), counts: true, null);
         var due = await node.Store.GetDueAsync(0, Make.Start, 1, [], default, 1);
-        Assert.Equal(run.Id, Assert.Single(due.Runs).Run);
+        Assert.Equal(run.Id, Assert.Single(due.Runs).Id);
         Assert.NotNull(await node.Store.ClaimAsync(run.Id, Owner, Make.Start, Make.Start.AddSeconds(20), 1));
         await EndAsync(node, run, attempt: 2, nonce: 1);
     });
@@ -56,7 +55,7 @@ public sealed class CommandCountTests
     private static async Task AssertAtMostAsync(double transitions, double index, Func<StoreNode, NewRun, Task> live)
     {
         await using var server = await RedisServer.StartAsync();
-        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(server.ConnectionString, shards: 1));
+        await using var node = await StoreNode.OpenAsync(StoreFixture.Settings($"{server.ConnectionString},allowAdmin=true", shards: 1));
 
         // The first call of a script sends it.
         await live(node, Make.Run());
@@ -78,7 +77,8 @@ public sealed class CommandCountTests
     private static string Rest(Dictionary<string, long> before, Dictionary<string, long> after)
     {
         var counts = after.Select(count => (count.Key, Calls: count.Value - before.GetValueOrDefault(count.Key)))
-            .Where(count => count.Calls > 0 && count.Key is not ("info" or "ping" or "time")).OrderByDescending(count => count.Calls).ToList();
+            .Where(count => count.Calls > 0 && count.Key is not ("info" or "ping" or "time"))
+            .OrderByDescending(count => count.Calls).ToList();
         var each = counts.Select(count => string.Create(CultureInfo.InvariantCulture, $"{count.Key} {count.Calls / (double)Runs:0.##}"));
         return string.Create(CultureInfo.InvariantCulture,
             $"{counts.Sum(count => count.Calls) / (double)Runs:0.##} ({string.Join(", ", each)})");

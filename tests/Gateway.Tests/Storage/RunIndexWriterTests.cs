@@ -9,7 +9,7 @@ namespace DurableGateway.Tests.Storage;
 /// <summary>When the index follows the runs.</summary>
 public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFixture<EmbeddedStoreFixture>
 {
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
 
     [Fact]
     public async Task RunThatEnded_IsInTheListsOfItsLastStateOnly()
@@ -103,7 +103,7 @@ public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFi
         return run;
     }
 
-    private Task EndAsync(NewRun run) =>
+    private Task<ParkAnswer> EndAsync(NewRun run) =>
         fixture.Store.EndAsync(new AttemptKey(run.Id, 1, "node"), RunState.Completed, Make.Response(), run.Policy);
 
     private async Task<RunState[]> StatesAsync(NewRun run)
