@@ -30,7 +30,7 @@ public sealed class ClockJumpTests
         await gateway.Store.CreateRunningAsync(atWork, "another node", now.AddMinutes(20));
         await gateway.Store.CreateWaitingAsync(waits, "another node", now.AddMinutes(30));
 
-        // Each sweep sets the clock by the store's, which has not jumped really. The loop hears only of what is due earlier than it knows of.
+        // Each sweep sets the clock by the store's, which has not jumped really. The loop hears only of what is due earlier than the rest.
         var due = now.AddMinutes(20);
         await Eventually.TrueAsync(() =>
         {
