@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace DurableGateway.Storage;
 
 /// <summary>A Lua script with all that it includes, and what its header declares.</summary>
@@ -12,6 +15,9 @@ internal sealed record Script(string Name, string Text, IReadOnlyList<ScriptKey>
 
     private readonly Dictionary<string, int> _places = Arguments.Select((argument, place) => (argument.Name, place))
         .ToDictionary(argument => argument.Name, argument => argument.place);
+
+    /// <summary>By which the store knows the script once it has seen the text.</summary>
+    public byte[] Hash { get; } = HashOf(Text);
 
     /// <exception cref="ArgumentException">The script does not declare such a key.</exception>
     public int PlaceOf(ScriptKey key)
@@ -28,4 +34,7 @@ internal sealed record Script(string Name, string Text, IReadOnlyList<ScriptKey>
     public int PlaceOf(string argument) => _places.TryGetValue(argument, out var place)
         ? place
         : throw new ArgumentException($"The script '{Name}' does not declare the argument '{argument}'.", nameof(argument));
+
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "EVALSHA is defined with SHA-1.")]
+    private static byte[] HashOf(string text) => SHA1.HashData(Encoding.UTF8.GetBytes(text));
 }

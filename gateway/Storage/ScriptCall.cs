@@ -34,8 +34,21 @@ internal sealed class ScriptCall(Script script)
     /// <summary>The keys of the list that ends the keys, where the script declares one.</summary>
     public IReadOnlyList<RedisKey> MoreKeys { get; init; } = [];
 
+    /// <summary>Executes the script by its hash. The text is sent only to a server that does not know it.</summary>
     /// <exception cref="InvalidOperationException">A key or an argument is missing, or a list of keys is not declared.</exception>
-    public Task<RedisResult> EvaluateAsync(IDatabase db) => db.ScriptEvaluateAsync(script.Text, CheckedKeys(), Values());
+    public async Task<RedisResult> EvaluateAsync(IDatabase db)
+    {
+        var (keys, values) = (CheckedKeys(), Values());
+        try
+        {
+            // By its text, the client library would hash the text with every call, to find out whether the server has it.
+            return await db.ScriptEvaluateAsync(script.Hash, keys, values);
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+        {
+            return await db.ScriptEvaluateAsync(script.Text, keys, values);
+        }
+    }
 
     private RedisKey[] CheckedKeys()
     {
