@@ -5,13 +5,18 @@ namespace DurableGateway.Protocol;
 /// <summary>The id of a run: a UUID of version 7 (RFC 9562), lower case. It sorts by the time of its start.</summary>
 internal readonly record struct RunId(Guid Value)
 {
-    public static RunId New(DateTimeOffset now) => new(Guid.CreateVersion7(now));
+    public static RunId New(DateTimeOffset now)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Write(bytes, now);
+        return new RunId(new Guid(bytes, bigEndian: true));
+    }
 
     /// <summary>An id whose run is in a certain shard.</summary>
     public static RunId New(DateTimeOffset now, int shard, int shards)
     {
         Span<byte> bytes = stackalloc byte[16];
-        Guid.CreateVersion7(now).TryWriteBytes(bytes, bigEndian: true, out _);
+        Write(bytes, now);
         var random = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]) & 0x7FFF_FFFF;
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(bytes[12..], random - (random % (uint)shards) + (uint)shard);
         return new RunId(new Guid(bytes, bigEndian: true));
@@ -60,4 +65,14 @@ internal readonly record struct RunId(Guid Value)
     }
 
     public override string ToString() => Value.ToString();
+
+    /// <summary>Milliseconds since 1970 in six bytes, and chance in the rest but for version and variant (RFC 9562, 5.7).</summary>
+    private static void Write(Span<byte> bytes, DateTimeOffset now)
+    {
+        // Six bytes hold the number for eight thousand years.
+        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes, now.ToUnixTimeMilliseconds() << 16);
+        RandomBytes.Fill(bytes[6..]);
+        bytes[6] = (byte)(0x70 | (bytes[6] & 0x0F));
+        bytes[8] = (byte)(0x80 | (bytes[8] & 0x3F));
+    }
 }

@@ -52,7 +52,7 @@ internal sealed class Tokens(KeyRing keys)
         Write(message, run, claim);
         Span<byte> token = stackalloc byte[ClaimBytes + KeyRing.MacBytes];
         message[RunBytes..].CopyTo(token);
-        keys.Mac(purpose, message).CopyTo(token[ClaimBytes..]);
+        keys.Mac(purpose, message, token[ClaimBytes..]);
         return Base64Url.EncodeToString(token);
     }
 
