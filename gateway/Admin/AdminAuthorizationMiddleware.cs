@@ -11,7 +11,7 @@ namespace DurableGateway.Admin;
 internal sealed class AdminAuthorizationMiddleware(RequestDelegate next, AdminAccess access)
 {
     public Task InvokeAsync(HttpContext context) =>
-        context.IsControl() && context.Request.Path.StartsWithSegments(AdminEndpoints.Path, StringComparison.OrdinalIgnoreCase)
+        context.Request.Path.StartsWithSegments(AdminEndpoints.Path, StringComparison.OrdinalIgnoreCase) && context.IsControl()
             ? GuardAsync(context)
             : next(context);
 

@@ -1,4 +1,5 @@
 using DurableGateway.Protocol;
+using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -42,6 +43,7 @@ internal static class AdminServices
             .AddSingleton<AdminEndpoints>()
             .AddSingleton<RouteCounter>()
             .AddSingleton<IRunObserver>(provider => provider.GetRequiredService<RouteCounter>())
+            .AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RouteCounter>())
             .AddHostedService(provider => provider.GetRequiredService<RouteCounter>());
     }
 

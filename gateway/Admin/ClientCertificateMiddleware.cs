@@ -11,7 +11,7 @@ namespace DurableGateway.Admin;
 internal sealed class ClientCertificateMiddleware(RequestDelegate next, ClientCertificateValidator certificates)
 {
     public Task InvokeAsync(HttpContext context) =>
-        !certificates.AreRequired || !context.IsControl() || context.Connection.ClientCertificate is not null
+        !certificates.AreRequired || context.Connection.ClientCertificate is not null
             || Health.IsProbe(context.Request.Path) ? next(context)
         : context.Response.WriteProblemAsync(Problems.CertificateRequired());
 }

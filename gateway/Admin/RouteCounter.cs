@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Globalization;
-using System.Numerics;
+using DurableGateway.Proxy;
+using DurableGateway.Results;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 
@@ -10,30 +10,28 @@ namespace DurableGateway.Admin;
 /// Counts what comes to each route and what becomes of it: in memory, and every few seconds into the store, where the counts of all
 /// nodes meet. A request costs a few additions, an idle node nothing.
 /// </summary>
-internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : BackgroundService, IRunObserver
+internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : BackgroundService, IRunObserver, IRequestObserver
 {
-    private const char Started = 's', Completed = 'c', Failed = 'f', Latency = 'l';
     private const int Minutes = 60;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(3);
 
-    private ConcurrentDictionary<(long Minute, string Field), long> _counts = new();
+    private readonly ConcurrentDictionary<string, RouteTraffic> _routes = new(StringComparer.Ordinal);
 
     /// <summary>The end of a live attempt is counted with its response, whether the run was stored or not.</summary>
     void IRunObserver.RunEnded(Attempt attempt, RunState state, int status, bool isStored)
     {
-        if (attempt.IsReplay) Ended(attempt.Route, state, time.GetUtcNow() - attempt.StartedAt);
+        if (attempt.IsReplay && state != RunState.Cancelled)
+            Traffic(attempt.Route).Ended(Minute(), state, time.GetUtcNow() - attempt.StartedAt);
     }
 
-    public void Began(string route) => Add(route, Started, "");
+    void IRequestObserver.RequestBegan(string route) => Traffic(route).Began(Minute());
 
-    /// <param name="route">The id of the route.</param>
-    /// <param name="state">What became of the run, stored or not.</param>
-    /// <param name="took">From the request to the end.</param>
-    public void Ended(string route, RunState state, TimeSpan took)
+    void IRequestObserver.RequestEnded(string route, HttpResponse response, TimeSpan took)
     {
-        if (state == RunState.Cancelled) return;
-        Add(route, state == RunState.Completed ? Completed : Failed, "");
-        Add(route, Latency, Bucket(took).ToString(CultureInfo.InvariantCulture));
+        // A client that is redirected to a result URL has a run that is not over.
+        if (ResultUrlFactory.IsResult(response.Headers.Location.ToString())) return;
+        Traffic(route).Ended(
+            Minute(), response.StatusCode < StatusCodes.Status500InternalServerError ? RunState.Completed : RunState.Failed, took);
     }
 
     /// <summary>The last hour of each route, the oldest minute first.</summary>
@@ -81,24 +79,21 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
 
     private async Task FlushAsync()
     {
-        if (_counts.IsEmpty) return;
-        await store.AddAsync(Interlocked.Exchange(ref _counts, new()).ToArray());
+        var (now, counts) = (Minute(), new List<KeyValuePair<(long Minute, string Field), long>>());
+        foreach (var (_, route) in _routes) route.TakeTo(now, counts);
+        if (counts.Count > 0) await store.AddAsync(counts);
     }
 
     private static MinuteCounts Read(Dictionary<string, long> fields, string route, long minute)
     {
-        var buckets = new long[32];
-        for (var i = 0; i < buckets.Length; i++)
-            buckets[i] = fields.GetValueOrDefault(string.Create(CultureInfo.InvariantCulture, $"{Latency}{i} {route}"));
+        var buckets = new long[RouteTraffic.Buckets];
+        for (var i = 0; i < buckets.Length; i++) buckets[i] = fields.GetValueOrDefault(RouteTraffic.FieldOf(i, route));
         return new MinuteCounts(
-            DateTimeOffset.FromUnixTimeSeconds(minute), fields.GetValueOrDefault($"{Started} {route}"),
-            fields.GetValueOrDefault($"{Completed} {route}"),
-            fields.GetValueOrDefault($"{Failed} {route}"), Median(buckets));
-    }
+            DateTimeOffset.FromUnixTimeSeconds(minute), Count(RouteTraffic.Started), Count(RouteTraffic.Completed),
+            Count(RouteTraffic.Failed), Median(buckets));
 
-    /// <summary>By powers of two: what a graph needs, and what counts of several nodes can be added up in.</summary>
-    private static int Bucket(TimeSpan took) =>
-        Math.Min(31, BitOperations.Log2((uint)Math.Clamp(took.TotalMilliseconds, 0, int.MaxValue) + 1));
+        long Count(char what) => fields.GetValueOrDefault(RouteTraffic.FieldOf(what, route));
+    }
 
     private static double Median(long[] buckets)
     {
@@ -111,6 +106,5 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
 
     private long Minute() => time.GetUtcNow().ToUnixTimeSeconds() / 60 * 60;
 
-    private void Add(string route, char what, string detail) =>
-        Volatile.Read(ref _counts).AddOrUpdate((Minute(), $"{what}{detail} {route}"), 1, static (_, count) => count + 1);
+    private RouteTraffic Traffic(string route) => _routes.GetOrAdd(route, static route => new RouteTraffic(route));
 }

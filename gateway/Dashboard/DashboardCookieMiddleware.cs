@@ -11,7 +11,7 @@ internal sealed class DashboardCookieMiddleware(RequestDelegate next)
     public Task InvokeAsync(HttpContext context)
     {
         var headers = context.Request.Headers;
-        if (headers.Cookie is { Count: > 0 } sent && !context.IsControl() && sent.Any(line =>
+        if (headers.Cookie is { Count: > 0 } sent && sent.Any(line =>
             line!.Contains(SessionCookies.Cookie, StringComparison.Ordinal)
                 || line.Contains(SessionCookies.FormCookie, StringComparison.Ordinal)))
             headers.Cookie = sent.Select(line => Without(line!)).Where(line => line.Length > 0).ToArray();

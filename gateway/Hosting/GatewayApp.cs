@@ -53,6 +53,10 @@ internal static class GatewayApp
     /// <summary>Order matters: each part says what it has to stand before or behind.</summary>
     private static void UsePipeline(WebApplication app, GatewaySettings settings, StartOptions line)
     {
+        // YARP registers ASP.NET Core's authorization, and WebApplication would have every request pass it before routing, where it has
+        // no endpoint to look at and nothing to do. No route here has such a policy.
+        ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
+
         // First, so that it sees how every request ends.
         if (settings.AccessLog) app.UseMiddleware<AccessLogMiddleware>();
 
@@ -62,15 +66,21 @@ internal static class GatewayApp
         // Remembers what follows: a request that a step invokes passes the same way as a client's.
         app.Use(app.Services.GetRequiredService<InvocationDispatcher>().Watch);
 
-        // Before anything reads a body.
-        app.UseMiddleware<ControlLimitsMiddleware>();
-
         // Before routing, which resolves the target: what must not be resolved, or must not be seen by routes and services.
-        app.UseMiddleware<ClientCertificateMiddleware>();
-        app.UseMiddleware<ControlDotSegmentMiddleware>();
-        app.UseMiddleware<DotSegmentMiddleware>();
-        app.UseMiddleware<DashboardCookieMiddleware>();
-        app.UseMiddleware<ResultMemberMiddleware>();
+        app.UseByListener(
+            control =>
+            {
+                // Before anything reads a body.
+                control.UseMiddleware<ControlLimitsMiddleware>();
+                control.UseMiddleware<ClientCertificateMiddleware>();
+                control.UseMiddleware<ControlDotSegmentMiddleware>();
+            },
+            open =>
+            {
+                open.UseMiddleware<DotSegmentMiddleware>();
+                open.UseMiddleware<DashboardCookieMiddleware>();
+                open.UseMiddleware<ResultMemberMiddleware>();
+            });
         app.UseRouting();
 
         // Behind routing and before the endpoints: endpoints read a body of any size before their filters are asked.
@@ -94,13 +104,7 @@ internal static class GatewayApp
         app.MapReverseProxy(proxy =>
         {
             if (line.Upstream is not null) proxy.UseMiddleware<UpstreamHostHintMiddleware>();
-
-            // Counts the response that the client gets, so outside of what makes one of an attempt.
-            proxy.UseMiddleware<RouteCountingMiddleware>();
             proxy.UseMiddleware<DurableMiddleware>();
-
-            // Narrows the destinations among which the rest chooses.
-            proxy.UseMiddleware<BuildPinningMiddleware>();
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();

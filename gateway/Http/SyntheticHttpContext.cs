@@ -7,6 +7,11 @@ namespace DurableGateway.Http;
 /// <summary>A request that the gateway itself sends down its pipeline: no connection of a client is behind it.</summary>
 internal static class SyntheticHttpContext
 {
+    private static readonly Marker Mark = new();
+
+    /// <summary>Whether the gateway itself sends the request.</summary>
+    public static bool Is(HttpContext context) => context.Features.Get<Marker>() is not null;
+
     /// <summary>The features of a request that passes for one of a client that the gateway has heard of before.</summary>
     /// <param name="request">The request.</param>
     /// <param name="client">A request of that client: the new one comes from the same address, to the same address.</param>
@@ -15,6 +20,7 @@ internal static class SyntheticHttpContext
     public static FeatureCollection CreateFeatures(HttpRequestFeature request, StoredRequest client, string connection, Stream response)
     {
         var features = new FeatureCollection();
+        features.Set(Mark);
         features.Set<IHttpRequestFeature>(request);
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(response));
@@ -30,6 +36,9 @@ internal static class SyntheticHttpContext
         });
         return features;
     }
+
+    /// <summary>One feature for all that the gateway sends: to find that there is none takes longer than to find one.</summary>
+    private sealed class Marker;
 
     private static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) ? address : null;
 }

@@ -17,9 +17,10 @@ internal sealed class CallbackAddressProvider(GatewaySettings settings, IServer 
     /// <summary>This node's control address.</summary>
     public string Own => _own ??= settings.AdvertisedAddress ?? Bound();
 
-    public string For(RunId run) => settings.SharedAddress is { } shared
+    /// <param name="run">The id of the run.</param>
+    public string For(string run) => settings.SharedAddress is { } shared
         ? $"{Own}{RunPath}{run}, {shared}{RunPath}{run}"
-        : $"{Own}{RunPath}{run}";
+        : string.Concat(Own, RunPath, run);
 
     /// <summary>The address as it was bound, which may have been asked for with port 0.</summary>
     private string Bound()

@@ -9,7 +9,6 @@ internal sealed class ControlLimitsMiddleware(RequestDelegate next)
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (!context.IsControl()) return next(context);
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } upload) upload.MinDataRate = null;
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } download) download.MinDataRate = null;

@@ -32,8 +32,8 @@ internal sealed class BodilessResponseTransforms : ITransformProvider
         BodilessStatus.Fit(http.Response);
 
         // A body that is there all the same is read to its end, and goes nowhere. A replay has no client to spare.
-        var isReplay = http.Features.Get<AttemptFeature>() is { Attempt.IsReplay: true };
-        if (http.Response.StatusCode == StatusCodes.Status205ResetContent && !isReplay) http.Response.Body = Stream.Null;
+        if (http.Response.StatusCode == StatusCodes.Status205ResetContent
+            && http.Features.Get<AttemptFeature>() is not { Attempt.IsReplay: true }) http.Response.Body = Stream.Null;
         return default;
     });
 }

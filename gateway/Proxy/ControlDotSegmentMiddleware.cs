@@ -12,7 +12,6 @@ internal sealed class ControlDotSegmentMiddleware(RequestDelegate next)
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (!context.IsControl()) return next(context);
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var path = target.Split('?', 2)[0];
         foreach (var segment in path.Split('/'))

@@ -13,13 +13,20 @@ internal sealed class DotSegmentMiddleware(RequestDelegate next)
     /// <summary>What one server takes for a part of a segment, or for a segment, and another does not.</summary>
     private static readonly string[] Ambiguous = ["//", "\\", "#", "%5c", "%2f"];
 
-    public Task InvokeAsync(HttpContext context) =>
-        !context.IsControl() && (HasHidden(context.Request.Path.Value ?? "")
-            || HasAmbiguous(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget))
+    public Task InvokeAsync(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+
+        // The path has dots only where the target has them, plain or encoded.
+        return MayHaveDots(target) && (HasHidden(context.Request.Path.Value ?? "") || HasAmbiguous(target))
             ? context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status400BadRequest,
                 "The path has dot segments that servers understand differently: with an encoded slash, a backslash, an empty segment, "
                 + "a parameter or a fragment."))
             : next(context);
+    }
+
+    private static bool MayHaveDots(string target) => target.Contains("..", StringComparison.Ordinal)
+        || (target.Contains('%', StringComparison.Ordinal) && target.Contains("%2e", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>
     /// Plain and encoded dot segments between plain slashes have been resolved by now; <c>..;x</c> is one to servers of Java.
@@ -30,7 +37,6 @@ internal sealed class DotSegmentMiddleware(RequestDelegate next)
     /// <summary>Which segment a <c>..</c> takes away depends on what counts as one.</summary>
     private static bool HasAmbiguous(string target)
     {
-        if (!target.Contains("..", StringComparison.Ordinal) && !target.Contains("%2e", StringComparison.OrdinalIgnoreCase)) return false;
         var path = target.Split('?')[0];
         var authority = path.StartsWith('/') ? -1 : path.IndexOf("://", StringComparison.Ordinal);
         if (authority >= 0) path = path[(authority + 3)..];

@@ -13,41 +13,53 @@ namespace DurableGateway.Proxy;
 /// live attempt (<see cref="LiveAttemptHandler"/>).
 /// </summary>
 internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttemptHandler live,
-    AsyncRequestHandler accepted, ILogger<DurableMiddleware> log)
+    AsyncRequestHandler accepted, ServiceBuildTracker builds, IRequestObserver observer, TimeProvider time,
+    ILogger<DurableMiddleware> log)
 {
     public Task InvokeAsync(HttpContext context) =>
-        context.Features.Get<AttemptFeature>() is not null ? ReplayedAsync(context) : LiveAsync(context);
+        !SyntheticHttpContext.Is(context) ? LiveAsync(context)
+        : context.Features.Get<AttemptFeature>() is { } feature ? ReplayedAsync(context, feature.Attempt)
+        : InvokedAsync(context, context.Features.GetRequiredFeature<Invocation>());
 
     /// <summary>A replay comes down the same road; whoever sent it reads the outcome.</summary>
-    private Task ReplayedAsync(HttpContext context)
+    private Task ReplayedAsync(HttpContext context, Attempt attempt)
     {
-        LongLivedRequest.AllowSilence(context);
+        if (LongLivedRequest.Begins(context) || LongLivedRequest.Subscribes(context)) LongLivedRequest.AllowSilence(context);
+        builds.Pin(context, attempt);
         return next(context);
     }
 
     private async Task LiveAsync(HttpContext context)
     {
-        if (HttpMethods.IsConnect(context.Request.Method)
-            && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        var route = context.GetReverseProxyFeature().Route;
+        observer.RequestBegan(route.Config.RouteId);
+        var began = time.GetTimestamp();
+        var isLongLived = LongLivedRequest.Begins(context);
+        if (isLongLived || LongLivedRequest.Subscribes(context)) LongLivedRequest.AllowSilence(context);
+        if (HttpMethods.IsConnect(context.Request.Method) && !isLongLived)
         {
             await context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status501NotImplemented,
                 "This is a reverse proxy: it opens no tunnels."));
-            return;
+        }
+        else if (!isLongLived && policies.For(route) is { } policy)
+        {
+            await DurableAsync(context, policy);
+        }
+        else
+        {
+            await next(context);
+            if (!IsForwarded(context)) await AnswerAsync(context);
         }
 
-        HopByHopHeaders.RemoveDurable(context.Request.Headers);
-        LongLivedRequest.AllowSilence(context);
-        var policy = policies.For(context.GetReverseProxyFeature().Route);
-        await (context.Features.Get<Invocation>() is { } invocation ? InvokedAsync(context, policy, invocation)
-            : policy is null || LongLivedRequest.Begins(context) ? PlainAsync(context)
-            : DurableAsync(context, policy));
         await Http1TrailerTransforms.EndAsync(context);
+        observer.RequestEnded(route.Config.RouteId, context.Response, time.GetElapsedTime(began));
     }
 
     /// <summary>A step of another run wants this request made: it is stored, and due at once.</summary>
-    private Task InvokedAsync(HttpContext context, RunPolicy? policy, Invocation invocation)
+    private Task InvokedAsync(HttpContext context, Invocation invocation)
     {
-        if (policy is null) return Task.CompletedTask;
+        if (HttpMethods.IsConnect(context.Request.Method)
+            || policies.For(context.GetReverseProxyFeature().Route) is not { } policy) return Task.CompletedTask;
         invocation.Policy = policy;
         return invocation.Body.Length > policy.MaxRequestBytes || invocation.OnlyLook
             ? Task.CompletedTask
@@ -86,16 +98,19 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         return context.Response.WriteStoreAwayAsync(null, "This request is stored before it is sent, and the store is away.");
     }
 
-    private Task NotDurableAsync(HttpContext context)
+    private async Task NotDurableAsync(HttpContext context)
     {
         NotDurable.Mark(context);
-        return PlainAsync(context);
+        await next(context);
+        if (!IsForwarded(context)) await AnswerAsync(context);
     }
 
-    private async Task PlainAsync(HttpContext context)
-    {
-        await next(context);
+    /// <summary>The client has what the service said, and nothing went wrong. So it is nearly always.</summary>
+    private static bool IsForwarded(HttpContext context) =>
+        context.Response.HasStarted && context.GetForwarderErrorFeature() is null;
 
+    private async Task AnswerAsync(HttpContext context)
+    {
         // The forwarder clears what was there when it fails.
         if (!context.Response.HasStarted) NotDurable.MarkAgain(context);
         if (context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } error

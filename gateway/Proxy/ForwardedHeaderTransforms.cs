@@ -31,12 +31,30 @@ internal sealed class ForwardedHeaderTransforms(GatewaySettings settings) : ITra
             key.Equals("X-Forwarded", StringComparison.OrdinalIgnoreCase) || key.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))))
             return;
         context.UseDefaultForwarders = false;
-        context.AddRequestTransform(async request =>
+        context.AddRequestTransform(request =>
         {
             var trusted = IsTrusted(request.HttpContext.Connection.RemoteIpAddress);
             if (!trusted) RemoveClaims(request.ProxyRequest);
-            foreach (var transform in trusted ? Append : Set) await transform.ApplyAsync(request);
+            return ApplyAsync(request, trusted ? Append : Set, 0);
         });
+    }
+
+    /// <summary>YARP's transforms have nothing to wait for; one that had would be waited for.</summary>
+    private static ValueTask ApplyAsync(RequestTransformContext request, RequestTransform[] transforms, int from)
+    {
+        for (var i = from; i < transforms.Length; i++)
+        {
+            var applied = transforms[i].ApplyAsync(request);
+            if (!applied.IsCompletedSuccessfully) return WaitAsync(applied, request, transforms, i + 1);
+        }
+
+        return default;
+    }
+
+    private static async ValueTask WaitAsync(ValueTask applied, RequestTransformContext request, RequestTransform[] transforms, int rest)
+    {
+        await applied;
+        await ApplyAsync(request, transforms, rest);
     }
 
     private bool IsTrusted(IPAddress? peer)
@@ -58,6 +76,7 @@ internal sealed class ForwardedHeaderTransforms(GatewaySettings settings) : ITra
         foreach (var (name, _) in request.Headers.NonValidated)
         {
             // As CGI and its heirs (WSGI, PHP) read it.
+            if ((name[0] | 0x20) is not ('x' or 'f')) continue;
             if (name.Replace('_', '-').StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
                 || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))
                 (claims ??= []).Add(name);

@@ -24,7 +24,7 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
     public void Apply(TransformBuilderContext context) => context.AddResponseTransform(static response =>
     {
         // AttemptTransforms decides whether the client gets the response of an attempt at all.
-        if (response.HttpContext.Features.Get<AttemptFeature>() is null) Begin(response);
+        if (IsAnnounced(response) && response.HttpContext.Features.Get<AttemptFeature>() is null) Begin(response);
         return default;
     });
 
@@ -32,7 +32,7 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
     public static void Begin(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (context.ProxyResponse is not { } answer || answer.Headers.Trailer.Count == 0
+        if (!IsAnnounced(context) || context.ProxyResponse is not { } answer
             || answer.Headers.TransferEncodingChunked is not true
             || HttpMethods.IsHead(http.Request.Method) || BodilessStatus.Includes(http.Response.StatusCode)
             || !HttpProtocol.IsHttp11(http.Request.Protocol)
@@ -47,7 +47,12 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
 
     /// <summary>To be called when the response is complete. Another call does nothing.</summary>
     public static Task EndAsync(HttpContext context) =>
-        context.Features.Get<ChunkedStream>() is { IsFramed: true } chunks ? chunks.EndAsync(context.RequestAborted) : Task.CompletedTask;
+        context.Response.Headers.TransferEncoding.Count > 0 && context.Features.Get<ChunkedStream>() is { IsFramed: true } chunks
+            ? chunks.EndAsync(context.RequestAborted)
+            : Task.CompletedTask;
+
+    private static bool IsAnnounced(ResponseTransformContext context) =>
+        context.ProxyResponse is { } answer && answer.Headers.NonValidated.Contains("Trailer");
 
     private sealed class ChunkedStream(HttpResponse response) : WriteOnlyStream, IHttpResponseTrailersFeature
     {

@@ -21,11 +21,21 @@ internal static class LongLivedRequest
     /// It is one from the start. Other upgrades (clients of Java and curl offer <c>h2c</c>) are not taken up, so the request is one like
     /// any other.
     /// </summary>
-    public static bool Begins(HttpContext context) =>
-        (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-            && context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase))
-        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
-        || (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);
+    public static bool Begins(HttpContext context)
+    {
+        // To ask for a feature takes longer than to look at a header: those who can have it are asked alone.
+        var request = context.Request;
+        return (request.Headers.Upgrade.Count > 0 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+                && request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase))
+            || (HttpMethods.IsConnect(request.Method)
+                && context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true })
+            || (request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) ?? false);
+    }
+
+    /// <summary>The client asks for events, which may be far between.</summary>
+    public static bool Subscribes(HttpContext context) => HttpMethods.IsGet(context.Request.Method)
+        && context.Request.Headers.Accept is { Count: > 0 } accept
+        && accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The response makes it one.</summary>
     public static bool Includes(HttpContext context) =>
@@ -37,13 +47,8 @@ internal static class LongLivedRequest
     /// In a conversation both may be silent for as long as they like, unless the cluster says otherwise;
     /// YARP by itself hangs up after 100 seconds.
     /// </summary>
-    public static void AllowSilence(HttpContext context)
-    {
-        var subscribes = HttpMethods.IsGet(context.Request.Method)
-            && context.Request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase);
-        if (!subscribes && !Begins(context)) return;
+    public static void AllowSilence(HttpContext context) =>
         context.Features.Set<IReverseProxyFeature>(new PatientFeature(context.GetReverseProxyFeature()));
-    }
 
     /// <summary>
     /// How long the service may send nothing in the middle of its response: as long as it likes in a conversation,

@@ -13,9 +13,11 @@ internal sealed class ReservedPathMiddleware(RequestDelegate next)
 
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint() is { } endpoint && endpoint.Metadata.GetMetadata<Yarp.ReverseProxy.Model.RouteModel>() is null)
-            return next(context);
-        return context.IsControl() || IsReserved(context.Request.Path.Value ?? "")
+        var endpoint = context.GetEndpoint();
+        if (endpoint is not null && endpoint.Metadata.GetMetadata<Yarp.ReverseProxy.Model.RouteModel>() is null) return next(context);
+
+        // No route of a service is on the control listener, so there it has found nothing.
+        return (endpoint is null && context.IsControl()) || IsReserved(context.Request.Path.Value ?? "")
             ? context.Response.WriteProblemAsync(Problems.NotFound())
             : next(context);
     }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using DurableGateway.Configuration;
+using DurableGateway.Runs;
 using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Proxy;
@@ -18,7 +19,18 @@ internal sealed class ServiceBuildTracker
             _learned.AddOrUpdate(destination, build);
     }
 
-    public bool Has(DestinationState destination, string build) =>
+    /// <summary>
+    /// Sends a replay to a destination of the build whose steps the run has, where its policy wants that and there is one.
+    /// </summary>
+    public void Pin(HttpContext context, Attempt attempt)
+    {
+        if (attempt is not { Build: { } build, Policy.PinToBuild: true }) return;
+        var proxy = context.GetReverseProxyFeature();
+        var same = proxy.AvailableDestinations.Where(destination => Has(destination, build)).ToArray();
+        if (same.Length > 0) proxy.AvailableDestinations = same;
+    }
+
+    private bool Has(DestinationState destination, string build) =>
         destination.Model.Config.Metadata?.GetValueOrDefault(ClusterChecks.BuildMetadata) is { } configured ? configured == build
         : _learned.TryGetValue(destination, out var learned) && learned == build;
 }

@@ -31,13 +31,14 @@ internal sealed class TransparencyTransforms : ITransformProvider
     /// <summary>
     /// A stream of events is open before its first event; Kestrel by itself sends the head with the first bytes of the body.
     /// </summary>
-    private static async ValueTask OpenEventStream(ResponseTransformContext context)
+    private static ValueTask OpenEventStream(ResponseTransformContext context)
     {
-        if (context.ProxyResponse is null || context.SuppressResponseBody) return;
+        if (context.ProxyResponse is null || context.SuppressResponseBody) return default;
         var response = context.HttpContext.Response;
-        if (response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true
-            && response.ContentLength is null)
-            await response.Body.FlushAsync(context.CancellationToken);
+        return response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true
+            && response.ContentLength is null
+                ? new ValueTask(response.Body.FlushAsync(context.CancellationToken))
+                : default;
     }
 
     /// <summary>They come after a body of unknown length, or not at all.</summary>

@@ -14,7 +14,9 @@ internal sealed class UpstreamHostHintMiddleware(RequestDelegate next, StartOpti
     private int _refused;
     private volatile bool _isDecided;
 
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context) => _isDecided ? next(context) : WatchAsync(context);
+
+    private async Task WatchAsync(HttpContext context)
     {
         await next(context);
         if (!_isDecided) Look(context);

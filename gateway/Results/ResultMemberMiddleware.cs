@@ -11,7 +11,6 @@ internal sealed class ResultMemberMiddleware(RequestDelegate next, ResultEndpoin
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.IsControl()) return next(context);
         var headers = context.Request.Headers;
         if (headers.Referer is { Count: 1 } referer && ResultMember.IsIn(referer.ToString()))
             headers.Referer = ResultMember.RemoveFrom(referer.ToString(), out _);
