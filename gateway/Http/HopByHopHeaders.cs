@@ -37,8 +37,9 @@ internal static class HopByHopHeaders
 
     /// <summary>CGI and its heirs (WSGI, PHP) read an underscore in a name as a hyphen: there the one is the other.</summary>
     public static bool IsDurable(string name) =>
-        name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase)
-            || name.StartsWith(UnderscoredPrefix, StringComparison.OrdinalIgnoreCase);
+        (name[0] | 0x20) == 'd'
+        && (name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith(UnderscoredPrefix, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>
     /// Nothing of the contract passes the gateway in either direction: neither a client's claims nor a service's answers to us.

@@ -9,13 +9,10 @@ using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>Puts the contract's headers on every attempt (§2), and reads those of the answer (§4).</summary>
-internal sealed class AttemptTransforms(
-    CallbackAddressProvider addresses, Tokens tokens, ResultUrlFactory results, ServiceBuildTracker builds, IStreamStore streams,
-    RunEngine engine, TimeProvider time) : ITransformProvider
+/// <summary>Reads the contract's headers of an attempt's answer (§4), and decides what becomes of its response.</summary>
+internal sealed class AttemptResponseTransforms(
+    ResultUrlFactory results, ServiceBuildTracker builds, IStreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
 {
-    private const string LastEventId = "Last-Event-ID";
-
     public void ValidateRoute(TransformRouteValidationContext context)
     {
     }
@@ -24,59 +21,31 @@ internal sealed class AttemptTransforms(
     {
     }
 
-    public void Apply(TransformBuilderContext context)
-    {
-        // On plain routes too: a run that was parked before its route became plain goes on by it, under the policy that it has.
-        context.AddRequestTransform(OnRequest);
-        context.AddResponseTransform(OnResponse);
-    }
+    // On plain routes too: a run that was parked before its route became plain goes on by it, under the policy that it has.
+    public void Apply(TransformBuilderContext context) => context.AddResponseTransform(OnResponse);
 
-    private ValueTask OnRequest(RequestTransformContext context)
-    {
-        if (context.HttpContext.Features.Get<AttemptFeature>() is not { } feature) return default;
-        var attempt = feature.Attempt;
-        attempt.Destination = context.DestinationPrefix;
-        var headers = context.ProxyRequest.Headers;
-        headers.TryAddWithoutValidation(DurableHeaders.Protocol, DurableHeaders.ProtocolVersion);
-        headers.TryAddWithoutValidation(DurableHeaders.RunId, attempt.Run.ToString());
-        headers.TryAddWithoutValidation(DurableHeaders.Attempt, attempt.Key.Number.ToString(CultureInfo.InvariantCulture));
-        headers.TryAddWithoutValidation(DurableHeaders.Callback, addresses.For(attempt.Run));
-        headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Fence));
-        if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
-            headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.Run}\"");
-        if (attempt.LastEventId is { } last)
-        {
-            headers.Remove(LastEventId);
-            headers.TryAddWithoutValidation(LastEventId, last);
-        }
-
-        if (attempt.Failures + 1 >= attempt.Policy.MaxAttempts) headers.TryAddWithoutValidation(DurableHeaders.FinalAttempt, "?1");
-        if (attempt.StepCount > 0)
-            headers.TryAddWithoutValidation(DurableHeaders.StepCount, attempt.StepCount.ToString(CultureInfo.InvariantCulture));
-        return default;
-    }
-
-    private async ValueTask OnResponse(ResponseTransformContext context)
+    private ValueTask OnResponse(ResponseTransformContext context)
     {
         var http = context.HttpContext;
-        if (context.ProxyResponse is not { } answer) return;
+        if (context.ProxyResponse is not { } answer) return default;
         if (http.Features.Get<AttemptFeature>() is not { } feature)
         {
-            if (http.Features.Get<NotDurable>() is null) return;
+            // The mark of a request is a header of its response, which is found sooner than a feature that is not there.
+            if (!http.Response.Headers.ContainsKey(DurableHeaders.Status) || http.Features.Get<NotDurable>() is null) return default;
             HopByHopHeaders.RemoveDurable(http.Response.Headers);
             NotDurable.Mark(http);
-            return;
+            return default;
         }
 
         var attempt = feature.Attempt;
+        var said = ServiceAnswer.Read(answer.Headers);
         feature.Status = (int)answer.StatusCode;
         feature.Outcome = AttemptJudge.Judge(attempt.Policy, feature.Status,
-            StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Suspended)),
-            StructuredFields.ParseBoolean(Field(answer, DurableHeaders.Retry)));
+            StructuredFields.ParseBoolean(said.Suspended), StructuredFields.ParseBoolean(said.Retry));
         feature.IsFinalAnswer = feature.Outcome == AttemptOutcome.FailedForGood;
-        builds.Learn(http, StructuredFields.ParseText(Field(answer, DurableHeaders.Build)));
-        feature.Mismatch = Field(answer, DurableHeaders.Mismatch);
-        feature.RetryAfter = RetryAfter.Parse(Field(answer, "Retry-After"), time.GetUtcNow());
+        if (said.Build is not null) builds.Learn(http, StructuredFields.ParseText(said.Build));
+        feature.Mismatch = said.Mismatch;
+        if (said.RetryAfter is not null) feature.RetryAfter = RetryAfter.Parse(said.RetryAfter, time.GetUtcNow());
 
         // A failure with no try left after it is the client's to see, as it is.
         if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1 && !attempt.LacksStore)
@@ -87,47 +56,62 @@ internal sealed class AttemptTransforms(
         if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended)
             feature.Outcome = AttemptOutcome.FailedForGood;
 
-        HopByHopHeaders.RemoveDurable(http.Response.Headers);
-        feature.ResponseHeaders = HopByHopHeaders.Keep(http.Response.Headers);
-        var isStream = feature.Outcome == AttemptOutcome.Completed && Field(answer, DurableHeaders.Stream) == "resume"
-            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType,
-                StringComparison.OrdinalIgnoreCase) is true;
-        if (attempt.IsReplay)
+        if (said.HasDurable)
         {
-            if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
-            feature.Body = ServiceContent.Watch(answer, LongLivedRequest.IdleTimeoutOf(http), time, attempt.Aborted);
-
-            // A subscription may have no end; nobody subscribes any more. Its time is that of the attempt.
-            if (isStream || !LongLivedRequest.Includes(http)) attempt.BeginResponse();
-            if (isStream && !await TryKeepAsync(http, feature, client: null)) throw new IOException("The stream cannot be kept.");
-            return;
+            HopByHopHeaders.RemoveDurable(http.Response.Headers);
+            if (!attempt.IsReplay) http.Response.Headers[DurableHeaders.RunId] = attempt.RunText;
         }
 
+        var isStream = feature.Outcome == AttemptOutcome.Completed && said.Stream == "resume"
+            && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType,
+                StringComparison.OrdinalIgnoreCase) is true;
+        if (attempt.IsReplay) return OnReplayAsync(http, answer, feature, isStream);
         if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !attempt.HoldsLease))
         {
             Suppress(context, feature);
-            return;
+            return default;
         }
 
         if (feature.Status == StatusCodes.Status101SwitchingProtocols)
         {
             BeginUpgrade(http, feature);
-            return;
+            return default;
         }
 
         Http1TrailerTransforms.Begin(context);
         var silence = LongLivedRequest.IdleTimeoutOf(http);
         feature.Body = ServiceContent.Watch(answer, silence, time, attempt.Aborted);
-        var client = new ClientStream(http.Response.Body, silence, http.Abort, time, feature.ClientGone);
-        if (isStream && await IsStoredAsync(attempt))
+        var client = new ClientStream(http.Response.Body, silence, http, time, feature.ClientGone);
+        if (isStream) return OnStreamAsync(context, feature, client);
+        BeginResponse(http, feature, client);
+        return default;
+    }
+
+    private async ValueTask OnReplayAsync(HttpContext http, HttpResponseMessage answer, AttemptFeature feature, bool isStream)
+    {
+        var attempt = feature.Attempt;
+        feature.ResponseHeaders = HopByHopHeaders.Keep(http.Response.Headers);
+        if (feature.Status == StatusCodes.Status204NoContent && attempt.LastEventId is not null) isStream = await ResumeAsync(feature);
+        feature.Body = ServiceContent.Watch(answer, LongLivedRequest.IdleTimeoutOf(http), time, attempt.Aborted);
+
+        // A subscription may have no end; nobody subscribes any more. Its time is that of the attempt.
+        if (isStream || !LongLivedRequest.Includes(http)) attempt.BeginResponse();
+        if (isStream && !await TryKeepAsync(http, feature, client: null)) throw new IOException("The stream cannot be kept.");
+    }
+
+    private async ValueTask OnStreamAsync(ResponseTransformContext context, AttemptFeature feature, ClientStream client)
+    {
+        var (http, attempt) = (context.HttpContext, feature.Attempt);
+        if (await IsStoredAsync(attempt))
         {
+            feature.ResponseHeaders = HopByHopHeaders.Keep(http.Response.Headers);
             if (!await TryKeepAsync(http, feature, client))
             {
                 Suppress(context, feature);
                 return;
             }
         }
-        else if (isStream && !attempt.TryKeepOutOfStore())
+        else if (!attempt.TryKeepOutOfStore())
         {
             NotDurable.Mark(http);
         }
@@ -139,6 +123,7 @@ internal sealed class AttemptTransforms(
     private static void BeginUpgrade(HttpContext http, AttemptFeature feature)
     {
         feature.IsUpgraded = true;
+        http.Response.Headers.Remove(DurableHeaders.RunId);
         feature.Attempt.StopStoringByTime();
         feature.Attempt.BeginUnboundedResponse();
         NotDurable.Mark(http);
@@ -192,7 +177,6 @@ internal sealed class AttemptTransforms(
         var response = http.Response;
         if (feature.Keeper is null) response.Body = client;
         attempt.BeginResponse();
-        response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
         if (feature.Keeper is null && LongLivedRequest.Includes(http))
         {
             // A client that subscribes and leaves has had what it wanted; a service that dies before that is asked again.
@@ -217,11 +201,9 @@ internal sealed class AttemptTransforms(
         feature.ResultUrl = results.For(attempt);
         response.Headers[DurableHeaders.Result] = feature.ResultUrl;
         if (feature.Keeper is not null) return;
+        feature.ResponseHeaders = HopByHopHeaders.Keep(response.Headers);
         feature.Capture = new ResponseCapture(
             client, attempt.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge), response.ContentLength);
         response.Body = feature.Capture;
     }
-
-    private static string? Field(HttpResponseMessage answer, string name) =>
-        answer.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
 }

@@ -11,22 +11,46 @@ internal sealed class AttemptReview
 {
     private readonly HttpContext _context;
     private readonly AttemptFeature _feature;
+    private readonly ForwarderError _error;
+    private readonly Exception? _exception;
+    private readonly Problem? _refusal;
+    private AttemptReport? _report;
 
-    private AttemptReview(HttpContext context, AttemptFeature feature, AttemptEvidence evidence, ForwarderError error, Problem? refusal)
+    private AttemptReview(
+        HttpContext context, AttemptFeature feature, Arrival response, ForwarderError error, IForwarderErrorFeature? failure)
     {
-        (_context, _feature, Evidence) = (context, feature, evidence);
-        Report = new AttemptReport
+        (_context, _feature, _error, _exception) = (context, feature, error, failure?.Exception);
+        var attempt = feature.Attempt;
+        var oversizedHead = failure is null ? null : ResponseHeaderLimit.TooLarge(context, attempt.Run);
+        var mismatch = attempt is { IsReplay: true, Policy.Mismatch: MismatchHandling.Fail } ? feature.Mismatch : null;
+        Evidence = attempt.Look() with
         {
-            Failure = Failure(error),
-            Refusal = refusal,
-            Result = ResultAsync,
-            IsFinalAnswer = feature.IsFinalAnswer,
-            Status = feature.Status,
+            Request = FaultOf(feature.RequestBody, context.Response.HasStarted),
+            Outcome = feature.Outcome,
+            Response = response,
+            ServiceBroke = failure?.Error == ForwarderError.ResponseBodyDestination,
+            RefusesSteps = feature is
+            {
+                HasInlinedSteps: true, Status: StatusCodes.Status400BadRequest or StatusCodes.Status431RequestHeaderFieldsTooLarge,
+            },
+            HasMismatch = mismatch is not null,
+            HasOversizedHead = oversizedHead is not null,
         };
+        _refusal = mismatch is not null ? Problems.HandlerMismatch(attempt.Run, mismatch)
+            : oversizedHead ?? (Evidence.Interrupted == AttemptInterrupt.ResponseTooLarge ? TooLarge(attempt) : null);
     }
 
     public AttemptEvidence Evidence { get; }
-    public AttemptReport Report { get; }
+
+    /// <summary>What is to be written of it, if anything is: most runs pass without.</summary>
+    public AttemptReport Report => _report ??= new AttemptReport
+    {
+        Failure = Failure(),
+        Refusal = _refusal,
+        Result = ResultAsync,
+        IsFinalAnswer = _feature.IsFinalAnswer,
+        Status = _feature.Status,
+    };
 
     /// <summary>What becomes the result of a run whose last attempt this was.</summary>
     public StoredResponse LastResponse => Report.Refusal?.ToResponse() ?? Report.Failure.Result();
@@ -35,38 +59,26 @@ internal sealed class AttemptReview
 
     /// <param name="context">The attempt's request and response.</param>
     /// <param name="feature">What the transforms have written down.</param>
-    public static async Task<AttemptReview> OfAsync(HttpContext context, AttemptFeature feature)
+    public static ValueTask<AttemptReview> OfAsync(HttpContext context, AttemptFeature feature)
     {
-        var attempt = feature.Attempt;
-        var error = context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None;
-        var serviceBroke = error == ForwarderError.ResponseBodyDestination;
+        var failure = context.GetForwarderErrorFeature();
+        var error = failure?.Error ?? ForwarderError.None;
 
         // A response that arrived whole counts as it is, whatever became of the request's body: a service may answer before it has read it.
         var response = feature.IsSuppressed ? Arrival.Head
-            : feature.IsWhole || (attempt.IsReplay && error == ForwarderError.None) ? Arrival.Whole
+            : feature.IsWhole || (feature.Attempt.IsReplay && error == ForwarderError.None) ? Arrival.Whole
             : Arrival.None;
         if (response == Arrival.Whole) error = ForwarderError.None;
-        if (response == Arrival.Whole && feature.Keeper is { } keeper && !await keeper.TryCompleteAsync())
-            (response, error) = (Arrival.None, ForwarderError.ResponseBodyClient);
-        var oversizedHead = ResponseHeaderLimit.TooLarge(context, attempt.Run);
-        var mismatch = attempt is { IsReplay: true, Policy.Mismatch: MismatchHandling.Fail } ? feature.Mismatch : null;
-        var evidence = AttemptEvidence.Of(attempt) with
-        {
-            Request = FaultOf(feature.RequestBody, context.Response.HasStarted),
-            Outcome = feature.Outcome,
-            Response = response,
-            ServiceBroke = serviceBroke,
-            RefusesSteps = feature is
-            {
-                HasInlinedSteps: true, Status: StatusCodes.Status400BadRequest or StatusCodes.Status431RequestHeaderFieldsTooLarge,
-            },
-            HasMismatch = mismatch is not null,
-            HasOversizedHead = oversizedHead is not null,
-        };
-        var refusal = mismatch is not null ? Problems.HandlerMismatch(attempt.Run, mismatch)
-            : oversizedHead ?? (evidence.Interrupted == AttemptInterrupt.ResponseTooLarge ? TooLarge(attempt) : null);
-        return new AttemptReview(context, feature, evidence, error, refusal);
+        return response == Arrival.Whole && feature.Keeper is { } keeper
+            ? CompleteAsync(context, feature, keeper, failure)
+            : ValueTask.FromResult(new AttemptReview(context, feature, response, error, failure));
     }
+
+    private static async ValueTask<AttemptReview> CompleteAsync(
+        HttpContext context, AttemptFeature feature, StreamKeeper keeper, IForwarderErrorFeature? failure) =>
+        await keeper.TryCompleteAsync()
+            ? new AttemptReview(context, feature, Arrival.Whole, ForwarderError.None, failure)
+            : new AttemptReview(context, feature, Arrival.None, ForwarderError.ResponseBodyClient, failure);
 
     private static RequestFault FaultOf(RequestCapture? body, bool hasResponse) => body switch
     {
@@ -77,9 +89,8 @@ internal sealed class AttemptReview
 
     private static Problem TooLarge(Attempt attempt) => Problems.ResponseTooLarge(attempt.Run, attempt.Policy.MaxResponseBytes);
 
-    private AttemptFailure Failure(ForwarderError error)
+    private AttemptFailure Failure()
     {
-        var exception = _context.GetForwarderErrorFeature()?.Exception;
         var isFinal = Attempt is { IsReplay: false, Policy.MaxAttempts: 1 };
         if (_feature.Outcome == AttemptOutcome.Failed && Evidence.Response != Arrival.None)
         {
@@ -88,9 +99,9 @@ internal sealed class AttemptReview
 
         var timedOut = Evidence.Interrupted == AttemptInterrupt.TimedOut;
         return new AttemptFailure(
-            timedOut ? "timed out" : ForwardingFailure.Explain(error, exception), 0,
-            () => ProblemWriter.Describe(Attempt.Run, error, timedOut).ToResponse(), _feature.RetryAfter, isFinal,
-            Unreachable: !timedOut && ForwardingFailure.IsUnreachable(error, exception));
+            timedOut ? "timed out" : ForwardingFailure.Explain(_error, _exception), 0,
+            () => ProblemWriter.Describe(Attempt.Run, _error, timedOut).ToResponse(), _feature.RetryAfter, isFinal,
+            Unreachable: !timedOut && ForwardingFailure.IsUnreachable(_error, _exception));
     }
 
     /// <summary>The body of a live attempt's failure was suppressed.</summary>

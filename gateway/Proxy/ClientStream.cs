@@ -8,13 +8,17 @@ namespace DurableGateway.Proxy;
 /// </summary>
 /// <param name="client">The body of the response.</param>
 /// <param name="patience">How long one write may wait for the client; infinite where it may as long as the client likes.</param>
-/// <param name="cutOff">Ends the client's connection, so that it does not take a part of the response for the whole.</param>
+/// <param name="context">Its connection is ended, so that the client does not take a part of the response for the whole.</param>
 /// <param name="time">The clock.</param>
 /// <param name="left">Cancelled when the client leaves.</param>
 internal sealed class ClientStream(
-    Stream client, TimeSpan patience, Action cutOff, TimeProvider time, CancellationToken left) : WriteOnlyStream
+    Stream client, TimeSpan patience, HttpContext context, TimeProvider time, CancellationToken left) : WriteOnlyStream
 {
-    private readonly CancellationTokenSource _stalled = new(Timeout.InfiniteTimeSpan, time);
+    /// <summary>Never disposed: it holds nothing, and the clock may be just about to cancel it.</summary>
+    private readonly CancellationTokenSource _stalled = new();
+
+    /// <summary>Most clients take their response at once, and need none.</summary>
+    private ITimer? _patience;
     private bool _cutOff;
 
     /// <summary>Nobody takes the response.</summary>
@@ -38,13 +42,15 @@ internal sealed class ClientStream(
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) _stalled.Dispose();
+        if (disposing) _patience?.Dispose();
         base.Dispose(disposing);
     }
 
     private async ValueTask WaitAsync(ValueTask write)
     {
-        _stalled.CancelAfter(patience);
+        _patience ??= time.CreateTimer(
+            static stalled => ((CancellationTokenSource)stalled!).Cancel(), _stalled, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _patience.Change(patience, Timeout.InfiniteTimeSpan);
         try
         {
             // Always to its end: until then the bytes are the writer's no more.
@@ -56,7 +62,7 @@ internal sealed class ClientStream(
         }
         finally
         {
-            _stalled.CancelAfter(Timeout.InfiniteTimeSpan);
+            _patience.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
 
         // A server that ends the connection by itself need not say so.
@@ -67,6 +73,6 @@ internal sealed class ClientStream(
     {
         if (_cutOff) return;
         _cutOff = true;
-        cutOff();
+        context.Abort();
     }
 }

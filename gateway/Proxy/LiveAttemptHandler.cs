@@ -21,12 +21,11 @@ internal sealed class LiveAttemptHandler(
     /// <param name="next">The rest of YARP's pipeline.</param>
     public async Task InvokeAsync(HttpContext context, RunPolicy policy, string? idempotencyKey, RequestDelegate next)
     {
-        Attempt? begun = null;
-        using var body = Capture(context, policy, () => begun?.StartClock());
+        using var body = Capture(context, policy);
         if (PreferHeader.RespondAsync(context.Request.Headers[DurableHeaders.Prefer])
             && await accepted.TryAcceptAsync(context, policy, body, idempotencyKey)) return;
         var draft = drafts.Begin(context, policy, body, idempotencyKey, Fence.NewNonce());
-        using var attempt = begun = Begin(context, draft, body);
+        using var attempt = Begin(context, draft, body);
         using var scope = Tracing.IsEnabled ? log.InRun(attempt.Run) : null;
         var feature = new AttemptFeature(attempt)
         {
@@ -39,13 +38,19 @@ internal sealed class LiveAttemptHandler(
             if (RequestFlow.IsLimited(policy) && await TryQueueAsync(context, feature, draft, next)) return;
             registry.Add(attempt);
             if ((policy.Persist == PersistMode.OnStart || idempotencyKey is not null)
-                && !await StoreRetry.ResolveAsync(() => engine.EnsureStoredAsync(attempt), time))
+                && !await StoreFirstAsync(attempt))
             {
                 await LiveResponder.OversizedAsync(context, policy, next);
                 return;
             }
 
-            await SendAsync(context, feature, next);
+            // The run goes on without its client, and does not go on past its time.
+            BeginToSend(context, feature);
+            using var timeout = context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken
+                .UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.TimedOut), attempt);
+            await next(context);
+            timeout?.Dispose();
+            context.RequestAborted = feature.ClientGone;
             await SettleAsync(context, feature);
         }
         catch (IdempotencyKeyTakenException e)
@@ -77,10 +82,10 @@ internal sealed class LiveAttemptHandler(
         }
     }
 
-    private static RequestCapture? Capture(HttpContext context, RunPolicy policy, Action arrived)
+    private static RequestCapture? Capture(HttpContext context, RunPolicy policy)
     {
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: true }) return null;
-        var capture = new RequestCapture(context.Request.Body, policy.MaxRequestBytes, context.Request.ContentLength, arrived)
+        var capture = new RequestCapture(context.Request.Body, policy.MaxRequestBytes, context.Request.ContentLength)
         {
             RefuseOverflow = policy.OversizedRequests == OversizedRequests.Refuse,
         };
@@ -101,6 +106,7 @@ internal sealed class LiveAttemptHandler(
 
         // A service that has not been given the whole request yet is not late.
         if (body is null or { IsComplete: true }) attempt.StartClock();
+        else body.Arrived = attempt.StartClock;
         return attempt;
     }
 
@@ -122,41 +128,33 @@ internal sealed class LiveAttemptHandler(
         return true;
     }
 
-    private async Task SendAsync(HttpContext context, AttemptFeature feature, RequestDelegate next)
-    {
-        var attempt = feature.Attempt;
-        feature.IsSent = true;
-        engine.Begin(attempt);
-        context.Features.Set(feature);
-        context.Response.Headers[DurableHeaders.RunId] = attempt.Run.ToString();
+    private Task<bool> StoreFirstAsync(Attempt attempt) => StoreRetry.ResolveAsync(() => engine.EnsureStoredAsync(attempt), time);
 
-        // The run goes on without its client, and does not go on past its time.
-        var clientGone = context.RequestAborted;
-        context.RequestAborted = attempt.Aborted;
-        using var timeout = context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken
-            .UnsafeRegister(state => ((Attempt)state!).Interrupt(AttemptInterrupt.TimedOut), attempt);
-        await next(context);
-        context.RequestAborted = clientGone;
+    private void BeginToSend(HttpContext context, AttemptFeature feature)
+    {
+        feature.IsSent = true;
+        engine.Begin(feature.Attempt);
+        context.Features.Set(feature);
+        context.Response.Headers[DurableHeaders.RunId] = feature.Attempt.RunText;
+        context.RequestAborted = feature.Attempt.Aborted;
     }
 
     private async Task SettleAsync(HttpContext context, AttemptFeature feature)
     {
-        var attempt = feature.Attempt;
         var review = await AttemptReview.OfAsync(context, feature);
-        switch (review.Evidence.Decide())
+        await (review.Evidence.Decide() switch
         {
-            case Disposition.Discard:
-                return;
-            case Disposition.RefuseRequest:
-                await LiveResponder.RefuseAsync(context, attempt.Policy);
-                return;
-            case Disposition.Cancel:
-                await CancelAsync(attempt);
-                return;
-            case Disposition.Complete or Disposition.EndWithResponse:
-                await responses.FinishAsync(context, feature, review);
-                return;
-        }
+            Disposition.Discard => Task.CompletedTask,
+            Disposition.RefuseRequest => LiveResponder.RefuseAsync(context, feature.Attempt.Policy),
+            Disposition.Cancel => CancelAsync(feature.Attempt),
+            Disposition.Complete or Disposition.EndWithResponse => responses.FinishAsync(context, feature, review),
+            _ => ParkAsync(context, feature, review),
+        });
+    }
+
+    private async Task ParkAsync(HttpContext context, AttemptFeature feature, AttemptReview review)
+    {
+        var attempt = feature.Attempt;
 
         // A client of a stream comes back for what another attempt adds.
         if (feature is { Keeper: not null, IsWhole: true } && context.Response.HasStarted) context.Abort();

@@ -19,6 +19,12 @@ internal sealed class LiveResponses(RunEngine engine, TimeProvider time, ILogger
             return;
         }
 
+        await FinishStoredAsync(context, feature, review);
+    }
+
+    private async Task FinishStoredAsync(HttpContext context, AttemptFeature feature, AttemptReview review)
+    {
+        var attempt = feature.Attempt;
         var completing = Task.CompletedTask;
         try
         {

@@ -16,7 +16,7 @@ internal static class ProxyServices
             .AddTransforms<BodilessResponseTransforms>()
 
             // Judges the response: what comes after it sees whether its body goes to the client.
-            .AddTransforms<AttemptTransforms>()
+            .AddTransforms<AttemptResponseTransforms>()
 
             .AddTransforms<Http1TrailerTransforms>()
 
@@ -25,7 +25,7 @@ internal static class ProxyServices
             .AddTransforms<ForwardedHeaderTransforms>()
 
             // Counts the bytes of all headers, so after all that set headers of the request.
-            .AddTransforms<InlinedStepTransforms>();
+            .AddTransforms<AttemptRequestTransforms>();
         return services
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
             .AddSingleton<RunIdFactory>()

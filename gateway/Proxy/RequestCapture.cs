@@ -6,7 +6,7 @@ namespace DurableGateway.Proxy;
 /// Keeps a copy of the request body as it streams by, up to a limit. Where the body is needed before the service has
 /// read it all, the rest is taken in ahead of the service, which then reads it from here.
 /// </summary>
-internal sealed class RequestCapture(Stream body, long limit, long? length, Action arrived) : Stream
+internal sealed class RequestCapture(Stream body, long limit, long? length) : Stream
 {
     private const int DrainBytes = 16 * 1024;
 
@@ -24,6 +24,9 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
 
     /// <summary>The body has arrived whole.</summary>
     public bool IsComplete => _complete;
+
+    /// <summary>Called when the body has arrived whole.</summary>
+    public Action? Arrived { get; set; }
 
     /// <summary>Reading from the client failed: the request never arrived whole.</summary>
     public bool Broken { get; private set; }
@@ -125,7 +128,7 @@ internal sealed class RequestCapture(Stream body, long limit, long? length, Acti
             if (read == 0 && buffer.Length > 0 && !_complete)
             {
                 _complete = true;
-                arrived();
+                Arrived?.Invoke();
             }
 
             return read;

@@ -12,14 +12,20 @@ internal sealed class ServiceContent : HttpContent
     private readonly HttpContent _inner;
     private readonly long? _length;
     private readonly TimeSpan _silence;
+    private readonly TimeProvider _time;
+
+    /// <summary>Never disposed: it holds nothing, and the clock may be just about to cancel it.</summary>
     private readonly CancellationTokenSource _stop;
     private readonly CancellationToken _aborted;
     private readonly CancellationTokenRegistration _registration;
 
+    /// <summary>A response that has come whole with its head is read without a wait, and needs none.</summary>
+    private ITimer? _timer;
+
     private ServiceContent(HttpContent inner, long? length, TimeSpan silence, TimeProvider time, CancellationToken aborted)
     {
-        (_inner, _length, _silence, _aborted) = (inner, length, silence, aborted);
-        _stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        (_inner, _length, _silence, _time, _aborted) = (inner, length, silence, time, aborted);
+        _stop = new CancellationTokenSource();
         _registration = aborted.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
     }
 
@@ -47,8 +53,13 @@ internal sealed class ServiceContent : HttpContent
 
     protected override Task<Stream> CreateContentReadStreamAsync() => CreateContentReadStreamAsync(CancellationToken.None);
 
-    protected override async Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken) =>
-        new WatchedStream(await _inner.ReadAsStreamAsync(cancellationToken), this);
+    protected override Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken)
+    {
+        var inner = _inner.ReadAsStreamAsync(cancellationToken);
+        return inner.IsCompletedSuccessfully ? Task.FromResult<Stream>(new WatchedStream(inner.Result, this)) : WaitAsync(inner);
+
+        async Task<Stream> WaitAsync(Task<Stream> stream) => new WatchedStream(await stream, this);
+    }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         throw new NotSupportedException("Read the response as a stream.");
@@ -63,12 +74,24 @@ internal sealed class ServiceContent : HttpContent
     {
         if (disposing)
         {
-            _registration.Dispose();
-            _stop.Dispose();
+            StopWatching();
             _inner.Dispose();
         }
 
         base.Dispose(disposing);
+    }
+
+    private void StopWatching()
+    {
+        _registration.Dispose();
+        _timer?.Dispose();
+    }
+
+    private void Expect()
+    {
+        _timer ??= _time.CreateTimer(
+            static stop => ((CancellationTokenSource)stop!).Cancel(), _stop, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer.Change(_silence, Timeout.InfiniteTimeSpan);
     }
 
     private sealed class WatchedStream(Stream inner, ServiceContent content) : Stream
@@ -104,13 +127,19 @@ internal sealed class ServiceContent : HttpContent
 
         protected override void Dispose(bool disposing)
         {
-            if (disposing) inner.Dispose();
+            if (disposing)
+            {
+                // YARP disposes of the stream, and not always of the content.
+                content.StopWatching();
+                inner.Dispose();
+            }
+
             base.Dispose(disposing);
         }
 
         private async ValueTask<int> WaitAsync(ValueTask<int> read, int wanted)
         {
-            content._stop.CancelAfter(content._silence);
+            content.Expect();
             try
             {
                 return Received(await read, wanted);
@@ -121,7 +150,7 @@ internal sealed class ServiceContent : HttpContent
             }
             finally
             {
-                content._stop.CancelAfter(Timeout.InfiniteTimeSpan);
+                content._timer!.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             }
         }
 

@@ -108,7 +108,7 @@ internal sealed class ReplayRunner(
     }
 
     private Task RecordAsync(Attempt attempt, AttemptFailure failure) =>
-        RecordAsync(attempt, AttemptEvidence.Of(attempt), AttemptReport.Of(failure));
+        RecordAsync(attempt, attempt.Look(), AttemptReport.Of(failure));
 
     private async Task RecordAsync(Attempt attempt, AttemptEvidence evidence, AttemptReport report)
     {
@@ -122,7 +122,7 @@ internal sealed class ReplayRunner(
             // ever.
             log.Unexpected(e, attempt.Run, attempt.Key.Number);
             var problem = e is UnreadableRecordException ? Problems.RecordUnreadable(attempt.Run) : Problems.GatewayFailed();
-            await SettleAsync(AttemptEvidence.Of(attempt), AttemptReport.Of(new AttemptFailure(
+            await SettleAsync(attempt.Look(), AttemptReport.Of(new AttemptFailure(
                 "its result could not be recorded", 0, problem.ToResponse, Final: e is UnreadableRecordException { KeyIsMissing: false })));
         }
 

@@ -29,6 +29,7 @@ internal sealed class Attempt : IDisposable
     /// <summary>The sender of the request has taken the run over: nobody else stores it any more.</summary>
     private bool _isClosed;
 
+    private string? _runText;
     private AttemptInterrupt _interrupt;
     private bool _responseBegan;
     private volatile bool _lacksStore;
@@ -79,6 +80,9 @@ internal sealed class Attempt : IDisposable
 
     public AttemptKey Key { get; }
     public RunId Run => Key.Run;
+
+    /// <summary>The id of the run as text, which several headers have.</summary>
+    public string RunText => _runText ??= Run.ToString();
     public RunPolicy Policy { get; }
     public string Route { get; }
     public DateTimeOffset StartedAt { get; }
@@ -190,6 +194,21 @@ internal sealed class Attempt : IDisposable
         }
     }
 
+    /// <summary>What the attempt knows of itself, of one moment.</summary>
+    public AttemptEvidence Look()
+    {
+        lock (_lock)
+        {
+            return new AttemptEvidence
+            {
+                MayBeStored = IsOrMayBeStored(),
+                IsLost = _state == AttemptState.Lost,
+                Interrupted = _interrupt,
+                LacksStore = _lacksStore,
+            };
+        }
+    }
+
     /// <summary>A checkpoint, or an event of a kept stream, was stored, or could not be because the store is away.</summary>
     public void NoteCheckpoint(bool isStored) => _lacksStore = !isStored;
 
@@ -254,7 +273,7 @@ internal sealed class Attempt : IDisposable
     /// The sender of the request takes the run over: nobody else stores it after this. A write that is under way is waited for; a request
     /// that is still being taken in for it is not.
     /// </summary>
-    public async Task CloseAsync()
+    public Task CloseAsync()
     {
         StoreTurn? turn;
         lock (_lock)
@@ -263,9 +282,13 @@ internal sealed class Attempt : IDisposable
             turn = _turn;
         }
 
-        if (turn is null) return;
-        turn.StopPreparing();
-        await ((Task)turn.Outcome).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return turn is null ? Task.CompletedTask : EndAsync(turn);
+
+        static async Task EndAsync(StoreTurn turn)
+        {
+            turn.StopPreparing();
+            await ((Task)turn.Outcome).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <summary>Asks for the turn to write the run for the first time.</summary>

@@ -40,15 +40,6 @@ internal readonly record struct AttemptEvidence
     /// <summary>The service suspended the run, and no step is pending.</summary>
     public bool HasNothingPending { get; init; }
 
-    /// <summary>What an attempt knows of itself.</summary>
-    public static AttemptEvidence Of(Attempt attempt) => new()
-    {
-        MayBeStored = attempt.MayBeStored,
-        IsLost = attempt.State == AttemptState.Lost,
-        Interrupted = attempt.Interrupted,
-        LacksStore = attempt.LacksStore,
-    };
-
     public Disposition Decide()
     {
         // There may be no run at all.

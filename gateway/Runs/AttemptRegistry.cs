@@ -42,8 +42,11 @@ internal sealed class AttemptRegistry : BackgroundService
     /// <summary>Takes an attempt in. An earlier one of the same run has lost it.</summary>
     public void Add(Attempt attempt)
     {
-        if (_attempts.TryRemove(attempt.Run, out var earlier)) earlier.Lose();
-        _attempts[attempt.Run] = attempt;
+        while (!_attempts.TryAdd(attempt.Run, attempt))
+        {
+            if (_attempts.TryRemove(attempt.Run, out var earlier)) earlier.Lose();
+        }
+
         if (_interruptAll != AttemptInterrupt.None) attempt.Interrupt(_interruptAll);
     }
 
@@ -54,13 +57,17 @@ internal sealed class AttemptRegistry : BackgroundService
     {
         _attempts.TryRemove(KeyValuePair.Create(attempt.Run, attempt));
         attempt.Dispose();
-        if (IsEmpty) _drained?.TrySetResult();
+
+        // Nobody waits until the gateway stops, and to see that nothing is left takes all locks.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _drained) is { } drained && IsEmpty) drained.TrySetResult();
     }
 
     /// <summary>Completes when no attempt is in flight.</summary>
     public Task WhenEmptyAsync()
     {
-        var drained = _drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var drained = Interlocked.CompareExchange(ref _drained, mine, null) ?? mine;
         if (IsEmpty) drained.TrySetResult();
         return drained.Task;
     }

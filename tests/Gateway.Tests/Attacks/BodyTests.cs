@@ -54,7 +54,7 @@ public sealed class BodyTests
     public async Task AnnouncedLength_TakesNoMemory()
     {
         const int Announced = 64 << 20;
-        using var body = new RequestCapture(new MemoryStream([1]), Announced, Announced, () => { });
+        using var body = new RequestCapture(new MemoryStream([1]), Announced, Announced);
         var buffer = new byte[16];
         var before = GC.GetAllocatedBytesForCurrentThread();
         var read = body.ReadAsync(buffer);

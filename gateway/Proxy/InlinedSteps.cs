@@ -3,16 +3,14 @@ using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using Yarp.ReverseProxy.Transforms;
-using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace DurableGateway.Proxy;
 
 /// <summary>
 /// Puts stored outcomes into an attempt's headers (<c>Durable-Steps</c>, §2), as far as the header section as a whole stays small: servers
-/// refuse a large one, and the outcomes can be read from the gateway as well. It is the last of the transforms, because it counts what the
-/// others have set.
+/// refuse a large one, and the outcomes can be read from the gateway as well.
 /// </summary>
-internal sealed class InlinedStepTransforms : ITransformProvider
+internal static class InlinedSteps
 {
     /// <summary>What .NET's client adds when it sends: <c>traceparent</c>, a short <c>tracestate</c>, <c>Transfer-Encoding</c>.</summary>
     private const int AddedLater = 256;
@@ -20,26 +18,16 @@ internal sealed class InlinedStepTransforms : ITransformProvider
     /// <summary>The colon, the space and the end of a line.</summary>
     private const int AroundField = 4;
 
-    public void ValidateRoute(TransformRouteValidationContext context)
+    /// <returns>Whether there are any in its headers now. All other headers are set by then, because they count.</returns>
+    public static bool TryAdd(RequestTransformContext request, Attempt attempt)
     {
-    }
-
-    public void ValidateCluster(TransformClusterValidationContext context)
-    {
-    }
-
-    public void Apply(TransformBuilderContext context) => context.AddRequestTransform(static request =>
-    {
-        if (request.HttpContext.Features.Get<AttemptFeature>() is not { Attempt: { StepCount: > 0, InlinesSteps: true } attempt } feature)
-            return default;
         var budget = attempt.Policy.InlineHeaderBytes ?? RunPolicy.DefaultInlineHeaderBytes;
         var room = budget - SizeOf(request) - DurableHeaders.Steps.Length - AroundField;
         var list = StepsHeader.Format(attempt.Steps, Math.Min(attempt.Policy.InlineStepBytes, room));
-        if (list.Length == 0) return default;
+        if (list.Length == 0) return false;
         request.ProxyRequest.Headers.TryAddWithoutValidation(DurableHeaders.Steps, list);
-        feature.HasInlinedSteps = true;
-        return default;
-    });
+        return true;
+    }
 
     /// <summary>The bytes of the request line and the header section, a few more rather than fewer.</summary>
     private static int SizeOf(RequestTransformContext context)
