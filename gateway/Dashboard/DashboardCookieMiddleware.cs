@@ -1,5 +1,3 @@
-using DurableGateway.Http;
-
 namespace DurableGateway.Dashboard;
 
 /// <summary>

@@ -1,6 +1,4 @@
-using System.Globalization;
 using DurableGateway.Http;
-using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
 using DurableGateway.Runs;

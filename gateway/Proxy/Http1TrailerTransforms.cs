@@ -23,7 +23,7 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
 
     public void Apply(TransformBuilderContext context) => context.AddResponseTransform(static response =>
     {
-        // AttemptTransforms decides whether the client gets the response of an attempt at all.
+        // AttemptResponseTransforms decides whether the client gets the response of an attempt at all.
         if (IsAnnounced(response) && response.HttpContext.Features.Get<AttemptFeature>() is null) Begin(response);
         return default;
     });

@@ -23,7 +23,7 @@ internal readonly record struct ServiceAnswer
         foreach (var (name, values) in headers.NonValidated)
         {
             if (HopByHopHeaders.IsDurable(name)) answer = Read(answer with { HasDurable = true }, name, values);
-            else if (name.Equals("Retry-After", StringComparison.OrdinalIgnoreCase)) answer = answer with { RetryAfter = values.ToString() };
+            else if (Is(name, "Retry-After")) answer = answer with { RetryAfter = values.ToString() };
         }
 
         return answer;

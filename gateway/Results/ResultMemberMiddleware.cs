@@ -1,4 +1,3 @@
-using DurableGateway.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Results;
