@@ -1,77 +1,64 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Benchmarks;
 
-/// <summary>A service, and a gateway in front of it with the same service behind a plain and a durable route.</summary>
-internal sealed class Site : IAsyncDisposable
+/// <summary>The processes of a run, each started when the first scenario asks for it.</summary>
+internal sealed class Site(Options options, IReadOnlyList<Build> builds) : IAsyncDisposable
 {
-    private readonly List<Process> _processes = [];
-    private readonly string _directory = Directory.CreateTempSubdirectory("durable-gateway-bench-").FullName;
+    private readonly List<IAsyncDisposable> _started = [];
+    private readonly Dictionary<(Build, Store), Gateway> _gateways = [];
+    private (Uri Url, ServerProcess Process)? _service;
+    private (Uri Url, ServerProcess Process)? _yarp;
 
-    public required Uri Service { get; init; }
-    public required Uri Gateway { get; init; }
+    public Options Options => options;
+    public Rounds Rounds { get; } = new(options);
 
-    /// <summary>A YARP with nothing of ours.</summary>
-    public required Uri Proxy { get; init; }
+    /// <summary>Why there is no Redis here; <see langword="null"/> where there is.</summary>
+    public static string? NoRedis => RedisServer.Missing;
 
-    public static async Task<Site> StartAsync()
+    public async Task<(Uri Url, ServerProcess Process)> ServiceAsync() => _service ??= await StartOwnAsync("--serve");
+
+    public async Task<(Uri Url, ServerProcess Process)> YarpAsync() =>
+        _yarp ??= await StartOwnAsync("--proxy", $"{(await ServiceAsync()).Url}");
+
+    /// <summary>One for each build that is compared.</summary>
+    public async Task<IReadOnlyList<Gateway>> GatewaysAsync(params Store[] stores)
     {
-        int service = FreePort(), gateway = FreePort(), control = FreePort(), proxy = FreePort();
-        var site = new Site
+        var gateways = new List<Gateway>();
+        foreach (var store in stores.Where(store => store == Store.Embedded || NoRedis is null))
         {
-            Service = new Uri($"http://127.0.0.1:{service}"),
-            Gateway = new Uri($"http://127.0.0.1:{gateway}"),
-            Proxy = new Uri($"http://127.0.0.1:{proxy}")
-        };
-        site.Start("Benchmarks.dll", "--serve", $"{service}");
-        site.Start("Benchmarks.dll", "--proxy", $"{proxy}", $"{site.Service}");
-        site.Start("gateway.dll",
-            $"--Durable:Listeners:Public=http://127.0.0.1:{gateway}",
-            $"--Durable:Listeners:Control=http://127.0.0.1:{control}",
-            $"--Durable:Store:DataDirectory={site._directory}",
-            "--Durable:Policies:default:Retry:Delay=00:00:00.020",
-            "--Durable:Policies:default:Retry:Jitter=false",
-            "--Logging:LogLevel:DurableGateway=Warning",
-            "--ReverseProxy:Routes:plain:ClusterId=service",
-            "--ReverseProxy:Routes:plain:Match:Path=/plain/{**rest}",
-            "--ReverseProxy:Routes:durable:ClusterId=service",
-            "--ReverseProxy:Routes:durable:Match:Path=/durable/{**rest}",
-            "--ReverseProxy:Routes:durable:Metadata:Durable.Policy=default",
-            $"--ReverseProxy:Clusters:service:Destinations:one:Address={site.Service}");
-        using var client = new HttpClient();
-        foreach (var address in new[] { new Uri(site.Service, "/"), new Uri(site.Proxy, "/"),
-            new Uri($"http://127.0.0.1:{control}/readyz") })
-            await AwaitAsync(client, address);
-        return site;
+            foreach (var build in builds)
+            {
+                if (!_gateways.TryGetValue((build, store), out var gateway))
+                {
+                    gateway = await Gateway.StartAsync(build, store, (await ServiceAsync()).Url, !options.Counts);
+                    _gateways[(build, store)] = gateway;
+                    _started.Add(gateway);
+                }
+
+                gateways.Add(gateway);
+            }
+        }
+
+        return gateways;
     }
+
+    public void Own(IAsyncDisposable started) => _started.Add(started);
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in _processes)
-        {
-            process.Kill();
-            await process.WaitForExitAsync();
-            process.Dispose();
-        }
-
-        Directory.Delete(_directory, recursive: true);
+        foreach (var started in Enumerable.Reverse(_started)) await started.DisposeAsync();
     }
 
-    private void Start(string assembly, params string[] args) =>
-        _processes.Add(Process.Start(new ProcessStartInfo("dotnet",
-            [Path.Combine(AppContext.BaseDirectory, assembly), .. args])
-        { RedirectStandardOutput = true })!);
-
-    private static async Task AwaitAsync(HttpClient client, Uri address)
+    public static async Task AwaitAsync(Uri url, ServerProcess process)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        for (var tries = 0; tries < 400; tries++)
+        using var client = new HttpClient();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        for (var tries = 0; tries < 6000 && !process.HasExited; tries++)
         {
             try
             {
-                using var answer = await client.GetAsync(address);
+                using var answer = await client.GetAsync(url);
                 if (answer.IsSuccessStatusCode) return;
             }
             catch (HttpRequestException)
@@ -82,13 +69,16 @@ internal sealed class Site : IAsyncDisposable
             await timer.WaitForNextTickAsync();
         }
 
-        throw new TimeoutException($"{address} did not come up.");
+        throw new TimeoutException($"{url} did not come up.");
     }
 
-    private static int FreePort()
+    private async Task<(Uri Url, ServerProcess Process)> StartOwnAsync(string role, params string[] args)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        var port = FreePort.Next();
+        var process = ServerProcess.StartDotnet(typeof(Site).Assembly.Location, [role, $"{port}", .. args], !options.Counts);
+        _started.Add(process);
+        var url = new Uri($"http://127.0.0.1:{port}");
+        await AwaitAsync(new Uri(url, "/x"), process);
+        return (url, process);
     }
 }
