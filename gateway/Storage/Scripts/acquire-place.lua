@@ -1,17 +1,17 @@
--- Gives a run a place under a concurrency limit, or has it wait its turn.
+-- Gives a run a place under a concurrency limit, or adds the run to the queue.
 -- @include concurrency
 -- @keys holders, queue, queue_lengths, permits
 -- @arg run_id
 -- @arg now
 -- @arg lease_end
--- @arg limit           the most runs that may have a place
--- @arg order           the run's place in the order of the queue
--- @arg reserved_until  when a place of a run that gets it from the queue is free again, unless the run comes for it
+-- @arg limit           the maximum number of runs that have a place
+-- @arg order           the run's score in the queue
+-- @arg reserved_until  when a place that a queued run gets becomes free again if the run does not use it
 -- @arg lifetime        how long the queue is kept (ms)
 -- @arg name            of the concurrency limit
--- @arg permit?         where absent, the caller only asks, and a place that the run gets is reserved until lease_end
+-- @arg permit?         if absent, the caller only asks, and the script reserves the place until lease_end
 -- Answer: {1, 0, woken…} the run has a place | {0, position in the queue, woken…}; woken: the runs that got a place from the queue
--- Invariant: no more runs have a place than the limit. No run overtakes another one of the queue. A place is free when its lease ends.
+-- Invariant: at most limit runs have a place. No run overtakes another one in the queue. A place is free when its lease ends.
 remove_expired_holders(keys.holders, keys.permits, args.now)
 local limit = tonumber(args.limit)
 local has_place = redis.call('ZSCORE', keys.holders, args.run_id)
@@ -31,7 +31,7 @@ if not has_place then
 end
 local answer = {0, position}
 for _, id in ipairs(admit_from_queue(keys.holders, keys.queue, limit, args.reserved_until)) do
-  -- The caller does not have to wake its own run.
+  -- The caller does not need to wake its own run.
   if id == args.run_id then has_place = true else answer[#answer + 1] = id end
 end
 if has_place then

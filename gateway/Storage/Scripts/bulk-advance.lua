@@ -1,17 +1,17 @@
--- Records that one page of the runs of a bulk action is done.
+-- Records that a bulk action has processed one page of its runs.
 -- @include runs
 -- @keys bulk_action, due
 -- @arg id
 -- @arg now
--- @arg taken_until  when another node goes on, should the caller be gone
--- @arg cursor       of the page; empty for the first one
+-- @arg taken_until  when another node continues if the caller has died
+-- @arg cursor       of this page; empty for the first page
 -- @arg next_cursor  of the next page
--- @arg done         how many runs it was done to
--- @arg refused      how many runs were in no state for it
+-- @arg done         the number of runs that were changed
+-- @arg refused      the number of runs whose state does not allow the action
 -- @arg state        'running' | 'completed' | 'failed'
--- @arg problem      the reason for which it failed; may be empty
--- Answer: the state of the bulk action; '' where this page is not the next one: another node is further, or the bulk action has ended
--- Invariant: each page is counted once. A bulk action that has ended does not change, and is in no queue.
+-- @arg problem      the reason of the failure; may be empty
+-- Answer: the state of the bulk action; '' if this page is not the next one, because another node has continued or the action has ended
+-- Invariant: each page is counted once. A bulk action that has ended does not change and is in no queue.
 local action = read_fields(keys.bulk_action, 'state', 'cursor', 'done', 'refused')
 local is_under_way = action.state == 'running' or action.state == 'stopping'
 if not is_under_way then redis.call('ZREM', keys.due, 'a:' .. args.id) end

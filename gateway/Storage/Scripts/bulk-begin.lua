@@ -1,14 +1,14 @@
--- Stores a bulk action: what is to be done to a set of runs.
+-- Stores a bulk action.
 -- @keys bulk_action, bulk_actions, due
 -- @arg id
 -- @arg now
--- @arg taken_until  when another node goes on, should the caller be gone
--- @arg lifetime     how long the bulk action is kept (ms)
--- @arg verb         what is to be done
--- @arg filter       which runs, sealed
+-- @arg taken_until  when another node continues if the caller has died
+-- @arg lifetime     how long the store keeps the bulk action (ms)
+-- @arg verb         the action
+-- @arg filter       the runs, sealed
 -- @arg who          the operator
--- Answer: 1 stored, 0 it was there already
--- Invariant: a bulk action that is under way is in the due-queue.
+-- Answer: 1 stored, 0 it already exists
+-- Invariant: a running bulk action is in the due queue.
 if redis.call('EXISTS', keys.bulk_action) == 1 then return 0 end
 redis.call('ZADD', keys.due, args.taken_until, 'a:' .. args.id)
 redis.call('HSET', keys.bulk_action, 'state', 'running', 'verb', args.verb, 'filter', args.filter, 'who', args.who, 'started', args.now,

@@ -1,13 +1,13 @@
--- Cancels a run, whichever attempt owns it.
+-- Cancels a run, even if an attempt owns it.
 -- @include runs, index, history
 -- @keys run, request, steps, pending, history, unlisted, due
 -- @arg run_id
--- @arg retention  how long the run is kept (ms)
+-- @arg retention  how long the store keeps the run (ms)
 -- @arg now
--- @arg who        who cancels it; may be empty
--- Answer: 1 cancelled, 0 the run has ended already, -1 the run is unknown
--- Invariant: an ended run never changes. A cancelled run is in no queue, and all its keys expire, its idempotency key (of the same slot)
--- too. The due-queue keeps an entry until the run that invoked it has been told.
+-- @arg who        the operator; may be empty
+-- Answer: 1 cancelled, 0 the run has already ended, -1 the run is unknown
+-- Invariant: an ended run never changes. A cancelled run is in no queue. All its keys expire, including its idempotency key (in the same
+-- slot). The due queue keeps an entry until the result is delivered to the run that invoked this one.
 local run = read_fields(keys.run, 'state', 'attempt', 'idem', 'parent')
 if not run.state then return -1 end
 if not is_open(run.state) then return 0 end

@@ -1,15 +1,16 @@
--- Tries each command that the gateway uses, so that the start can list all that the user of the connection may not use.
+-- Tries each command that the gateway uses, so that the gateway can list at startup which commands the store denies to its user.
 -- @keys scratch, second_scratch
---   keys without meaning, which the script deletes again
+--   temporary keys, which the script deletes
 -- @arg channel
--- Answer: the commands that are refused
--- Invariant: nothing is left behind.
+-- Answer: the denied commands
+-- Invariant: the script leaves no key behind.
 local refused = {}
 local function try(...)
   local answer = redis.pcall(...)
   local problem = type(answer) == 'table' and answer.err
   if not problem then return end
-  -- The words of Redis up to 7.0, of Redis 7.2 and later and Valkey, and of commands outside of scripts. Other errors are not about rights.
+  -- The messages of Redis up to 7.0, of Redis 7.2 and later and Valkey, and of commands outside of scripts. Other errors do not concern
+  -- rights.
   for _, words in ipairs({ "can't run this command", 'ACL failure', 'NOPERM' }) do
     if string.find(problem, words, 1, true) then
       refused[#refused + 1] = (...)

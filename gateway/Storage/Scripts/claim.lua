@@ -1,19 +1,24 @@
--- Takes up a due run: its next attempt is due, or the lease of the last one has run out.
+-- Claims a due run: its next attempt is due, or the lease of the last attempt has expired.
 -- @include runs, index, history, outcomes
 -- @keys run, request, steps, pending, history, unlisted, due
 -- @arg run_id
 -- @arg now
 -- @arg lease_end
 -- @arg owner, nonce       of the new attempt
--- @arg max_step_bytes     the most bytes of steps to answer with
--- @arg max_request_bytes  the most bytes of the request to answer with
--- Answer: {0} not due, or gone; else {1, attempt, v, failures, started, policy, route, request, outcomes, build, last event, due,
---   unreachable since, noinline, sleeps, id1, step1, id2, step2, …}: request: empty where it is larger; outcomes: how many are stored;
---   last event: its id, of a stream that can be resumed; due: the score in the queue; unreachable since: empty where the last attempt did
---   not fail by that; noinline: whether the service refuses outcomes in headers; sleeps: how many this call completed; the steps: all
---   where they are small enough in all, else the smallest ones of the first thousand
--- Invariant: the attempt number only rises. One node at a time claims a run of the queue. What is gone leaves the queue. A sleep that is
--- over gets its outcome, as if its handler had asked for it.
+-- @arg max_step_bytes     the maximum number of bytes of steps in the answer
+-- @arg max_request_bytes  the maximum number of bytes of the request in the answer
+-- Answer: {0} the run is not due or no longer exists; otherwise {1, attempt, v, failures, started, policy, route, request, outcomes,
+--   build, last event, due, unreachable since, noinline, sleeps, id1, step1, id2, step2, …}
+--     request            empty if it is larger than max_request_bytes
+--     outcomes           the number of stored outcomes
+--     last event         the id of the last event of a resumable stream
+--     due                the score in the queue
+--     unreachable since  empty if the last attempt did not fail because the service was unreachable
+--     noinline           whether the service refuses outcomes in headers
+--     sleeps             the number of sleeps that this call completed
+--     the steps          all steps if they fit into max_step_bytes, otherwise the smallest of the first 1,000
+-- Invariant: the attempt number only increases. One node at a time claims a run. A run that no longer exists leaves the queue. A sleep
+-- that is over gets its outcome, as if the handler had asked for it.
 local score = redis.call('ZSCORE', keys.due, args.run_id)
 if not score or tonumber(score) > tonumber(args.now) then return {0} end
 local run = read_fields(keys.run, 'state', 'v', 'failures', 'started', 'policy', 'route', 'completed', 'failed', 'bytes', 'since', 'paused',
@@ -22,7 +27,7 @@ if not is_open(run.state) then
   redis.call('ZREM', keys.due, args.run_id)
   return {0}
 end
--- A paused run waits until its deadline, which ends it all the same. Where its node has died, its attempt is over.
+-- A paused run waits until its deadline, which ends it. If its node has died, the attempt is over.
 if run.paused and tonumber(run.deadline) > tonumber(args.now) then
   mark_for_index(keys, args.now)
   redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '')

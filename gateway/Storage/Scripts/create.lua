@@ -1,32 +1,32 @@
--- Writes a new run, running under a lease or waiting until it is due.
+-- Stores a new run, either running under a lease or waiting until it is due.
 -- @include runs, index, history, notices
 -- @keys run, request, history, idempotency, unlisted, due
 --   idempotency: the key of the request's Idempotency-Key; the run again where it has none
 -- @arg run_id
 -- @arg state               'running' or 'waiting'
 -- @arg owner, nonce        of the first attempt
--- @arg attempt             1; 0 where there was none yet
+-- @arg attempt             1; 0 if there is no attempt yet
 -- @arg due                 the end of the lease, or when the next attempt is due
 -- @arg started, deadline
 -- @arg policy, route
 -- @arg record?             the request, sealed; without it the script only says whether the record is needed
--- @arg failures            '1' where the first attempt failed and that counts, else '0'
+-- @arg failures            '1' if the first attempt failed and the failure counts, otherwise '0'
 -- @arg lifetime            of the keys (ms)
 -- @arg version             of the records
 -- @arg now
--- @arg note                on the first attempt, where it failed (AttemptNote.cs); may be empty
+-- @arg note                on the first attempt, if it failed (AttemptNote.cs); may be empty
 -- @arg trace               trace parent of the client's request; may be empty
--- @arg idempotency_value?  what the idempotency key stands for: '<run id>:…'
--- @arg invoker?            the run and step that invoked the run
--- @arg concurrency?        the concurrency limit that the run is under
--- @arg binding?            what the result is bound to
--- @arg unreachable_since?  where the service could not be reached
--- @arg search?             hashes that operators find the run by, separated by spaces
+-- @arg idempotency_value?  the value of the idempotency key: '<run id>:…'
+-- @arg invoker?            the run and the step that invoked this run
+-- @arg concurrency?        the concurrency limit of the run
+-- @arg binding?            the binding of the result
+-- @arg unreachable_since?  if the service could not be reached
+-- @arg search?             hashes by which operators find the run, separated by spaces
 -- @arg label               method and path, sealed
--- Answer: 1 written; 'send' the record is needed; 0 the run exists and its first attempt is over; else what the idempotency key stands
---   for, which is another run
--- Invariant: a run is created once. It is in the due-queue from its first moment, so no crash can lose it. A caller that got no answer
--- may call again, as long as its first attempt is the run's last one. An idempotency key stands for one run.
+-- Answer: 1 written; 'send' the record is needed; 0 the run exists and its first attempt is over; otherwise the value of the idempotency
+--   key, which belongs to another run
+-- Invariant: a run is created once. It is in the due queue from the beginning, so a crash cannot lose it. A caller that got no answer may
+-- call again while its first attempt is the run's last one. An idempotency key belongs to one run.
 if args.idempotency_value then
   local taken = redis.call('GET', keys.idempotency)
   if taken and string.sub(taken, 1, #args.run_id) ~= args.run_id then return taken end

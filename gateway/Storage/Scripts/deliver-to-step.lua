@@ -1,20 +1,20 @@
--- Completes a step that waits for something from outside, and wakes its run.
+-- Completes a step that waits for an event, a callback or an invoked run, and wakes its run.
 -- @include runs, outcomes
 -- @keys run, steps, pending, history, unlisted, due
 -- @arg run_id
 -- @arg step
--- @arg kind            what the step must be waiting for (see wait-for-delivery.lua)
+-- @arg kind            the kind of the wait (see wait-for-delivery.lua)
 -- @arg outcome         'C' completed | 'F' failed
 -- @arg record?         the outcome, sealed; without it the script only says whether the record is needed
 -- @arg now
--- @arg event?          the name of the event, where it is one
--- @arg told_attempt?   the attempt that the caller tells of it
+-- @arg event?          the name of the event, if it is one
+-- @arg told_attempt?   the attempt that the caller informs of the delivery
 -- Answer: {'woken'} | {'send'} the record is needed | {'used', give-up ('' never), since, deadline of the run} another step of the run
---   has taken the event | {'done'} the step has an outcome already | {'late'} it has given up | {'none'} nobody waits | {'ended'} |
---   {'unknown'}
--- Invariant: an outcome never changes. An event completes one step of a run. A waiting run that is woken is due at once; one whose
--- attempt is in flight and has not been told is due at once when the attempt suspends. The call can be repeated where a server died in
--- the middle of it: a run that was woken before its outcome was written finds the step waiting, and waits again.
+--   has taken the event | {'done'} the step already has an outcome | {'late'} the wait has expired | {'none'} the step does not wait |
+--   {'ended'} | {'unknown'}
+-- Invariant: an outcome never changes. An event completes one step of a run. A waiting run becomes due immediately. If an attempt is in
+-- flight and was not informed, its run becomes due when the attempt suspends. The call can be repeated if a server died during it: a run
+-- that was woken before its outcome was written finds the step waiting, and waits again.
 local run = read_fields(keys.run, 'state', 'attempt', 'deadline')
 if not run.state then return {'unknown'} end
 if not is_open(run.state) then return {'ended'} end

@@ -5,18 +5,18 @@
 -- @arg attempt, owner, nonce  the attempt that ends the run
 -- @arg state                  the final state
 -- @arg record?                the result, sealed; without it the script only says whether the record is needed
--- @arg retention              how long the run is kept (ms)
+-- @arg retention              how long the store keeps the run (ms)
 -- @arg now
--- @arg expected_failures?     the number of failures that the caller assumes; any, where absent
+-- @arg expected_failures?     the number of failures that the caller assumes; any number if absent
 -- @arg note                   on the attempt (AttemptNote.cs)
--- @arg tell_operators?        '1' where operators are to be told
--- @arg release_key?           '1' where the idempotency key is released
--- Answer: {'send'} the record is needed | {'ended'}, with now where the run that invoked it is to be told | {'failures', n} the caller
---   assumed another number | {'lost'} the attempt no longer owns the run, or the run has ended already
--- Invariant: a result is written once, together with the final state. An ended run is in no queue, and all its keys expire, its
--- idempotency key (of the same slot) too. A key that is released stands for no run: the next request with it begins a new one. The
--- due-queue keeps an entry until the run that invoked it has been told, and one until operators have been told. A caller that got no
--- answer may call again.
+-- @arg tell_operators?        '1' if operators get a notice
+-- @arg release_key?           '1' if the idempotency key is released
+-- Answer: {'send'} the record is needed | {'ended'}, followed by now if another run invoked this one | {'failures', n} the caller
+--   assumed another number | {'lost'} the attempt no longer owns the run, or the run has already ended
+-- Invariant: a result is written once, together with the final state. An ended run is in no queue. All its keys expire, including its
+-- idempotency key (in the same slot). A released key belongs to no run: the next request with the key begins a new run. The due queue
+-- keeps one entry until the result is delivered to the run that invoked this one, and one until the notice is delivered. A caller that
+-- got no answer may call again.
 local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'failures', 'by', 'nonce', 'idem', 'parent')
 if run.by == args.attempt and (run.nonce or '0') == args.nonce and run.state == args.state then return {'ended'} end
 if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} end

@@ -1,17 +1,17 @@
--- Parks a run after a failed attempt, until its next one is due.
+-- Parks a run after a failed attempt until the next attempt is due.
 -- @include runs, notices, parking
 -- @keys run, history, unlisted, due
 -- @arg run_id
 -- @arg attempt, owner, nonce  the attempt that failed
--- @arg expected_failures?     the number of failures that the caller assumes; this one does not count, where absent
+-- @arg expected_failures?     the number of failures that the caller assumes; if absent, this failure does not count
 -- @arg next_attempt           when the next attempt is due
 -- @arg now
 -- @arg note                   on the attempt (AttemptNote.cs); may be empty
 -- @arg stuck_after?           see notices.lua
--- @arg unreachable_since?     where the service could not be reached
+-- @arg unreachable_since?     if the service could not be reached
 -- Answer: {'parked', due} | {'failures', n} the caller assumed another number | {'lost'} the attempt no longer owns the run
--- Invariant: a waiting run is in the due-queue, no later than a deadline that is still to come. A failure is counted once. The field
--- 'away' is '<since>:<attempt>': it holds for the attempt after that one only. A caller that got no answer may call again.
+-- Invariant: a waiting run is in the due queue, no later than a deadline in the future. A failure is counted once. The field 'away' is
+-- '<since>:<attempt>' and applies to the next attempt only. A caller that got no answer may call again.
 local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'deadline', 'failures', 'next', 'nonce')
 if is_parked_by(run, args.attempt, args.nonce) then return {'parked', run.next} end
 if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} end

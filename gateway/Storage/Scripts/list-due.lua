@@ -1,24 +1,26 @@
--- Lists due runs of a shard, except for those whose routes have no room.
+-- Lists due runs of a shard, except those of routes without room.
 -- @keys due
 -- @arg now
--- @arg max_runs       the most runs to list
--- @arg max_entries    the most entries to look at
+-- @arg max_runs       the maximum number of runs to list
+-- @arg max_entries    the maximum number of entries to read
 -- @arg run_prefix     of the keys of runs
--- @arg from_score?    the score to begin at; the head of the queue, where absent
--- @arg skip           how many entries from there on to pass over
--- @arg max_per_route  the most runs of one route to list
+-- @arg from_score?    the score to begin at; the head of the queue if absent
+-- @arg skip           the number of entries to skip from there
+-- @arg max_per_route  the maximum number of runs to list for each route
 -- @arg full_routes*   the routes without room
--- Answer: {next, score, skip, n, route1, … routen, id1, route1, limit1, state1, id2, …}: when the next entry that is not due yet will
---   be ('' for none); where the search goes on, where it ended before the last due entry (from_score and skip; '' where it did not); the
---   routes of which runs were passed over; the runs, each with its route, its concurrency limit and its state
--- Invariant: reads only. The keys of runs are derived from run_prefix, which has the hash tag of the queue.
+-- Answer: {next, score, skip, n, route1, … routen, id1, route1, limit1, state1, id2, …}
+--   next              when the next entry becomes due that is not due yet; '' for none
+--   score, skip       where the next call continues (from_score and skip); '' if this call reached the last due entry
+--   n, route1, …      the routes whose runs were skipped
+--   id1, …            the runs, each with its route, its concurrency limit and its state
+-- Invariant: the script only reads. The keys of runs are derived from run_prefix, which has the hash tag of the queue.
 local room = {}
 for _, route in ipairs(args.full_routes) do room[route] = 0 end
 local max_entries, max_items = tonumber(args.max_entries), 4 * tonumber(args.max_runs)
 local entries = redis.call('ZRANGEBYSCORE', keys.due, args.from_score or '-inf', args.now, 'WITHSCORES', 'LIMIT', args.skip,
   max_entries + 1)
 local held, runs, seen = {}, {}, {}
--- Entries of one score are told apart by their number.
+-- The number distinguishes entries of one score.
 local score, passed = args.from_score or '', tonumber(args.skip)
 local rest, skip = '', 0
 for i = 1, #entries, 2 do
@@ -35,7 +37,7 @@ for i = 1, #entries, 2 do
   -- An entry of the outbox has no route, so it does not wait for room.
   local is_outbox_entry = string.sub(id, 2, 2) == ':'
   if not is_outbox_entry then
-    -- A key that is no run's is listed without a route: the node that claims it finds out, and takes it off the queue.
+    -- A key that does not hold a run is listed without a route. The node that claims it removes it from the queue.
     local fields = redis.pcall('HMGET', args.run_prefix .. id, 'route', 'gate', 'state')
     if not fields['err'] then run = fields end
   end

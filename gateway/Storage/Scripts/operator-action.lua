@@ -1,12 +1,13 @@
--- Does to a run what an operator asks for.
+-- Applies an operator's action to a run.
 -- @include runs, history, idempotency
 -- @keys run, history, due
 -- @arg run_id
--- @arg action  'retry' | 'pause' | 'resume' | 'again' (the run was begun again as another one) | 'release-key'
+-- @arg action  'retry' | 'pause' | 'resume' | 'again' (a new run repeats this one) | 'release-key'
 -- @arg now
--- @arg note    for the history: what was done, and by whom
--- Answer: {'done'} | {'unknown'} | {'refused', state, '1' where the run is paused}
--- Invariant: an attempt in flight is not disturbed. A paused run is in the queue, due at its deadline, which ends it (claim.lua).
+-- @arg note    for the history: the action and the operator
+-- Answer: {'done'} | {'unknown'} | {'refused', state, '1' if the run is paused}
+-- Invariant: the action does not affect an attempt in flight. A paused run is in the queue and due at its deadline, which ends it
+-- (claim.lua).
 local run = read_fields(keys.run, 'state', 'attempt', 'deadline', 'paused', 'idem')
 if not run.state then return {'unknown'} end
 local open, waiting = is_open(run.state), run.state == 'waiting'

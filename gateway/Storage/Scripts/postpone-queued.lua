@@ -3,10 +3,10 @@
 -- @keys run, due
 -- @arg run_id
 -- @arg now
--- @arg next_try  when the run is due again, unless it gets a place before
--- Answer: when the run is due; '' where it is not due (any more)
--- Invariant: a run that has got a place meanwhile stays due: wake-queued.lua has left the number of the last attempt in the field 'turn'.
--- A number of an earlier attempt is of a turn that was used. A run is due at its deadline at the latest.
+-- @arg next_try  when the run is due again if it gets no place earlier
+-- Answer: when the run is due; '' if it is not due or no longer due
+-- Invariant: a run that got a place in the meantime stays due: wake-queued.lua stores the number of the last attempt in the field 'turn'.
+-- The number of an earlier attempt belongs to a turn that was used. A run is due at its deadline at the latest.
 local score = redis.call('ZSCORE', keys.due, args.run_id)
 if not score or tonumber(score) > tonumber(args.now) then return '' end
 local run = read_fields(keys.run, 'state', 'attempt', 'turn', 'deadline')
@@ -17,7 +17,7 @@ if run.turn then
 end
 local due = limit_to_deadline(args.next_try, run.deadline, args.now)
 if run.state == 'running' then
-  -- Its lease is over. wake-queued.lua makes it due all the same, unless the attempt renews the lease before.
+  -- The lease has expired. wake-queued.lua makes the run due, unless the attempt renews the lease first.
   redis.call('HSET', keys.run, 'postponed', run.attempt)
 else
   redis.call('HSET', keys.run, 'next', due)

@@ -1,15 +1,15 @@
 -- Stores an event in the logs of its topics, and assigns it to the steps that wait for them.
 -- @keys event, topic_log, type_log, topic_waiters, type_waiters, topic_recipients, type_recipients, recent_events, due
---   topic: the type with the event's key; type: the type with any key. Both are the same for an event without a key
+--   topic: the type with the event's key; type: the type alone, for any key. Both are the same for an event without a key
 -- @arg name
 -- @arg record          sealed
 -- @arg now
--- @arg retention       how long the event is kept for later waits (ms)
--- @arg delivery_time   how long the event is kept while it is being delivered (ms)
--- @arg taken_until     when another node delivers it, should the caller be gone
--- Answer: {1, waiters} the event is new | {0, woken} the event was there already, and has woken so many
--- Invariant: an event is stored once. The steps that wait at this moment are its recipients, which costs the same however many they are.
--- The event is in the due-queue while it has recipients.
+-- @arg retention       how long the store keeps the event for later waits (ms)
+-- @arg delivery_time   how long the store keeps the event during its delivery (ms)
+-- @arg taken_until     when another node delivers the event if the caller has died
+-- Answer: {1, waiters} the event is new | {0, woken} the event already exists and has woken this number of runs
+-- Invariant: an event is stored once. The steps that wait now become its recipients by a rename, so the cost does not depend on their
+-- number. The event is in the due queue while it has recipients.
 local woken = redis.call('HGET', keys.event, 'woken')
 if woken then return {0, tonumber(woken)} end
 redis.call('ZADD', keys.due, args.taken_until, 'e:' .. args.name)

@@ -1,12 +1,12 @@
--- Removes the recipients that an event has been delivered to.
+-- Removes the recipients to which an event was delivered.
 -- @keys event, topic_recipients, type_recipients, due
 -- @arg name         of the event
--- @arg woken        how many runs it has woken
--- @arg taken_until  when another node goes on, should the caller be gone
--- @arg retention    how long the event is kept when it has been delivered (ms)
--- @arg recipients*  the recipients that it has been delivered to
+-- @arg woken        the number of runs that it woke
+-- @arg taken_until  when another node continues if the caller has died
+-- @arg retention    how long the store keeps the event after its delivery (ms)
+-- @arg recipients*  the recipients to which it was delivered
 -- Answer: 1 there are more recipients, 0 there are none
--- Invariant: an event stays in the due-queue until it has no recipients.
+-- Invariant: an event stays in the due queue until it has no recipients.
 for _, recipient in ipairs(args.recipients) do
   redis.call('ZREM', keys.topic_recipients, recipient)
   redis.call('ZREM', keys.type_recipients, recipient)

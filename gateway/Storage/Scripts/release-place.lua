@@ -1,15 +1,15 @@
--- Frees the place of a run under a concurrency limit, or takes the run out of the queue. Runs of the queue get the places that are free.
+-- Frees the place of a run under a concurrency limit, or removes the run from the queue. Queued runs get the free places.
 -- @include concurrency
 -- @keys holders, queue, queue_lengths, permits
 -- @arg run_id
 -- @arg now
--- @arg limit           the most runs that may have a place
--- @arg reserved_until  when a place of a run that gets it from the queue is free again, unless the run comes for it
+-- @arg limit           the maximum number of runs that have a place
+-- @arg reserved_until  when a place that a queued run gets becomes free again if the run does not use it
 -- @arg name            of the concurrency limit
--- @arg permit?         the permit that is released; where absent, the run does not come for its place, which is free unless it has a permit
--- @arg lifetime        how long the queue is kept (ms)
+-- @arg permit?         the permit to release; if absent, the run does not use its place, which becomes free unless it has a permit
+-- @arg lifetime        how long the store keeps the queue (ms)
 -- Answer: the runs that got a place from the queue
--- Invariant: as acquire-place.lua. A place is free with its last permit, so a permit that is released late takes the place from no run.
+-- Invariant: as in acquire-place.lua. A place is freed with its last permit, so a late release does not take the place from another run.
 remove_expired_holders(keys.holders, keys.permits, args.now)
 local has_permit = redis.call('HEXISTS', keys.permits, args.run_id) == 1
 if args.permit then

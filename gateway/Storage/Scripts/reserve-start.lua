@@ -1,12 +1,11 @@
--- Says when a run may start under a rate limit, and reserves that time.
+-- Returns when a run may start under a rate limit, and reserves that time.
 -- @keys starts
 -- @arg run_id
 -- @arg now
--- @arg permits  the most starts in a window
+-- @arg permits  the maximum number of starts in a window
 -- @arg window   (ms)
--- Answer: the time of its start
--- Invariant: no window has more starts than permits. Runs start in the order in which they asked. A run that asks again gets the same
--- answer.
+-- Answer: the start time
+-- Invariant: no window has more starts than permits. Runs start in the order of their calls. A repeated call gets the same answer.
 local known = redis.call('ZSCORE', keys.starts, args.run_id)
 if known then return known end
 local now, permits, window = tonumber(args.now), tonumber(args.permits), tonumber(args.window)

@@ -1,20 +1,20 @@
--- Has a waiting or ended run go on from a step, or with another outcome of a step.
+-- Makes a waiting or ended run continue from a step, or with another outcome of a step.
 -- @include runs, index, history, idempotency
 -- @keys run, request, steps, pending, result, history, stream, stream_ids, unlisted, due
 -- @arg run_id
 -- @arg step
--- @arg outcome?     'C' or 'F': the kind of the new outcome; where absent, the run goes on from the step
+-- @arg outcome?     'C' or 'F': the kind of the new outcome; if absent, the run continues from the step
 -- @arg record?      the new outcome, sealed
 -- @arg now
 -- @arg run_timeout  (ms)
 -- @arg retention    (ms)
--- @arg note         for the history: what was done, and by whom
+-- @arg note         for the history: the action and the operator
 -- Answer: {'done'} | {'unknown'} | {'running'} | {'step'} there is no such step, or none with an outcome
--- Invariant: the outcomes of other steps stay, except for later ones where the run goes on from a step. The attempt number rises, so that
--- a late checkpoint of an earlier attempt cannot bring back what was dropped. The run is due at once, its result is gone, and no key
--- expires before the run can end. A dropped step is executed anew: what it invokes is another run (the field 'again:<step>' counts), and
--- the URL of a callback is handed out again (its step '<step> handed out' is dropped too). An idempotency key that was released is the
--- run's again, unless the key stands for another run by now.
+-- Invariant: the outcomes of other steps stay, except for later ones if the run continues from a step. The attempt number increases, so
+-- that a late checkpoint of an earlier attempt cannot restore a dropped step. The run becomes due immediately, its result is deleted, and
+-- no key expires before the run can end. A dropped step is executed again: it invokes another run (the field 'again:<step>' counts), and
+-- the service gets the URL of its callback again (the step '<step> handed out' is dropped too). The run reclaims an idempotency key that
+-- was released, unless the key already belongs to another run.
 local run = read_fields(keys.run, 'state', 'idem', 'released')
 if not run.state or redis.call('EXISTS', keys.request) == 0 then return {'unknown'} end
 if run.state == 'running' then return {'running'} end
@@ -44,7 +44,7 @@ else
     end
   end
 end
--- An event that a dropped step took can be taken again.
+-- A dropped step frees the event that completed it.
 local fields = redis.call('HGETALL', keys.run)
 for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 6) == 'event:' and dropped[fields[i + 1]] then redis.call('HDEL', keys.run, fields[i]) end

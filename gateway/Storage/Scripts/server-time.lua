@@ -1,6 +1,6 @@
--- Tells the time of the server that has the store's metadata: the same server for every node, in a cluster too.
+-- Returns the time of the server that has the store's metadata. That is the same server for every node, also in a cluster.
 -- @keys meta
---   only says which server is asked
+--   only selects the server
 -- Answer: {seconds, microseconds}
--- Invariant: reads only.
+-- Invariant: the script only reads.
 return redis.call('TIME')

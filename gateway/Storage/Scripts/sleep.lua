@@ -1,15 +1,15 @@
--- Has a step sleep until a time, or answers its outcome when the time has come.
+-- Makes a step sleep until a time, or returns its outcome after that time.
 -- @include runs, history, outcomes
 -- @keys run, steps, pending, history, unlisted
 -- @arg attempt, nonce  the attempt that the call comes from
 -- @arg step
--- @arg max_steps       the most steps that the run may have
+-- @arg max_steps       the maximum number of steps of the run
 -- @arg due             when the sleep is over
 -- @arg now
 -- @arg record          the outcome to store when the sleep is over, sealed
--- Answer: {'stored', value} | {'scheduled', due} | {'beyond'} it would be over after the run's deadline | {'many'} | {'ended'} |
+-- Answer: {'stored', value} | {'scheduled', due} | {'beyond'} the sleep would end after the run's deadline | {'many'} | {'ended'} |
 --   {'superseded'} | {'unknown'} | {'other'} the step is of another type
--- Invariant: the time is that of the first call, whatever later attempts say. An outcome never changes. A sleep that is over gets its
+-- Invariant: the first call sets the time, and later attempts do not change it. An outcome never changes. A sleep that is over gets its
 -- outcome here, or when the run is claimed.
 local run = read_fields(keys.run, 'state', 'attempt', 'deadline', 'nonce')
 local refused = refuse_step_call(run, args.attempt, args.nonce)

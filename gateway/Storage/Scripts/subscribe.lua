@@ -1,13 +1,13 @@
--- Has a step receive the events of a topic from now on, and lists those that are there already.
+-- Subscribes a step to the events of a topic, and lists those that are already stored.
 -- @keys topic_log, topic_waiters
 -- @arg waiter  '<run> <step>'
--- @arg expiry  until when it waits
+-- @arg expiry  when the wait ends
 -- @arg now
--- @arg since   since when events count
--- @arg skip    how many of them to pass over
--- @arg limit   the most to list
+-- @arg since   the time of the first event that counts
+-- @arg skip    the number of events to skip
+-- @arg limit   the maximum number of events to list
 -- Answer: the events, the earliest first
--- Invariant: an event is either listed here or finds the waiter, whichever comes first. A waiter whose time is over is removed.
+-- Invariant: an event is listed here if it was stored first, and otherwise finds the waiter. The script removes expired waiters.
 redis.call('ZREMRANGEBYSCORE', keys.topic_waiters, '-inf', args.now)
 redis.call('ZADD', keys.topic_waiters, args.expiry, args.waiter)
 local last = redis.call('ZRANGE', keys.topic_waiters, -1, -1, 'WITHSCORES')

@@ -5,8 +5,8 @@
 -- @arg attempt, owner, nonce  the attempt that suspends
 -- @arg now
 -- Answer: {'parked', due} | {'nothing'} no step is pending | {'lost'} the attempt no longer owns the run
--- Invariant: a waiting run is in the due-queue, never later than its deadline. A run that was woken while this attempt was in flight is
--- due at once. A caller that got no answer may call again.
+-- Invariant: a waiting run is in the due queue, never later than its deadline. A run that was woken during this attempt is due
+-- immediately. A caller that got no answer may call again.
 local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'deadline', 'next', 'woken', 'nonce')
 if is_parked_by(run, args.attempt, args.nonce) then return {'parked', run.next} end
 if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} end

@@ -1,18 +1,17 @@
--- Has a step wait for something from outside, or answers its outcome.
+-- Makes a step wait for an event, a callback or an invoked run, or returns its outcome.
 -- @include runs, history, outcomes
 -- @keys run, steps, pending, history, unlisted
 -- @arg attempt, nonce  the attempt that the call comes from
 -- @arg step
--- @arg max_steps       the most steps that the run may have
+-- @arg max_steps       the maximum number of steps of the run
 -- @arg kind            what the step waits for: 'e' an event, 'c' a callback, 'i' an invoked run
--- @arg give_up?        when it gives up; never, where absent
--- @arg since?          since when what it waits for counts; since the run's start, where absent
+-- @arg give_up?        when the wait expires; never if absent
+-- @arg since?          deliveries count from this time; from the run's start if absent
 -- @arg now
--- @arg record          the outcome to store when it has given up, sealed
+-- @arg record          the outcome to store when the wait expires, sealed
 -- Answer: {'stored', value} | {'waiting', give-up ('' never), since, deadline of the run} | {'many'} | {'ended'} | {'superseded'} |
 --   {'unknown'} | {'other'} the step is of another type
--- Invariant: the times are those of the first call. An outcome never changes. A step that waits is pending, never later than the run's
--- deadline.
+-- Invariant: the first call sets the times. An outcome never changes. A waiting step is pending until the run's deadline at the latest.
 local run = read_fields(keys.run, 'state', 'attempt', 'started', 'deadline', 'nonce')
 local refused = refuse_step_call(run, args.attempt, args.nonce)
 if refused then return refused end

@@ -1,10 +1,10 @@
--- A concurrency limit: only so many runs may be in flight at once.
---   holders  sorted set of the runs that have a place, by the end of their lease
+-- A concurrency limit bounds how many runs are in flight at once.
+--   holders  sorted set of the runs that have a place, scored by the end of their lease
 --   permits  hash of the permits of those runs: '<permit>=<lease end> …' for each
 --   queue    sorted set of the runs that wait for a place, in their order
--- A run that gets a place from the queue has no permit: the place is reserved until its lease ends. A run may have several permits for a
--- moment: of an attempt that is about to end, of a node that acquires a place and loses the claim. They share one place, and the last one
--- that is released frees it.
+-- A run that gets a place from the queue has no permit: the place is reserved until its lease ends. A run can have several permits for a
+-- short time, for example when a node acquires a place and then loses the claim. The permits of a run share one place. Releasing the last
+-- permit frees the place.
 
 local function remove_expired_holders(holders, permits, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', holders, '-inf', now)) do
@@ -13,7 +13,7 @@ local function remove_expired_holders(holders, permits, now)
   end
 end
 
--- Sets the lease of a permit; nil removes the permit. The run has its place as long as it has a permit.
+-- Sets the lease of a permit; nil removes the permit. The run keeps its place while it has a permit.
 local function set_permit(holders, permits, id, now, permit, lease_end)
   local kept, last = {}, 0
   for name, ends in string.gmatch(redis.call('HGET', permits, id) or '', '(%S+)=(%d+)') do
@@ -47,13 +47,13 @@ local function admit_from_queue(holders, queue, limit, reserved_until)
   return admitted
 end
 
--- Keeps the length of the queue in one sorted set for all limits of the shard, from which metrics are read.
+-- Stores the length of the queue in the sorted set of all limits of the shard. Metrics read that set.
 local function update_queue_length(lengths, name, queue)
   local length = redis.call('ZCARD', queue)
   if length == 0 then redis.call('ZREM', lengths, name) else redis.call('ZADD', lengths, length, name) end
 end
 
--- A set that becomes empty is gone, and its expiry with it, so each script that may add to one sets it. No expiry is made shorter.
+-- Redis deletes an empty set together with its expiry, so each script that may add to a set also sets the expiry. It never shortens one.
 local function extend_expiry(all_keys, lifetime)
   for _, key in ipairs(all_keys) do
     local left = redis.call('PTTL', key)

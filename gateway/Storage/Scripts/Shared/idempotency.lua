@@ -1,5 +1,5 @@
--- Releases the idempotency key of a run, or takes it back.
--- The field 'idem' of a run names its key, and 'released' has the key and its value after it was released.
+-- Releases the idempotency key of a run, or reclaims it.
+-- The run's field 'idem' names its key. After a release, the field 'released' holds the key and its value.
 
 local function release_idempotency_key(run, run_id, key)
   local value = redis.call('GET', key)
@@ -9,7 +9,7 @@ local function release_idempotency_key(run, run_id, key)
   redis.call('DEL', key)
 end
 
--- Takes the key back, unless the key stands for another run by now.
+-- Reclaims the key, unless it already belongs to another run.
 local function reclaim_idempotency_key(run, released, lifetime, now)
   local key, value = string.match(released, '^(%S+) (.*):%d+$')
   redis.call('HDEL', run, 'released')

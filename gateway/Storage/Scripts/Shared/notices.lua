@@ -1,13 +1,14 @@
--- Notices to operators. A notice is an entry of the due-queue until it has been delivered, written before what it tells of becomes true:
--- 'n:<kind>:<now>:<run id>', of kind f the run failed for good, s it is stuck, m its handler does not fit its steps.
+-- Notices to operators. A notice is an entry of the due queue until it is delivered: 'n:<kind>:<now>:<run id>'. The kinds are f (the run
+-- failed permanently), s (the run is stuck), and m (the handler does not fit the stored steps). A script writes the notice before the
+-- change that it reports, so that a crash cannot lose the notice.
 
 local function add_notice(due, kind, now, run_id)
   redis.call('ZADD', due, now, 'n:' .. kind .. ':' .. now .. ':' .. run_id)
 end
 
--- A run or one of its steps has failed, and is tried again. The run is stuck where it has done nothing but fail for some time, of which
--- operators are told once. The field 'fell' is '<outcomes that it had>:<when it failed first>:<when operators were told>'.
--- stuck_after  that time (ms); nil: operators do not want to know
+-- Records that a run or one of its steps failed and will be tried again. A run is stuck if it has only failed for stuck_after. Operators
+-- get one notice of that. The field 'fell' is '<number of outcomes>:<time of the first failure>:<time of the notice>'.
+-- stuck_after  in ms; nil if operators get no such notices
 local function record_failure(run, due, run_id, now, stuck_after)
   local fields = redis.call('HMGET', run, 'seq', 'fell')
   local outcomes, since, told = string.match(fields[2] or '', '^(%d+):(%d+):(%d*)$')

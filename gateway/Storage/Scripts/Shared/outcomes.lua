@@ -1,13 +1,14 @@
--- Stores outcomes of steps. This is the only place that does so.
+-- Stores outcomes of steps. No other file does so.
 -- @include runs, history
 --
 -- The value of a step in the hash of steps is one of:
---   P<tries>:<attempt>             the last try failed, in this attempt; the next one is due at the step's score in the pending steps
+--   P<tries>:<attempt>             the last try failed in this attempt; the step's score in the pending steps is when the next is due
 --   S<attempt>:<execution>         an execution of a step that is executed at most once has begun
---   W<due>:<record>                the step sleeps until then; the record becomes its outcome
---   E<kind>:<give-up>:<since>      the step waits: e for an event, c for a callback, i for an invoked run; an empty give-up is never
+--   W<due>:<record>                the step sleeps until <due>; then the record becomes its outcome
+--   E<kind>:<give-up>:<since>      the step waits: e for an event, c for a callback, i for an invoked run; it waits without a time limit
+--                                  if <give-up> is empty
 --   C<seq>:<record>                completed; <seq> is the order of the outcomes of the run
---   F<seq>:<record>                failed for good
+--   F<seq>:<record>                failed permanently
 -- C and F never change, except by an operator (revise.lua).
 
 local function has_outcome(value)
@@ -15,7 +16,7 @@ local function has_outcome(value)
   return kind == 'C' or kind == 'F'
 end
 
--- Why the caller may not write steps of the run: the answer of the script. nil where it may.
+-- Returns the script's answer if the caller may not write steps of the run, otherwise nil.
 local function refuse_step_call(run, attempt, nonce)
   if not run.state then return {'unknown'} end
   if not is_open(run.state) then return {'ended'} end
@@ -23,7 +24,7 @@ local function refuse_step_call(run, attempt, nonce)
   return nil
 end
 
--- Has the steps of a run expire with the run. Redis drops the expiry of a hash with its last field, so the first step sets it.
+-- Makes the steps expire with the run. Redis drops the expiry of a hash with its last field, so the first step sets it again.
 local function expire_steps_with_run(keys)
   if redis.call('HLEN', keys.steps) == 1 then redis.call('PEXPIRE', keys.steps, redis.call('PTTL', keys.run)) end
 end
@@ -37,9 +38,9 @@ end
 
 -- Stores the outcome of a step, and returns the step's new value.
 -- keys     run, steps, pending, history
--- outcome  kind: 'C' or 'F'; record; attempt: the attempt that the history names; now; entry: the kind of the entry in the history,
---          where that is not the outcome's; why: sealed, where it failed
--- A call that was interrupted can be repeated: the outcome itself is written before the counts.
+-- outcome  kind: 'C' or 'F'; record; attempt: the attempt that the history names; now; entry: the kind of the history entry, if it
+--          differs from the outcome's; why: the sealed reason, if the step failed
+-- The script writes the outcome before the counts, so an interrupted call can be repeated.
 local function store_outcome(keys, step, outcome)
   local value = outcome.kind .. redis.call('HINCRBY', keys.run, 'seq', 1) .. ':' .. outcome.record
   redis.call('HSET', keys.steps, step, value)

@@ -1,8 +1,8 @@
 -- Parks a run after an attempt that did not end it.
 -- @include runs, history, index
 
--- Whether the attempt has parked the run already, and calls again because it got no answer. While no later attempt has begun, nobody else
--- can have parked the run.
+-- Whether the attempt has already parked the run and repeats the call because it got no answer. Only the last attempt can have parked
+-- the run.
 local function is_parked_by(run, attempt, nonce)
   return run.state == 'waiting' and is_last_attempt(run, attempt, nonce)
 end
