@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Walks the embedded server's log from its first record to its last commit, and changes nothing. The server itself recovers up to the
-/// first record that it cannot read and writes over the rest, so it must not see a log that is damaged.
+/// Reads the embedded server's log from its first record to its last commit, and changes nothing. The server recovers up to the first
+/// record that it cannot read and overwrites the rest, so the gateway must not start it on a damaged log.
 /// </summary>
 internal sealed class AofCheck
 {
@@ -23,28 +23,28 @@ internal sealed class AofCheck
         Begin = End = Noted?.Begin ?? AofFiles.FirstAddress;
     }
 
-    /// <summary>The commit that is noted beside the log: without it the server begins anew.</summary>
+    /// <summary>The commit that is stored next to the log. Without it, the server starts with an empty store.</summary>
     public CommitRecord? Noted { get; }
 
     /// <summary>The address of the first record.</summary>
     public long Begin { get; }
 
-    /// <summary>The address behind the last commit.</summary>
+    /// <summary>The address after the last commit.</summary>
     public long End { get; private set; }
 
     /// <summary>The number of the last commit.</summary>
     public long Number { get; private set; }
 
-    /// <summary>The address behind the last byte.</summary>
+    /// <summary>The address after the last byte.</summary>
     public long FileEnd { get; }
 
-    /// <summary>Whole records that were committed.</summary>
+    /// <summary>The number of complete committed records.</summary>
     public long Records { get; private set; }
 
-    /// <summary>In order, and not next to each other.</summary>
+    /// <summary>The gaps, in order. No two gaps are adjacent.</summary>
     public IReadOnlyList<AofGap> Gaps => _gaps;
 
-    /// <summary>Records behind the last commit: a process was killed while it wrote them, and never answered for them.</summary>
+    /// <summary>Whether records follow the last commit. The process was killed while it wrote them and never acknowledged them.</summary>
     public bool HasTornTail { get; private set; }
 
     public bool IsEmpty => End == Begin && Records == 0 && _gaps.Count == 0;
@@ -84,7 +84,7 @@ internal sealed class AofCheck
                         continue;
                     }
 
-                    // Zeros fill the last bytes of a page, and what follows the end. A page of nothing else is one that was lost.
+                    // Zeros fill the end of a page, and everything after the end of the log. A page of zeros only is a lost page.
                     if (size == 0 && offset > 0) break;
                     bad = start + offset;
                 }
@@ -99,7 +99,7 @@ internal sealed class AofCheck
 
         HasTornTail = pending > 0 || (bad is not null && bad < FileEnd && !IsZeroFrom(bad.Value));
 
-        // More was committed once than is there now.
+        // Some committed bytes are missing.
         var expected = Math.Max(Noted?.Until ?? 0, _digests.End);
         if (End < expected) Add(new AofGap(End, expected));
     }
@@ -122,7 +122,7 @@ internal sealed class AofCheck
         }
     }
 
-    /// <returns>The bytes that a whole record takes; 0 where only zeros follow in the page; -1 where something else is.</returns>
+    /// <returns>The size of a complete record; 0 if only zeros follow in the page; -1 otherwise.</returns>
     private int SizeAt(int offset, long start, out CommitRecord? commit)
     {
         commit = null;

@@ -2,7 +2,7 @@ using DurableGateway.Diagnostics;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Keeps the digests of the embedded store's log up to date, behind the back of those who write.</summary>
+/// <summary>Keeps the digests of the embedded store's log up to date in the background.</summary>
 internal sealed class AofDigestWriter : IDisposable
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
@@ -20,7 +20,7 @@ internal sealed class AofDigestWriter : IDisposable
         _working = RunAsync();
     }
 
-    /// <summary>Before the server is disposed: adds what is left.</summary>
+    /// <summary>Adds the remaining digests. Call it before the server is disposed.</summary>
     public void Dispose()
     {
         _timer.Dispose();
@@ -42,7 +42,7 @@ internal sealed class AofDigestWriter : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // What has no digest is only less well protected.
+            // A block without a digest is readable, but damage to it may stay undetected.
             _log.NoDigests(e.Message);
         }
     }

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Digests of the embedded server's log, which has none of its own: one for each block that is wholly committed, and so never changes.
-/// They lie in a file beside it. An entry that is itself damaged, or was cut off, counts for nothing.
+/// Digests of the embedded server's log, because the log itself has no digests. Each fully committed block has one, because such a block
+/// never changes. The digests are in a file next to the log. Damaged or incomplete entries are ignored.
 /// </summary>
 internal sealed class AofDigests(string dataDirectory)
 {
@@ -14,12 +14,12 @@ internal sealed class AofDigests(string dataDirectory)
 
     private const int DigestBytes = 16;
 
-    /// <summary>The block's number, its digest, and the beginning of a digest of both.</summary>
+    /// <summary>The block's number, its digest, and the first bytes of a digest of both.</summary>
     private const int EntryBytes = 8 + DigestBytes + 8;
 
     /// <summary>
-    /// The file is written anew when it has this many entries of blocks that are gone, and more than of blocks that are not: 32 KiB for 16
-    /// MiB.
+    /// The file is rewritten when it has this many entries of deleted blocks, and more of them than entries of existing blocks. The
+    /// entries of 16 MiB take 32 KiB.
     /// </summary>
     private const int MaxGone = 1024;
 
@@ -29,7 +29,7 @@ internal sealed class AofDigests(string dataDirectory)
 
     private string FilePath => Path.Combine(dataDirectory, FileName);
 
-    /// <summary>The address up to which blocks are known; 0 where none is.</summary>
+    /// <summary>The address up to which blocks have digests; 0 if no block has one.</summary>
     public long End => _known.Count == 0 ? 0 : (_known.Keys.Max() + 1) * BlockBytes;
 
     public static AofDigests Load(string dataDirectory)
@@ -46,11 +46,11 @@ internal sealed class AofDigests(string dataDirectory)
         return digests;
     }
 
-    /// <summary>Whether a block is known to be another one than this.</summary>
+    /// <summary>Whether the block has a digest that differs from the digest of this content.</summary>
     public bool Differs(long block, ReadOnlySpan<byte> content) =>
         _known.TryGetValue(block, out var digest) && !Digest(content).AsSpan().SequenceEqual(digest);
 
-    /// <summary>Begins to write: forgets the blocks before and behind two addresses, which are gone or will be written over.</summary>
+    /// <summary>Prepares writing: forgets the blocks outside the two addresses, which are deleted or will be overwritten.</summary>
     public void Begin(long from, long until)
     {
         foreach (var block in _known.Keys.Where(block => (block + 1) * BlockBytes <= from || (block + 1) * BlockBytes > until).ToArray())
@@ -66,14 +66,14 @@ internal sealed class AofDigests(string dataDirectory)
         _next = End / BlockBytes;
         _first = _known.Count == 0 ? _next : _known.Keys.Min();
 
-        // From here on nobody asks.
+        // Nothing reads the digests after this point.
         _known.Clear();
     }
 
-    /// <summary>Adds the blocks that have been committed meanwhile.</summary>
+    /// <summary>Adds the blocks that were committed since the last call.</summary>
     /// <param name="files">The log.</param>
-    /// <param name="begin">Of the log, which moves when it is compacted.</param>
-    /// <param name="committed">The end of what never changes any more.</param>
+    /// <param name="begin">The begin of the log, which moves with each compaction.</param>
+    /// <param name="committed">The end of the part that never changes.</param>
     public void Advance(AofFiles files, long begin, long committed)
     {
         var first = begin / BlockBytes;
@@ -82,7 +82,7 @@ internal sealed class AofDigests(string dataDirectory)
         if ((_next + 1) * BlockBytes > committed) return;
         using var file = new FileStream(FilePath, FileMode.Append, FileAccess.Write, FileShare.Read);
 
-        // A process that was killed may have left half an entry.
+        // A killed process may have left a partial entry.
         if (file.Length % EntryBytes is > 0 and var odd) file.SetLength(file.Length - odd);
         file.Seek(0, SeekOrigin.End);
         var block = new byte[BlockBytes];
@@ -94,7 +94,7 @@ internal sealed class AofDigests(string dataDirectory)
         }
     }
 
-    /// <summary>Writes the file without the blocks before one. A process that is killed in the middle of it has the old file.</summary>
+    /// <summary>Rewrites the file without the blocks before the given one. If the process is killed, the old file remains.</summary>
     private void Forget(long first)
     {
         var fresh = FilePath + ".new";
@@ -113,7 +113,7 @@ internal sealed class AofDigests(string dataDirectory)
         _first = first;
     }
 
-    /// <summary>The entries one after the other, in the same array.</summary>
+    /// <summary>Enumerates the entries. All share one array.</summary>
     private static IEnumerable<byte[]> Read(FileStream file)
     {
         var entry = new byte[EntryBytes];

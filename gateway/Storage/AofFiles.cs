@@ -12,7 +12,7 @@ internal sealed class AofFiles(string folder)
     public const int PageBytes = 32 << 20;
     public const int SegmentBytes = 64 << 20;
 
-    /// <summary>Where the first record of a new log is.</summary>
+    /// <summary>The address of the first record of a new log.</summary>
     public const long FirstAddress = 64;
 
     private const string SegmentPrefix = "aof.log.";
@@ -30,7 +30,7 @@ internal sealed class AofFiles(string folder)
     public string CommitFile(long number) =>
         Path.Combine(Commits, string.Create(CultureInfo.InvariantCulture, $"{CommitPrefix}{number}.0"));
 
-    /// <summary>The address behind the last byte of the last file; 0 where all are empty, or there is none.</summary>
+    /// <summary>The address after the last byte of the last file; 0 if there is no file, or all are empty.</summary>
     public long End()
     {
         if (!Directory.Exists(folder)) return 0;
@@ -41,7 +41,7 @@ internal sealed class AofFiles(string folder)
             .DefaultIfEmpty(0).Max();
     }
 
-    /// <summary>The newest commit that is noted beside the log.</summary>
+    /// <summary>The newest commit that is stored next to the log.</summary>
     public CommitRecord? LastNoted()
     {
         if (!Directory.Exists(Commits)) return null;
@@ -60,8 +60,8 @@ internal sealed class AofFiles(string folder)
         return null;
     }
 
-    /// <summary>Fills the buffer with what lies from the address on, within one segment; with zeros where the file has ended.</summary>
-    /// <returns>How many bytes the file had.</returns>
+    /// <summary>Reads into the buffer from the address on, within one segment. Fills the rest with zeros.</summary>
+    /// <returns>The number of bytes read from the file.</returns>
     public int Read(long address, Span<byte> buffer)
     {
         buffer.Clear();

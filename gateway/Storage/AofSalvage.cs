@@ -3,7 +3,7 @@ using System.Globalization;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Makes a whole log of a damaged one: what is not whole is replaced, at its place, by what the server skips. The damaged one is kept.
+/// Repairs a damaged log: replaces the damaged parts, in place, with filler that the server skips. Keeps the damaged log.
 /// </summary>
 internal static class AofSalvage
 {
@@ -11,7 +11,7 @@ internal static class AofSalvage
     private const string Damaged = "damaged-";
     private const int SectorBytes = 4096;
 
-    /// <summary>Completes what a process left that ended between the two renames.</summary>
+    /// <summary>Completes the salvage of a process that ended between the two renames.</summary>
     public static bool Resume(string dataDirectory)
     {
         var log = AofFiles.Of(dataDirectory).Folder;
@@ -22,7 +22,7 @@ internal static class AofSalvage
         return true;
     }
 
-    /// <returns>The folder in which the damaged log is now.</returns>
+    /// <returns>The folder to which the damaged log was moved.</returns>
     public static string Run(string dataDirectory, AofCheck check, DateTimeOffset now)
     {
         var fresh = Path.Combine(dataDirectory, FreshFolder);
@@ -49,7 +49,7 @@ internal static class AofSalvage
         return aside;
     }
 
-    /// <summary>The digests are those of the damaged log. New ones are made when the store is next opened.</summary>
+    /// <summary>Deletes the digests of the damaged log. The store creates new ones when it is next opened.</summary>
     private static void PutInPlace(string dataDirectory, string fresh)
     {
         File.Delete(Path.Combine(dataDirectory, AofDigests.FileName));

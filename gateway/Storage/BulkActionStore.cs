@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Actions on sets of runs. They are few and need no spreading: all are in one shard. While one is under way it is in the due-queue, so
-/// that another node goes on where this one stopped.
+/// Stores bulk actions. They are few, so all are in one shard. A running bulk action is in the due queue, so that another node can
+/// continue it if this node stops.
 /// </summary>
 internal sealed class BulkActionStore(StoreConnection connection, RecordCodec codec, EngineSettings engine, TimeProvider time)
 {
@@ -13,7 +13,7 @@ internal sealed class BulkActionStore(StoreConnection connection, RecordCodec co
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
     private static readonly RedisKey Newest = StoreKeys.InShard(Shard, "sets");
 
-    /// <summary>How long others leave it to a node that is not heard of.</summary>
+    /// <summary>How long other nodes wait before they continue the bulk action of a node that sends no updates.</summary>
     public TimeSpan Lease => engine.Lease;
 
     public static OutboxEntry EntryOf(Guid id) => new(Shard, $"{BulkAction.Prefix}{id}");
@@ -32,14 +32,14 @@ internal sealed class BulkActionStore(StoreConnection connection, RecordCodec co
         ["who"] = set.Who,
     });
 
-    /// <summary>Counts the page that begins at the set's cursor.</summary>
-    /// <param name="set">The set, with that cursor.</param>
-    /// <param name="next">Where the next page begins.</param>
-    /// <param name="done">How many runs it was done to.</param>
-    /// <param name="refused">How many runs were in no state for it.</param>
-    /// <param name="state">Whether that was all.</param>
-    /// <param name="problem">Why it failed.</param>
-    /// <returns>The state that it is in; <see langword="null"/> where somebody else is further, or it has ended.</returns>
+    /// <summary>Records the page that begins at the cursor of the bulk action.</summary>
+    /// <param name="set">The bulk action, with that cursor.</param>
+    /// <param name="next">The cursor of the next page.</param>
+    /// <param name="done">The number of runs that were changed.</param>
+    /// <param name="refused">The number of runs whose state does not allow the action.</param>
+    /// <param name="state">Whether this was the last page.</param>
+    /// <param name="problem">The reason of the failure.</param>
+    /// <returns>The new state; <see langword="null"/> if another node has continued the bulk action, or it has ended.</returns>
     public async Task<BulkActionState?> AdvanceAsync(
         BulkAction set, string next, int done, int refused, BulkActionState state, string problem = "") =>
         State(await connection.EvaluateSafelyAsync(Key(set.Id), () => new ScriptCall(Scripts.BulkAdvance)
@@ -57,7 +57,7 @@ internal sealed class BulkActionStore(StoreConnection connection, RecordCodec co
             ["problem"] = problem,
         }));
 
-    /// <summary>Keeps others from it for another lease, while it is under way.</summary>
+    /// <summary>Renews this node's claim on a running bulk action.</summary>
     public async Task KeepAsync(Guid id) =>
         await connection.ExecuteAsync(db =>
             db.SortedSetUpdateAsync(StoreKeys.DueOf(Shard), EntryOf(id).Name, TakeoverTime(), SortedSetWhen.Exists));
@@ -65,7 +65,7 @@ internal sealed class BulkActionStore(StoreConnection connection, RecordCodec co
     public Task StopAsync(Guid id) =>
         connection.EvaluateSafelyAsync(Key(id), () => new ScriptCall(Scripts.BulkStop) { [ScriptKey.BulkAction] = Key(id) });
 
-    /// <exception cref="UnreadableRecordException">Its filter is sealed with a key that is gone.</exception>
+    /// <exception cref="UnreadableRecordException">The gateway does not have the key that sealed the filter.</exception>
     public async Task<BulkAction?> GetAsync(Guid id)
     {
         var fields = (await connection.ExecuteAsync(db => db.HashGetAllAsync(Key(id))))

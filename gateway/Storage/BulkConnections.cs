@@ -5,25 +5,25 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Connections for calls that carry much. On an ordinary connection every small call would wait behind their bytes, and would time out
-/// on a slow link. A lane carries one call at a time, so large calls wait for each other and for nobody else, and the bytes that are
-/// under way to the store at a time are few. The time of a call depends on its size, and begins when it has its lane.
+/// Connections ("lanes") for large calls. On an ordinary connection, every small call would wait behind the bytes of a large call and time
+/// out on a slow link. A lane carries one call at a time, so large calls delay only each other, and few bytes are in transit at once. The
+/// time-out of a call depends on its size, and starts when the call gets its lane.
 /// </summary>
-/// <param name="connect">Opens a connection for a lane. Its own time-out must be longer than any call may take.</param>
-/// <param name="patience">How long a call may take that carries nothing.</param>
+/// <param name="connect">Opens a connection for a lane. Its own time-out must be longer than that of any call.</param>
+/// <param name="patience">The time-out of a call without content.</param>
 /// <param name="time">The clock.</param>
 internal sealed class BulkConnections(Func<Task<ConnectionMultiplexer>> connect, TimeSpan patience, TimeProvider time) : IAsyncDisposable
 {
-    /// <summary>A call with this many bytes is large. A link of 20 MiB/s carries them in 12 ms.</summary>
+    /// <summary>The size (bytes) from which a call is large. A link of 20 MiB/s transfers this in 12 ms.</summary>
     public const int Threshold = 256 * 1024;
 
-    /// <summary>Two, so that one slow server of a cluster does not stop the large calls to the others.</summary>
+    /// <summary>There are two lanes, so that one slow server of a cluster does not block the large calls to the others.</summary>
     private const int Lanes = 2;
 
-    /// <summary>The slowest link that large calls succeed on, in bytes per second. The lanes share it.</summary>
+    /// <summary>The bandwidth of the slowest link on which large calls succeed, in bytes per second. The lanes share it.</summary>
     private const int SlowestLink = 1024 * 1024;
 
-    /// <summary>Each call that waits holds what it carries in memory.</summary>
+    /// <summary>The maximum number of waiting calls. Each of them holds its content in memory.</summary>
     private const int MaxWaiting = 1024;
 
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(30);
@@ -33,14 +33,14 @@ internal sealed class BulkConnections(Func<Task<ConnectionMultiplexer>> connect,
     private int _waiting;
     private volatile bool _isDisposed;
 
-    /// <summary>The connections that no call uses at this moment.</summary>
+    /// <summary>The idle connections.</summary>
     public IEnumerable<ConnectionMultiplexer> Idle => _idle;
 
-    /// <summary>How much longer than a small call one may take that carries so many bytes.</summary>
+    /// <summary>The time-out that a call of this size gets in addition to that of a small call.</summary>
     public static TimeSpan TimeFor(long bytes) => TimeSpan.FromSeconds((double)bytes * Lanes / SlowestLink);
 
-    /// <summary>Waits for a lane, and makes the call on it.</summary>
-    /// <param name="bytes">How much it carries.</param>
+    /// <summary>Waits for a lane and makes the call on it.</summary>
+    /// <param name="bytes">The size of the call.</param>
     /// <param name="call">The call.</param>
     /// <exception cref="StoreUnavailableException">No lane was free in time, or the call was not answered in time.</exception>
     public async Task<T> ExecuteAsync<T>(long bytes, Func<ConnectionMultiplexer, Task<T>> call)
@@ -57,7 +57,7 @@ internal sealed class BulkConnections(Func<Task<ConnectionMultiplexer>> connect,
         }
         catch (Exception e) when (e is RedisServerException or StoreUnavailableException { CarriesMuch: false })
         {
-            // The server has answered: what is wrong is not the connection.
+            // The server answered, so the connection is intact.
             isUsable = true;
             throw;
         }
@@ -113,7 +113,7 @@ internal sealed class BulkConnections(Func<Task<ConnectionMultiplexer>> connect,
             return await call;
         }
 
-        // It ends with its connection, and nobody waits for it.
+        // The call ends with its connection. Nothing awaits it.
         _ = ((Task)call).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         throw new StoreUnavailableException($"The store did not answer a call of {bytes} bytes within {limit:c}.")
         {
@@ -123,7 +123,7 @@ internal sealed class BulkConnections(Func<Task<ConnectionMultiplexer>> connect,
     }
 
     /// <summary>
-    /// What is left of a call that was given up must not delay the next one. Nobody waits for a connection that does not answer.
+    /// Closes the connection, so that the rest of an abandoned call does not delay the next one. Does not wait for the connection.
     /// </summary>
     private static async Task CloseAsync(ConnectionMultiplexer connection)
     {

@@ -1,6 +1,6 @@
 namespace DurableGateway.Storage;
 
-/// <summary>Lets calls pass, and can hold them back for a moment: calls in flight end, and further calls wait.</summary>
+/// <summary>Can suspend calls briefly: calls in flight complete, and further calls wait.</summary>
 internal sealed class CallThrottle
 {
     private readonly object _lock = new();
@@ -36,7 +36,7 @@ internal sealed class CallThrottle
         }
     }
 
-    /// <summary>Does something while no call is inside.</summary>
+    /// <summary>Runs an action while no call is in flight.</summary>
     public async Task WhileClosedAsync(Func<Task> work)
     {
         TaskCompletionSource open = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -3,26 +3,26 @@ using System.Buffers.Binary;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// What the embedded server writes into its file behind each commit, and now and then beside it. It has a checksum and says at which
-/// address it ends, so it cannot be mistaken for anything else.
+/// The record that the embedded server writes into its file after each commit, and from time to time next to the file. Its checksum and its
+/// own end address identify it.
 /// </summary>
-/// <param name="Begin">The address of the first record that counts.</param>
-/// <param name="Until">Everything before this address was committed: in the file, the end of the commit record itself.</param>
-/// <param name="Number">Of the commit.</param>
+/// <param name="Begin">The address of the first valid record.</param>
+/// <param name="Until">The end of the committed part. For a record in the file, this is the end of the commit record itself.</param>
+/// <param name="Number">The number of the commit.</param>
 internal readonly record struct CommitRecord(long Begin, long Until, long Number)
 {
-    /// <summary>Without the header, and without a cookie.</summary>
+    /// <summary>The size without header and cookie.</summary>
     public const int BodyBytes = 40;
 
-    /// <summary>With the header.</summary>
+    /// <summary>The size with the header.</summary>
     public const int Bytes = HeaderBytes + BodyBytes;
 
-    /// <summary>Before each record: its length. That of a commit record is negative.</summary>
+    /// <summary>The size of a record's header, which holds the record's length. A commit record has a negative length.</summary>
     public const int HeaderBytes = 4;
 
     private const int Version = 1;
 
-    /// <summary>Reads a body. A cookie has to be empty or all zero: see <see cref="WriteFiller"/>.</summary>
+    /// <summary>Reads a body. The cookie must be empty or all zero; see <see cref="WriteFiller"/>.</summary>
     public static CommitRecord? Read(ReadOnlySpan<byte> body)
     {
         if (body.Length < BodyBytes || BinaryPrimitives.ReadInt32LittleEndian(body) != Version) return null;
@@ -35,8 +35,8 @@ internal readonly record struct CommitRecord(long Begin, long Until, long Number
             : null;
     }
 
-    /// <summary>Reads the record at a place of a page, with its header.</summary>
-    /// <returns><see langword="null"/> where there is none that belongs there.</returns>
+    /// <summary>Reads the record at a position of a page, with its header.</summary>
+    /// <returns><see langword="null"/> if there is no commit record of this address.</returns>
     public static CommitRecord? ReadAt(ReadOnlySpan<byte> page, int offset, long address)
     {
         if (offset + Bytes > page.Length) return null;
@@ -48,7 +48,7 @@ internal readonly record struct CommitRecord(long Begin, long Until, long Number
     }
 
     /// <summary>
-    /// Fills a place with a commit record that the server skips when it recovers: what fills it is the cookie.
+    /// Fills a range with a commit record that the server skips during recovery. The cookie pads the record to the size of the range.
     /// </summary>
     public static void WriteFiller(Span<byte> place, CommitRecord commit)
     {
@@ -58,7 +58,7 @@ internal readonly record struct CommitRecord(long Begin, long Until, long Number
         WriteBody(place[HeaderBytes..], commit, place.Length == Bytes ? -1 : place.Length - Bytes);
     }
 
-    /// <summary>The content of a file beside the log: the body, its length before it, filled up to a sector.</summary>
+    /// <summary>The content of a file next to the log: the length and the body, padded to a sector.</summary>
     public byte[] ToFile()
     {
         var file = new byte[512];

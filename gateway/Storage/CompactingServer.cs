@@ -6,12 +6,12 @@ using Tsavorite.core;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// A Garnet server whose append-only file can be cut off at its old end. Its own checkpoints are not used: in 2.2.8 they lose
+/// A Garnet server whose append-only file can be truncated at the beginning. Garnet's own checkpoints are not used: in 2.2.8 they lose
 /// acknowledged writes when the process is killed (measured: 14 of 110,000 keys after one SIGKILL with all writers stopped).
 /// </summary>
 internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : GarnetServer(args, loggers)
 {
-    /// <summary>The largest value that lies in the log of the memory itself, whose space is free only after a compaction.</summary>
+    /// <summary>The size of the largest value that is stored inline in the memory log. Only a compaction frees space of that log.</summary>
     public const int MaxInlineBytes = 512;
 
     private static readonly TimeSpan CommitPatience = TimeSpan.FromSeconds(5);
@@ -21,16 +21,16 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
     private long _memoryMark;
     private long _copied;
 
-    /// <summary>The bytes of memory that records take, without those that a compaction under way has twice.</summary>
+    /// <summary>The bytes of memory that records use, without the copies of a running compaction.</summary>
     public long UsedBytes => LogBytes + storeWrapper.store.Log.HeapSizeBytes - Volatile.Read(ref _copied);
 
-    /// <summary>Of those, the bytes of the log: what is deleted there is free only after a compaction.</summary>
+    /// <summary>The part of these bytes that is in the memory log. Only a compaction frees space there.</summary>
     public long LogBytes => storeWrapper.store.Log.TailAddress - storeWrapper.store.Log.BeginAddress;
 
-    /// <summary>A write of its file has failed: until the next start it takes none, whatever room there is.</summary>
+    /// <summary>Whether a write to the file has failed. The server then accepts no writes until it is restarted.</summary>
     public bool IsBroken { get; private set; }
 
-    /// <summary>The first address of the file that counts, and the one up to which it is written and never changes.</summary>
+    /// <summary>The address of the first valid record of the file, and the end of the committed part, which never changes.</summary>
     public (long Begin, long Until) Committed
     {
         get
@@ -41,10 +41,10 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
     }
 
     /// <summary>
-    /// Completes when all that the server has answered before this call is in the file. The server's own way, a wait in each
-    /// command, also waits in each command of a script: 85 µs for each write instead of once for all who wait.
+    /// Completes when the file has everything that the server answered before this call. The server's own wait is in each command, also
+    /// in each command of a script: 85 µs for each write, instead of once for all waiting callers.
     /// </summary>
-    /// <exception cref="StoreUnavailableException">The disk is full, broken or too slow. What was answered may be lost, or not.</exception>
+    /// <exception cref="StoreUnavailableException">The disk is full, broken or too slow. The answered writes may be lost.</exception>
     public async ValueTask CommitAsync()
     {
         var log = storeWrapper.appendOnlyFile.Log;
@@ -61,8 +61,8 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
     }
 
     /// <summary>
-    /// Remembers where the file and the memory end now. Whatever is alive has to be written again before <see cref="CutOffAsync"/> and
-    /// <see cref="FreeOld"/>. No write may be under way.
+    /// Marks the current ends of the file and of the memory. The caller must rewrite every live key before it calls
+    /// <see cref="CutOffAsync"/> and <see cref="FreeOld"/>. No write may be in flight.
     /// </summary>
     public void Mark()
     {
@@ -70,7 +70,7 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
         _memoryMark = storeWrapper.store.Log.TailAddress;
     }
 
-    /// <summary>Does what writes alive records again, and nothing else. They count once.</summary>
+    /// <summary>Runs an action that only rewrites live records, and counts their bytes once.</summary>
     public async Task CopyingAsync(Func<Task> work)
     {
         var before = storeWrapper.store.Log.TailAddress;
@@ -78,23 +78,23 @@ internal sealed class CompactingServer(string[] args, ILoggerFactory loggers) : 
         Interlocked.Add(ref _copied, storeWrapper.store.Log.TailAddress - before);
     }
 
-    /// <summary>Frees the memory before the mark: nothing alive may be there. No call may be under way.</summary>
+    /// <summary>Frees the memory before the mark. It must not contain live records, and no call may be in flight.</summary>
     public void FreeOld() => storeWrapper.store.Log.ShiftBeginAddress(_memoryMark, snapToPageStart: false, truncateLog: true);
 
-    /// <summary>Nothing is there twice any more, or it stays that way.</summary>
+    /// <summary>Ends the separate count of copies, because they are freed or will stay.</summary>
     public void EndCopying() => Volatile.Write(ref _copied, 0);
 
-    /// <summary>Forgets all that was written to the file before the mark.</summary>
+    /// <summary>Deletes everything from the file that was written before the mark.</summary>
     public async Task CutOffAsync()
     {
         await CommitAnywayAsync();
         storeWrapper.appendOnlyFile.Log.TruncateUntil(_mark);
 
-        // The first makes the new beginning durable; files are deleted after the next.
+        // The first commit makes the new beginning durable. The second one deletes the files.
         await CommitAnywayAsync();
         await CommitAnywayAsync();
     }
 
-    /// <summary>In turn with those of the calls.</summary>
+    /// <summary>Commits in turn with the commits of the calls.</summary>
     private Task<bool> CommitAnywayAsync() => _commits.JoinAsync(async () => await Store.CommitAOFAsync(default));
 }

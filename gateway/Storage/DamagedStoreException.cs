@@ -1,4 +1,4 @@
 namespace DurableGateway.Storage;
 
-/// <summary>The files of the embedded store are damaged or missing. Nothing has been written to them.</summary>
+/// <summary>The files of the embedded store are damaged or missing. The gateway has not changed them.</summary>
 internal sealed class DamagedStoreException(string message) : Exception(message);

@@ -5,14 +5,14 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Keeps the embedded server's append-only file and its memory small: now and then every key that is alive is written once more, and
-/// what was written before is cut off. It goes slice by slice. All calls stand still during a slice, so that nobody writes a key
-/// between its reading and its writing, and pass between two slices.
+/// Keeps the embedded server's append-only file and its memory small. A compaction rewrites every live key and deletes everything that was
+/// written before. It works in slices. Calls wait during a slice, so that no key changes between its reading and its writing, and continue
+/// between two slices.
 /// </summary>
 /// <remarks>
-/// What calls write meanwhile lies behind the mark, and so does each slice. Read from the mark on, the file gives each key what the
-/// last slice has written of it, and what calls have changed since. A process that is killed in the middle of it has the whole old
-/// file; writing a key again changes nothing.
+/// The writes of calls during a compaction are after the mark, and so are the slices. A recovery from the mark gives each key the value
+/// that the last slice wrote, and then the later changes. If the process is killed during a compaction, the old file is complete:
+/// rewriting a key does not change its value.
 /// </remarks>
 internal sealed class EmbeddedCompaction(
     CompactingServer server,
@@ -24,23 +24,24 @@ internal sealed class EmbeddedCompaction(
     ILogger log) : IDisposable
 {
     /// <summary>
-    /// The growth of the file that a compaction is worth. Restarts read at most this much, or half of what is alive, and what is alive.
+    /// The growth of the file that starts a compaction. A restart reads the live data, and at most this much or half of the live data
+    /// in addition.
     /// </summary>
     private const long WorthIt = 128 << 20;
 
-    /// <summary>The part of the limit that makes a compaction worth it where a store that is nearly full may get it back.</summary>
+    /// <summary>The share of the limit that a compaction of a nearly full store must be able to free.</summary>
     private const int ShareOfLimit = 16;
 
     private const int Chunk = 2000;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest time for which a full store waits for a compaction: keys are also deleted, and nobody counts those.</summary>
+    /// <summary>The longest time between compactions of a full store. Deleted keys also free space, but nothing counts them.</summary>
     private static readonly TimeSpan MaxFull = TimeSpan.FromMinutes(10);
 
-    /// <summary>The longest pause after a slice. It is as long as the slice where that is shorter: calls have half of the time.</summary>
+    /// <summary>The longest pause after a slice. A shorter slice has a pause of its own length, so calls get half of the time.</summary>
     private static readonly TimeSpan MaxPause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The size of the file after its last compaction. What an earlier process left counts as growth.</summary>
+    /// <summary>The size of the file after the last compaction of this process. Earlier content counts as growth.</summary>
     private long _size;
     private readonly SemaphoreSlim _turn = new(1);
     private long _logBytes;
@@ -51,10 +52,10 @@ internal sealed class EmbeddedCompaction(
 
     private long Size => server.Committed is var (begin, until) ? until - begin : 0;
 
-    /// <summary>For how long calls stood still, at most, in the last compaction.</summary>
+    /// <summary>The longest time for which the last compaction blocked calls.</summary>
     public TimeSpan MaxHold { get; private set; }
 
-    /// <summary>Until it is cancelled.</summary>
+    /// <summary>Runs until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using var timer = new PeriodicTimer(Every, time);
@@ -72,16 +73,16 @@ internal sealed class EmbeddedCompaction(
             catch (Exception e) when (
                 e is RedisException or TimeoutException or NotSupportedException or IOException or StoreUnavailableException)
             {
-                // Nothing is lost: the old file is whole until all is written again.
+                // Nothing is lost: the old file stays complete until every key is rewritten.
                 log.NotCompacted(e.Message);
             }
         }
     }
 
-    /// <returns>How many keys were alive.</returns>
+    /// <returns>The number of live keys.</returns>
     public async Task<int> CompactAsync(CancellationToken stop)
     {
-        // There is one mark.
+        // There is only one mark, so compactions do not overlap.
         await _turn.WaitAsync(stop);
         MaxHold = TimeSpan.Zero;
         try
@@ -119,17 +120,17 @@ internal sealed class EmbeddedCompaction(
         || (capacity.IsNearlyFull && Reclaimable() >= capacity.Limit / ShareOfLimit)
         || (capacity.IsFull && time.GetElapsedTime(_last) >= MaxFull);
 
-    /// <summary>Most of what the memory's log may give back: all that was added, and of the rest what has expired.</summary>
+    /// <summary>An upper estimate of what a compaction frees in the memory log: the growth, and the expired share of the rest.</summary>
     private long Reclaimable() => server.LogBytes - _logBytes + (long)(_logBytes * Math.Min(1, _expired / (_keys + 1.0)));
 
-    /// <summary>What has expired is freed, and off the list of what the server may trip over.</summary>
+    /// <summary>Deletes expired keys, so that the server cannot fail on them during the compaction.</summary>
     private async Task ExpireAsync()
     {
         var answer = (RedisResult[])(await connection.GetDatabase().ExecuteAsync("EXPDELSCAN"))!;
         _expired += (long)answer[0];
     }
 
-    /// <summary>Every key that is there now. The server moves keys that are written, so nobody may write while it reads a page.</summary>
+    /// <summary>Lists every key. The server moves a key when it is written, so no call may write while a page is read.</summary>
     private async Task<HashSet<string>> ScanAsync(KeyRewriter rewrite, CancellationToken stop)
     {
         var db = connection.GetDatabase();
@@ -162,7 +163,7 @@ internal sealed class EmbeddedCompaction(
         _pause = time.GetElapsedTime(began);
         if (_pause > MaxHold) MaxHold = _pause;
 
-        // The calls' own commits wait for what is written, and must not find much.
+        // The commits of calls wait for these writes too, so each slice commits its own writes.
         await server.CommitAsync();
     }
 }

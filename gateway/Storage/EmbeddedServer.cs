@@ -6,8 +6,8 @@ using DurableGateway.Configuration;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// A Garnet server in this process, on a loopback port of its own with a password of its own. Every write is in the
-/// append-only file before it is answered, so that a killed process loses nothing it has acknowledged.
+/// A Garnet server in this process, on its own loopback port and with its own password. Every write is in the append-only file before it is
+/// answered, so a killed process loses no acknowledged write.
 /// </summary>
 internal sealed class EmbeddedServer : IDisposable
 {
@@ -25,10 +25,10 @@ internal sealed class EmbeddedServer : IDisposable
 
     public string ConnectionString { get; }
 
-    /// <summary>For <see cref="EmbeddedCompaction"/>.</summary>
+    /// <summary>The server, for <see cref="EmbeddedCompaction"/>.</summary>
     public CompactingServer Server => _server;
 
-    /// <exception cref="ConfigurationException">The directory cannot be written, or another gateway has it.</exception>
+    /// <exception cref="ConfigurationException">The directory is not writable, or another gateway uses it.</exception>
     /// <exception cref="DamagedStoreException">Its files are damaged or missing.</exception>
     public static EmbeddedServer Start(string directory, ILoggerFactory loggers)
     {
@@ -44,25 +44,23 @@ internal sealed class EmbeddedServer : IDisposable
                 "--bind", "127.0.0.1", "--port", $"{port}", "--auth", "Password", "--password", password, "-q",
                 "--lua", "--lua-transaction-mode",
 
-                // Committed by who needs it: see CompactingServer.CommitAsync.
+                // The callers commit: see CompactingServer.CommitAsync.
                 "--aof", "--aof-commit-freq", "-1", "--recover", "--checkpointdir", directory,
 
-                // Garnet's native device wants libaio, which few images have.
+                // Garnet's native device needs libaio, which few images have.
                 "--device-type", "RandomAccess",
-                // Nothing is ever moved from memory to disk, which this version does not survive: StoreCapacity refuses writes long
-                // before. Not allocated beforehand, and independent of the limit: what is there is read, whatever the limit is now.
+                // The server must never move data from memory to disk, because this version then fails. StoreCapacity refuses writes long
+                // before. The memory is not allocated in advance. It does not depend on the limit: all stored data is read at startup.
                 "--memory", "256g", "--mutable-percent", "95", "--index", "16m",
 
-                // What lies in the read-only part of the memory loses its expiry when it is written (measured in 2.2.8). That part is a
-                // twentieth, rounded down to pages: with pages of this size, half of the file's, it is empty up to 320 MiB without large
-                // values.
+                // A key in the read-only part of the memory loses its expiry when it is written (measured in 2.2.8). That part is 5 %,
+                // rounded down to pages. With this page size, half of that of the file, it is empty up to 320 MiB without large values.
                 "--page", "16m",
 
-                // What is larger is memory of its own, which is free again as soon as it is deleted.
+                // A larger value has its own memory, which is freed when the value is deleted.
                 "--max-inline-value-size", $"{CompactingServer.MaxInlineBytes}",
 
-                // An append-only entry is as large as the largest record: a result of 16 MiB and its envelope. Segments are what is
-                // deleted when the file is compacted.
+                // A page must hold the largest record: a result of 16 MiB and its envelope. A compaction deletes whole segments.
                 "--aof-page-size", $"{AofFiles.PageBytes >> 20}m", "--aof-memory", "64m",
                 "--aof-segment-size", $"{AofFiles.SegmentBytes >> 20}m",
                 "--pubsub-pagesize", "4k", "--logger-level", "Error",
@@ -85,7 +83,7 @@ internal sealed class EmbeddedServer : IDisposable
         _lock.Dispose();
     }
 
-    /// <summary>Two servers on one directory would destroy it, so the first one keeps a locked file there.</summary>
+    /// <summary>Locks a file in the directory, because two servers would destroy the store.</summary>
     public static FileStream Lock(string directory)
     {
         const string Key = "Durable:Store:DataDirectory";
@@ -105,7 +103,7 @@ internal sealed class EmbeddedServer : IDisposable
         }
     }
 
-    /// <summary>Below the range from which systems take ports for outgoing connections, so that none of those takes it meanwhile.</summary>
+    /// <summary>Chooses a port below the range of outgoing connections, so that none of them takes it before the server starts.</summary>
     private static int FreePort()
     {
         while (true)
@@ -118,7 +116,7 @@ internal sealed class EmbeddedServer : IDisposable
             }
             catch (SocketException)
             {
-                // Taken.
+                // The port is in use.
             }
         }
     }

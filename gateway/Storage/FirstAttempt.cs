@@ -2,20 +2,20 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
 
-/// <summary>What became of the first attempt of a run that is written.</summary>
-/// <param name="State">Running, where it is in flight.</param>
+/// <summary>The first attempt of a run, when the run is first stored.</summary>
+/// <param name="State">Running if the attempt is in flight.</param>
 /// <param name="Owner">The node of the attempt.</param>
 /// <param name="Due">When its lease ends, or when the next attempt is due.</param>
 internal readonly record struct FirstAttempt(RunState State, string Owner, DateTimeOffset Due)
 {
-    /// <summary>0 where there was none yet.</summary>
+    /// <summary>The number of the attempt; 0 if there is none yet.</summary>
     public int Number { get; init; } = 1;
 
     public int Failures { get; init; }
 
-    /// <summary>For the run's history, where it failed.</summary>
+    /// <summary>A note for the run's history, if the attempt failed.</summary>
     public AttemptNote Note { get; init; }
 
-    /// <summary>Since when the service cannot be reached, where that is why it failed.</summary>
+    /// <summary>When the service became unreachable, if that is why the attempt failed.</summary>
     public DateTimeOffset? UnreachableSince { get; init; }
 }

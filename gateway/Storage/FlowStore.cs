@@ -6,10 +6,10 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Gates and rates of flow control, which all nodes share.</summary>
+/// <summary>Concurrency limits and rate limits, which all nodes share.</summary>
 internal sealed class FlowStore(StoreConnection connection, EngineSettings settings, TimeProvider time) : IFlowStore
 {
-    /// <summary>How long a gate is kept with no news of anybody who is in or waits.</summary>
+    /// <summary>How long the store keeps a concurrency limit without activity.</summary>
     private static readonly TimeSpan LimitLifetime = TimeSpan.FromDays(30);
 
     public async Task<ConcurrencyAnswer> EnterAsync(

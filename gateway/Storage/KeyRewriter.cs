@@ -2,31 +2,31 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Writes keys of the embedded server once more, as they are, for <see cref="EmbeddedCompaction"/>.</summary>
+/// <summary>Rewrites keys of the embedded server without changing them, for <see cref="EmbeddedCompaction"/>.</summary>
 /// <param name="db">The server.</param>
-/// <param name="hold">Does something while no call is at work.</param>
+/// <param name="hold">Runs an action while no call is in flight.</param>
 /// <param name="time">The clock.</param>
 internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, TimeProvider time)
 {
-    /// <summary>What one slice writes, unless a single value is larger.</summary>
+    /// <summary>The maximum number of bytes of a slice, unless a single value is larger.</summary>
     private const long SliceBytes = 2 << 20;
     private const int SliceKeys = 64;
 
-    /// <summary>An object that is larger is written in parts, and keeps its place in memory.</summary>
+    /// <summary>A larger object is rewritten in parts and keeps its place in memory.</summary>
     private const long LargeObject = 4 << 20;
     private const int PartEntries = 1000;
     private const int ListPart = 256;
     private const string CopySuffix = ":copy";
 
-    /// <summary>The server must not be asked to expire what has just expired: its answer breaks the connection.</summary>
+    /// <summary>A key that expires sooner is not rewritten now: the server breaks the connection if an expiry is in the past.</summary>
     private static readonly TimeSpan TooLate = TimeSpan.FromSeconds(1);
 
     private readonly HashSet<string> _expiring = [];
 
-    /// <summary>Something was written in parts: it is behind the mark in the file, and where it was in memory.</summary>
+    /// <summary>Whether an object was rewritten in parts: it is after the mark in the file, but keeps its place in memory.</summary>
     public bool HasLeft { get; private set; }
 
-    /// <summary>Removes what a process that was killed in the middle of a list has left.</summary>
+    /// <summary>Deletes the copies that a process left which was killed while it rewrote a list.</summary>
     public async Task RemoveLeftOversAsync(HashSet<string> keys)
     {
         foreach (var copy in keys.Where(key => key.EndsWith(CopySuffix, StringComparison.Ordinal)).ToArray())
@@ -36,7 +36,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         }
     }
 
-    /// <summary>Writes these keys, of which some may be gone by now.</summary>
+    /// <summary>Rewrites these keys. Keys that no longer exist are skipped.</summary>
     public async Task RewriteAsync(IReadOnlyList<string> keys, CancellationToken stop)
     {
         var sized = await Task.WhenAll(keys.Select(SizeAsync));
@@ -58,7 +58,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         }
     }
 
-    /// <summary>What was about to expire: it has, or it is to stay for longer by now.</summary>
+    /// <summary>Handles the keys that were about to expire: by now, they have expired or have a later expiry.</summary>
     public async Task ExpiringAsync(CancellationToken stop)
     {
         while (_expiring.Count > 0)
@@ -100,8 +100,8 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
     }
 
     /// <summary>
-    /// Gives a key a new place in memory: one that is deleted first does not keep its old one, and its large values are never there twice.
-    /// A process that is killed in between has done neither.
+    /// Gives a key a new place in memory by deleting it first. Its large values are therefore never in memory twice. The transaction is
+    /// atomic, also if the process is killed.
     /// </summary>
     private async Task MoveAsync(string key)
     {
@@ -145,7 +145,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         if (!await move.ExecuteAsync()) throw new RedisException($"The transaction on {key} was not executed.");
     }
 
-    /// <summary>Fields that calls add meanwhile are behind the mark without that.</summary>
+    /// <summary>Rewrites a large hash. Fields that calls add meanwhile are already after the mark.</summary>
     private async Task LargeHashAsync(string key, CancellationToken stop)
     {
         var fields = await db.HashKeysAsync(key);
@@ -183,7 +183,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         }
     }
 
-    /// <summary>The expiry goes with each part: read from the mark on, the file has the key only from its first part on.</summary>
+    /// <summary>Rewrites a part with the key's expiry, because a recovery from the mark creates the key from its first part.</summary>
     private Task PartAsync(string key, Func<Task<bool>> rewrite) => hold(async () =>
     {
         var expiry = await db.KeyExpireTimeAsync(key);
@@ -192,8 +192,8 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
     });
 
     /// <summary>
-    /// What is in a list cannot be written over: a copy takes its place, all at once, with its expiry. Lists only grow, so calls may
-    /// pass while it is made; what they have added follows when the copy takes the place.
+    /// Rewrites a large list. Items of a list cannot be rewritten in place, so a copy replaces the list atomically, with its expiry. Lists
+    /// only grow, so calls continue while the copy is made. Items that they add are copied when the copy replaces the list.
     /// </summary>
     private async Task LargeListAsync(string key, CancellationToken stop)
     {
@@ -220,7 +220,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
                 return;
             }
 
-            // Its run may have begun again meanwhile, with another list. No two entries are alike: each is encrypted by itself.
+            // The run may have started a new list meanwhile. No two entries are equal, because each is encrypted separately.
             if (copied > 0 && (await db.ListGetByIndexAsync(key, 0) != first || await db.ListGetByIndexAsync(key, copied - 1) != last))
             {
                 await db.KeyDeleteAsync(copy);
@@ -238,7 +238,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
         });
     }
 
-    /// <summary>One by one: an entry of the file has a largest size. They arrive in the order in which they are sent.</summary>
+    /// <summary>Appends items one by one, because an entry of the file has a maximum size. They arrive in the order of sending.</summary>
     private async Task AppendAsync(RedisKey copy, RedisValue[] items) =>
         await Task.WhenAll(items.Select(item => db.ListRightPushAsync(copy, item)));
 

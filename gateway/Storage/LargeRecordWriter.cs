@@ -4,29 +4,30 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Writes records of any size. A large one is sent once: the store is asked before, and so after a lost answer, whether it has it.
+/// Writes records of any size. Before it sends a large record, it asks the store whether it needs it, also after a lost answer. So the
+/// record is sent once.
 /// </summary>
 internal static class LargeRecordWriter
 {
-    /// <summary>What a script answers that was called without its record, and would store one.</summary>
+    /// <summary>The answer of a script that was called without its record and needs it.</summary>
     private const string Send = "send";
 
     /// <param name="connection">The store.</param>
     /// <param name="key">A key that the script writes.</param>
-    /// <param name="bytes">About how large the record is.</param>
-    /// <param name="record">Makes the record. Called only where it is sent, so that a store that is away costs no encryption.</param>
+    /// <param name="bytes">The approximate size of the record.</param>
+    /// <param name="record">Creates the record. Called only before sending, so that nothing is encrypted for an unavailable store.</param>
     /// <param name="newCall">
-    /// Makes a call of the script without its argument <c>record</c>, with which it checks what it would check, and stores nothing. Called
-    /// when the call begins.
+    /// Creates a call of the script without its argument <c>record</c>. Without it, the script makes all its checks but stores nothing.
+    /// Called when the call begins.
     /// </param>
-    /// <param name="caller">What it is called in traces.</param>
+    /// <param name="caller">The name of the operation in traces.</param>
     public static async Task<RedisResult> WriteAsync(
         this StoreConnection connection, RedisKey key, long bytes, Func<RedisValue> record, Func<ScriptCall> newCall,
         [CallerMemberName] string caller = "")
     {
         if (!connection.IsLarge(bytes)) return await connection.ExecuteSafelyAsync(key, SendAsync, caller);
 
-        // Replicas need not confirm that there is nothing yet. What is there already counts when they have it.
+        // Replicas need not confirm that the record is missing. They must confirm a record that exists.
         if (!IsSend(await connection.ExecuteAsync(AskAsync, caller)))
         {
             var known = await connection.ExecuteSafelyAsync(key, AskAsync, caller);
@@ -35,7 +36,7 @@ internal static class LargeRecordWriter
 
         return await connection.WriteLargeAsync(key, bytes, async db =>
         {
-            // It has waited for its turn. A caller that did not wait so long for the answer may have sent the same again meanwhile.
+            // While this call waited, its caller may have given up and sent the same record again.
             var known = await AskAsync(db);
             return IsSend(known) ? await SendAsync(db) : known;
         }, caller);

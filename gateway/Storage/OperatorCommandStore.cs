@@ -7,7 +7,7 @@ namespace DurableGateway.Storage;
 /// <summary>What operators do to runs, each one script.</summary>
 internal sealed class OperatorCommandStore(StoreConnection connection, RecordCodec codec, UnlistedRuns unlisted, TimeProvider time)
 {
-    /// <summary>Retries, pauses or resumes a run, or notes that it was begun again.</summary>
+    /// <summary>Retries, pauses or resumes a run, or records that a new run repeats it.</summary>
     /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, or <c>refused</c> with the state and whether it is paused.</returns>
     public async Task<(string Verdict, RunState State, bool Paused)> ActAsync(RunId run, string verb, string note)
     {
@@ -23,14 +23,14 @@ internal sealed class OperatorCommandStore(StoreConnection connection, RecordCod
         return (answer[0].ToString(), state, answer.Length > 2 && answer[2] == "1");
     }
 
-    /// <summary>The gate that a run has to pass; <see langword="null"/> where there is none.</summary>
+    /// <summary>The concurrency limit of a run; <see langword="null"/> if it has none.</summary>
     public async Task<ConcurrencyLimit?> GetGateAsync(RunId run)
     {
         var gate = await connection.ExecuteAsync(db => db.HashGetAsync(new StoreKeys(run, connection.Shards).Run, "gate"));
         return ConcurrencyLimit.Parse(gate.ToString());
     }
 
-    /// <summary>Has a run go on from a step, or, where an outcome is given, with that one.</summary>
+    /// <summary>Makes a run continue from a step, or with the given outcome of the step.</summary>
     /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, <c>running</c> or <c>step</c>.</returns>
     public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)
     {

@@ -1,19 +1,19 @@
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Turns the failures of one thing into few log lines: one when it fails first, one a minute while it goes on failing, and one when
-/// it works again. Callers that repeat a call every second report each failure here and log nothing themselves.
+/// Limits the log lines of an outage: one at the first failure, one a minute during the outage, and one when calls succeed again. Callers
+/// report each failure here and log nothing themselves.
 /// </summary>
 /// <param name="time">The clock.</param>
-/// <param name="failing">Logs a failure: for how long the thing has failed, how many calls failed, and the last error.</param>
-/// <param name="working">Logs that it works again: for how long it failed, and how many calls failed.</param>
+/// <param name="failing">Logs a failure: the duration of the outage, the number of failed calls, and the last error.</param>
+/// <param name="working">Logs the recovery: the duration of the outage, and the number of failed calls.</param>
 internal sealed class OutageLog(TimeProvider time, Action<TimeSpan, long, Exception> failing, Action<TimeSpan, long> working)
 {
-    /// <summary>The shortest time between two lines about failures, also where one outage follows another.</summary>
+    /// <summary>The shortest time between two lines about failures, also of different outages.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// How long nothing may fail before the outage counts as over: where only some calls fail, the log does not alternate.
+    /// The time without failures after which the outage is over. It keeps the log from alternating if only some calls fail.
     /// </summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
 

@@ -6,8 +6,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// The binary form of what is stored: a version byte, then the fields, sealed as a whole under the run's id and the
-/// field's name, so that no record can be moved to another run or another place.
+/// The binary format of records: a version byte, then the fields. A record is sealed as a whole under the run's id and the field's name,
+/// so that it cannot be moved to another run or field.
 /// </summary>
 internal sealed class RecordCodec(KeyRing keys)
 {
@@ -33,7 +33,7 @@ internal sealed class RecordCodec(KeyRing keys)
         Write(writer, [.. request.RouteValues.Select(pair => new HeaderLine(pair.Key, pair.Value))]);
         Write(writer, request.Body);
 
-        // Few requests have any, and records of earlier releases end here.
+        // Few requests have trailers, and records of earlier releases end here.
         if (request.Trailers.Count > 0) Write(writer, request.Trailers);
     });
 
@@ -60,7 +60,8 @@ internal sealed class RecordCodec(KeyRing keys)
     });
 
     /// <summary>
-    /// Method, path and target: what a list of runs shows of a request, and results are relative to, so that the whole need not be read.
+    /// Method, path and target, stored separately. Lists of runs show them, and results are relative to the target, without reading the
+    /// whole request.
     /// </summary>
     public byte[] EncodeLabel(RunId run, StoredRequest request) => Seal(run, "label", writer =>
     {
@@ -72,7 +73,7 @@ internal sealed class RecordCodec(KeyRing keys)
     public (string Method, string Path) DecodeLabel(RunId run, byte[] record) =>
         Open(run, "label", record, reader => (reader.ReadString(), reader.ReadString()));
 
-    /// <summary>The request target as it stood on the wire.</summary>
+    /// <summary>The request target as received.</summary>
     public string DecodeTarget(RunId run, byte[] record) => Open(run, "label", record, reader =>
     {
         _ = reader.ReadString();
@@ -119,7 +120,7 @@ internal sealed class RecordCodec(KeyRing keys)
             Body = ReadBytes(reader),
         });
 
-    /// <summary>Why a step failed, as text: it stands within entries of the history, and in the run's field <c>why</c>.</summary>
+    /// <summary>The reason of a step's failure, as text for the entries of the history and the run's field <c>why</c>.</summary>
     public string EncodeReason(RunId run, string step, string reason) => Base64Url.EncodeToString(Seal(run, "reason", writer =>
     {
         writer.Write(step);
@@ -132,7 +133,7 @@ internal sealed class RecordCodec(KeyRing keys)
         return Open(run, "reason", Base64Url.DecodeFromChars(record), reader => (reader.ReadString(), reader.ReadString()));
     }
 
-    /// <summary>Status and headers of a response whose body is elsewhere.</summary>
+    /// <summary>Status and headers of a response whose body is stored elsewhere.</summary>
     public byte[] EncodeHead(RunId run, StoredResponse head) => Seal(run, "head", writer =>
     {
         writer.Write(head.Status);
@@ -163,12 +164,12 @@ internal sealed class RecordCodec(KeyRing keys)
         return new StoredEvent(name, new Topic(type, hasKey ? key : null), reader.ReadString(), ReadBytes(reader));
     });
 
-    /// <summary>Which runs a set action is for: values of headers may be among it.</summary>
+    /// <summary>The filter of a bulk action. It is sealed because it may contain header values.</summary>
     public byte[] EncodeFilter(Guid set, ReadOnlyMemory<byte> filter) => Seal("set", set.ToString(), writer => Write(writer, filter));
 
     public ReadOnlyMemory<byte> DecodeFilter(Guid set, byte[]? record) => Open("set", set.ToString(), record, ReadBytes);
 
-    /// <summary>What the run's result is bound to; empty for nothing.</summary>
+    /// <summary>The binding of the run's result; empty if it has none.</summary>
     public string Binding(NewRun run) => ResultBinding.Of(keys, run);
 
     public static byte[] Encode(RunPolicy policy) => JsonSerializer.SerializeToUtf8Bytes(policy, PolicyJson.Default.RunPolicy);
@@ -246,7 +247,7 @@ internal sealed class RecordCodec(KeyRing keys)
 
     private static byte[] ReadBytes(BinaryReader reader) => reader.ReadBytes(Checked(reader, reader.Read7BitEncodedInt()));
 
-    /// <summary>A length that the record cannot hold is a corrupt one; it must not become an allocation.</summary>
+    /// <summary>Checks a length against the size of the record, so that a corrupt length does not cause an allocation.</summary>
     private static int Checked(BinaryReader reader, int length) =>
         length >= 0 && length <= reader.BaseStream.Length - reader.BaseStream.Position
             ? length

@@ -4,13 +4,13 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Events on the Redis protocol.</summary>
+/// <summary>The event store, over the Redis protocol.</summary>
 internal sealed class RedisEventStore(StoreConnection connection, RecordCodec codec, GatewaySettings settings, TimeProvider time)
     : IEventStore
 {
     /// <summary>
-    /// How long an event that is being delivered is kept at most: longer than any outage of all gateways after which somebody
-    /// would still expect it.
+    /// The longest time that the store keeps an event during its delivery. It is longer than any outage of all gateways after which a
+    /// delivery is still useful.
     /// </summary>
     private static readonly TimeSpan DeliveryTime = TimeSpan.FromDays(30);
 
@@ -116,7 +116,7 @@ internal sealed class RedisEventStore(StoreConnection connection, RecordCodec co
         }) == 1;
     }
 
-    /// <summary>An event that cannot be read does not hide the others.</summary>
+    /// <summary>Skips an unreadable event, so that the others are still listed.</summary>
     private RecentEvent? Read(string name, long at, RedisValue[] fields)
     {
         try

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>The outbox: entries of the due-queues that are no runs.</summary>
+/// <summary>The outbox: the entries of the due queues that are not runs.</summary>
 internal sealed class RedisOutboxStore(StoreConnection connection, TimeProvider time) : IOutboxStore
 {
     public async Task<bool> TryTakeAsync(OutboxEntry entry, DateTimeOffset until) =>

@@ -4,22 +4,22 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>The run store on the Redis protocol. The transitions themselves are the Lua scripts.</summary>
+/// <summary>The run store, over the Redis protocol. The Lua scripts make the transitions.</summary>
 internal sealed class RedisRunStore(
     StoreConnection connection, RecordCodec codec, StepValueReader values, RecordingOptions recording, UnlistedRuns unlisted,
     TimeProvider time)
     : IRunStore
 {
-    /// <summary>How far a look at a queue goes past runs that have no room: each entry costs the store about a microsecond.</summary>
+    /// <summary>The maximum number of entries to read when looking for runs with room. Each costs the store about 1 µs.</summary>
     private const int MaxEntries = 1000;
 
     /// <summary>
-    /// The most bytes of steps that come along with a claimed run. What is beyond it the service reads itself: a run with gigabytes of
-    /// outcomes must still be claimed within one call.
+    /// The maximum number of bytes of steps that a claim returns. The service reads the others itself, so that one call can claim a run
+    /// with gigabytes of outcomes.
     /// </summary>
     private const int MaxClaimedStepBytes = 64 * 1024;
 
-    /// <summary>A problem that the gateway itself describes is smaller.</summary>
+    /// <summary>The maximum size of a result that a full store still accepts. The gateway's own problem documents are smaller.</summary>
     private const int SmallResult = 4096;
 
     private static readonly string Running = RunState.Running.Name();
@@ -72,7 +72,7 @@ internal sealed class RedisRunStore(
                 runs.Add(new DueRun(id, answer[i + 1].ToString(), answer[i + 2].ToString(), answer[i + 3] == Running));
             else if (OutboxEntry.Is(entry.ToString())) outbox.Add(new OutboxEntry(shard, entry.ToString()));
 
-            // What is neither can never be claimed, and would stay at the head for ever.
+            // Any other entry can never be claimed, and would stay at the head permanently.
             else await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.DueOf(shard), entry));
         }
 
@@ -216,7 +216,7 @@ internal sealed class RedisRunStore(
         AttemptKey attempt, RunState state, StoredResponse result, RunPolicy policy, int? expectedFailures, AttemptNote note,
         bool releaseKey)
     {
-        // A run that has failed for good must be able to say so, whatever room there is: else it would be tried again and again.
+        // A full store accepts small results, so that a run can fail permanently instead of being tried again and again.
         if (result.Body.Length > SmallResult) connection.Admit(StoreWriteKind.RunUnderWay);
         var key = KeysToChange(attempt.Run).Run;
         return Park(await connection.WriteAsync(key, result.Body.Length, () => codec.Encode(attempt.Run, result), () =>
@@ -328,7 +328,7 @@ internal sealed class RedisRunStore(
 
     public async Task<StoredResponse?> GetResultAsync(RunId run)
     {
-        // Nobody is told a result that a failover could still take back.
+        // Waits for the replicas, so that a failover cannot revoke a result that was returned.
         var record = await connection.ReadStringAsync(Keys(run).Result);
         return record.IsNull ? null : codec.DecodeResponse(run, record);
     }
@@ -342,7 +342,7 @@ internal sealed class RedisRunStore(
     /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
     private async Task<bool> CreateAsync(NewRun run, FirstAttempt first)
     {
-        // A run that a step of another invokes belongs to one that is under way.
+        // A run that a step invokes belongs to a run that has already begun.
         connection.Admit(run.Invoker is null ? StoreWriteKind.NewRun : StoreWriteKind.RunUnderWay);
         var keys = KeysToChange(run.Id);
         var began = time.GetTimestamp();
@@ -378,11 +378,11 @@ internal sealed class RedisRunStore(
             ["label"] = codec.EncodeLabel(run.Id, run.Request),
         };
 
-        // A lease that ended while the request was on its way would hand the run to another node at once.
+        // A lease that ended during the transfer of the request would give the run to another node immediately.
         TimeSpan Underway() => connection.IsLarge(bytes) ? time.GetElapsedTime(began) + BulkConnections.TimeFor(bytes) : default;
     }
 
-    /// <summary>Reports of a step. Where the report brings an outcome, that is stored.</summary>
+    /// <summary>Reports on a step, and stores the outcome if there is one.</summary>
     private async Task<StepAnswer> ReportAsync(RunId run, string step, StepOutcome? outcome, Func<ScriptCall> newCall)
     {
         connection.Admit(StoreWriteKind.RunUnderWay);
@@ -391,7 +391,7 @@ internal sealed class RedisRunStore(
             ? await connection.EvaluateSafelyAsync(keys.Run, newCall)
             : await connection.WriteAsync(keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), newCall))!;
 
-        // A caller that only asks does not get the first outcome: that may be large as well.
+        // The answer to a call without a record has no outcome, because outcomes can be large.
         if (answer is [var verdict] && verdict == "stored")
         {
             var first = await connection.ReadLargeAsync(
@@ -415,7 +415,7 @@ internal sealed class RedisRunStore(
         ["stuck_after"] = StuckAfter,
     };
 
-    /// <summary>A call that needs the attempt to own its run.</summary>
+    /// <summary>A call that requires that the attempt owns its run.</summary>
     private ScriptCall NewCall(Script script, AttemptKey attempt) => new(script, Keys(attempt.Run))
     {
         ["attempt"] = attempt.Number,
@@ -445,7 +445,7 @@ internal sealed class RedisRunStore(
         _ => new(ParkVerdict.Lost),
     };
 
-    /// <summary>Takes a run out of its queue whose keys are not what the scripts can work on.</summary>
+    /// <summary>Removes a run from its queue if its keys have types that the scripts cannot process.</summary>
     public Task SetAsideAsync(RunId run) => connection.ExecuteAsync(db => db.SortedSetRemoveAsync(Keys(run).Due, run.ToString()));
 
     private RedisValue StuckAfter => recording.Notices.StuckAfter is { } after ? (long)after.TotalMilliseconds : RedisValue.Null;

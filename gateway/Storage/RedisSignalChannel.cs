@@ -4,7 +4,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Signals by the store's channels.</summary>
+/// <summary>Sends and receives signals over the store's channels.</summary>
 internal sealed class RedisSignalChannel(StoreConnection connection) : IRunSignalChannel
 {
     public void PublishEnded(RunId run) => connection.Publish(StoreKeys.EndedChannel, run.ToString());

@@ -60,7 +60,7 @@ internal sealed class RedisWaitStore(
     }
 
     /// <remarks>
-    /// Two reads: what is told may be past by then anyway. The states and values are those of <c>deliver-to-step.lua</c>.
+    /// Two reads without a transaction: the answer can be outdated in any case. <c>deliver-to-step.lua</c> defines the states and values.
     /// </remarks>
     public async Task<DeliveryVerdict> PeekAsync(Waiter waiter, WaitKind kind)
     {

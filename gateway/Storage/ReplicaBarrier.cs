@@ -6,16 +6,16 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Waits until enough replicas have what was written (<c>Durable:Store:MinReplicas</c>). Those who wait at the same time wait
-/// together: one <c>WAIT</c> for each server at a time, on a connection of its own, because it blocks what comes after it.
+/// Waits until enough replicas have confirmed the writes (<c>Durable:Store:MinReplicas</c>). Concurrent callers share one <c>WAIT</c> for
+/// each server. It has its own connection, because it blocks later commands of its connection.
 /// </summary>
 /// <param name="connection">The connection for <c>WAIT</c>.</param>
-/// <param name="replicas">How many have to confirm.</param>
-/// <param name="patience">How long it waits for them.</param>
+/// <param name="replicas">The number of replicas that must confirm.</param>
+/// <param name="patience">The longest time to wait for them.</param>
 /// <param name="time">The clock.</param>
 /// <param name="lookAround">
-/// Has the topology read again. Without it a barrier whose server is no longer the primary would ask it for as long as it lives: only
-/// this connection meets the error, and the calls on other connections succeed.
+/// Reads the topology again. Without it, a barrier would keep asking a server that is no longer the primary: only this connection gets the
+/// error, while the calls on other connections succeed.
 /// </param>
 internal sealed class ReplicaBarrier(
     IConnectionMultiplexer connection, int replicas, TimeSpan patience, TimeProvider time, Action lookAround)
@@ -24,9 +24,9 @@ internal sealed class ReplicaBarrier(
 
     private readonly ConcurrentDictionary<EndPoint, SharedRound<int>> _rounds = new();
 
-    /// <summary>Completes when all that was written to the key's server before this call is on the replicas.</summary>
+    /// <summary>Completes when the replicas have all earlier writes to the key's server.</summary>
     /// <exception cref="StoreUnavailableException">
-    /// Too few replicas confirmed in time. What was written is on the primary, and may be lost with it.
+    /// Too few replicas confirmed in time. The writes are on the primary and may be lost with it.
     /// </exception>
     public async Task PassAsync(RedisKey key)
     {
@@ -56,12 +56,12 @@ internal sealed class ReplicaBarrier(
             var server = connection.GetServer(key);
             var confirmed = await _rounds.GetOrAdd(server.EndPoint, _ => new SharedRound<int>()).JoinAsync(() => AskAsync(server, key));
 
-            // A slot that moved meanwhile has its writes on another server.
+            // If the slot moved in the meantime, its writes are on another server.
             return (connection.GetServer(key).EndPoint.Equals(server.EndPoint) ? confirmed : 0, null);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or InvalidOperationException)
         {
-            // The last is what the client library throws where no server of the key is connected, or the connection is closed.
+            // The client library throws the last type if no server of the key is connected, or the connection is closed.
             lookAround();
             return (0, e);
         }
@@ -69,8 +69,8 @@ internal sealed class ReplicaBarrier(
 
     private async Task<int> AskAsync(IServer server, RedisKey key)
     {
-        // WAIT speaks of what its own connection has written last, so something is written there; what others wrote before is
-        // before that. A connection that is new in between has written nothing, and WAIT would promise nothing.
+        // WAIT covers the last write of its own connection and everything before it, so this connection writes a key first. A connection
+        // that was reopened in between has written nothing, and WAIT would confirm nothing.
         var sockets = server.GetCounters().Interactive.SocketCount;
         var mark = connection.GetDatabase().StringSetAsync(StoreKeys.BarrierBeside(key), 1, TimeSpan.FromDays(1));
         var wait = server.ExecuteAsync("WAIT", replicas, (int)patience.TotalMilliseconds);

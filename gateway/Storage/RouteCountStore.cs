@@ -3,12 +3,12 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Counts by route and minute from all nodes: a small hash for each minute, gone after little more than an hour.</summary>
+/// <summary>Counts by route and minute from all nodes. Each minute is a small hash that expires after little more than an hour.</summary>
 internal sealed class RouteCountStore(StoreConnection connection)
 {
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(65);
 
-    /// <param name="counts">By the start of the minute (s) and the name of the field.</param>
+    /// <param name="counts">The counts, by the start of the minute (s) and the name of the field.</param>
     public Task AddAsync(IReadOnlyCollection<KeyValuePair<(long Minute, string Field), long>> counts) =>
         Task.WhenAll(counts.GroupBy(count => count.Key.Minute).Select(minute => connection.EvaluateAsync(new ScriptCall(Scripts.AddCounts)
         {
@@ -17,7 +17,7 @@ internal sealed class RouteCountStore(StoreConnection connection)
             Rest = minute.SelectMany(count => new RedisValue[] { count.Key.Field, count.Value }),
         })));
 
-    /// <summary>The counts of some minutes, each by the name of the field.</summary>
+    /// <summary>The counts of the given minutes, by the name of the field.</summary>
     public async Task<IReadOnlyDictionary<long, Dictionary<string, long>>> GetAsync(IEnumerable<long> minutes)
     {
         var answers = await Task.WhenAll(minutes.Select(async minute =>

@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
 
-/// <summary>What happened to runs. It is written by the transitions themselves.</summary>
+/// <summary>Reads the history of runs. The transitions write it.</summary>
 internal sealed class RunHistory(StoreConnection connection, RecordCodec codec) : IRunHistory
 {
     public Task<IReadOnlyList<HistoryEntry>> GetAsync(RunId run, long after = 0) => GetAsync(run, after, null);
@@ -17,7 +17,7 @@ internal sealed class RunHistory(StoreConnection connection, RecordCodec codec) 
         return [.. entries.Select(entry => HistoryEntry.Parse(entry.ToString(), open)).OfType<HistoryEntry>()];
     }
 
-    /// <summary>A history is not to fail for one reason that this node has no key for.</summary>
+    /// <summary>Reads a sealed reason. A missing key hides only the reason, not the whole history.</summary>
     private string? Open(RunId run, string record)
     {
         try

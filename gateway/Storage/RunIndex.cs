@@ -12,7 +12,7 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer)
 {
-    /// <summary>How many each shard is asked for at first: the newest runs are spread over all of them.</summary>
+    /// <summary>The number of runs that the first query asks of each shard. The newest runs are spread over all shards.</summary>
     private const int FirstLook = 8;
 
     public const string All = "ix:a";
@@ -24,7 +24,7 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
     public static string OfSearched(string text) => "ix:k:" + Hash(text);
 
     /// <summary>
-    /// By what a run can be found beside its id: its idempotency key, and the values of some headers. Separated by spaces.
+    /// The hashes by which a run is found: its idempotency key, and the values of some headers. They are separated by spaces.
     /// </summary>
     public static string SearchHashes(StoredRequest request, ImmutableArray<string> headers) => string.Join(' ', request.Headers
         .Select(line =>
@@ -34,12 +34,12 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
             : null)
         .OfType<string>().Where(text => text.Length > 0).Select(Hash).Distinct());
 
-    /// <summary>The newest runs of a set that are older than a place, and within a span of time.</summary>
+    /// <summary>The newest runs of a set that are older than a place and within a time range.</summary>
     /// <param name="index">The name of the set.</param>
-    /// <param name="beyond">Where the page before this one ended.</param>
+    /// <param name="beyond">The end of the previous page.</param>
     /// <param name="after">The earliest start (ms).</param>
-    /// <param name="before">The first start that is too late (ms).</param>
-    /// <param name="limit">The most to name.</param>
+    /// <param name="before">The end of the range, exclusive (ms).</param>
+    /// <param name="limit">The maximum number of runs.</param>
     public async Task<IReadOnlyList<RunPlace>> NewestAsync(string index, RunPlace? beyond, long? after, long? before, int limit)
     {
         await writer.FlushAsync();
@@ -48,7 +48,7 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
         var newest = Merge();
         if (first < limit)
         {
-            // A shard has more to say only where all that it said is among the newest.
+            // A shard can have more runs for this page only if all runs that it returned are among the newest.
             var again = Enumerable.Range(0, shards.Length)
                 .Where(shard => shards[shard].Count == first
                     && (newest.Count < limit || Newer(shards[shard][^1], newest[^1]) >= 0)).ToArray();
@@ -74,7 +74,7 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
             var found = new List<RunPlace>();
             for (var skip = 0; found.Count < count;)
             {
-                // Those of the cursor's own millisecond are asked for again, and left out here.
+                // The query includes the runs of the cursor's millisecond again, so skip those already listed.
                 var offset = skip;
                 var entries = await connection.ExecuteAsync(db => db.SortedSetRangeByScoreWithScoresAsync(
                     key, after ?? double.NegativeInfinity, max == long.MaxValue ? double.PositiveInfinity : max,
@@ -94,7 +94,7 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
         }
     }
 
-    /// <summary>How many runs are in a state, and the start of the oldest.</summary>
+    /// <summary>The number of runs in a state, and the start of the oldest.</summary>
     public async Task<(long Count, DateTimeOffset? Oldest)> CountAsync(RunState state)
     {
         await writer.FlushAsync();

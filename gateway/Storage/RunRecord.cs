@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Storage;
 
-/// <summary>What the store has of a run beyond what a transition needs, for those who look.</summary>
+/// <summary>The data of a run that the admin API shows.</summary>
 internal sealed record RunRecord
 {
     public required RunId Id { get; init; }

@@ -5,13 +5,13 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Reads runs for those who look at them. Nothing here changes anything.</summary>
+/// <summary>Reads runs for the admin API and the dashboard. It changes nothing.</summary>
 internal sealed class RunRecordReader(StoreConnection connection, RecordCodec codec, StepValueReader values)
 {
     private static readonly RedisValue[] Fields =
         ["state", "paused", "attempt", "started", "ended", "next", "completed", "failed", "label", "why", "route", "mismatches", "idem"];
 
-    /// <returns><see langword="null"/> where the run is gone.</returns>
+    /// <returns><see langword="null"/> if the run no longer exists.</returns>
     public async Task<RunRecord?> GetAsync(RunId run)
     {
         var keys = new StoreKeys(run, connection.Shards);
@@ -42,7 +42,7 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
         };
     }
 
-    /// <summary>All steps of a run, whatever became of them.</summary>
+    /// <summary>All steps of a run, in any state.</summary>
     public async Task<IReadOnlyList<StepRecord>> GetStepsAsync(RunId run)
     {
         var keys = new StoreKeys(run, connection.Shards);
@@ -67,7 +67,7 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
     public async Task<bool> HasStepAsync(RunId run, string step) =>
         await connection.ExecuteAsync(db => db.HashExistsAsync(new StoreKeys(run, connection.Shards).Steps, step));
 
-    /// <summary>A list is not to fail for one run that this node has no key for.</summary>
+    /// <summary>A missing key affects only its run, not the whole list.</summary>
     private (string Method, string Path) Label(RunId run, byte[] record)
     {
         try
@@ -80,7 +80,7 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
         }
     }
 
-    /// <summary>Of an attempt: as it is. Of a step: '~' and the sealed reason (see <c>step.lua</c>).</summary>
+    /// <summary>Reads a note: plain text of an attempt, or '~' and the sealed reason of a step (see <c>step.lua</c>).</summary>
     private AttemptNote Note(RunId run, string why)
     {
         if (!why.StartsWith('~')) return AttemptNote.Parse(why);
@@ -91,7 +91,7 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
         }
         catch (UnreadableRecordException)
         {
-            return new AttemptNote("a step failed; why is sealed with a key that this node does not have");
+            return new AttemptNote("a step failed; this node does not have the key that sealed the reason");
         }
     }
 

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace DurableGateway.Storage;
 
-/// <summary>A Lua script with all that it includes, and what its header declares.</summary>
+/// <summary>A Lua script with its included files and the declarations of its header.</summary>
 /// <param name="Name">The name of its file, without the extension.</param>
-/// <param name="Text">What is sent to the store.</param>
-/// <param name="Keys">The keys it works on, in the order of <c>KEYS</c>.</param>
+/// <param name="Text">The text that is sent to the store.</param>
+/// <param name="Keys">Its keys, in the order of <c>KEYS</c>.</param>
 /// <param name="Arguments">Its arguments, in the order of <c>ARGV</c>.</param>
 internal sealed record Script(string Name, string Text, IReadOnlyList<ScriptKey> Keys, IReadOnlyList<ScriptArgument> Arguments)
 {

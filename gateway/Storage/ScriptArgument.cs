@@ -1,5 +1,5 @@
 namespace DurableGateway.Storage;
 
-/// <param name="Name">By which the script and its callers know it.</param>
-/// <param name="Kind">Whether it has to be given.</param>
+/// <param name="Name">The name in the script and in calls.</param>
+/// <param name="Kind">Whether the argument is required.</param>
 internal readonly record struct ScriptArgument(string Name, ScriptArgumentKind Kind);

@@ -4,9 +4,9 @@ internal enum ScriptArgumentKind
 {
     Required,
 
-    /// <summary>Declared as <c>name?</c>. The script sees <c>nil</c> where it is absent or empty.</summary>
+    /// <summary>Declared as <c>name?</c>. In the script, it is <c>nil</c> if it is absent or empty.</summary>
     Optional,
 
-    /// <summary>Declared as <c>name*</c>. The script sees a list of all further values.</summary>
+    /// <summary>Declared as <c>name*</c>. In the script, it is a list of all further values.</summary>
     Rest,
 }

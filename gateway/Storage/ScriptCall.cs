@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>A call of a script: its keys and its arguments by their names.</summary>
+/// <summary>A call of a script, with keys and arguments by name.</summary>
 internal sealed class ScriptCall(Script script)
 {
     private readonly RedisKey[] _keys = new RedisKey[script.Keys.Count];
@@ -28,7 +28,7 @@ internal sealed class ScriptCall(Script script)
         set => _values[script.PlaceOf(argument)] = value;
     }
 
-    /// <summary>The values of the list that ends the arguments, where the script declares one.</summary>
+    /// <summary>The values of the list argument, if the script declares one.</summary>
     public IEnumerable<RedisValue> Rest { get; init; } = [];
 
     /// <summary>The keys of the list that ends the keys, where the script declares one.</summary>

@@ -10,11 +10,11 @@ internal static class ScriptCalls
         this StoreConnection connection, ScriptCall call, [CallerMemberName] string caller = "") =>
         connection.ExecuteAsync(call.EvaluateAsync, caller);
 
-    /// <summary>For what is answered to others as done.</summary>
+    /// <summary>Calls a script whose effect is reported to others as done.</summary>
     /// <param name="connection">The store.</param>
     /// <param name="key">A key that the script writes.</param>
-    /// <param name="call">Makes the call. Where the store is away it costs nothing.</param>
-    /// <param name="caller">What it is called in traces.</param>
+    /// <param name="call">Creates the call. Not called if the store is unavailable.</param>
+    /// <param name="caller">The name of the operation in traces.</param>
     /// <exception cref="Runs.StoreUnavailableException">As <see cref="StoreConnection.ExecuteSafelyAsync"/>.</exception>
     public static Task<RedisResult> EvaluateSafelyAsync(
         this StoreConnection connection, RedisKey key, Func<ScriptCall> call, [CallerMemberName] string caller = "") =>

@@ -1,12 +1,12 @@
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// The keys that scripts work on. A script declares those it needs by these names (<c>@keys</c>), in this order: it is the order of
+/// The keys of scripts. A script declares the keys that it needs by these names (<c>@keys</c>) and in this order, which is the order of
 /// <c>KEYS</c> in every script.
 /// </summary>
 internal enum ScriptKey
 {
-    // Keys of a run.
+    // A run.
     Run,
     Request,
     Steps,
@@ -17,7 +17,7 @@ internal enum ScriptKey
     StreamIds,
     Idempotency,
 
-    // Of events and the steps that wait for them.
+    // Events and the steps that wait for them.
     Event,
     TopicLog,
     TypeLog,
@@ -27,19 +27,19 @@ internal enum ScriptKey
     TypeRecipients,
     RecentEvents,
 
-    // Of limits.
+    // Limits.
     Holders,
     Queue,
     QueueLengths,
     Permits,
     Starts,
 
-    // Of operators.
+    // Operators.
     BulkAction,
     BulkActions,
     Counts,
 
-    // Keys of the store.
+    // The store.
     Meta,
     Scratch,
     SecondScratch,

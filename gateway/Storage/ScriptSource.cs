@@ -5,15 +5,15 @@ using System.Text.RegularExpressions;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Makes scripts of Lua files. A file declares in its header what it needs, one directive in a comment line:
+/// Creates scripts from Lua files. The header of a file declares what the script needs, one directive in each comment line:
 /// <code>
 /// -- @include runs, history      files of shared functions, which may include others
 /// -- @keys run, steps            see <see cref="ScriptKey"/>; in the script: keys.run, keys.steps
 /// -- @keys run, runs*            the last one: a list
 /// -- @arg step                   in the script: args.step
 /// -- @arg attempt, nonce         several, separated by commas; two spaces  and a description may follow
-/// -- @arg record?                optional: nil where it is absent or empty
-/// -- @arg events*                the last one: a list
+/// -- @arg record?                optional: nil if it is absent or empty
+/// -- @arg events*                a list; only the last argument
 /// </code>
 /// </summary>
 internal static partial class ScriptSource
@@ -21,8 +21,8 @@ internal static partial class ScriptSource
     private static readonly Dictionary<string, ScriptKey> ByName = Enum.GetValues<ScriptKey>().ToDictionary(NameOf);
 
     /// <param name="name">The name of the script.</param>
-    /// <param name="read">Reads a file by its name without the extension; <see langword="null"/> where there is none.</param>
-    /// <exception cref="InvalidOperationException">A file is missing, files include one another, or a header cannot be read.</exception>
+    /// <param name="read">Reads a file by its name without the extension; <see langword="null"/> if the file does not exist.</param>
+    /// <exception cref="InvalidOperationException">A file is missing, files include each other, or a header is invalid.</exception>
     public static Script Load(string name, Func<string, string?> read)
     {
         var source = read(name) ?? throw new InvalidOperationException($"The script '{name}' does not exist.");
@@ -34,13 +34,13 @@ internal static partial class ScriptSource
         return new Script(name, text.ToString(), keys, arguments) { HasMoreKeys = keyList is not null };
     }
 
-    /// <summary>The names of the files of shared functions that a file includes.</summary>
+    /// <summary>The names of the shared files that a file includes.</summary>
     public static IReadOnlyList<string> Includes(string source) =>
         [.. Directives(source).Where(directive => directive.Name == "include").SelectMany(directive => Names(directive.Value))];
 
     private static string FileOf(string include) => $"Shared/{include}";
 
-    /// <summary>All that a script includes, each file once and behind what it includes itself.</summary>
+    /// <summary>All files that a script includes, each once and after the files that it includes itself.</summary>
     private static List<string> Resolve(string name, string source, Func<string, string?> read)
     {
         var resolved = new List<string>();
@@ -54,7 +54,7 @@ internal static partial class ScriptSource
             foreach (var include in Includes(text))
             {
                 if (path.Contains(include))
-                    throw Fault(name, $"includes files that include one another: {string.Join(" → ", [.. path, include])}");
+                    throw Fault(name, $"includes files that include each other: {string.Join(" → ", [.. path, include])}");
                 if (!done.Add(include)) continue;
                 var shared = read(FileOf(include)) ?? throw Fault(includer, $"includes '{include}', which does not exist");
                 path.Add(include);
@@ -95,7 +95,7 @@ internal static partial class ScriptSource
             foreach (var argument in Names(directive.Value.Split("  ", 2)[0]))
             {
                 var plain = argument.TrimEnd('?', '*');
-                if (!Identifier().IsMatch(plain)) throw Fault(name, $"declares '{argument}', which is no name of an argument");
+                if (!Identifier().IsMatch(plain)) throw Fault(name, $"declares '{argument}', which is not a valid argument name");
                 if (arguments.Exists(other => other.Name == plain)) throw Fault(name, $"declares the argument '{plain}' twice");
                 if (arguments is [.., { Kind: ScriptArgumentKind.Rest } rest])
                     throw Fault(name, $"declares the argument '{plain}' behind the list '{rest.Name}'");
@@ -139,7 +139,7 @@ internal static partial class ScriptSource
     [GeneratedRegex("^-- @([a-z]+) (.+)$", RegexOptions.Multiline)]
     private static partial Regex Directive();
 
-    /// <summary>Comments are for readers of the files. The client library hashes the text of a script with every call.</summary>
+    /// <summary>Matches comment lines. They are removed because the client library hashes the text of a script with every call.</summary>
     [GeneratedRegex(@"^\s*--.*\n", RegexOptions.Multiline)]
     private static partial Regex CommentLine();
 

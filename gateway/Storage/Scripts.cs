@@ -1,9 +1,9 @@
 namespace DurableGateway.Storage;
 
-/// <summary>The scripts of the store: each is a file in <c>Scripts</c>, named here.</summary>
+/// <summary>The scripts of the store. Each is a file in <c>Scripts</c>.</summary>
 internal static class Scripts
 {
-    // The life of a run.
+    // The lifecycle of a run.
     public static Script Create { get; } = Load("create");
     public static Script Claim { get; } = Load("claim");
     public static Script Renew { get; } = Load("renew");
@@ -14,7 +14,7 @@ internal static class Scripts
     public static Script Revise { get; } = Load("revise");
     public static Script OperatorAction { get; } = Load("operator-action");
 
-    // What attempts report.
+    // Reports of attempts.
     public static Script Step { get; } = Load("step");
     public static Script Sleep { get; } = Load("sleep");
     public static Script WaitForDelivery { get; } = Load("wait-for-delivery");
@@ -24,7 +24,7 @@ internal static class Scripts
     public static Script RecordMismatch { get; } = Load("record-mismatch");
     public static Script StopInlining { get; } = Load("stop-inlining");
 
-    // The due-queue and its outbox.
+    // The due queue and its outbox.
     public static Script ListDue { get; } = Load("list-due");
     public static Script TakeOutboxEntry { get; } = Load("take-outbox-entry");
 
@@ -52,7 +52,7 @@ internal static class Scripts
     public static Script ServerTime { get; } = Load("server-time");
     public static Script CheckRights { get; } = Load("check-rights");
 
-    /// <summary>The source of a file, by its name without the extension; <see langword="null"/> where there is none.</summary>
+    /// <summary>The source of a file, by its name without the extension; <see langword="null"/> if it does not exist.</summary>
     public static string? Read(string name)
     {
         using var stream = typeof(Scripts).Assembly.GetManifestResourceStream(name + ".lua");

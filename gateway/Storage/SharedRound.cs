@@ -1,8 +1,8 @@
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Something costly that many wait for and that may be done for all of them at once. One round at a time; who comes while one is
-/// under way shares the next, which begins after they came.
+/// Shares a costly operation among callers. One round runs at a time. Callers that arrive during a round share the next one, so a round
+/// always begins after its callers have arrived.
 /// </summary>
 internal sealed class SharedRound<T>
 {

@@ -5,10 +5,10 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Reads what scripts answer of steps. <c>outcomes.lua</c> says what the value of a step looks like.</summary>
+/// <summary>Reads the steps in answers of scripts. <c>outcomes.lua</c> defines the format of a step's value.</summary>
 internal sealed class StepValueReader(RecordCodec codec)
 {
-    /// <summary>How scripts call the kind of an outcome.</summary>
+    /// <summary>The letter of an outcome's kind in scripts.</summary>
     public static string Letter(StepOutcome outcome) => outcome.Failed ? "F" : "C";
 
     public StepAnswer Answer(RunId run, string step, RedisValue[] answer) => (string)answer[0]! switch
@@ -25,7 +25,7 @@ internal sealed class StepValueReader(RecordCodec codec)
         _ => new(StepVerdict.Unknown),
     };
 
-    /// <summary>The outcomes among some steps and their values, oldest first.</summary>
+    /// <summary>The outcomes among the given steps and values, the oldest first.</summary>
     public IReadOnlyList<StepOutcome> Outcomes(RunId run, ReadOnlySpan<RedisValue> pairs)
     {
         var steps = new List<(long Sequence, StepOutcome Outcome)>(pairs.Length / 2);
@@ -37,7 +37,7 @@ internal sealed class StepValueReader(RecordCodec codec)
         return [.. steps.OrderBy(step => step.Sequence).Select(step => step.Outcome)];
     }
 
-    /// <summary>Reads <c>C&lt;seq&gt;:&lt;record&gt;</c> or <c>F…</c>; any other step has no outcome yet.</summary>
+    /// <summary>Reads <c>C&lt;seq&gt;:&lt;record&gt;</c> or <c>F…</c>. Any other step has no outcome yet.</summary>
     private (long Sequence, StepOutcome Outcome)? Decode(RunId run, RedisValue id, RedisValue value)
     {
         var bytes = (byte[])value!;

@@ -7,7 +7,7 @@ internal static class StorageServices
 {
     public static IServiceCollection AddStorage(this IServiceCollection services)
     {
-        // Tests bring a clock and a store of their own.
+        // Tests register their own clock and store.
         services.TryAddSingleton(new StoreClock(TimeProvider.System));
         services.TryAddSingleton<IRunStore, RedisRunStore>();
         return services

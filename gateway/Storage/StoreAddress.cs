@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>The servers of a connection string as people write them: <c>host:port</c>.</summary>
+/// <summary>Formats the servers of a connection string as <c>host:port</c>.</summary>
 internal static class StoreAddress
 {
     private const int DefaultPort = 6379;

@@ -4,30 +4,30 @@ using DurableGateway.Runs;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// How full the embedded store is, and what it still takes. All that it keeps is in memory, and it cannot bear more than the memory:
-/// new runs are refused at a limit, so that those under way can go on up to another one.
+/// Tracks how full the embedded store is, and which writes it accepts. All its data is in memory, and it fails if the memory is exhausted.
+/// It refuses new runs at one limit, so that existing runs can continue up to a higher limit.
 /// </summary>
 /// <param name="limit"><c>Durable:Store:MaxBytes</c>.</param>
-/// <param name="used">The bytes that are kept now.</param>
-/// <param name="refused">Hears of each call that is refused.</param>
-/// <param name="taken">Hears of each call that is not.</param>
+/// <param name="used">Gets the bytes in use.</param>
+/// <param name="refused">Called for each refused write.</param>
+/// <param name="taken">Called for each write below the limit.</param>
 internal sealed class StoreCapacity(long limit, Func<long> used, Action<StoreUnavailableException> refused, Action taken)
 {
-    /// <summary>From here on no new run is stored.</summary>
+    /// <summary>The bytes in use from which the store refuses new runs.</summary>
     public long Limit => limit;
 
-    /// <summary>From here on runs under way cannot write checkpoints and results either: a quarter above the limit.</summary>
+    /// <summary>The bytes in use from which the store refuses checkpoints and results of existing runs too: 125 % of the limit.</summary>
     public long HardLimit => limit + (limit / 4);
 
     public long Used => used();
 
-    /// <summary>New runs are refused.</summary>
+    /// <summary>Whether the store refuses new runs.</summary>
     public bool IsFull => Used >= Limit;
 
-    /// <summary>What a compaction can free is worth one.</summary>
+    /// <summary>Whether the store is full enough that a compaction is worthwhile.</summary>
     public bool IsNearlyFull => Used >= Limit / 4 * 3;
 
-    /// <exception cref="StoreUnavailableException">There is no room for it. Nothing was written.</exception>
+    /// <exception cref="StoreUnavailableException">The store is full. Nothing was written.</exception>
     public void Admit(StoreWriteKind demand)
     {
         var (most, bytes) = (demand == StoreWriteKind.NewRun ? Limit : HardLimit, Used);

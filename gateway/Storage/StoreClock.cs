@@ -1,16 +1,16 @@
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// The time of the store, by which all nodes agree on what is due and whose lease holds: a node's own clock may be wrong, or be set
-/// while it runs. Reckoned forward from the last answer of the store by a clock that only ticks.
+/// The time of the store. All nodes use it to decide what is due and which leases are valid, because the clock of a node can be wrong or be
+/// adjusted. The time is the last answer of the store plus the elapsed time of a monotonic clock.
 /// </summary>
 internal sealed class StoreClock(TimeProvider local) : TimeProvider
 {
-    /// <summary>How long an exact answer is better than a fresh one: quartz drifts.</summary>
+    /// <summary>How long an exact answer is preferred to a newer one. After that, clock drift outweighs its precision.</summary>
     private static readonly TimeSpan Trusted = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// Beyond this, and the errors of both answers, a store's time that is ahead of what was reckoned with is another clock's.
+    /// If the store's time is ahead of the expected time by more than this plus the errors of both answers, it comes from another clock.
     /// </summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(1);
 
@@ -31,8 +31,8 @@ internal sealed class StoreClock(TimeProvider local) : TimeProvider
         local.CreateTimer(callback, state, dueTime, period);
 
     /// <summary>
-    /// Whether the store's time has jumped ahead not long ago, as after a failover to a host whose clock is ahead of the one before. Leases
-    /// that were given before it look as if they had run out.
+    /// Whether the store's time has recently jumped ahead, for example after a failover to a host with another clock. Leases from before
+    /// the jump appear to have expired.
     /// </summary>
     public bool HasJumpedWithin(TimeSpan span)
     {
@@ -40,9 +40,9 @@ internal sealed class StoreClock(TimeProvider local) : TimeProvider
         return jumped != long.MinValue && local.GetElapsedTime(jumped) < span;
     }
 
-    /// <summary>Takes over what the store said, where that is more exact than what is known.</summary>
+    /// <summary>Uses an answer of the store if it is more exact than the current one.</summary>
     /// <param name="time">The store's time.</param>
-    /// <param name="asked">The timestamp before it was asked. Its answer is taken to be of half-way between then and now.</param>
+    /// <param name="asked">The timestamp before the request. The answer counts as the time halfway between the request and now.</param>
     public void Set(DateTimeOffset time, long asked)
     {
         var now = local.GetTimestamp();

@@ -11,13 +11,13 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// The connection to the store, which may come late and go away: the gateway is up without it, and not ready.
+/// The connection to the store. If the store is unavailable, the gateway runs but is not ready.
 /// </summary>
 internal sealed class StoreConnection(
     GatewaySettings settings, KeyRing keys, StoreClock clock, ILoggerFactory loggers) : IStoreReadiness, IHostedService, IAsyncDisposable
 {
     /// <summary>
-    /// Each call that waits holds what it wants to write: a store that is too slow must not take the gateway down with it.
+    /// The maximum number of waiting calls. Each holds its content in memory, so a slow store could otherwise exhaust the gateway's memory.
     /// </summary>
     private const int MaxPending = 4096;
 
@@ -26,7 +26,7 @@ internal sealed class StoreConnection(
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// The embedded server works through the commands of a connection one after the other, and through several connections at once.
+    /// The embedded server executes the commands of one connection in sequence, and those of several connections in parallel.
     /// </summary>
     private const int EmbeddedConnections = 4;
 
@@ -44,14 +44,14 @@ internal sealed class StoreConnection(
     private BulkConnections? _writes;
     private BulkConnections? _reads;
     /// <summary>
-    /// What is read of a string before its length is known. Most results are smaller; of the others this much is read twice.
+    /// The number of bytes to read of a string before its length is known. Most results are smaller. Larger results read this part twice.
     /// </summary>
     private const int FirstRead = 64 * 1024;
 
     private uint _turn;
     private int _pending;
 
-    /// <summary>Calls that were given up, and how many of them the server is known to have worked through.</summary>
+    /// <summary>The number of abandoned calls, and how many of them the server has certainly completed.</summary>
     private int _abandoned;
     private int _settled;
     private CallThrottle? _lock;
@@ -65,25 +65,25 @@ internal sealed class StoreConnection(
 
     public int Shards => settings.Shards;
 
-    /// <summary>Completes when the store has been reached for the first time and fits this gateway.</summary>
+    /// <summary>Completes when the gateway has connected for the first time and the store is compatible.</summary>
     public Task Opened => _opened.Task;
 
-    /// <summary>Whether the store has been opened and is connected at this moment.</summary>
+    /// <summary>Whether the store is open and connected.</summary>
     public bool IsReady => _opened.Task.IsCompletedSuccessfully && _connections[0].IsConnected && _embedded?.Server.IsBroken is not true;
 
-    /// <summary>How full the store is; <see langword="null"/> where it is another server's.</summary>
+    /// <summary>The capacity of the embedded store; <see langword="null"/> for Redis.</summary>
     public StoreCapacity? Capacity { get; private set; }
 
-    /// <summary>The capacity of the embedded store, once it is open.</summary>
+    /// <summary>The capacity of the embedded store after it is open.</summary>
     public EmbeddedCompaction? Compaction { get; private set; }
 
-    /// <summary>Before anything is written that needs room.</summary>
+    /// <summary>Checks that the store accepts a write. Call it before each write that needs space.</summary>
     /// <exception cref="StoreUnavailableException">The embedded store is full.</exception>
     public void Admit(StoreWriteKind demand) => Capacity?.Admit(demand);
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        // A script that cannot be made is an error of the start, not of the first run that needs it.
+        // Load all scripts now, so that an invalid script fails the startup and not a run.
         RuntimeHelpers.RunClassConstructor(typeof(Scripts).TypeHandle);
         if (!settings.Keys.IsEmpty) keys.Load(settings.Keys);
         if (settings.IsEmbedded)
@@ -94,8 +94,8 @@ internal sealed class StoreConnection(
 
         _opening = OpenAsync(_embedded?.ConnectionString ?? settings.StoreConnectionString!);
 
-        // A server of our own is there at once. Another one may take a while, and plain routes do not wait for it;
-        // but if it is there, and does not fit, that is said before anything is served.
+        // The embedded server is available immediately. Redis may take longer, and routes that are not durable do not wait for it. But if
+        // it is available and incompatible, the startup fails before the gateway serves requests.
         var patience = settings.IsEmbedded ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(500);
         await Task.WhenAny(_opening, Task.Delay(patience, clock, cancellationToken));
         if (_opening.IsFaulted) await _opening;
@@ -103,13 +103,13 @@ internal sealed class StoreConnection(
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <param name="command">What is asked.</param>
+    /// <param name="command">The command.</param>
     /// <param name="caller">What it is called in traces.</param>
-    /// <exception cref="StoreUnavailableException">The store does not answer. What was asked may have happened all the same.</exception>
+    /// <exception cref="StoreUnavailableException">The store does not answer. It may have executed the command.</exception>
     public Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
         GuardAsync(() => command(Next().GetDatabase()), caller);
 
-    /// <summary>Executes what must not be lost once it is answered: it is on <c>MinReplicas</c> replicas by then.</summary>
+    /// <summary>Executes a write that must survive a failover. It completes when <c>MinReplicas</c> replicas have the write.</summary>
     /// <param name="key">The key that is written, or another one of its slot.</param>
     /// <param name="command">The write, which can be repeated.</param>
     /// <param name="caller">What it is called in traces.</param>
@@ -118,26 +118,26 @@ internal sealed class StoreConnection(
         GuardAsync(() => SafelyAsync(Next(), key, command), caller);
 
     /// <summary>
-    /// Whether a call of so many bytes has a connection of its own. With the embedded store none has: no link to it could be slow.
+    /// Whether a call of this size uses a connection for large calls. The embedded store has none, because it has no slow link.
     /// </summary>
     public bool IsLarge(long bytes) => _writes is not null && bytes >= BulkConnections.Threshold;
 
-    /// <summary>The most bytes that a call on an ordinary connection should bring.</summary>
+    /// <summary>The maximum number of bytes that a call on an ordinary connection should return.</summary>
     public long MaxOrdinaryBytes => _reads is null ? int.MaxValue : BulkConnections.Threshold;
 
-    /// <summary>Executes safely, as above, a write of any size: it does not delay others, and has time by its size.</summary>
+    /// <summary>As above, for a write of any size. A large one does not delay other calls, and its time-out depends on its size.</summary>
     /// <param name="key">The key that is written, or another one of its slot.</param>
-    /// <param name="bytes">How much the write carries.</param>
+    /// <param name="bytes">The size of the write.</param>
     /// <param name="command">The write, which can be repeated. Called when its turn has come.</param>
     /// <param name="caller">What it is called in traces.</param>
     /// <exception cref="StoreUnavailableException">As above, or large writes wait too long for their turn.</exception>
     public Task<T> WriteLargeAsync<T>(RedisKey key, long bytes, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
         IsLarge(bytes) ? GuardAsync(() => LargeAsync(_writes!, key, bytes, command), caller) : ExecuteSafelyAsync(key, command, caller);
 
-    /// <summary>Reads what may be large. It does not delay others, and has time by its size.</summary>
-    /// <param name="length">Asks how many bytes there are.</param>
-    /// <param name="command">Reads them.</param>
-    /// <param name="confirmed">A key of the slot, where what is read must be on <c>MinReplicas</c> replicas.</param>
+    /// <summary>Reads a value of any size. A large read does not delay other calls, and its time-out depends on its size.</summary>
+    /// <param name="length">Reads the length in bytes.</param>
+    /// <param name="command">Reads the value.</param>
+    /// <param name="confirmed">A key of the slot, if <c>MinReplicas</c> replicas must have the value.</param>
     /// <param name="caller">What it is called in traces.</param>
     /// <exception cref="StoreUnavailableException">As above.</exception>
     public async Task<T> ReadLargeAsync<T>(
@@ -149,8 +149,8 @@ internal sealed class StoreConnection(
             () => IsLarge(bytes) ? LargeAsync(_reads!, confirmed, bytes, command) : SafelyAsync(Next(), confirmed, command), caller);
     }
 
-    /// <summary>Reads a string that is small as a rule, in one call, and a large one as <see cref="ReadLargeAsync"/> does.</summary>
-    /// <returns>The string, which <c>MinReplicas</c> replicas have; null where there is none.</returns>
+    /// <summary>Reads a usually small string in one call, and a large one as <see cref="ReadLargeAsync"/> does.</summary>
+    /// <returns>The string, which <c>MinReplicas</c> replicas have; null if it does not exist.</returns>
     /// <exception cref="StoreUnavailableException">As above.</exception>
     public async Task<RedisValue> ReadStringAsync(RedisKey key, [CallerMemberName] string caller = "")
     {
@@ -172,14 +172,14 @@ internal sealed class StoreConnection(
     {
         if (_barrier is null || confirmed is not { } key) return await command(connection.GetDatabase());
 
-        // Had the primary been replaced between the write and the barrier, the barrier would speak of another server's writes.
+        // If the primary is replaced between the write and the barrier, the barrier confirms the writes of another server.
         var before = Primary(connection, key, isWritten: false);
         var answer = await command(connection.GetDatabase());
         await _barrier.PassAsync(key);
         _replicas.Succeeded();
         return Primary(connection, key, isWritten: true) == before
             ? answer
-            : throw new StoreUnavailableException("The primary was replaced while it was written to.") { MayHaveHappened = true };
+            : throw new StoreUnavailableException("The primary was replaced during a write.") { MayHaveHappened = true };
     }
 
     private ConnectionMultiplexer Next() => _connections[Interlocked.Increment(ref _turn) % (uint)_connections.Length];
@@ -193,7 +193,7 @@ internal sealed class StoreConnection(
         }
         catch (InvalidOperationException e)
         {
-            // What the client library throws where no server of the key is connected, or the connection is closed.
+            // The client library throws this if no server of the key is connected, or the connection is closed.
             throw new StoreUnavailableException("The store is not connected.", e) { MayHaveHappened = isWritten };
         }
     }
@@ -220,7 +220,7 @@ internal sealed class StoreConnection(
     {
         if (!IsReady)
             throw new StoreUnavailableException(_embedded?.Server.IsBroken is true
-                ? "The embedded store could not write its file; restart the gateway when the disk has room."
+                ? "The embedded store could not write its file. Restart the gateway when the disk has free space."
                 : "The store is not connected.");
         if (Interlocked.Increment(ref _pending) > MaxPending)
         {
@@ -237,11 +237,11 @@ internal sealed class StoreConnection(
         }
         catch (RedisServerException e) when (e.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
         {
-            throw new UnreadableRecordException($"The store refuses to work on a key that is not what it should be: {e.Message}", e);
+            throw new UnreadableRecordException($"The store has a key of the wrong type: {e.Message}", e);
         }
         catch (StoreUnavailableException)
         {
-            // The barrier's, or that of a primary which was replaced.
+            // Too few replicas confirmed, or the primary was replaced.
             LookAround();
             throw;
         }
@@ -268,9 +268,8 @@ internal sealed class StoreConnection(
     }
 
     /// <summary>
-    /// Completes when the embedded server has worked through all that it was sent, also where nobody waits for the answer any more: a
-    /// script that has timed out may still be executed. The server works through the calls of a connection in their order. Called while no
-    /// call is under way.
+    /// Completes when the embedded server has executed all commands, also those whose callers no longer wait: a script that has timed out
+    /// may still run. The server executes the commands of a connection in order, so a PING is enough. Called while no call is in flight.
     /// </summary>
     private async Task SettleAsync()
     {
@@ -281,7 +280,7 @@ internal sealed class StoreConnection(
     }
 
     /// <summary>
-    /// Asks the servers who is who: when the primary of a cluster has died, nobody else tells that another has taken its place.
+    /// Reads the topology again. Otherwise the gateway would not notice that another server has replaced a primary of a cluster.
     /// </summary>
     private void LookAround()
     {
@@ -297,7 +296,7 @@ internal sealed class StoreConnection(
             await ((Task)connection.ConfigureAsync()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <summary>Sets this node's idea of the time by the store's.</summary>
+    /// <summary>Sets the clock to the store's time.</summary>
     public async Task SetClockAsync()
     {
         var asked = clock.GetTimestamp();
@@ -307,8 +306,8 @@ internal sealed class StoreConnection(
 
     private static ScriptCall ServerTime() => new(Scripts.ServerTime) { [ScriptKey.Meta] = StoreKeys.Meta };
 
-    /// <summary>Hears what is told from now on.</summary>
-    /// <exception cref="StoreUnavailableException">The store does not answer, or does not allow it.</exception>
+    /// <summary>Subscribes to a channel.</summary>
+    /// <exception cref="StoreUnavailableException">The store does not answer, or denies the subscription.</exception>
     public async Task SubscribeAsync(string channel, Action<string> received)
     {
         try
@@ -318,17 +317,17 @@ internal sealed class StoreConnection(
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
-            throw new StoreUnavailableException($"The store does not take subscriptions: {e.Message}", e);
+            throw new StoreUnavailableException($"The store does not accept subscriptions: {e.Message}", e);
         }
     }
 
-    /// <summary>Tells every node, this one included, that something happened. Best effort: nobody may rely on it alone.</summary>
+    /// <summary>Sends a signal to every node, including this one. Delivery is best effort, so no caller may rely on it alone.</summary>
     public void Publish(string channel, string message) =>
         _connections[0].GetSubscriber().Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget);
 
     public async ValueTask DisposeAsync()
     {
-        // The container holds this twice, as itself and as a hosted service, and disposes it twice.
+        // The container has two registrations of this object, and disposes it twice.
         if (_stopping.IsCancellationRequested) return;
         await _stopping.CancelAsync();
         await _opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -348,22 +347,22 @@ internal sealed class StoreConnection(
         options.AbortOnConnectFail = false;
         options.ClientName ??= "durable-gateway";
 
-        // What the client library asks for beyond what is needed here, and an operator would have to allow: a key and a channel of its
-        // own, and the settings of the server. Without a channel it would connect for subscriptions only when one is asked for, too late.
+        // Turn off what the client library uses in addition and operators would have to allow: its own key and the server's settings.
+        // The channel stays: without one, it would connect for subscriptions only at the first subscription, which is too late.
         options.TieBreaker = "";
         options.ConfigurationChannel = StoreKeys.ClientChannel;
         if (ReferenceEquals(options.CommandMap, CommandMap.Default)) options.CommandMap = CommandMap.Create(["CONFIG"], available: false);
 
-        // A checkpoint that waits in a queue while the store is away helps nobody: its caller has to be told.
+        // Calls must not queue while the store is unavailable: the caller has to get the error.
         options.BacklogPolicy = BacklogPolicy.FailFast;
 
-        // One lost answer must not cost a lease. Our own server loses none, and has nobody to hand a lease to.
+        // One lost answer must not cost a lease. The embedded server loses no answers, and no other node can take a lease.
         var patience = settings.IsEmbedded
             ? options.AsyncTimeout
             : (int)Math.Clamp(settings.Lease.TotalMilliseconds / 4, 50, options.AsyncTimeout);
         options.AsyncTimeout = patience;
 
-        // Time-outs are noticed at the heartbeat only.
+        // The client library checks time-outs only at the heartbeat.
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(Math.Clamp(patience / 2, 50, 1000));
         _connections = await Task.WhenAll(Enumerable.Range(0, settings.IsEmbedded ? EmbeddedConnections : 1)
             .Select(_ => ConnectionMultiplexer.ConnectAsync(options)));
@@ -379,7 +378,7 @@ internal sealed class StoreConnection(
             Task<ConnectionMultiplexer> ConnectAsync() =>
                 IsReady ? ConnectionMultiplexer.ConnectAsync(lane) : throw new StoreUnavailableException("The store is not connected.");
 
-            // Twice: the replicas' confirmation is part of the call.
+            // Twice the time, because the confirmation of the replicas is part of the call.
             BulkConnections NewLanes() => new(ConnectAsync, TimeSpan.FromMilliseconds(2 * patience), clock);
             (_writes, _reads) = (NewLanes(), NewLanes());
         }
@@ -401,7 +400,7 @@ internal sealed class StoreConnection(
                 await CheckAsync(db);
                 for (var i = 0; i < ClockQuestions; i++)
                 {
-                    // The first call takes its time.
+                    // The first call is slow, so ask a second time for a more exact answer.
                     var asked = clock.GetTimestamp();
                     SetClock((RedisValue[])(await ServerTime().EvaluateAsync(db))!, asked);
                 }
@@ -439,10 +438,10 @@ internal sealed class StoreConnection(
         var options = ordinary.Clone();
         options.ClientName += "-large";
 
-        // How long a call may take depends on its size: the lanes see to that.
+        // The time-out of a call depends on its size. The lanes enforce it.
         options.AsyncTimeout = options.SyncTimeout = (int)TimeSpan.FromHours(1).TotalMilliseconds;
 
-        // What the system has not sent yet of a call that was given up is not sent after the connection is closed.
+        // After the connection is closed, the system must not send the rest of an abandoned call.
         options.BeforeSocketConnect = (_, _, socket) => socket.LingerState = new LingerOption(enable: true, seconds: 0);
         return options;
     }
@@ -480,7 +479,7 @@ internal sealed class StoreConnection(
     private void SetClock(RedisValue[] answer, long asked) =>
         clock.Set(DateTimeOffset.FromUnixTimeSeconds((long)answer[0]).AddMicroseconds((long)answer[1]), asked);
 
-    /// <summary>Puts this gateway's mark on a new store; checks that of an old one; takes or makes the keys.</summary>
+    /// <summary>Initializes a new store or checks that an existing one is compatible. Loads or generates the keys.</summary>
     private async Task CheckAsync(IDatabase db)
     {
         await db.HashSetAsync(StoreKeys.Meta, "format", StoreKeys.Format, When.NotExists);
@@ -491,10 +490,10 @@ internal sealed class StoreConnection(
                 $"cannot be checked: the store has format {format}, and this gateway reads format {StoreKeys.Format}");
         var shards = (int)await db.HashGetAsync(StoreKeys.Meta, "shards");
         if (shards != settings.Shards)
-            throw new IncompatibleStoreException($"is not what this store was made with; it has {shards}, which cannot change");
+            throw new IncompatibleStoreException($"does not match the store, which was created with {shards} shards; this cannot change");
         if (keys.IsReady) return;
 
-        // A log whose beginning was damaged may have lost it.
+        // A log with a damaged beginning may have lost the key.
         var kept = settings.IsEmbedded ? StoreMarker.KeyOf(settings.DataDirectory) : null;
         await db.HashSetAsync(StoreKeys.Meta, "key", kept ?? RandomNumberGenerator.GetBytes(KeyRing.KeyBytes), When.NotExists);
         _generatedKey = (byte[])(await db.HashGetAsync(StoreKeys.Meta, "key"))!;

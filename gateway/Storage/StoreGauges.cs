@@ -4,7 +4,7 @@ using static DurableGateway.Diagnostics.TelemetryNames;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Gauges of the store, which are read when somebody collects, and only then.</summary>
+/// <summary>Gauges of the store. They are read only when a collector asks for them.</summary>
 internal sealed class StoreGauges(StoreConnection connection) : IHostedService, IDisposable
 {
     private readonly Meter _meter = new(Source, Instruments.Version);

@@ -3,11 +3,11 @@ using DurableGateway.Diagnostics;
 
 namespace DurableGateway.Storage;
 
-/// <summary>Looks at the files of the embedded store before the server does, which would write over what it cannot read.</summary>
+/// <summary>Checks the files of the embedded store before the server starts, which would overwrite unreadable records.</summary>
 internal static class StoreIntegrity
 {
-    /// <returns>The digests, ready to be continued.</returns>
-    /// <exception cref="DamagedStoreException">The files are not what was once stored.</exception>
+    /// <returns>The digests, ready for writing.</returns>
+    /// <exception cref="DamagedStoreException">The files are damaged or missing.</exception>
     public static AofDigests Verify(string directory, ILogger log)
     {
         var digests = AofDigests.Load(directory);
@@ -18,7 +18,7 @@ internal static class StoreIntegrity
         return digests;
     }
 
-    /// <returns>What is wrong and what to do; <see langword="null"/> where nothing is.</returns>
+    /// <returns>The problem and the remedy; <see langword="null"/> if there is no problem.</returns>
     public static string? Problem(string directory, AofCheck check)
     {
         var files = AofFiles.Of(directory);

@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// The names of keys. The format version is in each; all keys of a run share its shard's hash tag, so that every
-/// script stays within one slot of a cluster.
+/// The names of keys. Each contains the format version. All keys of a run share the hash tag of its shard, so that every script stays
+/// within one slot of a cluster.
 /// </summary>
 internal readonly struct StoreKeys(RunId run, int shards)
 {
@@ -15,14 +15,14 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public const string EndedChannel = "dg1:ended";
     public const string DueChannel = "dg1:due";
 
-    /// <summary>On which the client library tells its other users that it has changed a server's role.</summary>
+    /// <summary>The channel on which the client library announces that it has changed the role of a server.</summary>
     public const string ClientChannel = "dg1:client";
 
     private const string UnlistedName = "ix:w";
 
     private readonly string _tag = Tag(run.Shard(shards));
 
-    /// <summary>A key of the run, by the name that scripts have for it.</summary>
+    /// <summary>A key of the run, by its name in scripts.</summary>
     public RedisKey this[ScriptKey key] => key switch
     {
         ScriptKey.Run => Run,
@@ -36,9 +36,9 @@ internal readonly struct StoreKeys(RunId run, int shards)
         ScriptKey.Unlisted => _tag + UnlistedName,
         ScriptKey.Due => Due,
 
-        // Scripts have to be called with a key of the run's slot also where its request has no idempotency key.
+        // A script call needs a key of the run's slot, also if the request has no idempotency key.
         ScriptKey.Idempotency => Run,
-        _ => throw new ArgumentOutOfRangeException(nameof(key), key, "This is no key of a run."),
+        _ => throw new ArgumentOutOfRangeException(nameof(key), key, "This is not a key of a run."),
     };
 
     public RedisKey Run { get; } = Name(run, shards, "run");
@@ -52,11 +52,11 @@ internal readonly struct StoreKeys(RunId run, int shards)
     public RedisKey Due => _tag + "due";
 
     /// <summary>
-    /// The run that an idempotency key stands for. It is in the run's own slot, because the run's id was made to be in the key's.
+    /// The key that maps an idempotency key to its run. It is in the run's slot, because the run's id is created for the slot of the key.
     /// </summary>
     public RedisKey Idempotency(string hash) => $"{_tag}idem:{hash}";
 
-    /// <summary>What the key of a run's hash begins with; its id follows.</summary>
+    /// <summary>The prefix of the key of a run's hash. The run id follows it.</summary>
     public static string RunPrefix(int shard) => Tag(shard) + "run:";
 
     public static RedisKey DueOf(int shard) => InShard(shard, "due");
@@ -70,7 +70,7 @@ internal readonly struct StoreKeys(RunId run, int shards)
     /// <summary>A key that belongs to no run.</summary>
     public static RedisKey InShard(int shard, string name) => Tag(shard) + name;
 
-    /// <summary>A key of no meaning in the slot of another, to be written where only the writing matters.</summary>
+    /// <summary>A key without content in the slot of another key, for a write that only precedes <c>WAIT</c>.</summary>
     public static RedisKey BarrierBeside(RedisKey key)
     {
         var name = key.ToString();

@@ -3,9 +3,9 @@ using System.Text.Json;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// A file beside the embedded store's log, written when the store has first stored something. It tells a new store from one that has lost
-/// its log. It also has a copy of the key that was generated into the store, which lies at the beginning of the log: without it, all that
-/// is whole behind a damaged beginning could not be read.
+/// A file next to the embedded store's log, written after the first write of the store. It distinguishes a new store from one that has lost
+/// its log. It also has a copy of the generated key, which is at the beginning of the log: without it, a log with a damaged beginning
+/// would be unreadable.
 /// </summary>
 internal sealed record StoreMarker(Guid Id, int Format, DateTimeOffset Created, byte[]? Key)
 {
@@ -20,7 +20,7 @@ internal sealed record StoreMarker(Guid Id, int Format, DateTimeOffset Created, 
     /// <summary>The generated key, if there is one.</summary>
     public static byte[]? KeyOf(string dataDirectory) => Read(dataDirectory)?.Key;
 
-    /// <summary>Writes it, if it is not there yet, or has another key.</summary>
+    /// <summary>Writes the file if it does not exist or has another key.</summary>
     public static void Write(string dataDirectory, byte[]? key, DateTimeOffset now)
     {
         var old = Read(dataDirectory);
@@ -38,7 +38,7 @@ internal sealed record StoreMarker(Guid Id, int Format, DateTimeOffset Created, 
         File.Move(fresh, PathOf(dataDirectory), overwrite: true);
     }
 
-    /// <summary>One that is damaged itself is written anew.</summary>
+    /// <summary>Reads the file. A damaged file counts as missing and is rewritten.</summary>
     private static StoreMarker? Read(string dataDirectory)
     {
         try

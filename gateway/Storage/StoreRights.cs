@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Storage;
 
 /// <summary>
-/// Whether the user of the connection may do what the gateway does. A store that refuses a command later would leave the gateway
-/// unready, or fail single runs; so all commands are tried at the start, and one message names those that are refused.
+/// Checks whether the user of the connection has the necessary rights. A command that the store denies later would leave the gateway
+/// unready or fail single runs. So the gateway tries all commands at startup, and one message names those that are denied.
 /// </summary>
 internal static class StoreRights
 {
@@ -13,8 +13,8 @@ internal static class StoreRights
     private const string NoPermission = "NOPERM";
 
     /// <param name="connection">The connection to the store.</param>
-    /// <param name="waits">Whether writes are followed by <c>WAIT</c> (<c>Durable:Store:MinReplicas</c>).</param>
-    /// <exception cref="ConfigurationException">Something is refused.</exception>
+    /// <param name="waits">Whether the gateway uses <c>WAIT</c> (<c>Durable:Store:MinReplicas</c>).</param>
+    /// <exception cref="ConfigurationException">The store denies a command.</exception>
     /// <exception cref="RedisException">The store does not answer.</exception>
     public static async Task CheckAsync(IConnectionMultiplexer connection, bool waits)
     {
@@ -36,7 +36,7 @@ internal static class StoreRights
         if (missing.Count > 0) throw Refused($"the store refuses {string.Join(", ", missing)} to this user");
     }
 
-    /// <summary>What a refusal of the user, the password or a command means for the configuration.</summary>
+    /// <summary>Converts a denied user, password or command into a configuration error.</summary>
     /// <returns><see langword="null"/> for any other error.</returns>
     public static ConfigurationException? Explain(Exception error) =>
         Refusal(error) is not { } refusal ? null
@@ -65,7 +65,7 @@ internal static class StoreRights
         }
     }
 
-    /// <summary>The store's own words, without what the client library adds.</summary>
+    /// <summary>The message of the store, without the additions of the client library.</summary>
     private static string? Refusal(Exception error)
     {
         for (var each = error; each is not null; each = each.InnerException)

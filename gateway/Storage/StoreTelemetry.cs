@@ -5,10 +5,10 @@ using static DurableGateway.Diagnostics.TelemetryNames;
 
 namespace DurableGateway.Storage;
 
-/// <summary>The spans of store calls, and the count of those that fail.</summary>
+/// <summary>The spans of store calls, and the count of failed calls.</summary>
 internal static class StoreTelemetry
 {
-    /// <summary>A call of the store, where it is part of something: the sweeps of an idle node are no traces.</summary>
+    /// <summary>Starts a span for a store call that is part of a trace. The sweeps of an idle node create no traces.</summary>
     public static Activity? StartCall(string caller)
     {
         if (!Tracing.IsEnabled || Activity.Current is null) return null;
@@ -19,7 +19,7 @@ internal static class StoreTelemetry
 
     public static void Failed(Activity? span, Exception error)
     {
-        // What was meant: the client's own exception, where there is one.
+        // Use the exception of the client library, if there is one.
         var type = (error is StoreUnavailableException ? error.InnerException ?? error : error).GetType().Name;
         Instruments.StoreErrors.Add(1, new KeyValuePair<string, object?>(Attributes.ErrorType, type));
         span?.SetTag(Attributes.ErrorType, type).SetStatus(ActivityStatusCode.Error);

@@ -1,11 +1,11 @@
 namespace DurableGateway.Storage;
 
-/// <summary>What a write asks of a store whose room is limited.</summary>
+/// <summary>The kind of a write, which decides the limit of the embedded store that applies.</summary>
 internal enum StoreWriteKind
 {
-    /// <summary>A run that nobody has been promised yet.</summary>
+    /// <summary>A new run.</summary>
     NewRun,
 
-    /// <summary>A checkpoint, an event or a result: what a run needs to go on to its end.</summary>
+    /// <summary>A checkpoint, an event or a result, which existing runs need in order to end.</summary>
     RunUnderWay,
 }

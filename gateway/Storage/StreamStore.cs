@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Storage;
 
-/// <summary>The event streams of services that let clients resume them (<c>Durable-Stream: resume</c>).</summary>
+/// <summary>Stores resumable event streams (<c>Durable-Stream: resume</c>).</summary>
 internal sealed class StreamStore(StoreConnection connection, RecordCodec codec) : IStreamStore
 {
     public async Task<StreamVerdict> AppendAsync(AttemptKey attempt, StoredResponse? head, IReadOnlyList<StreamEvent> events, long maxBytes)

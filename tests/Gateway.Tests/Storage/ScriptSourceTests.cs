@@ -84,7 +84,7 @@ public sealed partial class ScriptSourceTests
 
     [Theory]
     [InlineData("run, run", "declares the argument 'run' twice")]
-    [InlineData("run id", "'run id', which is no name")]
+    [InlineData("run id", "'run id', which is not a valid argument name")]
     [InlineData("events*, run", "declares the argument 'run' behind the list 'events'")]
     public void ArgumentsThatCannotBe_AreAnError(string arguments, string message) =>
         AssertRefuses(message, ("main", $"-- @arg {arguments}"));
