@@ -3,12 +3,12 @@ namespace DurableGateway.Runs;
 /// <summary>How much of a message arrived.</summary>
 internal enum Arrival
 {
-    /// <summary>Nothing that counts.</summary>
+    /// <summary>Nothing usable.</summary>
     None,
 
-    /// <summary>The head, and the rest is not wanted.</summary>
+    /// <summary>The head. The rest is not needed.</summary>
     Head,
 
-    /// <summary>All of it.</summary>
+    /// <summary>The whole message.</summary>
     Whole,
 }

@@ -4,12 +4,12 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// An attempt that is in flight on this node. A live one begins in memory only, and reaches the store at most once, by whichever of its
-/// triggers comes first; a replay is stored from the start. Its <see cref="State"/> changes here only, under one lock.
+/// An attempt in flight on this node. A live attempt begins in memory, and the first of several triggers stores its run. The run of a
+/// replay is in the store from the start. Only this class changes <see cref="State"/>, under one lock.
 /// </summary>
 /// <remarks>
-/// Who may call what: <see cref="RunEngine"/> the methods that change the state; the clock of <see cref="AttemptRegistry"/>
-/// <see cref="TakeWork"/> and <see cref="EndWork"/>; whoever sends the request and reads the response the rest.
+/// <see cref="RunEngine"/> calls the methods that change the state. The clock of <see cref="AttemptRegistry"/> calls
+/// <see cref="TakeWork"/> and <see cref="EndWork"/>. The sender of the request calls the other methods.
 /// </remarks>
 internal sealed class Attempt : IDisposable
 {
@@ -17,16 +17,16 @@ internal sealed class Attempt : IDisposable
     private readonly CancellationTokenSource _cancellation = new();
     private AttemptState _state;
 
-    /// <summary>The write that is under way, also after the state has gone on.</summary>
+    /// <summary>The write in progress, also after the state has changed.</summary>
     private StoreTurn? _turn;
 
     /// <summary>
-    /// Of <see cref="AttemptState.Running"/>, until when the lease surely holds. Of <see cref="AttemptState.Unconfirmed"/>, the same if the
-    /// first write has happened: later ones may never arrive.
+    /// In <see cref="AttemptState.Running"/>, the time until which the lease is certainly valid. In <see cref="AttemptState.Unconfirmed"/>,
+    /// the same if the first write has reached the store, because later writes may not reach it.
     /// </summary>
     private long? _leaseEnd;
 
-    /// <summary>The sender of the request has taken the run over: nobody else stores it any more.</summary>
+    /// <summary>Whether the sender of the request has taken over the run. Then no other caller stores it.</summary>
     private bool _isClosed;
 
     private string? _runText;
@@ -34,17 +34,17 @@ internal sealed class Attempt : IDisposable
     private bool _responseBegan;
     private volatile bool _lacksStore;
 
-    // Timestamps that the clock of all attempts reads without the lock; what never comes is in the farthest future.
+    // Timestamps that the clock of all attempts reads without the lock. MaxValue stands for never.
     private long _timesOutAt = long.MaxValue;
     private long _storeAt = long.MaxValue;
     private long _workAt;
 
-    /// <summary>A live attempt, with the client on the line.</summary>
-    /// <param name="key">Who this is.</param>
+    /// <summary>Creates a live attempt, whose client is connected.</summary>
+    /// <param name="key">The key of the attempt.</param>
     /// <param name="policy">The policy that the run started under.</param>
     /// <param name="route">The id of the route.</param>
     /// <param name="startedAt">The start of the run.</param>
-    /// <param name="draft">What the run is stored from.</param>
+    /// <param name="draft">Creates the record of the run.</param>
     /// <param name="time">The clock.</param>
     public Attempt(AttemptKey key, RunPolicy policy, string route, DateTimeOffset startedAt, RunDraft draft, TimeProvider time)
         : this(key, policy, route, startedAt, time)
@@ -54,12 +54,12 @@ internal sealed class Attempt : IDisposable
         _storeAt = After(Began, policy.PersistAfter);
     }
 
-    /// <summary>A replay, which has its run by a claim.</summary>
-    /// <param name="key">Who this is.</param>
+    /// <summary>Creates a replay, whose run this node has claimed.</summary>
+    /// <param name="key">The key of the attempt.</param>
     /// <param name="policy">The policy that the run started under.</param>
     /// <param name="route">The id of the route.</param>
     /// <param name="startedAt">The start of the run.</param>
-    /// <param name="leaseEnd">The timestamp up to which the lease surely holds.</param>
+    /// <param name="leaseEnd">The timestamp until which the lease is certainly valid.</param>
     /// <param name="time">The clock.</param>
     public Attempt(AttemptKey key, RunPolicy policy, string route, DateTimeOffset startedAt, long leaseEnd, TimeProvider time)
         : this(key, policy, route, startedAt, time)
@@ -91,57 +91,57 @@ internal sealed class Attempt : IDisposable
     /// <summary>The timestamp at which this attempt began.</summary>
     public long Began { get; }
 
-    /// <summary>What a live attempt's run is stored from; <see langword="null"/> for a replay.</summary>
+    /// <summary>Creates the record of a live attempt's run; <see langword="null"/> for a replay.</summary>
     public RunDraft? Draft { get; }
 
     public bool IsReplay => Draft is null;
 
-    /// <summary>Its span, where somebody looks at traces.</summary>
+    /// <summary>The span of the attempt, if tracing is on.</summary>
     public Activity? Span { get; set; }
 
     /// <summary>The outcomes that were stored when the attempt began, oldest first.</summary>
     public IReadOnlyList<StepOutcome> Steps { get; init; } = [];
 
-    /// <summary>How many outcomes were stored when the attempt began; more than <see cref="Steps"/> has where they are large.</summary>
+    /// <summary>The number of outcomes that were stored when the attempt began. <see cref="Steps"/> has fewer if they are large.</summary>
     public int StepCount { get; init; }
 
-    /// <summary>The address of the service that it went to, once that is known.</summary>
+    /// <summary>The address of the service, as soon as it is known.</summary>
     public string? Destination { get; set; }
 
-    /// <summary>The request's method and its target as it stood on the wire.</summary>
+    /// <summary>The request's method and target, as received.</summary>
     public (string Method, string Target) Request { get; set; } = ("", "");
 
-    /// <summary>The build of the service whose steps the run has, where it is known and wanted.</summary>
+    /// <summary>The build of the service that wrote the run's steps, if it is known and the policy uses it.</summary>
     public string? Build { get; set; }
 
-    /// <summary>Whether outcomes may be put into its headers; not where the service has refused them once.</summary>
+    /// <summary>Whether to inline outcomes. False after the service has refused them once.</summary>
     public bool InlinesSteps { get; init; } = true;
 
-    /// <summary>The last event of its stream that is kept, where it can be resumed.</summary>
+    /// <summary>The last stored event of the run's stream, if the stream is resumable.</summary>
     public string? LastEventId { get; init; }
 
-    /// <summary>Failed attempts before this one, as far as is known here. The store has the last word.</summary>
+    /// <summary>The number of earlier failed attempts that this node knows. The store has the exact number.</summary>
     public int Failures { get; init; }
 
     /// <summary>
-    /// When the attempts before this one began to find no service; <see langword="null"/> where the last of them found it.
+    /// When the service became unreachable for the attempts before this one; <see langword="null"/> if the last of them reached it.
     /// </summary>
     public DateTimeOffset? UnreachableSince { get; init; }
 
     /// <summary>
-    /// How long the attempt may take to the head of its response, from <see cref="StartClock"/>. After that the deadline of its run counts.
+    /// The longest time from <see cref="StartClock"/> to the head of the response. After that, the deadline of the run applies.
     /// </summary>
     public required TimeSpan Timeout { get; init; }
 
     private TimeProvider Time { get; }
 
-    /// <summary>The request and where it went, for the log.</summary>
+    /// <summary>The request and its destination, for the log.</summary>
     public string Describe() => RequestLine.Of(Request.Method, Request.Target, Destination);
 
-    /// <summary>For the run's history: how the attempt ended, and where it had gone.</summary>
+    /// <summary>For the run's history: how the attempt ended, and its destination.</summary>
     public AttemptNote Note(string reason, int status = 0) => new(reason, status, Destination);
 
-    /// <summary>For the run's history: how the attempt failed, and where it had gone.</summary>
+    /// <summary>For the run's history: how the attempt failed, and its destination.</summary>
     public AttemptNote Note(AttemptFailure failure) => Note(failure.Reason, failure.Status);
 
     public AttemptState State
@@ -152,10 +152,10 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>The run is in the store.</summary>
+    /// <summary>Whether the run is in the store.</summary>
     public bool IsStored => State is AttemptState.Running or AttemptState.Lost or AttemptState.Parked or AttemptState.Ended;
 
-    /// <summary>The run is in the store, or a write of it got no answer: it must not be left there as if in flight.</summary>
+    /// <summary>Whether the run is in the store, or may be. Then it must not stay there as if in flight.</summary>
     public bool MayBeStored
     {
         get
@@ -164,10 +164,10 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>What became of the attempt is decided: nothing is to be watched any more.</summary>
+    /// <summary>Whether the state is final. Then the clock no longer watches the attempt.</summary>
     public bool IsOver => IsFinal(State);
 
-    /// <summary>Whether this node surely still holds the run, by its own clock.</summary>
+    /// <summary>Whether this node certainly still owns the run, by its own clock.</summary>
     public bool HoldsLease
     {
         get
@@ -180,10 +180,10 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>The store refused the latest checkpoint of this attempt: what comes of it is not the service's failure.</summary>
+    /// <summary>Whether the store refused the latest checkpoint. A resulting failure of the attempt is not the service's.</summary>
     public bool LacksStore => _lacksStore;
 
-    /// <summary>Cancelled where the call to the service is to be aborted.</summary>
+    /// <summary>Cancelled to abort the call to the service.</summary>
     public CancellationToken Aborted => _cancellation.Token;
 
     public AttemptInterrupt Interrupted
@@ -212,7 +212,7 @@ internal sealed class Attempt : IDisposable
     /// <summary>A checkpoint, or an event of a kept stream, was stored, or could not be because the store is away.</summary>
     public void NoteCheckpoint(bool isStored) => _lacksStore = !isStored;
 
-    /// <summary>The service has the whole request: from here on it may be late. No effect once a response has begun.</summary>
+    /// <summary>Starts the time-out of the service, which has the whole request. No effect after a response has begun.</summary>
     public void StartClock()
     {
         lock (_lock)
@@ -222,7 +222,8 @@ internal sealed class Attempt : IDisposable
     }
 
     /// <summary>
-    /// The head of the response has arrived. What bounds the attempt now is its run's deadline, and the silence of the service.
+    /// Records that the head of the response has arrived. From now on, only the run's deadline and the silence of the service limit the
+    /// attempt.
     /// </summary>
     public void BeginResponse()
     {
@@ -233,7 +234,7 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>The response has begun, and nothing but the two sides bounds it.</summary>
+    /// <summary>Records that the response has begun and has no time limit. It ends when the client or the service ends it.</summary>
     public void BeginUnboundedResponse()
     {
         lock (_lock)
@@ -243,10 +244,10 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>A response passes of which nothing is kept: time alone is no reason any more to store the run.</summary>
+    /// <summary>Records that the response is passed on and not stored. The run is then no longer stored because of its age.</summary>
     public void StopStoringByTime() => Volatile.Write(ref _storeAt, long.MaxValue);
 
-    /// <summary>Aborts the call to the service. Only the first reason counts.</summary>
+    /// <summary>Aborts the call to the service. The first reason counts.</summary>
     public void Interrupt(AttemptInterrupt reason)
     {
         lock (_lock)
@@ -257,8 +258,8 @@ internal sealed class Attempt : IDisposable
         Abort();
     }
 
-    /// <summary>The client is told that its request is not durable.</summary>
-    /// <returns><see langword="false"/> where the run is in the store, may be, or is being written.</returns>
+    /// <summary>Marks the request as not durable, before the client gets that answer.</summary>
+    /// <returns><see langword="false"/> if the run is in the store, may be there, or is being written.</returns>
     public bool TryKeepOutOfStore()
     {
         lock (_lock)
@@ -270,8 +271,8 @@ internal sealed class Attempt : IDisposable
     }
 
     /// <summary>
-    /// The sender of the request takes the run over: nobody else stores it after this. A write that is under way is waited for; a request
-    /// that is still being taken in for it is not.
+    /// The sender of the request takes over the run. After that, no other caller stores it. Waits for a write in progress, but cancels the
+    /// reading of a request for it.
     /// </summary>
     public Task CloseAsync()
     {
@@ -291,8 +292,8 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>Asks for the turn to write the run for the first time.</summary>
-    /// <param name="asOwner">Whether the caller is who sent the request: it may repeat a write after <see cref="CloseAsync"/>.</param>
+    /// <summary>Requests the turn to write the run for the first time.</summary>
+    /// <param name="asOwner">Whether the caller is the sender, which can repeat a write after <see cref="CloseAsync"/>.</param>
     internal StoreTicket BeginStoring(bool asOwner)
     {
         lock (_lock)
@@ -313,26 +314,26 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>The run is in the store, with this attempt in flight.</summary>
+    /// <summary>Records that the run is in the store, with this attempt in flight.</summary>
     internal void ConfirmRunning(long leaseEnd) => EndTurn(AttemptState.Running, leaseEnd).Complete(isStored: true);
 
-    /// <summary>The run is in the store, and waits there.</summary>
+    /// <summary>Records that the run is in the store and waits.</summary>
     internal void ConfirmParked() => EndTurn(AttemptState.Parked).Complete(isStored: true);
 
-    /// <summary>The run is in the store, and another attempt has it by now.</summary>
+    /// <summary>Records that the run is in the store, and another attempt owns it.</summary>
     internal void ConfirmLost()
     {
         EndTurn(AttemptState.Lost).Complete(isStored: true);
         Abort();
     }
 
-    /// <summary>There is no whole request that could be stored.</summary>
+    /// <summary>Records that there is no complete request to store.</summary>
     internal void RefuseStoring() => EndTurn(AttemptState.Unstorable).Complete(isStored: false);
 
-    /// <summary>The write failed, and may be tried again.</summary>
-    /// <param name="error">What the waiting callers get.</param>
+    /// <summary>Records that the write failed. It can be repeated.</summary>
+    /// <param name="error">The error for the waiting callers.</param>
     /// <param name="leaseEnd">
-    /// The timestamp up to which the run, if it was written, is this attempt's; <see langword="null"/> where the write was to park it.
+    /// The timestamp until which this attempt owns the run, if the write happened; <see langword="null"/> if the write parks the run.
     /// </param>
     internal void FailStoring(Exception error, long? leaseEnd = null)
     {
@@ -348,7 +349,7 @@ internal sealed class Attempt : IDisposable
         turn.Fail(error);
     }
 
-    /// <summary>The lease was renewed.</summary>
+    /// <summary>Records that the lease was renewed.</summary>
     internal void Renew(long leaseEnd)
     {
         lock (_lock)
@@ -357,7 +358,7 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>Another attempt owns the run, or it has ended. The call to the service is aborted.</summary>
+    /// <summary>Records that another attempt owns the run, or the run has ended. Aborts the call to the service.</summary>
     internal void Lose()
     {
         lock (_lock)
@@ -369,9 +370,9 @@ internal sealed class Attempt : IDisposable
         Abort();
     }
 
-    /// <summary>What became of the attempt is decided.</summary>
+    /// <summary>Sets the final state of the attempt.</summary>
     /// <param name="final">A final state.</param>
-    /// <returns>The state before; <see langword="null"/> where it was decided already.</returns>
+    /// <returns>The previous state; <see langword="null"/> if the state is already final.</returns>
     internal AttemptState? Settle(AttemptState final)
     {
         Debug.Assert(IsFinal(final), "Only a final state settles an attempt.");
@@ -385,13 +386,13 @@ internal sealed class Attempt : IDisposable
     }
 
     /// <summary>
-    /// Whether the attempt has taken too long at a timestamp. Asked for every attempt at every tick, so it takes no lock.
+    /// Whether the attempt has exceeded its time-out. Called for every attempt at every tick, so it takes no lock.
     /// </summary>
     internal bool IsLate(long timestamp) => timestamp >= Volatile.Read(ref _timesOutAt);
 
-    /// <summary>What is to be done for the attempt now. What is taken is nobody else's until <see cref="EndWork"/>.</summary>
+    /// <summary>Takes the work that is due for the attempt. No other caller gets it until <see cref="EndWork"/>.</summary>
     /// <param name="timestamp">Now.</param>
-    /// <param name="renewWithin">How long before its end a lease is renewed.</param>
+    /// <param name="renewWithin">The time before its end at which a lease is renewed.</param>
     internal AttemptWork TakeWork(long timestamp, TimeSpan renewWithin)
     {
         if (timestamp < Volatile.Read(ref _workAt)) return AttemptWork.None;
@@ -410,7 +411,7 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>What was taken is done, or is to be tried again after a pause.</summary>
+    /// <summary>Ends the work that was taken. It can be taken again after a pause if it failed.</summary>
     internal void EndWork(TimeSpan pause = default) => Volatile.Write(ref _workAt, After(Time.GetTimestamp(), pause));
 
     public void Dispose() => _cancellation.Dispose();
@@ -422,7 +423,7 @@ internal sealed class Attempt : IDisposable
         _state is AttemptState.Running or AttemptState.Lost or AttemptState.Parked or AttemptState.Ended or AttemptState.Unconfirmed
         || (_state == AttemptState.Storing && _turn!.Repeats);
 
-    /// <summary>A state that came in between, as that the run was lost, stays.</summary>
+    /// <summary>Changes the state, unless another change happened in between, such as the loss of the run.</summary>
     private StoreTurn EndTurn(AttemptState next, long? leaseEnd = null)
     {
         lock (_lock)
@@ -442,7 +443,7 @@ internal sealed class Attempt : IDisposable
         }
         catch (ObjectDisposedException)
         {
-            // It has just ended by itself.
+            // The attempt has just ended.
         }
     }
 

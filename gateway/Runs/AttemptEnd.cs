@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What became of the run when an attempt ended.</summary>
-/// <param name="State">The state that the attempt ended in.</param>
-/// <param name="Due">When the run is due, where it waits.</param>
+/// <summary>The state of a run after an attempt ended.</summary>
+/// <param name="State">The final state of the attempt.</param>
+/// <param name="Due">When the run is due, if it waits.</param>
 internal readonly record struct AttemptEnd(AttemptState State, DateTimeOffset Due = default);

@@ -1,59 +1,58 @@
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// What is known of an attempt when its call is over. What that means is decided here and nowhere else, for live attempts and replays
-/// alike.
+/// The facts about an attempt when its call is over. Only this class derives the disposition from them, for live attempts and replays.
 /// </summary>
 internal readonly record struct AttemptEvidence
 {
     public RequestFault Request { get; init; }
 
-    /// <summary>The run is in the store, or may be.</summary>
+    /// <summary>Whether the run is in the store, or may be.</summary>
     public bool MayBeStored { get; init; }
 
-    /// <summary>Another attempt owns the run, or it has ended.</summary>
+    /// <summary>Whether another attempt owns the run, or the run has ended.</summary>
     public bool IsLost { get; init; }
 
     public AttemptInterrupt Interrupted { get; init; }
 
-    /// <summary>What the head of the response says; <see langword="null"/> where none arrived.</summary>
+    /// <summary>The outcome that the head of the response states; <see langword="null"/> if no head arrived.</summary>
     public AttemptOutcome? Outcome { get; init; }
 
-    /// <summary>How much of the response there is. Of a live attempt that failed or is suspended, the head is enough.</summary>
+    /// <summary>How much of the response arrived. For a live attempt that failed or is suspended, the head is sufficient.</summary>
     public Arrival Response { get; init; }
 
-    /// <summary>The service broke off its response.</summary>
+    /// <summary>Whether the service aborted its response.</summary>
     public bool ServiceBroke { get; init; }
 
-    /// <summary>The service may have refused the size of the headers, which only the outcomes in them made too large.</summary>
+    /// <summary>Whether the service may have refused the headers because the inlined outcomes made them too large.</summary>
     public bool RefusesSteps { get; init; }
 
-    /// <summary>Stored steps do not fit the handler, and the policy has the run fail by that.</summary>
+    /// <summary>Whether stored steps do not fit the handler, and the policy makes the run fail because of that.</summary>
     public bool HasMismatch { get; init; }
 
-    /// <summary>The head of the response is larger than the gateway takes.</summary>
+    /// <summary>Whether the head of the response exceeds the gateway's limit.</summary>
     public bool HasOversizedHead { get; init; }
 
-    /// <summary>The store refused the latest checkpoint.</summary>
+    /// <summary>Whether the store refused the latest checkpoint.</summary>
     public bool LacksStore { get; init; }
 
-    /// <summary>The service suspended the run, and no step is pending.</summary>
+    /// <summary>Whether the service suspended the run although no step is pending.</summary>
     public bool HasNothingPending { get; init; }
 
     public Disposition Decide()
     {
-        // There may be no run at all.
+        // There may be no run.
         if (Request == RequestFault.Broken && !MayBeStored) return Disposition.Discard;
         if (Request == RequestFault.TooLarge) return Disposition.RefuseRequest;
 
-        // A service that broke off is asked again, whether the client has stayed or not.
+        // If the service aborted its response, try again, even if the client has disconnected.
         if (Interrupted == AttemptInterrupt.ClientGone && !ServiceBroke) return Disposition.Cancel;
         if (IsLost) return Disposition.LeaveToOther;
         if (HasMismatch) return Disposition.EndWithProblem;
         if (RefusesSteps && Outcome != AttemptOutcome.Suspended) return Disposition.ResendWithoutSteps;
         if (HasOversizedHead || Interrupted == AttemptInterrupt.ResponseTooLarge) return Disposition.EndWithProblem;
 
-        // A response counts that arrived, also where the attempt was interrupted at that very moment.
+        // A response that arrived counts, even if the attempt was interrupted at the same time.
         switch (Outcome, Response)
         {
             case (AttemptOutcome.Completed, Arrival.Whole):
@@ -61,7 +60,7 @@ internal readonly record struct AttemptEvidence
             case (AttemptOutcome.FailedForGood, Arrival.Whole):
                 return Disposition.EndWithResponse;
             case (AttemptOutcome.Completed or AttemptOutcome.FailedForGood, Arrival.Head):
-                // The lease had run out when it began, so it was kept from the client: another attempt may have another response.
+                // The lease had expired when the response began, so the client did not get it. Another attempt may have another response.
                 return Disposition.LeaveToOther;
             case (AttemptOutcome.Suspended, Arrival.Head or Arrival.Whole) when !HasNothingPending:
                 return Disposition.Suspend;

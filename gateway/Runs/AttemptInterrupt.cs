@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Why an attempt was ended from outside while it held its run.</summary>
+/// <summary>Why the gateway interrupted an attempt that owned its run.</summary>
 internal enum AttemptInterrupt
 {
     None,
@@ -8,6 +8,6 @@ internal enum AttemptInterrupt
     ResponseTooLarge,
     Shutdown,
 
-    /// <summary>The client has left a conversation, which is over thereby; any other run goes on.</summary>
+    /// <summary>The client has left a conversation, which ends the run. Other runs continue without their client.</summary>
     ClientGone,
 }

@@ -1,9 +1,9 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Judges a response by the rules of §4.</summary>
+/// <summary>Determines the outcome of an attempt from its response (§4).</summary>
 internal static class AttemptJudge
 {
-    /// <param name="policy">Its statuses decide where the response itself says nothing.</param>
+    /// <param name="policy">The policy. Its statuses decide if the response does not state the outcome.</param>
     /// <param name="status">The status code of the response.</param>
     /// <param name="suspended"><c>Durable-Suspended</c>.</param>
     /// <param name="retry"><c>Durable-Retry</c>: final (<see langword="false"/>), a failure (<see langword="true"/>),

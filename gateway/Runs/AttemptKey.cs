@@ -2,7 +2,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>Names an attempt and who drives it.</summary>
+/// <summary>Identifies an attempt and its node.</summary>
 /// <param name="Run">The run.</param>
 /// <param name="Number">The number of the attempt.</param>
 /// <param name="Owner">The node.</param>

@@ -2,22 +2,22 @@ using System.Globalization;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What the store keeps about the end of an attempt, for operators.</summary>
-/// <param name="Reason">What went wrong, in a few words; empty where nothing did.</param>
-/// <param name="Status">The status of the service's response, or of the run's result; 0 where there was none.</param>
-/// <param name="Destination">The address of the service; <see langword="null"/> where the attempt reached none.</param>
+/// <summary>A stored note about the end of an attempt, for operators.</summary>
+/// <param name="Reason">A short description of the failure; empty if the attempt did not fail.</param>
+/// <param name="Status">The status of the service's response, or of the run's result; 0 if there is none.</param>
+/// <param name="Destination">The address of the service; <see langword="null"/> if the attempt reached none.</param>
 internal readonly record struct AttemptNote(string Reason, int Status = 0, string? Destination = null)
 {
     private const string NoDestination = "-";
 
-    /// <summary>The note as people read it.</summary>
+    /// <summary>The note for display.</summary>
     public override string ToString() => Destination is null ? Reason ?? "" : $"{Reason}, {Destination}";
 
-    /// <summary>The note as it is stored: <c>&lt;status&gt; &lt;destination, or -&gt; &lt;reason&gt;</c>.</summary>
+    /// <summary>The stored form: <c>&lt;status&gt; &lt;destination, or -&gt; &lt;reason&gt;</c>.</summary>
     public string Format() => string.Create(CultureInfo.InvariantCulture,
         $"{Status} {Destination?.Replace(" ", "%20", StringComparison.Ordinal) ?? NoDestination} {Reason}");
 
-    /// <summary>Reads a note. A text of another form is a reason.</summary>
+    /// <summary>Reads a note. Text in another form counts as the reason.</summary>
     public static AttemptNote Parse(string text) =>
         text.Split(' ', 3) is [var status, var destination, var reason]
         && int.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out var number)

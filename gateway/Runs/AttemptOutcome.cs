@@ -6,12 +6,12 @@ internal enum AttemptOutcome
     /// <summary>The service answered, and its response is the run's result.</summary>
     Completed,
 
-    /// <summary>The attempt failed and may be tried again.</summary>
+    /// <summary>The attempt failed. Another attempt can follow.</summary>
     Failed,
 
-    /// <summary>The service says that trying again cannot help (<c>Durable-Retry: ?0</c> with a failure status).</summary>
+    /// <summary>The attempt failed permanently (<c>Durable-Retry: ?0</c> with a failure status).</summary>
     FailedForGood,
 
-    /// <summary>The handler has not finished: a step waits, or its retry is due later.</summary>
+    /// <summary>The service suspended the run: a step waits, or its next try is due later.</summary>
     Suspended,
 }

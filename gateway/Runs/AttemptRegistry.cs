@@ -7,8 +7,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// The attempts in flight on this node, and the one clock that watches over all of them: time-outs, runs that have been
-/// in flight long enough to be stored, leases to renew. A timer for each would cost every request.
+/// The attempts in flight on this node, and their common clock. The clock handles time-outs, stores runs that have been in flight for long
+/// enough, and renews leases. A timer for each attempt would cost every request.
 /// </summary>
 internal sealed class AttemptRegistry : BackgroundService
 {
@@ -36,10 +36,10 @@ internal sealed class AttemptRegistry : BackgroundService
 
     public bool IsEmpty => _attempts.IsEmpty;
 
-    /// <summary>The number of attempts in flight. Reading this is expensive; use it rarely.</summary>
+    /// <summary>The number of attempts in flight. Reading it is expensive.</summary>
     public int Count => _attempts.Count;
 
-    /// <summary>Takes an attempt in. An earlier one of the same run has lost it.</summary>
+    /// <summary>Adds an attempt. An earlier attempt of the same run has lost the run.</summary>
     public void Add(Attempt attempt)
     {
         while (!_attempts.TryAdd(attempt.Run, attempt))
@@ -52,7 +52,7 @@ internal sealed class AttemptRegistry : BackgroundService
 
     public bool TryGet(RunId run, [NotNullWhen(true)] out Attempt? attempt) => _attempts.TryGetValue(run, out attempt);
 
-    /// <summary>Takes this very attempt out; a later one of the same run stays.</summary>
+    /// <summary>Removes this attempt. A later attempt of the same run stays.</summary>
     public void Remove(Attempt attempt)
     {
         _attempts.TryRemove(KeyValuePair.Create(attempt.Run, attempt));
@@ -72,7 +72,7 @@ internal sealed class AttemptRegistry : BackgroundService
         return drained.Task;
     }
 
-    /// <summary>Interrupts the attempts in flight, and any that still begins.</summary>
+    /// <summary>Interrupts the attempts in flight, and all that begin later.</summary>
     public void InterruptAll(AttemptInterrupt reason)
     {
         _interruptAll = reason;
@@ -81,7 +81,7 @@ internal sealed class AttemptRegistry : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Leases are needed for as long as attempts are in flight, which is longer than the host calls "running".
+        // Leases must be renewed while attempts are in flight, which is longer than the host counts as running.
         using var timer = new PeriodicTimer(Tick, _time);
         while (await timer.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && IsEmpty))
         {
@@ -90,7 +90,7 @@ internal sealed class AttemptRegistry : BackgroundService
     }
 
     /// <summary>
-    /// Enumerates, which takes no lock: <c>Values</c> takes them all to make a copy, with every request waiting to enter or leave.
+    /// Enumerates without a lock. <c>Values</c> would take all locks for a copy, and block every request that enters or leaves.
     /// </summary>
     internal void WatchAll()
     {
@@ -113,7 +113,7 @@ internal sealed class AttemptRegistry : BackgroundService
         }
     }
 
-    /// <summary>Cancelling runs the code of others, and this is the one clock of all attempts.</summary>
+    /// <summary>Interrupts an attempt. An exception from a cancellation callback must not stop the clock of all attempts.</summary>
     private void TimeOut(Attempt attempt)
     {
         try
@@ -128,7 +128,7 @@ internal sealed class AttemptRegistry : BackgroundService
 
     private async Task WorkAsync(Attempt attempt, Func<Attempt, Task> work)
     {
-        // What is done for an attempt appears beneath its span.
+        // The work for an attempt is part of its span.
         if (attempt.Span is { } span) Activity.Current = span;
         var pause = TimeSpan.Zero;
         try
@@ -142,7 +142,7 @@ internal sealed class AttemptRegistry : BackgroundService
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // The client went away, or the attempt ended, before its request had arrived whole.
+            // The client disconnected or the attempt ended before the whole request arrived.
         }
         catch (Exception e)
         {

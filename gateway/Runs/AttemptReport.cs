@@ -2,25 +2,25 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What is to be written of an attempt, whatever is decided about it.</summary>
+/// <summary>The data of an attempt to write, for each disposition.</summary>
 internal sealed record AttemptReport
 {
-    /// <summary>For <see cref="Disposition.Retry"/>.</summary>
+    /// <summary>The failure, for <see cref="Disposition.Retry"/>.</summary>
     public required AttemptFailure Failure { get; init; }
 
-    /// <summary>For <see cref="Disposition.EndWithProblem"/>.</summary>
+    /// <summary>The problem, for <see cref="Disposition.EndWithProblem"/>.</summary>
     public required Problem? Refusal { get; init; }
 
     /// <summary>The result, for <see cref="Disposition.Complete"/> and <see cref="Disposition.EndWithResponse"/>.</summary>
     public required Func<Task<StoredResponse>> Result { get; init; }
 
-    /// <summary>Whether the service itself said that its failure is final (<c>Durable-Retry: ?0</c>).</summary>
+    /// <summary>Whether the service stated that its failure is final (<c>Durable-Retry: ?0</c>).</summary>
     public bool IsFinalAnswer { get; init; }
 
     /// <summary>The status of the response.</summary>
     public int Status { get; init; }
 
-    /// <summary>The report of an attempt that got no response.</summary>
+    /// <summary>Creates the report of an attempt that got no response.</summary>
     public static AttemptReport Of(AttemptFailure failure) => new()
     {
         Failure = failure,

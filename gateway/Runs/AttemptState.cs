@@ -1,7 +1,7 @@
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// Where a run stands with the attempt that this node has in hand.
+/// The state of an attempt on this node, and of its run.
 /// <code>
 /// InMemory ──► Storing ──► Running ──► Parked | Ended
 ///    │  ▲       │  ▲  └──────────────► Parked
@@ -11,24 +11,24 @@ namespace DurableGateway.Runs;
 ///    ▼
 /// Unstorable ──► Passed
 /// </code>
-/// Any state in which the run is, or may be, in the store leads to <see cref="Lost"/>; any state that is not final leads to
+/// Each state in which the run is in the store, or may be, can change to <see cref="Lost"/>. Each state that is not final can change to
 /// <see cref="Dropped"/>.
 /// </summary>
 internal enum AttemptState
 {
-    /// <summary>This node alone knows the run, and may store it.</summary>
+    /// <summary>Only this node has the run, and can store it.</summary>
     InMemory,
 
-    /// <summary>The run cannot be stored: there is no whole request, or the client was told that the request is not durable.</summary>
+    /// <summary>The run cannot be stored: the request is incomplete, or the client was told that it is not durable.</summary>
     Unstorable,
 
-    /// <summary>The first write is under way.</summary>
+    /// <summary>The first write is in progress.</summary>
     Storing,
 
-    /// <summary>A first write got no answer: the run may be in the store.</summary>
+    /// <summary>The first write got no answer, so the run may be in the store.</summary>
     Unconfirmed,
 
-    /// <summary>The run is in the store, and this attempt holds it by a lease.</summary>
+    /// <summary>The run is in the store, and this attempt owns its lease.</summary>
     Running,
 
     /// <summary>Another attempt owns the run, or the run has ended. The call to the service is aborted.</summary>
@@ -40,9 +40,9 @@ internal enum AttemptState
     /// <summary>Final: the run has ended, and its result is stored.</summary>
     Ended,
 
-    /// <summary>Final: the run has ended, and never needed the store.</summary>
+    /// <summary>Final: the run has ended without being stored.</summary>
     Passed,
 
-    /// <summary>Final: this node leaves the run as it is.</summary>
+    /// <summary>Final: this node leaves the run unchanged.</summary>
     Dropped,
 }

@@ -1,13 +1,13 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What the clock of all attempts has to do for one of them.</summary>
+/// <summary>The work that the clock of all attempts does for an attempt.</summary>
 internal enum AttemptWork
 {
     None,
 
-    /// <summary>The run has been in flight long enough to be stored.</summary>
+    /// <summary>Store the run, which has been in flight for long enough.</summary>
     Store,
 
-    /// <summary>The lease runs out before long.</summary>
+    /// <summary>Renew the lease, which expires soon.</summary>
     RenewLease,
 }

@@ -1,19 +1,19 @@
 namespace DurableGateway.Runs;
 
-/// <summary>An action on all runs that a filter names, and how far it is.</summary>
+/// <summary>One action on all runs that a filter selects, with its progress.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Verb">What is done.</param>
-/// <param name="Filter">Which runs are meant, as the admin API writes it.</param>
-/// <param name="Who">Who wants it.</param>
-/// <param name="StartedAt">Since when.</param>
+/// <param name="Verb">The action.</param>
+/// <param name="Filter">The filter of runs, in the format of the admin API.</param>
+/// <param name="Who">The operator.</param>
+/// <param name="StartedAt">When it began.</param>
 internal sealed record BulkAction(Guid Id, string Verb, ReadOnlyMemory<byte> Filter, string Who, DateTimeOffset StartedAt)
 {
-    /// <summary>What the entry in a due-queue begins with.</summary>
+    /// <summary>The prefix of its outbox entry.</summary>
     public const string Prefix = "a:";
 
     public BulkActionState State { get; init; }
 
-    /// <summary>Where the next page of runs begins; empty for the first.</summary>
+    /// <summary>The cursor of the next page of runs; empty for the first page.</summary>
     public string Cursor { get; init; } = "";
 
     public int Done { get; init; }

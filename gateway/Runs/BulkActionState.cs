@@ -4,7 +4,7 @@ internal enum BulkActionState
 {
     Running,
 
-    /// <summary>It stops after the page in hand.</summary>
+    /// <summary>It stops after the current page.</summary>
     Stopping,
     Stopped,
     Completed,

@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <param name="Verdict">What became of it.</param>
-/// <param name="Since">Of a step that goes on waiting: since when what it waits for counts.</param>
-/// <param name="Expiry">Of a step that goes on waiting: when nothing can come any more.</param>
+/// <param name="Verdict">The result of the delivery.</param>
+/// <param name="Since">If the step continues to wait: the time from which deliveries count.</param>
+/// <param name="Expiry">If the step continues to wait: when the wait ends.</param>
 internal readonly record struct Delivery(DeliveryVerdict Verdict, DateTimeOffset Since = default, DateTimeOffset Expiry = default);

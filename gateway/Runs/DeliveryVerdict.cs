@@ -2,19 +2,19 @@ namespace DurableGateway.Runs;
 
 internal enum DeliveryVerdict
 {
-    /// <summary>The step is complete, by this call.</summary>
+    /// <summary>This call completed the step.</summary>
     Woken,
 
-    /// <summary>The run has taken this event with another of its steps.</summary>
+    /// <summary>Another step of the run has taken this event.</summary>
     Used,
 
-    /// <summary>The step has an outcome already.</summary>
+    /// <summary>The step already has an outcome.</summary>
     Done,
 
-    /// <summary>The step has given up.</summary>
+    /// <summary>The wait has expired.</summary>
     Late,
 
-    /// <summary>No such step waits for such a thing.</summary>
+    /// <summary>The run has no step that waits for this kind of delivery.</summary>
     Nobody,
     Ended,
     Unknown,

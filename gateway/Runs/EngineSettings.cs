@@ -1,4 +1,4 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What the engine needs of the configuration.</summary>
+/// <summary>The settings of the engine.</summary>
 internal sealed record EngineSettings(TimeSpan Lease);

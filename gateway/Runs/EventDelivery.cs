@@ -1,20 +1,20 @@
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// Takes events in and brings them to the runs that wait for them. What is taken in is in a due-queue until it has been delivered, so
-/// another node goes on where this one stopped; a delivery that is made twice wakes nobody twice.
+/// Stores events and delivers them to the waiting runs. An event is in the outbox until it is delivered, so another node can continue the
+/// delivery. A repeated delivery has no effect.
 /// </summary>
 internal sealed class EventDelivery(IEventStore events, WaitService waits, TimeProvider time) : IOutboxHandler
 {
-    /// <summary>What the entry of an event in a due-queue begins with.</summary>
+    /// <summary>The prefix of the outbox entry of an event.</summary>
     public const string Prefix = "e:";
 
     private const int Batch = 128;
 
-    /// <summary>After this time another node goes on with a delivery.</summary>
+    /// <summary>The time after which another node continues a delivery.</summary>
     private static readonly TimeSpan TakeoverDelay = TimeSpan.FromSeconds(10);
 
-    /// <returns>How many runs it has woken, or will have.</returns>
+    /// <returns>The number of runs that the event wakes.</returns>
     public async Task<int> PublishAsync(StoredEvent arrived)
     {
         var publication = await events.PublishAsync(arrived, time.GetUtcNow() + TakeoverDelay);
@@ -24,7 +24,7 @@ internal sealed class EventDelivery(IEventStore events, WaitService waits, TimeP
 
     string IOutboxHandler.Prefix => Prefix;
 
-    /// <summary>Goes on with a delivery that another node began. The last delivery takes the entry out of the outbox.</summary>
+    /// <summary>Continues a delivery that another node began. The last delivery removes the entry from the outbox.</summary>
     async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry)
     {
         if (await events.GetAsync(entry.Shard, entry.Argument) is { } arrived) await DeliverAsync(arrived, int.MaxValue, entry.Shard);
@@ -56,7 +56,7 @@ internal sealed class EventDelivery(IEventStore events, WaitService waits, TimeP
         }
         catch (UnreadableRecordException)
         {
-            // That run fails when it is taken up next; the others are not to wait for it.
+            // The run fails when it is next claimed. The other recipients must not wait for it.
             return false;
         }
     }

@@ -5,8 +5,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// Lets runs through the gates of their policies, here and on all other nodes together, and keeps the places of those that are in. One
-/// that is turned away is parked; whoever leaves makes the next one due, and so does, should that get lost, its own due time.
+/// Enforces the concurrency and rate limits of policies across all nodes, and renews the permits of runs on this node. A run without a
+/// place is parked. When a place becomes free, the next run becomes due. If that signal is lost, the run is due at its own due time.
 /// </summary>
 internal sealed class FlowControl(
     IFlowStore store, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<FlowControl> log) : BackgroundService
@@ -17,11 +17,11 @@ internal sealed class FlowControl(
 
     private readonly ConcurrentDictionary<Permit, byte> _permits = new();
 
-    /// <summary>The runs on this node that have a place.</summary>
+    /// <summary>The permits of the runs on this node.</summary>
     public int InFlight => _permits.Count;
 
-    /// <returns>The permit, to be disposed when the attempt is over; or when to ask again at the latest.</returns>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <returns>The permit, which the caller disposes after the attempt; or the latest time to ask again.</returns>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public async Task<(Permit? Permit, DateTimeOffset AskAgain)> EnterAsync(ConcurrencyLimit gate, RunId run, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
@@ -30,7 +30,7 @@ internal sealed class FlowControl(
         if (answer.Woken.Count > 0) await WakeAsync(gate, answer.Woken);
         if (!answer.IsIn)
         {
-            // It is woken when its turn comes; this is for when nobody is left to do so.
+            // The run is woken when it gets a place. This time applies if no node is left to wake it.
             var wait = (settings.Lease * 2) + (PerPlace * answer.Before);
             return (null, now + (wait < MaxWait ? wait : MaxWait));
         }
@@ -40,8 +40,8 @@ internal sealed class FlowControl(
     }
 
     /// <summary>
-    /// A run that was turned away before it was stored is stored now, or is not to be. Its turn may have come in between: nobody could
-    /// make it due then, and its place was given to the next.
+    /// Updates the place of a run that got no place before it was stored, after it was stored or dropped. If its turn came in between, no
+    /// node could make it due, and the next run got its place.
     /// </summary>
     public async Task QueuedAsync(ConcurrencyLimit gate, RunId run, TimeSpan lifetime, bool isStored)
     {
@@ -58,12 +58,12 @@ internal sealed class FlowControl(
         }
         catch (StoreUnavailableException e)
         {
-            // Its own due time is left.
+            // The run's own due time remains.
             log.FlowControlUnavailable(e.Message);
         }
     }
 
-    /// <summary>Puts off a due run that was turned away, unless its turn has come since.</summary>
+    /// <summary>Postpones a due run that got no place, unless it has got one since.</summary>
     public async Task DeferAsync(RunId run, DateTimeOffset until)
     {
         if (await store.PostponeAsync(run, until) is { } due) signals.Parked(run, due);
@@ -71,7 +71,7 @@ internal sealed class FlowControl(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // As leases are: kept for as long as attempts are in flight, which is longer than the host calls "running".
+        // As for leases: permits must be renewed while attempts are in flight, which is longer than the host counts as running.
         using var timer = new PeriodicTimer(Tick, time);
         var kept = time.GetTimestamp();
         while (await timer.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && _permits.IsEmpty))
@@ -82,7 +82,7 @@ internal sealed class FlowControl(
             {
                 var until = time.GetUtcNow() + settings.Lease;
 
-                // Not by Keys, which locks the whole dictionary to copy them.
+                // Do not use Keys, which locks the whole dictionary for a copy.
                 await Task.WhenAll(_permits.Select(permit => permit.Key.KeepAsync(store, until)));
             }
             catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
@@ -102,7 +102,7 @@ internal sealed class FlowControl(
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
         {
-            // Its place is free when its lease ends.
+            // The place becomes free when its lease ends.
             log.FlowControlUnavailable(e.Message);
         }
     }
@@ -116,7 +116,7 @@ internal sealed class FlowControl(
         }
     }
 
-    /// <summary>A run's place within its gate.</summary>
+    /// <summary>A run's permit under a concurrency limit.</summary>
     internal sealed class Permit(FlowControl owner, ConcurrencyLimit gate, RunId run) : IAsyncDisposable
     {
         private readonly Lock _lock = new();
@@ -126,16 +126,16 @@ internal sealed class FlowControl(
         public ConcurrencyLimit ConcurrencyLimit => gate;
         public RunId Run => run;
 
-        /// <summary>What the place is held by. Another attempt of the run has another one, so neither can give back the other's.</summary>
+        /// <summary>The id of the permit. Each attempt of the run has its own, so it cannot release that of another.</summary>
         public string Name { get; } = Guid.NewGuid().ToString("N");
 
-        /// <summary>Keeps the place for longer, unless the run is about to leave.</summary>
+        /// <summary>Renews the permit, unless it is being released.</summary>
         public Task KeepAsync(IFlowStore store, DateTimeOffset until)
         {
             lock (_lock) return _left ? Task.CompletedTask : _keeping = store.KeepAsync(gate, run, Name, until);
         }
 
-        /// <summary>Nothing is kept after this: a place that is kept once more when it was left would be taken, and nobody's.</summary>
+        /// <summary>Releases the permit. It is not renewed after that, because a renewal would take a place that no run uses.</summary>
         public async Task LeaveAsync()
         {
             Task keeping;

@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What flow control tells requests apart by: <c>route</c>, <c>header:&lt;name&gt;</c> or <c>query:&lt;name&gt;</c>.</summary>
+/// <summary>The key by which flow control groups requests: <c>route</c>, <c>header:&lt;name&gt;</c> or <c>query:&lt;name&gt;</c>.</summary>
 internal static class FlowKey
 {
     public const string Route = "route";
@@ -13,9 +13,9 @@ internal static class FlowKey
     public static bool IsHeader(string key) => HeaderOf(key) is { Length: > 0 } name
         && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 
-    /// <summary>The name of the header, or <see langword="null"/> where the key is none.</summary>
+    /// <summary>The name of the header; <see langword="null"/> if the key is not a header.</summary>
     public static string? HeaderOf(string? key) => key?.StartsWith(Header, StringComparison.Ordinal) is true ? key[Header.Length..] : null;
 
-    /// <summary>The name of the parameter, or <see langword="null"/> where the key is none.</summary>
+    /// <summary>The name of the parameter; <see langword="null"/> if the key is not a parameter.</summary>
     public static string? QueryOf(string? key) => key?.StartsWith(Query, StringComparison.Ordinal) is true ? key[Query.Length..] : null;
 }

@@ -2,27 +2,27 @@ using System.Globalization;
 
 namespace DurableGateway.Runs;
 
-/// <summary>One thing that happened to a run.</summary>
-/// <param name="Number">Its number within the history: it only rises, and entries that are gone leave a gap at the beginning.</param>
+/// <summary>An entry of a run's history.</summary>
+/// <param name="Number">Its number in the history. Numbers only increase. Deleted entries leave a gap at the beginning.</param>
 /// <param name="Time">When it happened.</param>
 /// <param name="Kind">What happened.</param>
-/// <param name="Attempt">The attempt that was the latest then.</param>
-/// <param name="Until">The time that it speaks of, if it does: the next try, the end of a sleep.</param>
+/// <param name="Attempt">The latest attempt at that time.</param>
+/// <param name="Until">The time of the next try or of the end of a sleep, if the entry has one.</param>
 /// <param name="Text">The step, the node, or the reason; see <c>history.lua</c>.</param>
 internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKind Kind, int Attempt, DateTimeOffset? Until, string Text)
 {
-    /// <summary>Why a step failed, in the service's words. For operators: clients who follow a run are not told.</summary>
+    /// <summary>The service's reason for the failure of a step. Only operators get it, not clients.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>At the end of an attempt: the status of the service's response, or of the run's result; 0 for none.</summary>
+    /// <summary>The status of the service's response or of the run's result, if the entry is the end of an attempt; otherwise 0.</summary>
     public int Status { get; init; }
 
-    /// <summary>The address of the service that the attempt reached, when the entry is the end of an attempt.</summary>
+    /// <summary>The address of the service that the attempt reached, if the entry is the end of an attempt.</summary>
     public string? Destination { get; init; }
 
-    /// <returns><see langword="null"/> where it is no such entry.</returns>
-    /// <param name="text">The entry as it is stored.</param>
-    /// <param name="open">Opens a sealed reason; without it there is none.</param>
+    /// <returns><see langword="null"/> if the text is not an entry.</returns>
+    /// <param name="text">The stored entry.</param>
+    /// <param name="open">Opens a sealed reason. Without it, entries have no reason.</param>
     public static HistoryEntry? Parse(string text, Func<string, string?>? open = null)
     {
         var parts = text.Split(' ', 6);
@@ -39,7 +39,7 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
             : null;
     }
 
-    /// <summary>The text of an attempt's end is a note; of the run's end, the final state and a note.</summary>
+    /// <summary>Parses the text: a note for the end of an attempt; the final state and a note for the end of the run.</summary>
     private HistoryEntry WithNote()
     {
         if (Kind is not (HistoryKind.AttemptFailed or HistoryKind.Ended)) return this;

@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What an entry of a run's history is about; the letters are those of the store.</summary>
+/// <summary>The kind of an entry of a run's history. The letters are those of the store.</summary>
 internal enum HistoryKind
 {
     Accepted = 'q',
@@ -18,6 +18,6 @@ internal enum HistoryKind
     Ended = 'e',
     Cancelled = 'c',
 
-    /// <summary>An operator did something; the text says what, and who.</summary>
+    /// <summary>An operator acted. The text names the action and the operator.</summary>
     Operator = 'o',
 }

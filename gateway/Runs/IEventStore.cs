@@ -1,37 +1,37 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Events, and who waits for them, by topic (§6).</summary>
+/// <summary>Events and the steps that wait for them, by topic (§6).</summary>
 internal interface IEventStore
 {
-    /// <summary>Has a step hear of events of a topic, and names those that are there already, the earliest first.</summary>
+    /// <summary>Subscribes a step to a topic, and lists the events that are already stored, the earliest first.</summary>
     /// <param name="topic">The topic.</param>
     /// <param name="waiter">The step.</param>
-    /// <param name="expiry">Until when it waits.</param>
-    /// <param name="since">Since when events count.</param>
-    /// <param name="skip">How many of them to pass over.</param>
-    /// <param name="limit">The most to name.</param>
+    /// <param name="expiry">When the wait ends.</param>
+    /// <param name="since">The time from which events count.</param>
+    /// <param name="skip">The number of events to skip.</param>
+    /// <param name="limit">The maximum number of events to list.</param>
     Task<IReadOnlyList<string>> ListenAsync(Topic topic, Waiter waiter, DateTimeOffset expiry, DateTimeOffset since, int skip, int limit);
 
-    /// <summary>A step no longer waits.</summary>
+    /// <summary>Removes a step from a topic.</summary>
     Task UnlistenAsync(Topic topic, Waiter waiter);
 
-    /// <summary>Takes an event in, once, and hands it to whoever waits at this moment.</summary>
+    /// <summary>Stores an event once, and assigns it to the steps that wait for it.</summary>
     /// <param name="published">The event.</param>
-    /// <param name="others">When another node delivers it, should this one be gone.</param>
+    /// <param name="others">When another node delivers it if this one has died.</param>
     Task<Publication> PublishAsync(StoredEvent published, DateTimeOffset others);
 
-    /// <summary>An event that is kept; <see langword="null"/> where it is gone.</summary>
+    /// <summary>A stored event; <see langword="null"/> if it no longer exists.</summary>
     Task<StoredEvent?> GetAsync(int shard, string name);
 
-    /// <summary>The events that were taken in last, the newest first, as long as they are kept.</summary>
+    /// <summary>The most recent stored events, the newest first.</summary>
     Task<IReadOnlyList<RecentEvent>> GetRecentAsync(int limit);
 
-    /// <summary>The shard that a topic and its events are in.</summary>
+    /// <summary>The shard of a topic and its events.</summary>
     int ShardOf(Topic topic);
 
-    /// <summary>Some of those whom an event is still to be delivered to.</summary>
+    /// <summary>Some of the recipients to which an event has not been delivered yet.</summary>
     Task<IReadOnlyList<Recipient>> GetRecipientsAsync(int shard, string name, int limit);
 
-    /// <summary>Crosses off those whom an event has been delivered to; <see langword="true"/> where there are more.</summary>
+    /// <summary>Removes recipients to which an event was delivered; <see langword="true"/> if there are more.</summary>
     Task<bool> CrossOffAsync(int shard, string name, IReadOnlyList<Recipient> recipients, int woken, DateTimeOffset others);
 }

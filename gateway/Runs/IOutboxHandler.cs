@@ -1,13 +1,13 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Does the work of one kind of outbox entry. The work may be asked for more than once, by several nodes.</summary>
+/// <summary>Processes one kind of outbox entries. Several nodes can process the same entry, more than once.</summary>
 internal interface IOutboxHandler
 {
-    /// <summary>What the names of its entries begin with: a letter and a colon.</summary>
+    /// <summary>The prefix of the names of its entries: a letter and a colon.</summary>
     string Prefix { get; }
 
-    /// <exception cref="StoreUnavailableException">The store is away: the entry stays, and is due again.</exception>
-    /// <exception cref="UnreadableRecordException">A record is corrupt, or its key is missing: the entry stays,
-    /// and is due again.</exception>
+    /// <exception cref="StoreUnavailableException">The store is unavailable. The entry stays and becomes due again.</exception>
+    /// <exception cref="UnreadableRecordException">A record is corrupt, or its key is missing. The entry stays
+    /// and becomes due again.</exception>
     Task<OutboxDisposition> HandleAsync(OutboxEntry entry);
 }

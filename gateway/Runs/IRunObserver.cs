@@ -3,24 +3,24 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// Is told what becomes of runs and their attempts, at the place where it is decided. A method returns at once and throws nothing. Each
-/// observer implements what it wants to hear of.
+/// Observes the transitions of runs and attempts on this node. A method must return immediately and must not throw. An observer implements
+/// only the methods that it needs.
 /// </summary>
 internal interface IRunObserver
 {
-    /// <summary>A run begins, and its first attempt will come.</summary>
+    /// <summary>A run begins without an attempt.</summary>
     /// <param name="run">The run.</param>
-    /// <param name="due">When that attempt is due.</param>
+    /// <param name="due">When its first attempt is due.</param>
     void RunAccepted(NewRun run, DateTimeOffset due)
     {
     }
 
-    /// <summary>A run begins that has to wait for its turn: what its client asked for is no attempt yet.</summary>
+    /// <summary>A run begins that has to wait for its place. It has no attempt yet.</summary>
     void RunQueued(Attempt attempt, DateTimeOffset due)
     {
     }
 
-    /// <summary>A run begins with its live attempt.</summary>
+    /// <summary>A run begins with a live attempt.</summary>
     void LiveAttemptBegan(Attempt attempt)
     {
     }
@@ -30,61 +30,61 @@ internal interface IRunObserver
     {
     }
 
-    /// <summary>The attempt failed, and its run waits for another.</summary>
+    /// <summary>An attempt failed, and its run waits for the next one.</summary>
     void AttemptFailed(Attempt attempt, AttemptFailure failure, DateTimeOffset due)
     {
     }
 
-    /// <summary>The attempt ended with steps pending, and its run waits for them.</summary>
+    /// <summary>An attempt ended with pending steps, and its run waits for them.</summary>
     void AttemptSuspended(Attempt attempt, DateTimeOffset due)
     {
     }
 
-    /// <summary>The attempt was given up through no fault of the service, and its run waits for another.</summary>
+    /// <summary>An attempt ended without a failure of the service, and its run waits for the next one.</summary>
     /// <param name="attempt">The attempt.</param>
     /// <param name="due">When its run is due.</param>
-    /// <param name="forOthers">Whether another node is to take the run.</param>
+    /// <param name="forOthers">Whether another node should take the run.</param>
     void AttemptHandedBack(Attempt attempt, DateTimeOffset due, bool forOthers)
     {
     }
 
-    /// <summary>Another attempt owns the run, or it has ended elsewhere.</summary>
+    /// <summary>Another attempt owns the run, or the run has ended elsewhere.</summary>
     void AttemptLost(Attempt attempt)
     {
     }
 
-    /// <summary>What became of the attempt could not be written, or it was no run after all.</summary>
+    /// <summary>The end of the attempt could not be written, or there was no run.</summary>
     void AttemptDropped(Attempt attempt)
     {
     }
 
-    /// <summary>The client was sent to the result URL.</summary>
+    /// <summary>The client was redirected to the result URL.</summary>
     void ClientRedirected(Attempt attempt)
     {
     }
 
-    /// <summary>The attempt is over and so is its run.</summary>
+    /// <summary>An attempt ended its run.</summary>
     /// <param name="attempt">The attempt.</param>
-    /// <param name="state">How the run ended.</param>
+    /// <param name="state">The final state of the run.</param>
     /// <param name="status">The status of its result.</param>
     /// <param name="isStored">Whether the result is in the store.</param>
     void RunEnded(Attempt attempt, RunState state, int status, bool isStored)
     {
     }
 
-    /// <summary>The run was cancelled by someone who may.</summary>
+    /// <summary>A client, an operator or a service cancelled the run.</summary>
     /// <param name="run">The run.</param>
-    /// <param name="origin">Where it comes from; <see langword="null"/> where that is not known.</param>
+    /// <param name="origin">The origin of the run; <see langword="null"/> if it is not known.</param>
     void RunCancelled(RunId run, RunOrigin? origin)
     {
     }
 
-    /// <summary>The run's record could not be read, and the run was ended.</summary>
+    /// <summary>The run ended because its record is unreadable.</summary>
     void RunUnreadable(RunId run)
     {
     }
 
-    /// <summary>The end of a run is to be told to the run that invoked it, from a time on.</summary>
+    /// <summary>The result of a run is due for delivery to the run that invoked it.</summary>
     void ResultIsDue(RunId run, DateTimeOffset due)
     {
     }

@@ -2,15 +2,15 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What the rest of the gateway wants to hear of. Signals save waiting; nothing depends on one arriving.</summary>
+/// <summary>Signals to the rest of the gateway. They only shorten waits, so a lost signal does no harm.</summary>
 internal interface IRunSignals
 {
-    /// <summary>A run will be due at this time.</summary>
+    /// <summary>A run is due at a time.</summary>
     void Parked(RunId run, DateTimeOffset due);
 
-    /// <summary>This node gives a run up; another may take it at this time.</summary>
+    /// <summary>This node releases a run. Another node can claim it at a time.</summary>
     void HandedBack(RunId run, DateTimeOffset due);
 
-    /// <summary>A run has ended, here or on another node: an attempt of it that is still in flight is in vain.</summary>
+    /// <summary>A run has ended, on this or another node. An attempt of it that is still in flight is useless.</summary>
     event Action<RunId>? EndHeard;
 }

@@ -2,9 +2,9 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>Is told of steps whose outcome no call of the service brings.</summary>
+/// <summary>Observes outcomes of steps that do not come from a call of the service.</summary>
 internal interface IStepObserver
 {
-    /// <summary>What a step waited for has come, and is stored.</summary>
+    /// <summary>The delivery to a waiting step is stored.</summary>
     ValueTask DeliveredAsync(RunId run, StepOutcome step);
 }

@@ -1,11 +1,11 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Whether there is a store to work with.</summary>
+/// <summary>Whether the store is available.</summary>
 internal interface IStoreReadiness
 {
-    /// <summary>Whether the store is connected, and answers.</summary>
+    /// <summary>Whether the store is connected and answers.</summary>
     bool IsReady { get; }
 
-    /// <summary>Completes when the store was opened for the first time. Fails where it is a store that this gateway may not use.</summary>
+    /// <summary>Completes when the store is opened for the first time. Fails if the store is not compatible with this gateway.</summary>
     Task Opened { get; }
 }

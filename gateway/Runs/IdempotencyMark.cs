@@ -6,12 +6,12 @@ using System.Text;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// A request's idempotency key, as far as the store needs it: a hash of the key within its scope, and one of the request, so that the
-/// same key with another request is noticed.
+/// The stored form of a request's idempotency key: a hash of the key within its scope, and a hash of the request, which detects the same
+/// key with another request.
 /// </summary>
 internal sealed record IdempotencyMark(string KeyHash, string Fingerprint)
 {
-    /// <summary>A hash of what the same key must always come with.</summary>
+    /// <summary>A hash of the parts of the request that must be the same for the same key.</summary>
     public static string FingerprintOf(string method, string target, ReadOnlySpan<byte> body)
     {
         using var request = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -24,7 +24,7 @@ internal sealed record IdempotencyMark(string KeyHash, string Fingerprint)
     public static string HashOf(string route, string caller, string key) =>
         Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{route.ToUpperInvariant()}\n{caller}\n{key}")));
 
-    /// <summary>The shard that runs with this key are in.</summary>
+    /// <summary>The shard of the runs with this key.</summary>
     public static int ShardOf(string keyHash, int shards)
     {
         var bytes = Base64Url.DecodeFromChars(keyHash);

@@ -1,4 +1,4 @@
 namespace DurableGateway.Runs;
 
-/// <summary>The store is there, but is not one this gateway may use: other shards, or another format.</summary>
+/// <summary>The store is not compatible with this gateway: it has another number of shards, or another format.</summary>
 internal sealed class IncompatibleStoreException(string message) : Exception(message);

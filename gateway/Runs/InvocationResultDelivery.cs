@@ -3,10 +3,10 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>Brings the result of an invoked run to the step that invoked it.</summary>
+/// <summary>Delivers the result of an invoked run to the step that invoked it.</summary>
 internal sealed class InvocationResultDelivery(IRunStore runs, IWaitStore store, WaitService waits, TimeProvider time) : IOutboxHandler
 {
-    /// <summary>What the entry of an ended run in its due-queue begins with.</summary>
+    /// <summary>The prefix of the outbox entry of an ended run.</summary>
     public const string Prefix = "p:";
 
     private const int MaxTextBytes = 4096;
@@ -16,7 +16,7 @@ internal sealed class InvocationResultDelivery(IRunStore runs, IWaitStore store,
     async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry) =>
         !RunId.TryParse(entry.Argument, out var child) || await DeliverAsync(child) ? OutboxDisposition.Done : OutboxDisposition.Kept;
 
-    /// <returns><see langword="false"/> where the run has not ended after all.</returns>
+    /// <returns><see langword="false"/> if the run has not ended.</returns>
     public async Task<bool> DeliverAsync(RunId child)
     {
         if (await store.GetInvokerAsync(child) is not { } invoker || await runs.GetPolicyAsync(invoker.Run) is not { } policy) return true;

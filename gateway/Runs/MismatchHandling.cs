@@ -1,11 +1,11 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What becomes of a run whose stored steps do not fit the handler any more (§4, <c>Durable-Mismatch</c>).</summary>
+/// <summary>What happens to a run whose stored steps no longer fit the handler (§4, <c>Durable-Mismatch</c>).</summary>
 internal enum MismatchHandling
 {
-    /// <summary>It goes on, and its record says so.</summary>
+    /// <summary>The run continues, and its history records the mismatch.</summary>
     Continue,
 
-    /// <summary>It fails for good.</summary>
+    /// <summary>The run fails permanently.</summary>
     Fail,
 }

@@ -2,19 +2,19 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>A run as it is first written.</summary>
+/// <summary>A run to be stored for the first time.</summary>
 internal sealed record NewRun(RunId Id, RunPolicy Policy, string Route, DateTimeOffset StartedAt, StoredRequest Request)
 {
-    /// <summary>Where the client sent an idempotency key.</summary>
+    /// <summary>The idempotency key, if the client sent one.</summary>
     public IdempotencyMark? Idempotency { get; init; }
 
-    /// <summary>Where its policy limits how many run at once.</summary>
+    /// <summary>The concurrency limit, if the policy has one.</summary>
     public ConcurrencyLimit? ConcurrencyLimit { get; init; }
 
-    /// <summary>Where a step of another run invoked it.</summary>
+    /// <summary>The step that invoked the run, if any.</summary>
     public Invoker? Invoker { get; init; }
 
-    /// <summary>Of its first attempt, where that is in flight: see <see cref="Fence"/>.</summary>
+    /// <summary>The nonce of the first attempt, if it is in flight; see <see cref="Fence"/>.</summary>
     public uint Nonce { get; init; }
 
     public DateTimeOffset Deadline => StartedAt + Policy.RunTimeout;

@@ -3,13 +3,13 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>Something that operators are to be told: an entry of a due-queue until they have been.</summary>
+/// <summary>A notice to operators. It is an outbox entry until it is delivered.</summary>
 internal readonly record struct Notice(NoticeKind Kind, DateTimeOffset At, RunId Run)
 {
-    /// <summary>What the entry in a due-queue begins with.</summary>
+    /// <summary>The prefix of its outbox entry.</summary>
     public const string Prefix = "n:";
 
-    /// <summary>The same for every delivery of it, so that who gets it twice can tell.</summary>
+    /// <summary>The id. It is the same for every delivery, so that receivers can recognize duplicates.</summary>
     public string Id =>
         string.Create(CultureInfo.InvariantCulture, $"{Run}-{Kind.ToString().ToLowerInvariant()}-{At.ToUnixTimeMilliseconds()}");
 

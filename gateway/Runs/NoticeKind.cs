@@ -1,14 +1,14 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What operators are told of by themselves.</summary>
+/// <summary>The kind of a notice.</summary>
 internal enum NoticeKind
 {
-    /// <summary>A run failed for good.</summary>
+    /// <summary>A run failed permanently.</summary>
     Failed = 'f',
 
-    /// <summary>A run has done nothing but fail for long, and goes on being tried.</summary>
+    /// <summary>A run is stuck: it has only failed for a long time, and the gateway continues to try it.</summary>
     Stuck = 's',
 
-    /// <summary>A run's stored steps do not fit the handler any more.</summary>
+    /// <summary>A run's stored steps no longer fit the handler.</summary>
     Mismatch = 'm',
 }

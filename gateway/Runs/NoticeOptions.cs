@@ -1,9 +1,9 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Which notices are written down.</summary>
-/// <param name="Failed">Of runs that failed for good.</param>
-/// <param name="StuckAfter">Of runs that have done nothing but fail for so long; <see langword="null"/>: of none.</param>
-/// <param name="Mismatch">Of runs whose steps do not fit the handler.</param>
+/// <summary>The notices that the store records.</summary>
+/// <param name="Failed">Whether runs that failed permanently cause notices.</param>
+/// <param name="StuckAfter">The time after which a run that only fails is stuck; <see langword="null"/> for no such notices.</param>
+/// <param name="Mismatch">Whether runs whose steps do not fit the handler cause notices.</param>
 internal sealed record NoticeOptions(bool Failed, TimeSpan? StuckAfter, bool Mismatch)
 {
     public static NoticeOptions None { get; } = new(false, null, false);

@@ -5,10 +5,10 @@ internal enum ParkVerdict
     /// <summary>The run is parked, or ended as asked.</summary>
     Done,
 
-    /// <summary>Nothing is pending, so it cannot be suspended.</summary>
+    /// <summary>No step is pending, so the run cannot be suspended.</summary>
     Nothing,
 
-    /// <summary>The failures are not what the caller reckoned with.</summary>
+    /// <summary>The number of failures is not the one that the caller assumed.</summary>
     Recount,
 
     /// <summary>The attempt no longer owns the run.</summary>

@@ -1,10 +1,10 @@
 namespace DurableGateway.Runs;
 
-/// <summary>When a run reaches the store.</summary>
+/// <summary>When a run is first stored.</summary>
 internal enum PersistMode
 {
     /// <summary>
-    /// With its first checkpoint, its first failure, or after <see cref="RunPolicy.PersistAfter"/>: a plain success costs nothing.
+    /// At its first checkpoint, at its first failure, or after <see cref="RunPolicy.PersistAfter"/>. A fast success needs no store call.
     /// </summary>
     OnFirstCheckpoint,
 

@@ -1,5 +1,5 @@
 namespace DurableGateway.Runs;
 
-/// <param name="IsNew">Whether the event was taken in by this call.</param>
-/// <param name="Count">How many wait for it; of one that was there already: how many it has woken.</param>
+/// <param name="IsNew">Whether this call stored the event.</param>
+/// <param name="Count">For a new event, the number of waiting steps. Otherwise the number of runs that it has woken.</param>
 internal readonly record struct Publication(bool IsNew, int Count);

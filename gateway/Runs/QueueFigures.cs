@@ -1,8 +1,8 @@
 namespace DurableGateway.Runs;
 
-/// <summary>How full the queues of all shards are.</summary>
-/// <param name="Open">Runs that have not ended.</param>
-/// <param name="Overdue">Of those, the ones that are due and that nobody has taken up.</param>
-/// <param name="First">When the first of all is due.</param>
-/// <param name="Queued">Runs that wait for their turn at a gate.</param>
+/// <summary>The sizes of the queues of all shards.</summary>
+/// <param name="Open">The number of runs that have not ended.</param>
+/// <param name="Overdue">The number of these that are due and not claimed.</param>
+/// <param name="First">When the first run is due.</param>
+/// <param name="Queued">The number of runs that wait at a concurrency limit.</param>
 internal readonly record struct QueueFigures(long Open, long Overdue, DateTimeOffset? First, long Queued);

@@ -1,7 +1,7 @@
 namespace DurableGateway.Runs;
 
-/// <summary>An event that was taken in.</summary>
+/// <summary>A stored event.</summary>
 /// <param name="Event">The event.</param>
-/// <param name="At">When it came.</param>
-/// <param name="Woken">How many runs it has woken so far.</param>
+/// <param name="At">When it was stored.</param>
+/// <param name="Woken">The number of runs that it has woken.</param>
 internal sealed record RecentEvent(StoredEvent Event, DateTimeOffset At, int Woken);

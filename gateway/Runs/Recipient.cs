@@ -1,5 +1,5 @@
 namespace DurableGateway.Runs;
 
-/// <param name="Name">Who: <c>&lt;run&gt; &lt;step&gt;</c>.</param>
+/// <param name="Name">The waiting step: <c>&lt;run&gt; &lt;step&gt;</c>.</param>
 /// <param name="AnyKey">Whether it waits for the type with any key.</param>
 internal readonly record struct Recipient(string Name, bool AnyKey);

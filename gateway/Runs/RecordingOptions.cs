@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What operators want of the store.</summary>
-/// <param name="Notices">What they are told of.</param>
-/// <param name="SearchHeaders">The headers of requests by whose values they find runs.</param>
+/// <summary>What the store records for operators.</summary>
+/// <param name="Notices">The notices.</param>
+/// <param name="SearchHeaders">The request headers by whose values operators can find runs.</param>
 internal sealed record RecordingOptions(NoticeOptions Notices, ImmutableArray<string> SearchHeaders);

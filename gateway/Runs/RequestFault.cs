@@ -1,13 +1,13 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What is wrong with the request of a live attempt.</summary>
+/// <summary>A fault in the request of a live attempt.</summary>
 internal enum RequestFault
 {
     None,
 
-    /// <summary>It broke off.</summary>
+    /// <summary>The request is incomplete.</summary>
     Broken,
 
-    /// <summary>It is larger than the route takes, and its client has no response yet.</summary>
+    /// <summary>The request exceeds the limit of the route, and its client has no response yet.</summary>
     TooLarge,
 }

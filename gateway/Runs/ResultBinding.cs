@@ -4,14 +4,14 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// What a result URL wants to see beside its token, where the policy says so (<c>BindResultTo</c>): the value that the original request had
-/// in a header. Of that value a MAC is kept with the run (<c>&lt;header&gt;:&lt;MAC&gt;</c>), which tells nothing of it without the keys.
+/// The binding of a result URL to a header of the original request (<c>BindResultTo</c>). A request for the result must have the same
+/// header value. The run stores a MAC of the value (<c>&lt;header&gt;:&lt;MAC&gt;</c>), which reveals nothing about it without the keys.
 /// </summary>
 internal static class ResultBinding
 {
     private const string Purpose = "result binding";
 
-    /// <summary>What is kept with a run; empty where its result is bound to nothing, because its request had no such header.</summary>
+    /// <summary>Creates the binding of a run; empty if its request does not have the header.</summary>
     public static string Of(KeyRing keys, NewRun run)
     {
         if (FlowKey.HeaderOf(run.Policy.BindResultTo) is not { } header) return "";
@@ -20,10 +20,10 @@ internal static class ResultBinding
         return value.Length == 0 ? "" : $"{header}:{Convert.ToHexStringLower(keys.Mac(Purpose, Message(run.Id, header, value)))}";
     }
 
-    /// <summary>The header that the result is bound to; empty where that is none.</summary>
+    /// <summary>The header of the binding; empty if the result is not bound.</summary>
     public static string HeaderOf(string binding) => binding[..Math.Max(binding.LastIndexOf(':'), 0)];
 
-    /// <summary>Whether who has this value in that header may have the result. Compares in constant time.</summary>
+    /// <summary>Whether a request with this header value may get the result. Compares in constant time.</summary>
     public static bool Allows(KeyRing keys, RunId run, string binding, string value) => binding.Length == 0
         || keys.Verify(Purpose, Message(run, HeaderOf(binding), value),
             Convert.FromHexString(binding.AsSpan(binding.LastIndexOf(':') + 1)));

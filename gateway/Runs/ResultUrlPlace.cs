@@ -1,15 +1,15 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Where the client of a request that is not answered at once is sent for the result.</summary>
+/// <summary>The form of the result URL to which the gateway redirects a client.</summary>
 internal enum ResultUrlPlace
 {
     /// <summary>
-    /// Browsers that load a page, a frame, a style sheet or a script to the original path, all others to the reserved path.
+    /// The original path for browsers that load a page, a frame, a style sheet or a script. The reserved path for all other clients.
     /// </summary>
     Auto,
 
     /// <summary>
-    /// The path and query of the request and a reserved query member, so that relative references in the result stay right.
+    /// The path and query of the request with a reserved query parameter, so that relative references in the result stay valid.
     /// </summary>
     OriginalPath,
 

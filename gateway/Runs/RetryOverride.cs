@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>How a step's retries depart from the policy (<c>Durable-Step-Retry</c>); what is absent is the policy's.</summary>
+/// <summary>Retry settings of a step that override the policy (<c>Durable-Step-Retry</c>). The policy supplies absent values.</summary>
 internal readonly record struct RetryOverride(int? MaxAttempts, TimeSpan? Delay, TimeSpan? MaxDelay, BackoffShape? Backoff)
 {
     public RunPolicy Over(RunPolicy policy) => this == default ? policy : policy with

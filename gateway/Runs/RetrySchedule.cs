@@ -1,28 +1,28 @@
 namespace DurableGateway.Runs;
 
-/// <summary>The arithmetic of retries.</summary>
+/// <summary>Calculates the delays of retries.</summary>
 internal static class RetrySchedule
 {
-    /// <summary>The longest delay while a service cannot be reached: so long after its return, at most, its runs go on.</summary>
+    /// <summary>The longest delay while a service is unreachable. Its runs continue within this time after it is back.</summary>
     private static readonly TimeSpan MaxUnreachable = TimeSpan.FromSeconds(30);
 
-    /// <summary>The shortest one: what does not count must not become a busy loop.</summary>
+    /// <summary>The shortest delay. It prevents a busy loop of failures that do not count.</summary>
     private static readonly TimeSpan ShortestUnreachable = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Whether a failure to reach the service is not counted.</summary>
-    /// <param name="policy">Says for how long that is.</param>
-    /// <param name="since">When the service could not be reached for the first time in a row;
-    /// <see langword="null"/> where it was reached.</param>
+    /// <summary>Whether a failure to reach the service does not count.</summary>
+    /// <param name="policy">The policy, which limits the time of such failures.</param>
+    /// <param name="since">When the service became unreachable;
+    /// <see langword="null"/> if it was reached.</param>
     /// <param name="now">The time of this failure.</param>
     public static bool IsSpared(RunPolicy policy, DateTimeOffset? since, DateTimeOffset now) =>
         since is { } first && policy.MaxAttempts > 1 && now - first < policy.UnreachableFor;
 
     /// <summary>
-    /// The delay before the next try of a service that could not be reached: an eighth of the time that it has been away, so that its
-    /// runs go on soon after it is back, and a service that stays away is asked ever less often.
+    /// The delay before the next try of an unreachable service: an eighth of the time since it became unreachable. Its runs then continue
+    /// soon after it is reachable again, and the tries become less frequent during a long outage.
     /// </summary>
-    /// <param name="policy">The first delay, and the longest.</param>
-    /// <param name="away">For how long it has been away.</param>
+    /// <param name="policy">The policy, which sets the first and the longest delay.</param>
+    /// <param name="away">How long the service has been unreachable.</param>
     /// <param name="random">A number in [0, 1) for the jitter.</param>
     public static TimeSpan DelayWhileUnreachable(RunPolicy policy, TimeSpan away, double random)
     {
@@ -32,9 +32,9 @@ internal static class RetrySchedule
     }
 
     /// <summary>The delay before the next try.</summary>
-    /// <param name="policy">Shape, base and cap of the delay.</param>
-    /// <param name="failures">How many tries have failed by now; at least 1.</param>
-    /// <param name="retryAfter">The earliest next try that the failure itself named. It is honoured beyond the cap.</param>
+    /// <param name="policy">The policy, which sets shape, base and cap of the delay.</param>
+    /// <param name="failures">The number of failed tries; at least 1.</param>
+    /// <param name="retryAfter">The shortest delay that the failure requested. It applies even beyond the cap.</param>
     /// <param name="random">A number in [0, 1) for the jitter.</param>
     public static TimeSpan Delay(RunPolicy policy, int failures, TimeSpan? retryAfter, double random)
     {
@@ -51,7 +51,7 @@ internal static class RetrySchedule
     }
 
     /// <summary>
-    /// Half of the delay is fixed and half is drawn, so that runs that failed together come back apart, but none at once.
+    /// Half of the delay is fixed and half is random. Runs that failed together are tried at different times, and none immediately.
     /// </summary>
     private static TimeSpan Jittered(RunPolicy policy, double milliseconds, double random) =>
         TimeSpan.FromMilliseconds(policy.Jitter ? (milliseconds / 2) + (milliseconds / 2 * random) : milliseconds);

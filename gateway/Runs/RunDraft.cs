@@ -1,9 +1,9 @@
 namespace DurableGateway.Runs;
 
-/// <summary>A live request as long as its run is not stored. It is asked for the record when the run has to be.</summary>
+/// <summary>A live request whose run is not stored yet. It creates the record when the run must be stored.</summary>
 internal abstract class RunDraft
 {
-    /// <summary>Takes in what is left of the request, and makes the record of the run. May be called again.</summary>
-    /// <returns><see langword="null"/> where there is no whole request that could be stored.</returns>
+    /// <summary>Reads the rest of the request and creates the record of the run. Can be called again.</summary>
+    /// <returns><see langword="null"/> if there is no complete request to store.</returns>
     public abstract Task<NewRun?> CompleteAsync(CancellationToken cancellation);
 }

@@ -3,12 +3,12 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>Signals the end of runs to those that wait for it on this node.</summary>
+/// <summary>Signals the end of runs to waiting requests on this node.</summary>
 internal sealed class RunEndNotifier(IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private readonly ConcurrentDictionary<RunId, Waiters> _waiting = new();
 
-    /// <summary>Begins to wait. To be called before the store is asked, so that no end can slip in between.</summary>
+    /// <summary>Begins to wait. Call it before reading the store, so that an end in between is not missed.</summary>
     public Registration Register(RunId run)
     {
         while (true)
@@ -36,7 +36,7 @@ internal sealed class RunEndNotifier(IHostApplicationLifetime lifetime, TimeProv
 
         public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>Fails where the last one has just left, and this object is on its way out.</summary>
+        /// <summary>Adds a waiter. Fails if the last one has just left and this object is being removed.</summary>
         public bool TryJoin()
         {
             lock (this)
@@ -59,7 +59,7 @@ internal sealed class RunEndNotifier(IHostApplicationLifetime lifetime, TimeProv
     }
 
     /// <summary>
-    /// Waits until the signal has come, a time is over, or this node stops. A signal may be lost, so the store is to be asked again.
+    /// Waits for the signal, a time-out, or the stop of this node. A signal can be lost, so the caller must read the store again.
     /// </summary>
     private async Task WaitAsync(Task signal, TimeSpan atMost, CancellationToken cancellation)
     {
@@ -77,16 +77,16 @@ internal sealed class RunEndNotifier(IHostApplicationLifetime lifetime, TimeProv
         /// <summary>Whether the run's end was signalled.</summary>
         public bool HasEnded => waiters.Ended.Task.IsCompleted;
 
-        /// <summary>Waits for the run's end, for a time at most, and no longer than this node goes on.</summary>
-        /// <exception cref="OperationCanceledException">Whoever waits has gone.</exception>
+        /// <summary>Waits for the run's end, a time-out, or the stop of this node.</summary>
+        /// <exception cref="OperationCanceledException">The caller has cancelled the wait.</exception>
         public Task WaitAsync(TimeSpan atMost, CancellationToken cancellation) =>
             owner.WaitAsync(waiters.Ended.Task, atMost, cancellation);
 
         /// <summary>
-        /// The same, but for a run whose end was signalled before the call: an operator may have set it going again, and it is not to be
-        /// asked for without a pause.
+        /// The same, for a run whose end was already signalled. An operator may have restarted the run, and the caller must not poll the
+        /// store without a pause.
         /// </summary>
-        /// <exception cref="OperationCanceledException">Whoever waits has gone.</exception>
+        /// <exception cref="OperationCanceledException">The caller has cancelled the wait.</exception>
         public Task PauseAsync(TimeSpan atMost, CancellationToken cancellation) =>
             owner.WaitAsync(HasEnded ? Never : waiters.Ended.Task, atMost, cancellation);
 

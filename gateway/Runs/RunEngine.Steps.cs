@@ -3,14 +3,14 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What services say of their steps.</summary>
+/// <summary>The reports of services about steps.</summary>
 internal sealed partial class RunEngine
 {
     private const int MaxMismatchChars = 2000;
 
-    /// <summary>Writes down that stored steps do not fit the handler any more.</summary>
+    /// <summary>Records that stored steps no longer fit the handler.</summary>
     /// <param name="attempt">The attempt that found it.</param>
-    /// <param name="what">The steps: a List (RFC 9651), an item each.</param>
+    /// <param name="what">The steps, as a List (RFC 9651) with one item for each.</param>
     public Task NoteMismatchAsync(Attempt attempt, string what) =>
         NoteMismatchAsync(attempt.Run, attempt.Key.Number, what, StructuredFields.CountMembers(what));
 
@@ -23,22 +23,22 @@ internal sealed partial class RunEngine
         }
         catch (StoreUnavailableException e)
         {
-            // The log has it; what the attempt came to is more important.
+            // The log has the mismatch. The end of the attempt is more important.
             log.NotRecorded(run, attempt, e.Message);
         }
     }
 
-    /// <summary>What a service calls its steps is no line of the log by itself, and does not steer a terminal that shows it.</summary>
+    /// <summary>Escapes control characters in step names, so that they cannot inject log lines or terminal sequences.</summary>
     private static string OneLine(string text) => text.Any(char.IsControl)
         ? string.Concat(text.Select(letter => char.IsControl(letter) ? Uri.HexEscape(letter) : $"{letter}"))
         : text;
 
     /// <summary>Stores a step's result or its final failure.</summary>
     /// <param name="run">The run.</param>
-    /// <param name="attempt">The attempt that says so.</param>
+    /// <param name="attempt">The attempt that reports it.</param>
     /// <param name="policy">The policy of the run.</param>
     /// <param name="outcome">The outcome.</param>
-    /// <param name="reason">Why it failed, in one line; empty where it did not.</param>
+    /// <param name="reason">The reason of the failure, in one line; empty if the step did not fail.</param>
     public async Task<StepAnswer> CompleteStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome, string reason = "")
     {
         var answer = await store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps, why: reason);
@@ -47,7 +47,7 @@ internal sealed partial class RunEngine
     }
 
     /// <summary>
-    /// A step begins that may be executed once at most; one that another execution of its handler began has failed for good.
+    /// Begins a step that is executed at most once. If another execution of its handler began it, the step has failed permanently.
     /// </summary>
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, RunPolicy policy, string step, string execution)
     {
@@ -64,12 +64,12 @@ internal sealed partial class RunEngine
         }, execution);
     }
 
-    /// <summary>Begins a sleep, or ends it when its time has come.</summary>
+    /// <summary>Begins a sleep, or ends it when it is over.</summary>
     public Task<StepAnswer> SleepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome awake, DateTimeOffset until) =>
         store.WaitAsync(run, attempt, awake with { EndedAt = until > awake.EndedAt ? until : awake.EndedAt },
             policy.MaxSteps, until, time.GetUtcNow());
 
-    /// <summary>Counts a failed try of a step: schedules the next, or makes the failure part of the run when they are used up.</summary>
+    /// <summary>Counts a failed try of a step. Schedules the next try, or stores the failure if no tries are left.</summary>
     public async Task<StepAnswer> FailStepAsync(
         RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter, string reason)
     {

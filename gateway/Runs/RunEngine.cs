@@ -3,41 +3,41 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>The transitions of a run, between the attempt in hand and the store.</summary>
+/// <summary>Makes the transitions of runs, between the attempts on this node and the store.</summary>
 internal sealed partial class RunEngine(
     IRunStore store, RunEvents events, EngineSettings settings, TimeProvider time, ILogger<RunEngine> log)
 {
-    /// <summary>A run whose key is missing here waits this long for a node that has it.</summary>
+    /// <summary>How long a run whose key this node does not have waits for a node that has it.</summary>
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
 
-    /// <summary>The owner of the leases of this node: the machine's name, for people, and an id that tells its processes apart.</summary>
+    /// <summary>The owner of this node's leases: the name of the machine, and an id of the process.</summary>
     public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 
     public TimeSpan LeaseTime => settings.Lease;
 
-    /// <summary>Stores a run that begins without an attempt: its first one is due at a time.</summary>
-    /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <summary>Stores a run without an attempt. The first attempt is due at a time.</summary>
+    /// <exception cref="IdempotencyKeyTakenException">The request's key belongs to another run.</exception>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public async Task AcceptAsync(NewRun run, DateTimeOffset due)
     {
-        // A client that is refused must be able to rely on it.
+        // If the client gets an error, the run must not exist.
         await StoreRetry.ResolveAsync(() => store.CreateDueAsync(run, Owner, due), time);
         events.RunAccepted(run, due);
     }
 
-    /// <summary>The live attempt of a run is about to be sent.</summary>
+    /// <summary>Registers a live attempt before it is sent.</summary>
     public void Begin(Attempt attempt) => events.LiveAttemptBegan(attempt);
 
     /// <summary>Stores a live run with its attempt in flight.</summary>
-    /// <returns><see langword="false"/> where the attempt is over, or there is no whole request that could be stored.</returns>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <returns><see langword="false"/> if the attempt is over, or there is no complete request to store.</returns>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public Task<bool> EnsureStoredAsync(Attempt attempt) => StoreAsync(attempt, FirstWrite.Running.Instance);
 
-    /// <summary>The same for the owner of the attempt, also after <see cref="Attempt.CloseAsync"/>.</summary>
+    /// <summary>The same for the sender of the request, also after <see cref="Attempt.CloseAsync"/>.</summary>
     public Task<bool> RepeatStoreAsync(Attempt attempt) => StoreAsync(attempt, FirstWrite.Running.Instance, asOwner: true);
 
-    /// <summary>Stores a run whose first attempt is not to begin before a time.</summary>
-    /// <returns><see langword="false"/> where there is no whole request that could be stored.</returns>
+    /// <summary>Stores a run whose first attempt begins later.</summary>
+    /// <returns><see langword="false"/> if there is no complete request to store.</returns>
     public async Task<bool> StoreForLaterAsync(Attempt attempt, DateTimeOffset due)
     {
         if (!await StoreAsync(attempt, new FirstWrite.Due(due))) return false;
@@ -46,7 +46,7 @@ internal sealed partial class RunEngine(
         return true;
     }
 
-    /// <summary>Extends the lease of an attempt, or aborts the attempt where the lease is gone.</summary>
+    /// <summary>Extends the lease of an attempt, or aborts the attempt if the lease is lost.</summary>
     public async Task RenewAsync(Attempt attempt)
     {
         var lease = NewLease(out var until);
@@ -54,7 +54,7 @@ internal sealed partial class RunEngine(
         else attempt.Lose();
     }
 
-    /// <summary>Begins the next attempt of a due run, or ends a run whose record cannot be read.</summary>
+    /// <summary>Claims a due run and begins its next attempt, or ends a run whose record is unreadable.</summary>
     public async Task<(ClaimedRun Run, Attempt Attempt)?> ClaimAsync(RunId id)
     {
         var lease = NewLease(out var until);
@@ -89,7 +89,7 @@ internal sealed partial class RunEngine(
         return (run, attempt);
     }
 
-    /// <summary>Ends the run of an attempt whose request cannot be read.</summary>
+    /// <summary>Ends the run of an attempt whose request is unreadable.</summary>
     public async Task GiveUpAsync(Attempt attempt, UnreadableRecordException e) =>
         attempt.Settle(await GiveUpAsync(attempt.Key, new UnreadableRecordException(e.Message, e)
         {
@@ -99,11 +99,11 @@ internal sealed partial class RunEngine(
             Deadline = attempt.Deadline,
         }));
 
-    /// <summary>Writes what became of an attempt. Where a write got no answer, this may be called again.</summary>
+    /// <summary>Writes the end of an attempt. Can be repeated if a write got no answer.</summary>
     /// <param name="attempt">The attempt.</param>
-    /// <param name="evidence">What is known of it. There is a run.</param>
-    /// <param name="report">What is to be written.</param>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <param name="evidence">The evidence of the attempt. There is a run.</param>
+    /// <param name="report">The data to write.</param>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public async Task<AttemptEnd> SettleAsync(Attempt attempt, AttemptEvidence evidence, AttemptReport report)
     {
         switch (evidence.Decide())
@@ -132,15 +132,15 @@ internal sealed partial class RunEngine(
             case Disposition.Retry:
                 return await FailAsync(attempt, report.Failure);
             case var other:
-                throw new InvalidOperationException($"There is nothing to write where the disposition is {other}.");
+                throw new InvalidOperationException($"There is nothing to write for the disposition {other}.");
         }
     }
 
     /// <summary>Ends the run of a stored attempt with the service's response.</summary>
     /// <param name="attempt">The attempt.</param>
     /// <param name="state">The final state.</param>
-    /// <param name="result">What its client gets.</param>
-    /// <param name="isFinalAnswer">Whether the service itself said that this is final (<c>Durable-Retry: ?0</c>).</param>
+    /// <param name="result">The result.</param>
+    /// <param name="isFinalAnswer">Whether the service stated that the response is final (<c>Durable-Retry: ?0</c>).</param>
     public async Task<AttemptEnd> EndAsync(Attempt attempt, RunState state, StoredResponse result, bool isFinalAnswer)
     {
         var reason = $"status {result.Status}";
@@ -149,7 +149,7 @@ internal sealed partial class RunEngine(
         return Ended(attempt, answer, state, result, reason);
     }
 
-    /// <summary>A run that never needed the store is over.</summary>
+    /// <summary>Ends a run that was never stored.</summary>
     public void EndUnstored(Attempt attempt, RunState state, int status)
     {
         attempt.Settle(AttemptState.Passed);
@@ -157,7 +157,7 @@ internal sealed partial class RunEngine(
         events.RunEnded(attempt, state, status, isStored: false);
     }
 
-    /// <summary>Parks the run after a failed attempt, or ends it where that was the last one. Stores it first where need be.</summary>
+    /// <summary>Parks the run after a failed attempt, or ends it after the last attempt. Stores it first if necessary.</summary>
     public async Task<AttemptEnd> FailAsync(Attempt attempt, AttemptFailure failure)
     {
         var failures = attempt.Failures;
@@ -175,7 +175,7 @@ internal sealed partial class RunEngine(
                     : FirstWrite.Running.Instance);
                 if (!stored) return new AttemptEnd(AttemptState.Unstorable);
 
-                // Another trigger may have stored it as running at the same moment: then it is parked below.
+                // Another trigger may have stored the run as running at the same time. It is then parked below.
                 if (attempt.State == AttemptState.Parked) return Failed(retry.Due);
                 continue;
             }
@@ -210,8 +210,8 @@ internal sealed partial class RunEngine(
     }
 
     /// <summary>
-    /// Whoever had the attempt leaves it. Where nothing has been written of it, its run is taken up again when its lease ends, if there
-    /// is a run.
+    /// Removes the attempt from this node. If its end was not written and there is a run, another attempt claims the run when the lease
+    /// ends.
     /// </summary>
     public void Leave(Attempt attempt)
     {
@@ -228,17 +228,17 @@ internal sealed partial class RunEngine(
         }
     }
 
-    /// <summary>The client of an attempt was sent to the result URL.</summary>
+    /// <summary>Records that the client of an attempt was redirected to the result URL.</summary>
     public void Redirected(Attempt attempt) => events.ClientRedirected(attempt);
 
     /// <summary>
-    /// Cancels a run, whoever drives it: <see langword="true"/> where it is cancelled now, <see langword="false"/> where it had ended
-    /// otherwise.
+    /// Cancels a run, on whichever node its attempt is: <see langword="true"/> if it is cancelled now, <see langword="false"/> if it had
+    /// already ended otherwise.
     /// </summary>
-    /// <returns><see langword="null"/> where the run is unknown.</returns>
+    /// <returns><see langword="null"/> if the run is unknown.</returns>
     /// <param name="run">The run.</param>
     /// <param name="policy">Its policy.</param>
-    /// <param name="who">For its history: who cancels it.</param>
+    /// <param name="who">The operator, for the run's history.</param>
     public async Task<bool?> CancelAsync(RunId run, RunPolicy policy, string who)
     {
         var origin = await store.GetOriginAsync(run);
@@ -248,11 +248,12 @@ internal sealed partial class RunEngine(
     }
 
     /// <summary>
-    /// A run that failed without a final answer of the service does not stand in the way of the same request for all of its retention.
+    /// Whether to release the idempotency key of a run that failed without a final response of the service, so that the client can repeat
+    /// the request before the run's retention ends.
     /// </summary>
     private static bool ReleasesKey(RunPolicy policy) => !policy.IdempotencyKeepsFailures;
 
-    /// <summary>When a run that has failed so often is tried again, if it is.</summary>
+    /// <summary>When a run is tried again after this number of failures, if it is.</summary>
     private static RetryPlan Plan(Attempt attempt, AttemptFailure failure, int failures, DateTimeOffset now)
     {
         var policy = attempt.Policy;
@@ -266,11 +267,11 @@ internal sealed partial class RunEngine(
             IsLast: failure.Final || (!isSpared && failures + 1 >= policy.MaxAttempts));
     }
 
-    /// <summary>Parks a run until its pending steps.</summary>
-    /// <returns><see langword="null"/> where none is pending.</returns>
+    /// <summary>Parks a run until its first pending step is due.</summary>
+    /// <returns><see langword="null"/> if no step is pending.</returns>
     private async Task<AttemptEnd?> SuspendAsync(Attempt attempt)
     {
-        // A step that is pending was stored by a checkpoint, and the run with it.
+        // A checkpoint stored the pending step and the run.
         if (!attempt.IsStored) return null;
         var answer = await store.SuspendAsync(attempt.Key);
         if (answer.Verdict == ParkVerdict.Lost) return Lost(attempt);
@@ -281,7 +282,7 @@ internal sealed partial class RunEngine(
         return new AttemptEnd(AttemptState.Parked, answer.Due);
     }
 
-    /// <summary>Gives a run back that could not go on through no fault of the service: that does not count as a failure of it.</summary>
+    /// <summary>Releases a run whose attempt ended without a failure of the service. The attempt does not count as a failure.</summary>
     private async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
     {
         if (attempt.State == AttemptState.Lost) return Lost(attempt);
@@ -290,12 +291,12 @@ internal sealed partial class RunEngine(
     }
 
     /// <summary>
-    /// Sends a run again at once, and from now on without outcomes in the headers of its attempts: the service refused the ones that the
-    /// gateway had put there. That is no failure of the service.
+    /// Makes a run due immediately and stops inlining outcomes for it, because the service refused the inlined outcomes. This does not
+    /// count as a failure of the service.
     /// </summary>
     private async Task<AttemptEnd> StopInliningAsync(Attempt attempt, int status)
     {
-        // Two writes: after the first alone, the lease runs out, and the next attempt goes without as well.
+        // If only the first of the two writes succeeds, the lease expires, and the next attempt has no inlined outcomes either.
         if (!await store.StopInliningAsync(attempt.Key)) return Lost(attempt);
         var reason = $"status {status} for headers with {DurableHeaders.Steps}; sent again without";
         return await HandBackAsync(attempt, reason, status, time.GetUtcNow(), forOthers: false);
@@ -335,7 +336,7 @@ internal sealed partial class RunEngine(
     }
 
     /// <summary>
-    /// Writes a run for the first time. Callers that come together share one write; a write that failed may be tried again.
+    /// Writes a run for the first time. Concurrent callers share one write. A failed write can be repeated.
     /// </summary>
     private Task<bool> StoreAsync(Attempt attempt, FirstWrite write, bool asOwner = false)
     {
@@ -344,10 +345,10 @@ internal sealed partial class RunEngine(
         return ticket.Outcome;
     }
 
-    /// <summary>Uses the turn, and gives it back whatever happens.</summary>
+    /// <summary>Uses the turn, and always returns it.</summary>
     private async Task WriteAsync(Attempt attempt, StoreTurn turn, FirstWrite write)
     {
-        // To record a request takes time, which the caller may not have: it may be the clock of all attempts.
+        // Reading the request takes time, and must not block the caller, which may be the clock of all attempts.
         await Task.Yield();
         long? asked = null;
         try
@@ -386,14 +387,14 @@ internal sealed partial class RunEngine(
 
     private DateTimeOffset NewLease(out long until)
     {
-        // Taken before the call: the lease that the store gives can only be longer than what is reckoned with here.
+        // Read the time before the call, so that the lease in the store is at least as long as assumed here.
         until = time.GetTimestamp() + (long)(settings.Lease.TotalSeconds * time.TimestampFrequency);
         return time.GetUtcNow() + settings.Lease;
     }
 
     /// <summary>
-    /// Ends a claimed run that cannot be read. Where only the key is missing, it waits for a node that has it, until its deadline: from
-    /// then on no node would send it any more.
+    /// Ends a claimed run that is unreadable. If only the key is missing, parks the run for a node that has the key, until the run's
+    /// deadline, after which no node sends it.
     /// </summary>
     private async Task<AttemptState> GiveUpAsync(AttemptKey key, UnreadableRecordException e)
     {
@@ -429,7 +430,7 @@ internal sealed partial class RunEngine(
 
     /// <param name="Due">When the run is tried again.</param>
     /// <param name="Counts">Whether the failure counts.</param>
-    /// <param name="UnreachableSince">Since when the service cannot be reached, where that is why.</param>
+    /// <param name="UnreachableSince">When the service became unreachable, if that is the reason.</param>
     /// <param name="IsLast">Whether there is no further try.</param>
     private readonly record struct RetryPlan(DateTimeOffset Due, bool Counts, DateTimeOffset? UnreachableSince, bool IsLast);
 }

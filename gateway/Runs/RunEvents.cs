@@ -2,7 +2,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>Tells all observers, in the order in which they are registered.</summary>
+/// <summary>Calls all observers, in the order of their registration.</summary>
 internal sealed class RunEvents(IEnumerable<IRunObserver> observers)
 {
     private readonly IRunObserver[] _observers = [.. observers];

@@ -4,8 +4,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// The beginning of a run's id, as people copy it. At least eight hexadecimal digits: an id begins with the time of its run, so that
-/// shorter ones would name too many.
+/// The beginning of a run's id, for searches. It has at least eight hexadecimal digits, because ids begin with the start time and a shorter
+/// prefix would match too many runs.
 /// </summary>
 internal sealed record RunIdPrefix
 {
@@ -14,16 +14,16 @@ internal sealed record RunIdPrefix
 
     private RunIdPrefix(string text, DateTimeOffset earliest, DateTimeOffset latest) => (Text, Earliest, Latest) = (text, earliest, latest);
 
-    /// <summary>As it was given, in lower case.</summary>
+    /// <summary>The prefix in lower case.</summary>
     public string Text { get; }
 
-    /// <summary>No id that begins like this was made before.</summary>
+    /// <summary>The earliest time at which an id with this prefix can be created.</summary>
     public DateTimeOffset Earliest { get; }
 
-    /// <summary>Or after.</summary>
+    /// <summary>The latest time at which an id with this prefix can be created.</summary>
     public DateTimeOffset Latest { get; }
 
-    /// <returns><see langword="null"/> for anything else, a whole id included.</returns>
+    /// <returns><see langword="null"/> for any other text, including a complete id.</returns>
     public static RunIdPrefix? Parse(string? text)
     {
         if (text is null || text.Length >= Guid.Empty.ToString().Length) return null;

@@ -1,8 +1,8 @@
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// A named policy. A run keeps the policy that it started under, so this is also part of its record.
-/// Defaults are those of the configuration page; sizes are bytes.
+/// A named policy. A run keeps the policy that it started under, so the policy is also part of its record. The defaults are those of the
+/// configuration page. Sizes are in bytes.
 /// </summary>
 internal sealed record RunPolicy
 {
@@ -14,12 +14,12 @@ internal sealed record RunPolicy
     public TimeSpan RunTimeout { get; init; } = TimeSpan.FromDays(7);
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(1);
 
-    /// <summary>Tries of each step, and attempts that fail outside a step with no progress in between.</summary>
+    /// <summary>The maximum number of tries of a step, and of attempts that fail outside a step without progress in between.</summary>
     public int MaxAttempts { get; init; } = 8;
 
     /// <summary>
-    /// For how long failures to reach the service at all (no connection, no destination) do not count against
-    /// <see cref="MaxAttempts"/>, from the first of them in a row. Not where that is 1. Zero: they count as any other.
+    /// How long failures to reach the service (no connection, no destination) do not count for <see cref="MaxAttempts"/>, from the first of
+    /// consecutive failures. If it is zero, they count like any other. It has no effect if <see cref="MaxAttempts"/> is 1.
     /// </summary>
     public TimeSpan UnreachableFor { get; init; } = TimeSpan.FromMinutes(10);
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
@@ -27,7 +27,7 @@ internal sealed record RunPolicy
     public BackoffShape Backoff { get; init; } = BackoffShape.Exponential;
     public bool Jitter { get; init; } = true;
 
-    /// <summary>The statuses that count as a failure of the attempt, as <see cref="StatusRanges"/> reads them.</summary>
+    /// <summary>The statuses that count as a failure of the attempt, in the format of <see cref="StatusRanges"/>.</summary>
     public StatusRanges RetryStatuses { get; init; } = StatusRanges.Default;
 
     public long MaxRequestBytes { get; init; } = 4 << 20;
@@ -37,7 +37,7 @@ internal sealed record RunPolicy
     public int MaxSteps { get; init; } = 10_000;
     public int InlineStepBytes { get; init; } = 4096;
 
-    /// <summary>How large request line and headers of an attempt may become by the outcomes that are put into them.</summary>
+    /// <summary>The maximum size of the request line and headers of an attempt with inlined outcomes.</summary>
     /// <value><see langword="null"/> in the record of a run that an earlier release stored: <see cref="DefaultInlineHeaderBytes"/>.</value>
     public int? InlineHeaderBytes { get; init; } = DefaultInlineHeaderBytes;
 
@@ -46,8 +46,8 @@ internal sealed record RunPolicy
     public string IdempotencyScope { get; init; } = "Authorization";
 
     /// <summary>
-    /// Whether an idempotency key goes on standing for a run that failed without a final answer of the service. By default the key is
-    /// released then, and the next request with it begins a new run.
+    /// Whether a run that failed without a final response of the service keeps its idempotency key. By default, the gateway releases the
+    /// key, and the next request with it begins a new run.
     /// </summary>
     public bool IdempotencyKeepsFailures { get; init; }
     public bool SendIdempotencyKey { get; init; }
@@ -56,7 +56,7 @@ internal sealed record RunPolicy
     public bool AllowCancel { get; init; }
 
     /// <summary>
-    /// The most attempts that run at once for each value of <see cref="ConcurrencyKey"/>; <see langword="null"/>: any number.
+    /// The maximum number of attempts in flight for each value of <see cref="ConcurrencyKey"/>; <see langword="null"/> for no limit.
     /// </summary>
     public int? ConcurrencyLimit { get; init; }
 
@@ -64,40 +64,40 @@ internal sealed record RunPolicy
     public string ConcurrencyKey { get; init; } = FlowKey.Route;
 
     /// <summary>
-    /// The most runs that start within <see cref="RateWindow"/> for each value of <see cref="RateKey"/>;
-    /// <see langword="null"/>: any number.
+    /// The maximum number of runs that start within <see cref="RateWindow"/> for each value of <see cref="RateKey"/>;
+    /// <see langword="null"/> for no limit.
     /// </summary>
     public int? RatePermits { get; init; }
     public TimeSpan RateWindow { get; init; } = TimeSpan.FromSeconds(1);
     public string RateKey { get; init; } = FlowKey.Route;
 
     /// <summary>
-    /// <c>header:&lt;name&gt;</c> of the urgency by which runs that wait for <see cref="ConcurrencyLimit"/> are ordered, as RFC 9218 writes
-    /// it (<c>u=0</c> first, <c>u=7</c> last, 3 where it is absent).
+    /// <c>header:&lt;name&gt;</c> of the urgency (RFC 9218) by which the queue of <see cref="ConcurrencyLimit"/> is ordered: <c>u=0</c> is
+    /// first and <c>u=7</c> is last. The default is 3.
     /// </summary>
     public string? Priority { get; init; }
 
     /// <summary>
-    /// <c>header:&lt;name&gt;</c> that who asks for the result must have as the original request had it;
-    /// <see langword="null"/>: the URL is enough.
+    /// <c>header:&lt;name&gt;</c> of a header that a request for the result must have with the same value as the original request;
+    /// <see langword="null"/> if the URL is sufficient.
     /// </summary>
     public string? BindResultTo { get; init; }
 
-    /// <summary>Where the <c>303</c> sends the client.</summary>
+    /// <summary>The form of the URL in the <c>303</c> redirect.</summary>
     public ResultUrlPlace ResultUrl { get; init; }
 
-    /// <summary>The origins whose scripts may read what the gateway answers, with commas between them, or <c>*</c>; empty: none.</summary>
+    /// <summary>The origins whose scripts may read the gateway's answers, separated by commas, or <c>*</c>; empty for none.</summary>
     public string CorsOrigins { get; init; } = "";
 
-    /// <summary>Whether they may do so with credentials.</summary>
+    /// <summary>Whether these origins may use credentials.</summary>
     public bool CorsCredentials { get; init; }
 
-    /// <summary>What becomes of a run whose stored steps do not fit the handler any more.</summary>
+    /// <summary>What happens to a run whose stored steps no longer fit the handler.</summary>
     public MismatchHandling Mismatch { get; init; }
 
-    /// <summary>Whether replays go to destinations of the build whose steps the run has, while there are any.</summary>
+    /// <summary>Whether replays go to destinations of the build that wrote the run's steps, while such destinations exist.</summary>
     public bool PinToBuild { get; init; }
 
-    /// <summary>How long after its start the last trace of the run is gone.</summary>
+    /// <summary>The longest time from the run's start until the store deletes it.</summary>
     public TimeSpan Lifetime => RunTimeout + Retention;
 }

@@ -2,7 +2,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>A run's state as clients and services are told it.</summary>
+/// <summary>The state of a run that clients and services can see.</summary>
 internal sealed record RunSnapshot
 {
     public required RunId Id { get; init; }
@@ -11,7 +11,7 @@ internal sealed record RunSnapshot
     public required DateTimeOffset StartedAt { get; init; }
     public required DateTimeOffset? NextAttemptAt { get; init; }
 
-    /// <summary>What its result is bound to; empty for nothing.</summary>
+    /// <summary>The binding of the result; empty if it has none.</summary>
     public string Binding { get; init; } = "";
     public int CompletedSteps { get; init; }
     public int FailedSteps { get; init; }

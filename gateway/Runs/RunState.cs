@@ -1,20 +1,20 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Where a run stands. The last three are final: nothing changes a run that has ended.</summary>
+/// <summary>The state of a run. The last three states are final.</summary>
 internal enum RunState
 {
-    /// <summary>An attempt is in flight, covered by a lease.</summary>
+    /// <summary>An attempt is in flight under a lease.</summary>
     Running,
 
-    /// <summary>Parked until it is due: a retry is scheduled, or a step waits.</summary>
+    /// <summary>The run is parked until it is due: a retry is scheduled, or a step waits.</summary>
     Waiting,
 
-    /// <summary>The service answered; its response is the run's result.</summary>
+    /// <summary>The service answered. Its response is the run's result.</summary>
     Completed,
 
-    /// <summary>Failed for good; the last response, or a problem, is the run's result.</summary>
+    /// <summary>The run failed permanently. The last response, or a problem, is its result.</summary>
     Failed,
 
-    /// <summary>Cancelled by someone who may.</summary>
+    /// <summary>A client, an operator or a service cancelled the run.</summary>
     Cancelled,
 }

@@ -4,7 +4,7 @@ internal static class RunStates
 {
     public static bool HasEnded(this RunState state) => state is RunState.Completed or RunState.Failed or RunState.Cancelled;
 
-    /// <summary>The name on the wire and in the store.</summary>
+    /// <summary>The name in the protocol and in the store.</summary>
     public static string Name(this RunState state) => state switch
     {
         RunState.Running => "running",

@@ -23,7 +23,7 @@ internal sealed record StatusRanges(string Text)
 
     public static bool IsValid(string text) => TryParse(text) is not null;
 
-    // By what was written: the parsed ranges are derived from it.
+    // Compares the text, from which the ranges are parsed.
     public bool Equals(StatusRanges? other) => other?.Text == Text;
 
     public override int GetHashCode() => Text.GetHashCode(StringComparison.Ordinal);

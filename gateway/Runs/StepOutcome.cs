@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What a step left behind: its result, or the failure that is now part of the run.</summary>
+/// <summary>The outcome of a step: its result or its final failure.</summary>
 internal sealed record StepOutcome
 {
     public required string Id { get; init; }

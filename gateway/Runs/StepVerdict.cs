@@ -2,23 +2,23 @@ namespace DurableGateway.Runs;
 
 internal enum StepVerdict
 {
-    /// <summary>Stored by this call.</summary>
+    /// <summary>This call stored the outcome.</summary>
     Created,
 
     /// <summary>The next try is scheduled.</summary>
     Scheduled,
 
-    /// <summary>An outcome was there already.</summary>
+    /// <summary>The step already has an outcome.</summary>
     Stored,
 
-    /// <summary>The failed tries are not what the caller reckoned with.</summary>
+    /// <summary>The number of failed tries is not the one that the caller assumed.</summary>
     Recount,
     TooMany,
 
-    /// <summary>The step was begun as another kind of step.</summary>
+    /// <summary>The step was begun as another type of step.</summary>
     OtherKind,
 
-    /// <summary>The step would be over when the run has to have ended.</summary>
+    /// <summary>The step would end after the run's deadline.</summary>
     BeyondDeadline,
     Ended,
     Superseded,

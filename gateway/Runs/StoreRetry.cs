@@ -1,26 +1,26 @@
 namespace DurableGateway.Runs;
 
-/// <summary>Repeats a call of the store until it answers. What is written so is the same each time, so that it happens once.</summary>
+/// <summary>Repeats a store call until it succeeds. A repeated write is the same each time, so it takes effect once.</summary>
 internal static class StoreRetry
 {
     public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
-    /// How long the end of an attempt is told again: what took minutes to make is not thrown away because the store was away for one.
+    /// How long to repeat the write of an attempt's end, so that a short outage of the store does not discard minutes of work.
     /// </summary>
     public static readonly TimeSpan ForEndOfAttempt = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long somebody waits to be told what became of a write.</summary>
+    /// <summary>How long a caller waits for the result of a write.</summary>
     public static readonly TimeSpan ForAnswer = TimeSpan.FromSeconds(5);
 
     /// <param name="call">The call.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="patience">For how long it is repeated; <see langword="null"/> for as long as it takes.</param>
-    /// <param name="pause">Between two calls; <see cref="Pause"/> where it is not given.</param>
-    /// <param name="goOn">Asked after each failure whether to repeat; <see langword="null"/>: always.</param>
-    /// <param name="between">Called after each failure that is followed by a repetition.</param>
+    /// <param name="patience">How long to repeat the call; <see langword="null"/> for no limit.</param>
+    /// <param name="pause">The pause between two calls. The default is <see cref="Pause"/>.</param>
+    /// <param name="goOn">Decides after each failure whether to repeat; <see langword="null"/> for always.</param>
+    /// <param name="between">Called after each failure before the call is repeated.</param>
     /// <param name="cancellation">Ends the pauses.</param>
-    /// <exception cref="StoreUnavailableException">The store is still away.</exception>
+    /// <exception cref="StoreUnavailableException">The store is still unavailable.</exception>
     public static async Task<T> RepeatAsync<T>(
         Func<Task<T>> call, TimeProvider time, TimeSpan? patience, TimeSpan? pause = null,
         Func<StoreUnavailableException, bool>? goOn = null, Func<StoreUnavailableException, Task>? between = null,
@@ -45,10 +45,10 @@ internal static class StoreRetry
         }
     }
 
-    /// <summary>Repeats a write only where its answer was lost: one that surely did not happen fails at once.</summary>
+    /// <summary>Repeats a write only if its answer was lost. A write that certainly did not happen fails immediately.</summary>
     /// <exception cref="StoreUnavailableException">
-    /// The store is away. <see cref="StoreUnavailableException.MayHaveHappened"/> is true where any of the calls may have happened: that a
-    /// later one surely did not says nothing of those before it.
+    /// The store is unavailable. <see cref="StoreUnavailableException.MayHaveHappened"/> is true if any of the calls may have happened,
+    /// even if a later one certainly did not.
     /// </exception>
     public static async Task<T> ResolveAsync<T>(
         Func<Task<T>> write, TimeProvider time, Func<StoreUnavailableException, Task>? between = null)

@@ -1,7 +1,7 @@
 namespace DurableGateway.Runs;
 
-/// <summary>The answer to who wants a run stored.</summary>
-/// <param name="Turn">The turn to write it, where it is the caller's; else <see langword="null"/>.</param>
+/// <summary>The answer to a request to store a run.</summary>
+/// <param name="Turn">The turn to write the run, if the caller gets it; otherwise <see langword="null"/>.</param>
 /// <param name="Outcome">Completes with whether the run is in the store.</param>
 internal readonly record struct StoreTicket(StoreTurn? Turn, Task<bool> Outcome)
 {

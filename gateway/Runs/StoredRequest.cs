@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>A request as it arrived, with all that a replay needs to look the same to the route's pipeline.</summary>
+/// <summary>A received request, with all data that a replay needs to look the same to the route's pipeline.</summary>
 internal sealed record StoredRequest
 {
     public required string Method { get; init; }
@@ -10,21 +10,21 @@ internal sealed record StoredRequest
     public required string Path { get; init; }
     public required string Query { get; init; }
 
-    /// <summary>The request target as it stood on the wire.</summary>
+    /// <summary>The request target as received.</summary>
     public required string RawTarget { get; init; }
     public required string RemoteAddress { get; init; }
     public required int RemotePort { get; init; }
     public required string LocalAddress { get; init; }
     public required int LocalPort { get; init; }
 
-    /// <summary>The W3C trace context that replays continue; empty where there was none.</summary>
+    /// <summary>The W3C trace context that replays continue; empty if there is none.</summary>
     public required string TraceParent { get; init; }
     public required string TraceState { get; init; }
 
-    /// <summary>The body arrived with no length: it is sent so again.</summary>
+    /// <summary>Whether the body arrived without a length. Replays send it in the same way.</summary>
     public required bool Chunked { get; init; }
 
-    /// <summary>What came after a body in chunks.</summary>
+    /// <summary>The trailers of a chunked body.</summary>
     public IReadOnlyList<HeaderLine> Trailers { get; init; } = [];
     public required IReadOnlyList<HeaderLine> Headers { get; init; }
     public required IReadOnlyList<KeyValuePair<string, string>> RouteValues { get; init; }

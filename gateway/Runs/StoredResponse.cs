@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>A response that is kept: the result of a run.</summary>
+/// <summary>A stored response, which is the result of a run.</summary>
 internal sealed record StoredResponse(
     int Status,
     IReadOnlyList<HeaderLine> Headers,

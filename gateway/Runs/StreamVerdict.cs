@@ -1,11 +1,11 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What became of events that were to be kept.</summary>
+/// <summary>The result of storing events of a stream.</summary>
 internal enum StreamVerdict
 {
     Kept,
 
-    /// <summary>The stream is larger than it may be.</summary>
+    /// <summary>The stream exceeds its maximum size.</summary>
     Full,
 
     /// <summary>The attempt no longer owns the run.</summary>

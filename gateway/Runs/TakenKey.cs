@@ -3,13 +3,13 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Runs;
 
-/// <summary>What an idempotency key stands for already.</summary>
+/// <summary>The run to which an idempotency key already belongs.</summary>
 /// <param name="Run">The run.</param>
-/// <param name="Fingerprint">Of its request.</param>
-/// <param name="End">When the last trace of the run is gone.</param>
+/// <param name="Fingerprint">The fingerprint of its request.</param>
+/// <param name="End">When the store deletes the run.</param>
 internal sealed record TakenKey(RunId Run, string Fingerprint, DateTimeOffset End)
 {
-    /// <exception cref="FormatException">It is no such record.</exception>
+    /// <exception cref="FormatException">The text is not such a record.</exception>
     public static TakenKey Parse(string text) =>
         text.Split(':') is [var id, var fingerprint, var end] && RunId.TryParse(id, out var run)
         && long.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)

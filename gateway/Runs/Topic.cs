@@ -6,18 +6,18 @@ using System.Text;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// What a step waits for and what an event is about (§6): a type, and a key where only one subject is meant. All topics of a type are
-/// in the type's shard, so that an event finds those who wait for any subject, and those who wait for its own, in one call.
+/// A topic, for which steps wait and to which events belong (§6): a type, with an optional key for one subject. All topics of a type are in
+/// the type's shard, so that one call finds the steps that wait for any key and those that wait for the event's key.
 /// </summary>
 internal sealed record Topic(string Type, string? Key)
 {
-    /// <summary>The name of the topic in the store: a type may contain anything, and be long.</summary>
+    /// <summary>The name of the topic in the store. It is a hash, because a type can be long and contain any character.</summary>
     public string Name => Key is null ? Hash("any", Type) : Hash("one", Type, Key);
 
     public int Shard(int shards) =>
         (int)(BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(Type))) % (uint)shards);
 
-    /// <summary>A name of fixed length for some texts, different for different ones.</summary>
+    /// <summary>A name of fixed length for the given texts. Different texts have different names.</summary>
     public static string Hash(params ReadOnlySpan<string> parts)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

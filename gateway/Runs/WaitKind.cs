@@ -1,6 +1,6 @@
 namespace DurableGateway.Runs;
 
-/// <summary>What a step can wait for; the letters are those of the store.</summary>
+/// <summary>What a step can wait for. The letters are those of the store.</summary>
 internal enum WaitKind
 {
     Event = 'e',

@@ -3,27 +3,27 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Runs;
 
 /// <summary>
-/// Steps that wait for something from outside. While they do, nothing is held for them here: a step that waits is a value of its run
-/// and, for an event, an entry of its topic.
+/// Handles steps that wait for an event, a callback or an invoked run. A waiting step uses no resources of a node: it is a stored value of
+/// its run and, for an event, an entry of its topic.
 /// </summary>
 internal sealed class WaitService(IWaitStore store, IEventStore events, IRunSignals signals, IStepObserver observer, TimeProvider time)
 {
     private const int Page = 32;
 
-    /// <summary>Waits for an event, or answers the one that is there.</summary>
+    /// <summary>Waits for an event, or returns a stored one.</summary>
     /// <param name="waiter">The step.</param>
-    /// <param name="attempt">The attempt that says so.</param>
+    /// <param name="attempt">The attempt that reports it.</param>
     /// <param name="policy">The policy of the run.</param>
     /// <param name="topic">What it waits for.</param>
-    /// <param name="timeout">How long at most.</param>
-    /// <param name="lookback">How far back events count; <see langword="null"/>: to the run's start.</param>
+    /// <param name="timeout">The longest wait.</param>
+    /// <param name="lookback">How far back events count; <see langword="null"/> for the run's start.</param>
     public async Task<StepAnswer> ForEventAsync(
         Waiter waiter, Fence attempt, RunPolicy policy, Topic topic, TimeSpan? timeout, TimeSpan? lookback)
     {
         var answer = await BeginAsync(waiter, attempt, policy, WaitKind.Event, timeout, time.GetUtcNow() - lookback);
         if (answer.Step.Verdict != StepVerdict.Scheduled) return answer.Step;
 
-        // The step waits in its run before it is entered with the topic: a crash in between leaves a step that asks again.
+        // Store the wait in the run before the subscription to the topic. After a crash in between, the step asks again.
         return await ListenAsync(waiter, topic, answer.Since, answer.Expiry, attempt.Attempt)
             ? (await BeginAsync(waiter, attempt, policy, WaitKind.Event, timeout, since: null)).Step
             : answer.Step;
@@ -43,14 +43,14 @@ internal sealed class WaitService(IWaitStore store, IEventStore events, IRunSign
         return delivery;
     }
 
-    /// <summary>Completes a step with an event that it was waiting for when that came.</summary>
-    /// <returns>Whether it did.</returns>
+    /// <summary>Completes a step with an event for which it waited.</summary>
+    /// <returns>Whether the step was completed.</returns>
     public async Task<bool> DeliverAsync(Waiter waiter, bool anyKey, StoredEvent arrived)
     {
         var delivery = await store.DeliverAsync(waiter.Run, WaitKind.Event, OutcomeOf(waiter, arrived), arrived.Name);
         if (delivery.Verdict == DeliveryVerdict.Used)
         {
-            // It was taken off its topic for an event that another step of its run has. It still waits for the next.
+            // The event removed the step from its topic, but another step of its run has taken it. This step waits for the next event.
             return await ListenAsync(waiter, anyKey ? arrived.Topic with { Key = null } : arrived.Topic,
                 delivery.Since, delivery.Expiry, told: 0);
         }
@@ -78,7 +78,7 @@ internal sealed class WaitService(IWaitStore store, IEventStore events, IRunSign
         });
     }
 
-    /// <returns>Whether the step has an outcome by now.</returns>
+    /// <returns>Whether the step has an outcome.</returns>
     private async Task<bool> ListenAsync(Waiter waiter, Topic topic, DateTimeOffset since, DateTimeOffset expiry, int told)
     {
         for (var skip = 0; ; skip += Page)

@@ -5,7 +5,7 @@ namespace DurableGateway.Runs;
 /// <summary>A step that waits.</summary>
 internal readonly record struct Waiter(RunId Run, string Step)
 {
-    /// <summary>As it stands in the store.</summary>
+    /// <summary>The stored form.</summary>
     public override string ToString() => $"{Run} {Step}";
 
     public static bool TryParse(string text, out Waiter waiter)
