@@ -1,6 +1,6 @@
 namespace DurableGateway.Diagnostics;
 
-/// <summary>What the embedded store has to say about its files.</summary>
+/// <summary>The log messages about the files of the embedded store.</summary>
 internal static partial class EmbeddedLog
 {
     [LoggerMessage(150, LogLevel.Warning, "The last write to {File} is incomplete at byte {Offset}, because a process was killed before it "

@@ -4,7 +4,7 @@ using static DurableGateway.Diagnostics.TelemetryNames;
 namespace DurableGateway.Diagnostics;
 
 /// <summary>
-/// The counters and histograms. They are the process's own, as the names are; gauges belong to a host.
+/// The counters and histograms. The process has one set of them. Gauges belong to a host.
 /// </summary>
 internal static class Instruments
 {

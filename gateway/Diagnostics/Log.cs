@@ -2,10 +2,10 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Diagnostics;
 
-/// <summary>Every log message, with its stable id. Nothing is at Error that needs no action.</summary>
+/// <summary>The log messages, with stable ids. Messages at level Error require action by an operator.</summary>
 internal static partial class Log
 {
-    /// <summary>Puts the run's id on whatever is logged meanwhile, by others too.</summary>
+    /// <summary>Adds the run's id to all log lines until the scope is disposed, including those of other components.</summary>
     public static IDisposable? InRun(this ILogger log, RunId run) => log.BeginScope(new RunScope(run));
 
     [LoggerMessage(100, LogLevel.Warning,

@@ -3,7 +3,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Diagnostics;
 
-/// <summary>The scope of log lines that belong to a run. The id is written out only where a line is.</summary>
+/// <summary>The scope of log lines that belong to a run. The id is formatted only when a line is written.</summary>
 internal sealed class RunScope(RunId run) : IReadOnlyList<KeyValuePair<string, object?>>
 {
     public int Count => 1;

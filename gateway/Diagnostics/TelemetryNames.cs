@@ -2,8 +2,8 @@
 namespace DurableGateway.Diagnostics;
 
 /// <summary>
-/// What traces and metrics are called. Dashboards, alerts and tests rely on these names; in Prometheus dots are underscores, and the
-/// unit and <c>_total</c> follow as usual: <c>durable_runs_started_total</c>, <c>durable_replay_lag_seconds_bucket</c>.
+/// The names of traces and metrics. Dashboards, alerts and tests depend on them. In Prometheus, underscores replace the dots, and the usual
+/// suffixes follow: <c>durable_runs_started_total</c>, <c>durable_replay_lag_seconds_bucket</c>.
 /// </summary>
 public static class TelemetryNames
 {
@@ -13,7 +13,7 @@ public static class TelemetryNames
     /// <summary>The default of <c>service.name</c>; <c>OTEL_SERVICE_NAME</c> overrides it.</summary>
     public const string Service = "durable-gateway";
 
-    /// <summary>Names of instruments.</summary>
+    /// <summary>The names of instruments.</summary>
     public static class Metrics
     {
         /// <summary>Counter, <c>{run}</c>, by route and policy.</summary>
@@ -23,11 +23,11 @@ public static class TelemetryNames
         public const string RunsEnded = "durable.runs.ended";
 
         /// <summary>
-        /// Counter, <c>{run}</c>, by route and policy: runs that had to wait for their turn under a limit of their policy.
+        /// Counter, <c>{run}</c>, by route and policy: runs that had to wait because of a limit of their policy.
         /// </summary>
         public const string RunsQueued = "durable.runs.queued";
 
-        /// <summary>Counter, <c>{run}</c>, by route and policy: attempts that ended with steps pending.</summary>
+        /// <summary>Counter, <c>{run}</c>, by route and policy: attempts that ended with pending steps.</summary>
         public const string RunsSuspended = "durable.runs.suspended";
 
         /// <summary>
@@ -36,25 +36,25 @@ public static class TelemetryNames
         /// </summary>
         public const string Attempts = "durable.attempts";
 
-        /// <summary>Gauge, <c>{attempt}</c>: at work on this node.</summary>
+        /// <summary>Gauge, <c>{attempt}</c>: attempts in flight on this node.</summary>
         public const string AttemptsInFlight = "durable.attempts.in_flight";
 
         /// <summary>
         /// Counter, <c>{step}</c>, by policy, type and outcome: <c>completed</c>, <c>failed</c>, <c>started</c>, <c>pending</c> (a retry is
-        /// scheduled, or it waits), <c>repeated</c> (an outcome was there) or <c>refused</c>.
+        /// scheduled, or the step waits), <c>repeated</c> (the step already had an outcome) or <c>refused</c>.
         /// </summary>
         public const string Steps = "durable.steps";
 
-        /// <summary>Histogram, <c>s</c>, by policy: from a step call to its answer.</summary>
+        /// <summary>Histogram, <c>s</c>, by policy: the time from a step call to its answer.</summary>
         public const string CheckpointDuration = "durable.checkpoint.duration";
 
-        /// <summary>Histogram, <c>s</c>, by route and policy: from the time at which a run was due to its claim.</summary>
+        /// <summary>Histogram, <c>s</c>, by route and policy: the time from when a run is due to its claim.</summary>
         public const string ReplayLag = "durable.replay.lag";
 
-        /// <summary>Gauge, <c>{replay}</c>: at work on this node.</summary>
+        /// <summary>Gauge, <c>{replay}</c>: replays in flight on this node.</summary>
         public const string ReplaysInFlight = "durable.replays.in_flight";
 
-        /// <summary>Counter, <c>{redirect}</c>, by route and policy: clients that were sent to the result URL.</summary>
+        /// <summary>Counter, <c>{redirect}</c>, by route and policy: clients that were redirected to the result URL.</summary>
         public const string Redirects = "durable.redirects";
 
         /// <summary>
@@ -62,67 +62,67 @@ public static class TelemetryNames
         /// </summary>
         public const string RunsOpen = "durable.runs.open";
 
-        /// <summary>Gauge, <c>{run}</c>: of those, the ones that are due, and that no node has taken up. The same on every node.</summary>
+        /// <summary>Gauge, <c>{run}</c>: open runs that are due and not claimed. The same on every node.</summary>
         public const string RunsOverdue = "durable.runs.overdue";
 
         /// <summary>
-        /// Gauge, <c>s</c>: for how long the oldest of the overdue has been due; 0 where none is. The same on every node.
+        /// Gauge, <c>s</c>: how long the oldest overdue run has been due; 0 if there is none. The same on every node.
         /// </summary>
         public const string OldestOverdue = "durable.runs.overdue.age";
 
         /// <summary>
-        /// Counter, <c>{delivery}</c>, by kind and outcome: notices that were <c>delivered</c>, <c>failed</c> and are tried again,
-        /// or <c>given_up</c>.
+        /// Counter, <c>{delivery}</c>, by kind and outcome: deliveries of notices. The outcome is <c>delivered</c>, <c>failed</c> (tried
+        /// again) or <c>given_up</c>.
         /// </summary>
         public const string Notices = "durable.notices";
 
         /// <summary>Counter, <c>{error}</c>, by error.type: calls that the store did not answer, or answered with an error.</summary>
         public const string StoreErrors = "durable.store.errors";
 
-        /// <summary>Gauge, 1 while the store is connected on this node, else 0.</summary>
+        /// <summary>Gauge: 1 if this node is connected to the store, otherwise 0.</summary>
         public const string StoreReady = "durable.store.ready";
 
-        /// <summary>Gauge, <c>By</c>: what the embedded store keeps. Absent with another store.</summary>
+        /// <summary>Gauge, <c>By</c>: the size of the data in the embedded store. Absent with Redis.</summary>
         public const string StoreUsed = "durable.store.used";
 
         /// <summary>
-        /// Gauge, <c>By</c>: <c>Durable:Store:MaxBytes</c>, from which on new runs are refused. Absent with another store.
+        /// Gauge, <c>By</c>: <c>Durable:Store:MaxBytes</c>, the size from which the embedded store refuses new runs. Absent with Redis.
         /// </summary>
         public const string StoreLimit = "durable.store.limit";
 
-        /// <summary>Gauge, <c>{run}</c>: runs that wait for their turn under a concurrency limit. The same on every node.</summary>
+        /// <summary>Gauge, <c>{run}</c>: runs that wait for a place under a concurrency limit. The same on every node.</summary>
         public const string FlowWaiting = "durable.flow.waiting";
 
         /// <summary>Gauge, <c>{run}</c>: runs on this node that have a place under a concurrency limit.</summary>
         public const string FlowInFlight = "durable.flow.in_flight";
     }
 
-    /// <summary>What spans are called; the id of the route or of the step follows after a space.</summary>
+    /// <summary>The names of spans. The id of the route or of the step follows after a space.</summary>
     public static class SpanNames
     {
         /// <summary>A run, from its start to its end.</summary>
         public const string Run = "run";
 
-        /// <summary>One sending of the request to the service.</summary>
+        /// <summary>An attempt.</summary>
         public const string Attempt = "attempt";
 
-        /// <summary>A step, as its checkpoint tells.</summary>
+        /// <summary>A step, as reported by its checkpoint.</summary>
         public const string Step = "step";
 
-        /// <summary>A call of the store; the operation comes first: <c>Claim redis</c>.</summary>
+        /// <summary>A store call. The operation comes first: <c>Claim redis</c>.</summary>
         public const string Store = "redis";
     }
 
-    /// <summary>Attributes. Those of spans alone are marked so: a run is never a label of a metric.</summary>
+    /// <summary>The names of attributes. Some are only on spans, because a run is never a label of a metric.</summary>
     public static class Attributes
     {
-        /// <summary>On spans and logs alone.</summary>
+        /// <summary>The id of the run. Only on spans and logs.</summary>
         public const string RunId = "durable.run.id";
 
-        /// <summary>On spans alone: 1, 2, 3, …</summary>
+        /// <summary>The number of the attempt: 1, 2, 3, … Only on spans.</summary>
         public const string AttemptNumber = "durable.attempt.number";
 
-        /// <summary>On spans alone.</summary>
+        /// <summary>The id of the step. Only on spans.</summary>
         public const string StepId = "durable.step.id";
 
         /// <summary>The id of the route.</summary>
@@ -131,28 +131,28 @@ public static class TelemetryNames
         /// <summary>The name of the policy that the run started under.</summary>
         public const string Policy = "durable.policy";
 
-        /// <summary><c>live</c> or <c>replay</c>.</summary>
+        /// <summary>The kind of the attempt: <c>live</c> or <c>replay</c>.</summary>
         public const string AttemptKind = "durable.attempt.kind";
 
-        /// <summary>How a run, an attempt or a step ended.</summary>
+        /// <summary>The outcome of a run, an attempt or a step.</summary>
         public const string Outcome = "durable.outcome";
 
-        /// <summary><c>run</c>, <c>sleep</c>, …</summary>
+        /// <summary>The type of the step: <c>run</c>, <c>sleep</c>, …</summary>
         public const string StepType = "durable.step.type";
 
-        /// <summary><c>failed</c>, <c>stuck</c> or <c>mismatch</c>.</summary>
+        /// <summary>The kind of the notice: <c>failed</c>, <c>stuck</c> or <c>mismatch</c>.</summary>
         public const string NoticeKind = "durable.notice.kind";
 
-        /// <summary>OpenTelemetry's: the status, the forwarder's error or the exception.</summary>
+        /// <summary>From OpenTelemetry: the status, the forwarder's error or the exception.</summary>
         public const string ErrorType = "error.type";
 
-        /// <summary>OpenTelemetry's: the status that the service answered with.</summary>
+        /// <summary>From OpenTelemetry: the status of the service's response.</summary>
         public const string ResponseStatus = "http.response.status_code";
 
-        /// <summary>OpenTelemetry's.</summary>
+        /// <summary>From OpenTelemetry.</summary>
         public const string DbSystem = "db.system.name";
 
-        /// <summary>OpenTelemetry's.</summary>
+        /// <summary>From OpenTelemetry.</summary>
         public const string DbOperation = "db.operation.name";
     }
 }

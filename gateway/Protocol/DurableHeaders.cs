@@ -1,9 +1,9 @@
 namespace DurableGateway.Protocol;
 
-/// <summary>The header names of the wire contract, version 1.</summary>
+/// <summary>The header names of the protocol, version 1.</summary>
 internal static class DurableHeaders
 {
-    /// <summary>What every header of the contract starts with, and what no client may send in.</summary>
+    /// <summary>The prefix of the protocol's headers. Clients may not send headers with it.</summary>
     public const string Prefix = "Durable-";
 
     public const string ProtocolVersion = "1";

@@ -2,12 +2,12 @@ using Microsoft.Extensions.Primitives;
 
 namespace DurableGateway.Protocol;
 
-/// <summary>The <c>Idempotency-Key</c> field: a String of RFC 9651, or the same without quotes.</summary>
+/// <summary>The <c>Idempotency-Key</c> header: a String (RFC 9651), or the same without quotes.</summary>
 internal static class IdempotencyKeyHeader
 {
     public const int MaxLength = 256;
 
-    /// <returns>The key; <see langword="null"/> where there is none, or where it is malformed, with what is wrong.</returns>
+    /// <returns>The key; <see langword="null"/> if it is absent or malformed.</returns>
     public static string? Read(StringValues field, out string? wrong)
     {
         wrong = null;

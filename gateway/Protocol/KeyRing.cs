@@ -5,8 +5,8 @@ using System.Text;
 namespace DurableGateway.Protocol;
 
 /// <summary>
-/// The gateway's keys (<c>Durable:Keys</c>): each of 32 bytes, from which one key per purpose is derived (HKDF, RFC 5869).
-/// The first one writes; all of them read.
+/// The gateway's keys (<c>Durable:Keys</c>). Each has 32 bytes, and the gateway derives one key for each purpose from it (HKDF, RFC 5869).
+/// The gateway writes with the first key and reads with all keys.
 /// </summary>
 internal sealed class KeyRing
 {
@@ -19,7 +19,7 @@ internal sealed class KeyRing
 
     private ImmutableArray<Key> _keys = [];
 
-    /// <summary>Keys that the store generates are there only once it has answered.</summary>
+    /// <summary>Whether the keys are loaded. Generated keys are in the store, and are loaded after its first answer.</summary>
     public bool IsReady => !_keys.IsEmpty;
 
     public void Load(IEnumerable<byte[]> keys) => _keys = [.. keys.Select(Key.Derive)];
@@ -35,7 +35,7 @@ internal sealed class KeyRing
     /// <summary>The same, into <see cref="MacBytes"/> bytes of the caller's.</summary>
     public void Mac(string purpose, ReadOnlySpan<byte> message, Span<byte> mac) => _keys[0].Mac(purpose, message, mac);
 
-    /// <summary>Compares in constant time, under every key that may still be in use.</summary>
+    /// <summary>Verifies a code with all keys, in constant time.</summary>
     public bool Verify(string purpose, ReadOnlySpan<byte> message, ReadOnlySpan<byte> mac)
     {
         var valid = false;
@@ -49,7 +49,7 @@ internal sealed class KeyRing
         return valid;
     }
 
-    /// <summary>Encrypts with AES-256-GCM: key id, nonce, tag, cipher text. The context is authenticated along.</summary>
+    /// <summary>Encrypts with AES-256-GCM. The record is key id, nonce, tag and cipher text. The context is also authenticated.</summary>
     public byte[] Seal(ReadOnlySpan<byte> plain, string context)
     {
         var key = _keys[0];

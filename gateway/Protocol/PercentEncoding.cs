@@ -2,12 +2,12 @@ using System.Text;
 
 namespace DurableGateway.Protocol;
 
-/// <summary>Percent-encoded UTF-8, as header values and path segments of the contract carry what is not printable ASCII.</summary>
+/// <summary>Percent-encoded UTF-8, for text in the protocol's headers and path segments that is not printable ASCII.</summary>
 internal static class PercentEncoding
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Decodes a text of at most so many bytes; refuses what is not percent-encoded UTF-8, or has one of the characters.</summary>
+    /// <summary>Decodes a text. Fails if it is too long, is not percent-encoded UTF-8, or has one of the forbidden characters.</summary>
     public static bool TryDecode(ReadOnlySpan<char> text, int maxBytes, ReadOnlySpan<char> refused, out string decoded)
     {
         decoded = "";

@@ -3,14 +3,14 @@ using Microsoft.Extensions.Primitives;
 
 namespace DurableGateway.Protocol;
 
-/// <summary>The preferences of RFC 7240 that the gateway honours.</summary>
+/// <summary>The preferences of RFC 7240 that the gateway supports.</summary>
 internal static class PreferHeader
 {
-    /// <summary>Whether <c>respond-async</c> (§4.1) is preferred.</summary>
+    /// <summary>Whether the client prefers <c>respond-async</c> (§4.1).</summary>
     public static bool RespondAsync(StringValues prefer) => prefer.Count > 0 && prefer.Any(line => (line ?? "").Split(',').Any(part =>
         part.Split(';')[0].Split('=')[0].Trim().Equals("respond-async", StringComparison.OrdinalIgnoreCase)));
 
-    /// <summary>The span of <c>wait=N</c>, in seconds (§4.3); <see langword="null"/> where it is not stated.</summary>
+    /// <summary>The time of <c>wait=N</c>, in seconds (§4.3); <see langword="null"/> if it is absent.</summary>
     public static TimeSpan? Wait(StringValues prefer)
     {
         foreach (var line in prefer)

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace DurableGateway.Protocol;
 
-/// <summary>Problem details (RFC 9457) as the gateway says them. <c>type</c> is stable, <c>detail</c> is for people.</summary>
+/// <summary>Problem details (RFC 9457) of the gateway. <c>type</c> is stable. <c>detail</c> is for people and can change.</summary>
 internal sealed record Problem(
     [property: JsonPropertyName("type")] string Type,
     [property: JsonPropertyName("title")] string Title,

@@ -1,7 +1,7 @@
 namespace DurableGateway.Protocol;
 
 /// <summary>
-/// Every problem type of the contract. <c>source</c> names the side that failed: <c>gateway</c> or <c>service</c>.
+/// The problem types of the protocol. <c>source</c> names the side that failed: <c>gateway</c> or <c>service</c>.
 /// </summary>
 internal static class Problems
 {

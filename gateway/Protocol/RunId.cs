@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace DurableGateway.Protocol;
 
-/// <summary>The id of a run: a UUID of version 7 (RFC 9562), lower case. It sorts by the time of its start.</summary>
+/// <summary>The id of a run: a UUID of version 7 (RFC 9562) in lower case. Ids sort by the start time of their runs.</summary>
 internal readonly record struct RunId(Guid Value)
 {
     public static RunId New(DateTimeOffset now)
@@ -12,7 +12,7 @@ internal readonly record struct RunId(Guid Value)
         return new RunId(new Guid(bytes, bigEndian: true));
     }
 
-    /// <summary>An id whose run is in a certain shard.</summary>
+    /// <summary>Creates an id for a run in the given shard.</summary>
     public static RunId New(DateTimeOffset now, int shard, int shards)
     {
         Span<byte> bytes = stackalloc byte[16];
@@ -22,10 +22,10 @@ internal readonly record struct RunId(Guid Value)
         return new RunId(new Guid(bytes, bigEndian: true));
     }
 
-    /// <summary>The id of the run that a step of another run invokes: the same one however often it is asked for.</summary>
+    /// <summary>The id of the run that a step of another run invokes. It is the same for every call.</summary>
     /// <param name="parent">The other run.</param>
     /// <param name="step">The step.</param>
-    /// <param name="repetition">How often an operator has had the step executed anew.</param>
+    /// <param name="repetition">How often an operator has made the step execute again.</param>
     public static RunId Derive(RunId parent, string step, int repetition = 0)
     {
         Span<byte> source = stackalloc byte[16];
@@ -33,14 +33,14 @@ internal readonly record struct RunId(Guid Value)
         Span<byte> hash = stackalloc byte[32];
         ReadOnlySpan<byte> name = [.. source, .. System.Text.Encoding.UTF8.GetBytes(step)];
 
-        // A byte that no UTF-8 has tells the repetition from the step's name.
+        // A byte that cannot occur in UTF-8 separates the step's name from the repetition.
         if (repetition > 0)
             name = [
                 .. name, 0xFF, .. System.Text.Encoding.UTF8.GetBytes(repetition.ToString(System.Globalization.CultureInfo.InvariantCulture))
             ];
         System.Security.Cryptography.SHA256.HashData(name, hash);
 
-        // The parent's time, so that the id is a UUID of version 7 all the same.
+        // The time is the parent's, so that the id is a valid UUID of version 7.
         var id = hash[..16];
         source[..6].CopyTo(id);
         id[6] = (byte)(0x70 | (id[6] & 0x0F));
@@ -50,13 +50,13 @@ internal readonly record struct RunId(Guid Value)
 
     public static bool TryParse([NotNullWhen(true)] string? text, out RunId id)
     {
-        // One id has one spelling: what Guid.TryParseExact also takes in upper case is another path, so another resource.
+        // An id has one spelling. Guid.TryParseExact also accepts upper case, but that would be another path to the same resource.
         var ok = Guid.TryParseExact(text, "D", out var value) && value.ToString() == text;
         id = new RunId(value);
         return ok;
     }
 
-    /// <summary>The shard of the run, from the random part of the id so that runs started together spread out.</summary>
+    /// <summary>The shard of the run. It is derived from the random part of the id, so that concurrent runs are spread over the shards.</summary>
     public int Shard(int shards)
     {
         Span<byte> bytes = stackalloc byte[16];

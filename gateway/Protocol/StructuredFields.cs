@@ -3,7 +3,7 @@ using System.Text;
 
 namespace DurableGateway.Protocol;
 
-/// <summary>The part of Structured Field Values (RFC 9651) that the contract uses: Strings, Byte Sequences and Booleans.</summary>
+/// <summary>The part of Structured Field Values (RFC 9651) that the protocol uses.</summary>
 internal static class StructuredFields
 {
     private static readonly TimeSpan MaxSpan = TimeSpan.FromDays(3650);
@@ -28,8 +28,8 @@ internal static class StructuredFields
     public static StringBuilder AppendBytes(this StringBuilder text, ReadOnlySpan<byte> value) =>
         text.Append(':').Append(Convert.ToBase64String(value)).Append(':');
 
-    /// <summary>Reads a Boolean item (§4.2.8) and ignores its parameters, as a recipient must.</summary>
-    /// <returns><see langword="null"/> where the field is absent or no Boolean.</returns>
+    /// <summary>Reads a Boolean item (§4.2.8). Ignores its parameters, as the RFC requires.</summary>
+    /// <returns><see langword="null"/> if the field is absent or not a Boolean.</returns>
     public static bool? ParseBoolean(string? field)
     {
         var item = field.AsSpan().Trim(' ');
@@ -42,7 +42,7 @@ internal static class StructuredFields
         };
     }
 
-    /// <summary>Reads a String item (§4.2.5); what is none, such as a bare word, is taken as it is.</summary>
+    /// <summary>Reads a String item (§4.2.5). Returns any other text, such as a token, unchanged.</summary>
     public static string? ParseText(string? field)
     {
         var item = field?.Trim(' ');
@@ -57,7 +57,7 @@ internal static class StructuredFields
         return text.Length == 0 ? null : text.ToString();
     }
 
-    /// <summary>How many members a List (§3.1) has.</summary>
+    /// <summary>Counts the members of a List (§3.1).</summary>
     public static int CountMembers(string list)
     {
         var (count, quoted) = (1, false);
@@ -72,12 +72,11 @@ internal static class StructuredFields
     }
 
     /// <summary>
-    /// Reads a span of time: a non-negative decimal number of seconds (§3.3.2). One of more than ten years is taken for ten, so that it can
-    /// be added to any time.
+    /// Reads a duration: a non-negative decimal number of seconds (§3.3.2). The maximum is ten years, so that it can be added to any time.
     /// </summary>
     public static bool TryParseSeconds(string? field, out TimeSpan span)
     {
-        // .NET reads the word as well as what is too large for a number, which is one all the same.
+        // .NET parses the word 'Infinity', which is not allowed, and returns infinity for a number that is too large, which is.
         var valid = double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
             && seconds >= 0 && char.IsAsciiDigit(field![^1]);
         span = valid ? TimeSpan.FromSeconds(Math.Min(seconds, MaxSpan.TotalSeconds)) : default;

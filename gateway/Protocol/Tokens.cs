@@ -4,12 +4,12 @@ using System.Buffers.Text;
 namespace DurableGateway.Protocol;
 
 /// <summary>
-/// The capabilities of the contract, all opaque to their bearers: <c>Durable-Token</c> for one attempt of one run (§2), the token of a
-/// result URL, which carries its end (§5), and that of a callback URL (§6).
+/// The capability tokens of the protocol. They are opaque to their bearers: <c>Durable-Token</c> for one attempt of one run (§2), the token
+/// of a result URL, which contains its expiry (§5), and the token of a callback URL (§6).
 /// </summary>
 internal sealed class Tokens(KeyRing keys)
 {
-    /// <summary>Why nothing can be verified while <see cref="CanVerify"/> is <see langword="false"/>.</summary>
+    /// <summary>The reason if <see cref="CanVerify"/> is <see langword="false"/>.</summary>
     public const string KeysAway = "The keys are in the store, and the store has not answered yet.";
 
     private const string StepPurpose = "step";
@@ -18,30 +18,30 @@ internal sealed class Tokens(KeyRing keys)
     private const int ClaimBytes = 8;
     private const int RunBytes = 16;
 
-    /// <summary>Whether any token can be told from a forged one: the keys may lie in a store that has not answered yet.</summary>
+    /// <summary>Whether tokens can be verified. The keys may be in a store that has not answered yet.</summary>
     public bool CanVerify => keys.IsReady;
 
     public string ForSteps(RunId run, Fence attempt) => Issue(StepPurpose, run, ((long)attempt.Nonce << 32) | (uint)attempt.Attempt);
 
-    /// <summary>The attempt that the token is for, or <see langword="null"/> where it is not this run's.</summary>
+    /// <summary>The attempt of the token; <see langword="null"/> if the token is not valid for this run.</summary>
     public Fence? VerifySteps(RunId run, string? token) =>
         Verify(StepPurpose, run, token) is { } claim ? new Fence((int)claim, (uint)(claim >> 32)) : null;
 
     public string ForResult(RunId run, DateTimeOffset end) => Issue(ResultPurpose, run, end.ToUnixTimeSeconds());
 
-    /// <summary>The end that the token carries, or <see langword="null"/> where it is not this run's.</summary>
+    /// <summary>The expiry of the token; <see langword="null"/> if the token is not valid for this run.</summary>
     public DateTimeOffset? VerifyResult(RunId run, string? token) =>
         Verify(ResultPurpose, run, token) is { } end ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
 
-    /// <summary>The token of a result that is fetched at the path of its request: good for that target only.</summary>
+    /// <summary>Creates the token of a result that is fetched at the path of its request. It is valid for that target only.</summary>
     public string ForResultAt(RunId run, string target, DateTimeOffset end) =>
         Issue($"{ResultPurpose} {target}", run, end.ToUnixTimeSeconds());
 
-    /// <summary>The end that the token carries, or <see langword="null"/> where it is not this run's, or not for this target.</summary>
+    /// <summary>The expiry of the token; <see langword="null"/> if the token is not valid for this run and target.</summary>
     public DateTimeOffset? VerifyResultAt(RunId run, string target, string? token) =>
         Verify($"{ResultPurpose} {target}", run, token) is { } end ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
 
-    /// <summary>The token in the path of a callback URL (§6): good for one step of one run.</summary>
+    /// <summary>Creates the token in the path of a callback URL (§6). It is valid for one step of one run.</summary>
     public string ForCallback(RunId run, string step) => Issue($"{CallbackPurpose}/{step}", run, 0);
 
     public bool VerifyCallback(RunId run, string step, string? token) => Verify($"{CallbackPurpose}/{step}", run, token) is not null;

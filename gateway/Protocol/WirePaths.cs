@@ -1,9 +1,9 @@
 namespace DurableGateway.Protocol;
 
-/// <summary>The paths of the contract, by whom they serve. Each ends in a slash; what follows names a run or a callback.</summary>
+/// <summary>The paths of the protocol. Each ends in a slash. The id of a run or a callback follows.</summary>
 internal static class WirePaths
 {
-    /// <summary>All paths of the gateway itself begin with this.</summary>
+    /// <summary>The prefix of all paths of the gateway itself.</summary>
     public const string Reserved = "/_durable/";
 
     /// <summary>For clients, on the public listener (§5).</summary>

@@ -72,7 +72,7 @@ internal interface IRunObserver
     {
     }
 
-    /// <summary>A client, an operator or a service cancelled the run.</summary>
+    /// <summary>A client or an operator cancelled the run.</summary>
     /// <param name="run">The run.</param>
     /// <param name="origin">The origin of the run; <see langword="null"/> if it is not known.</param>
     void RunCancelled(RunId run, RunOrigin? origin)

@@ -238,7 +238,7 @@ internal sealed partial class RunEngine(
     /// <returns><see langword="null"/> if the run is unknown.</returns>
     /// <param name="run">The run.</param>
     /// <param name="policy">Its policy.</param>
-    /// <param name="who">The operator, for the run's history.</param>
+    /// <param name="who">Who cancels the run, for its history.</param>
     public async Task<bool?> CancelAsync(RunId run, RunPolicy policy, string who)
     {
         var origin = await store.GetOriginAsync(run);

@@ -15,6 +15,6 @@ internal enum RunState
     /// <summary>The run failed permanently. The last response, or a problem, is its result.</summary>
     Failed,
 
-    /// <summary>A client, an operator or a service cancelled the run.</summary>
+    /// <summary>A client or an operator cancelled the run.</summary>
     Cancelled,
 }

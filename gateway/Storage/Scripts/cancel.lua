@@ -4,7 +4,7 @@
 -- @arg run_id
 -- @arg retention  how long the store keeps the run (ms)
 -- @arg now
--- @arg who        the operator; may be empty
+-- @arg who        who cancels the run; may be empty
 -- Answer: 1 cancelled, 0 the run has already ended, -1 the run is unknown
 -- Invariant: an ended run never changes. A cancelled run is in no queue. All its keys expire, including its idempotency key (in the same
 -- slot). The due queue keeps an entry until the result is delivered to the run that invoked this one.
