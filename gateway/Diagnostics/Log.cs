@@ -50,7 +50,7 @@ internal static partial class Log
     public static partial void NotCompacted(this ILogger log, string reason);
 
     [LoggerMessage(152, LogLevel.Warning,
-        "The embedded store has been full for {Time:c} and {Calls} refused calls. New runs are not stored; stored runs go on. "
+        "The embedded store has been full for {Time:c} and {Calls} refused calls. New runs are not stored. Stored runs continue. "
             + "Raise Durable:Store:MaxBytes if there is memory, shorten Retention, or use Redis. {Reason}")]
     public static partial void StoreFull(this ILogger log, TimeSpan time, long calls, string reason);
 
@@ -126,7 +126,7 @@ internal static partial class Log
     [LoggerMessage(119, LogLevel.Information, "Run {RunId} waits for its turn, until {Due:O} at the latest")]
     public static partial void Queued(this ILogger log, RunId runId, DateTimeOffset due);
 
-    [LoggerMessage(122, LogLevel.Debug, "The store could not be told which runs have a place under a concurrency limit: {Reason}")]
+    [LoggerMessage(122, LogLevel.Debug, "The places of runs under a concurrency limit could not be updated in the store: {Reason}")]
     public static partial void FlowControlUnavailable(this ILogger log, string reason);
 
     [LoggerMessage(123, LogLevel.Warning, "The stored steps of run {RunId} do not match the handler of attempt {Attempt}: {Steps}")]
@@ -154,7 +154,7 @@ internal static partial class Log
     public static partial void RequestFailed(this ILogger log, Exception error, string method);
 
     [LoggerMessage(136, LogLevel.Warning,
-        "The OpenID provider of Durable:Admin:Oidc does not give its keys, so its tokens are refused: {Reason}")]
+        "The OpenID provider of Durable:Admin:Oidc does not return its keys, so its tokens are refused: {Reason}")]
     public static partial void OidcAway(this ILogger log, string reason);
 
     [LoggerMessage(131, LogLevel.Error, "The changed configuration is invalid. The gateway keeps the previous one: {Errors}")]

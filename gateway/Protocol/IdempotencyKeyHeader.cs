@@ -15,7 +15,7 @@ internal static class IdempotencyKeyHeader
         var text = field.Count == 1 ? (field[0] ?? "").Trim() : "";
         var key = text.StartsWith('"') ? Unquote(text) : text;
         if (key is { Length: > 0 and <= MaxLength } && StructuredFields.IsString(key)) return key;
-        wrong = $"It is one String of 1 to {MaxLength} printable ASCII characters, in quotes or bare.";
+        wrong = $"Send one String of 1 to {MaxLength} printable ASCII characters, with or without quotes.";
         return null;
     }
 

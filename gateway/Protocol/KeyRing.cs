@@ -79,7 +79,7 @@ internal sealed class KeyRing
         }
 
         throw new KeyMissingException(
-            $"It was sealed with key {Convert.ToHexStringLower(record[..KeyIdBytes])}, which is not among Durable:Keys.");
+            $"The record is sealed with key {Convert.ToHexStringLower(record[..KeyIdBytes])}, which is not in Durable:Keys.");
     }
 
     private sealed record Key(byte[] Id, byte[] Signing, byte[] Sealing)

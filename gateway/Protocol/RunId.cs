@@ -56,7 +56,7 @@ internal readonly record struct RunId(Guid Value)
         return ok;
     }
 
-    /// <summary>The shard of the run. It is derived from the random part of the id, so that concurrent runs are spread over the shards.</summary>
+    /// <summary>The shard of the run, from the random part of the id. So runs that start together are spread over the shards.</summary>
     public int Shard(int shards)
     {
         Span<byte> bytes = stackalloc byte[16];

@@ -76,7 +76,7 @@ internal static class StructuredFields
     /// </summary>
     public static bool TryParseSeconds(string? field, out TimeSpan span)
     {
-        // .NET parses the word 'Infinity', which is not allowed, and returns infinity for a number that is too large, which is.
+        // .NET accepts the word 'Infinity', which is not valid, and returns infinity for numbers that are too large, which are valid.
         var valid = double.TryParse(field, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
             && seconds >= 0 && char.IsAsciiDigit(field![^1]);
         span = valid ? TimeSpan.FromSeconds(Math.Min(seconds, MaxSpan.TotalSeconds)) : default;

@@ -10,7 +10,7 @@ namespace DurableGateway.Protocol;
 internal sealed class Tokens(KeyRing keys)
 {
     /// <summary>The reason if <see cref="CanVerify"/> is <see langword="false"/>.</summary>
-    public const string KeysAway = "The keys are in the store, and the store has not answered yet.";
+    public const string KeysAway = "The keys are in the store, which has not answered yet.";
 
     private const string StepPurpose = "step";
     private const string ResultPurpose = "result";

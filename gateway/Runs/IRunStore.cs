@@ -97,7 +97,7 @@ internal interface IRunStore
 
     /// <summary>Parks the run after a failed attempt.</summary>
     /// <param name="attempt">The attempt that failed.</param>
-    /// <param name="expectedFailures">The number of failures that the caller assumes; <see langword="null"/> if none counts.</param>
+    /// <param name="expectedFailures">The failures that the caller assumes; <see langword="null"/> if this failure does not count.</param>
     /// <param name="nextAttempt">When the next attempt is due.</param>
     /// <param name="note">The note for the run's history.</param>
     /// <param name="unreachableSince">When the service became unreachable, if that is the reason. The next claim returns it.</param>

@@ -20,8 +20,8 @@ internal sealed class StoreUnavailableException(string message, Exception? inner
 
     /// <summary>The message for clients and services, without details of the store.</summary>
     public string Detail => IsFull
-        ? "The store is full and did not take the call. It has room again when results that are kept have expired; repeat the call later."
+        ? "The store is full and did not accept the call. Space becomes free when stored results expire. Repeat the call later."
         : MayHaveHappened
-        ? "The store did not confirm the call in time. The call may have taken effect; repeat it."
-        : "The store did not take the call. Repeat it.";
+        ? "The store did not confirm the call in time. The call may have taken effect. Repeat it."
+        : "The store did not accept the call. Repeat it.";
 }
