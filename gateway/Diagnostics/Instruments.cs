@@ -17,10 +17,10 @@ internal static class Instruments
     public static Counter<long> RunsEnded { get; } = Meter.CreateCounter<long>(Metrics.RunsEnded, "{run}", "Runs that ended, by outcome");
 
     public static Counter<long> RunsQueued { get; } =
-        Meter.CreateCounter<long>(Metrics.RunsQueued, "{run}", "Runs that had to wait for their turn under a limit of their policy");
+        Meter.CreateCounter<long>(Metrics.RunsQueued, "{run}", "Runs that had to wait because of a limit of their policy");
 
     public static Counter<long> RunsSuspended { get; } =
-        Meter.CreateCounter<long>(Metrics.RunsSuspended, "{run}", "Attempts that ended with steps pending");
+        Meter.CreateCounter<long>(Metrics.RunsSuspended, "{run}", "Attempts that ended with pending steps");
 
     public static Counter<long> Attempts { get; } = Meter.CreateCounter<long>(Metrics.Attempts, "{attempt}",
         "Attempts that ended, by outcome");
@@ -28,7 +28,7 @@ internal static class Instruments
     public static Counter<long> Steps { get; } = Meter.CreateCounter<long>(Metrics.Steps, "{step}", "Step calls, by outcome");
 
     public static Counter<long> Redirects { get; } = Meter.CreateCounter<long>(Metrics.Redirects, "{redirect}",
-        "Clients sent to the result URL");
+        "Clients that were redirected to the result URL");
 
     public static Counter<long> Notices { get; } = Meter.CreateCounter<long>(Metrics.Notices, "{delivery}",
         "Deliveries of notices, by outcome");
@@ -37,13 +37,13 @@ internal static class Instruments
         Meter.CreateCounter<long>(Metrics.StoreErrors, "{error}", "Calls that the store did not answer, or answered with an error");
 
     public static Histogram<double> CheckpointDuration { get; } = Meter.CreateHistogram(
-        Metrics.CheckpointDuration, "s", "From a step call to its answer", advice: new InstrumentAdvice<double>
+        Metrics.CheckpointDuration, "s", "The time from a step call to its answer", advice: new InstrumentAdvice<double>
         {
             HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
         });
 
     public static Histogram<double> ReplayLag { get; } = Meter.CreateHistogram(
-        Metrics.ReplayLag, "s", "From the time at which a run was due to its claim", advice: new InstrumentAdvice<double>
+        Metrics.ReplayLag, "s", "The time from when a run is due to its claim", advice: new InstrumentAdvice<double>
         {
             HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
         });

@@ -22,7 +22,7 @@ internal static class RetryAfter
         return delay < Maximum ? delay : Maximum;
     }
 
-    /// <summary>Whole seconds, rounded up, at least one, so that clients do not come back too early.</summary>
+    /// <summary>Whole seconds, rounded up, at least one, so that clients do not retry too early.</summary>
     public static string Format(TimeSpan delay) =>
         Math.Max(1, (long)Math.Ceiling(delay.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
 }

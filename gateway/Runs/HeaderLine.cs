@@ -1,4 +1,4 @@
 namespace DurableGateway.Runs;
 
-/// <summary>One header line. Order and duplicates are kept.</summary>
+/// <summary>A header line. The gateway preserves the order of lines and duplicates.</summary>
 internal readonly record struct HeaderLine(string Name, string Value);

@@ -8,7 +8,7 @@ internal interface IWaitStore
     /// <summary>Registers a step that waits, or returns its outcome.</summary>
     /// <param name="waiter">The step.</param>
     /// <param name="attempt">The attempt that reports it.</param>
-    /// <param name="kind">What it waits for.</param>
+    /// <param name="kind">The kind of the wait.</param>
     /// <param name="maxSteps">The maximum number of steps of the run.</param>
     /// <param name="until">When the wait expires; <see langword="null"/> for never. The value of the first call applies.</param>
     /// <param name="since">The time from which deliveries count; <see langword="null"/> for the run's start.

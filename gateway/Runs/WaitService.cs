@@ -14,7 +14,7 @@ internal sealed class WaitService(IWaitStore store, IEventStore events, IRunSign
     /// <param name="waiter">The step.</param>
     /// <param name="attempt">The attempt that reports it.</param>
     /// <param name="policy">The policy of the run.</param>
-    /// <param name="topic">What it waits for.</param>
+    /// <param name="topic">The topic of the events.</param>
     /// <param name="timeout">The longest wait.</param>
     /// <param name="lookback">How far back events count; <see langword="null"/> for the run's start.</param>
     public async Task<StepAnswer> ForEventAsync(

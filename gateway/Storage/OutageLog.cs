@@ -13,7 +13,7 @@ internal sealed class OutageLog(TimeProvider time, Action<TimeSpan, long, Except
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// The time without failures after which the outage is over. It keeps the log from alternating if only some calls fail.
+    /// The time without failures after which the outage is over. So the log does not alternate if only some calls fail.
     /// </summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
 

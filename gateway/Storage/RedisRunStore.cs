@@ -339,7 +339,7 @@ internal sealed class RedisRunStore(
         return record.IsNull ? null : codec.DecodeTarget(run, record!);
     }
 
-    /// <exception cref="IdempotencyKeyTakenException">The request's key stands for another run.</exception>
+    /// <exception cref="IdempotencyKeyTakenException">The request's key belongs to another run.</exception>
     private async Task<bool> CreateAsync(NewRun run, FirstAttempt first)
     {
         // A run that a step invokes belongs to a run that has already begun.

@@ -104,7 +104,7 @@ internal sealed class StoreConnection(
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <param name="command">The command.</param>
-    /// <param name="caller">What it is called in traces.</param>
+    /// <param name="caller">The name of the operation in traces.</param>
     /// <exception cref="StoreUnavailableException">The store does not answer. It may have executed the command.</exception>
     public Task<T> ExecuteAsync<T>(Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
         GuardAsync(() => command(Next().GetDatabase()), caller);
@@ -112,7 +112,7 @@ internal sealed class StoreConnection(
     /// <summary>Executes a write that must survive a failover. It completes when <c>MinReplicas</c> replicas have the write.</summary>
     /// <param name="key">The key that is written, or another one of its slot.</param>
     /// <param name="command">The write, which can be repeated.</param>
-    /// <param name="caller">What it is called in traces.</param>
+    /// <param name="caller">The name of the operation in traces.</param>
     /// <exception cref="StoreUnavailableException">As above, or too few replicas have it.</exception>
     public Task<T> ExecuteSafelyAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
         GuardAsync(() => SafelyAsync(Next(), key, command), caller);
@@ -129,7 +129,7 @@ internal sealed class StoreConnection(
     /// <param name="key">The key that is written, or another one of its slot.</param>
     /// <param name="bytes">The size of the write.</param>
     /// <param name="command">The write, which can be repeated. Called when its turn has come.</param>
-    /// <param name="caller">What it is called in traces.</param>
+    /// <param name="caller">The name of the operation in traces.</param>
     /// <exception cref="StoreUnavailableException">As above, or large writes wait too long for their turn.</exception>
     public Task<T> WriteLargeAsync<T>(RedisKey key, long bytes, Func<IDatabase, Task<T>> command, [CallerMemberName] string caller = "") =>
         IsLarge(bytes) ? GuardAsync(() => LargeAsync(_writes!, key, bytes, command), caller) : ExecuteSafelyAsync(key, command, caller);
@@ -138,7 +138,7 @@ internal sealed class StoreConnection(
     /// <param name="length">Reads the length in bytes.</param>
     /// <param name="command">Reads the value.</param>
     /// <param name="confirmed">A key of the slot, if <c>MinReplicas</c> replicas must have the value.</param>
-    /// <param name="caller">What it is called in traces.</param>
+    /// <param name="caller">The name of the operation in traces.</param>
     /// <exception cref="StoreUnavailableException">As above.</exception>
     public async Task<T> ReadLargeAsync<T>(
         Func<IDatabase, Task<long>> length, Func<IDatabase, Task<T>> command, RedisKey? confirmed = null,

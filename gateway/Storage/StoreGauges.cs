@@ -11,10 +11,10 @@ internal sealed class StoreGauges(StoreConnection connection) : IHostedService, 
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _meter.CreateObservableGauge(Metrics.StoreReady, () => connection.IsReady ? 1L : 0L, description: "1 while the store is connected");
-        _meter.CreateObservableGauge(Metrics.StoreUsed, () => Read(capacity => capacity.Used), "By", "What the embedded store keeps");
+        _meter.CreateObservableGauge(Metrics.StoreReady, () => connection.IsReady ? 1L : 0L, description: "1 if the store is connected, otherwise 0");
+        _meter.CreateObservableGauge(Metrics.StoreUsed, () => Read(capacity => capacity.Used), "By", "The size of the data in the embedded store");
         _meter.CreateObservableGauge(
-            Metrics.StoreLimit, () => Read(capacity => capacity.Limit), "By", "From here on the embedded store takes no new runs");
+            Metrics.StoreLimit, () => Read(capacity => capacity.Limit), "By", "The size from which the embedded store refuses new runs");
         return Task.CompletedTask;
     }
 

@@ -13,7 +13,7 @@
 -- Invariant: the outcomes of other steps stay, except for later ones if the run continues from a step. The attempt number increases, so
 -- that a late checkpoint of an earlier attempt cannot restore a dropped step. The run becomes due immediately, its result is deleted, and
 -- no key expires before the run can end. A dropped step is executed again: it invokes another run (the field 'again:<step>' counts), and
--- the service gets the URL of its callback again (the step '<step> handed out' is dropped too). The run reclaims an idempotency key that
+-- the service gets the URL of its callback again (the step '<step> handed out' is also dropped). The run reclaims an idempotency key that
 -- was released, unless the key already belongs to another run.
 local run = read_fields(keys.run, 'state', 'idem', 'released')
 if not run.state or redis.call('EXISTS', keys.request) == 0 then return {'unknown'} end
