@@ -50,7 +50,7 @@ internal sealed class AofDigests(string dataDirectory)
     public bool Differs(long block, ReadOnlySpan<byte> content) =>
         _known.TryGetValue(block, out var digest) && !Digest(content).AsSpan().SequenceEqual(digest);
 
-    /// <summary>Prepares writing: forgets the blocks outside the two addresses, which are deleted or will be overwritten.</summary>
+    /// <summary>Prepares writing: drops the digests of blocks outside the range, which are deleted or will be overwritten.</summary>
     public void Begin(long from, long until)
     {
         foreach (var block in _known.Keys.Where(block => (block + 1) * BlockBytes <= from || (block + 1) * BlockBytes > until).ToArray())

@@ -49,7 +49,7 @@ internal static class AofSalvage
         return aside;
     }
 
-    /// <summary>Deletes the digests of the damaged log. The store creates new ones when it is next opened.</summary>
+    /// <summary>Moves the new log into place, and deletes the digests of the damaged log. The store creates new digests later.</summary>
     private static void PutInPlace(string dataDirectory, string fresh)
     {
         File.Delete(Path.Combine(dataDirectory, AofDigests.FileName));

@@ -35,7 +35,7 @@ internal sealed class EmbeddedCompaction(
     private const int Chunk = 2000;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest time between compactions of a full store. Deleted keys also free space, but nothing counts them.</summary>
+    /// <summary>The longest time for which a full store waits for a compaction. It can free deleted keys, which nothing counts.</summary>
     private static readonly TimeSpan MaxFull = TimeSpan.FromMinutes(10);
 
     /// <summary>The longest pause after a slice. A shorter slice has a pause of its own length, so calls get half of the time.</summary>

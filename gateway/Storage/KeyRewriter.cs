@@ -26,7 +26,7 @@ internal sealed class KeyRewriter(IDatabase db, Func<Func<Task>, Task> hold, Tim
     /// <summary>Whether an object was rewritten in parts: it is after the mark in the file, but keeps its place in memory.</summary>
     public bool HasLeft { get; private set; }
 
-    /// <summary>Deletes the copies that a process left which was killed while it rewrote a list.</summary>
+    /// <summary>Deletes the copies of a process that was killed while it rewrote a list.</summary>
     public async Task RemoveLeftOversAsync(HashSet<string> keys)
     {
         foreach (var copy in keys.Where(key => key.EndsWith(CopySuffix, StringComparison.Ordinal)).ToArray())
