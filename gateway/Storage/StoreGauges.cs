@@ -11,8 +11,8 @@ internal sealed class StoreGauges(StoreConnection connection) : IHostedService, 
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        connection.IsReady ? 1L : 0L, description: "1 if the store is connected, otherwise 0"); => _meter.CreateObservableGauge(Metrics.StoreReady, () => connection.IsReady ? 1L : 0L, description: "1 if the store is connected"); => connection.IsReady ? 1L : 0L, description: "1 if the store is connected, otherwise 0");
-        _meter.CreateObservableGauge(Metrics.StoreUsed, () => Read(capacity => capacity.Used), "By", "The size of the embedded store's data");
+        _meter.CreateObservableGauge(Metrics.StoreReady, () => connection.IsReady ? 1L : 0L, description: "1 if the store is connected");
+        _meter.CreateObservableGauge(Metrics.StoreUsed, () => Read(capacity => capacity.Used), "By", "The embedded store's size");
         _meter.CreateObservableGauge(
             Metrics.StoreLimit, () => Read(capacity => capacity.Limit), "By", "The size from which the embedded store refuses new runs");
         return Task.CompletedTask;
