@@ -6,19 +6,19 @@ using DurableGateway.Runs;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// <c>Prefer: respond-async</c> (RFC 7240 §4.1): the request is stored as a run that is due at once, and its client is told where the
-/// result will be.
+/// <c>Prefer: respond-async</c> (RFC 7240 §4.1): stores the request as a run that is due at once, and returns the result URL to the client.
 /// </summary>
 internal sealed class AsyncRequestHandler(
     RunEngine engine, IRunStore store, ResultUrlFactory results, RequestDrafts drafts, RequestFlow flow,
     IdempotentRequestHandler existing, TimeProvider time)
 {
-    /// <returns><see langword="false"/> where the request is too large to be stored: it goes on as any other.</returns>
+    /// <returns><see langword="false"/> if the request is too large to be stored. The caller then handles it as any other
+    /// request.</returns>
     public async Task<bool> TryAcceptAsync(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey)
     {
         try
         {
-            // The run begins when the request is there.
+            // The run begins when the whole request has arrived.
             if (body is not null && await body.DrainAsync(context.RequestAborted) is null) return false;
             await AcceptAsync(context, drafts.Begin(context, policy, body, idempotencyKey));
         }
@@ -29,7 +29,7 @@ internal sealed class AsyncRequestHandler(
         catch (StoreUnavailableException e)
         {
             context.Response.AllowOrigin(policy);
-            await context.Response.WriteStoreAwayAsync(null, e, "The request was to be stored first, and could not be. ");
+            await context.Response.WriteStoreAwayAsync(null, e, "The request must be stored first, and could not be stored. ");
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
@@ -39,11 +39,13 @@ internal sealed class AsyncRequestHandler(
         return true;
     }
 
-    /// <summary>Stores the request that a step of another run invokes. Its id is given by that step, so this may be repeated.</summary>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <summary>
+    /// Stores the request that a step of another run invokes. The step determines the run's id, so the call can be repeated.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public async Task AcceptAsync(HttpContext context, RunPolicy policy, Invocation invocation)
     {
-        // A step that asks again takes no other turn.
+        // A step that asks again does not take a second turn.
         if (await store.GetSnapshotAsync(invocation.Id) is not null)
         {
             invocation.IsBegun = invocation.IsKnown = true;
@@ -51,7 +53,7 @@ internal sealed class AsyncRequestHandler(
         }
 
         var now = time.GetUtcNow();
-        // Its trace is that of the run that invokes it, as its headers say: the call that is at work here is the step's.
+        // The trace is in the headers: it is that of the invoking run. The current activity belongs to the step call.
         var request = RequestRecorder.Record(context, activity: null, invocation.Body);
         var route = context.GetReverseProxyFeature().Route.Config.RouteId;
         var run = new NewRun(invocation.Id, policy, route, now, request)
@@ -69,7 +71,7 @@ internal sealed class AsyncRequestHandler(
         if (RequestFlow.IsLimited(policy)) await flow.ThrowIfTakenAsync(draft.KeyHash);
         var start = await flow.StartAsync(context.Request, policy, draft.Route, draft.Run) ?? draft.StartedAt;
         var run = await draft.CompleteAsync(context.RequestAborted)
-            ?? throw new InvalidOperationException("The request was taken in before.");
+            ?? throw new InvalidOperationException("The request was already accepted.");
         var response = context.Response;
         var url = results.For(run.Id, run.StartedAt + policy.Lifetime);
         try

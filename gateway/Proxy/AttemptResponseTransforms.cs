@@ -45,11 +45,11 @@ internal sealed class AttemptResponseTransforms(
         feature.Mismatch = said.Mismatch;
         if (said.RetryAfter is not null) feature.RetryAfter = RetryAfter.Parse(said.RetryAfter, time.GetUtcNow());
 
-        // A failure with no try left after it is the client's to see, as it is.
+        // The client sees a failure that is not retried, unchanged.
         if (feature.Outcome == AttemptOutcome.Failed && !attempt.IsReplay && attempt.Policy.MaxAttempts == 1 && !attempt.LacksStore)
             feature.Outcome = AttemptOutcome.FailedForGood;
 
-        // The same holds for a failure that cannot be replayed, because the request is too large to be kept.
+        // The same holds for a failure that cannot be replayed because the request is too large to be stored.
         var tooLarge = feature.RequestBody is { Overflowed: true } && !attempt.IsStored;
         if (tooLarge && feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended)
             feature.Outcome = AttemptOutcome.FailedForGood;
@@ -117,7 +117,7 @@ internal sealed class AttemptResponseTransforms(
         BeginResponse(http, feature, client);
     }
 
-    /// <summary>Whatever the two have to say to each other now is no response.</summary>
+    /// <summary>Nothing that is exchanged after an upgrade is part of a response.</summary>
     private static void BeginUpgrade(HttpContext http, AttemptFeature feature)
     {
         feature.IsUpgraded = true;
@@ -127,14 +127,14 @@ internal sealed class AttemptResponseTransforms(
         NotDurable.Mark(http);
     }
 
-    /// <summary>The status code stays: passive health checks look at it.</summary>
+    /// <summary>Suppresses the body. The status code stays, because passive health checks read it.</summary>
     private static void Suppress(ResponseTransformContext context, AttemptFeature feature)
     {
         context.SuppressResponseBody = true;
         feature.IsSuppressed = true;
     }
 
-    /// <summary>What a client may resume is kept from its first event on.</summary>
+    /// <summary>Stores the run before the first event of a stream that its client can resume.</summary>
     private async Task<bool> IsStoredAsync(Attempt attempt)
     {
         try
@@ -143,12 +143,15 @@ internal sealed class AttemptResponseTransforms(
         }
         catch (Exception e) when (e is StoreUnavailableException or IOException or OperationCanceledException)
         {
-            // Then nothing is kept, and its client is told so: it has nowhere to come back to.
+            // Nothing is stored. The response tells the client so, because it cannot resume.
             return false;
         }
     }
 
-    /// <summary>What an EventSource is told when nothing follows the event that it has: the stream that there is was all.</summary>
+    /// <summary>
+    /// Restores the stored head of the stream. A service answers <c>204</c> if no event follows <c>Last-Event-ID</c>: the stored stream is
+    /// complete.
+    /// </summary>
     private async Task<bool> ResumeAsync(AttemptFeature feature)
     {
         if (await streams.GetHeadAsync(feature.Attempt.Run) is not { } head) return false;
@@ -156,11 +159,11 @@ internal sealed class AttemptResponseTransforms(
         return true;
     }
 
-    /// <summary>The run has a stream from here on, before its client can know.</summary>
-    /// <returns><see langword="false"/> where that could not be written down: the attempt has failed by that.</returns>
+    /// <summary>Stores the head of the stream before the client sees it.</summary>
+    /// <returns><see langword="false"/> if it could not be stored. The attempt has then failed.</returns>
     private async Task<bool> TryKeepAsync(HttpContext http, AttemptFeature feature, ClientStream? client)
     {
-        // The length of what this attempt adds is not that of the stream.
+        // Content-Length covers only this attempt's part of the stream.
         feature.ResponseHeaders = [.. feature.ResponseHeaders.Where(line =>
             !line.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))];
         var keeper = new StreamKeeper(streams, feature, new StoredResponse(feature.Status, feature.ResponseHeaders, default), client, time);
@@ -177,7 +180,7 @@ internal sealed class AttemptResponseTransforms(
         attempt.BeginResponse();
         if (feature.Keeper is null && LongLivedRequest.Includes(http))
         {
-            // A client that subscribes and leaves has had what it wanted; a service that dies before that is asked again.
+            // A subscription has served its purpose when its client leaves. If the service fails before that, it is retried.
             attempt.BeginUnboundedResponse();
             feature.ClientGone.UnsafeRegister(static state => ((Attempt)state!).Interrupt(AttemptInterrupt.ClientGone), attempt);
         }

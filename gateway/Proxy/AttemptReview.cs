@@ -6,7 +6,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>What an attempt has left behind when YARP's pipeline is through with it, live or replayed.</summary>
+/// <summary>Evaluates an attempt, live or replayed, after YARP's pipeline has finished.</summary>
 internal sealed class AttemptReview
 {
     private readonly HttpContext _context;
@@ -52,7 +52,7 @@ internal sealed class AttemptReview
         Status = _feature.Status,
     };
 
-    /// <summary>What becomes the result of a run whose last attempt this was.</summary>
+    /// <summary>The result of the run if this was its last attempt.</summary>
     public StoredResponse LastResponse => Report.Refusal?.ToResponse() ?? Report.Failure.Result();
 
     private Attempt Attempt => _feature.Attempt;
@@ -64,7 +64,7 @@ internal sealed class AttemptReview
         var failure = context.GetForwarderErrorFeature();
         var error = failure?.Error ?? ForwarderError.None;
 
-        // A response that arrived whole counts as it is, whatever became of the request's body: a service may answer before it has read it.
+        // A response that arrived whole counts, even if the request's body failed: a service may answer before it has read the request.
         var response = feature.IsSuppressed ? Arrival.Head
             : feature.IsWhole || (feature.Attempt.IsReplay && error == ForwarderError.None) ? Arrival.Whole
             : Arrival.None;

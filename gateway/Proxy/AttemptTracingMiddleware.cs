@@ -9,8 +9,9 @@ using Yarp.ReverseProxy.Model;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Begins the span of a live attempt, before YARP's pipeline begins its own: so the forwarder's and the client's are beneath it, as they
-/// are in a replay. Who takes the request for a run writes down which; a request that is no run after all has an attempt without one.
+/// Starts the span of a live attempt before YARP starts its own, so that the spans of the forwarder and the HTTP client are its children,
+/// as in a replay. The code that creates the run adds the run's id to the span. A request that does not become a run has an attempt span
+/// without an id.
 /// </summary>
 internal sealed class AttemptTracingMiddleware(RequestDelegate next, PolicyRegistry policies)
 {
@@ -23,11 +24,11 @@ internal sealed class AttemptTracingMiddleware(RequestDelegate next, PolicyRegis
             ? TraceAsync(context, span)
             : next(context);
 
-    /// <summary>The span of the client's request, whatever spans YARP has begun since.</summary>
+    /// <summary>The span of the client's request, even if YARP has started others since.</summary>
     public static Activity? RequestOf(HttpContext context) =>
         Tracing.IsEnabled ? context.Features.Get<IHttpActivityFeature>()?.Activity ?? Activity.Current : Activity.Current;
 
-    /// <summary>The span of the attempt that the request is.</summary>
+    /// <summary>The span of this request's attempt.</summary>
     public static Activity? SpanOf(HttpContext context) => Tracing.IsEnabled ? context.Features.Get<Traced>()?.Span : null;
 
     private async Task TraceAsync(HttpContext context, Activity span)

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Responses that have no body, but say that they do: <c>204</c> and <c>205</c> with a length or chunks. Services send them, and Kestrel
-/// refuses to, with an empty <c>500</c>. They go on without.
+/// Removes <c>Content-Length</c> and <c>Transfer-Encoding</c> from <c>204</c> and <c>205</c> responses. Services send them, but Kestrel
+/// rejects such a response with an empty <c>500</c>.
 /// </summary>
 internal sealed class BodilessResponseTransforms : ITransformProvider
 {

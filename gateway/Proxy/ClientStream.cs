@@ -3,14 +3,14 @@ using DurableGateway.Http;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// The client's end of an attempt's response. A client that fails is no reason to stop reading from the service: whoever has left, or has
-/// taken nothing for too long, is cut off, and what is written after that goes nowhere.
+/// Writes an attempt's response to the client. A failing client does not stop the gateway from reading the service's response: a client
+/// that disconnected, or that read nothing for too long, is cut off, and later writes are discarded.
 /// </summary>
 /// <param name="client">The body of the response.</param>
 /// <param name="patience">How long one write may wait for the client; infinite where it may as long as the client likes.</param>
 /// <param name="context">Its connection is ended, so that the client does not take a part of the response for the whole.</param>
 /// <param name="time">The clock.</param>
-/// <param name="left">Cancelled when the client leaves.</param>
+/// <param name="left">Cancelled when the client disconnects.</param>
 internal sealed class ClientStream(
     Stream client, TimeSpan patience, HttpContext context, TimeProvider time, CancellationToken left) : WriteOnlyStream
 {
@@ -21,11 +21,11 @@ internal sealed class ClientStream(
     private ITimer? _patience;
     private bool _cutOff;
 
-    /// <summary>Nobody takes the response.</summary>
+    /// <summary>The client is disconnected or cut off. Writes are discarded.</summary>
     public bool IsGone => _cutOff || left.IsCancellationRequested;
 
     /// <param name="buffer">The bytes.</param>
-    /// <param name="cancellationToken">Not asked: the client has a time of its own, and its failure is not the writer's.</param>
+    /// <param name="cancellationToken">Ignored: <c>patience</c> limits the write, and a failure of the client is not the writer's.</param>
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (IsGone) return default;
@@ -53,7 +53,7 @@ internal sealed class ClientStream(
         _patience.Change(patience, Timeout.InfiniteTimeSpan);
         try
         {
-            // Always to its end: until then the bytes are the writer's no more.
+            // Awaited without the writer's token, because the write uses the caller's buffer until it completes.
             await write;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -65,7 +65,7 @@ internal sealed class ClientStream(
             _patience.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
 
-        // A server that ends the connection by itself need not say so.
+        // A server that aborts the connection itself may not throw.
         if (_stalled.IsCancellationRequested) CutOff();
     }
 

@@ -5,8 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Refuses a step call whose id is a dot segment: by the time of routing the server has resolved it away, and the call
-/// would reach another resource.
+/// Refuses a step call whose id is a dot segment. The server resolves it before routing, and the call would reach another resource.
 /// </summary>
 internal sealed class ControlDotSegmentMiddleware(RequestDelegate next)
 {

@@ -5,12 +5,12 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Refuses targets whose dot segments a service may resolve to another path than routing did: the service is sent the target as it was
-/// written, and might find in it a path that the route is not for.
+/// Refuses targets whose dot segments a service may resolve to another path than routing did. The gateway sends the target as the client
+/// wrote it, and the service could find a path in it that the route does not cover.
 /// </summary>
 internal sealed class DotSegmentMiddleware(RequestDelegate next)
 {
-    /// <summary>What one server takes for a part of a segment, or for a segment, and another does not.</summary>
+    /// <summary>Characters that separate segments for some servers and not for others.</summary>
     private static readonly string[] Ambiguous = ["//", "\\", "#", "%5c", "%2f"];
 
     public Task InvokeAsync(HttpContext context)
@@ -20,7 +20,7 @@ internal sealed class DotSegmentMiddleware(RequestDelegate next)
         // The path has dots only where the target has them, plain or encoded.
         return MayHaveDots(target) && (HasHidden(context.Request.Path.Value ?? "") || HasAmbiguous(target))
             ? context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status400BadRequest,
-                "The path has dot segments that servers understand differently: with an encoded slash, a backslash, an empty segment, "
+                "The path has dot segments that servers resolve differently: with an encoded slash, a backslash, an empty segment, "
                 + "a parameter or a fragment."))
             : next(context);
     }
@@ -29,12 +29,12 @@ internal sealed class DotSegmentMiddleware(RequestDelegate next)
         || (target.Contains('%', StringComparison.Ordinal) && target.Contains("%2e", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>
-    /// Plain and encoded dot segments between plain slashes have been resolved by now; <c>..;x</c> is one to servers of Java.
+    /// The server has already resolved dot segments between plain slashes, plain and encoded. <c>..;x</c> is one to Java servers.
     /// </summary>
     private static bool HasHidden(string path) => path.Contains("..", StringComparison.Ordinal)
         && path.Replace("%2f", "/", StringComparison.OrdinalIgnoreCase).Split('/', '\\').Any(segment => segment.Split(';')[0] == "..");
 
-    /// <summary>Which segment a <c>..</c> takes away depends on what counts as one.</summary>
+    /// <summary>The segment that a <c>..</c> removes depends on what counts as a segment.</summary>
     private static bool HasAmbiguous(string target)
     {
         var path = target.Split('?')[0];

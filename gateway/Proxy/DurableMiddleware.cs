@@ -9,8 +9,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// The outermost part of YARP's pipeline. It tells durable requests from others, and sends a durable request on as a
-/// live attempt (<see cref="LiveAttemptHandler"/>).
+/// The outermost part of YARP's pipeline. It separates durable requests from others, and sends a durable request as a live attempt
+/// (<see cref="LiveAttemptHandler"/>).
 /// </summary>
 internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry policies, IStoreReadiness store, LiveAttemptHandler live,
     AsyncRequestHandler accepted, ServiceBuildTracker builds, IRequestObserver observer, TimeProvider time,
@@ -80,7 +80,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         if (wrong is not null) return RefuseAsync(context, policy, Problems.IdempotencyKeyMalformed(wrong));
         if (store.IsReady) return live.InvokeAsync(context, policy, key, next);
 
-        // A client that sends a key or does not wait relies on the store. So does a policy that stores every request.
+        // A client that sends a key or asks not to wait relies on the store. So does a policy that stores every request.
         return policy.Persist == PersistMode.OnStart || key is not null || PreferHeader.RespondAsync(headers[DurableHeaders.Prefer])
             ? StoreAwayAsync(context, policy)
             : NotDurableAsync(context);
@@ -95,7 +95,7 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
     private static Task StoreAwayAsync(HttpContext context, RunPolicy policy)
     {
         context.Response.AllowOrigin(policy);
-        return context.Response.WriteStoreAwayAsync(null, "This request is stored before it is sent, and the store is away.");
+        return context.Response.WriteStoreAwayAsync(null, "This request must be stored before it is sent, and the store is unavailable.");
     }
 
     private async Task NotDurableAsync(HttpContext context)

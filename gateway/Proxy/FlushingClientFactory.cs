@@ -4,7 +4,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>Makes uploads flow as they come: each piece is sent on at once, and not when the client's buffer is full.</summary>
+/// <summary>Flushes uploads as they arrive: each piece is sent at once instead of when the client's buffer is full.</summary>
 internal sealed class FlushingClientFactory(GatewaySettings settings) : ForwarderHttpClientFactory
 {
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)

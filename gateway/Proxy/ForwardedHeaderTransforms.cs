@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// What <c>X-Forwarded-*</c> say: a trusted proxy's are gone on with, anybody else's are set anew. A route whose transforms name
-/// them keeps its own way.
+/// Sets <c>X-Forwarded-*</c>: continues those of a trusted proxy, and replaces all others. A route whose transforms name these headers is
+/// unchanged.
 /// </summary>
 internal sealed class ForwardedHeaderTransforms(GatewaySettings settings) : ITransformProvider
 {
@@ -69,7 +69,10 @@ internal sealed class ForwardedHeaderTransforms(GatewaySettings settings) : ITra
         return false;
     }
 
-    /// <summary>What only a proxy can know is not a client's to say: also what this one does not set, such as the port.</summary>
+    /// <summary>
+    /// Only a proxy can know these values, so those of a client are removed, including fields that the gateway does not set, such as the
+    /// port.
+    /// </summary>
     private static void RemoveClaims(HttpRequestMessage request)
     {
         List<string>? claims = null;

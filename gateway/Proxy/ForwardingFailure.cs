@@ -4,14 +4,14 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>Says in an operator's words why the forwarder has no whole response of the service.</summary>
+/// <summary>Explains to operators why the forwarder has no whole response from the service.</summary>
 internal static class ForwardingFailure
 {
     private const int MaxChars = 300;
 
-    /// <summary>What went wrong, for log, history, dashboard and CLI. Clients are not told: it may name hosts.</summary>
+    /// <summary>The failure, for log, history, dashboard and CLI. Clients do not get it, because it may name hosts.</summary>
     /// <param name="error">The forwarder's error.</param>
-    /// <param name="exception">The exception behind it, where there is one.</param>
+    /// <param name="exception">The exception behind it, if there is one.</param>
     public static string Explain(ForwarderError error, Exception? exception) => error switch
     {
         ForwarderError.NoAvailableDestinations => "no destination of the cluster is available",
@@ -24,9 +24,9 @@ internal static class ForwardingFailure
         _ => Cause(exception) ?? error.ToString(),
     };
 
-    /// <summary>Whether there was no connection at all, so that the service cannot have seen anything of the request.</summary>
+    /// <summary>Whether there was no connection at all, so that the service cannot have received any of the request.</summary>
     /// <param name="error">The forwarder's error.</param>
-    /// <param name="exception">The exception behind it, where there is one.</param>
+    /// <param name="exception">The exception behind it, if there is one.</param>
     public static bool IsUnreachable(ForwarderError error, Exception? exception) => error switch
     {
         ForwarderError.NoAvailableDestinations => true,
@@ -35,14 +35,14 @@ internal static class ForwardingFailure
         {
             HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ProxyTunnelError => true,
 
-            // A handshake that breaks off is of a service that goes or comes; a certificate that is refused stays so.
+            // A handshake that breaks off may be a service that starts or stops. A refused certificate stays refused.
             HttpRequestError.SecureConnectionError => Find<AuthenticationException>(exception) is null,
             _ => false,
         }),
         _ => false,
     };
 
-    /// <summary>As SocketsHttpHandler says it: a time-out of the whole request is a cancellation without a cause.</summary>
+    /// <summary>SocketsHttpHandler reports a time-out of the whole request as a cancellation without an inner exception.</summary>
     private static bool IsConnectTimeout(Exception? exception) =>
         exception is OperationCanceledException { InnerException: TimeoutException };
 
@@ -88,7 +88,7 @@ internal static class ForwardingFailure
         return null;
     }
 
-    /// <summary>A message of a library may quote what a service sent.</summary>
+    /// <summary>Shortens a message, because a library may quote in it what a service sent.</summary>
     private static string Bounded(string message)
     {
         var line = string.Concat(message.Take(MaxChars).Select(letter => char.IsControl(letter) ? ' ' : letter));

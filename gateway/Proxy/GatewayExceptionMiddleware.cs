@@ -4,7 +4,7 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>What nobody expected is said as a problem document, with the gateway named as the one that failed.</summary>
+/// <summary>Answers an unexpected exception with a problem document that names the gateway as the cause.</summary>
 internal sealed class GatewayExceptionMiddleware(RequestDelegate next, ILogger<GatewayExceptionMiddleware> log)
 {
     public async Task InvokeAsync(HttpContext context)
@@ -15,7 +15,7 @@ internal sealed class GatewayExceptionMiddleware(RequestDelegate next, ILogger<G
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The client went away; there is nobody to answer.
+            // The client disconnected, so there is no one to answer.
         }
         catch (BadHttpRequestException e) when (!context.Response.HasStarted)
         {

@@ -3,8 +3,8 @@ using System.Text;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// HTTP/1.0 services close after each response unless they say <c>keep-alive</c>; .NET's client does not know that, keeps the
-/// connection, and loses the next request to it. This says it in words that the client knows: <c>Connection: close</c>.
+/// HTTP/1.0 services close the connection after each response unless they send <c>keep-alive</c>. .NET's client does not know that: it
+/// reuses the connection and loses the next request. This adds <c>Connection: close</c>, which the client understands.
 /// </summary>
 internal static class Http10ConnectionHandling
 {
@@ -17,8 +17,8 @@ internal static class Http10ConnectionHandling
         return start[..length].SequenceEqual(version[..length]);
     }
 
-    /// <summary>Reads the rest of a head that has begun, and marks it.</summary>
-    /// <returns>What is to be read in place of what was read.</returns>
+    /// <summary>Reads the rest of a response head that has begun, and adds the header.</summary>
+    /// <returns>The bytes to return to the client instead of those that were read.</returns>
     public static async Task<byte[]> ReadHeadAsync(Stream stream, byte[] bytes, CancellationToken cancellation)
     {
         var more = new byte[4096];

@@ -8,8 +8,8 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Hands on the trailers that a service announces (RFC 9110 §6.6.2) to clients of HTTP/1.1. Kestrel sends trailers with HTTP/2 only,
-/// but leaves a body alone whose chunks are made by the application.
+/// Forwards the trailers that a service announces (RFC 9110 §6.6.2) to HTTP/1.1 clients. Kestrel sends trailers with HTTP/2 only, but
+/// passes a body unchanged if the application writes the chunks itself.
 /// </summary>
 internal sealed class Http1TrailerTransforms : ITransformProvider
 {
@@ -28,7 +28,7 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
         return default;
     });
 
-    /// <summary>To be called before the response's body is written, or wrapped.</summary>
+    /// <summary>Call this before the response's body is written or wrapped.</summary>
     public static void Begin(ResponseTransformContext context)
     {
         var http = context.HttpContext;
@@ -45,7 +45,7 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
         http.Features.Set<IHttpResponseTrailersFeature>(chunks);
     }
 
-    /// <summary>To be called when the response is complete. Another call does nothing.</summary>
+    /// <summary>Call this when the response is complete. Further calls do nothing.</summary>
     public static Task EndAsync(HttpContext context) =>
         context.Response.Headers.TransferEncoding.Count > 0 && context.Features.Get<ChunkedStream>() is { IsFramed: true } chunks
             ? chunks.EndAsync(context.RequestAborted)
@@ -59,7 +59,7 @@ internal sealed class Http1TrailerTransforms : ITransformProvider
         private readonly Stream _inner = response.Body;
         private bool _ended;
 
-        /// <summary>Not where another response took the place of the service's before that had begun.</summary>
+        /// <summary><see langword="false"/> if another response replaced the service's before it began.</summary>
         public bool IsFramed => response.Headers.TransferEncoding == "chunked";
 
         public IHeaderDictionary Trailers { get; set; } = new HeaderDictionary();

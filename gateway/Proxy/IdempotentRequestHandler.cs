@@ -5,10 +5,12 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>Answers a request whose idempotency key stands for a run that is there already (§5).</summary>
+/// <summary>Answers a request whose idempotency key belongs to an existing run (§5).</summary>
 internal sealed class IdempotentRequestHandler(IRunStore store, ResultUrlFactory results, ResultAccess access)
 {
-    /// <summary>The request is taken in whole by now: its key was looked up when it was to be stored.</summary>
+    /// <summary>
+    /// Answers from the existing run. The whole request has arrived, because the key is looked up when the request is to be stored.
+    /// </summary>
     public async Task AnswerAsync(HttpContext context, RunPolicy policy, TakenKey taken, RequestCapture? body)
     {
         var bytes = body is null ? ReadOnlyMemory<byte>.Empty : await body.DrainAsync(context.RequestAborted) ?? default;
@@ -41,7 +43,7 @@ internal sealed class IdempotentRequestHandler(IRunStore store, ResultUrlFactory
         var snapshot = await store.GetSnapshotAsync(taken.Run);
         if (snapshot is not null && access.Check(context.Request, snapshot) is { } problem)
         {
-            // The scope of keys may be wider than one caller; the result is not.
+            // Several callers may share the scope of keys, but not the result.
             response.AllowOrigin(policy);
             await response.WriteProblemAsync(problem);
             return;

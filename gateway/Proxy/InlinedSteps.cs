@@ -12,10 +12,12 @@ namespace DurableGateway.Proxy;
 /// </summary>
 internal static class InlinedSteps
 {
-    /// <summary>What .NET's client adds when it sends: <c>traceparent</c>, a short <c>tracestate</c>, <c>Transfer-Encoding</c>.</summary>
+    /// <summary>
+    /// What .NET's client adds when it sends the request: <c>traceparent</c>, a short <c>tracestate</c>, <c>Transfer-Encoding</c>.
+    /// </summary>
     private const int AddedLater = 256;
 
-    /// <summary>The colon, the space and the end of a line.</summary>
+    /// <summary>The colon, the space and the line end.</summary>
     private const int AroundField = 4;
 
     /// <returns>Whether there are any in its headers now. All other headers are set by then, because they count.</returns>
@@ -29,7 +31,7 @@ internal static class InlinedSteps
         return true;
     }
 
-    /// <summary>The bytes of the request line and the header section, a few more rather than fewer.</summary>
+    /// <summary>The size of the request line and the header section in bytes, rounded up.</summary>
     private static int SizeOf(RequestTransformContext context)
     {
         var request = context.ProxyRequest;

@@ -3,22 +3,22 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>On a request that a step of a run invokes: which run it is to be, and what became of it.</summary>
+/// <summary>A feature of a request that a step of a run invokes: the id of the run to create, and what happened to the request.</summary>
 internal sealed class Invocation(RunId id, Invoker invoker, ReadOnlyMemory<byte> body, bool onlyLook)
 {
     public RunId Id => id;
     public Invoker Invoker => invoker;
     public ReadOnlyMemory<byte> Body => body;
 
-    /// <summary>Whether there is such a route is asked before the step waits; only then is the run begun.</summary>
+    /// <summary>Only checks whether the route exists. The check runs before the step waits; the run begins after that.</summary>
     public bool OnlyLook => onlyLook;
 
-    /// <summary>The policy of the route that took it; <see langword="null"/> where no durable route did.</summary>
+    /// <summary>The policy of the route that matched; <see langword="null"/> if no durable route did.</summary>
     public RunPolicy? Policy { get; set; }
 
-    /// <summary>It is stored, now or before.</summary>
+    /// <summary>The run is stored, now or earlier.</summary>
     public bool IsBegun { get; set; }
 
-    /// <summary>It was stored before, and may have ended since.</summary>
+    /// <summary>The run was already stored, and may have ended since.</summary>
     public bool IsKnown { get; set; }
 }

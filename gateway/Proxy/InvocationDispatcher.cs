@@ -6,18 +6,18 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Has a step of a run invoke a route (§3). The request goes down the gateway's own pipeline, so that it is matched as a client's is;
-/// where that would send it to a service it is stored instead, and is a run of its own from then on.
+/// Invokes a route for a step of a run (§3). The request passes the gateway's own pipeline, so that it is matched as a client's request is.
+/// Instead of being sent to a service, it is stored as a run of its own.
 /// </summary>
 internal sealed class InvocationDispatcher(
     IWaitStore store, WaitService waits, InvocationResultDelivery results, IServiceScopeFactory scopes)
 {
     private RequestDelegate _pipeline = _ => Task.CompletedTask;
 
-    /// <summary>Takes note of the pipeline, which is this middleware's own surroundings.</summary>
+    /// <summary>Stores the pipeline that this middleware belongs to.</summary>
     public RequestDelegate Watch(RequestDelegate next) => _pipeline = next;
 
-    /// <returns>The step's answer, or the problem where nothing can be invoked so.</returns>
+    /// <returns>The step's answer, or the problem if the target cannot be invoked.</returns>
     public async Task<(StepAnswer Answer, Problem? Problem)> InvokeAsync(
         Waiter waiter, Fence attempt, RunPolicy policy, string method, string target, string? contentType, ReadOnlyMemory<byte> body)
     {
@@ -31,15 +31,15 @@ internal sealed class InvocationDispatcher(
         if (look.Policy is null) return (default, Problems.InvokeNowhere(waiter.Run, method, target));
         if (body.Length > look.Policy.MaxRequestBytes) return (default, Problems.InvokeTooLarge(waiter.Run, look.Policy.MaxRequestBytes));
 
-        // The step waits before the run is begun: it cannot end unheard. A crash in between leaves a step that asks again.
+        // The step waits before the run begins, so that its end is never missed. After a crash in between, the step asks again.
         var answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
         if (answer.Verdict != StepVerdict.Scheduled) return (answer, null);
 
-        // The routes may have changed since.
+        // The routes may have changed since the check.
         var begun = await SendAsync(new Invocation(child, invoker, body, onlyLook: false));
         if (!begun.IsBegun) return (default, Problems.InvokeNowhere(waiter.Run, method, target));
 
-        // One that has ended was told to a step that did not wait then: an operator had its run go on from before it.
+        // The run may have ended while the step did not wait, because an operator revised the invoking run. Deliver its result again.
         if (begun.IsKnown && await results.DeliverAsync(child))
             answer = await waits.ForAsync(waiter, attempt, policy, WaitKind.Invocation, timeout: null);
         return (answer, null);
@@ -52,7 +52,9 @@ internal sealed class InvocationDispatcher(
         }
     }
 
-    /// <summary>As if it came from the client of the run that invokes it, to the same host, by the same way.</summary>
+    /// <summary>
+    /// Builds the request as if the client of the invoking run had sent it, to the same host and over the same connection.
+    /// </summary>
     private static DefaultHttpContext Request(
         Invocation invocation, StoredRequest own, string method, string target, string? contentType, IServiceProvider services)
     {

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Timeouts;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Handles the first attempt of a run, while its client waits. A request that succeeds costs little more than YARP alone. A request that
+/// Handles the first attempt of a run while its client waits. A request that succeeds costs little more than YARP alone. A request that
 /// fails is stored and parked, and the client gets a redirect.
 /// </summary>
 internal sealed class LiveAttemptHandler(
@@ -17,7 +17,7 @@ internal sealed class LiveAttemptHandler(
 {
     /// <param name="context">The request.</param>
     /// <param name="policy">The policy of its route.</param>
-    /// <param name="idempotencyKey">The key that the client sent, if it did.</param>
+    /// <param name="idempotencyKey">The key that the client sent, or <see langword="null"/>.</param>
     /// <param name="next">The rest of YARP's pipeline.</param>
     public async Task InvokeAsync(HttpContext context, RunPolicy policy, string? idempotencyKey, RequestDelegate next)
     {
@@ -63,13 +63,13 @@ internal sealed class LiveAttemptHandler(
             log.NotStored(attempt.Run, e.Message);
             if (context.Response.HasStarted) LiveResponses.CutOff(context, feature);
 
-            // A run that is stored is taken up when its lease ends, whatever could not be written now.
+            // A stored run is claimed when its lease ends, even if this write failed.
             else if (attempt.IsStored) answers.Redirect(context, feature, engine.LeaseTime);
             else await answers.StoreAwayAsync(context, feature, e);
         }
         catch (Exception e) when (body is { Broken: true } && e is IOException or OperationCanceledException or BadHttpRequestException)
         {
-            // The request never arrived whole: it is not a run.
+            // The request never arrived whole, so it is not a run.
             if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status400BadRequest;
         }
         finally
@@ -104,16 +104,16 @@ internal sealed class LiveAttemptHandler(
             Timeout = policy.RunTimeout < policy.AttemptTimeout ? policy.RunTimeout : policy.AttemptTimeout,
         };
 
-        // A service that has not been given the whole request yet is not late.
+        // The timeout starts when the service can have the whole request.
         if (body is null or { IsComplete: true }) attempt.StartClock();
         else body.Arrived = attempt.StartClock;
         return attempt;
     }
 
     /// <summary>
-    /// Where there is no room for it now, the request is stored, its client is told where the result will be, and it starts in its turn.
+    /// Stores the request if a limit has no place for it now. The client gets the result URL, and the run starts in its turn.
     /// </summary>
-    /// <returns><see langword="false"/> where it goes on now.</returns>
+    /// <returns><see langword="false"/> if the request can be sent now.</returns>
     private async Task<bool> TryQueueAsync(HttpContext context, AttemptFeature feature, RequestDraft draft, RequestDelegate next)
     {
         var attempt = feature.Attempt;
@@ -156,21 +156,21 @@ internal sealed class LiveAttemptHandler(
     {
         var attempt = feature.Attempt;
 
-        // A client of a stream comes back for what another attempt adds.
+        // A client that resumes the stream gets what the next attempt adds.
         if (feature is { Keeper: not null, IsWhole: true } && context.Response.HasStarted) context.Abort();
 
-        // The watch begins before the run can end on another node.
+        // Registered before the run can end on another node.
         using var waiter = answers.Watch(attempt);
         var end = await ParkAsync(attempt, review);
 
-        // The attempt is over. Its client may be held for long after, and the run's next attempt takes a place of its own.
+        // The attempt is over. The client may be held for long after that, and the run's next attempt takes its own permit.
         if (feature.Permit is { } permit) await permit.DisposeAsync();
         if (context.Response.HasStarted) LiveResponses.CutOff(context, feature);
         else if (end.State == AttemptState.Unstorable) await LiveResponder.AsItIsAsync(context, review);
         else await answers.LaterAsync(context, feature, end, waiter);
     }
 
-    /// <summary>The client of a long-lived request has left, and nobody else wants its result.</summary>
+    /// <summary>The client of a long-lived request has left, and no one else needs its result.</summary>
     private async Task CancelAsync(Attempt attempt)
     {
         await attempt.CloseAsync();
@@ -180,8 +180,8 @@ internal sealed class LiveAttemptHandler(
     }
 
     /// <summary>
-    /// Writes what became of the attempt, again where the first write of the run got no answer. A run that surely is stored is taken up
-    /// when its lease ends, and nobody waits for the store.
+    /// Stores how the attempt ended. The write is repeated if the first write of the run got no answer. A run that is certainly stored is
+    /// claimed when its lease ends, so the client does not wait for the store.
     /// </summary>
     private Task<AttemptEnd> ParkAsync(Attempt attempt, AttemptReview review) => StoreRetry.RepeatAsync(
         () => engine.SettleAsync(attempt, review.Evidence, review.Report), time, StoreRetry.ForAnswer,

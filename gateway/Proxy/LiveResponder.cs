@@ -5,19 +5,19 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>What the client of a live attempt is told where it does not get the service's response (§5).</summary>
+/// <summary>Answers the client of a live attempt that does not get the service's response (§5).</summary>
 internal sealed class LiveResponder(
     IRunStore store, RunEvents events, RunEndNotifier ended, IdempotentRequestHandler existing, ResultUrlFactory results, TimeProvider time)
 {
-    /// <summary>What is said of a request that is stored before it is sent, and of which the store has not said whether it is.</summary>
-    public const string InDoubt = $"The store has not confirmed that the request is stored. {DurableHeaders.Result} tells: "
-        + "where there is a run, it is executed. "
-        + "The same request with the same Idempotency-Key is the same run; without a key it is another one.";
+    /// <summary>The detail for a request that is stored before it is sent, if the store has not confirmed the write.</summary>
+    public const string InDoubt = $"The store has not confirmed that the request is stored. {DurableHeaders.Result} shows whether it is: "
+        + "if there is a run, it will be executed. "
+        + "Repeat the request with the same Idempotency-Key to get the same run. Without a key, it starts another one.";
 
-    /// <summary>Has the end of a run heard of from now on.</summary>
+    /// <summary>Registers for the end of the run.</summary>
     public RunEndNotifier.Registration Watch(Attempt attempt) => ended.Register(attempt.Run);
 
-    /// <summary>The result, where it comes within the time that the client is held; else the way to it.</summary>
+    /// <summary>Writes the result if it is available within the time for which the client is held, otherwise a redirect to it.</summary>
     public async Task LaterAsync(HttpContext context, AttemptFeature feature, AttemptEnd end, RunEndNotifier.Registration waiter)
     {
         var attempt = feature.Attempt;
@@ -37,7 +37,7 @@ internal sealed class LiveResponder(
             Redirect(context, feature, end.Due - time.GetUtcNow());
     }
 
-    /// <summary>The request's idempotency key stands for another run.</summary>
+    /// <summary>Answers a request whose idempotency key belongs to another run.</summary>
     public Task ExistingAsync(HttpContext context, RunPolicy policy, TakenKey taken, RequestCapture? body) =>
         existing.AnswerAsync(context, policy, taken, body);
 
@@ -53,7 +53,7 @@ internal sealed class LiveResponder(
             feature.Attempt.StartedAt + feature.Attempt.Policy.Lifetime, retryAfter);
     }
 
-    /// <summary>The request cannot be replayed (its body is too large), so the failure is the client's.</summary>
+    /// <summary>Writes the service's failure, because the request is too large to be replayed.</summary>
     public static Task AsItIsAsync(HttpContext context, AttemptReview review)
     {
         context.Response.Clear();
@@ -61,7 +61,7 @@ internal sealed class LiveResponder(
         return StoredResponseWriter.WriteBodyAsync(context, review.LastResponse);
     }
 
-    /// <summary>The request turned out larger than the route takes.</summary>
+    /// <summary>Refuses a request that exceeds the route's limit.</summary>
     public static Task RefuseAsync(HttpContext context, RunPolicy policy)
     {
         context.Response.Clear();
@@ -69,10 +69,13 @@ internal sealed class LiveResponder(
         return context.Response.WriteProblemAsync(Problems.RequestTooLarge(policy.MaxRequestBytes));
     }
 
-    /// <summary>No redirect is given for a run that is not stored. One of which that is not known gets the URL as a hint.</summary>
+    /// <summary>
+    /// Reports that the run could not be stored. There is no redirect: the run may not exist. If it may exist, the response names the
+    /// result URL.
+    /// </summary>
     /// <param name="context">The request.</param>
     /// <param name="feature">Its attempt.</param>
-    /// <param name="error">Why it is not stored.</param>
+    /// <param name="error">Why the run is not stored.</param>
     public Task StoreAwayAsync(HttpContext context, AttemptFeature feature, StoreUnavailableException error)
     {
         var attempt = feature.Attempt;
@@ -83,21 +86,21 @@ internal sealed class LiveResponder(
         else NotDurable.Mark(context);
         if (!feature.IsSent)
         {
-            const string NotExecuted = "The request is stored before it is sent, and could not be: it was not executed.";
+            const string NotExecuted = "The request must be stored before it is sent, and could not be stored. It was not executed.";
             return attempt.MayBeStored ? context.Response.WriteStoreAwayAsync(attempt.Run, InDoubt)
                 : error.IsFull ? context.Response.WriteStoreAwayAsync(attempt.Run, error, NotExecuted + " ")
                 : context.Response.WriteStoreAwayAsync(attempt.Run, NotExecuted);
         }
 
-        var said = feature.Status > 0 ? $"The service failed with status {feature.Status}" : "The service gave no answer";
+        var said = feature.Status > 0 ? $"The service failed with status {feature.Status}" : "The service did not answer";
         var then = attempt.MayBeStored
-            ? $"and the store has not confirmed that the run is kept for a retry; {DurableHeaders.Result} will tell."
+            ? $"and the store has not confirmed that the run is stored for a retry. {DurableHeaders.Result} shows whether it is."
             : "and the run could not be stored for a retry.";
         return error.IsFull && !attempt.MayBeStored ? context.Response.WriteStoreAwayAsync(attempt.Run, error, $"{said}, {then} ")
             : context.Response.WriteProblemAsync(Problems.StoreUnavailable(attempt.Run, $"{said}, {then}"));
     }
 
-    /// <summary>A body with no length that turned out too large to be stored before it is sent.</summary>
+    /// <summary>Handles a body of unknown length that is too large to be stored before it is sent.</summary>
     public static Task OversizedAsync(HttpContext context, RunPolicy policy, RequestDelegate next)
     {
         if (policy.OversizedRequests == OversizedRequests.Refuse)
@@ -106,7 +109,7 @@ internal sealed class LiveResponder(
         return next(context);
     }
 
-    /// <summary>The result of a run that has one. Where the store is away just now, the client asks for it at the result URL.</summary>
+    /// <summary>The result of a run that has one. If the store is unavailable, the client asks for it at the result URL.</summary>
     private async Task<(StoredResponse Result, RunState State)?> FindResultAsync(RunId run)
     {
         try

@@ -4,8 +4,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Ends the run of a client that has its response, but for the last bytes. Those follow when the store has the end, or when the store is
-/// away and this node surely holds the run; a client whose run is another attempt's by now is cut off.
+/// Ends the run of a client that has its response except for the last bytes. They follow when the store has the end, or when the store is
+/// unavailable and this node certainly holds the lease. If another attempt owns the run, the client is cut off.
 /// </summary>
 internal sealed class LiveResponses(RunEngine engine, TimeProvider time, ILogger<LiveResponses> log)
 {
@@ -44,18 +44,21 @@ internal sealed class LiveResponses(RunEngine engine, TimeProvider time, ILogger
             if (feature.IsReleased || !attempt.HoldsLease) return;
             await ReleaseAsync(context, feature);
 
-            // A client that does not read on does not keep the end from being recorded.
+            // A client that does not read must not delay the write of the end.
             completing = CompleteAsync(context, feature);
         }
     }
 
-    /// <summary>Another attempt may have another result by now: the client is not to take what it has for the whole of it.</summary>
+    /// <summary>
+    /// Aborts a response whose end is held back: another attempt may have another result, so the client must not take this one for
+    /// complete.
+    /// </summary>
     public static void CutOff(HttpContext context, AttemptFeature feature)
     {
         if (feature.HoldsEnd) context.Abort();
     }
 
-    /// <returns><see langword="false"/> where another attempt has the run.</returns>
+    /// <returns><see langword="false"/> if another attempt owns the run.</returns>
     private async Task<bool> TryEndAsync(Attempt attempt, AttemptReview review) =>
         await engine.RepeatStoreAsync(attempt)
         && (await engine.SettleAsync(attempt, review.Evidence, review.Report)).State == AttemptState.Ended;
@@ -66,7 +69,7 @@ internal sealed class LiveResponses(RunEngine engine, TimeProvider time, ILogger
         return feature.Capture?.ReleaseAsync(context.RequestAborted) ?? Task.CompletedTask;
     }
 
-    /// <summary>Ends the response while its request goes on: the last chunk, or the trailers.</summary>
+    /// <summary>Ends the response while its request is still being processed: writes the last chunk, or the trailers.</summary>
     private static async Task CompleteAsync(HttpContext context, AttemptFeature feature)
     {
         try
@@ -76,7 +79,7 @@ internal sealed class LiveResponses(RunEngine engine, TimeProvider time, ILogger
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // The client has gone.
+            // The client has disconnected.
         }
     }
 }

@@ -6,9 +6,9 @@ using Yarp.ReverseProxy.Model;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Tells conversations from requests. WebSockets and gRPC pass as they are. A subscription, which is asked for with GET and answered with
-/// events, or with one picture after the other, ends when its client leaves, who will ask again. Events in answer to a POST are a result
-/// that comes piece by piece.
+/// Recognizes long-lived requests. WebSockets and gRPC pass unchanged. A subscription, which is a GET that is answered with events or with
+/// a sequence of images, ends when its client leaves; the client asks again. Events in answer to a POST are a result that arrives in
+/// pieces.
 /// </summary>
 internal static class LongLivedRequest
 {
@@ -18,8 +18,8 @@ internal static class LongLivedRequest
     private static readonly ConditionalWeakTable<ClusterModel, ClusterModel> Patient = [];
 
     /// <summary>
-    /// It is one from the start. Other upgrades (clients of Java and curl offer <c>h2c</c>) are not taken up, so the request is one like
-    /// any other.
+    /// Whether the request is long-lived from the start. Other upgrades (Java clients and curl offer <c>h2c</c>) are not accepted, so those
+    /// requests are ordinary ones.
     /// </summary>
     public static bool Begins(HttpContext context)
     {
@@ -37,7 +37,7 @@ internal static class LongLivedRequest
         && context.Request.Headers.Accept is { Count: > 0 } accept
         && accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The response makes it one.</summary>
+    /// <summary>Whether the response is that of a subscription, which makes the request long-lived.</summary>
     public static bool Includes(HttpContext context) =>
         HttpMethods.IsGet(context.Request.Method) && context.Response.ContentLength is null && context.Response.ContentType is { } type
         && (type.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
@@ -51,14 +51,14 @@ internal static class LongLivedRequest
         context.Features.Set<IReverseProxyFeature>(new PatientFeature(context.GetReverseProxyFeature()));
 
     /// <summary>
-    /// How long the service may send nothing in the middle of its response: as long as it likes in a conversation,
-    /// if the cluster says nothing.
+    /// How long the service may send nothing in the middle of its response. There is no limit for a long-lived request, unless the cluster
+    /// sets one.
     /// </summary>
     public static TimeSpan IdleTimeoutOf(HttpContext context)
     {
         var configured = context.GetReverseProxyFeature().Cluster.Config.HttpRequest?.ActivityTimeout;
 
-        // The client asked for a subscription, and the service answered with something else.
+        // The timeout was lifted for a subscription, but the service answered with something else.
         return configured is null || (configured == Timeout.InfiniteTimeSpan && !Includes(context)) ? DefaultSilence : configured.Value;
     }
 
@@ -72,7 +72,7 @@ internal static class LongLivedRequest
             },
             impatient.HttpClient));
 
-    /// <summary>YARP's own, but for the cluster.</summary>
+    /// <summary>YARP's own feature with another cluster model.</summary>
     private sealed class PatientFeature(IReverseProxyFeature feature) : IReverseProxyFeature
     {
         public RouteModel Route => feature.Route;

@@ -9,10 +9,10 @@ internal static class ProxyServices
     {
         services.AddRequestTimeouts();
 
-        // YARP calls the transforms of requests in this order, and those of responses in this order too.
+        // YARP calls the transforms of requests and of responses in this order.
         services.AddReverseProxy().LoadFromConfig(routes.Section)
 
-            // Before any other reads the body of a response, because it may take that away.
+            // First, because it may remove the body of the response before another transform reads it.
             .AddTransforms<BodilessResponseTransforms>()
 
             // Judges the response: what comes after it sees whether its body goes to the client.
@@ -20,7 +20,7 @@ internal static class ProxyServices
 
             .AddTransforms<Http1TrailerTransforms>()
 
-            // May send the head of the response, so after all that set headers of it.
+            // May send the head of the response, so it comes after all transforms that set response headers.
             .AddTransforms<TransparencyTransforms>()
             .AddTransforms<ForwardedHeaderTransforms>()
 

@@ -2,7 +2,7 @@ namespace DurableGateway.Proxy;
 
 internal static class RequestBodies
 {
-    /// <summary>Reads a body that is for the gateway itself; <see langword="null"/> where it is larger than it may be.</summary>
+    /// <summary>Reads a body that is for the gateway itself; <see langword="null"/> if it exceeds the limit.</summary>
     public static async Task<byte[]?> ReadWholeAsync(this HttpRequest request, long limit)
     {
         if (request.ContentLength > limit) return null;

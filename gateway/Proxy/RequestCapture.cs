@@ -3,14 +3,14 @@ using System.Buffers;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Keeps a copy of the request body as it streams by, up to a limit. Where the body is needed before the service has
-/// read it all, the rest is taken in ahead of the service, which then reads it from here.
+/// Copies the request body, up to a limit, while it streams to the service. If the body is needed before the service has read all of it,
+/// the rest is read ahead, and the service reads it from here.
 /// </summary>
 internal sealed class RequestCapture(Stream body, long limit, long? length) : Stream
 {
     private const int DrainBytes = 16 * 1024;
 
-    /// <summary>As much is set aside for a length that is only declared. Beyond that, room grows with what has arrived.</summary>
+    /// <summary>How much memory is allocated for a declared length. Beyond that, the buffer grows with what has arrived.</summary>
     private const int MaxInAdvance = 64 * 1024;
 
     private readonly SemaphoreSlim _lock = new(1, 1);
@@ -31,7 +31,7 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
     /// <summary>Reading from the client failed: the request never arrived whole.</summary>
     public bool Broken { get; private set; }
 
-    /// <summary>Fails the reader as soon as the limit is passed, where such requests are refused.</summary>
+    /// <summary>Fails the reader when the limit is exceeded, if the policy refuses such requests.</summary>
     public bool RefuseOverflow { get; init; }
 
     public override bool CanRead => true;
@@ -40,9 +40,9 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
     public override long Length => throw new NotSupportedException();
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <summary>Takes in what has not been read yet.</summary>
-    /// <returns>The whole body, or <see langword="null"/> where it exceeds the limit. Valid until this is disposed.</returns>
-    /// <exception cref="IOException">The client went away.</exception>
+    /// <summary>Reads the rest of the body.</summary>
+    /// <returns>The whole body, or <see langword="null"/> if it exceeds the limit. It is valid until this stream is disposed.</returns>
+    /// <exception cref="IOException">The client disconnected.</exception>
     public async Task<ReadOnlyMemory<byte>?> DrainAsync(CancellationToken cancellation)
     {
         while (true)
@@ -108,7 +108,7 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
 
     protected override void Dispose(bool disposing)
     {
-        // A reader that is still at work keeps the buffer: better one less in the pool than one used twice.
+        // A read that is still running keeps the buffer: losing one is better than returning it to the pool while it is in use.
         if (disposing && _lock.Wait(0) && _buffer.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_buffer);

@@ -12,13 +12,13 @@ internal sealed class RequestDraft(HttpContext context, Activity? activity, Requ
     public required string Route { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>Where its policy limits how many run at once.</summary>
+    /// <summary>The run's concurrency limit; <see langword="null"/> if the policy has none.</summary>
     public required ConcurrencyLimit? ConcurrencyLimit { get; init; }
 
     /// <summary>The hash of its idempotency key; <see langword="null"/> without one.</summary>
     public required string? KeyHash { get; init; }
 
-    /// <summary>Of its first attempt, where that is in flight when the run is stored.</summary>
+    /// <summary>The nonce of the first attempt, if that is running when the run is stored.</summary>
     public uint Nonce { get; init; }
 
     public override async Task<NewRun?> CompleteAsync(CancellationToken cancellation)

@@ -2,14 +2,14 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>Makes the drafts of runs from requests that have just come.</summary>
+/// <summary>Creates drafts of runs from new requests.</summary>
 internal sealed class RequestDrafts(RunIdFactory ids, RequestFlow flow, TimeProvider time)
 {
     /// <param name="context">The request.</param>
     /// <param name="policy">The policy of its route.</param>
-    /// <param name="body">Its body, as it is captured; <see langword="null"/> where it has none.</param>
-    /// <param name="idempotencyKey">The key that the client sent, if it did.</param>
-    /// <param name="nonce">Of its first attempt, where that begins now.</param>
+    /// <param name="body">Its body, as it is captured; <see langword="null"/> if it has none.</param>
+    /// <param name="idempotencyKey">The key that the client sent, or <see langword="null"/>.</param>
+    /// <param name="nonce">The nonce of the first attempt, if it begins now.</param>
     public RequestDraft Begin(HttpContext context, RunPolicy policy, RequestCapture? body, string? idempotencyKey, uint nonce = 0)
     {
         var now = time.GetUtcNow();

@@ -6,17 +6,19 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>What a request's policy says of its turn: which gate it has to pass, and when it may start at the earliest.</summary>
+/// <summary>
+/// Applies the limits of a request's policy: which concurrency limit it has to pass, and when it may start at the earliest.
+/// </summary>
 internal sealed class RequestFlow(
     IFlowStore store, FlowControl control, IdempotencyKeyStore keys, TimeProvider time, ILogger<RequestFlow> log)
 {
-    /// <summary>The turn of a request that has just come.</summary>
+    /// <summary>Takes the turn of a new request.</summary>
     /// <param name="request">The request.</param>
     /// <param name="attempt">Its first attempt.</param>
-    /// <param name="gate">The gate that it has to pass.</param>
+    /// <param name="gate">The concurrency limit that it has to pass, or <see langword="null"/>.</param>
     /// <param name="keyHash">The hash of its idempotency key; <see langword="null"/> without one.</param>
-    /// <exception cref="IdempotencyKeyTakenException">The key stands for another run: a request that is repeated takes no turn.</exception>
-    /// <exception cref="StoreUnavailableException">The store is away, and the key cannot be looked up.</exception>
+    /// <exception cref="IdempotencyKeyTakenException">The key belongs to another run. A repeated request does not take a turn.</exception>
+    /// <exception cref="StoreUnavailableException">The store is unavailable, and the key cannot be looked up.</exception>
     public async Task<Turn> TakeTurnAsync(HttpRequest request, Attempt attempt, ConcurrencyLimit? gate, string? keyHash)
     {
         await ThrowIfTakenAsync(keyHash);
@@ -30,16 +32,16 @@ internal sealed class RequestFlow(
         }
         catch (StoreUnavailableException e)
         {
-            // A store that is away takes no service away with it: what cannot be counted is let through.
+            // An unavailable store must not make services unavailable. Requests that cannot be counted are sent.
             log.FlowControlUnavailable(e.Message);
             return default;
         }
     }
 
-    /// <summary>Stores a request that has to wait for its turn, and tells its gate.</summary>
+    /// <summary>Stores a request that has to wait for its turn, and adds it to its concurrency limit's queue.</summary>
     /// <param name="attempt">Its first attempt.</param>
     /// <param name="turn">Its turn.</param>
-    /// <param name="store">Stores it; <see langword="false"/> where it cannot be.</param>
+    /// <param name="store">Stores the request; returns <see langword="false"/> if it cannot be stored.</param>
     public async Task<bool> StoreAsync(Attempt attempt, Turn turn, Func<Task<bool>> store)
     {
         try
@@ -53,8 +55,8 @@ internal sealed class RequestFlow(
         }
     }
 
-    /// <exception cref="IdempotencyKeyTakenException">The key stands for another run.</exception>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <exception cref="IdempotencyKeyTakenException">The key belongs to another run.</exception>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public async Task ThrowIfTakenAsync(string? keyHash)
     {
         if (keyHash is not null && await keys.FindAsync(keyHash) is { } taken) throw new IdempotencyKeyTakenException(taken);
@@ -62,20 +64,22 @@ internal sealed class RequestFlow(
 
     public static bool IsLimited(RunPolicy policy) => policy.ConcurrencyLimit is not null || policy.RatePermits is not null;
 
-    /// <returns><see langword="null"/> where any number may be in.</returns>
+    /// <returns>The concurrency limit, or <see langword="null"/> if the policy has none.</returns>
     public ConcurrencyLimit? LimitOf(HttpRequest request, RunPolicy policy, string route) =>
         policy.ConcurrencyLimit is null
             ? null
             : ConcurrencyLimit.For(policy, ScopeOf(request, policy.ConcurrencyKey, route), Urgency(request, policy), time.GetUtcNow());
 
-    /// <summary>When the run may start; <see langword="null"/> where nothing limits that. The time is kept for it.</summary>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <summary>Reserves a time at which the run may start; <see langword="null"/> if the policy has no rate limit.</summary>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public async Task<DateTimeOffset?> StartAsync(HttpRequest request, RunPolicy policy, string route, RunId run) =>
         policy.RatePermits is { } permits
             ? await store.ReserveAsync(RateOf(request, policy, route), run, permits, policy.RateWindow)
             : null;
 
-    /// <summary>A request that took a turn has not become a run: another one with its idempotency key was first.</summary>
+    /// <summary>
+    /// Releases the reservation of a request that did not become a run, because its idempotency key belongs to another one.
+    /// </summary>
     public async Task GiveBackAsync(HttpRequest request, RunPolicy policy, string route, RunId run)
     {
         if (policy.RatePermits is null) return;
@@ -97,7 +101,7 @@ internal sealed class RequestFlow(
         : FlowKey.QueryOf(key) is { } query ? request.Query[query].ToString()
         : route.ToUpperInvariant();
 
-    /// <summary>The urgency of RFC 9218 (§4.1), or a bare number.</summary>
+    /// <summary>The urgency, as RFC 9218 §4.1 writes it or as a plain number.</summary>
     private static int Urgency(HttpRequest request, RunPolicy policy)
     {
         if (FlowKey.HeaderOf(policy.Priority) is not { } header) return ConcurrencyLimit.DefaultUrgency;

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// From a live request to the record of it. This runs wherever the run is stored from (a checkpoint, the clock), so the
-/// request's own activity is handed in.
+/// Creates the record of a live request. The caller passes the request's activity, because a run can also be stored from a step call or a
+/// timer, where another activity is current.
 /// </summary>
 internal static class RequestRecorder
 {

@@ -6,9 +6,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Hands on the trailers of a request in chunks. .NET's HTTP client has no word for them,
-/// and ends such a body with the bytes <c>0\r\n\r\n</c>:
-/// the connection to the service puts the trailers in there.
+/// Forwards the trailers of a chunked request. .NET's HTTP client does not support them and ends such a body with the bytes
+/// <c>0\r\n\r\n</c>. The connection to the service inserts the trailers there.
 /// </summary>
 internal sealed class RequestTrailers(IHttpRequestTrailersFeature source)
 {
@@ -18,11 +17,11 @@ internal sealed class RequestTrailers(IHttpRequestTrailersFeature source)
 
     private byte[]? _end;
 
-    /// <summary>What is sent by the caller from here on is the request that these belong to.</summary>
+    /// <summary>Associates these trailers with the request that the current asynchronous flow sends next.</summary>
     public void Begin() => Sending.Value = this;
 
-    /// <summary>To be called when the body has been written whole, and nothing of it is held back any more.</summary>
-    /// <returns>Whether there are any.</returns>
+    /// <summary>Call this when the whole body has been written and flushed.</summary>
+    /// <returns>Whether there are trailers.</returns>
     public bool Take()
     {
         if (Of(source) is not { Count: > 0 } lines) return false;
@@ -32,7 +31,7 @@ internal sealed class RequestTrailers(IHttpRequestTrailersFeature source)
         return true;
     }
 
-    /// <summary>What the connection sends in place of these bytes.</summary>
+    /// <summary>The bytes that the connection sends instead of these.</summary>
     public static ReadOnlyMemory<byte> Replace(ReadOnlyMemory<byte> bytes)
     {
         if (bytes.Length != 5 || Sending.Value is not { _end: { } end } trailers || !bytes.Span.SequenceEqual("0\r\n\r\n"u8)) return bytes;
@@ -41,7 +40,8 @@ internal sealed class RequestTrailers(IHttpRequestTrailersFeature source)
     }
 
     /// <summary>
-    /// The trailers that are there, without those that no trailer may be (RFC 9110 §6.5.1): what a service decides by before the body.
+    /// The trailers that have arrived, without the fields that must not be trailers (RFC 9110 §6.5.1) because a service needs them before
+    /// the body.
     /// </summary>
     public static List<HeaderLine>? Of(IHttpRequestTrailersFeature? source) =>
         source is { Available: true, Trailers.Count: > 0 }

@@ -4,8 +4,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// <c>/_durable/</c> is the gateway's: what is not one of its endpoints is nothing, and never a route's. That goes for whatever a server
-/// behind might take for it, too.
+/// Reserves <c>/_durable/</c> for the gateway: a path there that is not an endpoint is not found, and never reaches a route. The same holds
+/// for a path that a service may resolve to it.
 /// </summary>
 internal sealed class ReservedPathMiddleware(RequestDelegate next)
 {
@@ -23,8 +23,8 @@ internal sealed class ReservedPathMiddleware(RequestDelegate next)
     }
 
     /// <summary>
-    /// Plain escapes and dot segments have been resolved by now. Slashes of either kind, however written,
-    /// empty segments and parameters have not.
+    /// The server has already decoded plain escapes and resolved dot segments. It has not resolved encoded slashes, backslashes, empty
+    /// segments and parameters.
     /// </summary>
     public static bool IsReserved(string path)
     {

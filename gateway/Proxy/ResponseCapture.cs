@@ -3,13 +3,13 @@ using DurableGateway.Http;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Keeps a copy of the response body, up to a limit, while it streams on to the client, if there still is one. The last bytes of a
-/// body of known length are held back until <see cref="ReleaseAsync"/>, so that no client has a whole response that the run has not.
+/// Copies the response body, up to a limit, while it streams to the client, if there is one. The last bytes of a body of known length are
+/// held back until <see cref="ReleaseAsync"/>, so that no client has a whole response before the run has it.
 /// </summary>
-/// <param name="client">The client; <see langword="null"/> where there is none.</param>
-/// <param name="limit">The most bytes that are kept.</param>
-/// <param name="useless">Called when the body is too large to be kept and nobody takes it either.</param>
-/// <param name="length">The length of the body, where it is known.</param>
+/// <param name="client">The client; <see langword="null"/> if there is none.</param>
+/// <param name="limit">The maximum size of the copy in bytes.</param>
+/// <param name="useless">Called when the body is too large to be stored and no client reads it.</param>
+/// <param name="length">The length of the body, if it is known.</param>
 internal sealed class ResponseCapture(ClientStream? client, long limit, Action useless, long? length = null) : WriteOnlyStream
 {
     private readonly SegmentedBuffer _copy = new();
@@ -17,10 +17,10 @@ internal sealed class ResponseCapture(ClientStream? client, long limit, Action u
     private byte[] _held = [];
     private long _received;
 
-    /// <summary>The body is larger than the limit: it is not kept.</summary>
+    /// <summary>The body exceeds the limit and is not stored.</summary>
     public bool Overflowed { get; private set; }
 
-    /// <summary>The copy. Nothing can be written after it has been asked for.</summary>
+    /// <summary>The copy. Do not write after reading this property.</summary>
     public ReadOnlyMemory<byte> Body => _body ??= _copy.Take();
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
@@ -32,7 +32,7 @@ internal sealed class ResponseCapture(ClientStream? client, long limit, Action u
         if (Overflowed && client is null or { IsGone: true }) useless();
     }
 
-    /// <summary>Gives the client the last bytes.</summary>
+    /// <summary>Sends the last bytes to the client.</summary>
     public async Task ReleaseAsync(CancellationToken cancellation)
     {
         var held = _held;

@@ -7,7 +7,7 @@ namespace DurableGateway.Proxy;
 /// <summary>The limit of a response's header section, <c>Durable:Limits:MaxResponseHeadersTotalSize</c>.</summary>
 internal static class ResponseHeaderLimit
 {
-    /// <summary>The problem of a response that exceeded the limit; <see langword="null"/> where none did.</summary>
+    /// <summary>The problem for a response that exceeded the limit; <see langword="null"/> if it did not.</summary>
     public static Problem? TooLarge(HttpContext context, RunId? run)
     {
         for (var error = context.Features.Get<IForwarderErrorFeature>()?.Exception; error is not null; error = error.InnerException)

@@ -2,14 +2,12 @@ using System.Buffers;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>
-/// Bytes that arrive piece by piece, in pooled segments: memory is taken for what is there, and nothing is moved as it grows.
-/// </summary>
+/// <summary>Collects bytes in pooled segments. It allocates only what has arrived, and does not move bytes when it grows.</summary>
 internal sealed class SegmentedBuffer
 {
     private const int Smallest = 4 * 1024;
 
-    /// <summary>Below the size from which the collector takes an array for a large object.</summary>
+    /// <summary>Below the size from which arrays are on the large object heap.</summary>
     private const int Largest = 64 * 1024;
 
     private readonly List<byte[]> _segments = [];
@@ -35,7 +33,7 @@ internal sealed class SegmentedBuffer
         }
     }
 
-    /// <summary>The bytes in one piece; the segments go back to their pool.</summary>
+    /// <summary>Returns the bytes in one array, and the segments to their pool.</summary>
     public byte[] Take()
     {
         var whole = GC.AllocateUninitializedArray<byte>(checked((int)Length));

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Model;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Which build of a service runs at which destination: as the destination's metadata <c>Durable.Build</c> says, or as its last response
-/// did (<c>Durable-Build</c>).
+/// Tracks which build of a service runs at which destination, from the destination's metadata <c>Durable.Build</c> or from its last
+/// response (<c>Durable-Build</c>).
 /// </summary>
 internal sealed class ServiceBuildTracker
 {

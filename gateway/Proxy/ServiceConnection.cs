@@ -4,22 +4,21 @@ using System.Runtime.CompilerServices;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// A connection of HTTP/1 to a service, under .NET's HTTP client. A request goes out once: where a connection ends before the first byte of
-/// the response, the client would send a request without content again, up to three times, while the service may be at work on it. Here
-/// that end is an error, which the client does not retry. The exception is a connection that the service had closed
-/// before the request was written:
-/// the request stays in the gateway, and the client sends it on another connection.
+/// An HTTP/1 connection to a service, below .NET's HTTP client. It ensures that a request is sent once. If a connection ends before the
+/// first byte of the response, the client would repeat a request without content up to three times, although the service may already be
+/// executing it. This stream reports such an end as an error that the client does not retry. If the service had closed the connection
+/// before the request was written, the request stays in the gateway, and the client sends it on another connection.
 /// </summary>
 /// <remarks>
-/// Trailers of a request are put in on the way out (<see cref="RequestTrailers"/>), and responses of HTTP/1.0 are marked on the way in
-/// (<see cref="Http10ConnectionHandling"/>). HTTP/2 needs none of this: what .NET repeats there are streams that the peer says it has not
-/// processed (REFUSED_STREAM, or beyond the last stream of GOAWAY, RFC 9113 §8.7).
+/// The connection also inserts request trailers (<see cref="RequestTrailers"/>) and marks HTTP/1.0 responses
+/// (<see cref="Http10ConnectionHandling"/>). HTTP/2 needs none of this: .NET repeats only streams that the peer has declared unprocessed
+/// (REFUSED_STREAM, or beyond the last stream of GOAWAY, RFC 9113 §8.7).
 /// </remarks>
-/// <param name="inner">The connection, within TLS where there is TLS.</param>
-/// <param name="socket">The socket, where it shows whether the service has closed; <see langword="null"/> under TLS.</param>
+/// <param name="inner">The connection, inside TLS if TLS is used.</param>
+/// <param name="socket">The socket, if it can show that the service has closed the connection; <see langword="null"/> with TLS.</param>
 internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
 {
-    /// <summary>As long as "HTTP/1.1 101", which every status line is.</summary>
+    /// <summary>The length of "HTTP/1.1 101". Every status line is at least this long.</summary>
     private const int StatusLength = 12;
 
     private int _state = State.Idle;
@@ -33,7 +32,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     public override long Length => throw new NotSupportedException();
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <summary>Has the connections of a handler send each request once.</summary>
+    /// <summary>Makes the connections of a handler send each request once.</summary>
     public static void SendOnce(SocketsHttpHandler handler) => handler.PlaintextStreamFilter = static (context, _) => ValueTask.FromResult(
         context.NegotiatedHttpVersion.Major >= 2 ? context.PlaintextStream
             : new ServiceConnection(context.PlaintextStream, (context.PlaintextStream as NetworkStream)?.Socket));
@@ -76,8 +75,9 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     }
 
     /// <summary>
-    /// Whether a write is the head of a request, and not a piece of the content of the last one: the client may read the response while it
-    /// still sends the request, and it may write the next request before it reads again. It writes a head at once.
+    /// Whether a write is the head of a request rather than a piece of the previous request's content. The state alone does not show it:
+    /// the client may read a response while it still sends the request, and may write the next request before it reads again. It writes a
+    /// head in one piece.
     /// </summary>
     private static bool BeginsRequest(ReadOnlySpan<byte> written)
     {
@@ -112,7 +112,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         if (buffer.IsEmpty) return 0;
         switch (Advance(read == 0 ? State.Ended : State.Answering))
         {
-            // What comes on a connection that was found closed is no response to the request.
+            // Bytes on a connection that was already closed are not a response to this request.
             case State.Closed: return 0;
             case State.Sent when read == 0: throw Unanswered();
             case State.Sent: return await BeginResponseAsync(buffer, read, cancellationToken);
@@ -120,7 +120,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         }
     }
 
-    /// <returns>The state before, which stays where no request was sent on this connection.</returns>
+    /// <returns>The previous state. The state does not change if no request was sent on this connection.</returns>
     private int Advance(int next)
     {
         var before = Volatile.Read(ref _state);
@@ -134,7 +134,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         return before;
     }
 
-    /// <summary>Looks at the status line, of which there may be a part only.</summary>
+    /// <summary>Checks the status line, which may be incomplete.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> BeginResponseAsync(Memory<byte> buffer, int read, CancellationToken cancellationToken)
     {
@@ -164,11 +164,11 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     }
 
     /// <summary>
-    /// Whether anything can be read although nothing has been asked: the end of the connection, or a response to no request (<c>408</c>).
+    /// Whether there is anything to read before a request is sent: the end of the connection, or a response without a request (<c>408</c>).
     /// </summary>
     /// <remarks>
-    /// One that the client has read ahead before this is asked, or that comes later, cannot be told from the response: only the client
-    /// knows where the last response ended, and a request that waits for a connection is written without a read after that.
+    /// A response that the client has read ahead, or that arrives later, cannot be distinguished from the response to this request. Only
+    /// the client knows the end of the last response, and it does not read again before it writes a request that waited for a connection.
     /// </remarks>
     private bool IsClosed()
     {
@@ -191,16 +191,18 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         /// <summary>No request has been written.</summary>
         public const int Idle = 0;
 
-        /// <summary>A request has been written, at least in part, and nothing has come since.</summary>
+        /// <summary>A request has been written, at least in part, and nothing has arrived since.</summary>
         public const int Sent = 1;
 
-        /// <summary>A response has begun, or is over. What is written is the rest of its request, or the next one.</summary>
+        /// <summary>A response has begun, or has ended. The next write is the rest of its request or the next request.</summary>
         public const int Answering = 2;
 
-        /// <summary>The service has closed the connection. No request is sent any more.</summary>
+        /// <summary>The service has closed the connection. No more requests are sent.</summary>
         public const int Ended = 3;
 
-        /// <summary>A request was written after the service had closed the connection. Nothing is sent, and nothing is read.</summary>
+        /// <summary>
+        /// A request was written after the service had closed the connection. Writes are discarded, and reads return nothing.
+        /// </summary>
         public const int Closed = 4;
 
         /// <summary>The connection speaks another protocol. Both sides may write at any time.</summary>

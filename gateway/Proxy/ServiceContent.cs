@@ -3,9 +3,9 @@ using System.Net;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// The body of a service's response while an attempt reads it. It tells whether the body came to its end, and bounds the silence of the
-/// service. YARP does neither: its activity timeout also runs while the client takes nothing, and it may report a failure of the request's
-/// body in place of a response that was cut off.
+/// The body of a service's response while an attempt reads it. It detects whether the body is complete, and limits how long the service may
+/// send nothing. YARP does neither: its activity timeout also runs while the client does not read, and it may report a failure of the
+/// request's body instead of an incomplete response.
 /// </summary>
 internal sealed class ServiceContent : HttpContent
 {
@@ -29,21 +29,21 @@ internal sealed class ServiceContent : HttpContent
         _registration = aborted.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
     }
 
-    /// <summary>The service sent all of the body, as many bytes as it declared.</summary>
+    /// <summary>The service sent the whole body, with as many bytes as it declared.</summary>
     public bool HasEnded { get; private set; }
 
-    /// <summary>Takes the place of the response's content.</summary>
-    /// <param name="response">The response of which YARP has copied the head.</param>
-    /// <param name="silence">How long the service may send nothing in the middle of the body; infinite for as long as it likes.</param>
+    /// <summary>Replaces the response's content.</summary>
+    /// <param name="response">The response, after YARP has copied its head.</param>
+    /// <param name="silence">How long the service may send nothing in the middle of the body; infinite for no limit.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="aborted">Ends the attempt.</param>
+    /// <param name="aborted">Cancelled when the attempt is aborted.</param>
     public static ServiceContent Watch(HttpResponseMessage response, TimeSpan silence, TimeProvider time, CancellationToken aborted)
     {
-        // A response that has no body may declare the length of one (RFC 9110 §8.6).
+        // A response without a body may declare a length (RFC 9110 §8.6).
         var hasBody = response.RequestMessage?.Method != HttpMethod.Head
             && response.StatusCode is not (HttpStatusCode.NoContent or HttpStatusCode.NotModified);
 
-        // The encoding overrides the length (RFC 9112 §6.3), and its last chunk is the end.
+        // A transfer encoding overrides the length (RFC 9112 §6.3), and the last chunk is the end.
         var hasLength = hasBody && response.Headers.TransferEncodingChunked is not true;
         var content = new ServiceContent(response.Content, hasLength ? response.Content.Headers.ContentLength : null,
             silence, time, aborted);
@@ -104,8 +104,8 @@ internal sealed class ServiceContent : HttpContent
         public override long Length => throw new NotSupportedException();
         public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-        /// <param name="buffer">Where the bytes go; empty to wait for some.</param>
-        /// <param name="cancellationToken">Not asked: it is YARP's, which is cancelled also where the client takes nothing.</param>
+        /// <param name="buffer">The destination; empty to wait for data.</param>
+        /// <param name="cancellationToken">Ignored: it is YARP's, which is also cancelled when the client does not read.</param>
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             var read = inner.ReadAsync(buffer, content._stop.Token);
@@ -120,7 +120,7 @@ internal sealed class ServiceContent : HttpContent
         }
 
         public override int Read(byte[] buffer, int offset, int count) =>
-            throw new NotSupportedException("Read the response by ReadAsync.");
+            throw new NotSupportedException("Use ReadAsync to read the response.");
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
         public override void SetLength(long value) => throw new NotSupportedException();
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
@@ -159,7 +159,7 @@ internal sealed class ServiceContent : HttpContent
             _received += count;
             if (wanted == 0 || (count > 0 && !(_received > content._length))) return count;
 
-            // .NET's client counts for HTTP/1.1 only.
+            // .NET's client checks the length for HTTP/1.1 only.
             if (content._length is { } length && _received != length)
                 throw new IOException($"The service declared {length} bytes and sent {(count > 0 ? "more" : _received)}.");
             content.HasEnded = true;

@@ -23,7 +23,7 @@ internal static class StepsHeader
 
             if (step.Type != "run") list.Append(";t=").Append(step.Type);
 
-            // One that does not fit is left out; a later, smaller one may still fit.
+            // An outcome that does not fit is left out. A later, smaller one may still fit.
             if (list.Length > budget) list.Length = start;
         }
 

@@ -4,8 +4,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// Keeps the events of a response that can be resumed, and lets each go on to the client, if there is one, once it is kept: what a client
-/// has seen, the run has. An attempt that repeats what an earlier one has sent adds nothing.
+/// Stores the events of a resumable response, and sends each to the client, if there is one, after it is stored: a client never sees an
+/// event that the run does not have. An attempt that repeats events of an earlier attempt adds nothing.
 /// </summary>
 internal sealed class StreamKeeper(
     IStreamStore store, AttemptFeature feature, StoredResponse head, ClientStream? client, TimeProvider time) : WriteOnlyStream
@@ -19,34 +19,34 @@ internal sealed class StreamKeeper(
     {
         var events = _splitter.Take(buffer.Span);
 
-        // What has no end yet is in memory alone, and counted by nobody else.
+        // An incomplete event is in memory only, and the store does not count it.
         if (_splitter.Pending > feature.Attempt.Policy.MaxResponseBytes) throw TooLarge();
         await KeepAsync([.. events.Where(one => one.HasData).Select(one => one.Event)]);
         if (client is null) return;
 
-        // A client that has left may come back: the run goes on without it.
+        // A client that has disconnected may resume, so the run continues without it.
         foreach (var one in events) await client.WriteAsync(one.Event.Bytes, cancellationToken);
         if (events.Count > 0) await client.FlushAsync(cancellationToken);
     }
 
-    /// <summary>The run is told that it has a stream.</summary>
-    /// <returns><see langword="false"/> where that could not be kept: the attempt has failed by that.</returns>
+    /// <summary>Stores the head of the stream.</summary>
+    /// <returns><see langword="false"/> if it could not be stored. The attempt has then failed.</returns>
     public Task<bool> TryBeginAsync() => TryKeepAsync([]);
 
-    /// <summary>The service has ended its response: what it left without an end is kept as it is.</summary>
-    /// <returns><see langword="false"/> where it could not be kept: the attempt has failed by that, as by any other event.</returns>
+    /// <summary>Stores the rest of the response as it is, when the service has ended it in the middle of an event.</summary>
+    /// <returns><see langword="false"/> if it could not be stored. The attempt has then failed.</returns>
     public async Task<bool> TryCompleteAsync()
     {
         var rest = _splitter.Rest;
         if (!await TryKeepAsync(rest.IsEmpty ? [] : [new StreamEvent("", rest)])) return false;
 
-        // A client that has left is no reason not to end the run.
+        // The run ends even if its client has disconnected.
         if (!rest.IsEmpty && client is not null) await client.WriteAsync(rest);
         return true;
     }
 
-    /// <summary>The whole stream, which goes with its run from now on.</summary>
-    /// <exception cref="StoreUnavailableException">The store is away. It can be asked again.</exception>
+    /// <summary>Reads the whole stream, which from now on expires with its run.</summary>
+    /// <exception cref="StoreUnavailableException">The store is unavailable. The call can be repeated.</exception>
     public async Task<ReadOnlyMemory<byte>> ReadAsync()
     {
         await store.ExpireAsync(feature.Attempt.Run, feature.Attempt.Policy.Retention);
@@ -75,14 +75,14 @@ internal sealed class StreamKeeper(
         StreamVerdict verdict;
         try
         {
-            // A call whose answer was lost is not repeated with an event that has no id: it would be there twice.
+            // If the answer is lost, a call that adds an event without an id is not repeated, because it could add the event twice.
             verdict = await StoreRetry.RepeatAsync(
                 () => store.AppendAsync(attempt.Key, _begun ? null : head, events, attempt.Policy.MaxResponseBytes), time, Patience,
                 goOn: error => !error.MayHaveHappened || events.All(one => one.Id.Length > 0));
         }
         catch (StoreUnavailableException e)
         {
-            // That the store is away is not the service's failure; the run is taken up again.
+            // An unavailable store is not a failure of the service. The run is claimed again later.
             attempt.NoteCheckpoint(isStored: false);
             feature.Outcome = AttemptOutcome.Failed;
             throw new IOException(e.Message, e);

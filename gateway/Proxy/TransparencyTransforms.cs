@@ -4,7 +4,9 @@ using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace DurableGateway.Proxy;
 
-/// <summary>The service sees the request's target and host as the client wrote them, unless the route's transforms say otherwise.</summary>
+/// <summary>
+/// Sends the request's target and host to the service as the client wrote them, unless the route's transforms change them.
+/// </summary>
 internal sealed class TransparencyTransforms : ITransformProvider
 {
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
@@ -29,7 +31,7 @@ internal sealed class TransparencyTransforms : ITransformProvider
     }
 
     /// <summary>
-    /// A stream of events is open before its first event; Kestrel by itself sends the head with the first bytes of the body.
+    /// Sends the head of an event stream before its first event. Kestrel otherwise sends it with the first bytes of the body.
     /// </summary>
     private static ValueTask OpenEventStream(ResponseTransformContext context)
     {
@@ -41,7 +43,7 @@ internal sealed class TransparencyTransforms : ITransformProvider
                 : default;
     }
 
-    /// <summary>They come after a body of unknown length, or not at all.</summary>
+    /// <summary>Keeps request trailers. They can only follow a body of unknown length.</summary>
     private static ValueTask KeepTrailers(RequestTransformContext context)
     {
         var request = context.HttpContext.Request;
@@ -56,14 +58,14 @@ internal sealed class TransparencyTransforms : ITransformProvider
         var target = context.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         if (!target.StartsWith('/'))
         {
-            // Absolute form: the service is sent the origin form.
+            // Absolute form: the service gets the origin form.
             var authority = target.IndexOf("://", StringComparison.Ordinal);
             var path = authority < 0 ? -1 : target.IndexOfAny(['/', '?'], authority + 3);
             if (authority < 0) return default;
             target = path < 0 ? "/" : target[path] == '?' ? "/" + target[path..] : target[path..];
         }
 
-        // Dots as written could leave the path of a destination; there they are resolved first.
+        // Unresolved dots could leave the path of a destination that has one, so YARP resolves them there.
         if (HasDots(target) && new Uri(context.DestinationPrefix).AbsolutePath != "/") return default;
         context.ProxyRequest.RequestUri = new Uri(context.DestinationPrefix.TrimEnd('/') + target, AsWritten);
         return default;

@@ -4,8 +4,8 @@ using DurableGateway.Diagnostics;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// A service that does not know the <c>Host</c> it is sent answers every request with 404 or 421 (RFC 9110 §15.5.20). Says once that
-/// <c>--upstream-host</c> may be the remedy, after the first responses were all like that.
+/// A service that does not know the <c>Host</c> of a request answers 404 or 421 (RFC 9110 §15.5.20). If the first responses are all of that
+/// kind, this logs once that <c>--upstream-host</c> may help.
 /// </summary>
 internal sealed class UpstreamHostHintMiddleware(RequestDelegate next, StartOptions line, ILogger<UpstreamHostHintMiddleware> log)
 {
@@ -24,7 +24,7 @@ internal sealed class UpstreamHostHintMiddleware(RequestDelegate next, StartOpti
 
     private void Look(HttpContext context)
     {
-        // What the gateway answers by itself says nothing of the service.
+        // Responses of the gateway itself say nothing about the service.
         if (context.GetReverseProxyFeature().ProxiedDestination is null) return;
         if (context.Response.StatusCode is not (StatusCodes.Status404NotFound or StatusCodes.Status421MisdirectedRequest))
         {
