@@ -3,8 +3,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// The looks that are to be made at shards: in turn, so that none waits behind another's thousands, neither shards nor clusters, and
-/// those whose runs wait for room in a cluster only when there is some.
+/// The shards that this node has yet to look at. Shards and clusters take turns, so that none waits behind another's thousands of runs. A
+/// shard whose runs wait for room in a cluster comes up only when the cluster has room.
 /// </summary>
 internal sealed class Backlog
 {
@@ -16,13 +16,13 @@ internal sealed class Backlog
 
     public bool IsEmpty => _new.Count == 0 && _again.Count == 0 && _held.Count == 0;
 
-    /// <summary>There may be something new to claim in the shard.</summary>
+    /// <summary>Adds a shard that may have new runs to claim.</summary>
     public void Add(int shard) => _new.Add(shard);
 
-    /// <summary>There may be something to claim in the shard where this node has looked already.</summary>
+    /// <summary>Adds a shard that this node has already looked at, and that may have runs to claim.</summary>
     public void AddAgain(int shard) => _again.Add(shard);
 
-    /// <summary>There is something in the shard, from a place on, that was passed over for the others of its cluster.</summary>
+    /// <summary>Adds a shard with runs that were passed over because their cluster had no room, or other runs came first.</summary>
     public void Hold(string cluster, int shard, QueuePlace from)
     {
         if (!_held.TryGetValue(cluster, out var held))
@@ -34,16 +34,16 @@ internal sealed class Backlog
         held.Add(shard, from);
     }
 
-    /// <summary>Forgets everything.</summary>
+    /// <summary>Removes everything.</summary>
     public void Clear()
     {
         while (TryTake(_ => true, out _))
         {
-            // One after the other.
+            // TryTake removes one look at a time.
         }
     }
 
-    /// <summary>The next look in turn, if there is one that makes sense.</summary>
+    /// <summary>Takes the next look whose cluster has room.</summary>
     public bool TryTake(Func<string, bool> hasRoom, out Look look)
     {
         for (var i = 0; i < 3; i++)
@@ -91,7 +91,7 @@ internal sealed class Backlog
         return false;
     }
 
-    /// <summary>A queue in which each shard stands once.</summary>
+    /// <summary>A queue that contains each shard at most once.</summary>
     private sealed class Turns
     {
         private readonly Queue<int> _queue = new();
@@ -107,7 +107,7 @@ internal sealed class Backlog
         public bool TryTake(out int shard) => _queue.TryDequeue(out shard) && _members.Remove(shard);
     }
 
-    /// <summary>A queue in which each shard stands once, with the first of the places that it was added with.</summary>
+    /// <summary>A queue that contains each shard at most once, with the first of the places that it was added with.</summary>
     private sealed class Held
     {
         private readonly Queue<int> _queue = new();

@@ -5,18 +5,18 @@ using DurableGateway.Runs;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// SIGTERM, in order: no new connections and no new claims; attempts may end by themselves for the time that is given, and checkpoint
-/// meanwhile; what is left is interrupted and handed back, to be taken up at once elsewhere. Only then does the server stop, the
-/// control listener with it.
+/// Shuts the node down after SIGTERM. First it stops accepting connections and claiming runs. Attempts then have <c>ShutdownTimeout</c> to
+/// finish, and services can still checkpoint. Remaining attempts are interrupted and handed back, so that another node can claim them at
+/// once. Only then does the server stop, including the control listener.
 /// </summary>
 internal sealed class Drain(
     AttemptRegistry registry, PublicTransport transport, PublicConnectionManager connections, GatewaySettings settings,
     TimeProvider time) : IHostedLifecycleService
 {
-    /// <summary>How long handing back may take.</summary>
+    /// <summary>How long it may take to hand attempts back.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a new connection's first request is waited for.</summary>
+    /// <summary>How long the node waits for the first request of a new connection.</summary>
     private static readonly TimeSpan FirstWords = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 

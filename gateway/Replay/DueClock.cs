@@ -3,8 +3,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// Knows for each shard when its next run is due, as far as this node has heard, and wakes who waits for it. One number
-/// a shard: nothing is held for a parked run.
+/// Records for each shard when its next run is due, as far as this node knows, and wakes the waiting loop at that time. It holds one number
+/// per shard and nothing per run.
 /// </summary>
 internal sealed class DueClock(int shards, TimeProvider time)
 {
@@ -34,7 +34,9 @@ internal sealed class DueClock(int shards, TimeProvider time)
         }
     }
 
-    /// <summary>Forgets and returns the shards that are due, and since when; what is found there is to be heard again.</summary>
+    /// <summary>
+    /// Returns the shards that are due, with their due times, and removes those times. The caller reports again what it does not claim.
+    /// </summary>
     public List<(int Shard, DateTimeOffset Due)> TakeDue()
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -48,7 +50,7 @@ internal sealed class DueClock(int shards, TimeProvider time)
         return due;
     }
 
-    /// <summary>Waits until a shard is due, at most as long as said, or until something else has happened.</summary>
+    /// <summary>Waits until a shard is due, for at most the given time, or until another task completes.</summary>
     public async Task WaitAsync(TimeSpan atMost, Task? other, CancellationToken cancellation)
     {
         while (true)

@@ -1,14 +1,16 @@
 namespace DurableGateway.Replay;
 
-/// <summary>What a look at a shard's queue is for.</summary>
+/// <summary>The purpose of a look at a shard's queue.</summary>
 internal enum LookKind
 {
-    /// <summary>Something is due that this node has not seen yet: goes on where its last look ended.</summary>
+    /// <summary>Finds runs that this node has not seen yet. It continues where the last look ended.</summary>
     New,
 
-    /// <summary>Something may be due where this node has looked already: what other nodes have left behind.</summary>
+    /// <summary>
+    /// Finds runs in the part of the queue that this node has already looked at, such as those that other nodes left behind.
+    /// </summary>
     Again,
 
-    /// <summary>A cluster has room again for which runs were passed over.</summary>
+    /// <summary>Finds runs that were passed over for a cluster that has room again.</summary>
     Held,
 }

@@ -5,19 +5,19 @@ using DurableGateway.Runs;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// Has the due entries of the outbox handled. The node that writes an entry usually does its work at once; a node that finds an entry due
-/// takes the work over.
+/// Handles the due entries of the outbox. The node that writes an entry usually handles it at once. If the entry is still there when it is
+/// due, any node takes it over.
 /// </summary>
 internal sealed class Outbox(
     IOutboxStore store, IEnumerable<IOutboxHandler> handlers, DueClock clock, TimeProvider time, ILogger<Outbox> log)
 {
-    /// <summary>After this time another node takes over an entry that is still there.</summary>
+    /// <summary>How long a node has to handle an entry before another node takes it over.</summary>
     private static readonly TimeSpan TakeoverDelay = TimeSpan.FromSeconds(10);
 
     private readonly FrozenDictionary<string, IOutboxHandler> _handlers = handlers.ToFrozenDictionary(handler => handler.Prefix,
         StringComparer.Ordinal);
 
-    /// <summary>Takes a due entry, and begins its work. Completes when the entry is this node's, or another's.</summary>
+    /// <summary>Takes a due entry and starts to handle it. Completes when this node or another one has taken it.</summary>
     public async Task TakeAsync(OutboxEntry entry)
     {
         var until = time.GetUtcNow() + TakeoverDelay;
@@ -32,8 +32,8 @@ internal sealed class Outbox(
         {
             if (!_handlers.TryGetValue(entry.Prefix, out var handler))
             {
-                // A newer version of the gateway may have written it: that has to find it.
-                log.OutboxEntryFailed(entry.Name, "This version of the gateway does not know its kind.");
+                // A newer version of the gateway may have written it, and will find it.
+                log.OutboxEntryFailed(entry.Name, "This version of the gateway does not support entries of this kind.");
                 return;
             }
 
@@ -51,7 +51,7 @@ internal sealed class Outbox(
         }
         catch (Exception e) when (e is UnreadableRecordException or FormatException)
         {
-            // A node that has the key may be able to read it, or none: the entry expires with its run.
+            // Another node may have the key to read it. Otherwise the entry expires with its run.
             log.OutboxEntryFailed(entry.Name, e.Message);
         }
     }

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace DurableGateway.Replay;
 
-/// <summary>The synthetic HTTP context that takes a stored request down its route's pipeline once more.</summary>
+/// <summary>Creates the synthetic HTTP context that sends a stored request through its route's pipeline.</summary>
 internal static class ReplayContext
 {
     public static DefaultHttpContext Create(
@@ -32,7 +32,7 @@ internal static class ReplayContext
         features.Set<IHttpResponseTrailersFeature>(new ResponseTrailers());
         features.Set<IHttpRequestBodyDetectionFeature>(new BodyDetection(stored.Chunked || !stored.Body.IsEmpty));
 
-        // Without it, any route with a Timeout throws.
+        // A route with a Timeout throws without this feature.
         features.Set<IHttpRequestTimeoutFeature>(new Timeouts(attempt.Attempt.Aborted));
         features.Set<IHttpRequestLifetimeFeature>(new HttpRequestLifetimeFeature { RequestAborted = attempt.Attempt.Aborted });
 
@@ -45,7 +45,7 @@ internal static class ReplayContext
         var context = new DefaultHttpContext(features) { RequestServices = services };
         context.SetEndpoint(endpoint);
 
-        // Without them, a PathPattern transform silently sends "/".
+        // A PathPattern transform silently sends "/" without these values.
         context.Request.RouteValues = new RouteValueDictionary(stored.RouteValues.Select(pair =>
             KeyValuePair.Create(pair.Key, (object?)pair.Value)));
         return context;
@@ -70,7 +70,7 @@ internal static class ReplayContext
 
         public void DisableTimeout()
         {
-            // The attempt's own time-out is the policy's, not the route's.
+            // The attempt's timeout is the policy's, not the route's.
         }
     }
 

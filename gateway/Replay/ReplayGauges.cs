@@ -4,14 +4,14 @@ using static DurableGateway.Diagnostics.TelemetryNames;
 
 namespace DurableGateway.Replay;
 
-/// <summary>Gauges of replays, which are read when somebody collects, and only then.</summary>
+/// <summary>Gauges of replays, which are read only during a collection.</summary>
 internal sealed class ReplayGauges(ReplaySlots slots) : IHostedService, IDisposable
 {
     private readonly Meter _meter = new(Source, Instruments.Version);
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _meter.CreateObservableGauge(Metrics.ReplaysInFlight, () => (long)slots.InFlight, "{replay}", "Replays at work on this node");
+        _meter.CreateObservableGauge(Metrics.ReplaysInFlight, () => (long)slots.InFlight, "{replay}", "Replays in flight on this node");
         return Task.CompletedTask;
     }
 

@@ -7,8 +7,8 @@ using DurableGateway.Storage;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// Claims due runs and has them replayed. It searches where the clock says that a run is due, and from time to time the head of
-/// every shard's queue, for runs that other nodes have parked or left behind.
+/// Claims due runs and replays them. It looks at shards where the due clock reports a run, and regularly at the head of every shard's queue
+/// for runs that other nodes have parked or left behind.
 /// </summary>
 internal sealed class ReplayLoop(
     StoreConnection connection, IRunStore store, RunEngine engine, AttemptRegistry registry, ReplayRunner runner, ReplaySlots slots,
@@ -18,14 +18,14 @@ internal sealed class ReplayLoop(
     private const int Batch = 16;
 
     /// <summary>
-    /// How many runs a look names beyond what it claims: several nodes that look at the same queue must not all claim the same.
+    /// How many runs a look returns beyond those that it claims, so that nodes that look at the same queue do not all claim the same ones.
     /// </summary>
     private const int Named = 8 * Batch;
 
-    /// <summary>The most runs of a route that a look names whose end is to find what else there is.</summary>
+    /// <summary>The maximum number of runs per route that a look for other routes' runs returns.</summary>
     private const int NamedOfRoute = Batch;
 
-    /// <summary>How long a concurrency limit keeps its waiting runs when it hears of no run.</summary>
+    /// <summary>How long the queue of a concurrency limit is kept without a new run.</summary>
     private static readonly TimeSpan LimitLifetime = TimeSpan.FromDays(30);
 
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
@@ -36,7 +36,7 @@ internal sealed class ReplayLoop(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // A node that drains takes nothing new up; one that starts has no routes before its pipeline is built.
+        // A node that drains claims nothing. A node that starts has no routes until its pipeline is built.
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         try
         {
@@ -46,11 +46,11 @@ internal sealed class ReplayLoop(
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // The node goes.
+            // The node shuts down.
         }
         catch (ConfigurationException)
         {
-            // The store does not fit, and the node goes: see RunSignals.
+            // The store does not fit the configuration, and the node shuts down: see RunSignalHub.
         }
     }
 
@@ -73,7 +73,8 @@ internal sealed class ReplayLoop(
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
-                // The host would end with this loop. What was being looked at is not known: all is looked at anew.
+                // An exception that escapes from here would stop the host. The failed look is unknown, so all shards start from the
+                // beginning.
                 if (e is StoreUnavailableException) log.ClaimFailed(e.Message);
                 else log.LookFailed(e);
                 _swept = long.MinValue;
@@ -90,7 +91,7 @@ internal sealed class ReplayLoop(
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
-    /// <summary>Asks each shard for its first entry; the questions go out together, and the answers come back in one round trip.</summary>
+    /// <summary>Asks each shard for its first entry. The requests are pipelined into one round trip.</summary>
     private async Task SweepAsync()
     {
         if (_swept != long.MinValue && UntilSweep() > TimeSpan.Zero) return;
@@ -122,8 +123,8 @@ internal sealed class ReplayLoop(
     }
 
     /// <summary>
-    /// Claims some of what is due from a place of a queue on. A look for a cluster that has room ends with the first runs that it can
-    /// claim; one for what is new sees all, so that nothing waits behind the thousands of a cluster that has none.
+    /// Claims due runs, starting at a place in a queue. A look for a cluster that has room ends with the first runs that it can claim. A
+    /// look for new runs sees all of them, so that none waits behind the thousands of a cluster that is full.
     /// </summary>
     private async Task LookAsync(Look look, CancellationToken cancellation)
     {
@@ -139,17 +140,18 @@ internal sealed class ReplayLoop(
 
         var left = due.Held.Select(slots.ClusterOf).ToHashSet(StringComparer.OrdinalIgnoreCase);
 
-        // Those that had no room when the look began, or when it came to them. They may have some by now.
+        // These clusters had no room when the look began, or when it reached their runs. They may have room by now.
         var crowded = due.Held.Intersect(full, StringComparer.Ordinal).Select(slots.ClusterOf).ToHashSet(StringComparer.OrdinalIgnoreCase);
         var claims = new List<Task>(Batch);
         foreach (var (run, cluster) in Pick(due.Runs))
         {
             cancellation.ThrowIfCancellationRequested();
 
-            // Its lease ran out while the store was away, but this node is still at it: it renews the lease, or records the end.
+            // The lease expired while the store was unavailable, but this node is still running the attempt: it renews the lease or stores
+            // the end.
             if (registry.TryGet(run.Id, out var own) && own is { IsOver: false, State: not AttemptState.Lost }) continue;
 
-            // The store's clock has jumped, and with it all leases have run out at once: who is alive renews its own first.
+            // The store's clock has jumped, so all leases expired at once. Nodes that are alive renew theirs first.
             if (run.IsRunning && time.HasJumpedWithin(settings.Lease)) continue;
             if (claims.Count >= Batch)
             {
@@ -166,8 +168,8 @@ internal sealed class ReplayLoop(
             }
         }
 
-        // What has been claimed is no longer named by the next look. Where nothing could be claimed although there was room, looking again
-        // at once would find the same.
+        // The next look does not return runs that are claimed. If nothing could be claimed although there was room, an immediate look would
+        // find the same runs.
         await Task.WhenAll(claims);
         foreach (var cluster in left)
         {
@@ -178,7 +180,7 @@ internal sealed class ReplayLoop(
             _backlog.Hold(look.Cluster, look.Shard, rest);
     }
 
-    /// <summary>The runs of all clusters, one of each in turn.</summary>
+    /// <summary>The runs in random order, one of each cluster in turn.</summary>
     private IEnumerable<(DueRun Run, string Cluster)> Pick(IReadOnlyList<DueRun> runs)
     {
         var mixed = runs.ToArray();
@@ -210,7 +212,7 @@ internal sealed class ReplayLoop(
         }
         catch (Exception e) when (e is not (StoreUnavailableException or OperationCanceledException))
         {
-            // It stays due, and the others are not to wait for it.
+            // The run stays due, and must not delay the others.
             log.RunNotClaimed(e, run);
         }
         finally

@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Replay;
 
-/// <summary>Sends a claimed run's request once more and records how that went.</summary>
+/// <summary>Replays a claimed run's request and records the outcome.</summary>
 internal sealed class ReplayRunner(
     AttemptRegistry registry, RunEngine engine, IWaitStore requests, EndpointDataSource endpoints, IServiceScopeFactory scopes,
     TimeProvider time, ILogger<ReplayRunner> log)
@@ -20,7 +20,7 @@ internal sealed class ReplayRunner(
         using var scope = log.InRun(run.Id);
         Activity? span = null;
 
-        // Its lease is renewed from here on, also while its request is read.
+        // The lease must be renewed while the request is read.
         registry.Add(attempt);
         try
         {
@@ -45,8 +45,10 @@ internal sealed class ReplayRunner(
         }
     }
 
-    /// <summary>Reads a request that was too large to come with the claim. That is not part of the attempt's time.</summary>
-    /// <returns><see langword="null"/> where it cannot be read: the run has ended by that, or waits for a node that has its key.</returns>
+    /// <summary>
+    /// Reads a request that was too large to be returned with the claim. The time for this does not count towards the attempt's timeout.
+    /// </summary>
+    /// <returns><see langword="null"/> if it cannot be read. The run has then ended, or waits for a node that has its key.</returns>
     private async Task<StoredRequest?> ReadRequestAsync(Attempt attempt)
     {
         try
@@ -72,12 +74,12 @@ internal sealed class ReplayRunner(
             return;
         }
 
-        // Looked up afresh each time: a reload of the configuration replaces the endpoints.
+        // Looked up each time, because a reload of the configuration replaces the endpoints.
         var endpoint = RunRouteResolver.Find(endpoints.Endpoints,
             candidate => candidate.Metadata.GetMetadata<RouteModel>()?.Config, run.Route);
         if (endpoint?.RequestDelegate is not { } pipeline)
         {
-            // Nodes are updated one after the other: another may know the route already, or still.
+            // During a rolling update, another node may have the route already, or may still have it.
             log.RouteMissing(run.Id, run.Route);
             await RecordAsync(attempt, new AttemptFailure(
                 "its route is not configured", 0, Problems.RouteGone(run.Id, run.Route).ToResponse, RouteRetry));
@@ -96,7 +98,7 @@ internal sealed class ReplayRunner(
         }
         catch (Exception e) when (e is not StoreUnavailableException && !attempt.Aborted.IsCancellationRequested)
         {
-            // Counted as any other failure: a run that is taken up again for ever would end by its time only.
+            // Counted as a failed attempt. Otherwise the run would be claimed again and again until its timeout.
             log.Unexpected(e, run.Id, run.Attempt);
             await RecordAsync(attempt, new AttemptFailure("the gateway met an unexpected error", 0, Problems.GatewayFailed().ToResponse));
             return;
@@ -118,8 +120,8 @@ internal sealed class ReplayRunner(
         }
         catch (Exception e) when (e is not StoreUnavailableException)
         {
-            // What was to be the result cannot be had, as a stream whose record is damaged. It counts, or the run would be repeated for
-            // ever.
+            // The result cannot be read, for example because the record of a stream is damaged. Counted as a failed attempt, so that the
+            // run is not repeated without end.
             log.Unexpected(e, attempt.Run, attempt.Key.Number);
             var problem = e is UnreadableRecordException ? Problems.RecordUnreadable(attempt.Run) : Problems.GatewayFailed();
             await SettleAsync(attempt.Look(), AttemptReport.Of(new AttemptFailure(

@@ -5,16 +5,17 @@ using Yarp.ReverseProxy;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// How many replays this node has in flight, in all and for each cluster: what was parked while a service was down must not bury it
-/// when it comes back. Clusters are looked up afresh each time, because a reload of the configuration may change them.
+/// Limits the replays in flight on this node, in total and per cluster, so that the runs that were parked during an outage do not overload
+/// the service when it is available again. Clusters are looked up each time, because a reload of the configuration may change them.
 /// </summary>
 internal sealed class ReplaySlots(IProxyStateLookup proxy)
 {
-    /// <summary>The most replays in flight on a node. Each may hold its request and its response in memory.</summary>
+    /// <summary>The maximum number of replays in flight on a node. Each may hold its request and its response in memory.</summary>
     public const int MaxInFlight = 256;
 
     /// <summary>
-    /// What each cluster may have of them however many others have: a node full of one slow cluster's replays still serves the rest.
+    /// The number of replays that each cluster may have even if the node is at its maximum, so that the replays of one slow cluster do not
+    /// block the others.
     /// </summary>
     public const int Guaranteed = 4;
 
@@ -23,10 +24,10 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
     private TaskCompletionSource _freed = NewSignal();
     private int _total;
 
-    /// <summary>Replays at work.</summary>
+    /// <summary>The number of replays in flight.</summary>
     public int InFlight => Volatile.Read(ref _total);
 
-    /// <summary>Completes when the next slot is freed.</summary>
+    /// <summary>Completes when the next slot is released.</summary>
     public Task Freed
     {
         get
@@ -35,7 +36,7 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
         }
     }
 
-    /// <summary>The cluster that a run of the route goes to. One whose route is gone needs no room anywhere.</summary>
+    /// <summary>The cluster of a route's runs; empty if the route does not exist.</summary>
     public string ClusterOf(string route) =>
         (proxy.TryGetRoute(route, out var model)
             ? model
@@ -47,7 +48,7 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
         lock (_lock) return Free(cluster) > 0;
     }
 
-    /// <summary>The routes whose clusters have as many replays as they may.</summary>
+    /// <summary>The routes whose clusters have no free slot.</summary>
     public IReadOnlyList<string> FullRoutes()
     {
         lock (_lock)
@@ -60,7 +61,7 @@ internal sealed class ReplaySlots(IProxyStateLookup proxy)
         }
     }
 
-    /// <summary>Takes a slot of the cluster, to be given back by <see cref="Release"/>.</summary>
+    /// <summary>Takes a slot of the cluster. <see cref="Release"/> returns it.</summary>
     public bool TryTake(string cluster)
     {
         lock (_lock)

@@ -5,11 +5,13 @@ using DurableGateway.Telemetry;
 
 namespace DurableGateway.Replay;
 
-/// <summary>There is no hosting activity around a replay: its own continues the trace of the original request.</summary>
+/// <summary>
+/// Creates the activities of replays. A replay has no hosting activity; its own continues the trace of the original request.
+/// </summary>
 internal static class ReplaySpans
 {
     /// <summary>
-    /// The span of the attempt. Where nobody looks at traces, an activity that passes the client's trace on to the service.
+    /// Starts the span of the attempt. If traces are not collected, starts an activity that passes the client's trace to the service.
     /// </summary>
     public static Activity? Start(ClaimedRun run, StoredRequest request)
     {
@@ -32,7 +34,7 @@ internal static class ReplaySpans
         return activity.Start();
     }
 
-    /// <summary>YARP leaves the trace headers out and writes them anew from the activity.</summary>
+    /// <summary>YARP removes the trace headers and writes them from the activity.</summary>
     private static IEnumerable<KeyValuePair<string, string?>> Baggage(StoredRequest request) =>
         DistributedContextPropagator.Current.ExtractBaggage(request,
             static (object? carrier, string name, out string? value, out IEnumerable<string>? values) =>

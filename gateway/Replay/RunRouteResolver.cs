@@ -4,11 +4,11 @@ using Yarp.ReverseProxy.Configuration;
 namespace DurableGateway.Replay;
 
 /// <summary>
-/// Which route a stored run goes by: the one of its route's name as it is now, or one that was <c>Durable.RenamedFrom</c> that name.
+/// Finds the route of a stored run: the route with the stored name, or one whose <c>Durable.RenamedFrom</c> contains that name.
 /// </summary>
 internal static class RunRouteResolver
 {
-    /// <returns><see langword="null"/> where the run's route is gone.</returns>
+    /// <returns><see langword="null"/> if the route does not exist.</returns>
     public static T? Find<T>(IEnumerable<T> candidates, Func<T, RouteConfig?> config, string name) where T : class
     {
         T? heir = null;
@@ -22,7 +22,7 @@ internal static class RunRouteResolver
         return heir;
     }
 
-    /// <summary>The names by which runs of the route are stored.</summary>
+    /// <summary>The names under which runs of the route are stored.</summary>
     public static IEnumerable<string> NamesOf(RouteConfig route) => FormerNames(route).Prepend(route.RouteId);
 
     private static string[] FormerNames(RouteConfig route) =>

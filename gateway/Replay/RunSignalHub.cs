@@ -6,7 +6,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Replay;
 
-/// <summary>Brings the signals of runs to those who wait: on this node directly, on others by the store's channel.</summary>
+/// <summary>Delivers the signals of runs to their waiters, directly on this node and through the store's channel on others.</summary>
 internal sealed class RunSignalHub(
     DueClock clock, RunEndNotifier ended, IRunSignalChannel channel, IStoreReadiness store, IHostApplicationLifetime lifetime,
     TimeProvider time, ILogger<RunSignalHub> log)
@@ -47,7 +47,7 @@ internal sealed class RunSignalHub(
     {
         Ended(run);
 
-        // A run that invoked it is told.
+        // There may be an outbox entry for the run that invoked this one.
         Parked(run, time.GetUtcNow());
     }
 
@@ -63,14 +63,15 @@ internal sealed class RunSignalHub(
         }
         catch (ConfigurationException)
         {
-            // The store answered after the start, and does not fit: Program says so, and ends with its status.
+            // The store became available after the start, and does not fit the configuration. Program reports this and sets the exit
+            // status.
             lifetime.StopApplication();
             return;
         }
 
         var outage = new OutageLog(time, (_, _, error) => log.DeafToOthers(error.Message), (_, _) => { });
 
-        // Clients that wait ask the store now and then; only the signal between nodes is missing.
+        // Waiting clients ask the store regularly. Only the signals between nodes are missing.
         await StoreRetry.RepeatAsync(
             async () =>
             {
