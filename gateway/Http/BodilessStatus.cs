@@ -2,7 +2,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Http;
 
-/// <summary>Responses that have no body, by their status.</summary>
+/// <summary>Identifies responses without a body by their status.</summary>
 internal static class BodilessStatus
 {
     /// <summary>A response of this status has no body (RFC 9110 §6.4.1, §15.3.6).</summary>
@@ -10,10 +10,10 @@ internal static class BodilessStatus
         status is < StatusCodes.Status200OK or StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent
             or StatusCodes.Status304NotModified;
 
-    /// <summary>A response of this status may declare the length that another one would have (RFC 9110 §8.6).</summary>
+    /// <summary>A response of this status may declare the length of another response (RFC 9110 §8.6).</summary>
     public static bool MayDeclareLength(int status) => status is StatusCodes.Status304NotModified || !Includes(status);
 
-    /// <summary>Takes away what Kestrel does not send with the status.</summary>
+    /// <summary>Removes the headers that Kestrel does not send with the status.</summary>
     public static void Fit(HttpResponse response)
     {
         if (!Includes(response.StatusCode)) return;

@@ -4,21 +4,23 @@ using DurableGateway.Runs;
 namespace DurableGateway.Http;
 
 /// <summary>
-/// Says to browsers which sites may read what the gateway itself answers to the client of a run (<c>Cors:Origins</c>; CORS protocol of the
-/// Fetch standard): its redirect, its problems, and what is at the result URL. What a service said of that stands.
+/// Tells browsers which sites may read the gateway's own responses to the client of a run (<c>Cors:Origins</c>; CORS protocol of the Fetch
+/// standard): its redirect, its problems, and the responses at the result URL. CORS headers of the service are unchanged.
 /// </summary>
 internal static class Cors
 {
     private const string Any = "*";
 
-    /// <summary>The methods of a result URL: a client that keeps its method on a redirect is answered as with <c>GET</c>.</summary>
+    /// <summary>
+    /// The methods of a result URL. A client that keeps its method on a redirect gets the same answer as with <c>GET</c>.
+    /// </summary>
     public const string ResultMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
     /// <summary>The methods of the run behind a result URL.</summary>
     public const string RunMethods = "DELETE, OPTIONS";
     private const string Family = "Access-Control-";
 
-    /// <summary>How long a browser may go by what it was told: a policy may change.</summary>
+    /// <summary>How long a browser may cache the answer, in seconds. It is short because a policy may change.</summary>
     private const string MaxAge = "600";
 
     private static readonly string Exposed = string.Join(", ",
@@ -32,7 +34,7 @@ internal static class Cors
         var origin = response.HttpContext.Request.Headers.Origin.ToString();
         var any = policy.CorsOrigins == Any;
 
-        // Without this, a cache would give the response for one site to another site.
+        // Without this, a cache could return one site's response to another site.
         if (!any) headers.Append("Vary", "Origin");
         if (origin.Length == 0 || !(any || policy.CorsOrigins.Split(',').Contains(origin, StringComparer.OrdinalIgnoreCase))) return;
         headers.AccessControlAllowOrigin = any ? Any : origin;
@@ -44,7 +46,8 @@ internal static class Cors
         HttpMethods.IsOptions(request.Method) && request.Headers.AccessControlRequestMethod.Count > 0;
 
     /// <summary>
-    /// The answer to a browser that asks beforehand. What the site sent to the route comes along to the result URL, so any header may.
+    /// Answers a preflight request. A browser that follows a redirect sends the original request's headers to the result URL, so all
+    /// headers are allowed.
     /// </summary>
     public static void AnswerPreflight(HttpContext context, string methods, RunPolicy? policy)
     {

@@ -5,8 +5,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Http;
 
 /// <summary>
-/// Cuts a stream of bytes into server-sent events, at the blank lines between them (HTML, "Interpreting an event stream"). Lines end with
-/// CR, LF or both; a comment that stands alone is an event with nothing in it.
+/// Splits a stream of bytes into server-sent events at the blank lines between them (HTML, "Interpreting an event stream"). Lines end with
+/// CR, LF or both. A comment on its own is an event without data.
 /// </summary>
 internal sealed class EventSplitter
 {
@@ -16,19 +16,19 @@ internal sealed class EventSplitter
     private bool _hasData;
     private bool _afterReturn;
 
-    /// <summary>The bytes of an event that has not ended yet.</summary>
+    /// <summary>The bytes of the incomplete event.</summary>
     public ReadOnlyMemory<byte> Rest => _event.ToArray();
 
-    /// <summary>How many those are.</summary>
+    /// <summary>The number of those bytes.</summary>
     public int Pending => _event.Count;
 
-    /// <summary>Takes bytes in; gives the events that end with them.</summary>
+    /// <summary>Adds bytes, and returns the events that they complete.</summary>
     public List<SplitEvent> Take(ReadOnlySpan<byte> bytes)
     {
         var events = new List<SplitEvent>();
         foreach (var b in bytes)
         {
-            // The second half of a line's end belongs to what has just ended.
+            // The LF of a CRLF belongs to the event that has just ended.
             if (b == '\n' && _afterReturn)
             {
                 _afterReturn = false;
@@ -51,7 +51,7 @@ internal sealed class EventSplitter
         return events;
     }
 
-    /// <returns>Whether it was blank.</returns>
+    /// <returns>Whether the line was blank.</returns>
     private bool EndLine()
     {
         var line = Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(_line));

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace DurableGateway.Http;
 
-/// <summary>Which header lines are kept with a run, and which belong to the hop (RFC 9110 §7.6.1) or to the contract.</summary>
+/// <summary>Decides which header lines are stored with a run, and which belong to the hop (RFC 9110 §7.6.1) or to the contract.</summary>
 internal static class HopByHopHeaders
 {
     private const string UnderscoredPrefix = "Durable_";
@@ -15,7 +15,7 @@ internal static class HopByHopHeaders
         "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Authenticate", "Alt-Svc",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The lines that are kept, in order, one for each value.</summary>
+    /// <summary>Returns the lines to store, in order, one for each value.</summary>
     public static List<HeaderLine> Keep(IHeaderDictionary headers)
     {
         var named = headers.Connection.Count == 0 ? null : headers.GetCommaSeparatedValues("Connection");
@@ -29,21 +29,19 @@ internal static class HopByHopHeaders
         return lines;
     }
 
-    /// <summary>Puts kept lines back, empty ones included.</summary>
+    /// <summary>Restores stored lines, including empty ones.</summary>
     public static void CopyTo(this IReadOnlyList<HeaderLine> lines, IHeaderDictionary headers)
     {
         foreach (var (name, value) in lines) headers[name] = StringValues.Concat(headers[name], value);
     }
 
-    /// <summary>CGI and its heirs (WSGI, PHP) read an underscore in a name as a hyphen: there the one is the other.</summary>
+    /// <summary>CGI and its successors (WSGI, PHP) treat underscores and hyphens in names alike, so both are recognized.</summary>
     public static bool IsDurable(string name) =>
         (name[0] | 0x20) == 'd'
         && (name.StartsWith(DurableHeaders.Prefix, StringComparison.OrdinalIgnoreCase)
             || name.StartsWith(UnderscoredPrefix, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>
-    /// Nothing of the contract passes the gateway in either direction: neither a client's claims nor a service's answers to us.
-    /// </summary>
+    /// <summary>Removes the contract's headers. They never pass through the gateway, neither from a client nor from a service.</summary>
     public static void RemoveDurable(IHeaderDictionary headers)
     {
         List<string>? found = null;

@@ -2,13 +2,13 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Http;
 
-/// <summary>Sends a client to a result URL.</summary>
+/// <summary>Redirects a client to a result URL.</summary>
 internal static class HttpRedirects
 {
-    /// <param name="response">The response, which has not started.</param>
+    /// <param name="response">The response, which must not have started.</param>
     /// <param name="url">The result URL.</param>
-    /// <param name="status"><c>303</c>, or <c>202</c> where the client did not want to wait.</param>
-    /// <param name="retryAfter">When to come back, where that is known.</param>
+    /// <param name="status"><c>303</c>, or <c>202</c> if the client asked not to wait.</param>
+    /// <param name="retryAfter">When the client should ask again, if that is known.</param>
     public static void Redirect(this HttpResponse response, string url, int status, TimeSpan retryAfter = default)
     {
         response.StatusCode = status;

@@ -4,12 +4,12 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Http;
 
-/// <summary>Answers with problem details (RFC 9457).</summary>
+/// <summary>Writes problem details (RFC 9457).</summary>
 internal static class ProblemWriter
 {
     private const string AwayRetryAfter = "1";
 
-    /// <summary>Seconds: room is made by what expires, not by the next moment.</summary>
+    /// <summary>In seconds. A full store has room again only after records have expired.</summary>
     private const string FullRetryAfter = "10";
 
     public static async Task WriteProblemAsync(this HttpResponse response, Problem problem)
@@ -23,32 +23,32 @@ internal static class ProblemWriter
         await response.Body.WriteAsync(body, response.HttpContext.RequestAborted);
     }
 
-    /// <summary>What was asked needs the store, which is away: it may be asked again soon.</summary>
+    /// <summary>Reports that the store is unavailable. The client can repeat the request soon.</summary>
     public static Task WriteStoreAwayAsync(this HttpResponse response, RunId? run, string detail)
     {
         response.Headers.RetryAfter = AwayRetryAfter;
         return response.WriteProblemAsync(Problems.StoreUnavailable(run, detail));
     }
 
-    /// <summary>What was asked needs the store, which did not take it.</summary>
+    /// <summary>Reports that the store is unavailable or full.</summary>
     public static Task WriteStoreAwayAsync(this HttpResponse response, RunId? run, StoreUnavailableException error, string before = "") =>
         response.WriteProblemAsync(response.DescribeStoreAway(run, error, before + error.Detail));
 
-    /// <summary>The problem of that, for who writes it in another form. <c>Retry-After</c> is set.</summary>
+    /// <summary>Creates that problem for a caller that writes it in another format, and sets <c>Retry-After</c>.</summary>
     public static Problem DescribeStoreAway(this HttpResponse response, RunId? run, StoreUnavailableException error, string detail)
     {
         response.Headers.RetryAfter = error.IsFull ? FullRetryAfter : AwayRetryAfter;
         return error.IsFull ? Problems.StoreFull(run, detail) : Problems.StoreUnavailable(run, detail);
     }
 
-    /// <summary>The problem of who has no key, and how one is given (RFC 9110 §11.6.1).</summary>
+    /// <summary>Reports that the request has no valid key, and how to send one (RFC 9110 §11.6.1).</summary>
     public static Task WriteChallengeAsync(this HttpResponse response, Problem problem)
     {
         response.Headers.WWWAuthenticate = "Bearer";
         return response.WriteProblemAsync(problem);
     }
 
-    /// <summary>What the forwarder's error says about the service.</summary>
+    /// <summary>Describes the forwarder's error to the client.</summary>
     public static Problem Describe(RunId? run, ForwarderError error, bool timedOut)
     {
         var id = run ?? default;

@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Http;
 
-/// <summary>Gives a stored response to a client, as the service gave it.</summary>
+/// <summary>Writes a stored response to a client, as the service sent it.</summary>
 internal static class StoredResponseWriter
 {
     public static Task WriteAsync(HttpContext context, RunId run, StoredResponse stored, RunState state)
@@ -27,7 +27,7 @@ internal static class StoredResponseWriter
         if (HttpMethods.IsHead(context.Request.Method) || BodilessStatus.Includes(stored.Status)) return;
         if (stored.Body.IsEmpty)
         {
-            // The result of a HEAD names the length of a body that is not there.
+            // A stored HEAD response declares the length of a body that does not exist.
             if (response.ContentLength > 0) response.ContentLength = null;
             return;
         }

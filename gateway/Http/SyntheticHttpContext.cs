@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Http;
 
-/// <summary>A request that the gateway itself sends down its pipeline: no connection of a client is behind it.</summary>
+/// <summary>A request that the gateway itself sends through its pipeline, without a client connection.</summary>
 internal static class SyntheticHttpContext
 {
     private static readonly Marker Mark = new();
@@ -14,9 +14,9 @@ internal static class SyntheticHttpContext
 
     /// <summary>The features of a request that passes for one of a client that the gateway has heard of before.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="client">A request of that client: the new one comes from the same address, to the same address.</param>
-    /// <param name="connection">What stands for the id of a connection.</param>
-    /// <param name="response">Takes the body of the response.</param>
+    /// <param name="client">An earlier request of that client. The new request has the same addresses.</param>
+    /// <param name="connection">A substitute for the id of a connection.</param>
+    /// <param name="response">Receives the body of the response.</param>
     public static FeatureCollection CreateFeatures(HttpRequestFeature request, StoredRequest client, string connection, Stream response)
     {
         var features = new FeatureCollection();
@@ -25,7 +25,7 @@ internal static class SyntheticHttpContext
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(response));
 
-        // Without it, X-Forwarded-For is empty.
+        // X-Forwarded-For is empty without this feature.
         features.Set<IHttpConnectionFeature>(new HttpConnectionFeature
         {
             ConnectionId = connection,

@@ -1,4 +1,4 @@
 namespace DurableGateway.Http;
 
-/// <summary>How many runs an event has woken (§6).</summary>
+/// <summary>How many runs an event woke (§6).</summary>
 internal sealed record WokenJson(int Woken);

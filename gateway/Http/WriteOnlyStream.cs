@@ -1,6 +1,6 @@
 namespace DurableGateway.Http;
 
-/// <summary>A response body, or what stands before one: it is written asynchronously, to its end, and nothing else.</summary>
+/// <summary>The base of streams that write a response body, asynchronously and in order.</summary>
 internal abstract class WriteOnlyStream : Stream
 {
     private const string Asynchronous = "Write the response asynchronously.";
