@@ -4,8 +4,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// Results as clients get them at a result URL: what the service sent, with references that lead where they would have led from the URL of
-/// the request. What is stored stays as the service sent it.
+/// Reads results for clients at a result URL. References in the headers lead to the same place as from the URL of the request. The stored
+/// result stays as the service sent it.
 /// </summary>
 internal sealed class ClientResultReader(IRunStore store)
 {
@@ -17,7 +17,7 @@ internal sealed class ClientResultReader(IRunStore store)
         return await result is { } response ? Resolve(response, await target) : null;
     }
 
-    /// <summary>The same for a response that is at hand.</summary>
+    /// <summary>Resolves the references of a response that is already read.</summary>
     public async Task<StoredResponse> ResolveAsync(HttpContext context, RunId run, StoredResponse response) =>
         Resolve(response, await GetTargetAsync(context, run));
 
@@ -33,7 +33,7 @@ internal sealed class ClientResultReader(IRunStore store)
         }
         catch (UnreadableRecordException)
         {
-            // A result that can be read is not withheld for that.
+            // The result is returned even if the request cannot be read.
             return null;
         }
     }

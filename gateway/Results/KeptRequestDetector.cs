@@ -3,14 +3,14 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
 
-/// <summary>Tells the request of a client that kept its method as it followed a <c>303</c> from a new request to the same target.</summary>
+/// <summary>
+/// Distinguishes the request of a client that kept its method when it followed a <c>303</c> from a new request to the same target.
+/// </summary>
 internal sealed class KeptRequestDetector(IWaitStore store)
 {
-    /// <returns>
-    /// Whether it has the method of the run's request, and no body or the same one. So it is where that cannot be told: in doubt nothing is
-    /// executed twice.
-    /// </returns>
-    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    /// <returns>Whether the request has the method of the run's request, and the same body or none. <see langword="true"/> if that is
+    /// unknown, so that nothing is executed twice.</returns>
+    /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
     public async Task<bool> IncludesAsync(HttpRequest request, RunId run)
     {
         try
@@ -29,7 +29,7 @@ internal sealed class KeptRequestDetector(IWaitStore store)
         if (request.ContentLength is null or 0) return true;
         if (request.ContentLength != original.Length) return false;
 
-        // Where it is another one, the service gets it.
+        // If the bodies differ, the service still needs this one.
         request.EnableBuffering(original.Length + 1);
         var body = new byte[original.Length];
         await request.Body.ReadExactlyAsync(body, request.HttpContext.RequestAborted);

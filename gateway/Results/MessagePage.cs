@@ -5,16 +5,16 @@ using System.Text.Encodings.Web;
 
 namespace DurableGateway.Results;
 
-/// <summary>A small page for a person: a title, a sentence, and what there is to do. It has no script, and no cache keeps it.</summary>
+/// <summary>A small page for people: a title, a text and an action. It has no script and is not cached.</summary>
 internal static class MessagePage
 {
     private static readonly string Template = Load();
 
     /// <param name="context">The request.</param>
     /// <param name="status">The status of the response.</param>
-    /// <param name="title">The title, as text.</param>
-    /// <param name="text">What the page says, as text.</param>
-    /// <param name="action">A form or a link, as HTML.</param>
+    /// <param name="title">The title, as plain text.</param>
+    /// <param name="text">The text, as plain text.</param>
+    /// <param name="action">A form or link, as HTML.</param>
     public static async Task WriteAsync(HttpContext context, int status, string title, string text, string action = "")
     {
         var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));

@@ -8,10 +8,10 @@ internal sealed record ProgressData
     /// <summary><c>completed</c>, <c>failed</c>, <c>retrying</c>, <c>running</c>, <c>sleeping</c> or <c>waiting</c>.</summary>
     public string? State { get; init; }
 
-    /// <summary>When it goes on, where that is known.</summary>
+    /// <summary>When the run or the step continues, if that is known.</summary>
     public DateTimeOffset? Until { get; init; }
 
-    /// <summary>The attempt failed, after it was suspended.</summary>
+    /// <summary>The attempt had failed when it was suspended.</summary>
     public bool? Failed { get; init; }
     public DateTimeOffset Time { get; init; }
 }

@@ -2,13 +2,13 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
 
-/// <summary>One event of a run's progress as clients see it (§5).</summary>
-/// <param name="Id">For <c>Last-Event-ID</c>.</param>
+/// <summary>An event of a run's progress, as clients see it (§5).</summary>
+/// <param name="Id">The id that clients send in <c>Last-Event-ID</c>.</param>
 /// <param name="Type"><c>attempt</c>, <c>step</c> or <c>suspended</c>.</param>
-/// <param name="Data">What it says.</param>
+/// <param name="Data">The content.</param>
 internal sealed record ProgressEvent(long Id, string Type, ProgressData Data)
 {
-    /// <summary>What an entry of the run's history says to its client; <see langword="null"/> where that is nothing.</summary>
+    /// <summary>Converts an entry of the run's history; <see langword="null"/> if clients do not see that entry.</summary>
     public static ProgressEvent? From(HistoryEntry entry) => entry.Kind switch
     {
         HistoryKind.AttemptBegan => Make(entry, "attempt", new ProgressData { Attempt = entry.Attempt }),

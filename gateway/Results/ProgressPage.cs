@@ -7,16 +7,16 @@ using DurableGateway.Runs;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// What a person sees who follows a redirect before the result is there (§5). Without JavaScript the page reloads itself; with it, it
-/// follows the event stream. When the result is there, it is what the same address answers.
+/// The page for a person whose browser follows a redirect before the result is available (§5). With JavaScript it follows the event stream,
+/// otherwise it reloads itself. When the result is available, the same address returns it.
 /// </summary>
 internal static class ProgressPage
 {
     private static readonly string Template = Load();
 
     /// <summary>
-    /// Whether a browser navigates. Programs accept HTML too, and anything else (Java's <c>HttpURLConnection</c> and jQuery by default),
-    /// and would take the page for the result; no browser names HTML beside <c>*/*</c> without XHTML.
+    /// Whether a browser navigates. Some programs also accept HTML besides anything else (by default Java's <c>HttpURLConnection</c> and
+    /// jQuery), and would take the page for the result. Browsers never accept HTML and <c>*/*</c> without XHTML.
     /// </summary>
     public static bool IsWanted(HttpRequest request)
     {
@@ -44,8 +44,8 @@ internal static class ProgressPage
     {
         var waits = run.State == RunState.Waiting;
         var next = waits
-            ? run.NextAttemptAt is { } due ? $"It goes on at {due:yyyy-MM-dd HH:mm:ss} UTC." : "It goes on in a while."
-            : $"Attempt {run.Attempt} is at work.";
+            ? run.NextAttemptAt is { } due ? $"It continues at {due:yyyy-MM-dd HH:mm:ss} UTC." : "It continues later."
+            : $"Attempt {run.Attempt} is running.";
         var values = new Dictionary<string, string>
         {
             ["title"] = waits ? "Waiting" : "In progress",
@@ -58,7 +58,7 @@ internal static class ProgressPage
         return values.Aggregate(Template, (page, pair) => page.Replace("{{" + pair.Key + "}}", pair.Value, StringComparison.Ordinal));
     }
 
-    /// <summary>Each step once, where it began, as it is now.</summary>
+    /// <summary>Lists each step once, in the order in which they began, with its current state.</summary>
     private static string Steps(IReadOnlyList<HistoryEntry> history)
     {
         var order = new List<string>();
@@ -84,8 +84,8 @@ internal static class ProgressPage
     private static string Words(string state) => state switch
     {
         "completed" => "done",
-        "retrying" => "will be tried again",
-        "running" => "at work",
+        "retrying" => "will be retried",
+        "running" => "in progress",
         _ => state,
     };
 

@@ -9,15 +9,15 @@ using DurableGateway.Runs;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// A run's progress as server-sent events, and its result as the last of them (§5). The ids are the numbers of the run's history, so any
-/// node can go on after <c>Last-Event-ID</c>, with a letter before them that tells them from those of a service.
+/// Sends a run's progress as server-sent events, and its result as the last event (§5). An event id is the number of a history entry, so
+/// any node can continue after <c>Last-Event-ID</c>. A prefix distinguishes these ids from those of a service.
 /// </summary>
 internal sealed class ProgressStream(IRunHistory history, IRunStore store, ClientResultReader results, RunEndNotifier ended,
     GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public const string ContentType = "text/event-stream";
 
-    /// <summary>The id of the last event: a client that has it comes back because it does not know that there is no more.</summary>
+    /// <summary>The id of the last event. A client that reconnects with it does not know that the stream is complete.</summary>
     private const string End = "h-end";
     private const char Letter = 'h';
 
@@ -27,7 +27,7 @@ internal sealed class ProgressStream(IRunHistory history, IRunStore store, Clien
         request.GetTypedHeaders().Accept.Any(type =>
             type.MediaType.Equals(ContentType, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
 
-    /// <summary>Whether it is an id of a progress stream.</summary>
+    /// <summary>Whether the id is one of a progress stream.</summary>
     public static bool IsOurs(string id) => id == End || TryNumber(id, out _);
 
     public async Task WriteAsync(HttpContext context, RunId run)
@@ -36,7 +36,7 @@ internal sealed class ProgressStream(IRunHistory history, IRunStore store, Clien
         var last = context.Request.Headers["Last-Event-ID"].ToString();
         if (last == End)
         {
-            // What tells an EventSource not to come again (HTML, server-sent events, processing model).
+            // This status stops an EventSource from reconnecting (HTML, server-sent events, processing model).
             response.StatusCode = StatusCodes.Status204NoContent;
             return;
         }
@@ -53,13 +53,13 @@ internal sealed class ProgressStream(IRunHistory history, IRunStore store, Clien
         response.Headers.CacheControl = "no-store";
         response.Headers[DurableHeaders.RunId] = run.ToString();
 
-        // Proxies in between are asked not to hold it back.
+        // Asks proxies not to buffer the stream.
         response.Headers["X-Accel-Buffering"] = "no";
         var spoken = time.GetTimestamp();
         await response.Body.FlushAsync(context.RequestAborted);
         while (!lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            // The state is read before the history: what happened until it ended is in there by then.
+            // The state is read before the history, so that the history contains everything up to the end of the run.
             var snapshot = await ReadAsync(() => store.GetSnapshotAsync(run), context.RequestAborted);
             var text = new StringBuilder();
             foreach (var entry in await ReadAsync(() => history.GetAsync(run, after), context.RequestAborted) ?? [])

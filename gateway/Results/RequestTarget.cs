@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// The path and query of a request, as a base for references (RFC 3986 §5.2). Scheme and authority stay those of whoever follows: what is
-/// resolved begins with its path.
+/// The path and query of a request, as a base for references (RFC 3986 §5.2). Resolved references begin with a path: scheme and authority
+/// are those that the client uses.
 /// </summary>
 internal sealed class RequestTarget
 {
@@ -15,7 +15,7 @@ internal sealed class RequestTarget
     private readonly string _path;
     private readonly string _query;
 
-    /// <param name="rawTarget">As it stood on the wire (RFC 9112 §3.2): a path with a query, or a whole URL.</param>
+    /// <param name="rawTarget">The target as sent (RFC 9112 §3.2): a path with a query, or an absolute URL.</param>
     public RequestTarget(string rawTarget)
     {
         var target = rawTarget.Split('#')[0];
@@ -32,15 +32,16 @@ internal sealed class RequestTarget
     }
 
     /// <summary>
-    /// Whether the client has the response under this very path. Then the path decides by itself what references mean, and only what would
-    /// lead to the client's URL, which has a query of its own, is resolved.
+    /// Whether the client gets the response at this path. References then need no resolution, except those that mean the client's URL
+    /// itself, because that URL has an additional query member.
     /// </summary>
     public bool IsBase { get; init; }
 
     /// <summary>
-    /// A reference to this target from its own path. It does not name the path, of which something in front may have taken a prefix away.
+    /// A reference from this target's path to the target itself. It does not contain the path, because a proxy in front may have removed a
+    /// prefix.
     /// </summary>
-    /// <value><see langword="null"/> where there is none, because clients change the path as they write it.</value>
+    /// <value><see langword="null"/> if there is none, because clients change the path when they resolve it.</value>
     public string? SelfReference => _path.Contains('\\', StringComparison.Ordinal) || _path.Split('/').Any(IsDots)
         ? null
         : $"./{_path[(_path.LastIndexOf('/') + 1)..]}{Query}";
@@ -48,18 +49,19 @@ internal sealed class RequestTarget
     private string Query => _query == "?" ? "" : _query;
 
     /// <summary>
-    /// The path as a reference names it. Browsers take a backslash for a slash, so that a path may look to them like a host.
+    /// The path as it is written in a reference. Browsers treat a backslash as a slash, and could take such a path for a host.
     /// </summary>
     private string EscapedPath => _path.Replace("\\", "%5C", StringComparison.Ordinal);
 
     public static RequestTarget Of(HttpContext context, bool isBase = false) =>
         new(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget) { IsBase = isBase };
 
-    /// <summary>Path and query.</summary>
+    /// <summary>The path and the query.</summary>
     public override string ToString() => _path + Query;
 
     /// <summary>
-    /// The default path of cookies (RFC 6265 §5.1.4). A semicolon would end the attribute, so the path ends in front of its segment.
+    /// The default path of cookies (RFC 6265 §5.1.4). A semicolon would end the attribute, so the path ends before the segment that
+    /// contains one.
     /// </summary>
     public string CookiePath
     {
@@ -72,8 +74,8 @@ internal sealed class RequestTarget
     }
 
     /// <summary>
-    /// What a reference of the response leads to. One that does not depend on the path (a URL, <c>//host/…</c>,
-    /// <c>/path</c>) stays as it is.
+    /// Resolves a reference of the response. A reference that does not depend on the path (a URL, <c>//host/…</c>, <c>/path</c>) is
+    /// unchanged.
     /// </summary>
     public string Resolve(string reference) => reference switch
     {
@@ -90,13 +92,14 @@ internal sealed class RequestTarget
         var end = reference.AsSpan().IndexOfAny('?', '#');
         var path = end < 0 ? reference : reference[..end];
 
-        // Browsers leave tabs out before they look for a host.
+        // Browsers remove tabs before they look for a host.
         var known = path.Replace("\t", "", StringComparison.Ordinal);
         return Absolute(RemoveDotSegments(EscapedPath[..(EscapedPath.LastIndexOf('/') + 1)] + known)) + reference[path.Length..];
     }
 
     /// <summary>
-    /// A path that begins with two slashes is no host (RFC 3986 §4.2). A backslash of the service's own reference is a slash to browsers.
+    /// Ensures that a path that begins with two slashes is not read as a host (RFC 3986 §4.2). The service's own reference may contain a
+    /// backslash, which browsers treat as a slash.
     /// </summary>
     private static string Absolute(string path) => path is ['/', '/' or '\\', ..] ? "/." + path : path;
 
@@ -117,14 +120,14 @@ internal sealed class RequestTarget
 
     private static bool IsDots(string segment) => segment.Replace("%2e", ".", StringComparison.OrdinalIgnoreCase) is "." or "..";
 
-    /// <returns>Where the colon after the scheme stands; 0 where there is none.</returns>
+    /// <returns>The position of the colon after the scheme; 0 if there is no scheme.</returns>
     private static int Scheme(string reference)
     {
         var end = reference.AsSpan().IndexOfAnyExcept(SchemeCharacters);
         return end > 0 && reference[end] == ':' && char.IsAsciiLetter(reference[0]) ? end : 0;
     }
 
-    /// <summary>A header takes no character that a client should not have sent in its target.</summary>
+    /// <summary>Escapes characters that clients must not send in a target, so that the target can be used in a header.</summary>
     private static string Escape(string text) => text.All(c => c is > ' ' and < '\x7f') ? text
         : string.Concat(text.EnumerateRunes().Select(rune =>
             rune.Value is > ' ' and < '\x7f' ? rune.ToString() : Uri.EscapeDataString(rune.ToString())));

@@ -5,9 +5,9 @@ using DurableGateway.Runs;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// The headers of a response that mean something relative to the URL of its request: <c>Location</c>, <c>Content-Location</c> (RFC 9110),
-/// <c>Link</c> (RFC 8288), <c>Refresh</c> (HTML) and <c>Set-Cookie</c> (RFC 6265). A client that gets the response under another URL
-/// is to end as if it had come under the first one.
+/// Resolves the response headers that are relative to the URL of the request: <c>Location</c>, <c>Content-Location</c> (RFC 9110),
+/// <c>Link</c> (RFC 8288), <c>Refresh</c> (HTML) and <c>Set-Cookie</c> (RFC 6265). They then have the same meaning for a client that gets
+/// the response at another URL.
 /// </summary>
 internal static partial class ResponseReferences
 {
@@ -23,7 +23,7 @@ internal static partial class ResponseReferences
         _ => line.Value,
     };
 
-    /// <summary>Targets and the parameter <c>anchor</c>. Quoted strings may have brackets and commas in them.</summary>
+    /// <summary>Resolves targets and the parameter <c>anchor</c>. Quoted strings may contain brackets and commas.</summary>
     private static string Link(string value, RequestTarget target)
     {
         var text = new StringBuilder();
@@ -56,7 +56,7 @@ internal static partial class ResponseReferences
         return -1;
     }
 
-    /// <summary>Without a URL it is the page itself that is loaded again: that of the request, not the stored result.</summary>
+    /// <summary>Resolves the URL. Without one, the page of the request is reloaded, not the stored result.</summary>
     private static string Refresh(string value, RequestTarget target)
     {
         if (RefreshValue().Match(value) is not { Success: true } match) return value;
@@ -65,7 +65,9 @@ internal static partial class ResponseReferences
         return resolved == url ? value : $"{match.Groups["time"].Value}; url={resolved}";
     }
 
-    /// <summary>The last <c>Path</c> counts, and one that does not begin with a slash is none.</summary>
+    /// <summary>
+    /// Adds the default path if there is none. The last <c>Path</c> counts, and one that does not begin with a slash is ignored.
+    /// </summary>
     private static string Cookie(string value, RequestTarget target)
     {
         var path = value.Split(';').Skip(1).Select(attribute => attribute.Split('=', 2))

@@ -4,12 +4,11 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
 
-/// <summary>Decides who may read a result URL besides needing its token, and tells browsers what they may do with it.</summary>
+/// <summary>Checks who may read a result beyond the token of its URL, and tells browsers how to handle the response.</summary>
 internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, KeyRing keys)
 {
     /// <summary>
-    /// Nobody is to learn the URL from a browser that goes on from there, or from a cache. What the service said of that in a stored
-    /// response stands.
+    /// Keeps the URL out of caches and out of <c>Referer</c>. Headers that the service set in a stored response are unchanged.
     /// </summary>
     public static void ProtectUrl(HttpResponse response) => response.OnStarting(() =>
     {
@@ -19,8 +18,8 @@ internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, Ke
     });
 
     /// <summary>
-    /// The same for a URL with <see cref="ResultMember"/>. The service may need <c>Referer</c> (checks of forms do), and gets it without
-    /// the member; other sites get none.
+    /// Keeps a URL with <see cref="ResultMember"/> out of caches and out of other sites' <c>Referer</c>. The service gets <c>Referer</c>,
+    /// which form checks may need, without the member.
     /// </summary>
     public static void ProtectMember(HttpResponse response) => response.OnStarting(() =>
     {
@@ -29,7 +28,7 @@ internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, Ke
         return Task.CompletedTask;
     });
 
-    /// <summary>The sites that the policy names may read the answer, whatever it will be.</summary>
+    /// <summary>Allows the sites that the policy names to read the answer, whatever it is.</summary>
     public async Task AllowOriginAsync(HttpContext context, RunId run)
     {
         if (context.Request.Headers.Origin.Count == 0 || await PolicyAsync(run) is not { } policy) return;
@@ -43,7 +42,7 @@ internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, Ke
     public async Task PreflightAsync(HttpContext context, RunId run, string methods) =>
         Cors.AnswerPreflight(context, methods, context.Request.Headers.Origin.Count == 0 ? null : await PolicyAsync(run));
 
-    /// <returns>The problem of a request that lacks what the result is bound to (<c>BindResultTo</c>).</returns>
+    /// <returns>The problem if the request lacks what the result is bound to (<c>BindResultTo</c>).</returns>
     public Problem? Check(HttpRequest request, RunSnapshot run)
     {
         var header = ResultBinding.HeaderOf(run.Binding);
@@ -60,7 +59,7 @@ internal sealed class ResultAccess(IRunStore store, AttemptRegistry registry, Ke
         }
         catch (StoreUnavailableException)
         {
-            // The same is said of the result itself, soon.
+            // Reading the result reports the same error.
             return null;
         }
     }

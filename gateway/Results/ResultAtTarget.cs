@@ -1,11 +1,11 @@
 namespace DurableGateway.Results;
 
-/// <summary>On a request that fetches a result at the path of the run's request.</summary>
+/// <summary>A feature of a request that fetches a result at the path of the run's request.</summary>
 /// <param name="Member">The member that the client sent.</param>
-/// <param name="Target">The target of the run's request, which is this request's without the member.</param>
+/// <param name="Target">The target of the run's request: this request's target without the member.</param>
 internal sealed record ResultAtTarget(ResultMember Member, RequestTarget Target)
 {
-    /// <summary>Where the client is sent that has waited long enough.</summary>
+    /// <summary>Where to redirect a client after the maximum wait.</summary>
     public string Next => (Member with { Hop = Member.Hop + 1 }).AppendTo(Target.SelfReference ?? "");
 
     public static ResultAtTarget? Of(HttpContext context) => context.Features.Get<ResultAtTarget>();

@@ -2,10 +2,10 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
 
-/// <summary>A result within an event stream.</summary>
+/// <summary>A result in an event stream.</summary>
 /// <param name="Status">The status code.</param>
-/// <param name="Headers">Name and value of each line, in order.</param>
-/// <param name="Body">As text where it is UTF-8, else as base64.</param>
+/// <param name="Headers">The name and value of each line, in order.</param>
+/// <param name="Body">Text if the body is UTF-8, otherwise base64.</param>
 /// <param name="Encoding"><c>utf-8</c> or <c>base64</c>.</param>
 internal sealed record ResultData(int Status, IEnumerable<string[]> Headers, string Body, string Encoding)
 {

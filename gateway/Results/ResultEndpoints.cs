@@ -9,7 +9,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
 
-/// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and gives it as the service gave it.</summary>
+/// <summary><c>GET /_durable/v1/results/{run}</c> (§5): waits for a run's result and returns it as the service sent it.</summary>
 internal sealed class ResultEndpoints(
     IRunStore store, RunEngine engine, AttemptRegistry registry, IRunHistory history, ProgressStream progress, StreamFollower follower,
     ResultAccess access, RunEndNotifier ended,
@@ -19,10 +19,11 @@ internal sealed class ResultEndpoints(
     private const int MaxHops = 15;
     private static readonly TimeSpan PageWait = TimeSpan.FromSeconds(1);
 
-    /// <summary>A signal may be lost with the node or the connection that sent it: the store has the last word.</summary>
+    /// <summary>How often the store is asked, because a signal can be lost with its node or connection.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
     /// <summary>
-    /// A token is genuine, so its run was there, or will be: a client that was cut off may be here before its run is stored.
+    /// How long to wait for an unknown run. A valid token means that the run existed or will exist: a client that was cut off may ask
+    /// before its run is stored.
     /// </summary>
     private static readonly TimeSpan StoringTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StoringRetry = TimeSpan.FromMilliseconds(25);
@@ -35,8 +36,8 @@ internal sealed class ResultEndpoints(
     }
 
     /// <summary>
-    /// Many clients keep their method as they follow a <c>303</c>. So the result is the answer to every method that may be such a
-    /// continuation, whatever it means elsewhere, and what changes something has a URL that no redirect leads to.
+    /// Maps a URL to a call. Many clients keep their method when they follow a <c>303</c>, so the result is the answer to every method that
+    /// such a client may use. Changes have another URL, to which nothing redirects.
     /// </summary>
     private Task MapAsync(HttpContext context, string methods, Func<HttpContext, RunSnapshot, long, Task> call)
     {
@@ -52,10 +53,10 @@ internal sealed class ResultEndpoints(
     }
 
     /// <param name="context">The request.</param>
-    /// <param name="call">What it asks for, of a run that its token is good for, and since when.</param>
+    /// <param name="call">Handles the request after its token is verified.</param>
     private async Task VerifyAsync(HttpContext context, Func<RunId, long, Task> call)
     {
-        // One wait for all that there is to wait for: proxies in front count from the request on.
+        // All waits share one time limit, because proxies measure from the start of the request.
         var began = time.GetTimestamp();
         ResultAccess.ProtectUrl(context.Response);
         if (!await CanVerifyAsync(context, began))
@@ -74,10 +75,10 @@ internal sealed class ResultEndpoints(
         await GuardAsync(context, run, end, () => call(run, began));
     }
 
-    /// <summary>The same at the path of the run's request.</summary>
+    /// <summary>Answers at the path of the run's request.</summary>
     /// <param name="context">A request without the member.</param>
-    /// <param name="member">The member that it had.</param>
-    /// <returns><see langword="false"/> where it is another request: to another target, or one that a page of the result makes.</returns>
+    /// <param name="member">The member that was removed from it.</param>
+    /// <returns><see langword="false"/> if it is another request: to another target, or from a page of the result.</returns>
     public async Task<bool> TryAnswerAsync(HttpContext context, ResultMember member)
     {
         var began = time.GetTimestamp();
@@ -125,11 +126,11 @@ internal sealed class ResultEndpoints(
 
     /// <param name="context">The request.</param>
     /// <param name="run">The run.</param>
-    /// <param name="began">When the request came.</param>
-    /// <param name="call">What it asks for, of the run as it is now.</param>
+    /// <param name="began">When the request arrived.</param>
+    /// <param name="call">Handles the request with the run's current state.</param>
     private async Task CallAsync(HttpContext context, RunId run, long began, Func<HttpContext, RunSnapshot, long, Task> call)
     {
-        // A browser shows problems, too, to those sites only that it was told of. The store is asked for both at once.
+        // Browsers show problems, too, only to allowed sites. The two store reads run in parallel.
         var origin = access.AllowOriginAsync(context, run);
         var known = GetStoredAsync(context, run, began);
         await Task.WhenAll(origin, known);
@@ -139,14 +140,14 @@ internal sealed class ResultEndpoints(
         else await call(context, snapshot!, began);
     }
 
-    /// <summary>A person who comes back to a page, by a bookmark or the history of a browser, is told what has become of it.</summary>
+    /// <summary>Explains to a person who comes back to a page, from a bookmark or the browser's history, what happened to it.</summary>
     private static Task RefuseAsync(HttpContext context, Problem problem) =>
         ResultAtTarget.Of(context) is { } at && ProgressPage.IsWanted(context.Request)
             ? MessagePage.WriteAsync(context, problem.Status, problem.Title, problem.Detail ?? "",
-                $"""<p><a href="{HtmlEncoder.Default.Encode(at.Target.SelfReference ?? "")}">Open the page anew</a></p>""")
+                $"""<p><a href="{HtmlEncoder.Default.Encode(at.Target.SelfReference ?? "")}">Open the page again</a></p>""")
             : context.Response.WriteProblemAsync(problem);
 
-    /// <summary>A node that has just started may not have its keys yet: a URL that it gave before is not an unknown one.</summary>
+    /// <summary>Waits for the keys of a node that has just started. Without them, a valid URL would appear unknown.</summary>
     private async Task<bool> CanVerifyAsync(HttpContext context, long began)
     {
         while (!tokens.CanVerify && time.GetElapsedTime(began) < settings.ResultWait
@@ -155,14 +156,11 @@ internal sealed class ResultEndpoints(
         return tokens.CanVerify;
     }
 
-    /// <summary>
-    /// What the result is bound to is stored with the run, so a client that is here first has to wait for it; without it nobody
-    /// gets anything.
-    /// </summary>
+    /// <summary>Waits until the run is stored. What the result is bound to is stored with it, so nothing can be returned before.</summary>
     private Task<RunSnapshot?> GetStoredAsync(HttpContext context, RunId run, long began) =>
         WaitAsync(run, Wait(context, settings.ResultWait), began, forEnd: false, context.RequestAborted);
 
-    /// <summary>A client that has the URL may cancel the run, if its policy allows that.</summary>
+    /// <summary>Cancels the run for a client that has its URL, if the policy allows that.</summary>
     private async Task CancelAsync(HttpContext context, RunId run)
     {
         var problem = await store.GetPolicyAsync(run) switch
@@ -191,7 +189,7 @@ internal sealed class ResultEndpoints(
             return;
         }
 
-        // A person is shown something soon; a program is answered once.
+        // A person gets a page soon. A program waits for the result.
         var wait = Wait(context, ProgressPage.IsWanted(context.Request) ? PageWait : settings.ResultWait);
         var snapshot = known.State.HasEnded() ? known : await WaitAsync(run, wait, began, forEnd: true, context.RequestAborted);
         switch (snapshot)
@@ -215,8 +213,8 @@ internal sealed class ResultEndpoints(
     }
 
     /// <summary>
-    /// Who asked the service for a stream of events, and comes when that has ended, gets that stream. Who has all events of one that is not
-    /// whole gets what the run came to.
+    /// Whether the client asked the service for an event stream, so that it gets the stored result instead of progress. If a stream is
+    /// incomplete, a client that has all its events gets the run's result.
     /// </summary>
     private async Task<bool> IsOwnStreamAsync(HttpContext context, RunId run) => StreamFollower.GoesOn(context.Request) || (
         !context.Request.Headers.ContainsKey("Last-Event-ID")
@@ -224,7 +222,7 @@ internal sealed class ResultEndpoints(
         && await store.GetResultAsync(run) is { } result
         && StreamFollower.IsStream(result));
 
-    /// <summary>As long as the client says (RFC 7240), up to a maximum.</summary>
+    /// <summary>The time that the client prefers (RFC 7240), up to a maximum.</summary>
     private static TimeSpan Wait(HttpContext context, TimeSpan fallback)
     {
         var wait = PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) ?? fallback;
@@ -232,10 +230,10 @@ internal sealed class ResultEndpoints(
     }
 
     /// <param name="run">The run.</param>
-    /// <param name="wait">How long at most.</param>
-    /// <param name="began">From when on.</param>
-    /// <param name="forEnd">Whether for its end, or for its being stored only.</param>
-    /// <param name="cancellation">The client has gone.</param>
+    /// <param name="wait">The maximum time.</param>
+    /// <param name="began">When the wait began.</param>
+    /// <param name="forEnd">Whether to wait for the end of the run, or only until it is stored.</param>
+    /// <param name="cancellation">Cancelled when the client disconnects.</param>
     private async Task<RunSnapshot?> WaitAsync(RunId run, TimeSpan wait, long began, bool forEnd, CancellationToken cancellation)
     {
         using var waiter = ended.Register(run);

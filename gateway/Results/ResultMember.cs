@@ -4,28 +4,28 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// The reserved member of a query by which a result is fetched at the path of its request (§5):
-/// <c>durable-result=&lt;run&gt;.&lt;token&gt;[.&lt;hop&gt;]</c>. A member of that name and another form is a service's own.
+/// The reserved query member with which a result is fetched at the path of its request (§5):
+/// <c>durable-result=&lt;run&gt;.&lt;token&gt;[.&lt;hop&gt;]</c>. A member of that name in another form belongs to the service.
 /// </summary>
 /// <param name="Run">The run.</param>
-/// <param name="Token">A token for the run and the target, see <see cref="Protocol.Tokens.ForResultAt"/>.</param>
-/// <param name="Hop">How often its client has been redirected to the same result.</param>
+/// <param name="Token">A token for the run and the target. See <see cref="Protocol.Tokens.ForResultAt"/>.</param>
+/// <param name="Hop">How often the client has been redirected to this result.</param>
 internal sealed record ResultMember(RunId Run, string Token, int Hop = 0)
 {
     private const string Prefix = "durable-result=";
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Run}.{Token}{(Hop == 0 ? "" : $".{Hop}")}");
 
-    /// <summary>Whether there is one in a URL, or may be.</summary>
+    /// <summary>Whether a URL may contain the member.</summary>
     public static bool IsIn(string url) => url.Contains(Prefix, StringComparison.Ordinal);
 
-    /// <summary>The URL with the member behind its query.</summary>
+    /// <summary>Appends the member to the query of a URL.</summary>
     public string AppendTo(string url) => $"{url}{(url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{this}";
 
-    /// <summary>Takes such members out of the query of a URL.</summary>
+    /// <summary>Removes such members from the query of a URL.</summary>
     /// <param name="url">A URL, a target or a reference.</param>
-    /// <param name="found">The last of them; <see langword="null"/> where there is none.</param>
-    /// <returns>The URL without them; the same one where there is none.</returns>
+    /// <param name="found">The last of them; <see langword="null"/> if there is none.</param>
+    /// <returns>The URL without them; the same string if there is none.</returns>
     public static string RemoveFrom(string url, out ResultMember? found)
     {
         found = null;

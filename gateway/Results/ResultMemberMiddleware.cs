@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// Takes <see cref="ResultMember"/> out of the target and out of <c>Referer</c> before anything else sees them: routes, services, records
-/// and logs. A request that fetches the result of its target ends here; any other goes on as if the member had not been there.
+/// Removes <see cref="ResultMember"/> from the target and from <c>Referer</c> before routes, services, records and logs see them. Answers a
+/// request that fetches the result of its target. Any other request continues without the member.
 /// </summary>
 internal sealed class ResultMemberMiddleware(RequestDelegate next, ResultEndpoints results)
 {

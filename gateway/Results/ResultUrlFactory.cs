@@ -4,36 +4,36 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
 
-/// <summary>Makes result URLs: relative, with a capability that carries its own end (§5).</summary>
+/// <summary>Creates result URLs: relative, with a token that contains its expiry (§5).</summary>
 internal sealed class ResultUrlFactory(Tokens tokens)
 {
     public const string Path = WirePaths.Results;
 
-    /// <summary>Behind a result URL's path: the run itself, which <c>DELETE</c> cancels. No redirect leads there.</summary>
+    /// <summary>The suffix of a result URL that names the run itself. <c>DELETE</c> cancels it. Nothing redirects there.</summary>
     public const string Run = "/run";
 
-    /// <summary>The length that a reference with the member may have: servers take request lines of 8 KiB.</summary>
+    /// <summary>The maximum length of a reference with the member. Servers accept request lines of 8 KiB.</summary>
     private const int MaxReferenceChars = 4096;
 
     public string For(Attempt attempt) => For(attempt.Run, attempt.StartedAt + attempt.Policy.Lifetime);
 
     public string For(RunId run, DateTimeOffset end) => $"{Path}{run}?token={tokens.ForResult(run, end)}";
 
-    /// <summary>Whether a <c>Location</c> is one that <see cref="Redirect"/> gives.</summary>
+    /// <summary>Whether a <c>Location</c> is one that <see cref="Redirect"/> sets.</summary>
     public static bool IsResult(string location) => location.StartsWith(Path, StringComparison.Ordinal) || ResultMember.IsIn(location);
 
-    /// <summary><c>303</c> to the result, which may be at the path of the request.</summary>
-    /// <param name="context">The request of the run, or one that is the same by its idempotency key.</param>
+    /// <summary>Writes a <c>303</c> to the result, which may be at the path of the request.</summary>
+    /// <param name="context">The request of the run, or a repetition with the same idempotency key.</param>
     /// <param name="policy">The policy of its route.</param>
     /// <param name="run">The run.</param>
-    /// <param name="end">When its last trace is gone.</param>
-    /// <param name="retryAfter">When to come back, where that is known.</param>
+    /// <param name="end">When the run and its result are deleted.</param>
+    /// <param name="retryAfter">When the client should ask again, if that is known.</param>
     public void Redirect(HttpContext context, RunPolicy policy, RunId run, DateTimeOffset end, TimeSpan retryAfter = default)
     {
         var url = For(run, end);
         if (AtTarget(context, policy, run, end) is { } near)
         {
-            // What can be cancelled, and asked for without the request's path.
+            // The reserved URL works without the request's path, and can be cancelled.
             context.Response.Headers[DurableHeaders.Result] = url;
             url = near;
         }

@@ -7,8 +7,8 @@ using Microsoft.Net.Http.Headers;
 namespace DurableGateway.Results;
 
 /// <summary>
-/// Gives the event stream of a service to a client that comes late, or again: what is kept after <c>Last-Event-ID</c>, and then what
-/// whichever attempt adds to it, without a gap or a repeat.
+/// Sends a service's event stream to a client that connects late or again: the stored events after <c>Last-Event-ID</c>, and then those
+/// that further attempts add, without gaps or repeats.
 /// </summary>
 internal sealed class StreamFollower(IStreamStore streams, IRunStore store, ClientResultReader results, RunEndNotifier ended,
     GatewaySettings settings, IHostApplicationLifetime lifetime, TimeProvider time)
@@ -16,18 +16,16 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
     private const int Page = 256;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Describes the whole of a body, which a client that has some of it does not get.</summary>
+    /// <summary>Headers that describe the whole body, which a client that already has a part does not get.</summary>
     private static readonly string[] OfTheWhole =
         [HeaderNames.ContentLength, HeaderNames.ETag, HeaderNames.ContentMD5, "Digest", "Content-Digest", "Repr-Digest"];
 
-    /// <summary>Whether a client has events of the service's own stream, as its <c>Last-Event-ID</c> says.</summary>
+    /// <summary>Whether the client's <c>Last-Event-ID</c> is from the service's own stream.</summary>
     public static bool GoesOn(HttpRequest request) =>
         request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last && !ProgressStream.IsOurs(last);
 
-    /// <returns>
-    /// <see langword="false"/> where the run has no such stream, or has ended with another result,
-    /// and the client has all events that came before.
-    /// </returns>
+    /// <returns><see langword="false"/> if the run has no such stream, or has ended with another result and the client has all events that
+    /// came before.</returns>
     public async Task<bool> TryWriteAsync(HttpContext context, RunId run)
     {
         if (GoesOn(context.Request)) return await GoOnAsync(context, run, context.Request.Headers["Last-Event-ID"].ToString());
@@ -35,7 +33,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
         return await TryWriteAsync(context, run, head, 0);
     }
 
-    /// <summary>It began, and the run has another result.</summary>
+    /// <summary>Whether the stream began, but the run ended without events.</summary>
     private async Task<bool> HasEndedWithoutAsync(RunId run) =>
         (await store.GetSnapshotAsync(run) is null or { State: RunState.Completed or RunState.Failed or RunState.Cancelled })
             && (await streams.ReadAsync(run, 0, 1)).Count == 0;
@@ -47,7 +45,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
         {
             if (!await IsWholeAsync(run)) return false;
 
-            // What tells an EventSource not to come again.
+            // This status stops an EventSource from reconnecting.
             response.StatusCode = StatusCodes.Status204NoContent;
             return true;
         }
@@ -63,10 +61,10 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
     }
 
     /// <summary>
-    /// After an event that a client has. It may be one that is not kept: the store was away, or the service does not say that its stream
-    /// can be resumed. It is not given again, so what follows it is there when another attempt has come as far, or the run has ended.
+    /// Continues after the client's last event. That event may not be stored: the store was unavailable, or the service does not declare
+    /// its stream resumable. It is not repeated, so the client waits until another attempt has reached it, or until the run has ended.
     /// </summary>
-    /// <returns><see langword="false"/> where no stream came of the run.</returns>
+    /// <returns><see langword="false"/> if the run produced no stream.</returns>
     private async Task<bool> GoOnAsync(HttpContext context, RunId run, string last)
     {
         using var waiter = ended.Register(run);
@@ -89,7 +87,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
             await waiter.PauseAsync(LookAgain, context.RequestAborted);
         }
 
-        // An EventSource whose stream ends comes again, with the id that it has.
+        // An EventSource whose stream ends reconnects with the same id.
         context.Response.ContentType = ProgressStream.ContentType;
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers[DurableHeaders.RunId] = run.ToString();
@@ -97,9 +95,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
         return true;
     }
 
-    /// <summary>
-    /// What follows an event in a result that is a stream; all of it where the service has made another one, or has encoded it.
-    /// </summary>
+    /// <summary>Writes what follows an event in a result that is a stream. Writes all of it if the event is not in it.</summary>
     private static async Task<bool> TryWriteRestAsync(HttpContext context, RunId run, StoredResponse result, string last)
     {
         if (!IsStream(result) || Find(result, HeaderNames.ContentEncoding) is not null) return false;
@@ -123,13 +119,13 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
         return true;
     }
 
-    /// <summary>Whether a service has answered with a stream of events.</summary>
+    /// <summary>Whether a service answered with an event stream.</summary>
     public static bool IsStream(StoredResponse response) =>
         Find(response, HeaderNames.ContentType)?.StartsWith(ProgressStream.ContentType, StringComparison.OrdinalIgnoreCase) is true;
 
     /// <summary>
-    /// Whether the events that are kept are the result of a run that has ended. They are not where it failed or was cancelled in the middle
-    /// of them, or came to another result.
+    /// Whether the stored events are the complete result of an ended run. They are not if the run failed or was cancelled before the stream
+    /// ended, or has another result.
     /// </summary>
     private async Task<bool> IsWholeAsync(RunId run)
     {
@@ -158,7 +154,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
             && (await streams.ReadAsync(run, next, 1)).Count == 0;
 
     /// <summary>
-    /// Gives the events as they come. The response ends where they are the whole stream, and is cut off where they are not.
+    /// Sends the events as they are stored. The response ends normally if the stream is complete; otherwise the connection is aborted.
     /// </summary>
     private async Task FollowAsync(HttpContext context, RunId run, long next)
     {
@@ -170,7 +166,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
             IReadOnlyList<ReadOnlyMemory<byte>> events;
             try
             {
-                // The state is read before the events: what came until the run ended is there by then.
+                // The state is read before the events, so that all events up to the end of the run are read.
                 isOver = await store.GetSnapshotAsync(run) is null or { State: not (RunState.Running or RunState.Waiting) };
                 events = await streams.ReadAsync(run, next, Page);
                 isOver &= events.Count < Page;
@@ -197,7 +193,7 @@ internal sealed class StreamFollower(IStreamStore streams, IRunStore store, Clie
             if (isOver) break;
         }
 
-        // The last events first have time to leave: a connection that is cut off drops what it has not sent.
+        // Gives the last events time to reach the client: an aborted connection drops unsent data.
         await Task.Delay(LookAgain, time, context.RequestAborted);
         context.Abort();
     }
