@@ -11,10 +11,10 @@ using Yarp.ReverseProxy;
 
 namespace DurableGateway.Hosting;
 
-/// <summary>What is said once, on start.</summary>
+/// <summary>The text that the gateway prints once, at the start.</summary>
 internal static class Banner
 {
-    /// <summary>What <c>--version</c> prints.</summary>
+    /// <summary>The output of <c>--version</c>.</summary>
     public static string Version =>
         $"Durable Gateway {Instruments.Version} (wire contract v{DurableHeaders.ProtocolVersion}, store "
         + $"format {StoreKeys.Format}, .NET {Environment.Version})";
@@ -48,7 +48,9 @@ internal static class Banner
         return text.ToString().TrimEnd();
     }
 
-    /// <summary>Of the one route of <c>--upstream</c>, the address, and which <c>Host</c> goes there.</summary>
+    /// <summary>
+    /// For the route of <c>--upstream</c>: its address, and the <c>Host</c> that the service gets. For other routes: the cluster.
+    /// </summary>
     private static string Target(StartOptions line, Yarp.ReverseProxy.Configuration.RouteConfig route) =>
         line.Upstream is null ? $"{route.ClusterId}"
         : $"{line.Upstream}, Host: {(line.UpstreamHost == UpstreamHost.Original ? "the client's" : new Uri(line.Upstream).Authority)}";

@@ -15,10 +15,10 @@ using DurableGateway.Telemetry;
 
 namespace DurableGateway.Hosting;
 
-/// <summary>The composition: what there is, and the order in which a request passes it.</summary>
+/// <summary>Composes the gateway: its services, and the order in which a request passes them.</summary>
 internal static class GatewayApp
 {
-    /// <exception cref="ConfigurationException">The configuration is wrong; every error is listed.</exception>
+    /// <exception cref="ConfigurationException">The configuration is invalid. The exception lists every error.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? customize = null)
     {
         var line = StartOptions.Parse(args);
@@ -50,7 +50,7 @@ internal static class GatewayApp
         return app;
     }
 
-    /// <summary>Order matters: each part says what it has to stand before or behind.</summary>
+    /// <summary>Builds the pipeline. The order matters: each comment says what a part must precede or follow.</summary>
     private static void UsePipeline(WebApplication app, GatewaySettings settings, StartOptions line)
     {
         // YARP registers ASP.NET Core's authorization, and WebApplication would have every request pass it before routing, where it has
@@ -60,10 +60,10 @@ internal static class GatewayApp
         // First, so that it sees how every request ends.
         if (settings.AccessLog) app.UseMiddleware<AccessLogMiddleware>();
 
-        // Before all that may fail: a failure is a problem document.
+        // Before everything that may fail, because it turns a failure into a problem document.
         app.UseMiddleware<GatewayExceptionMiddleware>();
 
-        // Remembers what follows: a request that a step invokes passes the same way as a client's.
+        // Stores the rest of the pipeline, so that a request that a step invokes passes the same parts as a client's.
         app.Use(app.Services.GetRequiredService<InvocationDispatcher>().Watch);
 
         // Before routing, which resolves the target: what must not be resolved, or must not be seen by routes and services.
@@ -83,14 +83,14 @@ internal static class GatewayApp
             });
         app.UseRouting();
 
-        // Behind routing and before the endpoints: endpoints read a body of any size before their filters are asked.
+        // After routing and before the endpoints, because an endpoint reads its body before its filters run.
         app.UseMiddleware<AdminAuthorizationMiddleware>();
 
-        // No route can take a path of the gateway.
+        // Ensures that no route gets a reserved path.
         app.UseMiddleware<ReservedPathMiddleware>();
         app.UseRequestTimeouts();
 
-        // Before YARP's pipeline begins its own spans, so that those are beneath the attempt's.
+        // Before YARP's pipeline starts its spans, so that they are children of the attempt's span.
         app.UseMiddleware<AttemptTracingMiddleware>();
 
         app.MapResults();

@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Connections;
 
 namespace DurableGateway.Hosting;
 
-/// <summary>From what went wrong at the start to plain words about it.</summary>
+/// <summary>Explains errors of the start in plain words.</summary>
 internal static class StartErrors
 {
-    /// <returns><see langword="null"/> for what is no error of configuration, and so deserves its stack trace.</returns>
+    /// <returns><see langword="null"/> if the error is not one of configuration, so that its stack trace is printed.</returns>
     public static string? Explain(Exception error) => error switch
     {
         NothingToProxyException or DamagedStoreException => error.Message,
@@ -23,7 +23,7 @@ internal static class StartErrors
         _ => null,
     };
 
-    /// <summary>YARP gathers its own errors of routes and clusters.</summary>
+    /// <summary>YARP collects its own errors of routes and clusters in one exception.</summary>
     private static string? ExplainAll(AggregateException many) =>
         many.Flatten().InnerExceptions.All(inner => inner is ArgumentException)
             ? "The configuration cannot be used:"

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// A line for each request that a client makes, where <c>Durable:AccessLog</c> is on. The query stays out of it, and so does the path of a
-/// callback URL: both may hold a capability.
+/// Logs a line for each client request if <c>Durable:AccessLog</c> is set. The line contains neither the query nor the path of a callback
+/// URL, because both may contain a capability.
 /// </summary>
 internal sealed class AccessLogMiddleware(RequestDelegate next, ILoggerFactory logs, TimeProvider time)
 {

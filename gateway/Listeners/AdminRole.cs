@@ -6,9 +6,9 @@ internal enum AdminRole
     /// <summary>Nothing.</summary>
     None,
 
-    /// <summary>See runs, and change nothing.</summary>
+    /// <summary>May read runs, but not change them.</summary>
     Reader,
 
-    /// <summary>See and act.</summary>
+    /// <summary>May read runs and act on them.</summary>
     Operator,
 }

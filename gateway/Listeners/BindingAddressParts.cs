@@ -2,5 +2,5 @@ using System.Net;
 
 namespace DurableGateway.Listeners;
 
-/// <summary>A listener's address, taken apart.</summary>
+/// <summary>The parts of a listener's address.</summary>
 internal readonly record struct BindingAddressParts(IPAddress? Address, bool IsLocalhost, int Port);

@@ -6,10 +6,12 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Listeners;
 
-/// <summary>Where services reach the control listener: this node first, then the address that reaches any (§2).</summary>
+/// <summary>
+/// Provides the addresses at which services reach the control listener: this node's first, then the one that reaches any node (§2).
+/// </summary>
 internal sealed class CallbackAddressProvider(GatewaySettings settings, IServer server)
 {
-    /// <summary>What the path of a run on the control listener begins with; events that an SDK sends have it as their source.</summary>
+    /// <summary>The start of a run's path on the control listener. Events that an SDK sends name it as their source.</summary>
     public const string RunPath = WirePaths.Runs;
 
     private string? _own;
@@ -22,7 +24,7 @@ internal sealed class CallbackAddressProvider(GatewaySettings settings, IServer 
         ? $"{Own}{RunPath}{run}, {shared}{RunPath}{run}"
         : string.Concat(Own, RunPath, run);
 
-    /// <summary>The address as it was bound, which may have been asked for with port 0.</summary>
+    /// <summary>The address as bound, because the configuration may set port 0.</summary>
     private string Bound()
     {
         // The listeners are bound in this order: public, control.

@@ -6,8 +6,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// Mutual TLS at the control listener: certificates of the authorities of <c>Durable:Admin:ClientCertificates</c>, and of no others. What
-/// the machine trusts does not count: of the world's authorities each would make operators.
+/// Validates client certificates (mutual TLS) at the control listener. It accepts only certificates of the authorities in
+/// <c>Durable:Admin:ClientCertificates</c>. The machine's trusted authorities do not count, because any public authority could then issue
+/// operator certificates.
 /// </summary>
 internal sealed class ClientCertificateValidator
 {
@@ -32,13 +33,13 @@ internal sealed class ClientCertificateValidator
         }
 
         if (_authorities.Count == 0) throw new ConfigurationException(ClientCertificateSettings.AuthorityKey, _settings.Authority,
-            "has no certificate in PEM (-----BEGIN CERTIFICATE-----)");
+            "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----)");
     }
 
-    /// <summary>Whether who has none is refused, but for probes.</summary>
+    /// <summary>Whether a caller without a certificate is refused, except for probes.</summary>
     public bool AreRequired => _settings is { Required: true };
 
-    /// <summary>Asks for a certificate in the handshake, and ends it where one is shown that is not good.</summary>
+    /// <summary>Requests a certificate in the handshake. The handshake fails if the certificate is invalid.</summary>
     public void Configure(HttpsConnectionAdapterOptions https)
     {
         if (_settings is null) return;
@@ -46,7 +47,7 @@ internal sealed class ClientCertificateValidator
         https.ClientCertificateValidation = (certificate, chain, _) => IsGood(certificate, chain);
     }
 
-    /// <summary>The role of the one that a certificate names. It was found good in the handshake.</summary>
+    /// <summary>The role of the certificate's name. The handshake has already validated the certificate.</summary>
     public AdminCaller? Find(X509Certificate2? certificate)
     {
         if (_settings is null || certificate is null) return null;
@@ -59,8 +60,8 @@ internal sealed class ClientCertificateValidator
     }
 
     /// <summary>
-    /// What it is made out to: common name, DNS names, and URI (SPIFFE). Authorities vouch for each in their own way, so what stands for a
-    /// URI is one only where it is in that field: a common name may be what the bearer asked for.
+    /// The names in the certificate: common name, DNS names and URI (SPIFFE). Authorities check each kind in their own way, so a URI counts
+    /// only in the URI field: the bearer may have chosen the common name.
     /// </summary>
     internal static IReadOnlySet<string> Names(X509Certificate2 certificate)
     {
@@ -71,7 +72,7 @@ internal sealed class ClientCertificateValidator
                 && !IsUri(name)) names.Add(name);
         }
 
-        // The framework reads DNS names one by one, of the other kinds the first.
+        // The framework enumerates DNS names. For other kinds it returns only the first.
         foreach (var dns in certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>()
             .SelectMany(extension => extension.EnumerateDnsNames()).Where(dns => !IsUri(dns))) names.Add(dns);
         if (certificate.GetNameInfo(X509NameType.UrlName, forIssuer: false) is { } uri && IsUri(uri)) names.Add(uri);
@@ -87,7 +88,7 @@ internal sealed class ClientCertificateValidator
         chain.ChainPolicy.CustomTrustStore.AddRange(_authorities);
         chain.ChainPolicy.ApplicationPolicy.Add(ForClients);
 
-        // Lists of revoked certificates are asked for over the network, in the handshake; short-lived certificates do without.
+        // A revocation check needs network access during the handshake. Use short-lived certificates instead.
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
         if (shown is not null) chain.ChainPolicy.ExtraStore.AddRange(shown.ChainPolicy.ExtraStore);

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace DurableGateway.Listeners;
 
-/// <summary>The limits are for clients: services are bound by their policy's alone.</summary>
+/// <summary>Removes the server's limits for services. They apply to clients; a service is limited by its policy only.</summary>
 internal sealed class ControlLimitsMiddleware(RequestDelegate next)
 {
     public Task InvokeAsync(HttpContext context)

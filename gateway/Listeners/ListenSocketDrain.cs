@@ -5,16 +5,16 @@ using System.Runtime.InteropServices;
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// Stops a listening socket from accepting new connections, without losing one that it has. Closing the socket would reset connections that
-/// the system has accepted and the process has not; their clients could not tell that from a failed request. On Linux, new
-/// connections are therefore dropped before they begin: their clients try again after a second, and are refused then. Connections that have
-/// begun are completed and accepted.
+/// Stops a listening socket from accepting new connections without losing one. Closing the socket would reset connections that the system
+/// has accepted and the process has not, and their clients could not distinguish that from a failed request. On Linux, the first packet of
+/// a new connection is dropped instead; its client retries after a second, when the socket is closed, and is refused. Connections whose
+/// handshake has begun are completed and accepted.
 /// </summary>
 internal static class ListenSocketDrain
 {
     private const int SolSocket = 1, SoAttachFilter = 26, TcpLevel = 6, TcpInfo = 11, AcceptQueueAt = 24;
 
-    /// <summary>Classic BPF over the TCP header: what has SYN and no ACK is dropped, all else passes.</summary>
+    /// <summary>Classic BPF over the TCP header: drops packets with SYN and without ACK, and passes all others.</summary>
     private static readonly ulong[] DropNew =
     [
         Instruction(0x30, 13), // A = byte 13, the flags
@@ -26,7 +26,7 @@ internal static class ListenSocketDrain
 
     public static void StopAccepting(Socket listening)
     {
-        // Where there is no such filter, the queue is at least made as short as can be.
+        // If there is no such filter, at least keep the queue as short as possible.
         listening.Listen(0);
         if (!OperatingSystem.IsLinux()) return;
         var program = GCHandle.Alloc(DropNew, GCHandleType.Pinned);
@@ -40,7 +40,7 @@ internal static class ListenSocketDrain
         }
         catch (SocketException)
         {
-            // A sandbox may forbid it.
+            // A sandbox may forbid the filter.
         }
         finally
         {
@@ -48,7 +48,7 @@ internal static class ListenSocketDrain
         }
     }
 
-    /// <summary>Whether the system holds connections for the socket that have not been taken.</summary>
+    /// <summary>Whether the system holds connections that the process has not accepted.</summary>
     public static bool HasPending(Socket listening)
     {
         if (!OperatingSystem.IsLinux()) return false;

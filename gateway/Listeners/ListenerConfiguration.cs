@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// The two listeners. A connection knows which one it came in by; an endpoint is reachable on the public one unless it is
-/// marked for control, and never on both.
+/// Configures the two listeners. A connection records its listener. An endpoint is reachable at the control listener if it is marked for
+/// it, otherwise at the public one, and never at both.
 /// </summary>
 internal static class ListenerConfiguration
 {
@@ -19,11 +19,11 @@ internal static class ListenerConfiguration
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, settings.Limits);
 
-        // Bytes beyond ASCII pass as they are, in both directions: what they mean is between the client and the service.
+        // Bytes beyond ASCII pass unchanged in both directions. Their meaning is up to client and service.
         kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
-        // The control listener is bound last: its address is looked up as such.
+        // The control listener is bound last: CallbackAddressProvider relies on it.
         foreach (var endPoint in PublicTransport.EndPoints(Parts(settings.Public)))
         {
             kestrel.Listen(endPoint, options =>
@@ -69,7 +69,7 @@ internal static class ListenerConfiguration
         MinDataRate? Rate(long? bytes) => bytes is { } rate ? new MinDataRate(rate, limits.DataRateGracePeriod) : null;
     }
 
-    /// <summary>A pipeline for HTTP/2, to which connections of the public listener are handed; nothing arrives at it by itself.</summary>
+    /// <summary>Adds an HTTP/2 pipeline that accepts no connections itself. The public listener passes connections to it.</summary>
     private static void ListenForHttp2(KestrelServerOptions kestrel, PublicConnectionManager connections) =>
         kestrel.Listen(PublicTransport.Nowhere, options =>
         {

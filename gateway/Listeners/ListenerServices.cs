@@ -5,7 +5,7 @@ namespace DurableGateway.Listeners;
 
 internal static class ListenerServices
 {
-    /// <exception cref="ConfigurationException">A file of certificates cannot be read.</exception>
+    /// <exception cref="ConfigurationException">A certificate file cannot be read.</exception>
     public static WebApplicationBuilder AddListeners(this WebApplicationBuilder builder, GatewaySettings settings)
     {
         var connections = new PublicConnectionManager(settings.Limits, TimeProvider.System);

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Connections.Features;
 
 namespace DurableGateway.Listeners;
 
-/// <summary>What a connection of the public listener passes before the server reads it.</summary>
+/// <summary>Handles a connection of the public listener before the server reads from it.</summary>
 internal sealed class PublicConnectionManager(ServerLimits limits, TimeProvider time)
 {
     private static readonly byte[] Preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8];
@@ -16,22 +16,23 @@ internal sealed class PublicConnectionManager(ServerLimits limits, TimeProvider 
     private readonly ConcurrentDictionary<ConnectionContext, long> _arrived = new();
     private long _open;
 
-    /// <summary>The server's pipeline for connections of HTTP/2.</summary>
+    /// <summary>The server's pipeline for HTTP/2 connections.</summary>
     public ConnectionDelegate? Http2 { get; set; }
 
     /// <summary>
-    /// Whether a client has connected within this time and not said anything yet: what it is about to say is to be answered.
+    /// Whether a client has connected within this time and has not sent anything yet. Its first request must still be answered.
     /// </summary>
     public bool IsAboutToSpeak(TimeSpan within) => _silent.Values.Concat(_arrived.Values).Any(since => time.GetElapsedTime(since) < within);
 
-    /// <summary>A connection has been taken; until the server comes to it, it is about to speak.</summary>
+    /// <summary>Records an accepted connection that the server does not handle yet.</summary>
     public void Arrived(ConnectionContext connection) => _arrived[connection] = time.GetTimestamp();
 
-    /// <summary>The server has come to it.</summary>
+    /// <summary>Records that the server handles the connection.</summary>
     public void Begun(ConnectionContext connection) => _arrived.TryRemove(connection, out _);
 
     /// <summary>
-    /// The server's own limit would count connections of the control listener, too, and shut out services for their clients.
+    /// Limits the public connections. The server's own limit would include connections of the control listener, so that clients could lock
+    /// out services.
     /// </summary>
     public async Task LimitAsync(ConnectionContext connection, ConnectionDelegate next)
     {
@@ -49,13 +50,14 @@ internal sealed class PublicConnectionManager(ServerLimits limits, TimeProvider 
         {
             Begun(connection);
             connection.Abort(new ConnectionAbortedException(
-                "There are as many connections as Durable:Limits:MaxConcurrentConnections allows."));
+                "The number of connections exceeds Durable:Limits:MaxConcurrentConnections."));
         }
     }
 
     /// <summary>
-    /// Without TLS a client cannot ask for HTTP/2; one that knows begins with its preface (RFC 9113 §3.3), which is no request of
-    /// HTTP/1.1. The server speaks one or the other on a port, so the choice is made here.
+    /// Chooses the protocol. A client cannot negotiate HTTP/2 without TLS. A client that assumes it begins with the HTTP/2 preface (RFC
+    /// 9113 §3.3), which is not a valid HTTP/1.1 request. The server supports only one of the protocols on a port, so the choice is made
+    /// here.
     /// </summary>
     public async Task ChooseAsync(ConnectionContext connection, ConnectionDelegate http1)
     {
@@ -68,7 +70,7 @@ internal sealed class PublicConnectionManager(ServerLimits limits, TimeProvider 
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            // The client said nothing in its time, or left, or the server stops.
+            // The client sent nothing in time or disconnected, or the server is stopping.
             return;
         }
         finally
@@ -81,7 +83,7 @@ internal sealed class PublicConnectionManager(ServerLimits limits, TimeProvider 
 
     private async Task<bool> IsHttp2Async(ConnectionContext connection)
     {
-        // The server's own clocks do not run yet.
+        // The server's own timeouts do not apply yet.
         var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested
             ?? CancellationToken.None;
         using var idle = new CancellationTokenSource(limits.KeepAliveTimeout, time);

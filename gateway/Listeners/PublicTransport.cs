@@ -7,15 +7,15 @@ using Microsoft.Extensions.Options;
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// Kestrel's sockets, of which the public ones can be closed before the server stops: services must be able to checkpoint for as
-/// long as their attempts are in flight, while no client may begin a new one here.
+/// Kestrel's socket transport, with public sockets that can be closed before the server stops. Services can then checkpoint while their
+/// attempts are in flight, although clients cannot start new ones on this node.
 /// </summary>
 internal sealed class PublicTransport : IConnectionListenerFactory
 {
-    /// <summary>How long the last connections in the system's queue have to be taken out of it.</summary>
+    /// <summary>How long to wait until the last connections in the system's queue are accepted.</summary>
     private static readonly TimeSpan QueueTime = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long a handshake that has begun takes to end.</summary>
+    /// <summary>How long a handshake that has begun takes to complete.</summary>
     private static readonly TimeSpan HandshakeTime = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
@@ -36,7 +36,7 @@ internal sealed class PublicTransport : IConnectionListenerFactory
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             if (endpoint is not PublicEndPoint) return socket;
 
-            // A client that has vanished without a word, from a WebSocket that may be silent, is found out; connections take this over.
+            // Detects clients of silent WebSockets that have disappeared. Accepted connections inherit the option.
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds / 4);
@@ -46,10 +46,10 @@ internal sealed class PublicTransport : IConnectionListenerFactory
         _factory = new SocketTransportFactory(options, loggers);
     }
 
-    /// <summary>The end point of a listener that accepts nothing.</summary>
+    /// <summary>The end point of a listener that accepts no connections.</summary>
     public static EndPoint Nowhere { get; } = new NoEndPoint();
 
-    /// <summary>Where public listeners are bound.</summary>
+    /// <summary>The end points of the public listeners.</summary>
     public static IEnumerable<IPEndPoint> EndPoints(BindingAddressParts address) => address switch
     {
         { Address: { } ip } => [new PublicEndPoint(ip, address.Port)],
@@ -69,8 +69,8 @@ internal sealed class PublicTransport : IConnectionListenerFactory
     }
 
     /// <summary>
-    /// Closes the public sockets. Connections that are open stay so. What the system has accepted and this process has not would be
-    /// reset by that, so nothing new is let into its queue first, and that is emptied.
+    /// Closes the public sockets. Open connections stay open. Closing a socket resets connections that the system has accepted and this
+    /// process has not. So new connections are dropped first, and the system's queue is emptied.
     /// </summary>
     public async Task StopListeningAsync(CancellationToken cancellation)
     {
@@ -84,7 +84,7 @@ internal sealed class PublicTransport : IConnectionListenerFactory
 
     private sealed class PublicEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
 
-    /// <summary>Says of each connection that it is there, before anything else is done with it.</summary>
+    /// <summary>Records each connection before anything else handles it.</summary>
     private sealed class PublicListener(IConnectionListener listener, PublicConnectionManager connections) : IConnectionListener
     {
         public EndPoint EndPoint => listener.EndPoint;

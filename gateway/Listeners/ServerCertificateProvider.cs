@@ -7,8 +7,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// Serves the certificate of <c>Kestrel:Certificates:Default</c> as it is in its files now: Kestrel itself reads them once for listeners
-/// that are made by code. They are read again and again, and compared, as mounts of a Secret are links that change, which watchers miss.
+/// Serves the certificate of <c>Kestrel:Certificates:Default</c> as it is in its files now. Kestrel reads the files only once for listeners
+/// that are configured in code. This reads them regularly and compares them, because a mounted Secret changes through links, which file
+/// watchers miss.
 /// </summary>
 internal sealed class ServerCertificateProvider(
     IConfiguration configuration, TimeProvider time, ILogger<ServerCertificateProvider> log) : BackgroundService
@@ -22,13 +23,15 @@ internal sealed class ServerCertificateProvider(
     private byte[] _seen = [];
     private volatile SslStreamCertificateContext? _served;
 
-    /// <summary>In place of what Kestrel has read, which stays where nothing else could be.</summary>
+    /// <summary>Replaces the certificate that Kestrel has read, if a newer one was read.</summary>
     public void Configure(HttpsConnectionAdapterOptions https) => https.OnAuthenticate = (_, handshake) =>
     {
         if (_served is { } served) handshake.ServerCertificateContext = served;
     };
 
-    /// <summary>Reads the files; keeps what there was where they are no good, as when one is written and the other not yet.</summary>
+    /// <summary>
+    /// Reads the files. Keeps the current certificate if they are invalid, for example while only one of them has been written.
+    /// </summary>
     public void Look()
     {
         if (_path is null) return;
@@ -60,7 +63,7 @@ internal sealed class ServerCertificateProvider(
         while (await timer.WaitForNextTickAsync(stoppingToken)) Look();
     }
 
-    /// <summary>In the forms that Kestrel takes: PEM with a key, which may have a password, and PKCS #12.</summary>
+    /// <summary>Loads the formats that Kestrel supports: PEM with a key, which may have a password, and PKCS #12.</summary>
     private SslStreamCertificateContext Load(string path)
     {
         X509Certificate2Collection chain = [];
@@ -68,7 +71,7 @@ internal sealed class ServerCertificateProvider(
         if (_keyPath is null)
         {
             chain = X509CertificateLoader.LoadPkcs12CollectionFromFile(path, _password);
-            own = chain.FirstOrDefault(one => one.HasPrivateKey) ?? throw new CryptographicException("There is no private key in it.");
+            own = chain.FirstOrDefault(one => one.HasPrivateKey) ?? throw new CryptographicException("The file contains no private key.");
         }
         else
         {

@@ -5,9 +5,9 @@ using OpenTelemetry.Trace;
 namespace DurableGateway.Telemetry;
 
 /// <summary>
-/// Exports what is left when the gateway has stopped, for <see cref="Limit"/> at most. OpenTelemetry itself waits for each signal in
-/// turn, and for an export as long as its time-out and its retries last: a collector that accepts and never answers would hold up the
-/// exit until the process is killed.
+/// Exports the remaining telemetry when the gateway has stopped, for at most <see cref="Limit"/>. OpenTelemetry itself shuts down one
+/// signal after the other, and waits for each export's timeout and retries. A collector that accepts connections and does not answer would
+/// delay the exit until the process is killed.
 /// </summary>
 internal sealed class FinalExport(IServiceProvider services, TimeProvider time) : IHostedLifecycleService
 {
@@ -27,7 +27,7 @@ internal sealed class FinalExport(IServiceProvider services, TimeProvider time) 
 
     public async Task StoppedAsync(CancellationToken cancellationToken)
     {
-        // A provider shuts down once only, so that its disposal does not wait any more. What still hangs is a background thread.
+        // A provider shuts down only once, so its disposal does not wait again. A shutdown that still hangs is on a background thread.
         Task[] exports =
         [
             Start(() => services.GetService<TracerProvider>()?.Shutdown(LimitMilliseconds)),

@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>Asks the store how full its queues are, at most every five seconds however many collect.</summary>
+/// <summary>Reads the queue figures from the store, at most every five seconds for all collectors.</summary>
 internal sealed class QueueSweep(IRunStore store, TimeProvider time)
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
@@ -13,8 +13,8 @@ internal sealed class QueueSweep(IRunStore store, TimeProvider time)
     private long? _asked;
 
     /// <summary>
-    /// The figures. Instruments are observed synchronously, so the collector's thread waits for the store: a value of the collection
-    /// before would be as old as the pause between two, and missing in the first.
+    /// Returns the figures. Instruments are observed synchronously, so the collector's thread waits for the store. The value of the
+    /// previous collection would be as old as the collection interval, and missing in the first collection.
     /// </summary>
     public QueueFigures? Latest()
     {

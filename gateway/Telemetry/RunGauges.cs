@@ -5,7 +5,7 @@ using static DurableGateway.Diagnostics.TelemetryNames;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>Gauges of runs, which are read when somebody collects, and only then.</summary>
+/// <summary>Gauges of runs, which are read only during a collection.</summary>
 internal sealed class RunGauges(IStoreReadiness store, QueueSweep queues, AttemptRegistry registry, FlowControl flow, TimeProvider time)
     : IHostedService, IDisposable
 {
@@ -13,15 +13,15 @@ internal sealed class RunGauges(IStoreReadiness store, QueueSweep queues, Attemp
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _meter.CreateObservableGauge(Metrics.AttemptsInFlight, () => (long)registry.Count, "{attempt}", "Attempts at work on this node");
+        _meter.CreateObservableGauge(Metrics.AttemptsInFlight, () => (long)registry.Count, "{attempt}", "Attempts in flight on this node");
         _meter.CreateObservableGauge(Metrics.RunsOpen, () => Queues(figures => figures.Open), "{run}", "Stored runs that have not ended");
         _meter.CreateObservableGauge(Metrics.RunsOverdue, () => Queues(figures => figures.Overdue), "{run}",
-            "Runs that are due and that no node has taken up");
-        _meter.CreateObservableGauge(Metrics.OldestOverdue, () => Queues(Age), "s", "For how long the oldest overdue run has been due");
+            "Runs that are due and that no node has claimed");
+        _meter.CreateObservableGauge(Metrics.OldestOverdue, () => Queues(Age), "s", "How long the oldest overdue run has been due");
         _meter.CreateObservableGauge(Metrics.FlowInFlight, () => (long)flow.InFlight, "{run}",
             "Runs on this node that have a place under a concurrency limit");
         _meter.CreateObservableGauge(Metrics.FlowWaiting, () => Queues(figures => figures.Queued), "{run}",
-            "Runs that wait for their turn under a concurrency limit");
+            "Runs that wait for a place under a concurrency limit");
         return Task.CompletedTask;
     }
 
@@ -31,7 +31,7 @@ internal sealed class RunGauges(IStoreReadiness store, QueueSweep queues, Attemp
 
     private double Age(QueueFigures figures) => figures.First is { } first ? Math.Max(0, (time.GetUtcNow() - first).TotalSeconds) : 0;
 
-    /// <summary>Nothing is said while the store does not answer: an old number would look like a new one.</summary>
+    /// <summary>Returns nothing while the store does not answer, because an old value would look like a current one.</summary>
     private IEnumerable<Measurement<T>> Queues<T>(Func<QueueFigures, T> read) where T : struct =>
         store.IsReady && queues.Latest() is { } figures ? [new Measurement<T>(read(figures))] : [];
 }

@@ -6,10 +6,10 @@ using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace DurableGateway.Telemetry;
 
-/// <summary>What becomes of runs, as metrics and spans.</summary>
+/// <summary>Records the transitions of runs as metrics and spans.</summary>
 internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
 {
-    /// <summary>What stands for a route or a policy that cannot be known any more.</summary>
+    /// <summary>The value for a route or policy that is no longer known.</summary>
     private const string Unknown = "unknown";
 
     public void RunAccepted(NewRun run, DateTimeOffset due)
@@ -66,7 +66,7 @@ internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
         new Tag(Attributes.Route, Unknown), new Tag(Attributes.Policy, Unknown), new Tag(Attributes.Outcome, RunState.Failed.Name()));
 
     public void AttemptFailed(Attempt attempt, AttemptFailure failure, DateTimeOffset due) =>
-        // As OpenTelemetry has it: the status alone where that is the error.
+        // OpenTelemetry convention: the error type is the status alone if the status is the error.
         AttemptEnded(attempt, "failed", failure.Status, failure.Status > 0 ? $"{failure.Status}" : failure.Reason);
 
     public void AttemptHandedBack(Attempt attempt, DateTimeOffset due, bool forOthers) => AttemptEnded(attempt, "handed_back", 0, null);

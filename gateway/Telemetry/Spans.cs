@@ -8,22 +8,22 @@ using static DurableGateway.Diagnostics.TelemetryNames;
 namespace DurableGateway.Telemetry;
 
 /// <summary>
-/// The spans of a run, all children of the span of the client's request: its attempts, with what they call and their steps beneath, and
-/// the run itself. Their times are this machine's, as those of all other spans are, and not the store's.
+/// Creates the spans of a run. All are children of the span of the client's request: the run, and its attempts, which have their calls and
+/// steps as children. Times are those of this machine, as in all other spans, not those of the store.
 /// </summary>
 internal static class Spans
 {
     /// <param name="route">The id of the route.</param>
     /// <param name="policy">The policy of the run.</param>
     /// <param name="isReplay">Whether it is a replay.</param>
-    /// <param name="parent">The span of the client's request; by default the one that is current.</param>
+    /// <param name="parent">The span of the client's request; by default the current span.</param>
     public static Activity? StartAttempt(string route, RunPolicy policy, bool isReplay, ActivityContext parent = default)
     {
         var span = Tracing.Source.StartActivity($"{TelemetryNames.SpanNames.Attempt} {route}", ActivityKind.Internal, parent);
         return span?.SetTag(Attributes.Route, route).SetTag(Attributes.Policy, policy.Name).SetTag(Attributes.AttemptKind, Kind(isReplay));
     }
 
-    /// <summary>A span that ends with its attempt, whatever else is done for the client or the store after that.</summary>
+    /// <summary>Ends the span of an attempt with the attempt, before later work for the client or the store.</summary>
     public static void AttemptEnded(Attempt attempt, string outcome, int status, string? error)
     {
         if (attempt.Span is not { IsAllDataRequested: true } span) return;
@@ -35,10 +35,10 @@ internal static class Spans
 
     /// <param name="parent">The span of the client's request.</param>
     /// <param name="run">The run.</param>
-    /// <param name="took">From its start to its end.</param>
+    /// <param name="took">The time from its start to its end.</param>
     /// <param name="state">How it ended.</param>
     /// <param name="attempts">How many attempts it had.</param>
-    /// <param name="status">The status of its result; 0 for none.</param>
+    /// <param name="status">The status of its result; 0 if there is none.</param>
     public static void RunEnded(ActivityContext? parent, RunIdentity run, TimeSpan took, RunState state, int attempts, int status)
     {
         if (!Tracing.IsEnabled || parent is not { } beside) return;
@@ -53,7 +53,7 @@ internal static class Spans
         span.SetEndTime(now.UtcDateTime);
     }
 
-    /// <param name="parent">The span of the attempt, or of the client's request where that is not known here.</param>
+    /// <param name="parent">The span of the attempt, or of the client's request if the attempt's is not known here.</param>
     /// <param name="run">The run.</param>
     /// <param name="attempt">The number of the attempt.</param>
     /// <param name="step">The step, and how long it took.</param>
@@ -63,7 +63,7 @@ internal static class Spans
         if (!Tracing.IsEnabled) return;
         var now = Now;
 
-        // The call itself belongs to the trace of the service, where that has one.
+        // The call itself belongs to the service's trace, if there is one.
         var call = Activity.Current is { } current && current.TraceId != parent.TraceId
             ? new[] { new ActivityLink(current.Context) }
             : null;
@@ -76,11 +76,11 @@ internal static class Spans
         span.SetEndTime(now.UtcDateTime);
     }
 
-    /// <summary>The span of the client's request, beside which a run's attempts stand.</summary>
+    /// <summary>The span of the client's request, which is the parent of the run's attempts.</summary>
     public static ActivityContext RequestOf(Activity attempt) =>
         new(attempt.TraceId, attempt.ParentSpanId, attempt.ActivityTraceFlags, attempt.TraceStateString);
 
-    /// <summary>A context that was kept; nothing where it is none.</summary>
+    /// <summary>Parses a stored context; <see langword="null"/> if it is not valid.</summary>
     public static ActivityContext? Parse(string? traceParent, string? traceState = null) =>
         ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var context) ? context : null;
 

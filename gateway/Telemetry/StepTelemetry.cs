@@ -7,11 +7,11 @@ using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 namespace DurableGateway.Telemetry;
 
 /// <summary>
-/// Metrics and spans of steps whose outcome no call of the service brings: sleeps that are over, and waits that were answered.
+/// Records metrics and spans of steps whose outcome is not in a call of the service: sleeps that have ended, and waits that were answered.
 /// </summary>
 internal sealed class StepTelemetry(IRunStore store) : IStepObserver
 {
-    /// <summary>A sleep was over when the attempt began.</summary>
+    /// <summary>Records a sleep that had ended when the attempt began.</summary>
     public static void Slept(Attempt attempt, StepOutcome sleep)
     {
         Count(attempt.Policy.Name, sleep.Type, "completed");
@@ -20,7 +20,7 @@ internal sealed class StepTelemetry(IRunStore store) : IStepObserver
                 new EndedStep(sleep.Id, sleep.Type, Failed: false, sleep.EndedAt - sleep.StartedAt), "completed");
     }
 
-    /// <summary>What a step waited for has come from elsewhere.</summary>
+    /// <summary>Records a step whose wait was answered from elsewhere.</summary>
     public async ValueTask DeliveredAsync(RunId run, StepOutcome step)
     {
         if (await OriginAsync(run) is not { } origin) return;
@@ -35,7 +35,7 @@ internal sealed class StepTelemetry(IRunStore store) : IStepObserver
         Instruments.Steps.Add(1, new Tag(Attributes.Policy, policy), new Tag(Attributes.StepType, type),
             new Tag(Attributes.Outcome, outcome));
 
-    /// <summary>Where a run comes from; <see langword="null"/> where that cannot be told now.</summary>
+    /// <summary>Where a run comes from; <see langword="null"/> if it cannot be read now.</summary>
     public async Task<RunOrigin?> OriginAsync(RunId run)
     {
         try

@@ -12,8 +12,8 @@ using OpenTelemetry.Trace;
 namespace DurableGateway.Telemetry;
 
 /// <summary>
-/// Metrics are there to be scraped; traces, logs and metrics are pushed by OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says so. All of
-/// OpenTelemetry's own settings hold: names, headers, samplers, intervals.
+/// Configures telemetry. Metrics can always be scraped. If <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set, traces, logs and metrics are exported
+/// through OTLP. OpenTelemetry's own settings apply: names, headers, samplers, intervals.
 /// </summary>
 internal static class TelemetrySetup
 {
@@ -24,7 +24,9 @@ internal static class TelemetrySetup
     private const string RequestDuration = "http.server.request.duration";
     private static readonly string[] Probes = ["/healthz", "/readyz", "/metrics"];
 
-    /// <summary>Spans and metrics of runs and steps. Before what wakes others by the same events, so that they find them counted.</summary>
+    /// <summary>
+    /// Adds spans and metrics of runs and steps. Call this before adding observers that wake others, so that those find the events counted.
+    /// </summary>
     public static IServiceCollection AddRunTelemetry(this IServiceCollection services) => services
         .AddSingleton<IRunObserver, RunTelemetry>()
         .AddSingleton<StepTelemetry>()
@@ -34,7 +36,7 @@ internal static class TelemetrySetup
     {
         builder.Services.PostConfigure<JsonConsoleFormatterOptions>(json =>
         {
-            // The time of day is for people at a terminal; whoever collects lines of JSON needs date and zone.
+            // The time of day suits a terminal. Collected JSON lines need date and zone.
             if (json.TimestampFormat is null or TimeOfDay) (json.TimestampFormat, json.UseUtcTimestamp) = (Rfc3339, true);
         });
         var export = !string.IsNullOrWhiteSpace(builder.Configuration[Endpoint]);
@@ -51,7 +53,7 @@ internal static class TelemetrySetup
             {
                 metrics.AddMeter(TelemetryNames.Source, Hosting).AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false);
 
-                // Counts, durations and statuses of requests by route. The other attributes would multiply the series and tell little here.
+                // Only the tags for counts, durations and statuses by route. Other attributes would multiply the series and add little.
                 metrics.AddView(RequestDuration, new ExplicitBucketHistogramConfiguration
                 {
                     TagKeys = ["http.request.method", "http.response.status_code", "http.route"]
@@ -59,7 +61,7 @@ internal static class TelemetrySetup
                 metrics.AddView(instrument =>
                     instrument.Meter.Name == Hosting && instrument.Name != RequestDuration ? MetricStreamConfiguration.Drop : null);
 
-                // What every request pays for beyond that is measured where somebody asked for it.
+                // Measured only with an exporter, because every request has a cost.
                 if (export) metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation();
             });
         if (!export) return;
@@ -80,7 +82,8 @@ internal static class TelemetrySetup
     public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");
 
     /// <summary>
-    /// A callback URL has its capability in its path, and who reads traces is not to complete steps. Queries are redacted anyway.
+    /// Removes the capability from the path of a callback URL, so that readers of traces cannot complete steps. Queries are already
+    /// redacted.
     /// </summary>
     private static void HideCapability(Activity span, HttpRequest request)
     {
