@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>A size as operators write it: <c>4096</c>, <c>512 KiB</c>, <c>4 MiB</c>.</summary>
+/// <summary>Reads and writes sizes as operators write them: <c>4096</c>, <c>512 KiB</c>, <c>4 MiB</c>.</summary>
 internal static class ByteSize
 {
     private const long KiB = 1024;
@@ -20,7 +20,7 @@ internal static class ByteSize
         return valid;
     }
 
-    /// <summary>To be read, not parsed: whole MiB where there are some.</summary>
+    /// <summary>Formats a size for people, rounded down to whole MiB or KiB. The text may not have the exact value.</summary>
     public static string FormatApproximately(long bytes) => bytes >= MiB ? $"{bytes / MiB} MiB" : $"{bytes / KiB} KiB";
 
     public static string Format(long bytes) =>

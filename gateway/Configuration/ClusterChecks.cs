@@ -2,14 +2,15 @@ using System.Globalization;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>What is checked about YARP's clusters: each destination's address, and how many replays a cluster takes.</summary>
+/// <summary>Checks YARP's clusters: the address of each destination, and the number of replays that a cluster accepts.</summary>
 internal static class ClusterChecks
 {
-    /// <summary>In the metadata of a destination: the build of the service that runs there.</summary>
+    /// <summary>The metadata key of a destination for the build of the service that runs there.</summary>
     public const string BuildMetadata = "Durable.Build";
 
     /// <summary>
-    /// The replays that one gateway node sends to the cluster at once: <c>"Metadata": { "Durable.MaxReplays": "64" }</c>.
+    /// The metadata key of a cluster for the maximum number of replays that one node sends to it at once: <c>"Metadata": {
+    /// "Durable.MaxReplays": "64" }</c>.
     /// </summary>
     public const string MaxReplaysMetadata = "Durable.MaxReplays";
 
@@ -27,8 +28,8 @@ internal static class ClusterChecks
             if (!cluster.GetSection("Destinations").GetChildren().Any())
             {
                 errors.Add(new ConfigurationError($"{cluster.Path}:Destinations", null,
-                    $"has no destination, so that every request of cluster '{cluster.Key}' would fail; while a service is away, "
-                    + "leave its address: durable routes keep their requests"));
+                    $"has no destination, so every request to cluster '{cluster.Key}' would fail; while a service is unavailable, "
+                    + "keep its address: durable routes store their requests"));
             }
 
             foreach (var destination in cluster.GetSection("Destinations").GetChildren())
@@ -41,7 +42,7 @@ internal static class ClusterChecks
                 else if (url is not { Query: "", Fragment: "", UserInfo: "" } || address!.Contains('?', StringComparison.Ordinal)
                     || address.Contains('#', StringComparison.Ordinal))
                     errors.Add(new ConfigurationError($"{destination.Path}:Address", address!, "has a query, a fragment or a user name, "
-                        + "which no request would be sent with; write scheme, host, port and path only"));
+                        + "which requests would not contain; write scheme, host, port and path only"));
             }
         }
     }

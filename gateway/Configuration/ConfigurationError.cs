@@ -1,6 +1,6 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>One thing that is wrong in the configuration: which key, which value, and what would be right.</summary>
+/// <summary>An error in the configuration: the key, its value, and how to correct it.</summary>
 internal readonly record struct ConfigurationError(string Key, string? Value, string Remedy)
 {
     public override string ToString() => Value is null ? $"{Key}: {Remedy}{End}" : $"{Key}: '{Value}' {Remedy}{End}";

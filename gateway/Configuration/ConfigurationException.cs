@@ -1,6 +1,6 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>The configuration cannot be used. The process lists every error and exits with status 2.</summary>
+/// <summary>The configuration is invalid. The process lists every error and exits with status 2.</summary>
 internal sealed class ConfigurationException(IReadOnlyList<ConfigurationError> errors)
     : Exception(string.Join(Environment.NewLine, errors))
 {

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Configuration.Json;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// The JSON files of the configuration. At the start one that cannot be read is an error like any other. Later that is noted, and what it
-/// said before stays: nothing is taken from a running gateway by a slip of the pen.
+/// The JSON files of the configuration. A file that cannot be read is an error at the start. Later it is reported and its previous content
+/// stays in use, so that a mistake in a file does not affect a running gateway.
 /// </summary>
 internal sealed class ConfigurationFiles
 {
@@ -18,17 +18,17 @@ internal sealed class ConfigurationFiles
         sources.Add(source);
     }
 
-    /// <summary>From here on a file that cannot be read is a fault, not an exception.</summary>
+    /// <summary>From now on, a file that cannot be read is reported instead of throwing an exception.</summary>
     public void BeginToRun() => _isRunning = true;
 
-    /// <summary>What is wrong with the files as they are now.</summary>
+    /// <summary>The current faults of the files.</summary>
     public static ConfigurationError[] Faults(IConfiguration configuration) =>
     [
         .. ((IConfigurationRoot)configuration).Providers.OfType<FileReader>()
             .Where(file => file.Fault is not null).Select(file => new ConfigurationError(file.FullPath, null, file.Fault!)),
     ];
 
-    /// <summary>What is wrong with a file, in a few words.</summary>
+    /// <summary>Explains briefly what is wrong with a file.</summary>
     public static string Explain(Exception error) => error switch
     {
         JsonException json => $"{JsonPositions.Explain(json)}, in line {json.LineNumber + 1}",
@@ -50,9 +50,9 @@ internal sealed class ConfigurationFiles
         private string? _unreadable;
         private bool _hadData;
 
-        /// <summary>A file that is gone is read as empty; neither is what anybody wants who had settings in it.</summary>
+        /// <summary>A deleted file is read as empty. Both are faults if the file had settings before.</summary>
         public string? Fault => _unreadable
-            ?? (Source.Optional || Data.Count > 0 || !_hadData ? null : File.Exists(FullPath) ? "has nothing in it" : "is gone");
+            ?? (Source.Optional || Data.Count > 0 || !_hadData ? null : File.Exists(FullPath) ? "is empty" : "does not exist");
 
         public string FullPath => Source.FileProvider?.GetFileInfo(Source.Path ?? "").PhysicalPath ?? Source.Path ?? "";
 
@@ -65,7 +65,7 @@ internal sealed class ConfigurationFiles
                 base.Load(stream);
                 _hadData |= Data.Count > 0;
 
-                // The logging of .NET reads its section by itself as it changes, and throws at a level that is none.
+                // .NET's logging reads its section when it changes, and throws if a level is invalid.
                 if (files._isRunning && LoggingChecks.Check(Data).ToArray() is [var wrong, ..])
                     (_unreadable, Data) = ($"has {wrong}", before);
             }

@@ -4,8 +4,8 @@ internal static class ConfigurationServices
 {
     /// <param name="services">The services.</param>
     /// <param name="line">The command line.</param>
-    /// <param name="settings">The settings that are read once.</param>
-    /// <param name="routes">Where YARP's routes come from, which follow changes.</param>
+    /// <param name="settings">The settings that are read only at the start.</param>
+    /// <param name="routes">The source of YARP's routes, which follow changes.</param>
     public static IServiceCollection AddGatewayConfiguration(
         this IServiceCollection services, StartOptions line, GatewaySettings settings, RouteSource routes) => services
         .AddSingleton(line)

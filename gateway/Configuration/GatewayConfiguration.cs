@@ -1,16 +1,15 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>Where configuration comes from (later sources win), and whether it can be used.</summary>
+/// <summary>Loads the configuration from its sources, of which later ones win, and checks it.</summary>
 internal static class GatewayConfiguration
 {
     public static WebApplicationBuilder CreateBuilder(StartOptions line)
     {
-        // appsettings.json lies beside the program, wherever it is started from.
+        // appsettings.json is next to the program, whatever the working directory is.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         var (sources, files) = (builder.Configuration, new ConfigurationFiles());
 
-        // .NET's own switch (DOTNET_hostBuilder__reloadConfigOnChange), for many hosts on one machine:
-        // each watch costs an inotify instance.
+        // .NET's own switch (DOTNET_hostBuilder__reloadConfigOnChange), for machines with many hosts: each watch uses an inotify instance.
         var watchDefaults = sources.GetValue("hostBuilder:reloadConfigOnChange", true);
         sources.Sources.Clear();
         AddFiles(sources, files, line.ConfigFile, builder.Environment.EnvironmentName, watchDefaults, watchFile: true);
@@ -20,7 +19,7 @@ internal static class GatewayConfiguration
     }
 
     /// <summary>
-    /// What a gateway with this command line reads, without a web host: for commands that a probe starts again and again.
+    /// Loads the configuration of a gateway with this command line, without a web host, for commands that a probe starts repeatedly.
     /// </summary>
     public static IConfiguration Load(StartOptions line)
     {
@@ -30,7 +29,7 @@ internal static class GatewayConfiguration
         return sources.Build();
     }
 
-    /// <summary>What a gateway that was started with <c>--config</c> would read, with no command line.</summary>
+    /// <summary>Loads the configuration of a gateway that was started with <c>--config</c> and no other arguments.</summary>
     /// <exception cref="ConfigurationException">A file cannot be read.</exception>
     public static IConfiguration Load(string file, bool withEnvironment)
     {
@@ -48,8 +47,8 @@ internal static class GatewayConfiguration
         }
     }
 
-    /// <summary>All that is checked at the start, when a file has changed, and by <c>gateway config check</c>.</summary>
-    /// <exception cref="ConfigurationException">Anything is wrong; every error is listed.</exception>
+    /// <summary>Runs all checks: at the start, when a file changes, and in <c>gateway config check</c>.</summary>
+    /// <exception cref="ConfigurationException">The configuration is invalid. The exception lists every error.</exception>
     public static GatewaySettings Read(IConfiguration configuration)
     {
         var errors = new List<ConfigurationError>();
@@ -62,7 +61,7 @@ internal static class GatewayConfiguration
     public static bool HasRoutes(IConfiguration configuration) =>
         configuration.GetSection(ProxyChecks.Section).GetSection("Routes").GetChildren().Any();
 
-    /// <summary>A gateway in front of nothing is a mistake at the keyboard, not a configuration.</summary>
+    /// <summary>Throws if there are no routes. That is a mistake on the command line rather than in the configuration.</summary>
     public static void RequireRoutes(IConfiguration configuration)
     {
         if (!HasRoutes(configuration)) throw new NothingToProxyException();

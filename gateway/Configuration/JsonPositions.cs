@@ -5,15 +5,15 @@ using System.Text.Json;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// Where each key of a JSON file stands. The file is read as the configuration reads it: comments and trailing commas are allowed, and
-/// the case of keys does not matter.
+/// Finds the position of each key in a JSON file. It reads the file as the configuration does: comments and trailing commas are allowed,
+/// and keys are not case-sensitive.
 /// </summary>
 internal sealed class JsonPositions
 {
     private readonly Dictionary<string, Position> _keys = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Reads as far as the file is JSON.</summary>
-    /// <returns>The positions, and what makes the file unusable, each with its place.</returns>
+    /// <summary>Reads the file up to the first syntax error.</summary>
+    /// <returns>The positions, and the errors that make the file unusable, each with its position.</returns>
     public static (JsonPositions Positions, IReadOnlyList<(Position At, ConfigurationError Error)> Errors) Read(string text)
     {
         var positions = new JsonPositions();
@@ -39,7 +39,7 @@ internal sealed class JsonPositions
                             $"is set twice, first in line {positions._keys[key].Line}; remove one")));
                     if (key.Length == 0 && reader.TokenType != JsonTokenType.StartObject)
                         errors.Add((place, new ConfigurationError("JSON", null,
-                            "is not an object; begin with { and put the sections ReverseProxy and Durable into it")));
+                            "is not an object; write { and } around the sections ReverseProxy and Durable")));
                     if (!isLeaf) walk.Enter(key);
                 }
             }
@@ -52,7 +52,7 @@ internal sealed class JsonPositions
         return (positions, errors);
     }
 
-    /// <summary>The place of the key, or of the nearest section around it that the file has.</summary>
+    /// <summary>The position of the key, or of the nearest section around it that the file contains.</summary>
     public Position Find(string key)
     {
         while (true)
@@ -64,20 +64,20 @@ internal sealed class JsonPositions
         }
     }
 
-    /// <summary>What is wrong with the JSON, without the position as the reader writes it.</summary>
+    /// <summary>The syntax error without the reader's own position.</summary>
     public static string Explain(JsonException error)
     {
         var end = error.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
         return $"is not valid JSON: {(end < 0 ? error.Message : error.Message[..end]).TrimEnd('.', ' ')}";
     }
 
-    /// <summary>Both counted from 1; a column is a character.</summary>
+    /// <summary>A position. Lines and columns start at 1; a column is a character.</summary>
     internal readonly record struct Position(int Line, int Column)
     {
         public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Line}:{Column}");
     }
 
-    /// <summary>From bytes to lines, going forward only.</summary>
+    /// <summary>Converts byte offsets to positions. Offsets must not decrease.</summary>
     private sealed class Lines(byte[] json)
     {
         private int _line = 1;
@@ -105,7 +105,7 @@ internal sealed class JsonPositions
         }
     }
 
-    /// <summary>The way from the root to where the reader is.</summary>
+    /// <summary>The path from the root to the reader's position.</summary>
     private sealed class Walk
     {
         private readonly Stack<(string Path, int Items)> _open = [];
@@ -116,7 +116,9 @@ internal sealed class JsonPositions
 
         public void Name(string name, Position at) => _name = (Combine(_open.Peek().Path, name), at);
 
-        /// <summary>Key and place of a value that begins: a member's is its name, an item's is the value itself.</summary>
+        /// <summary>
+        /// The key and position of a value that begins. The position is that of the name for a member, and that of the value for an item.
+        /// </summary>
         public (string Key, Position At) Value(Position at)
         {
             if (_name is { } name)

@@ -5,7 +5,7 @@ internal static class LimitsBinder
 {
     private const long KiB = 1024;
 
-    /// <summary>The server's buffer for what it has not parsed yet: a head must fit.</summary>
+    /// <summary>The size of the server's buffer for unparsed data, in bytes. A request head must fit into it.</summary>
     private const long MaxHeadBytes = 1024 * KiB;
 
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);

@@ -1,8 +1,6 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>
-/// What is checked about .NET's own section: a level that is none would be an exception at the start, and one more at a reload.
-/// </summary>
+/// <summary>Checks .NET's logging section. An invalid level would throw at the start, and again at a reload.</summary>
 internal static class LoggingChecks
 {
     private const string Section = "Logging:";
@@ -20,10 +18,10 @@ internal static class LoggingChecks
             if (parts.Length >= 3 && parts[^2].Equals(Levels, StringComparison.OrdinalIgnoreCase)
                 && !Enum.TryParse<LogLevel>(value, ignoreCase: true, out _))
                 yield return new ConfigurationError(key, value,
-                    $"is no log level; there are {string.Join(", ", Enum.GetNames<LogLevel>())}");
+                    $"is not a log level; write one of {string.Join(", ", Enum.GetNames<LogLevel>())}");
             else if (key.Equals(Formatter, StringComparison.OrdinalIgnoreCase)
                 && !Formatters.Contains(value, StringComparer.OrdinalIgnoreCase))
-                yield return new ConfigurationError(key, value, $"is no format of the console; there are {string.Join(", ", Formatters)}");
+                yield return new ConfigurationError(key, value, $"is not a console format; write one of {string.Join(", ", Formatters)}");
         }
     }
 }

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>Reads <c>Durable:Admin:Mask</c>: what operators are not shown.</summary>
+/// <summary>Reads <c>Durable:Admin:Mask</c>: the values that are masked for operators.</summary>
 internal static class MaskBinder
 {
     public static (ImmutableArray<string> Headers, ImmutableArray<string> JsonPaths) Bind(SettingsReader admin)
@@ -10,7 +10,7 @@ internal static class MaskBinder
         var mask = admin.Section("Mask");
         var headers = HeaderNames(mask, "Headers");
         var paths = Read(mask, "JsonPaths", text => text.Split('.').All(segment => segment.Length > 0),
-            "is not a path; write member names with dots between them, and * for any, for example items.*.card.number");
+            "is not a path; write member names separated by dots, and * for any, for example items.*.card.number");
         mask.RefuseUnknownKeys();
         return (headers, paths);
     }
@@ -18,7 +18,7 @@ internal static class MaskBinder
     public static ImmutableArray<string> HeaderNames(SettingsReader section, string key) => Read(
         section, key,
         text => text.All(letter => char.IsAsciiLetterOrDigit(letter) || "!#$%&'*+-.^_`|~".Contains(letter, StringComparison.Ordinal)),
-        "is not the name of a header; write for example X-Api-Key");
+        "is not a header name; write for example X-Api-Key");
 
     private static ImmutableArray<string> Read(SettingsReader mask, string key, Predicate<string> valid, string remedy)
     {

@@ -1,4 +1,4 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>There is nothing to proxy: no <c>--upstream</c>, no <c>--config</c>, and no routes.</summary>
+/// <summary>There is nothing to proxy: neither <c>--upstream</c>, nor <c>--config</c>, nor a route.</summary>
 internal sealed class NothingToProxyException() : Exception(StartOptions.Usage);

@@ -3,11 +3,11 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Configuration;
 
-/// <summary><c>Durable:Notices</c>: where operators are told of what they should know.</summary>
-/// <param name="Url"><c>Url</c>: a webhook.</param>
-/// <param name="Secret"><c>Secret</c>: what notices are signed with.</param>
-/// <param name="Kinds"><c>Kinds</c>: what is told.</param>
-/// <param name="StuckAfter"><c>StuckAfter</c>: how long a run does nothing but fail before it is stuck.</param>
+/// <summary><c>Durable:Notices</c>: the webhook for notices.</summary>
+/// <param name="Url"><c>Url</c>: the URL of the webhook.</param>
+/// <param name="Secret"><c>Secret</c>: the key that signs notices.</param>
+/// <param name="Kinds"><c>Kinds</c>: the kinds of notices to send.</param>
+/// <param name="StuckAfter"><c>StuckAfter</c>: how long a run must only fail until it is reported as stuck.</param>
 internal sealed record NoticeSettings(Uri Url, ImmutableArray<byte> Secret, ImmutableArray<NoticeKind> Kinds, TimeSpan StuckAfter)
 {
     public NoticeOptions Options =>

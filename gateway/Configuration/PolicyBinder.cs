@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>Reads <c>Durable:Policies</c>. What a policy does not say is as in <c>default</c>.</summary>
+/// <summary>Reads <c>Durable:Policies</c>. A key that a policy does not set has the value of the policy <c>default</c>.</summary>
 internal static class PolicyBinder
 {
     public const string Section = "Policies";
@@ -26,7 +26,7 @@ internal static class PolicyBinder
         {
             if (Is(section, DisableName))
                 errors.Add(new ConfigurationError(section.Path, null,
-                    "is a reserved name, for routes that are plain YARP; give the policy another"));
+                    "is a reserved name, for routes that are plain YARP; choose another name"));
             else
                 policies[section.Key] = Read(section, basis with { Name = section.Key }, errors);
         }
@@ -73,7 +73,7 @@ internal static class PolicyBinder
         var concurrency = reader.Section("Concurrency");
         var rate = reader.Section("RateLimit");
         var cors = reader.Section("Cors");
-        const string KeyRemedy = "is not a key of flow control: write route, header:<name> or query:<name>";
+        const string KeyRemedy = "is not a flow control key; write route, header:<name> or query:<name>";
         policy = policy with
         {
             ConcurrencyLimit = concurrency.OptionalInteger("Limit", basis.ConcurrencyLimit, 1, 1_000_000),
@@ -81,15 +81,15 @@ internal static class PolicyBinder
             RatePermits = rate.OptionalInteger("Permits", basis.RatePermits, 1, 1_000_000),
             RateWindow = rate.Duration("Window", basis.RateWindow, Shortest, TimeSpan.FromDays(1)),
             RateKey = rate.Text("Key", basis.RateKey, FlowKey.IsValid, KeyRemedy),
-            Priority = reader.Text("Priority", basis.Priority, FlowKey.IsHeader, "is not a header: write header:<name>"),
+            Priority = reader.Text("Priority", basis.Priority, FlowKey.IsHeader, "is not a header; write header:<name>"),
             BindResultTo = reader.Text("BindResultTo", basis.BindResultTo, FlowKey.IsHeader,
-                "is not a header: write header:<name>, for example header:Authorization"),
+                "is not a header; write header:<name>, for example header:Authorization"),
             CorsOrigins = cors.List("Origins") is { } origins ? Origins(cors, origins) : basis.CorsOrigins,
             CorsCredentials = cors.Boolean("Credentials", basis.CorsCredentials),
         };
         if (policy is { CorsOrigins: AnyOrigin, CorsCredentials: true })
             cors.Report("Credentials", "true",
-                "lets every site act in its visitors' names, with Cors:Origins *; name the origins, or leave it out", false);
+                "with Cors:Origins * allows every site to act as its visitors; list the origins, or remove the key", false);
         cors.RefuseUnknownKeys();
         concurrency.RefuseUnknownKeys();
         rate.RefuseUnknownKeys();
@@ -98,7 +98,7 @@ internal static class PolicyBinder
         return policy;
     }
 
-    /// <summary>As browsers write them, so that they can be compared with what a browser sends.</summary>
+    /// <summary>Normalizes origins to the form that browsers send, so that they can be compared.</summary>
     private static string Origins(SettingsReader cors, IReadOnlyList<(string Key, string Value)> given)
     {
         var origins = new List<string>();
@@ -109,7 +109,7 @@ internal static class PolicyBinder
                 && url is { PathAndQuery: "/", UserInfo: "", Fragment: "" } && !value.EndsWith('/'))
                 origins.Add(url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped).ToLowerInvariant());
             else
-                cors.Report(key, value, "is not an origin: write scheme and host, for example https://app.example.com, or * alone for any",
+                cors.Report(key, value, "is not an origin; write scheme and host, for example https://app.example.com, or * alone for any",
                     false);
         }
 

@@ -6,12 +6,12 @@ using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>The named policies in force, and which of them a route has.</summary>
+/// <summary>The named policies in use, and the policy of each route.</summary>
 internal sealed class PolicyRegistry(GatewaySettings settings)
 {
     private volatile Snapshot _current = new(settings.Policies);
 
-    /// <summary>The policy of the route, or <see langword="null"/> where it is plain YARP.</summary>
+    /// <summary>The policy of the route; <see langword="null"/> if the route is plain YARP.</summary>
     public RunPolicy? For(RouteModel route)
     {
         var snapshot = _current;
@@ -21,7 +21,7 @@ internal sealed class PolicyRegistry(GatewaySettings settings)
     public RunPolicy? Find(RouteConfig route) => _current.Find(route);
 
     /// <summary>
-    /// Takes changed policies. One that is gone stays for the routes that YARP has yet to change: no request falls in between.
+    /// Applies changed policies. A removed policy stays until YARP has changed its routes, so that requests in between still find it.
     /// </summary>
     public void Use(ImmutableDictionary<string, RunPolicy> policies) => _current = new Snapshot(_current.Policies.SetItems(policies));
 

@@ -4,8 +4,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// YARP's own checks of its section, made before YARP makes them: so that what it would refuse is listed with all else, each with its
-/// key, and a change is taken as a whole or not at all.
+/// Runs YARP's own checks of its section before YARP does. All errors are then listed together with their keys, and a change is applied
+/// completely or not at all.
 /// </summary>
 internal static class ProxyChecks
 {
@@ -21,10 +21,10 @@ internal static class ProxyChecks
             return;
         }
 
-        // The rest is checked without what cannot be read.
+        // The remaining values are checked without the unreadable ones.
         var unreadable = Unreadable(proxy).ToArray();
         errors.AddRange(unreadable.Select(leaf =>
-            new ConfigurationError(leaf.Key, leaf.Value, "cannot be read; write what YARP's documentation says of this key")));
+            new ConfigurationError(leaf.Key, leaf.Value, "cannot be read; see YARP's documentation of this key")));
         var rest = new ConfigurationBuilder().AddInMemoryCollection(proxy.AsEnumerable().ExceptBy(unreadable.Select(leaf => leaf.Key),
             pair => pair.Key)).Build();
         using var others = Services(rest.GetSection(Section));
@@ -43,7 +43,7 @@ internal static class ProxyChecks
                 validator.ValidateClusterAsync(cluster).AsTask().GetAwaiter().GetResult(), errors);
     }
 
-    /// <summary>The key is that of the value that YARP quotes, where there is just one beside the section's name.</summary>
+    /// <summary>Adds YARP's errors. If YARP quotes exactly one value besides the section's name, the key is that of the value.</summary>
     private static void Add(IConfigurationSection section, IList<Exception> refusals, List<ConfigurationError> errors)
     {
         foreach (var refusal in refusals)
@@ -52,13 +52,13 @@ internal static class ProxyChecks
                 && refusal.Message.Contains($"'{leaf.Value}'", StringComparison.Ordinal)).ToArray();
             var key = quoted.Length == 1 ? quoted[0].Key : section.Path;
 
-            // What our own checks have found is not said twice.
+            // ClusterChecks already reports this error.
             if (quoted.Length == 0 && refusal.Message.StartsWith("No address found", StringComparison.Ordinal)) continue;
             errors.Add(new ConfigurationError(key, null, refusal.Message.TrimEnd('.')));
         }
     }
 
-    /// <summary>YARP stops at the first value that it cannot read, and does not name it. So each is given to it by itself.</summary>
+    /// <summary>Finds unreadable values. YARP stops at the first one and does not name it, so YARP reads each value separately.</summary>
     private static IEnumerable<(string Key, string Value)> Unreadable(IConfigurationSection proxy)
     {
         foreach (var (key, value) in Leaves(proxy))
@@ -87,7 +87,7 @@ internal static class ProxyChecks
         }
         catch (Exception)
         {
-            // Whatever it is that a value of the wrong shape makes YARP throw.
+            // YARP throws various exceptions for a value of the wrong type.
             config = null;
             return false;
         }

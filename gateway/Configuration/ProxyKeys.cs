@@ -4,9 +4,7 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>
-/// YARP overlooks a key that it does not know, and so would whoever has misspelt one. Its own types tell which there are.
-/// </summary>
+/// <summary>Reports unknown keys of YARP's section, which YARP ignores. YARP's own types define the known keys.</summary>
 internal static class ProxyKeys
 {
     public static void Check(IConfigurationSection proxy, List<ConfigurationError> errors)
@@ -38,7 +36,7 @@ internal static class ProxyKeys
         }
     }
 
-    /// <summary>YARP takes <c>48:00:00</c> for forty-eight days. What it cannot read at all is found elsewhere.</summary>
+    /// <summary>Reports time spans such as <c>48:00:00</c>, which YARP reads as 48 days. ProxyChecks reports unreadable ones.</summary>
     private static void CheckSpan(IConfigurationSection span, List<ConfigurationError> errors)
     {
         if (span.Value is { Length: > 0 } text && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _)

@@ -4,13 +4,13 @@ using Microsoft.Extensions.Primitives;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// Follows the configuration as it changes. A change passes the checks of the start and is taken as a whole, or it is refused as a whole
-/// and the gateway goes on with what it had.
+/// Applies changes of the configuration. A change must pass the checks of the start. It is applied completely, or it is refused and the
+/// gateway continues with its current configuration.
 /// </summary>
 internal sealed class Reloader(
     IConfiguration configuration, PolicyRegistry policies, RouteSource routes, ILogger<Reloader> log) : IHostedService, IDisposable
 {
-    /// <summary>What is read once, when the gateway starts.</summary>
+    /// <summary>The keys that are read only at the start.</summary>
     private static readonly string[] Fixed = [SettingsBinder.Section + ":", "Kestrel:"];
     private static readonly string Policies = $"{SettingsBinder.Section}:{PolicyBinder.Section}:";
 
@@ -42,7 +42,7 @@ internal sealed class Reloader(
         {
             try
             {
-                // One that is saved is often noticed twice.
+                // One save often causes two notifications.
                 var (changed, faults) = (Copy(configuration), ConfigurationFiles.Faults(configuration));
                 if (changed.Count == _seen.Count && !changed.Except(_seen).Any() && faults.SequenceEqual(_faults)) return;
                 (_seen, _faults) = (changed, faults);
@@ -62,12 +62,12 @@ internal sealed class Reloader(
 
     private void Take(Dictionary<string, string?> changed)
     {
-        // Checked and used is this copy: the files may go on changing meanwhile.
+        // This copy is checked and used, because the files may change in the meantime.
         var candidate = new ConfigurationBuilder().AddInMemoryCollection(changed).Build();
         var settings = GatewayConfiguration.Read(candidate);
         if (!GatewayConfiguration.HasRoutes(candidate)) throw new ConfigurationException("ReverseProxy:Routes", null, "has no route");
 
-        // Policies first: a route must find its own.
+        // Policies first, because a route must find its policy.
         policies.Use(settings.Policies);
         routes.Use(candidate);
         log.Reloaded(candidate.GetSection("ReverseProxy:Routes").GetChildren().Count(), settings.Policies.Count);

@@ -4,17 +4,17 @@ using DurableGateway.Runs;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// What is checked about YARP's own section before YARP sees it, so that its mistakes are listed along with ours:
-/// each route's durable policy and cluster, and whose runs it takes over.
+/// Checks YARP's section before YARP reads it, so that its errors are listed with the others: each route's policy and cluster, and the
+/// routes whose runs it takes over.
 /// </summary>
 internal static class RouteChecks
 {
     public const string PolicyMetadata = "Durable.Policy";
 
-    /// <summary>The former names of a route, comma-separated: it takes over their runs.</summary>
+    /// <summary>The metadata key for the former names of a route, separated by commas. The route takes over their runs.</summary>
     public const string RenamedFromMetadata = "Durable.RenamedFrom";
 
-    /// <summary>What metadata of ours begins with.</summary>
+    /// <summary>The prefix of the gateway's metadata keys.</summary>
     public const string Prefix = "Durable.";
 
     private static readonly string[] Known = [PolicyMetadata, RenamedFromMetadata];
@@ -35,17 +35,17 @@ internal static class RouteChecks
             var cluster = route["ClusterId"];
             if (cluster is null || !clusters.Contains(cluster))
                 errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster ?? "",
-                    $"is no cluster of ReverseProxy:Clusters; route '{route.Key}' needs one"));
+                    $"is not a cluster of ReverseProxy:Clusters; route '{route.Key}' needs one"));
             RefuseUnknown(route.GetSection("Metadata"), Known, errors);
             if (route["Match:Path"] is { } path && HasLiteralAsterisk(path))
                 errors.Add(new ConfigurationError($"{route.Path}:Match:Path", path,
-                    "has an asterisk that would stand for itself; write {**rest} for everything below, or {name} for one segment"));
+                    "has an asterisk that would match literally; write {**rest} for everything below, or {name} for one segment"));
         }
 
         CheckRenames(routes, errors);
     }
 
-    /// <summary>An asterisk has a meaning within braces only.</summary>
+    /// <summary>Whether the path has an asterisk outside braces, where it has no special meaning.</summary>
     private static bool HasLiteralAsterisk(string path)
     {
         var depth = 0;
@@ -59,13 +59,13 @@ internal static class RouteChecks
         return false;
     }
 
-    /// <summary>Metadata is free, but for what begins with our name: a slip there would go unseen.</summary>
+    /// <summary>Reports unknown metadata keys with the gateway's prefix. Other metadata is free.</summary>
     public static void RefuseUnknown(IConfigurationSection metadata, string[] known, List<ConfigurationError> errors)
     {
         foreach (var section in metadata.GetChildren().Where(item => item.GetChildren().Any()))
         {
             errors.Add(new ConfigurationError(section.Path, null,
-                $"is a section, but metadata is a flat list of texts; write one key with a dot, for example \"{known[0]}\""));
+                $"is a section, but metadata is a flat list of strings; write one key with a dot, for example \"{known[0]}\""));
         }
 
         foreach (var item in metadata.GetChildren().Where(item => item.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)))
@@ -75,7 +75,7 @@ internal static class RouteChecks
         }
     }
 
-    /// <summary>The former names that the metadata lists.</summary>
+    /// <summary>Splits a list of former names.</summary>
     public static string[] FormerNames(string? list) =>
         (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
@@ -90,9 +90,9 @@ internal static class RouteChecks
             {
                 if (names.Contains(name))
                     errors.Add(new ConfigurationError(key, list,
-                        $"names '{name}', which is a route that is configured; its runs are its own"));
+                        $"names '{name}', which is a configured route; a route keeps its own runs"));
                 else if (!heirs.TryAdd(name, route.Key))
-                    errors.Add(new ConfigurationError(key, list, $"names '{name}', whose runs route '{heirs[name]}' takes over already"));
+                    errors.Add(new ConfigurationError(key, list, $"names '{name}', whose runs route '{heirs[name]}' already takes over"));
             }
         }
     }

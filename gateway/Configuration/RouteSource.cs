@@ -1,7 +1,7 @@
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// The routes and clusters in force, for YARP to read: those of the start, then those of each change that passed every check.
+/// Provides YARP with the routes and clusters in use: those of the start, and then those of each change that passed all checks.
 /// </summary>
 internal sealed class RouteSource : ConfigurationProvider, IConfigurationSource
 {
@@ -11,7 +11,7 @@ internal sealed class RouteSource : ConfigurationProvider, IConfigurationSource
         Section = ((IConfigurationBuilder)new ConfigurationBuilder()).Add(this).Build().GetSection(ProxyChecks.Section);
     }
 
-    /// <summary>Signals a change.</summary>
+    /// <summary>The section that YARP reads. It signals changes.</summary>
     public IConfigurationSection Section { get; }
 
     public IConfigurationProvider Build(IConfigurationBuilder builder) => this;

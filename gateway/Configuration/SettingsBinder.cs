@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Configuration;
 
-/// <summary>From configuration keys to <see cref="GatewaySettings"/>, or to every error at once.</summary>
+/// <summary>Converts configuration keys to <see cref="GatewaySettings"/>, and collects all errors.</summary>
 internal static class SettingsBinder
 {
     public const string Section = "Durable";
@@ -15,7 +15,7 @@ internal static class SettingsBinder
     private static readonly string[] Sections = [Section, ProxyChecks.Section];
     private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
 
-    /// <exception cref="ConfigurationException">Anything is wrong.</exception>
+    /// <exception cref="ConfigurationException">The configuration is invalid.</exception>
     public static GatewaySettings Bind(IConfiguration configuration)
     {
         var errors = new List<ConfigurationError>();
@@ -23,14 +23,14 @@ internal static class SettingsBinder
         return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
     }
 
-    /// <summary>Where there are errors, the settings are of no use.</summary>
+    /// <summary>Adds the errors to a list. If there are any, do not use the settings.</summary>
     public static GatewaySettings Bind(IConfiguration configuration, List<ConfigurationError> errors)
     {
         RefuseMisspeltSections(configuration, errors);
         if (configuration.GetSection("Kestrel:Endpoints") is { } endpoints && endpoints.GetChildren().Any())
         {
             errors.Add(new ConfigurationError(endpoints.Path, null,
-                "opens listeners that the gateway knows nothing of, and services would be sent their address; set Durable:Listeners:Public "
+                "adds listeners that the gateway does not know, and services would get their address; set Durable:Listeners:Public "
                 + "and Durable:Listeners:Control"));
         }
 
@@ -42,7 +42,7 @@ internal static class SettingsBinder
         listeners.RefuseUnknownKeys();
         if (publicAddress.Port == controlAddress.Port && publicAddress.Port != 0)
             listeners.Report("Control", controlAddress.ToString(),
-                $"has the port of Durable:Listeners:Public ({publicAddress}); give each its own", false);
+                $"has the same port as Durable:Listeners:Public ({publicAddress}); choose different ports", false);
 
         var store = durable.Section("Store");
         var connectionString = store.Text("ConnectionString");
@@ -55,8 +55,8 @@ internal static class SettingsBinder
                 "needs a Redis with replicas (Durable:Store:ConnectionString); the embedded store has none", false);
         var maxStoreBytes = store.Bytes("MaxBytes", StoreLimits.Default, StoreLimits.Min, StoreLimits.Max);
         if (connectionString is not null && store.Text("MaxBytes") is { } unused)
-            store.Report("MaxBytes", unused, "limits the embedded store, and Durable:Store:ConnectionString names another one; "
-                + "limit that one with maxmemory, and take the key out", false);
+            store.Report("MaxBytes", unused, "limits the embedded store, but Durable:Store:ConnectionString selects Redis; "
+                + "limit Redis with maxmemory, and remove the key", false);
         store.RefuseUnknownKeys();
 
         var admin = durable.Section("Admin");
@@ -68,13 +68,13 @@ internal static class SettingsBinder
         var searchHeaders = MaskBinder.HeaderNames(admin, "SearchHeaders");
         admin.RefuseUnknownKeys();
         if (readOnlyKeys.Intersect(apiKeys).Any())
-            admin.Report("ReadOnlyApiKeys", "…", "has a key of Durable:Admin:ApiKeys; give each role keys of its own", false);
+            admin.Report("ReadOnlyApiKeys", "…", "contains a key of Durable:Admin:ApiKeys; use different keys for each role", false);
 
         var events = durable.Section("Events");
         var retention = events.Duration("Retention", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), Longest);
         var eventKeys = ApiKeys(events, "ApiKeys");
         if (eventKeys.Intersect([.. apiKeys, .. readOnlyKeys]).Any())
-            events.Report("ApiKeys", "…", "has a key of Durable:Admin; give each role keys of its own", false);
+            events.Report("ApiKeys", "…", "contains a key of Durable:Admin; use different keys for each role", false);
         var maxEventBytes = events.Bytes("MaxBytes", 1 << 20, 1, 1L << 30);
         events.RefuseUnknownKeys();
 
@@ -124,16 +124,16 @@ internal static class SettingsBinder
         return settings;
     }
 
-    /// <summary>Beside ours there are sections of others; one that is nearly ours is a mistake that would go unseen.</summary>
+    /// <summary>Reports sections with a name similar to a known one. Other unknown sections may belong to other components.</summary>
     private static void RefuseMisspeltSections(IConfiguration configuration, List<ConfigurationError> errors)
     {
         foreach (var section in configuration.GetChildren().Where(section => section.GetChildren().Any()))
         {
             if (section.Key.Equals(PolicyBinder.Section, StringComparison.OrdinalIgnoreCase))
                 errors.Add(new ConfigurationError(section.Path, null,
-                    $"is no section that anything reads here; it belongs into {Section}: {Section}:{PolicyBinder.Section}"));
+                    $"is not a known section; move it into {Section}: {Section}:{PolicyBinder.Section}"));
             else if (Spelling.Nearest(section.Key, Sections) is { } meant && !meant.Equals(section.Key, StringComparison.OrdinalIgnoreCase))
-                errors.Add(new ConfigurationError(section.Path, null, $"is no section that anything reads; did you mean {meant}?"));
+                errors.Add(new ConfigurationError(section.Path, null, $"is not a known section; did you mean {meant}?"));
         }
     }
 
@@ -147,10 +147,10 @@ internal static class SettingsBinder
         if (authority is null && audience is null) return null;
         if (authority is null || audience is null)
             return section.Report<OidcSettings?>(authority is null ? "Authority" : "Audience", null,
-                "is missing: a provider needs both Authority and Audience", null);
+                "is missing; set both Authority and Audience", null);
         if (new Uri(authority) is { Scheme: "http", IsLoopback: false })
             return section.Report<OidcSettings?>("Authority", authority,
-                "is not https: whoever is in between could give keys of their own", null);
+                "is not https, so an attacker in the network could supply other keys; write an https:// URL", null);
         return new OidcSettings(authority, audience, claim);
     }
 
@@ -166,14 +166,14 @@ internal static class SettingsBinder
         {
             return operators.Length + readers.Length == 0 && !required ? null
                 : section.Report<ClientCertificateSettings?>("Authority", null,
-                    "is missing: the PEM file of the authorities whose certificates count", null);
+                    "is missing; name the PEM file of the authorities whose certificates are accepted", null);
         }
 
         if (operators.Length + readers.Length == 0 && !required)
-            section.Report("Authority", authority, "is of no use: set Operators, Readers, or Required", false);
+            section.Report("Authority", authority, "has no effect; set Operators, Readers or Required", false);
         if (control.Scheme != "https")
             section.Report("Authority", authority,
-                $"needs TLS: Durable:Listeners:Control is {control}, make it an https:// address", false);
+                $"needs TLS, but Durable:Listeners:Control is {control}; write an https:// address", false);
         return new ClientCertificateSettings(Path.GetFullPath(authority), operators, readers, required);
     }
 
@@ -193,7 +193,7 @@ internal static class SettingsBinder
         }
         catch (FormatException)
         {
-            // Reported below, like every other shape that does not fit.
+            // Reported below, like every other invalid address.
         }
 
         return listeners.Report(key, text, Remedy, BindingAddress.Parse(fallback));
@@ -211,7 +211,7 @@ internal static class SettingsBinder
             if (wrong is not null)
             {
                 store.Report("ConnectionString", Redact(text),
-                    $"has '{wrong.Host}', which is no host; write host:port, for example redis:6379", false);
+                    $"contains '{wrong.Host}', which is not a host; write host:port, for example redis:6379", false);
                 return;
             }
 
@@ -225,7 +225,9 @@ internal static class SettingsBinder
         }
     }
 
-    /// <summary>A connection string may carry a password, however its key is spelt; no value of an option reaches a log.</summary>
+    /// <summary>
+    /// Removes the values of options from a connection string, because any of them may be a password, even under a misspelled name.
+    /// </summary>
     private static string Redact(string connectionString) => string.Join(',', connectionString.Split(',').Select(part =>
         part.IndexOf('=', StringComparison.Ordinal) is var at and >= 0 ? part[..at] + "=…" : part));
 
@@ -236,7 +238,7 @@ internal static class SettingsBinder
         {
             var bytes = new byte[KeyRing.KeyBytes];
             if (Convert.TryFromBase64String(child.Value ?? "", bytes, out var length) && length == KeyRing.KeyBytes) keys.Add(bytes);
-            else durable.Report($"Keys:{child.Key}", "…", "is not base64 of 32 bytes; make one with: openssl rand -base64 32", false);
+            else durable.Report($"Keys:{child.Key}", "…", "is not base64 of 32 bytes; create one with: openssl rand -base64 32", false);
         }
 
         return keys.ToImmutable();

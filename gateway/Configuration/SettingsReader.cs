@@ -4,8 +4,7 @@ using System.Globalization;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// Reads one section key by key and collects every error, where the framework's binder would stop at the first and
-/// overlook a misspelt key.
+/// Reads one section key by key and collects all errors. The framework's binder would stop at the first error and ignore misspelled keys.
 /// </summary>
 internal sealed class SettingsReader(IConfigurationSection section, List<ConfigurationError> errors)
 {
@@ -28,7 +27,7 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
         _known.Add(key);
         if (section.GetSection(key).GetChildren().Any())
             return Report<string?>(key, null,
-                "is a list or a section, but must be one value; write a list of values as one text with commas", null);
+                "is a list or a section, but must be one value; write a list of values as one string with commas", null);
         var value = section[key];
         return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
     }
@@ -37,8 +36,8 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
     public string? Text(string key, string? fallback, Predicate<string> valid, string remedy) =>
         Text(key) is not { } value ? fallback : valid(value) ? value : Report(key, value, remedy, fallback);
 
-    /// <summary>Several values: items of a section, or one text with commas; <see langword="null"/> where the key is absent.</summary>
-    /// <returns>Each with the key that it has.</returns>
+    /// <summary>Reads several values: items of a section, or one string with commas; <see langword="null"/> if the key is absent.</summary>
+    /// <returns>The values, each with its own key.</returns>
     public IReadOnlyList<(string Key, string Value)>? List(string key)
     {
         _known.Add(key);
@@ -58,7 +57,7 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
             int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value),
             value => value >= min && value <= max, $"is not a whole number between {min} and {max}");
 
-    /// <summary>A whole number that may be absent.</summary>
+    /// <summary>Reads a whole number that may be absent.</summary>
     public int? OptionalInteger(string key, int? fallback, int min, int max) => Text(key) is null ? fallback : Integer(key, min, min, max);
 
     public long Bytes(string key, long fallback, long min, long max) =>
@@ -72,7 +71,7 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
             Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value) && char.IsAsciiLetter(text[0]),
             _ => true, $"is not one of {string.Join(", ", Enum.GetNames<T>())}");
 
-    /// <summary>An absolute http or https URL with no query; a trailing slash is dropped.</summary>
+    /// <summary>Reads an absolute http or https URL without a query, and removes a trailing slash.</summary>
     public string? Url(string key)
     {
         if (Text(key) is not { } value) return null;
@@ -87,12 +86,12 @@ internal sealed class SettingsReader(IConfigurationSection section, List<Configu
         return fallback;
     }
 
-    /// <summary>To be called last: every key that nothing asked for is an error.</summary>
+    /// <summary>Reports every key that was not read. Call this last.</summary>
     public void RefuseUnknownKeys()
     {
         foreach (var child in section.GetChildren())
         {
-            // The value stays out of the message: a misspelt key may well be that of a secret.
+            // The value is not in the message, because a misspelled key may contain a secret.
             if (!_known.Contains(child.Key)) errors.Add(new ConfigurationError(child.Path, null, Spelling.NoSuchKey(child.Key, _known)));
         }
     }

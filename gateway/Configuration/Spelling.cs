@@ -1,22 +1,22 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>Finds the name that was meant by a misspelt one.</summary>
+/// <summary>Finds the intended name for a misspelled one.</summary>
 internal static class Spelling
 {
-    /// <summary>What to say of a key that nothing reads.</summary>
+    /// <summary>The error message for an unknown key.</summary>
     public static string NoSuchKey(string key, IReadOnlyCollection<string> known) =>
         $"is set, but there is no such key; {(Nearest(key, known) is { } meant ? $"did you mean {meant}? Known" : "known")} here are "
         + $"{string.Join(", ", known.Order())}";
 
-    /// <summary>The known name that is nearest: every third letter may be wrong.</summary>
-    /// <returns><see langword="null"/> where none is near.</returns>
+    /// <summary>The most similar known name. Up to a third of the letters may be wrong.</summary>
+    /// <returns><see langword="null"/> if no name is similar.</returns>
     public static string? Nearest(string name, IEnumerable<string> known) => known
         .Select(candidate => (Name: candidate, Distance: Distance(name.ToUpperInvariant(), candidate.ToUpperInvariant())))
         .Where(candidate => candidate.Distance * 3 <= Math.Max(name.Length, candidate.Name.Length))
         .OrderBy(candidate => candidate.Distance).ThenBy(candidate => candidate.Name, StringComparer.Ordinal)
         .FirstOrDefault().Name;
 
-    /// <summary>Letters that are added, missing or wrong; two that changed places count as one.</summary>
+    /// <summary>Counts added, missing and wrong letters. Two swapped letters count as one.</summary>
     private static int Distance(string a, string b)
     {
         var cost = new int[a.Length + 1, b.Length + 1];

@@ -7,7 +7,7 @@ namespace DurableGateway.Configuration;
 internal sealed record StartOptions(string? Upstream, string? ConfigFile, string[] Rest)
 {
     public const string Usage = """
-        Durable Gateway needs to know what to stand in front of. Type one of these:
+        Durable Gateway needs a service or a configuration. Run one of these commands:
 
           gateway --upstream http://localhost:5000     one service, every route durable, embedded store
           gateway --config config/orders.json          YARP routes and clusters, named policies
@@ -15,24 +15,24 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
         Options:
 
           --port 8080                   the port of the public listener
-          --host 127.0.0.1              its address; all addresses where it is absent
-          --upstream-host destination   sends the service the host of --upstream instead of the client's; original: the client's
-          --Durable:Lease=00:00:05      any setting of the configuration, by its key
+          --host 127.0.0.1              the address of the public listener; all addresses by default
+          --upstream-host destination   the Host that the service gets: that of --upstream; original: the client's
+          --Durable:Lease=00:00:05      any configuration setting, by its key
           --version, --help
 
-        Beside it:
+        Other commands:
 
-          gateway config check config/orders.json      every error of a file with its line; nothing is started
+          gateway config check config/orders.json      lists every error of a file with its line, and starts nothing
           gateway runs --help                          lists, shows and acts on the runs of a gateway
-          gateway store check|salvage|key              checks, repairs an embedded store; prints its key; the gateway is stopped
-          gateway healthcheck                          whether the gateway of this machine is alive; --ready, ready
+          gateway store check|salvage|key              checks or repairs the embedded store of a stopped gateway, or prints its key
+          gateway healthcheck                          checks whether the gateway on this machine is alive; --ready: whether it is ready
         """;
 
     private const string PublicListener = "Durable:Listeners:Public";
 
     private static readonly string[] Names = ["upstream", "upstream-host", "config", "port", "host", "version", "help"];
 
-    /// <summary>The sections that something reads.</summary>
+    /// <summary>The known sections.</summary>
     private static readonly string[] Sections = [SettingsBinder.Section, ProxyChecks.Section, "Logging", "Kestrel", "hostBuilder"];
 
     /// <summary>Keys and variables of .NET and OpenTelemetry that have no section.</summary>
@@ -45,14 +45,15 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
     public string? Host { get; private init; }
 
     /// <summary>
-    /// What <c>--upstream-host</c> says. Without it a name that is reached by https is sent its own host: it is hosted somewhere.
+    /// The value of <c>--upstream-host</c>. By default, a service at a host name with https gets its own host, because it is probably
+    /// hosted, and any other service gets the client's.
     /// </summary>
     public UpstreamHost UpstreamHost => _upstreamHost
         ?? (Upstream is not null && new Uri(Upstream) is { Scheme: "https", HostNameType: UriHostNameType.Dns, IsLoopback: false }
             ? UpstreamHost.Destination
             : UpstreamHost.Original);
 
-    /// <exception cref="ConfigurationException">An option is unknown, has no value, or none that makes sense.</exception>
+    /// <exception cref="ConfigurationException">An option is unknown, has no value, or has an invalid one.</exception>
     public static StartOptions Parse(string[] args)
     {
         string? upstream = null, upstreamHost = null, config = null, port = null, host = null;
@@ -75,7 +76,7 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
         if ((port ?? host) is not null
             && rest.Any(arg => arg.TrimStart('-', '/').StartsWith(PublicListener, StringComparison.OrdinalIgnoreCase)))
             throw new ConfigurationException(port is not null ? "--port" : "--host", port ?? host,
-                $"and {PublicListener} say the same thing twice; leave one out");
+                $"and {PublicListener} set the same address; remove one");
         return new StartOptions(upstream, config is null ? null : Path.GetFullPath(config), [.. rest])
         {
             _upstreamHost = HostOf(upstreamHost, upstream),
@@ -84,7 +85,7 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
         };
     }
 
-    /// <summary>What the options stand for in the configuration.</summary>
+    /// <summary>The configuration settings that correspond to the options.</summary>
     public IEnumerable<KeyValuePair<string, string?>> Settings()
     {
         if ((Port, Host) is not (null, null))
@@ -106,7 +107,7 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
         return i + 1 < args.Length ? args[++i] : throw new ConfigurationException(name, null, "needs a value");
     }
 
-    /// <summary>.NET takes any word for the key of a setting, and nobody would read it.</summary>
+    /// <summary>Refuses unknown arguments. .NET accepts any argument as the key of a setting, which nothing would read.</summary>
     private static void RefuseUnknown(List<string> args)
     {
         for (var i = 0; i < args.Count; i++)
@@ -116,9 +117,9 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
             var equals = arg.IndexOf('=', StringComparison.Ordinal);
             if (named is null && equals < 0)
             {
-                // The command line of .NET takes no note of a word at its place, and refuses a single dash by itself.
+                // .NET ignores positional arguments, and refuses a single dash itself.
                 if (arg.Length > 0 && arg[0] != '-')
-                    throw new ConfigurationException("command line", arg, "is no command; gateway --help names them");
+                    throw new ConfigurationException("command line", arg, "is not a command; gateway --help lists them");
                 continue;
             }
 
@@ -135,10 +136,10 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
 
     private static string Remedy(string key) =>
         key.Contains(':', StringComparison.Ordinal)
-            ? $"is no setting: {Meant(key.Split(':')[0], Sections, "")}the sections are {string.Join(", ", Sections)}"
+            ? $"is not a setting; {Meant(key.Split(':')[0], Sections, "")}the sections are {string.Join(", ", Sections)}"
             : key.Equals("urls", StringComparison.OrdinalIgnoreCase)
-                ? "is no option; the listeners are set by --port and --host, or Durable:Listeners:Public and Durable:Listeners:Control"
-                : $"is no option; {Meant(key, Names, "--")}gateway --help lists them";
+                ? "is not an option; set the listeners with --port and --host, or Durable:Listeners:Public and Durable:Listeners:Control"
+                : $"is not an option; {Meant(key, Names, "--")}gateway --help lists them";
 
     private static string Meant(string key, string[] names, string before) =>
         Spelling.Nearest(key, names) is { } meant ? $"did you mean {before}{meant}? " : "";
@@ -147,7 +148,7 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
     {
         if (text is null) return null;
         if (upstream is null) throw new ConfigurationException("--upstream-host", text,
-            "is for --upstream; on a route of a file, set the transform RequestHeaderOriginalHost");
+            "needs --upstream; for a route in a file, set the transform RequestHeaderOriginalHost");
         return Enum.TryParse<UpstreamHost>(text, ignoreCase: true, out var host) && char.IsAsciiLetter(text[0])
             ? host
             : throw new ConfigurationException("--upstream-host", text,
@@ -157,12 +158,12 @@ internal sealed record StartOptions(string? Upstream, string? ConfigFile, string
     private static int PortOf(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= IPEndPoint.MaxPort
             ? port
-            : throw new ConfigurationException("--port", text, "is not a port: a number from 0 (any that is free) to 65535");
+            : throw new ConfigurationException("--port", text, "is not a port; write a number from 0 (any free port) to 65535");
 
     private static string AddressOf(string text) =>
         text is "*" or "localhost" ? text
         : !IPAddress.TryParse(text.Trim('[', ']'), out var address)
             ? throw new ConfigurationException("--host", text,
-                "is not an address of this machine: write an IP address, localhost, or * for all")
+                "is not an address of this machine; write an IP address, localhost, or * for all")
         : address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
 }

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// Spans of time as configuration has them: <c>[d.]hh:mm[:ss[.fff]]</c>. Less than what .NET takes, which reads <c>30</c> as thirty days
-/// and <c>48:00:00</c> as forty-eight.
+/// Reads time spans of the configuration: <c>[d.]hh:mm[:ss[.fff]]</c>. .NET accepts more, and reads <c>30</c> as 30 days and
+/// <c>48:00:00</c> as 48 days.
 /// </summary>
 internal static partial class TimeSpans
 {
@@ -15,13 +15,13 @@ internal static partial class TimeSpans
         return Form().IsMatch(text) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value);
     }
 
-    /// <summary>What to add to the error of a text that .NET takes for days.</summary>
+    /// <summary>An addition to the error message for a text that .NET reads as days.</summary>
     public static string Remedy(string? text)
     {
         if (text is null || TooManyHours().Match(text) is not { Success: true } match) return "";
         var hours = long.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
         return string.Create(CultureInfo.InvariantCulture,
-            $"; a day and more is written with days: {hours / 24}.{hours % 24:00}:{match.Groups[2].Value}");
+            $"; write 24 hours or more with days: {hours / 24}.{hours % 24:00}:{match.Groups[2].Value}");
     }
 
     [GeneratedRegex(@"^([0-9]+\.)?([01]?[0-9]|2[0-3]):[0-5]?[0-9](:[0-5]?[0-9](\.[0-9]{1,7})?)?$", RegexOptions.CultureInvariant)]

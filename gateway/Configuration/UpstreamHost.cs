@@ -1,11 +1,11 @@
 namespace DurableGateway.Configuration;
 
-/// <summary>Which <c>Host</c> the service of <c>--upstream</c> is sent.</summary>
+/// <summary>The <c>Host</c> that the service of <c>--upstream</c> gets.</summary>
 internal enum UpstreamHost
 {
-    /// <summary>The one that the client sent: for services that build absolute URLs or compare them.</summary>
+    /// <summary>The client's <c>Host</c>, for services that build or compare absolute URLs.</summary>
     Original,
 
-    /// <summary>The one of the upstream's URL: for hosted services, which find their site by it.</summary>
+    /// <summary>The host of the upstream's URL, for hosted services, which select their site by it.</summary>
     Destination,
 }

@@ -64,13 +64,13 @@ public sealed class ConfigCheckTests
             "9:18: Durable:Policies:größe:HoldClientFor: '5' is not a span of time between 00:00:00 and 00:10:00",
             "9:51: Durable:Policies:größe:Retry:MaxAttemps: is set, but there is no such key; did you mean MaxAttempts?",
             "11:16: Durable:Store:MinReplicas: '1' needs a Redis",
-            "15:14: ReverseProxy:Routes:a:ClusterId: 'nowhere' is no cluster",
+            "15:14: ReverseProxy:Routes:a:ClusterId: 'nowhere' is not a cluster",
             "15:49: ReverseProxy:Routes:a:Match:Path: Invalid path '/{a' for route 'a'.",
             "15:80: ReverseProxy:Routes:a:Metadata:Durable.Polcy: is set, but there is no such key; did you mean Durable.Policy?",
             "16:7: ReverseProxy:Routes:b: Unknown transform: Foo.",
             "16:7: ReverseProxy:Routes:b: Route 'b' requires Hosts or Path specified.",
             "17:27: ReverseProxy:Routes:b:Order: 'first' cannot be read",
-            "19:23: ReverseProxy:Routes:b:Metadata:Durable.RenamedFrom: 'old, a' names 'a', which is a route that is configured",
+            "19:23: ReverseProxy:Routes:b:Metadata:Durable.RenamedFrom: 'old, a' names 'a', which is a configured route",
             "25:9: ReverseProxy:Clusters:c:LoadBalancingPolicy: No matching ILoadBalancingPolicy found",
             "26:26: ReverseProxy:Clusters:c:HttpRequest:ActivityTimeout: 'soon' cannot be read",
             "27:27: ReverseProxy:Clusters:c:Destinations:x:Address: '' is not an absolute http:// or https:// URL",
@@ -91,9 +91,9 @@ public sealed class ConfigCheckTests
     [InlineData("[]", "1:1: JSON: is not an object; ")]
     [InlineData("{ \"a\": 1,\n  \"A\": 2 }", "2:3: A: is set twice, first in line 1; ")]
     [InlineData("{}", "1:1: ReverseProxy:Routes: has no route; ")]
-    [InlineData("{ \"Durabel\": { \"Lease\": \"00:00:10\" } }", "1:3: Durabel: is no section that anything reads; did you mean Durable?")]
+    [InlineData("{ \"Durabel\": { \"Lease\": \"00:00:10\" } }", "1:3: Durabel: is not a known section; did you mean Durable?")]
     [InlineData("{ \"Policies\": { \"a\": { } } }",
-        "1:3: Policies: is no section that anything reads here; it belongs into Durable: Durable:Policies")]
+        "1:3: Policies: is not a known section; move it into Durable: Durable:Policies")]
     public async Task FileOfNoUse_SaysWhere(string text, string start) =>
         Assert.StartsWith(start, Assert.Single(await CheckAsync(text)), StringComparison.Ordinal);
 

@@ -212,7 +212,7 @@ public sealed class ReloadTests
         await AssertUnchangedAsync(scene);
 
         await scene.RefuseAsync((string?)null);
-        Assert.Contains("is gone", scene.Log.Of(Refused)[^1].Text, StringComparison.Ordinal);
+        Assert.Contains("does not exist", scene.Log.Of(Refused)[^1].Text, StringComparison.Ordinal);
         await AssertUnchangedAsync(scene);
 
         await scene.ChangeAsync(file => Policy(file)["Retry"]!["Statuses"] = "500");

@@ -24,7 +24,7 @@ public sealed class StartErrorTests
     [InlineData("Durable:Store:MaxBytes", "1 MiB", "Durable:Store:MaxBytes", "16 MiB")]
     [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.Policy", "ordrs", "Durable.Policy", "default")]
     [InlineData("ReverseProxy:Routes:upstream:Metadata:Durable.RenamedFrom", "upstream", "Durable.RenamedFrom",
-        "is a route that is configured")]
+        "is a configured route")]
     [InlineData("ReverseProxy:Routes:upstream:Match:Path", "/{a", "ReverseProxy:Routes:upstream:Match:Path", "Invalid path")]
     [InlineData("ReverseProxy:Routes:upstream:Order", "first", "ReverseProxy:Routes:upstream:Order", "cannot be read")]
     [InlineData("ReverseProxy:Clusters:upstream:LoadBalancingPolicy", "Best", "ReverseProxy:Clusters:upstream:LoadBalancingPolicy",
