@@ -105,6 +105,9 @@ internal static partial class Log
     [LoggerMessage(142, LogLevel.Warning, "A record of run {RunId} cannot be read: {Reason}")]
     public static partial void RecordUnreadable(this ILogger log, RunId runId, string reason);
 
+    [LoggerMessage(155, LogLevel.Warning, "The list of the steps of run {RunId} was cut off, and the service reads it again: {Reason}")]
+    public static partial void StepListCutOff(this ILogger log, RunId runId, string reason);
+
     [LoggerMessage(143, LogLevel.Debug,
         "The outcome of attempt {Attempt} of run {RunId} could not be stored yet. The gateway tries again. {Reason}")]
     public static partial void WriteRetried(this ILogger log, RunId runId, int attempt, string reason);

@@ -136,6 +136,10 @@ internal interface IRunStore
     /// <summary>The stored outcomes, oldest first; <see langword="null"/> if the run is unknown.</summary>
     Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run);
 
+    /// <summary>Reads the stored outcomes page by page, in no order: a run of any size takes little memory.</summary>
+    /// <returns><see langword="null"/> if the run is unknown.</returns>
+    Task<IAsyncEnumerable<IReadOnlyList<StepOutcome>>?> ReadStepsAsync(RunId run);
+
     /// <summary>The policy that the run started under; <see langword="null"/> if the run is unknown.</summary>
     Task<RunPolicy?> GetPolicyAsync(RunId run);
 

@@ -5,6 +5,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Steps;
 
@@ -67,11 +68,45 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
 
     private async Task GetStepsAsync(HttpContext context, RunId run, Fence attempt)
     {
+        context.Response.Headers.Vary = HeaderNames.Accept;
+        if (StepListWriter.IsAccepted(context.Request))
+        {
+            await StreamStepsAsync(context, run);
+            return;
+        }
+
         var steps = await store.GetStepsAsync(run) ?? (registry.TryGet(run, out _) ? [] : null);
         if (steps is null) await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
         else
             await WriteAsync(context,
                 JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
+    }
+
+    private async Task StreamStepsAsync(HttpContext context, RunId run)
+    {
+        var pages = await store.ReadStepsAsync(run);
+        if (pages is null && !registry.TryGet(run, out _))
+        {
+            await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
+            return;
+        }
+
+        var list = new StepListWriter(context.Response);
+        try
+        {
+            if (pages is not null)
+            {
+                await foreach (var page in pages) await list.WriteAsync(page, context.RequestAborted);
+            }
+
+            await list.EndAsync(context.RequestAborted);
+        }
+        catch (Exception e) when (context.Response.HasStarted && e is StoreUnavailableException or UnreadableRecordException)
+        {
+            // The client has a list without its end, and asks again.
+            log.StepListCutOff(run, e.Message);
+            context.Abort();
+        }
     }
 
     private async Task PutStepAsync(HttpContext context, RunId run, Fence attempt)

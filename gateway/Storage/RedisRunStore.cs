@@ -23,6 +23,11 @@ internal sealed class RedisRunStore(
     private const int SmallResult = 4096;
 
     private static readonly string Running = RunState.Running.Name();
+    /// <summary>About how many bytes of outcomes are read at once, and the most outcomes.</summary>
+    private const long StepPageBytes = 256 * 1024;
+    private const int MaxStepPage = 1000;
+
+    private static readonly RedisValue[] SizeFields = ["state", "bytes"];
     private static readonly RedisValue[] OriginFields = ["route", "policy", "attempt", "started", "trace"];
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
 
@@ -292,6 +297,28 @@ internal sealed class RedisRunStore(
             async db => (long)await db.HashGetAsync(keys.Run, "bytes"), db => db.HashGetAllAsync(keys.Steps));
         if (steps.Length == 0 && !await connection.ExecuteAsync(db => db.KeyExistsAsync(keys.Run))) return null;
         return values.Outcomes(run, steps.SelectMany(step => new[] { step.Name, step.Value }).ToArray());
+    }
+
+    public async Task<IAsyncEnumerable<IReadOnlyList<StepOutcome>>?> ReadStepsAsync(RunId run)
+    {
+        var keys = Keys(run);
+        var asked = connection.ExecuteAsync(db => db.HashGetAsync(keys.Run, SizeFields));
+        var ids = await connection.ExecuteAsync(db => db.HashKeysAsync(keys.Steps));
+        var fields = await asked;
+        return fields[0].IsNull ? null : ReadPagesAsync(run, ids, (long)fields[1]);
+    }
+
+    private async IAsyncEnumerable<IReadOnlyList<StepOutcome>> ReadPagesAsync(RunId run, RedisValue[] ids, long bytes)
+    {
+        var steps = Keys(run).Steps;
+        var size = (int)Math.Clamp(StepPageBytes * ids.Length / Math.Max(bytes, 1), 1, MaxStepPage);
+        foreach (var page in ids.Chunk(size))
+        {
+            // The size of the whole decides on the connection: one page may hold most of it.
+            var found = await connection.ReadLargeAsync(_ => Task.FromResult(bytes), db => db.HashGetAsync(steps, page));
+            yield return values.Outcomes(run, page.Zip(found).Where(step => !step.Second.IsNull)
+                .SelectMany(step => new[] { step.First, step.Second }).ToArray());
+        }
     }
 
     public async Task<RunPolicy?> GetPolicyAsync(RunId run)

@@ -51,11 +51,12 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
     /// <exception cref="CheckpointException">No address took the call.</exception>
     public async Task<Dictionary<string, StepOutcome>> GetStepsAsync(CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(callback => callback + "/steps", url => new HttpRequestMessage(HttpMethod.Get, url),
-            cancellationToken).ConfigureAwait(false);
+        using var response = await SendAsync(callback => callback + "/steps", ListRequest, cancellationToken).ConfigureAwait(false);
         if (response.StatusCode != HttpStatusCode.OK) throw await RefusedAsync("The stored steps", response).ConfigureAwait(false);
         try
         {
+            if (response.Content.Headers.ContentType?.MediaType == StepListReader.ContentType)
+                return StepListReader.Read(await ReadAsync(response).ConfigureAwait(false));
             using var document = JsonDocument.Parse(await ReadAsync(response).ConfigureAwait(false));
             return document.RootElement.EnumerateArray().ToDictionary(
                 step => step.GetProperty("id").GetString()!,
@@ -71,6 +72,15 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
         {
             throw new CheckpointException($"The gateway's list of steps cannot be read: {e.Message}", e);
         }
+    }
+
+    /// <summary>An older gateway has only the JSON form.</summary>
+    private static HttpRequestMessage ListRequest(string url)
+    {
+        var message = new HttpRequestMessage(HttpMethod.Get, url);
+        message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(StepListReader.ContentType));
+        message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(StepContent.JsonType, 0.9));
+        return message;
     }
 
     /// <summary>What the gateway said against a call.</summary>

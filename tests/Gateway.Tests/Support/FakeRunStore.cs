@@ -100,6 +100,8 @@ internal sealed class FakeRunStore : IRunStore
 
     public Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run) => throw new NotSupportedException();
 
+    public Task<IAsyncEnumerable<IReadOnlyList<StepOutcome>>?> ReadStepsAsync(RunId run) => throw new NotSupportedException();
+
     public Task<RunPolicy?> GetPolicyAsync(RunId run) => throw new NotSupportedException();
 
     public Task<RunOrigin?> GetOriginAsync(RunId run) => throw new NotSupportedException();

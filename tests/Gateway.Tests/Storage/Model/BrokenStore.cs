@@ -83,6 +83,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<IReadOnlyList<StepOutcome>?> GetStepsAsync(RunId run) => inner.GetStepsAsync(run);
 
+    public Task<IAsyncEnumerable<IReadOnlyList<StepOutcome>>?> ReadStepsAsync(RunId run) => inner.ReadStepsAsync(run);
+
     public Task<RunPolicy?> GetPolicyAsync(RunId run) => inner.GetPolicyAsync(run);
 
     public Task<RunOrigin?> GetOriginAsync(RunId run) => inner.GetOriginAsync(run);
