@@ -13,7 +13,12 @@ switch (args)
 }
 
 IScenario[] counts = [new RunCounts(), new ParkedBytes(), new Allocations()];
-IScenario[] all = [.. counts];
+IScenario[] all =
+[
+    new LivePath(), new StoredOnStart(), new OneStep(), new TenSteps(), new LongRun(), new FailureToReplay(), new DueStorm(),
+    new StartAndIdle(),
+    .. counts,
+];
 
 Options options;
 try
@@ -34,7 +39,18 @@ if (options.List)
     return 0;
 }
 
-await using var other = options.Against is { } commit ? await OtherCommit.BuildAsync(commit) : null;
+OtherCommit? built;
+try
+{
+    built = options.Against is { } commit ? await OtherCommit.BuildAsync(commit) : null;
+}
+catch (InvalidOperationException e)
+{
+    Console.Error.WriteLine(e.Message);
+    return 2;
+}
+
+await using var other = built;
 var report = new Report();
 await using (var site = new Site(options, other is null ? [Build.Own] : [Build.Own, other.Build]))
 {

@@ -9,6 +9,8 @@ internal sealed class Site(Options options, IReadOnlyList<Build> builds) : IAsyn
     private readonly Dictionary<(Build, Store), Gateway> _gateways = [];
     private (Uri Url, ServerProcess Process)? _service;
     private (Uri Url, ServerProcess Process)? _yarp;
+    private (Nginx? Server, string? Reason)? _nginx;
+    private (RestateServer? Server, string? Reason)? _restate;
 
     public Options Options => options;
     public Rounds Rounds { get; } = new(options);
@@ -43,7 +45,23 @@ internal sealed class Site(Options options, IReadOnlyList<Build> builds) : IAsyn
         return gateways;
     }
 
-    public void Own(IAsyncDisposable started) => _started.Add(started);
+    /// <returns>nginx, or why there is none.</returns>
+    public async Task<(Nginx? Server, string? Reason)> NginxAsync()
+    {
+        if (_nginx is { } known) return known;
+        _nginx = await Nginx.StartAsync((await ServiceAsync()).Url);
+        if (_nginx.Value.Server is { } server) _started.Add(server);
+        return _nginx.Value;
+    }
+
+    /// <returns>Restate, or why there is none.</returns>
+    public async Task<(RestateServer? Server, string? Reason)> RestateAsync()
+    {
+        if (_restate is { } known) return known;
+        _restate = await RestateServer.StartAsync();
+        if (_restate.Value.Server is { } server) _started.Add(server);
+        return _restate.Value;
+    }
 
     public async ValueTask DisposeAsync()
     {
