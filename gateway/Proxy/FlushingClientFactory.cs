@@ -51,10 +51,17 @@ internal sealed class FlushingClientFactory(GatewaySettings settings) : Forwarde
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
             SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {
-            await _inner.CopyToAsync(new FlushingStream(stream), context, cancellationToken);
-            if (_trailers?.Take() is true) await stream.FlushAsync(cancellationToken);
+            var copy = _inner.CopyToAsync(new FlushingStream(stream), context, cancellationToken);
+            return _trailers is null ? copy : WithTrailersAsync(copy, stream, _trailers, cancellationToken);
+        }
+
+        private static async Task WithTrailersAsync(
+            Task copy, Stream stream, RequestTrailers trailers, CancellationToken cancellationToken)
+        {
+            await copy;
+            if (trailers.Take()) await stream.FlushAsync(cancellationToken);
         }
 
         protected override bool TryComputeLength(out long length)
@@ -78,16 +85,25 @@ internal sealed class FlushingClientFactory(GatewaySettings settings) : Forwarde
         public override long Length => throw new NotSupportedException();
         public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            await inner.WriteAsync(buffer, cancellationToken);
-            await inner.FlushAsync(cancellationToken);
+            var write = inner.WriteAsync(buffer, cancellationToken);
+            if (!write.IsCompletedSuccessfully) return WaitAsync(write, cancellationToken);
+            write.GetAwaiter().GetResult();
+            return new ValueTask(inner.FlushAsync(cancellationToken));
         }
 
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
         public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+        private async ValueTask WaitAsync(ValueTask write, CancellationToken cancellationToken)
+        {
+            await write;
+            await inner.FlushAsync(cancellationToken);
+        }
+
         public override void Flush() => inner.Flush();
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();

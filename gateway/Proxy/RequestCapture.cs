@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace DurableGateway.Proxy;
 
@@ -8,15 +8,10 @@ namespace DurableGateway.Proxy;
 /// </summary>
 internal sealed class RequestCapture(Stream body, long limit, long? length) : Stream
 {
-    private const int DrainBytes = 16 * 1024;
-
-    /// <summary>How much memory is allocated for a declared length. Beyond that, the buffer grows with what has arrived.</summary>
-    private const int MaxInAdvance = 64 * 1024;
-
     private readonly SemaphoreSlim _lock = new(1, 1);
-    private byte[] _buffer = [];
-    private int _captured;
-    private int _position;
+    private readonly SegmentedBuffer _copy = new(length);
+    private ReadOnlyMemory<byte> _whole;
+    private long _position;
     private bool _complete;
 
     /// <summary>The body is larger than the limit: it cannot be replayed.</summary>
@@ -51,11 +46,9 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
             try
             {
                 if (Overflowed) return null;
-                if (_complete) return _buffer.AsMemory(0, _captured);
-                Reserve(DrainBytes);
-                var read = await ReadBodyAsync(_buffer.AsMemory(_captured, DrainBytes), cancellation);
-                _captured += read;
-                Overflowed = _captured > limit;
+                if (_complete) return _whole.Length == _copy.Length ? _whole : _whole = _copy.Join();
+                _copy.Advance(await ReadBodyAsync(_copy.Reserve(), cancellation));
+                Overflowed = _copy.Length > limit;
             }
             finally
             {
@@ -64,29 +57,27 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         await _lock.WaitAsync(cancellationToken);
         try
         {
-            if (_position < _captured)
+            if (_position < _copy.Length)
             {
-                var count = Math.Min(buffer.Length, _captured - _position);
-                _buffer.AsMemory(_position, count).CopyTo(buffer);
+                var count = _copy.Read(_position, buffer.Span);
                 _position += count;
                 return count;
             }
 
             if (_complete) return 0;
             var read = await ReadBodyAsync(buffer, cancellationToken);
-            if (_captured + (long)read > limit) Overflowed = true;
+            if (_copy.Length + read > limit) Overflowed = true;
             if (Overflowed && RefuseOverflow) throw new IOException("The request body exceeds MaxRequestBytes.");
             if (!Overflowed)
             {
-                Reserve(read);
-                buffer[..read].CopyTo(_buffer.AsMemory(_captured));
-                _captured += read;
-                _position = _captured;
+                _copy.Write(buffer.Span[..read]);
+                _position = _copy.Length;
             }
 
             return read;
@@ -109,17 +100,18 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
     protected override void Dispose(bool disposing)
     {
         // A read that is still running keeps the buffer: losing one is better than returning it to the pool while it is in use.
-        if (disposing && _lock.Wait(0) && _buffer.Length > 0)
+        if (disposing && _lock.Wait(0))
         {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            (_buffer, _captured, _position) = ([], 0, 0);
-            Overflowed = true;
+            if (_copy.Length > 0) Overflowed = true;
+            _copy.Clear();
+            (_whole, _position) = (default, 0);
             _lock.Release();
         }
 
         base.Dispose(disposing);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReadBodyAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
         try
@@ -138,16 +130,5 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
             Broken = true;
             throw;
         }
-    }
-
-    private void Reserve(int count)
-    {
-        var needed = _captured + count;
-        if (needed <= _buffer.Length) return;
-        var wanted = Math.Max(Math.Min(length ?? 0, MaxInAdvance), _buffer.Length * 2L);
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(needed, Math.Min(wanted, limit + DrainBytes)));
-        _buffer.AsSpan(0, _captured).CopyTo(larger);
-        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = larger;
     }
 }

@@ -23,6 +23,12 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
 
     private int _state = State.Idle;
     private bool _used;
+
+    /// <summary>
+    /// A read that wants bytes waits for them. Between requests .NET's client begins one right before it sends the next request, and does
+    /// not send that where the read has something.
+    /// </summary>
+    private volatile bool _isWaiting;
     private byte[]? _pending;
     private int _position;
 
@@ -89,7 +95,7 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
     {
         for (var before = Volatile.Read(ref _state); before is State.Idle or State.Answering or State.Ended;)
         {
-            var next = before == State.Ended || (_used && IsClosed()) ? State.Closed : State.Sent;
+            var next = before == State.Ended || (_used && !_isWaiting && IsClosed()) ? State.Closed : State.Sent;
             var now = Interlocked.CompareExchange(ref _state, next, before);
             if (now == before) return;
             before = now;
@@ -102,11 +108,17 @@ internal sealed class ServiceConnection(Stream inner, Socket? socket) : Stream
         int read;
         try
         {
-            read = await inner.ReadAsync(buffer, cancellationToken);
+            var bytes = inner.ReadAsync(buffer, cancellationToken);
+            _isWaiting = !bytes.IsCompleted && !buffer.IsEmpty;
+            read = await bytes;
         }
         catch (IOException) when (Volatile.Read(ref _state) == State.Closed)
         {
             return 0;
+        }
+        finally
+        {
+            _isWaiting = false;
         }
 
         if (buffer.IsEmpty) return 0;

@@ -78,6 +78,14 @@ public sealed class KeyRingTests
         Assert.False(_ring.Verify("step", "message"u8, mac.AsSpan(1)));
     }
 
+    /// <summary>One keyed hash is kept for whoever comes next; several who come at once do not share it.</summary>
+    [Fact]
+    public void Mac_OfManyThreadsAtOnce_IsTheSame()
+    {
+        var macs = Enumerable.Range(0, 16).Select(i => _ring.Mac("step", [(byte)i])).ToArray();
+        Parallel.For(0, 20_000, i => Assert.Equal(macs[i % 16], _ring.Mac("step", [(byte)(i % 16)])));
+    }
+
     [Fact]
     public void WithoutKeys_IsNotReady()
     {

@@ -14,6 +14,19 @@ public sealed class RunIdTests
     public void New_SortsByTime() =>
         Assert.True(string.CompareOrdinal(RunId.New(Make.Start).ToString(), RunId.New(Make.Start.AddMilliseconds(1)).ToString()) < 0);
 
+    /// <summary>Random bytes come by the page: none is given out twice, on whatever thread.</summary>
+    [Fact]
+    public async Task New_IsAnotherOneEachTime()
+    {
+        var ids = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(
+            () => Enumerable.Range(0, 5000).Select(_ => RunId.New(Make.Start)).ToArray())));
+        Assert.Equal(20_000, ids.SelectMany(each => each).Distinct().Count());
+    }
+
+    [Fact]
+    public void New_HasTheTimeInItsFirstBytes() =>
+        Assert.StartsWith(Guid.CreateVersion7(Make.Start).ToString()[..13], RunId.New(Make.Start).ToString(), StringComparison.Ordinal);
+
     [Fact]
     public void OwnSpelling_Parses()
     {
