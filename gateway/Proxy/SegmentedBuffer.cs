@@ -76,7 +76,7 @@ internal sealed class SegmentedBuffer(long? expected = null)
         return read;
     }
 
-    /// <summary>Returns the bytes in one piece, which is the segment itself if there is only one. Valid until <see cref="Clear"/>.</summary>
+    /// <summary>Returns the bytes in one piece, valid until <see cref="Clear"/>. If one segment has them all, nothing is copied.</summary>
     public ReadOnlyMemory<byte> Join()
     {
         if (_count == 0) return default;

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Telemetry;
 
-/// <summary>A gateway that pushes no traces takes no part in them. In a process of its own: listeners of other tests would change that.</summary>
+/// <summary>A gateway that pushes no traces takes no part in them. It is a process of its own: other tests listen in this one.</summary>
 public sealed class UntracedTests
 {
     private const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
