@@ -12,9 +12,15 @@ internal sealed class RunHistory(StoreConnection connection, RecordCodec codec) 
 
     private async Task<IReadOnlyList<HistoryEntry>> GetAsync(RunId run, long after, Func<string, string?>? open)
     {
-        var entries = await connection.ExecuteAsync(db => db.SortedSetRangeByScoreAsync(
-            new StoreKeys(run, connection.Shards).History, after, exclude: StackExchange.Redis.Exclude.Start));
-        return [.. entries.Select(entry => HistoryEntry.Parse(entry.ToString(), open)).OfType<HistoryEntry>()];
+        var entries = (string[])(await connection.EvaluateAsync(
+            new ScriptCall(Scripts.ReadHistory, new StoreKeys(run, connection.Shards)) { ["after"] = after }))!;
+
+        // Where a server died while entries moved to the list, they are there twice.
+        return
+        [
+            .. entries.Select(entry => HistoryEntry.Parse(entry, open)).OfType<HistoryEntry>().Where(entry => entry.Number > after)
+                .DistinctBy(entry => entry.Number),
+        ];
     }
 
     /// <summary>Reads a sealed reason. A missing key hides only the reason, not the whole history.</summary>

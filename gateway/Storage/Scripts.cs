@@ -45,6 +45,7 @@ internal static class Scripts
     public static Script BulkBegin { get; } = Load("bulk-begin");
     public static Script BulkAdvance { get; } = Load("bulk-advance");
     public static Script BulkStop { get; } = Load("bulk-stop");
+    public static Script ReadHistory { get; } = Load("read-history");
     public static Script UpdateIndex { get; } = Load("update-index");
     public static Script AddCounts { get; } = Load("add-counts");
 

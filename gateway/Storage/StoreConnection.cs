@@ -479,9 +479,20 @@ internal sealed class StoreConnection(
     private void SetClock(RedisValue[] answer, long asked) =>
         clock.Set(DateTimeOffset.FromUnixTimeSeconds((long)answer[0]).AddMicroseconds((long)answer[1]), asked);
 
+    /// <summary>Refuses a store of format 1. Its keys have other names, so this gateway would not see its open runs.</summary>
+    private async Task RefuseFormat1Async(IDatabase db)
+    {
+        if (await db.KeyExistsAsync(StoreKeys.Meta) || !await db.KeyExistsAsync(StoreKeys.MetaOfFormat1)) return;
+        throw new ConfigurationException(
+            settings.IsEmbedded ? "Durable:Store:DataDirectory" : "Durable:Store:ConnectionString", null,
+            $"the store has format 1, and this gateway reads format {StoreKeys.Format}; let the earlier version end its runs there, and give "
+                + "this one an empty store");
+    }
+
     /// <summary>Initializes a new store or checks that an existing one is compatible. Loads or generates the keys.</summary>
     private async Task CheckAsync(IDatabase db)
     {
+        await RefuseFormat1Async(db);
         await db.HashSetAsync(StoreKeys.Meta, "format", StoreKeys.Format, When.NotExists);
         await db.HashSetAsync(StoreKeys.Meta, "shards", settings.Shards, When.NotExists);
         var format = (int)await db.HashGetAsync(StoreKeys.Meta, "format");

@@ -10,13 +10,17 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal readonly struct StoreKeys(RunId run, int shards)
 {
-    public const int Format = 1;
-    public const string Meta = "dg1:meta";
-    public const string EndedChannel = "dg1:ended";
-    public const string DueChannel = "dg1:due";
+    public const int Format = 2;
+    public const string Meta = "dg2:meta";
+
+    /// <summary>What a store of format 1 has in the place of <see cref="Meta"/>.</summary>
+    public const string MetaOfFormat1 = "dg1:meta";
+
+    public const string EndedChannel = "dg2:ended";
+    public const string DueChannel = "dg2:due";
 
     /// <summary>The channel on which the client library announces that it has changed the role of a server.</summary>
-    public const string ClientChannel = "dg1:client";
+    public const string ClientChannel = "dg2:client";
 
     private const string UnlistedName = "ix:w";
 

@@ -7,7 +7,7 @@
 -- @arg events*                id (may be empty) and record of each event
 -- Answer: {'kept'} | {'full'} | {'lost'} the attempt no longer owns the run
 -- Invariant: an event with an id is stored once, even if several attempts send it. Only the attempt that owns the run adds to its stream.
-local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'streamed', 'nonce')
+local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'streamed', 'nonce', 'expires')
 if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} end
 if args.head then redis.call('HSETNX', keys.run, 'stream', args.head) end
 local bytes = tonumber(run.streamed or '0')
@@ -25,7 +25,6 @@ for i = 1, #args.events, 2 do
   end
 end
 redis.call('HSET', keys.run, 'streamed', string.format('%.0f', bytes))
-local lifetime = redis.call('PTTL', keys.run)
-if redis.call('EXISTS', keys.stream) == 1 then redis.call('PEXPIRE', keys.stream, lifetime) end
-if redis.call('EXISTS', keys.stream_ids) == 1 then redis.call('PEXPIRE', keys.stream_ids, lifetime) end
+redis.call('PEXPIREAT', keys.stream, run.expires)
+redis.call('PEXPIREAT', keys.stream_ids, run.expires)
 return {'kept'}

@@ -1,5 +1,5 @@
 -- Cancels a run, even if an attempt owns it.
--- @include runs, index, history
+-- @include runs, ending
 -- @keys run, request, steps, pending, history, unlisted, due
 -- @arg run_id
 -- @arg retention  how long the store keeps the run (ms)
@@ -8,18 +8,10 @@
 -- Answer: 1 cancelled, 0 the run has already ended, -1 the run is unknown
 -- Invariant: an ended run never changes. A cancelled run is in no queue. All its keys expire, including its idempotency key (in the same
 -- slot). The due queue keeps an entry until the result is delivered to the run that invoked this one.
-local run = read_fields(keys.run, 'state', 'attempt', 'idem', 'parent')
+local run = read_fields(keys.run, 'state', 'attempt', 'idem', 'parent', 'ix', 'noted', 'expires', 'steps', 'pends')
 if not run.state then return -1 end
 if not is_open(run.state) then return 0 end
-mark_for_index(keys, args.now)
 if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) end
-redis.call('HSET', keys.run, 'state', 'cancelled', 'owner', '', 'ended', args.now, 'expires', args.now + args.retention)
-redis.call('ZREM', keys.due, args.run_id)
-redis.call('DEL', keys.pending)
-add_history(keys, args.now, 'c', run.attempt, 0, args.who)
-redis.call('PEXPIRE', keys.run, args.retention)
+end_run(keys, run, args.run_id, 'cancelled', args.now, args.retention, 'c', run.attempt, args.who)
 if run.idem then redis.call('PEXPIRE', run.idem, args.retention) end
-redis.call('PEXPIRE', keys.request, args.retention)
-redis.call('PEXPIRE', keys.steps, args.retention)
-redis.call('PEXPIRE', keys.history, args.retention)
 return 1

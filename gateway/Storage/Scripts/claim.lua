@@ -21,46 +21,51 @@
 -- that is over gets its outcome, as if the handler had asked for it.
 local score = redis.call('ZSCORE', keys.due, args.run_id)
 if not score or tonumber(score) > tonumber(args.now) then return {0} end
-local run = read_fields(keys.run, 'state', 'v', 'failures', 'started', 'policy', 'route', 'completed', 'failed', 'bytes', 'since', 'paused',
-  'deadline', 'build', 'lastid', 'away', 'noinline')
+local run = read_run_of_steps(keys.run, 'v', 'started', 'policy', 'route', 'since', 'paused', 'build', 'lastid', 'away', 'noinline')
 if not is_open(run.state) then
   redis.call('ZREM', keys.due, args.run_id)
   return {0}
 end
+mark_for_index(keys, run, args.now)
 -- A paused run waits until its deadline, which ends it. If its node has died, the attempt is over.
 if run.paused and tonumber(run.deadline) > tonumber(args.now) then
-  mark_for_index(keys, args.now)
-  redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '')
+  set_fields(run, 'state', 'waiting', 'owner', '')
+  write_fields(run, keys.run)
   redis.call('ZADD', keys.due, run.deadline, args.run_id)
   return {0}
 end
-mark_for_index(keys, args.now)
-local attempt = redis.call('HINCRBY', keys.run, 'attempt', 1)
-redis.call('HSET', keys.run, 'state', 'running', 'owner', args.owner, 'nonce', args.nonce)
-redis.call('ZADD', keys.due, args.lease_end, args.run_id)
-add_history(keys, args.now, 'a', attempt, 0, args.owner)
+local attempt = count_of(run, 'attempt') + 1
+set_fields(run, 'attempt', attempt, 'state', 'running', 'owner', args.owner, 'nonce', args.nonce)
+add_history(keys, run, args.now, 'a', attempt, 0, args.owner)
 local sleeps = 0
-for _, step in ipairs(redis.call('ZRANGEBYSCORE', keys.pending, '-inf', args.now)) do
-  local value = redis.call('HGET', keys.steps, step) or ''
-  local colon = string.sub(value, 1, 1) == 'W' and string.find(value, ':', 1, true)
-  if colon then
-    store_outcome(keys, step, {kind = 'C', record = string.sub(value, colon + 1), attempt = attempt, now = args.now})
-    sleeps = sleeps + 1
+if run.pends then
+  for _, step in ipairs(redis.call('ZRANGEBYSCORE', keys.pending, '-inf', args.now)) do
+    local value = redis.call('HGET', keys.steps, step) or ''
+    local colon = string.sub(value, 1, 1) == 'W' and string.find(value, ':', 1, true)
+    if colon then
+      local record = string.sub(value, colon + 1)
+      store_outcome(keys, run, step, value, {kind = 'C', record = record, attempt = attempt, now = args.now})
+      sleeps = sleeps + 1
+    end
   end
 end
-if sleeps > 0 then
-  local counts = read_fields(keys.run, 'failures', 'completed', 'bytes')
-  run.failures, run.completed, run.bytes = counts.failures, counts.completed, counts.bytes
-end
+write_run_of_steps(keys, run)
+redis.call('ZADD', keys.due, args.lease_end, args.run_id)
 -- The new attempt asks again for any other step that is due, unless its handler no longer wants the step.
-redis.call('ZREMRANGEBYSCORE', keys.pending, '-inf', args.now)
+if run.pends then redis.call('ZREMRANGEBYSCORE', keys.pending, '-inf', args.now) end
 local since, by = string.match(run.away or '', '^(%d+):(%d+)$')
 if not since or tonumber(by) ~= attempt - 1 then since = '' end
-local request = redis.call('STRLEN', keys.request) > tonumber(args.max_request_bytes) and '' or redis.call('GET', keys.request)
+local request = redis.call('GETRANGE', keys.request, 0, args.max_request_bytes)
+if request == '' then
+  request = false
+elseif #request > tonumber(args.max_request_bytes) then
+  request = ''
+end
 local started = run.since or run.started
 local answer = {1, attempt, run.v or false, run.failures or false, started or false, run.policy or false, run.route or false, request,
-  tonumber(run.completed) + tonumber(run.failed), run.build or '', run.lastid or '', score, since, run.noinline or '', sleeps}
-local bytes, left = tonumber(run.bytes), tonumber(args.max_step_bytes)
+  count_of(run, 'completed') + count_of(run, 'failed'), run.build or '', run.lastid or '', score, since, run.noinline or '', sleeps}
+local bytes, left = count_of(run, 'bytes'), tonumber(args.max_step_bytes)
+if count_of(run, 'steps') == 0 then return answer end
 if bytes <= left then
   for _, item in ipairs(redis.call('HGETALL', keys.steps)) do answer[#answer + 1] = item end
   return answer

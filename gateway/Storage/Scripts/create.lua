@@ -31,41 +31,42 @@ if args.idempotency_value then
   local taken = redis.call('GET', keys.idempotency)
   if taken and string.sub(taken, 1, #args.run_id) ~= args.run_id then return taken end
 end
-local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'nonce')
-local exists = run.state ~= nil
-if exists and not is_owner(run, args.attempt, args.owner, args.nonce) then return 0 end
-if not exists and not args.record then return 'send' end
-if exists then
-  mark_for_index(keys, args.now)
-  redis.call('HDEL', keys.run, 'postponed')
-else
-  redis.call('ZADD', keys.unlisted, args.now, args.run_id)
-  redis.call('SET', keys.request, args.record, 'PX', args.lifetime)
-  redis.call('HSET', keys.run, 'v', args.version, 'attempt', args.attempt, 'started', args.started, 'deadline', args.deadline,
-    'policy', args.policy, 'route', args.route, 'trace', args.trace, 'nonce', args.nonce,
-    'seq', '0', 'bytes', '0', 'completed', '0', 'failed', '0', 'expires', args.now + args.lifetime, 'ix', '*')
+local run = {changes = {}}
+-- The first call that writes the request creates the run. If a server died right after that, the run itself is still missing.
+local is_first = args.record and redis.call('SET', keys.request, args.record, 'NX', 'PX', args.lifetime)
+if not is_first then
+  run = read_fields(keys.run, 'state', 'attempt', 'owner', 'nonce', 'ix', 'seq', 'fell', 'postponed')
+  if run.state and not is_owner(run, args.attempt, args.owner, args.nonce) then return 0 end
+  if not run.state and not args.record then return 'send' end
+  if run.postponed then redis.call('HDEL', keys.run, 'postponed') end
+end
+local is_new = not run.state
+if is_new then run.ix = nil end
+mark_for_index(keys, run, args.now)
+if is_new then
+  set_fields(run, 'v', args.version, 'attempt', args.attempt, 'started', args.started, 'deadline', args.deadline, 'policy', args.policy,
+    'route', args.route, 'trace', args.trace, 'nonce', args.nonce, 'label', args.label, 'seq', '0', 'bytes', '0', 'completed', '0',
+    'failed', '0', 'expires', args.now + args.lifetime)
   if args.idempotency_value then
     redis.call('SET', keys.idempotency, args.idempotency_value, 'PX', args.lifetime)
-    redis.call('HSET', keys.run, 'idem', keys.idempotency)
+    set_fields(run, 'idem', keys.idempotency)
   end
-  if args.invoker then redis.call('HSET', keys.run, 'parent', args.invoker) end
-  if args.concurrency then redis.call('HSET', keys.run, 'gate', args.concurrency) end
-  if args.binding then redis.call('HSET', keys.run, 'bound', args.binding) end
-  if args.search then redis.call('HSET', keys.run, 'search', args.search) end
-end
-redis.call('HSET', keys.run, 'state', args.state, 'owner', args.state == 'waiting' and '' or args.owner, 'next', args.due,
-  'failures', args.failures, 'why', args.note)
-if args.unreachable_since then redis.call('HSET', keys.run, 'away', args.unreachable_since .. ':' .. args.attempt) end
-if args.failures ~= '0' or args.unreachable_since then record_failure(keys.run, keys.due, args.run_id, args.now) end
-if not exists then
-  redis.call('HSET', keys.run, 'label', args.label)
-  redis.call('PEXPIRE', keys.run, args.lifetime)
+  if args.invoker then set_fields(run, 'parent', args.invoker) end
+  if args.concurrency then set_fields(run, 'gate', args.concurrency) end
+  if args.binding then set_fields(run, 'bound', args.binding) end
+  if args.search then set_fields(run, 'search', args.search) end
   if args.attempt == '0' then
-    add_history(keys, args.started, 'q', 0, 0, '')
+    add_history(keys, run, args.started, 'q', 0, 0, '')
   else
-    add_history(keys, args.started, 'a', args.attempt, 0, args.owner)
-    if args.state == 'waiting' then add_history(keys, args.now, 'f', args.attempt, args.due, args.note) end
+    add_history(keys, run, args.started, 'a', args.attempt, 0, args.owner)
+    if args.state == 'waiting' then add_history(keys, run, args.now, 'f', args.attempt, args.due, args.note) end
   end
 end
+set_fields(run, 'state', args.state, 'owner', args.state == 'waiting' and '' or args.owner, 'next', args.due, 'failures', args.failures,
+  'why', args.note)
+if args.unreachable_since then set_fields(run, 'away', args.unreachable_since .. ':' .. args.attempt) end
+if args.failures ~= '0' or args.unreachable_since then record_failure(run, keys.due, args.run_id, args.now) end
+write_fields(run, keys.run)
+if is_new then redis.call('PEXPIRE', keys.run, args.lifetime) end
 redis.call('ZADD', keys.due, args.due, args.run_id)
 return 1

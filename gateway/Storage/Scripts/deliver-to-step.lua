@@ -15,7 +15,7 @@
 -- Invariant: an outcome never changes. An event completes one step of a run. A waiting run becomes due immediately. If an attempt is in
 -- flight and was not informed, its run becomes due when the attempt suspends. The call can be repeated if a server died during it: a run
 -- that was woken before its outcome was written finds the step waiting, and waits again.
-local run = read_fields(keys.run, 'state', 'attempt', 'deadline')
+local run = read_run_of_steps(keys.run)
 if not run.state then return {'unknown'} end
 if not is_open(run.state) then return {'ended'} end
 local value = redis.call('HGET', keys.steps, args.step)
@@ -28,12 +28,13 @@ if args.event then
   if taken_by and taken_by ~= args.step then return {'used', give_up, since, run.deadline} end
 end
 if not args.record then return {'send'} end
-if args.event then redis.call('HSET', keys.run, 'event:' .. args.event, args.step) end
+if args.event then set_fields(run, 'event:' .. args.event, args.step) end
 if run.state == 'waiting' then
-  redis.call('HSET', keys.run, 'next', args.now)
+  set_fields(run, 'next', args.now)
   redis.call('ZADD', keys.due, args.now, args.run_id)
 elseif run.attempt ~= args.told_attempt then
-  redis.call('HSET', keys.run, 'woken', run.attempt)
+  set_fields(run, 'woken', run.attempt)
 end
-store_outcome(keys, args.step, {kind = args.outcome, record = args.record, attempt = run.attempt, now = args.now, entry = 'D'})
+store_outcome(keys, run, args.step, value, {kind = args.outcome, record = args.record, attempt = run.attempt, now = args.now, entry = 'D'})
+write_run_of_steps(keys, run)
 return {'woken'}

@@ -1,5 +1,5 @@
 -- Ends a run with its result.
--- @include runs, index, history, notices, idempotency
+-- @include runs, notices, idempotency, ending
 -- @keys run, request, steps, pending, result, history, unlisted, due
 -- @arg run_id
 -- @arg attempt, owner, nonce  the attempt that ends the run
@@ -17,29 +17,22 @@
 -- idempotency key (in the same slot). A released key belongs to no run: the next request with the key begins a new run. The due queue
 -- keeps one entry until the result is delivered to the run that invoked this one, and one until the notice is delivered. A caller that
 -- got no answer may call again.
-local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'failures', 'by', 'nonce', 'idem', 'parent')
+local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'failures', 'by', 'nonce', 'idem', 'parent', 'ix', 'noted', 'expires',
+  'steps', 'pends')
 if run.by == args.attempt and (run.nonce or '0') == args.nonce and run.state == args.state then return {'ended'} end
 if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} end
-local failures = tonumber(run.failures)
+local failures = count_of(run, 'failures')
 if args.expected_failures and tonumber(args.expected_failures) ~= failures then return {'failures', failures} end
 if not args.record then return {'send'} end
-mark_for_index(keys, args.now)
 if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) end
 if args.tell_operators then add_notice(keys.due, 'f', args.now, args.run_id) end
 redis.call('SET', keys.result, args.record, 'PX', args.retention)
-redis.call('HSET', keys.run, 'state', args.state, 'owner', '', 'ended', args.now, 'by', args.attempt, 'why', args.note,
-  'expires', args.now + args.retention)
-redis.call('ZREM', keys.due, args.run_id)
-redis.call('DEL', keys.pending)
-add_history(keys, args.now, 'e', args.attempt, 0, args.state .. ' ' .. args.note)
-redis.call('PEXPIRE', keys.run, args.retention)
+set_fields(run, 'by', args.attempt, 'why', args.note)
+end_run(keys, run, args.run_id, args.state, args.now, args.retention, 'e', args.attempt, args.state .. ' ' .. args.note)
 if run.idem and args.release_key then
   release_idempotency_key(keys.run, args.run_id, run.idem)
 elseif run.idem then
   redis.call('PEXPIRE', run.idem, args.retention)
 end
-redis.call('PEXPIRE', keys.request, args.retention)
-redis.call('PEXPIRE', keys.steps, args.retention)
-redis.call('PEXPIRE', keys.history, args.retention)
 if run.parent then return {'ended', args.now} end
 return {'ended'}

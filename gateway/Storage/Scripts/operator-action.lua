@@ -8,7 +8,7 @@
 -- Answer: {'done'} | {'unknown'} | {'refused', state, '1' if the run is paused}
 -- Invariant: the action does not affect an attempt in flight. A paused run is in the queue and due at its deadline, which ends it
 -- (claim.lua).
-local run = read_fields(keys.run, 'state', 'attempt', 'deadline', 'paused', 'idem')
+local run = read_fields(keys.run, 'state', 'attempt', 'deadline', 'paused', 'idem', 'noted', 'expires')
 if not run.state then return {'unknown'} end
 local open, waiting = is_open(run.state), run.state == 'waiting'
 local allowed = {
@@ -20,7 +20,7 @@ local allowed = {
 }
 if not allowed[args.action] then return {'refused', run.state, run.paused or ''} end
 if args.action == 'pause' then
-  redis.call('HSET', keys.run, 'paused', '1')
+  set_fields(run, 'paused', '1')
 elseif args.action == 'resume' then
   redis.call('HDEL', keys.run, 'paused')
 elseif args.action == 'release-key' then
@@ -29,8 +29,9 @@ end
 if waiting and args.action == 'pause' then
   redis.call('ZADD', keys.due, run.deadline, args.run_id)
 elseif waiting and args.action ~= 'again' then
-  redis.call('HSET', keys.run, 'next', args.now)
+  set_fields(run, 'next', args.now)
   redis.call('ZADD', keys.due, args.now, args.run_id)
 end
-add_history(keys, args.now, 'o', run.attempt, 0, args.note)
+add_history(keys, run, args.now, 'o', run.attempt, 0, args.note)
+write_fields(run, keys.run)
 return {'done'}

@@ -1,5 +1,5 @@
 -- Records that the handler no longer fits the stored steps.
--- @include history, notices
+-- @include runs, history, notices
 -- @keys run, history, due
 -- @arg run_id
 -- @arg attempt
@@ -9,8 +9,10 @@
 -- @arg tell_operators?  '1' if operators get a notice of the first mismatch
 -- Answer: 1 written, 0 the run is unknown
 -- Invariant: the script does not recreate a run that has expired.
-if redis.call('EXISTS', keys.run) == 0 then return 0 end
-if args.tell_operators and redis.call('HEXISTS', keys.run, 'mismatches') == 0 then add_notice(keys.due, 'm', args.now, args.run_id) end
-redis.call('HINCRBY', keys.run, 'mismatches', args.count)
-add_history(keys, args.now, 'm', args.attempt, args.count, args.what)
+local run = read_fields(keys.run, 'state', 'mismatches', 'noted', 'expires')
+if not run.state then return 0 end
+if args.tell_operators and not run.mismatches then add_notice(keys.due, 'm', args.now, args.run_id) end
+set_fields(run, 'mismatches', count_of(run, 'mismatches') + args.count)
+add_history(keys, run, args.now, 'm', args.attempt, args.count, args.what)
+write_fields(run, keys.run)
 return 1

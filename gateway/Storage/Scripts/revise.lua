@@ -15,14 +15,15 @@
 -- no key expires before the run can end. A dropped step is executed again: it invokes another run (the field 'again:<step>' counts), and
 -- the service gets the URL of its callback again (the step '<step> handed out' is also dropped). The run reclaims an idempotency key that
 -- was released, unless the key already belongs to another run.
-local run = read_fields(keys.run, 'state', 'idem', 'released')
+local run = read_fields(keys.run, 'state', 'attempt', 'idem', 'released', 'ix', 'noted', 'expires')
 if not run.state or redis.call('EXISTS', keys.request) == 0 then return {'unknown'} end
 if run.state == 'running' then return {'running'} end
+local has_ended = not is_open(run.state)
 local value = redis.call('HGET', keys.steps, args.step)
 local kind, seq = string.match(value or '', '^([CF])(%d+):')
 if not value or (args.outcome and not kind) then return {'step'} end
 
-mark_for_index(keys, args.now)
+mark_for_index(keys, run, args.now)
 local dropped = {}
 local function drop(step)
   redis.call('HDEL', keys.steps, step)
@@ -39,7 +40,7 @@ else
     local other_seq = string.match(steps[i + 1], '^[CF](%d+):')
     if not other_seq or (seq and tonumber(other_seq) >= tonumber(seq)) then
       drop(step)
-      if other_seq then redis.call('HINCRBY', keys.run, 'again:' .. step, 1) end
+      if other_seq then set_fields(run, 'again:' .. step, (redis.call('HGET', keys.run, 'again:' .. step) or 0) + 1) end
       if other_seq or step == args.step then drop(step .. ' handed out') end
     end
   end
@@ -59,18 +60,23 @@ for i = 1, #left, 2 do
     bytes = bytes + #left[i] + #left[i + 1] - #number - 2
   end
 end
-local attempt = redis.call('HINCRBY', keys.run, 'attempt', 1)
-redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '', 'next', args.now, 'failures', '0', 'bytes', bytes,
-  'completed', counts.C, 'failed', counts.F)
-redis.call('HDEL', keys.run, 'paused')
-redis.call('ZADD', keys.due, args.now, args.run_id)
-add_history(keys, args.now, 'o', attempt, 0, args.note)
-if run.state == 'waiting' then return {'done'} end
+local attempt = count_of(run, 'attempt') + 1
+set_fields(run, 'attempt', attempt, 'state', 'waiting', 'owner', '', 'next', args.now, 'failures', '0', 'bytes', bytes,
+  'completed', counts.C, 'failed', counts.F, 'steps', #left / 2)
+add_history(keys, run, args.now, 'o', attempt, 0, args.note)
+if not has_ended then
+  write_fields(run, keys.run)
+  redis.call('HDEL', keys.run, 'paused')
+  redis.call('ZADD', keys.due, args.now, args.run_id)
+  return {'done'}
+end
 local now = tonumber(args.now)
 local deadline = now + tonumber(args.run_timeout)
 local lifetime = tonumber(args.run_timeout) + tonumber(args.retention)
-redis.call('HSET', keys.run, 'deadline', deadline, 'since', args.now, 'expires', now + lifetime)
-redis.call('HDEL', keys.run, 'ended', 'by', 'woken')
+set_fields(run, 'deadline', deadline, 'since', args.now, 'expires', now + lifetime)
+write_fields(run, keys.run)
+redis.call('HDEL', keys.run, 'paused', 'ended', 'by', 'woken')
+redis.call('ZADD', keys.due, args.now, args.run_id)
 redis.call('DEL', keys.result)
 redis.call('ZREM', keys.due, 'p:' .. args.run_id)
 for _, key in ipairs({keys.run, keys.request, keys.steps, keys.history, keys.stream, keys.stream_ids}) do

@@ -11,7 +11,7 @@
 --   {'superseded'} | {'unknown'} | {'other'} the step is of another type
 -- Invariant: the first call sets the time, and later attempts do not change it. An outcome never changes. A sleep that is over gets its
 -- outcome here, or when the run is claimed.
-local run = read_fields(keys.run, 'state', 'attempt', 'deadline', 'nonce')
+local run = read_run_of_steps(keys.run)
 local refused = refuse_step_call(run, args.attempt, args.nonce)
 if refused then return refused end
 local value = redis.call('HGET', keys.steps, args.step)
@@ -24,16 +24,16 @@ if value then
   if colon then record = string.sub(value, colon + 1) end
 elseif tonumber(due) >= tonumber(run.deadline) and tonumber(due) > tonumber(args.now) then
   return {'beyond'}
-elseif redis.call('HLEN', keys.steps) >= tonumber(args.max_steps) then
+elseif count_of(run, 'steps') >= tonumber(args.max_steps) then
   return {'many'}
 end
 local answer
 if tonumber(due) <= tonumber(args.now) then
-  answer = {'stored', store_outcome(keys, args.step, {kind = 'C', record = record, attempt = args.attempt, now = args.now})}
+  answer = {'stored', store_outcome(keys, run, args.step, value, {kind = 'C', record = record, attempt = args.attempt, now = args.now})}
 else
-  if not value then add_history(keys, args.now, 'W', args.attempt, due, args.step) end
-  set_pending(keys, args.step, 'W' .. due .. ':' .. record, due)
+  if not value then add_history(keys, run, args.now, 'W', args.attempt, due, args.step) end
+  set_pending(keys, run, args.step, not value, 'W' .. due .. ':' .. record, due)
   answer = {'scheduled', due}
 end
-expire_steps_with_run(keys)
+write_run_of_steps(keys, run)
 return answer

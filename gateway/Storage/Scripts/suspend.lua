@@ -7,7 +7,7 @@
 -- Answer: {'parked', due} | {'nothing'} no step is pending | {'lost'} the attempt no longer owns the run
 -- Invariant: a waiting run is in the due queue, never later than its deadline. A run that was woken during this attempt is due
 -- immediately. A caller that got no answer may call again.
-local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'deadline', 'next', 'woken', 'nonce')
+local run = read_fields(keys.run, 'state', 'attempt', 'owner', 'deadline', 'next', 'woken', 'nonce', 'ix', 'noted', 'expires')
 if is_parked_by(run, args.attempt, args.nonce) then return {'parked', run.next} end
 if not is_owner(run, args.attempt, args.owner, args.nonce) then return {'lost'} end
 local due = args.now
@@ -17,4 +17,4 @@ if run.woken ~= run.attempt then
   due = first[2]
 end
 if tonumber(due) > tonumber(run.deadline) then due = run.deadline end
-return park(keys, args.run_id, args.attempt, due, args.now, {kind = 'z', text = ''})
+return park(keys, run, args.run_id, args.attempt, due, args.now, {kind = 'z', text = ''})

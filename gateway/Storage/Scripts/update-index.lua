@@ -1,5 +1,5 @@
 -- Brings the lists of runs up to date with some runs (see Shared/index.lua).
--- @include runs
+-- @include runs, history
 -- @keys unlisted, runs*
 --   runs: hash, steps and history of each run
 -- @arg now
@@ -32,7 +32,7 @@ end
 -- A run that an interrupted call has left in a list of an earlier state leaves that list when it ends.
 local function remove_from_states(shown, state, route, id)
   local states = {[shown] = true}
-  if shown == '' or not is_open(state) then states.running, states.waiting = true, true end
+  if not is_open(state) then states.running, states.waiting = true, true end
   states[state], states[''] = nil, nil
   for other in pairs(states) do
     remove('s:' .. other, id)
@@ -45,11 +45,11 @@ local function step_name(step)
   return (string.gsub(step, '#%d+$', ''))
 end
 
--- The names of steps that the history has from its entry n on.
-local function names_in_history(history, n)
+-- The names of steps that entries of the history have.
+local function names_in_history(entries)
   local names = {}
-  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', history, '(' .. n, '+inf')) do
-    local kind, step = string.match(entry, '^%d+ %d+ (%a) %S+ %S+ (.*)$')
+  for _, entry in ipairs(entries) do
+    local kind, step = string.match(entry or '', '^%d+ %d+ (%a) %S+ %S+ (.*)$')
     if kind and string.find('CFPSWE', kind, 1, true) then names[step_name(step)] = true end
   end
   return names
@@ -65,15 +65,10 @@ local shown_now, rare_lists, new_runs = {}, {}, 0
 
 local function update(run_key, steps, history)
   -- What is no run, or cannot be read, is in no list.
-  local values = redis.pcall('HMGET', run_key, 'ix', 'state', 'started', 'route', 'expires', 'noted', 'search')
+  local values = redis.pcall('HMGET', run_key, 'ix', 'state', 'started', 'route', 'expires', 'noted', 'search', unpack(fields_of_entries(1, 8)))
   if values.err then return end
   local shown, state, started, route, expires, noted, search = unpack(values, 1, 7)
-  if not state or not route or not string.match(started or '', '^%d+$') then return end
-  -- Runs of older versions do not have the field.
-  if not expires then
-    local left = redis.call('PTTL', run_key)
-    expires = string.format('%.0f', args.now + (left < 0 and 1e12 or left))
-  end
+  if not state or not route or not string.match(started or '', '^%d+$') or not string.match(expires or '', '^%d+$') then return end
   local id = string.match(run_key, ':run:(.*)$')
   local was, n, digit = string.match(shown or '', '^%*?(%a*) ?(%d*)(d?)$')
   was, n = was or '', tonumber(n) or 0
@@ -96,8 +91,10 @@ local function update(run_key, steps, history)
   local names = {}
   if has_reopened or noted - n > 900 then
     names = names_of_steps(steps)
+  elseif noted > n and noted <= 8 then
+    names = names_in_history({unpack(values, 8 + n, 7 + noted)})
   elseif noted > n then
-    names = names_in_history(history, n)
+    names = names_in_history(entries_after(run_key, history, noted, n))
   end
   for name in pairs(names) do
     add('p:' .. name, started, id, expires)

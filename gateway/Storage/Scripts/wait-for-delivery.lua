@@ -12,7 +12,7 @@
 -- Answer: {'stored', value} | {'waiting', give-up ('' never), since, deadline of the run} | {'many'} | {'ended'} | {'superseded'} |
 --   {'unknown'} | {'other'} the step is of another type
 -- Invariant: the first call sets the times. An outcome never changes. A waiting step is pending until the run's deadline at the latest.
-local run = read_fields(keys.run, 'state', 'attempt', 'started', 'deadline', 'nonce')
+local run = read_run_of_steps(keys.run, 'started')
 local refused = refuse_step_call(run, args.attempt, args.nonce)
 if refused then return refused end
 local value = redis.call('HGET', keys.steps, args.step)
@@ -21,20 +21,20 @@ if value then
   if has_outcome(value) then return {'stored', value} end
   if string.sub(value, 1, 2) ~= 'E' .. args.kind then return {'other'} end
   give_up, since = string.match(value, '^E%a:(%d*):(%d+)$')
-elseif redis.call('HLEN', keys.steps) >= tonumber(args.max_steps) then
+elseif count_of(run, 'steps') >= tonumber(args.max_steps) then
   return {'many'}
 end
 local answer
 if give_up ~= '' and tonumber(give_up) <= tonumber(args.now) then
-  answer = {'stored', store_outcome(keys, args.step, {kind = 'F', record = args.record, attempt = args.attempt, now = args.now})}
+  answer = {'stored', store_outcome(keys, run, args.step, value, {kind = 'F', record = args.record, attempt = args.attempt, now = args.now})}
 else
   if not value then
-    add_history(keys, args.now, 'E', args.attempt, give_up == '' and 0 or give_up, args.step)
+    add_history(keys, run, args.now, 'E', args.attempt, give_up == '' and 0 or give_up, args.step)
   end
   local due = give_up
   if due == '' or tonumber(due) > tonumber(run.deadline) then due = run.deadline end
-  set_pending(keys, args.step, 'E' .. args.kind .. ':' .. give_up .. ':' .. since, due)
+  set_pending(keys, run, args.step, not value, 'E' .. args.kind .. ':' .. give_up .. ':' .. since, due)
   answer = {'waiting', give_up, since, run.deadline}
 end
-expire_steps_with_run(keys)
+write_run_of_steps(keys, run)
 return answer

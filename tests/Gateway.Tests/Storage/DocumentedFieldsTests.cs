@@ -39,7 +39,7 @@ public sealed partial class DocumentedFieldsTests
                 for (var i = 0; i < arguments.Count; i += 2)
                 {
                     foreach (Match literal in Literal().Matches(arguments[i])) fields.Add(literal.Groups[1].Value);
-                    if (write.Groups[1].Value != "HSET") break;
+                    if (write.Groups[1].Value is "HSETNX" or "HINCRBY") break;
                 }
             }
         }
@@ -65,7 +65,7 @@ public sealed partial class DocumentedFieldsTests
         return arguments;
     }
 
-    [GeneratedRegex(@"'(HSETNX|HSET|HINCRBY)', (?:keys\.)?run, ")]
+    [GeneratedRegex(@"(?:'(HSETNX|HSET|HINCRBY)', (?:keys\.)?run|\b(set_fields)\((?:run)), ")]
     private static partial Regex Write();
 
     [GeneratedRegex("`([^`]+)`")]

@@ -11,7 +11,7 @@ using StackExchange.Redis;
 namespace DurableGateway.Tests.Storage;
 
 /// <summary>
-/// A store that an earlier build has written (<c>golden/v1.json</c>) is read by this one. A change of format or of meaning that breaks it
+/// A store that an earlier build has written (<c>golden/v2.json</c>) is read by this one. A change of format or of meaning that breaks it
 /// needs a new format number, and a golden store of its own; the file is only ever written anew on purpose
 /// (<c>DURABLE_GOLDEN_WRITE=1</c>).
 /// </summary>
@@ -34,7 +34,7 @@ public sealed class GoldenStoreTests
         await using var redis = await RedisServer.StartAsync();
         if (Environment.GetEnvironmentVariable("DURABLE_GOLDEN_WRITE") == "1") await WriteAsync();
         var golden = JsonSerializer.Deserialize<Golden>(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory,
-            "Storage", "golden", "v1.json")))!;
+            "Storage", "golden", "v2.json")))!;
         await FillAsync(redis, golden);
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("today"));
         await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}",
@@ -68,6 +68,23 @@ public sealed class GoldenStoreTests
             "--Durable:Listeners:Public=http://127.0.0.1:0", "--Durable:Listeners:Control=http://127.0.0.1:0");
         Assert.Equal(2, status);
         Assert.Contains($"the store has format {StoreKeys.Format + 1}", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Its keys have other names: a gateway that did not look for them would begin anew beside runs that are still open.</summary>
+    [Fact]
+    public async Task StoreOfFormat1_IsRefusedAtStart_InOneSentence()
+    {
+        RedisServer.SkipIfMissing();
+        await using var redis = await RedisServer.StartAsync();
+        await using (var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString))
+            await connection.GetDatabase().HashSetAsync("dg1:meta", [new("format", 1), new("shards", 64)]);
+        var (status, error) = await GatewayProcess.RunAsync("--upstream", "http://127.0.0.1:1",
+            $"--Durable:Store:ConnectionString={redis.ConnectionString}",
+            "--Durable:Listeners:Public=http://127.0.0.1:0", "--Durable:Listeners:Control=http://127.0.0.1:0");
+        Assert.Equal(2, status);
+        Assert.Contains("the store has format 1, and this gateway reads format 2; let the earlier version end its runs there", error,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
 
@@ -110,7 +127,7 @@ public sealed class GoldenStoreTests
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         var (db, golden) = (connection.GetDatabase(),
             new Golden(waiting.Id.ToString(), completed.Id.ToString(), running.Id.ToString(), [], [], []));
-        await foreach (var key in connection.GetServer(redis.ConnectionString).KeysAsync(pattern: "dg1:*"))
+        await foreach (var key in connection.GetServer(redis.ConnectionString).KeysAsync(pattern: "dg2:*"))
         {
             switch (await db.KeyTypeAsync(key))
             {
@@ -133,7 +150,7 @@ public sealed class GoldenStoreTests
         foreach (var path in new[] { Path.GetDirectoryName(source)!, Path.Combine(AppContext.BaseDirectory, "Storage") })
         {
             Directory.CreateDirectory(Path.Combine(path, "golden"));
-            await File.WriteAllTextAsync(Path.Combine(path, "golden", "v1.json"), json, new UTF8Encoding(false));
+            await File.WriteAllTextAsync(Path.Combine(path, "golden", "v2.json"), json, new UTF8Encoding(false));
         }
     }
 

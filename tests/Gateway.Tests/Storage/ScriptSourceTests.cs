@@ -133,7 +133,7 @@ public sealed partial class ScriptSourceTests
     public void OutcomesAreStored_InOneFile()
     {
         var storing = Names()
-            .Where(name => Comment().Replace(Scripts.Read(name)!, "").Contains("'seq', 1)", StringComparison.Ordinal));
+            .Where(name => Comment().Replace(Scripts.Read(name)!, "").Contains("set_fields(run, 'seq'", StringComparison.Ordinal));
         Assert.Equal("Shared/outcomes", Assert.Single(storing));
     }
 

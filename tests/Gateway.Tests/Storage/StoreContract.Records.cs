@@ -167,6 +167,6 @@ public abstract partial class StoreContract
         await Store.ScheduleStepAsync(run.Id, 1, "b", Plenty, 0, Now);
         var names = await NamesAsync(run.Id);
         Assert.Equal(5, names.Length);
-        Assert.All(names, name => Assert.StartsWith($"dg1:{{s{run.Id.Shard(StoreFixture.Shards)}}}:", name, StringComparison.Ordinal));
+        Assert.All(names, name => Assert.StartsWith($"dg2:{{s{run.Id.Shard(StoreFixture.Shards)}}}:", name, StringComparison.Ordinal));
     }
 }

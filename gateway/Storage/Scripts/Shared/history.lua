@@ -1,8 +1,9 @@
 -- Adds to the history of a run.
--- @include index
+-- @include runs, index
 --
--- The history is a sorted set. An entry is '<n> <time> <kind> <attempt> <number> <text>' and its score <n>, which only rises. Of a step
--- that failed, <number> is '<number>:<why>': what the service said, sealed. The newest thousand entries are kept, as long as the run is.
+-- An entry is '<n> <time> <kind> <attempt> <number> <text>', and <n> only increases. The newest entries are the fields 'h:<n>' of the run,
+-- so that one command writes an entry and the change that it records. Entries move to a list, eight at a time. The list has the newest
+-- thousand entries and expires with the run. If a step failed, <number> is '<number>:<why>', where <why> is the sealed reason.
 --   a  an attempt begins: text is the node                      q  the run was accepted, and has had no attempt yet
 --   C  a step completed, F failed for good: text is the step    P  a try of it failed: number is when the next is due
 --   S  a step that is executed at most once begins              W  it sleeps: number is until when
@@ -11,15 +12,52 @@
 --   m  the handler has changed: number is how many steps do not fit, text which
 --   e  the run ended: text is its state, and a note             c  it was cancelled
 --   o  an operator did something: text is what, and who
-local function add_history(keys, now, kind, attempt, number, text, why)
-  local run, history = keys.run, keys.history
-  if string.find('CFPSWE', kind, 1, true) then mark_for_index(keys, now) end
-  local n = redis.call('HINCRBY', run, 'noted', 1)
-  if why then number = number .. ':' .. why end
-  redis.call('ZADD', history, n, n .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text)
-  if n == 1 then
-    redis.call('PEXPIRE', history, redis.call('PTTL', run))
-  elseif n > 1000 then
-    redis.call('ZREMRANGEBYRANK', history, 0, 0)
+
+-- The number of entries that are in the list, if the history has had <noted> entries.
+local function entries_in_list(noted)
+  return math.max(0, math.floor((noted - 1) / 8) * 8)
+end
+
+local function fields_of_entries(first, last)
+  local names = {}
+  for n = first, last do names[#names + 1] = 'h:' .. n end
+  return names
+end
+
+-- Reads the entries after the entry n.
+local function entries_after(run, history, noted, n)
+  local in_list = entries_in_list(noted)
+  local entries = n < in_list and redis.call('LRANGE', history, n - in_list, -1) or {}
+  if noted > math.max(in_list, n) then
+    local names = fields_of_entries(math.max(in_list, n) + 1, noted)
+    for _, entry in ipairs(redis.call('HMGET', run, unpack(names))) do
+      if entry then entries[#entries + 1] = entry end
+    end
   end
+  return entries
+end
+
+-- Moves the last eight entries to the list. add_history calls it before it adds the next entry.
+local function move_to_list(keys, run, noted)
+  write_fields(run, keys.run)
+  local names, entries = fields_of_entries(noted - 7, noted), {}
+  for _, entry in ipairs(redis.call('HMGET', keys.run, unpack(names))) do
+    if entry then entries[#entries + 1] = entry end
+  end
+  if #entries == 0 then return end
+  local length = redis.call('RPUSH', keys.history, unpack(entries))
+  if length == #entries then redis.call('PEXPIREAT', keys.history, run.expires) end
+  if length > 1100 then redis.call('LTRIM', keys.history, -1000, -1) end
+  redis.call('HDEL', keys.run, unpack(names))
+end
+
+-- keys  run, history; with entries of steps, unlisted
+-- run   with noted and expires; with entries of steps, ix
+local function add_history(keys, run, now, kind, attempt, number, text, why)
+  if string.find('CFPSWE', kind, 1, true) then mark_for_index(keys, run, now) end
+  local noted = count_of(run, 'noted')
+  if noted > 0 and noted % 8 == 0 then move_to_list(keys, run, noted) end
+  local n = string.format('%.0f', noted + 1)
+  if why then number = number .. ':' .. why end
+  set_fields(run, 'noted', n, 'h:' .. n, n .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text)
 end

@@ -1,4 +1,5 @@
 -- Marks runs whose entries in the index are out of date.
+-- @include runs
 --
 -- The index has the lists of runs that operators ask for. They are sorted sets of the shard, of run ids by the time of their start (ms):
 --   ix:a all   ix:s:<state>   ix:r:<route>   ix:q:<state>:<route>   ix:p:<step>   ix:k:<hash of an idempotency key>
@@ -8,10 +9,9 @@
 -- a run is '<state> <n>': what the lists show, and the number of the last entry of the history that they know of. A 'd' follows where a
 -- step's name has a digit. '*' in front says that the run is marked, so further transitions cost nothing.
 
--- Called before the transition: where a server dies in between, the mark is for nothing. The other way round, it would be missing.
-local function mark_for_index(keys, now)
-  local shown = redis.call('HGET', keys.run, 'ix') or ''
-  if string.sub(shown, 1, 1) == '*' then return end
+-- A script marks a run before it changes the run: a crash between the two then costs an update of the lists, and never a missing one.
+local function mark_for_index(keys, run, now)
+  if string.sub(run.ix or '', 1, 1) == '*' then return end
   redis.call('ZADD', keys.unlisted, now, string.match(keys.run, ':run:(.*)$'))
-  redis.call('HSET', keys.run, 'ix', '*' .. shown)
+  set_fields(run, 'ix', '*' .. (run.ix or ''))
 end

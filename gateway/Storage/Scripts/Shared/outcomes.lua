@@ -24,30 +24,51 @@ local function refuse_step_call(run, attempt, nonce)
   return nil
 end
 
--- Makes the steps expire with the run. Redis drops the expiry of a hash with its last field, so the first step sets it again.
-local function expire_steps_with_run(keys)
-  if redis.call('HLEN', keys.steps) == 1 then redis.call('PEXPIRE', keys.steps, redis.call('PTTL', keys.run)) end
+-- Reads the fields of a run that the functions here need, and others.
+local function read_run_of_steps(key, ...)
+  local run = read_fields(key, 'state', 'attempt', 'nonce', 'deadline', 'expires', 'ix', 'noted', 'seq', 'bytes', 'completed', 'failed',
+    'failures', 'steps', 'pends', ...)
+  run.step_values, run.no_longer_pending, run.had_steps = {}, {}, count_of(run, 'steps')
+  return run
+end
+
+-- Sets the value of a step, which write_run_of_steps writes.
+local function set_step(run, step, is_new, value)
+  if is_new then set_fields(run, 'steps', count_of(run, 'steps') + 1) end
+  table.insert(run.step_values, step)
+  table.insert(run.step_values, value)
 end
 
 -- Makes a step pending until it is due.
-local function set_pending(keys, step, value, due)
-  redis.call('HSET', keys.steps, step, value)
+local function set_pending(keys, run, step, is_new, value, due)
+  set_step(run, step, is_new, value)
+  if not run.pends then set_fields(run, 'pends', '1') end
   redis.call('ZADD', keys.pending, due, step)
-  redis.call('PEXPIRE', keys.pending, redis.call('PTTL', keys.run))
+  redis.call('PEXPIREAT', keys.pending, run.expires)
 end
 
 -- Stores the outcome of a step, and returns the step's new value.
--- keys     run, steps, pending, history
+-- keys     run, steps, pending, history, unlisted
+-- value    the current value of the step; nil for a new step
 -- outcome  kind: 'C' or 'F'; record; attempt: the attempt that the history names; now; entry: the kind of the history entry, if it
 --          differs from the outcome's; why: the sealed reason, if the step failed
--- The script writes the outcome before the counts, so an interrupted call can be repeated.
-local function store_outcome(keys, step, outcome)
-  local value = outcome.kind .. redis.call('HINCRBY', keys.run, 'seq', 1) .. ':' .. outcome.record
-  redis.call('HSET', keys.steps, step, value)
-  redis.call('ZREM', keys.pending, step)
-  redis.call('HSET', keys.run, 'failures', '0')
-  redis.call('HINCRBY', keys.run, 'bytes', #step + #outcome.record)
-  redis.call('HINCRBY', keys.run, outcome.kind == 'C' and 'completed' or 'failed', 1)
-  add_history(keys, outcome.now, outcome.entry or outcome.kind, outcome.attempt, 0, step, outcome.why)
-  return value
+local function store_outcome(keys, run, step, value, outcome)
+  set_fields(run, 'seq', count_of(run, 'seq') + 1, 'failures', '0', 'bytes', count_of(run, 'bytes') + #step + #outcome.record)
+  local counter = outcome.kind == 'C' and 'completed' or 'failed'
+  set_fields(run, counter, count_of(run, counter) + 1)
+  local stored = outcome.kind .. run.seq .. ':' .. outcome.record
+  set_step(run, step, not value, stored)
+  if value then table.insert(run.no_longer_pending, step) end
+  add_history(keys, run, outcome.now, outcome.entry or outcome.kind, outcome.attempt, 0, step, outcome.why)
+  return stored
+end
+
+-- Writes the counts before the outcomes, so that a crash between the two cannot leave an outcome that a claim does not look for. Redis
+-- drops the expiry of a hash with its last field, so the first step sets it again.
+local function write_run_of_steps(keys, run)
+  write_fields(run, keys.run)
+  if #run.step_values == 0 then return end
+  call_with_list('HSET', keys.steps, run.step_values)
+  if run.had_steps == 0 then redis.call('PEXPIREAT', keys.steps, run.expires) end
+  if run.pends then call_with_list('ZREM', keys.pending, run.no_longer_pending) end
 end

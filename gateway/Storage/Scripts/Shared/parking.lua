@@ -7,12 +7,14 @@ local function is_parked_by(run, attempt, nonce)
   return run.state == 'waiting' and is_last_attempt(run, attempt, nonce)
 end
 
--- keys  run, history, due
+-- keys  run, history, unlisted, due
+-- run   with noted, expires and ix
 -- entry  kind and text of the entry in the history
-local function park(keys, run_id, attempt, due, now, entry)
-  mark_for_index(keys, now)
-  redis.call('HSET', keys.run, 'state', 'waiting', 'owner', '', 'next', due)
+local function park(keys, run, run_id, attempt, due, now, entry)
+  mark_for_index(keys, run, now)
+  set_fields(run, 'state', 'waiting', 'owner', '', 'next', due)
+  add_history(keys, run, now, entry.kind, attempt, due, entry.text)
+  write_fields(run, keys.run)
   redis.call('ZADD', keys.due, due, run_id)
-  add_history(keys, now, entry.kind, attempt, due, entry.text)
   return {'parked', due}
 end

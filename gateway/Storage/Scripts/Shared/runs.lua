@@ -1,12 +1,40 @@
--- Reads a run, and checks whether an attempt may write to it.
+-- Reads and writes a run, and checks whether an attempt may write to it.
 
 -- Reads fields of a hash by name. A missing field is nil.
 local function read_fields(key, ...)
   local names = {...}
   local values = redis.call('HMGET', key, ...)
-  local fields = {}
+  local fields = {changes = {}}
   for i = 1, #names do fields[names[i]] = values[i] or nil end
   return fields
+end
+
+-- Calls a command with a list of any length. Lua passes a limited number of arguments.
+local function call_with_list(command, key, list)
+  for i = 1, #list, 1000 do redis.call(command, key, unpack(list, i, math.min(i + 999, #list))) end
+end
+
+-- Changes fields of a run that read_fields has read. write_fields writes all changes with one command.
+local function set_fields(run, ...)
+  local pairs_of = {...}
+  for i = 1, #pairs_of, 2 do
+    local name, value = pairs_of[i], pairs_of[i + 1]
+    if type(value) == 'number' then value = string.format('%.0f', value) end
+    run[name] = value
+    run.changes[#run.changes + 1] = name
+    run.changes[#run.changes + 1] = value
+  end
+end
+
+local function write_fields(run, key)
+  if #run.changes == 0 then return end
+  call_with_list('HSET', key, run.changes)
+  run.changes = {}
+end
+
+-- Reads a field that counts. A missing field is 0.
+local function count_of(run, name)
+  return tonumber(run[name] or '0')
 end
 
 -- Whether a run in this state has not ended.
