@@ -189,7 +189,7 @@ public abstract partial class StoreContract
         await Store.EndAsync(Key(run), RunState.Completed, Make.Response(), policy);
         Assert.False(await IsQueuedAsync(run.Id));
         Assert.Null(await Store.ClaimAsync(run.Id, Owner, Now.AddDays(100), LeaseEnd));
-        await AssertEveryKeyExpiresAsync(run.Id, policy.Retention, keys: 5);
+        await AssertEveryKeyExpiresAsync(run.Id, policy.Retention, keys: 4);
         Assert.Single((await Store.GetStepsAsync(run.Id))!);
     }
 
@@ -204,9 +204,9 @@ public abstract partial class StoreContract
         Assert.Equal(StepVerdict.Ended, (await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)).Verdict);
         Assert.Equal(ParkVerdict.Lost, (await Store.EndAsync(Key(run), RunState.Completed, Make.Response(), run.Policy)).Verdict);
         Assert.False(await IsQueuedAsync(run.Id));
-        await AssertEveryKeyExpiresAsync(run.Id, TimeSpan.FromMinutes(10), keys: 4);
+        await AssertEveryKeyExpiresAsync(run.Id, TimeSpan.FromMinutes(10), keys: 3);
         Assert.False(await Store.CancelAsync(run.Id, TimeSpan.FromDays(1)));
-        await AssertEveryKeyExpiresAsync(run.Id, TimeSpan.FromMinutes(10), keys: 4);
+        await AssertEveryKeyExpiresAsync(run.Id, TimeSpan.FromMinutes(10), keys: 3);
     }
 
     [Fact]

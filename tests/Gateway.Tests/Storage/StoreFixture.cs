@@ -131,6 +131,7 @@ internal sealed class StoreNode : IAsyncDisposable
             new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders), unlisted, TimeProvider.System);
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
+        History = new RunHistory(connection, codec);
         Operations = new OperatorCommandStore(connection, codec, unlisted, TimeProvider.System);
         WaitService = new RedisWaitStore(connection, codec, new StepValueReader(codec), unlisted, TimeProvider.System);
         Index = new RunIndexWriter(connection, unlisted, TimeProvider.System);
@@ -141,6 +142,7 @@ internal sealed class StoreNode : IAsyncDisposable
     public IRunStore Store { get; }
     public FlowStore Flow { get; }
     public StreamStore Streams { get; }
+    public RunHistory History { get; }
     public OperatorCommandStore Operations { get; }
     public IWaitStore WaitService { get; }
     public IEventStore Events { get; }
