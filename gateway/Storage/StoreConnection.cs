@@ -485,8 +485,8 @@ internal sealed class StoreConnection(
         if (await db.KeyExistsAsync(StoreKeys.Meta) || !await db.KeyExistsAsync(StoreKeys.MetaOfFormat1)) return;
         throw new ConfigurationException(
             settings.IsEmbedded ? "Durable:Store:DataDirectory" : "Durable:Store:ConnectionString", null,
-            $"the store has format 1, and this gateway reads format {StoreKeys.Format}; let the earlier version end its runs there, and give "
-                + "this one an empty store");
+            $"the store has format 1, and this gateway reads format {StoreKeys.Format}; "
+                + "let the earlier version end its runs there, and give this one an empty store");
     }
 
     /// <summary>Initializes a new store or checks that an existing one is compatible. Loads or generates the keys.</summary>

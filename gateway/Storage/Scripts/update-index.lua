@@ -65,7 +65,8 @@ local shown_now, rare_lists, new_runs = {}, {}, 0
 
 local function update(run_key, steps, history)
   -- What is no run, or cannot be read, is in no list.
-  local values = redis.pcall('HMGET', run_key, 'ix', 'state', 'started', 'route', 'expires', 'noted', 'search', unpack(fields_of_entries(1, 8)))
+  local values = redis.pcall('HMGET', run_key, 'ix', 'state', 'started', 'route', 'expires', 'noted', 'search',
+    unpack(fields_of_entries(1, 8)))
   if values.err then return end
   local shown, state, started, route, expires, noted, search = unpack(values, 1, 7)
   if not state or not route or not string.match(started or '', '^%d+$') or not string.match(expires or '', '^%d+$') then return end

@@ -26,7 +26,8 @@ elseif count_of(run, 'steps') >= tonumber(args.max_steps) then
 end
 local answer
 if give_up ~= '' and tonumber(give_up) <= tonumber(args.now) then
-  answer = {'stored', store_outcome(keys, run, args.step, value, {kind = 'F', record = args.record, attempt = args.attempt, now = args.now})}
+  local outcome = {kind = 'F', record = args.record, attempt = args.attempt, now = args.now}
+  answer = {'stored', store_outcome(keys, run, args.step, value, outcome)}
 else
   if not value then
     add_history(keys, run, args.now, 'E', args.attempt, give_up == '' and 0 or give_up, args.step)
