@@ -193,7 +193,7 @@ internal sealed class AttemptResponseTransforms(
         }
 
         var hasBody = !HttpMethods.IsHead(http.Request.Method) && !BodilessStatus.Includes(feature.Status);
-        if (!attempt.IsStored && (response.ContentLength is not null || !hasBody))
+        if (!attempt.MayBeStored && (response.ContentLength is not null || !hasBody))
         {
             attempt.StopStoringByTime();
             return;

@@ -61,6 +61,10 @@ internal sealed class LiveAttemptHandler(
         catch (StoreUnavailableException e)
         {
             log.NotStored(attempt.Run, e.Message);
+
+            // A write in progress decides what the client is told.
+            await attempt.CloseAsync();
+            feature.Capture?.Replace();
             if (context.Response.HasStarted) LiveResponses.CutOff(context, feature);
 
             // A stored run is claimed when its lease ends, even if this write failed.
@@ -161,13 +165,31 @@ internal sealed class LiveAttemptHandler(
 
         // Registered before the run can end on another node.
         using var waiter = answers.Watch(attempt);
-        var end = await ParkAsync(attempt, review);
+        var isRedirected = false;
+        var end = await ParkAsync(attempt, review, RedirectAsync);
 
         // The attempt is over. The client may be held for long after that, and the run's next attempt takes its own permit.
         if (feature.Permit is { } permit) await permit.DisposeAsync();
-        if (context.Response.HasStarted) LiveResponses.CutOff(context, feature);
-        else if (end.State == AttemptState.Unstorable) await LiveResponder.AsItIsAsync(context, review);
+        if (isRedirected) return;
+        if (context.Response.HasStarted)
+        {
+            LiveResponses.CutOff(context, feature);
+            return;
+        }
+
+        feature.Capture?.Replace();
+        if (end.State == AttemptState.Unstorable) await LiveResponder.AsItIsAsync(context, review);
         else await answers.LaterAsync(context, feature, end, waiter);
+
+        // The client does not wait for the store.
+        async Task RedirectAsync()
+        {
+            if (context.Response.HasStarted) return;
+            isRedirected = true;
+            feature.Capture?.Replace();
+            answers.Redirect(context, feature, engine.LeaseTime);
+            await feature.ClientBody!.CompleteAsync();
+        }
     }
 
     /// <summary>The client of a long-lived request has left, and no one else needs its result.</summary>
@@ -180,15 +202,21 @@ internal sealed class LiveAttemptHandler(
     }
 
     /// <summary>
-    /// Stores how the attempt ended. The write is repeated if the first write of the run got no answer. A run that is certainly stored is
-    /// claimed when its lease ends, so the client does not wait for the store.
+    /// Stores how the attempt ended. If the run is certainly stored, the write is repeated for as long as that of any end, while the
+    /// attempt renews the lease: without it another attempt would be made, even after the last one. The client is redirected meanwhile. If
+    /// the run may be stored, the write is repeated for as long as a client waits.
     /// </summary>
-    private Task<AttemptEnd> ParkAsync(Attempt attempt, AttemptReview review) => StoreRetry.RepeatAsync(
-        () => engine.SettleAsync(attempt, review.Evidence, review.Report), time, StoreRetry.ForAnswer,
-        goOn: error => !attempt.IsStored && (error.MayHaveHappened || attempt.MayBeStored),
-        between: error =>
-        {
-            log.WriteRetried(attempt.Run, attempt.Key.Number, error.Message);
-            return Task.CompletedTask;
-        });
+    private async Task<AttemptEnd> ParkAsync(Attempt attempt, AttemptReview review, Func<Task> redirectAsync)
+    {
+        var began = time.GetTimestamp();
+        return await StoreRetry.RepeatAsync(
+            () => engine.SettleAsync(attempt, review.Evidence, review.Report), time, StoreRetry.ForEndOfAttempt,
+            goOn: error => attempt.IsStored
+                || ((error.MayHaveHappened || attempt.MayBeStored) && time.GetElapsedTime(began) < StoreRetry.ForAnswer),
+            between: error =>
+            {
+                log.WriteRetried(attempt.Run, attempt.Key.Number, error.Message);
+                return attempt.IsStored ? redirectAsync() : Task.CompletedTask;
+            });
+    }
 }

@@ -16,6 +16,7 @@ internal sealed class ResponseCapture(ClientStream? client, long limit, Action u
     private ReadOnlyMemory<byte>? _body;
     private byte[] _held = [];
     private long _received;
+    private bool _isReplaced;
 
     /// <summary>The body exceeds the limit and is not stored.</summary>
     public bool Overflowed { get; private set; }
@@ -25,11 +26,26 @@ internal sealed class ResponseCapture(ClientStream? client, long limit, Action u
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        if (_isReplaced)
+        {
+            if (client is not null) await client.WriteAsync(buffer, cancellationToken);
+            return;
+        }
+
         Keep(buffer.Span);
         _received += buffer.Length;
         if (_received >= length) _held = [.. _held, .. buffer.Span];
         else if (client is not null) await client.WriteAsync(buffer, cancellationToken);
         if (Overflowed && client is null or { IsGone: true }) useless();
+    }
+
+    /// <summary>
+    /// Drops the bytes that are held back: the client gets another response, which passes from now on. The copy stays as it is.
+    /// </summary>
+    public void Replace()
+    {
+        _isReplaced = true;
+        _held = [];
     }
 
     /// <summary>Sends the last bytes to the client.</summary>

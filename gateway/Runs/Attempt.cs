@@ -252,7 +252,9 @@ internal sealed class Attempt : IDisposable
     {
         lock (_lock)
         {
-            if (_interrupt == AttemptInterrupt.None) _interrupt = reason;
+            // Losing the run cuts off the client as well. The run of the other attempt must not be cancelled because of that.
+            var isCutOff = reason == AttemptInterrupt.ClientGone && _state == AttemptState.Lost;
+            if (_interrupt == AttemptInterrupt.None && !isCutOff) _interrupt = reason;
         }
 
         Abort();
@@ -400,8 +402,10 @@ internal sealed class Attempt : IDisposable
         {
             var work = _state switch
             {
-                AttemptState.InMemory or AttemptState.Unconfirmed when !_isClosed && timestamp >= Volatile.Read(ref _storeAt) =>
-                    AttemptWork.Store,
+                AttemptState.InMemory when !_isClosed && timestamp >= Volatile.Read(ref _storeAt) => AttemptWork.Store,
+
+                // The run may be in the store with a lease that nobody renews. A write that parks the run has no lease.
+                AttemptState.Unconfirmed when !_isClosed && _leaseEnd is not null => AttemptWork.Store,
                 AttemptState.Running when _leaseEnd is { } end && Time.GetElapsedTime(timestamp, end) < renewWithin =>
                     AttemptWork.RenewLease,
                 _ => AttemptWork.None,

@@ -163,7 +163,7 @@ internal sealed partial class RunEngine(
         var failures = attempt.Failures;
         while (true)
         {
-            if (attempt.State == AttemptState.Lost) return Lost(attempt);
+            // A lost attempt asks the store as well: what took the run away may be its own write, the answer to which was lost.
             var now = time.GetUtcNow();
             var isOverdue = now >= attempt.Deadline;
             var retry = Plan(attempt, failure, failures, now);
@@ -285,7 +285,6 @@ internal sealed partial class RunEngine(
     /// <summary>Releases a run whose attempt ended without a failure of the service. The attempt does not count as a failure.</summary>
     private async Task<AttemptEnd> HandBackAsync(Attempt attempt, TimeSpan delay = default)
     {
-        if (attempt.State == AttemptState.Lost) return Lost(attempt);
         if (!await EnsureStoredAsync(attempt)) return new AttemptEnd(AttemptState.Unstorable);
         return await HandBackAsync(attempt, "handed back", 0, time.GetUtcNow() + delay, forOthers: true);
     }

@@ -238,6 +238,28 @@ public sealed class FailureTests
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
     }
 
+    /// <summary>The end of the broken response is held back. That of the result must not be.</summary>
+    [Fact]
+    public async Task HoldClientFor_GivesTheResult_AfterAStoredResponseBrokeOffWithoutABody()
+    {
+        await using var service = await TestService.StartAsync(async (context, count) =>
+        {
+            context.Response.ContentLength = 5;
+            if (count == 1)
+            {
+                await context.Response.Body.FlushAsync();
+                context.Abort();
+                return;
+            }
+
+            await context.Response.WriteAsync("hello");
+        });
+        await using var gateway = await GatewayHost.StartAsync(
+            service.Url, Hold, "Durable:Policies:default:Persist=OnStart", "Durable:Policies:default:Retry:Delay=00:00:00.010");
+        using var answer = await gateway.Client.GetAsync("/pay");
+        Assert.Equal((HttpStatusCode.OK, "hello"), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
+    }
+
     [Fact]
     public async Task HoldClientFor_HidesABlip()
     {

@@ -251,5 +251,44 @@ public sealed class AttemptStateTests
         Assert.Equal(AttemptWork.None, Work(replay));
     }
 
+    [Fact]
+    public void ClientThatIsCutOffBecauseTheRunIsLost_HasNotLeft()
+    {
+        using var replay = _bench.Replay();
+        replay.Lose();
+        replay.Interrupt(AttemptInterrupt.ClientGone);
+        Assert.Equal(AttemptInterrupt.None, replay.Interrupted);
+        Assert.Equal(Disposition.LeaveToOther, replay.Look().Decide());
+    }
+
+    [Fact]
+    public void ClientThatLeavesBeforeTheRunIsLost_HasLeft()
+    {
+        using var replay = _bench.Replay();
+        replay.Interrupt(AttemptInterrupt.ClientGone);
+        replay.Lose();
+        Assert.Equal(AttemptInterrupt.ClientGone, replay.Interrupted);
+    }
+
+    [Fact]
+    public void Clock_ConfirmsARunThatMayBeStored_AlsoWhenTheResponsePasses()
+    {
+        using var live = _bench.Live();
+        live.BeginStoring(asOwner: false);
+        live.FailStoring(EngineBench.Unanswered, _bench.Time.GetTimestamp() + EngineBench.Lease.Ticks);
+        live.StopStoringByTime();
+        Assert.Equal(AttemptWork.Store, Work(live));
+    }
+
+    [Fact]
+    public void Clock_DoesNotWriteARunAsRunning_ThatMayBeParked()
+    {
+        using var live = _bench.Live();
+        live.BeginStoring(asOwner: true);
+        live.FailStoring(EngineBench.Unanswered);
+        _bench.Time.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(AttemptWork.None, Work(live));
+    }
+
     private AttemptWork Work(Attempt attempt) => attempt.TakeWork(_bench.Time.GetTimestamp(), RenewWithin);
 }

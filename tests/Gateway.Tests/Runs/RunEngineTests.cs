@@ -122,8 +122,21 @@ public sealed class RunEngineTests
         Assert.True(await Engine.EnsureStoredAsync(live));
         Assert.Equal(AttemptState.Lost, live.State);
         Assert.True(live.Aborted.IsCancellationRequested);
+        Store.Fail = (_, _) => Task.FromResult(new ParkAnswer(ParkVerdict.Lost));
         Assert.Equal(AttemptState.Lost, (await Engine.FailAsync(live, EngineBench.Failure())).State);
         Assert.Equal(["lost"], _bench.Told);
+    }
+
+    [Fact]
+    public async Task RunThatItsOwnUnansweredWriteHasParked_IsParked_ThoughTheLeaseCouldNotBeRenewed()
+    {
+        using var replay = _bench.Replay();
+        Store.Fail = (_, _) => throw EngineBench.Unanswered;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => Engine.FailAsync(replay, EngineBench.Failure()));
+        replay.Lose();
+        Store.Fail = (due, _) => Task.FromResult(new ParkAnswer(ParkVerdict.Done, due));
+        Assert.Equal(AttemptState.Parked, (await Engine.FailAsync(replay, EngineBench.Failure())).State);
+        Assert.Equal(["failed"], _bench.Told);
     }
 
     [Fact]

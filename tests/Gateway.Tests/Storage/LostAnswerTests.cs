@@ -124,6 +124,31 @@ public sealed class LostAnswerTests : IAsyncLifetime
         Assert.Equal(2, service.Seen.Count);
     }
 
+    /// <summary>The attempt was the last one. If its end was lost, its lease would expire, and another attempt would be made.</summary>
+    [Fact]
+    public async Task EndOfTheLastAttemptWasNotConfirmed_TheClientIsRedirected_AndNothingIsExecutedAgain()
+    {
+        var arrived = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            arrived.TrySetResult(SeenRequest.Of(context, []));
+            await goOn.Task;
+            context.Abort();
+        });
+        await using var gateway = await StartAsync(
+            service, "Durable:Policies:default:Retry:MaxAttempts=1", "Durable:Policies:default:Persist=OnStart");
+        var live = gateway.Client.GetAsync("/pay");
+        var run = RunIdOf(await arrived.Task);
+        await _admin.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", 60_000, "WRITE");
+        goOn.SetResult();
+        using var redirect = await live;
+        Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
+        await _admin.GetDatabase().ExecuteAsync("CLIENT", "UNPAUSE");
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Failed, "the run has ended", seconds: 30);
+        Assert.Single(service.Seen);
+    }
+
     [Fact]
     public async Task CheckpointRefusedForWantOfTheStore_DoesNotCountAsTheServicesFailure()
     {
@@ -202,8 +227,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         var connection = gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>();
         while (true)
         {
-            await Eventually.TrueAsync(
-                async () => connection.IsReady && await StateAsync(gateway, Make.RunId()) is null, "the store is there", seconds: 30);
+            await Eventually.TrueAsync(async () => connection.IsReady && await RespondsAsync(), "the store is there", seconds: 30);
             await StandStillAsync(milliseconds);
             var answer = await SendAsync(gateway, header, value);
             if (answer.StatusCode != HttpStatusCode.ServiceUnavailable || answer.Headers.Contains("Durable-Result")) return answer;
@@ -221,6 +245,19 @@ public sealed class LostAnswerTests : IAsyncLifetime
 
     private Task<GatewayHost> StartAsync(TestService service, params string[] settings) => GatewayHost.StartAsync(
         service.Url, [$"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01", .. settings]);
+
+    private async Task<bool> RespondsAsync()
+    {
+        try
+        {
+            await _admin.GetDatabase().PingAsync();
+            return true;
+        }
+        catch (RedisTimeoutException)
+        {
+            return false;
+        }
+    }
 
     private async Task StandStillAsync(int milliseconds) => await _admin.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", milliseconds, "ALL");
 
