@@ -7,28 +7,28 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Dashboard;
 
 /// <summary>
-/// What stands before every page: that the one who asks may, that a form is ours, and what is said when something is in the way.
+/// Guards every page: checks the session, checks that a form comes from a page of the dashboard, and turns errors into error pages.
 /// </summary>
 internal sealed class DashboardAuthentication(
     SessionCookies sessions, AdminAccess access, PageWriter writer, TimeProvider time, ILogger<DashboardAuthentication> log)
 {
-    /// <summary>A step's outcome may be 4 MiB; nothing that is typed in comes near.</summary>
+    /// <summary>The size limit of a form. An edited outcome of a step has up to 4 MiB before its encoding.</summary>
     private const long MaxFormBytes = 8 << 20;
 
-    /// <summary>The size limit of a form that anybody may send: a key and a path.</summary>
+    /// <summary>The size limit of a form that needs no session: a key and a path.</summary>
     private const long MaxOpenFormBytes = 16 << 10;
 
     public RequestDelegate Guard(Func<HttpContext, PageContext, Task<Page>> show) =>
         context => AnswerAsync(context, async page => await show(context, page));
 
-    /// <param name="act">Gives the page to show, or <see langword="null"/> where it has answered with a redirect.</param>
+    /// <param name="act">Returns the page to show, or <see langword="null"/> after a redirect.</param>
     public RequestDelegate GuardForm(Func<HttpContext, PageContext, IFormCollection, Task<Page?>> act) =>
         context => AnswerAsync(context, async page =>
             !page.MayAct ? ErrorPage.ReadOnly()
             : await ReadFormAsync(context.Request, MaxFormBytes) is { } form ? await act(context, page, form)
             : ErrorPage.ForeignForm());
 
-    /// <summary>Whatever a service or a client wrote is a file here, never a page of this origin.</summary>
+    /// <summary>Serves content of services and clients as a download, so that it never becomes a page of this origin.</summary>
     public RequestDelegate GuardDownload(Func<HttpContext, Task<(string Name, ReadOnlyMemory<byte> Body)?>> find) =>
         context => AnswerAsync(context, async _ =>
         {
@@ -57,7 +57,7 @@ internal sealed class DashboardAuthentication(
         var next = Next(form["next"]);
         if (!sessions.LogIn(context, form["key"].ToString().Trim()))
         {
-            return new Page("Log in", LoginPage.Show("This is none of the keys in Durable:Admin:ApiKeys or Durable:Admin:ReadOnlyApiKeys.",
+            return new Page("Log in", LoginPage.Show("The key is not in Durable:Admin:ApiKeys or Durable:Admin:ReadOnlyApiKeys.",
                 next, page), Status: StatusCodes.Status403Forbidden);
         }
 
@@ -74,8 +74,8 @@ internal sealed class DashboardAuthentication(
     });
 
     /// <summary>
-    /// A page of ours to go to after the login, never somebody else's. Browsers leave out tabs and line ends of
-    /// an address before they read it.
+    /// The dashboard page to open after the login, never a page of another site. Control characters are refused because browsers
+    /// remove tabs and line ends from an address before they parse it.
     /// </summary>
     private static string Next(string? path) => path is ['/', not ('/' or '\\'), ..] && !path.Any(char.IsControl) ? path : "/";
 
@@ -89,7 +89,7 @@ internal sealed class DashboardAuthentication(
 
     private async Task AnswerOpenAsync(HttpContext context, Func<PageContext, Task<Page?>> answer)
     {
-        // Until the store has answered there are no keys, so that nobody can be told from anybody else.
+        // The keys that verify sessions are unknown until the store has answered.
         var page = new PageContext(null, sessions.AreRequired, time.GetUtcNow(), "", context.Request.Path);
         Page? shown;
         try
@@ -126,7 +126,7 @@ internal sealed class DashboardAuthentication(
         }
         catch (InvalidDataException)
         {
-            // No browser writes such a form.
+            // The form is malformed. Browsers do not send such forms.
             return null;
         }
     }

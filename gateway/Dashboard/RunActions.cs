@@ -4,57 +4,56 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>What can be done to a run from its page: which of it makes sense, how it is asked for, and what comes of the form.</summary>
+/// <summary>The actions on runs: which ones a state allows, their texts, and how a posted form is read.</summary>
 internal static class RunActions
 {
     public const string FromStep = "run-from-step";
     public const string Edit = "edit-step";
 
-    /// <param name="Name">In the form.</param>
-    /// <param name="Label">On the button.</param>
-    /// <param name="Question">Before it is done.</param>
-    /// <param name="Done">Afterwards.</param>
-    /// <param name="IsGrave">Whether it cannot be taken back.</param>
+    /// <param name="Name">The value of the form field.</param>
+    /// <param name="Label">The text of the button.</param>
+    /// <param name="Question">The text of the confirmation.</param>
+    /// <param name="Done">The message after the action.</param>
+    /// <param name="IsGrave">Whether the action cannot be undone.</param>
     public sealed record Choice(string Name, string Label, string Question, string Done, bool IsGrave = false);
 
-    private static readonly Choice Retry = new("retry", "Retry now", "The run does not wait for its next attempt: it is due at once.",
-        "It is due now; the next attempt begins at once.");
+    private static readonly Choice Retry = new("retry", "Retry now", "The next attempt starts immediately, without the remaining delay.",
+        "The run is due now. The next attempt starts immediately.");
     private static readonly Choice Cancel = new("cancel", "Cancel run",
-        "The run ends as cancelled, and its client is told so. This cannot be taken back. Work that the service "
-        + "has under way is not stopped.",
+        "The run ends as cancelled, and its client gets this result. You cannot undo this. The gateway does not stop work "
+        + "that the service has started.",
         "The run is cancelled.", IsGrave: true);
 
     private static readonly Choice Pause = new("pause", "Pause",
-        "The run is not taken up again until it is resumed. An attempt in flight may end.", "The run is paused.");
-    private static readonly Choice Resume = new("resume", "Resume", "The run goes on where it stands.", "The run goes on.");
+        "The run gets no further attempt until you resume it. An attempt in flight can finish.", "The run is paused.");
+    private static readonly Choice Resume = new("resume", "Resume", "The run continues from its current state.", "The run continues.");
     private static readonly Choice Again = new("run-again", "Run again",
-        "The same request is sent again, as a new run. This one stays as it is.", "This is the new run, of the same request.");
+        "The gateway sends the same request again as a new run. This run does not change.", "This is the new run for the same request.");
     private static readonly Choice ReleaseKey = new("release-key", "Release key",
-        "The run's idempotency key stands for it no longer: the next request with the key begins a new run. The result stays at its URL.",
-        "The key is released: the next request with it begins a new run.", IsGrave: true);
+        "The idempotency key no longer refers to this run: the next request with the key starts a new run. The result stays at its URL.",
+        "The key is released. The next request with the key starts a new run.", IsGrave: true);
 
     private static readonly Choice[] OfSteps =
     [
-        new(FromStep, "Run from here", "", "The run goes on from that step."),
-        new(Edit, "Edit outcome", "", "The run goes on with the edited outcome."),
+        new(FromStep, "Run from here", "", "The run continues from that step."),
+        new(Edit, "Edit outcome", "", "The run continues with the edited outcome."),
     ];
 
-    /// <summary>What can be done to all runs that filters match.</summary>
+    /// <summary>The bulk actions.</summary>
     private static readonly Choice[] OfSets =
     [
-        Retry with { Question = "Waiting runs do not wait for their next attempt." },
-        Pause with { Question = "Runs are not taken up again until they are resumed." },
-        Resume with { Question = "Paused runs go on where they stand." },
-        Again with { Name = "again", Question = "Each request is sent again, as a new run." },
+        Retry with { Question = "The next attempt of each waiting run starts immediately." },
+        Pause with { Question = "The runs get no further attempt until you resume them." },
+        Resume with { Question = "Paused runs continue from their current state." },
+        Again with { Name = "again", Question = "The gateway sends each request again as a new run." },
         ReleaseKey with
         {
-            Question = "Idempotency keys of runs that have ended stand for them no longer: the next request with "
-                + "such a key begins a new run."
+            Question = "The idempotency keys no longer refer to the ended runs: the next request with such a key starts a new run."
         },
-        Cancel with { Label = "Cancel", Question = "Runs that have not ended end as cancelled. This cannot be taken back." },
+        Cancel with { Label = "Cancel", Question = "Runs that have not ended end as cancelled. You cannot undo this." },
     ];
 
-    /// <summary>What makes sense for runs in a state; all of it where that is not said.</summary>
+    /// <summary>The bulk actions that a state allows; all of them if <paramref name="state"/> is not a state.</summary>
     public static IEnumerable<Choice> ForSet(string state) => !RunStates.TryParse(state, out var known) ? OfSets
         : known.HasEnded() ? OfSets.Where(choice => choice.Name is "again" or "release-key")
         : OfSets.Where(choice => choice.Name != "release-key" && (known == RunState.Waiting || choice.Name != "retry"));
@@ -81,11 +80,11 @@ internal static class RunActions
     /// <summary>Steps of a run in flight are the service's; before they can be changed it has to be parked.</summary>
     public static bool CanChangeSteps(RunRow run) => run.State != RunState.Running;
 
-    /// <summary>What to say after an action; <see langword="null"/> where that is none.</summary>
+    /// <summary>The message after an action; <see langword="null"/> if there is no such action.</summary>
     public static string? DoneText(string? name) =>
         new[] { Retry, Cancel, Pause, Resume, Again, ReleaseKey }.Concat(OfSteps).FirstOrDefault(choice => choice.Name == name)?.Done;
 
-    /// <returns><see langword="null"/> where the form asks for nothing that there is.</returns>
+    /// <returns><see langword="null"/> if the form names no known action.</returns>
     public static RunAction? Read(IFormCollection form)
     {
         var step = form["step"].ToString();

@@ -5,7 +5,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>A run's page, what can be done from it, and its bodies whole.</summary>
+/// <summary>The page of a run, its actions, and the downloads of its bodies.</summary>
 internal sealed class RunEndpoints(IRunAdmin admin, DashboardAuthentication authentication)
 {
     private const int StepsShown = 100;
@@ -27,14 +27,14 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardAuthentication auth
     {
         if (Id(context) is not { } id || await admin.GetAsync(id, context.RequestAborted) is not { } run) return ErrorPage.NoRun();
         if (RunActions.Read(form) is not { } action)
-            return PageOf(run, context.Request, page, "The form asks for nothing that can be done.");
+            return PageOf(run, context.Request, page, "The form names no known action.");
         var result = await admin.ActAsync(id, action, page.Who!, context.RequestAborted);
-        if (!result.Done) return PageOf(run, context.Request, page, result.Problem ?? "It could not be done.");
+        if (!result.Done) return PageOf(run, context.Request, page, result.Problem ?? "The gateway refused the action.");
         context.SeeOther($"/runs/{result.NewRun ?? id}?done={Uri.EscapeDataString(form["action"].ToString())}");
         return null;
     }
 
-    /// <returns>What is downloaded, or <see langword="null"/>.</returns>
+    /// <returns>The file, or <see langword="null"/> if there is none.</returns>
     private async Task<(string Name, ReadOnlyMemory<byte> Body)?> DownloadAsync(HttpContext context)
     {
         if (Id(context) is not { } id || await admin.GetAsync(id, context.RequestAborted) is not { } run) return null;
@@ -56,7 +56,7 @@ internal sealed class RunEndpoints(IRunAdmin admin, DashboardAuthentication auth
         var view = new RunView(
             run, new Timeline(run, page.Now, int.TryParse(query["attempt"], out var zoom) ? zoom : 0, fit), first, StepsShown,
             query["step"].ToString(), RunActions.DoneText(query["done"]), problem, page);
-        // What has ended changes only where somebody sets it going again.
+        // A run that has ended changes only if an operator restarts it.
         var live = problem is not null ? 0 : run.Run.State.HasEnded() ? LiveOfEnded : DashboardEndpoints.Live;
         var title = $"{run.Run.Method} {run.Run.Path} · {Format.StateOf(run.Run)}";
         return new Page(title, RunDetailPage.Show(view), LiveSeconds: live,

@@ -18,7 +18,7 @@ public sealed class AccessTests(Browser browser)
         await site.GoAsync($"/runs/{run}?step=cool-down");
         await site.Page.GetByLabel("API key").FillAsync("another-key");
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
-        await Expect(site.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("none of the keys");
+        await Expect(site.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The key is not in");
 
         await site.Page.GetByLabel("API key").FillAsync(Key);
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();

@@ -17,10 +17,10 @@ public sealed class ActionTests(Browser browser)
         var run = site.Admin.Put(Samples.Rich()).Run.Id;
         await site.GoAsync($"/runs/{run}");
 
-        await DoAsync(site, "Retry now", "it is due now");
+        await DoAsync(site, "Retry now", "The run is due now");
         await DoAsync(site, "Pause", "The run is paused");
         await Expect(site.Page.Locator(".run-head .state")).ToHaveTextAsync("paused");
-        await DoAsync(site, "Resume", "The run goes on");
+        await DoAsync(site, "Resume", "The run continues");
         await DoAsync(site, "Cancel run", "The run is cancelled");
         await DoAsync(site, "Run again", "This is the new run");
         await Expect(site.Page).Not.ToHaveURLAsync(new System.Text.RegularExpressions.Regex(run.ToString()));
@@ -55,7 +55,7 @@ public sealed class ActionTests(Browser browser)
         await using var site = await Site.OpenAsync(browser);
         var run = site.Admin.Put(Samples.Rich(RunState.Failed)).Run.Id;
         await site.GoAsync($"/runs/{run}?step=fraud-check");
-        await DoAsync(site, "Run from here", "The run goes on from that step");
+        await DoAsync(site, "Run from here", "The run continues from that step");
 
         await site.GoAsync($"/runs/{run}?step=fraud-check");
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Edit outcome…" }).ClickAsync();
@@ -64,8 +64,8 @@ public sealed class ActionTests(Browser browser)
         await dialog.GetByLabel("completed").CheckAsync();
         await dialog.GetByLabel("Content type").FillAsync("application/json");
         await dialog.GetByLabel("Body").FillAsync("""{"score":"ü<1>"}""");
-        await dialog.GetByRole(AriaRole.Button, new() { Name = "Save and go on" }).ClickAsync();
-        await Expect(site.Page.GetByText("The run goes on with the edited outcome")).ToBeVisibleAsync();
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Save and continue" }).ClickAsync();
+        await Expect(site.Page.GetByText("The run continues with the edited outcome")).ToBeVisibleAsync();
 
         var actions = site.Admin.Actions.Select(one => one.Action).ToList();
         Assert.Equal(new RunAction.RunFromStep("fraud-check"), actions[0]);
@@ -109,20 +109,20 @@ public sealed class ActionTests(Browser browser)
         var dialog = site.Page.GetByRole(AriaRole.Dialog);
         await Expect(dialog).ToContainTextAsync("waiting, route orders");
 
-        // Nothing is chosen beforehand.
-        await dialog.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+        // No action is selected by default.
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Start" }).ClickAsync();
         await Expect(dialog).ToBeVisibleAsync();
         await dialog.GetByRole(AriaRole.Radio, new() { NameRegex = new("^Pause") }).CheckAsync();
-        await dialog.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Start" }).ClickAsync();
 
-        await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "Pause, many runs" })).ToBeVisibleAsync();
+        await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "Bulk action: Pause" })).ToBeVisibleAsync();
         await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("completed");
         await Expect(site.Page.Locator(".facts")).ToContainTextAsync($"{waiting.Count} run");
         Assert.Equal(waiting, site.Admin.Actions.Where(one => one is { Action: RunAction.Pause, Who: "dashboard" })
             .Select(one => one.Run).ToHashSet());
         Assert.Equal(waiting.Count, site.Admin.Actions.Count);
 
-        await site.Page.GetByRole(AriaRole.Link, new() { Name = "Earlier actions" }).ClickAsync();
+        await site.Page.GetByRole(AriaRole.Link, new() { Name = "Bulk actions" }).ClickAsync();
         await Expect(site.Page.Locator("[data-row]")).ToContainTextAsync("state waiting, route orders");
         Assert.Empty(site.Errors);
     }
@@ -138,7 +138,7 @@ public sealed class ActionTests(Browser browser)
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Act on all…" }).ClickAsync();
         await Expect(site.Page.GetByRole(AriaRole.Dialog)).ToContainTextAsync("No filter is set");
         await site.Page.GetByRole(AriaRole.Dialog).GetByLabel("Run again").CheckAsync();
-        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Start" }).ClickAsync();
         await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("running");
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Stop" }).ClickAsync();
         await Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("stopping");
@@ -160,7 +160,7 @@ public sealed class ActionTests(Browser browser)
         await Expect(site.Page.GetByLabel("Type", new() { Exact = true })).ToHaveValueAsync("payment.settled");
         await site.Page.GetByLabel("Data").FillAsync("""{"amount":12}""");
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Send event" }).ClickAsync();
-        await Expect(site.Page.GetByText("Taken in. No run waits for it yet.")).ToBeVisibleAsync();
+        await Expect(site.Page.GetByText("Event stored. No run waits for it yet.")).ToBeVisibleAsync();
     }
 
     [Theory]

@@ -56,7 +56,7 @@ public abstract class LooksTests(Browser browser, int width, int height, ColorSc
         await site.Page.GetByRole(AriaRole.Button, new() { Name = "Act on all…" }).ClickAsync();
         await LookAsync(site, null, $"act-on-all-{Screen}");
         await site.Page.GetByRole(AriaRole.Dialog).GetByLabel("Retry now").CheckAsync();
-        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Begin" }).ClickAsync();
+        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Start" }).ClickAsync();
         await Assertions.Expect(site.Page.Locator(".head .state")).ToHaveTextAsync("completed");
         await LookAsync(site, new Uri(site.Page.Url).AbsolutePath, $"action-{Screen}");
         await LookAsync(site, "/actions", $"actions-{Screen}");

@@ -10,7 +10,7 @@ using static Microsoft.Playwright.Assertions;
 namespace DurableGateway.Dashboard.Tests;
 
 /// <summary>
-/// What an operator does at three in the morning, against a gateway, a store and a service that really run: nothing here is made up.
+/// The tasks of an operator during an incident, against a real gateway, store and service.
 /// </summary>
 public sealed class RealRunsTests(Browser browser)
 {
@@ -63,7 +63,7 @@ public sealed class RealRunsTests(Browser browser)
         Assert.DoesNotContain("a-secret-of-the-customer", await page.ContentAsync(), StringComparison.Ordinal);
         await ShootAsync(page, "real-waiting");
 
-        // The bank is back.
+        // The service is available again.
         Volatile.Write(ref isDown, false);
         await page.GetByRole(AriaRole.Button, new() { Name = "Retry now…" }).ClickAsync();
         await page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Retry now" }).ClickAsync();
@@ -94,7 +94,7 @@ public sealed class RealRunsTests(Browser browser)
         await page.GetByRole(AriaRole.Button, new() { Name = "Edit outcome…" }).ClickAsync();
         var dialog = page.GetByRole(AriaRole.Dialog);
         await dialog.GetByLabel("Body").FillAsync("""{"amount":12}""");
-        await dialog.GetByRole(AriaRole.Button, new() { Name = "Save and go on" }).ClickAsync();
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Save and continue" }).ClickAsync();
 
         await Expect(page.Locator(".run-head .state")).ToHaveTextAsync("completed", new() { Timeout = 15_000 });
         Assert.Equal("paid 12", await gateway.Follower.GetStringAsync(redirect.Headers.Location));

@@ -23,7 +23,7 @@ public sealed class RunDetailTests(Browser browser)
         await Expect(Step(site, "cool-down").GetByRole(AriaRole.Img)).ToHaveAttributeAsync("aria-label", "waited 20.0 s");
         await Expect(site.Page.Locator(".step.parallel")).ToHaveCountAsync(3);
 
-        // Two that ran side by side overlap in the picture.
+        // Parallel steps overlap in the timeline.
         var first = await Step(site, "quote-shipping:northwind").Locator("rect.executing").BoundingBoxAsync();
         var beside = await Step(site, "quote-shipping:contoso").Locator("rect.executing").BoundingBoxAsync();
         Assert.True(beside!.X < first!.X + first.Width);
@@ -65,7 +65,7 @@ public sealed class RunDetailTests(Browser browser)
         await Expect(site.Page.GetByText("1 to 100 of 2,345")).ToBeVisibleAsync();
         await site.Page.GetByRole(AriaRole.Link, new() { Name = "Later steps" }).ClickAsync();
         await Expect(Step(site, "row-00100")).ToBeVisibleAsync();
-        await site.Page.GetByRole(AriaRole.Link, new() { Name = "Fit the picture to these steps" }).ClickAsync();
+        await site.Page.GetByRole(AriaRole.Link, new() { Name = "Fit the timeline to these steps" }).ClickAsync();
         await Expect(site.Page.GetByText("The steps shown, 12.0 s")).ToBeVisibleAsync();
         await site.Page.GetByRole(AriaRole.Link, new() { Name = "Last" }).ClickAsync();
         await Expect(Step(site, "row-02344")).ToBeVisibleAsync();
