@@ -30,10 +30,10 @@ try
     }
     catch (OperationCanceledException)
     {
-        // SIGTERM came before it was up.
+        // SIGTERM arrived during the start.
     }
 
-    // A store that does not fit may say so after the start only: that stopped the host.
+    // The store may be refused only after the start, which stops the host.
     if (app.Services.GetRequiredService<StoreConnection>().Opened is { IsFaulted: true } refused) await refused;
     return 0;
 }
@@ -43,5 +43,5 @@ catch (Exception e) when (StartErrors.Explain(e) is { } message)
     return 2;
 }
 
-// Otherwise ASP.NET Core would make it public.
+// The ASP.NET Core source generator makes Program public otherwise.
 internal sealed partial class Program;

@@ -4,17 +4,17 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Cli;
 
-/// <summary>The admin API as its clients see it: over HTTP, with a key where one is needed.</summary>
+/// <summary>A client of the admin API over HTTP, with a key if the gateway requires one.</summary>
 internal sealed class AdminClient : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>How many runs are named where a prefix fits several.</summary>
+    /// <summary>The maximum of runs that the error for an ambiguous prefix names.</summary>
     private const int MaxNamed = 10;
 
     private readonly HttpClient _http;
 
-    /// <exception cref="UriFormatException">The URL is none.</exception>
+    /// <exception cref="UriFormatException">The URL is not an absolute HTTP or HTTPS URL.</exception>
     public AdminClient(string url, string? key)
     {
         var address = new Uri(url.TrimEnd('/') + Admin.AdminEndpoints.Path + "/", UriKind.Absolute);
@@ -37,8 +37,8 @@ internal sealed class AdminClient : IDisposable
     public Task<JsonElement> PostAsync(string path, CancellationToken cancellation, object? body = null) =>
         SendAsync(HttpMethod.Post, path, cancellation, body);
 
-    /// <summary>The id of the run that is meant, by itself or by its beginning.</summary>
-    /// <exception cref="AdminRefusalException">No run has it, or several begin like it.</exception>
+    /// <summary>Resolves a run id or its prefix to the run id.</summary>
+    /// <exception cref="AdminRefusalException">No run matches, or several runs match.</exception>
     public async Task<string> ResolveAsync(string given, CancellationToken cancellation)
     {
         if (RunIdPrefix.Parse(given) is not { } prefix) return given;
@@ -62,7 +62,7 @@ internal sealed class AdminClient : IDisposable
         {
             using var request = new HttpRequestMessage(method, path);
 
-            // A request with content, be it empty, is sent once: what .NET's client repeats by itself are requests without.
+            // HttpClient retries a request without content on its own. A request with empty content is sent once.
             if (body is not null) request.Content = JsonContent.Create(body);
             else if (method == HttpMethod.Post) request.Content = new ByteArrayContent([]);
             using var answer = await _http.SendAsync(request, cancellation);
@@ -89,7 +89,7 @@ internal sealed class AdminClient : IDisposable
 
     private static string Explain(JsonElement problem)
     {
-        var title = problem.TryGetProperty("title", out var said) ? said.GetString() : "The gateway refused";
+        var title = problem.TryGetProperty("title", out var said) ? said.GetString() : "The gateway refused the request";
         return problem.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String
             ? $"{title}: {detail.GetString()}"
             : $"{title}.";

@@ -1,4 +1,4 @@
 namespace DurableGateway.Cli;
 
-/// <summary>The gateway refused, or could not be reached; the message is for the person at the terminal.</summary>
+/// <summary>The gateway refused the request or is unreachable. The message is printed to the terminal.</summary>
 internal sealed class AdminRefusalException(string message) : Exception(message);

@@ -3,12 +3,12 @@ using DurableGateway.Configuration;
 
 namespace DurableGateway.Cli;
 
-/// <summary><c>gateway config check &lt;file&gt;</c>: what a gateway that is started with the file would say of it.</summary>
+/// <summary><c>gateway config check &lt;file&gt;</c>: reports the errors that a gateway reports if it starts with the file.</summary>
 internal static class ConfigCommand
 {
     public const string Name = "config";
 
-    /// <returns>0 it can be used, 2 it cannot, or the command line is wrong.</returns>
+    /// <returns>The exit status: 0 if the file is valid, 2 if the file or the command line is invalid.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter? output = null, TextWriter? error = null)
     {
         output ??= Console.Out;
@@ -17,7 +17,7 @@ internal static class ConfigCommand
         if (parsed.Errors.Count > 0)
         {
             foreach (var wrong in parsed.Errors) await error.WriteLineAsync(wrong.Message);
-            await error.WriteLineAsync("What there is: gateway config --help");
+            await error.WriteLineAsync("For help, run: gateway config --help");
             return 2;
         }
 
@@ -31,15 +31,15 @@ internal static class ConfigCommand
 
     private static RootCommand Build(TextWriter output, TextWriter error)
     {
-        var file = new Argument<string>("file") { Description = "The JSON file, as named with --config." };
+        var file = new Argument<string>("file") { Description = "The JSON configuration file, as passed to --config." };
         var environment = new Option<bool>("--environment")
         {
-            Description = "Also reads the environment variables, as the gateway does: for settings that the file leaves to them."
+            Description = "Also reads environment variables, as the gateway does. Use it if they provide some of the settings."
         };
         var check = new Command("check",
-            "Prints every error of a file, each with its line, and exits with 2 where there is one.") { file, environment };
+            "Prints each error of a file with its line. The exit status is 2 if there is an error.") { file, environment };
         check.SetAction(async parsed => await CheckAsync(parsed.GetValue(file)!, parsed.GetValue(environment), output, error));
-        return new RootCommand { new Command(Name, "Looks at configuration.") { check } };
+        return new RootCommand { new Command(Name, "Checks configuration files.") { check } };
     }
 
     private static async Task<int> CheckAsync(string file, bool withEnvironment, TextWriter output, TextWriter error)
@@ -69,7 +69,7 @@ internal static class ConfigCommand
                 }
 
                 errors = Place([new ConfigurationError("ReverseProxy:Routes", null,
-                    "has no route; a gateway needs to know what to stand in front of")]);
+                    "has no route; a gateway needs at least one route")]);
             }
             catch (ConfigurationException e)
             {

@@ -5,24 +5,24 @@ using DurableGateway.Configuration;
 namespace DurableGateway.Cli;
 
 /// <summary>
-/// <c>gateway healthcheck [--ready] [--url &lt;control address&gt;]</c>: asks a gateway that is running, in images that have neither
-/// a shell nor curl. Without <c>--url</c> it is the one of this machine, and its port is taken from the same configuration.
+/// <c>gateway healthcheck [--ready] [--url &lt;control address&gt;]</c>: probes a running gateway, for images without a shell and curl.
+/// The default for <c>--url</c> is the gateway on this machine, at the port from the same configuration.
 /// </summary>
 internal static class HealthCheck
 {
     public const string Command = "healthcheck";
 
-    /// <summary>Shorter than the ten seconds that the image gives it, so that there is still time to say what is wrong.</summary>
+    /// <summary>Shorter than the ten seconds that the image allows, so that the command can still print the reason.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
-    /// <returns>The exit status: 0 when it is alive (or ready), 1 for anything else.</returns>
+    /// <returns>The exit status: 0 if the gateway is alive (with <c>--ready</c>: ready), otherwise 1.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter output)
     {
         try
         {
             var line = Line.Parse(args);
             var url = new Uri(line.Address(), line.Ready ? "/readyz" : "/healthz");
-            // Its own machine it asks by an address that no certificate is made out to.
+            // No certificate covers the local address, so it is not validated there.
             using var handler = new SocketsHttpHandler { UseProxy = false };
             handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, errors) =>
                 line.Url is null || errors == SslPolicyErrors.None;
@@ -38,7 +38,7 @@ internal static class HealthCheck
         }
     }
 
-    /// <summary>Where a listener is reached from its own machine.</summary>
+    /// <summary>The address of a listener from its own machine.</summary>
     internal static Uri Reach(BindingAddress listener)
     {
         var address = IPAddress.TryParse(listener.Host.Trim('[', ']'), out var ip) && !ip.Equals(IPAddress.Any)
@@ -64,7 +64,7 @@ internal static class HealthCheck
         }
 
         /// <summary>
-        /// Only the one key is read: an error in any other is the gateway's own to report, and no reason to have it killed.
+        /// Reads only the one key. The gateway reports errors in the others; they are no reason for an orchestrator to kill it.
         /// </summary>
         public Uri Address()
         {

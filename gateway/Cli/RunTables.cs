@@ -3,10 +3,10 @@ using Spectre.Console;
 
 namespace DurableGateway.Cli;
 
-/// <summary>Runs for people to read.</summary>
+/// <summary>Prints runs as tables.</summary>
 internal static class RunTables
 {
-    /// <summary>Where the output is no terminal, lines are not to be broken at eighty characters: others read them.</summary>
+    /// <summary>The line width if the output is not a terminal, so that programs get unbroken lines.</summary>
     private const int WideEnough = 400;
 
     public static IAnsiConsole Console(TextWriter output)
@@ -33,7 +33,7 @@ internal static class RunTables
         }
 
         console.Write(table);
-        if (Text(page, "next").Length > 0) console.WriteLine("There are more; raise --limit, or narrow it down.");
+        if (Text(page, "next").Length > 0) console.WriteLine("There are more runs. Raise --limit, or add filters.");
     }
 
     public static void Show(IAnsiConsole console, JsonElement detail)
@@ -69,12 +69,12 @@ internal static class RunTables
         return table;
     }
 
-    // What comes from outside is text, not markup.
+    // Untrusted values are text, not Spectre markup.
     private static void Add(Table table, params string[] cells) => table.AddRow(cells.Select(cell => new Text(cell)));
 
     private static string Steps(JsonElement run) => $"{Text(run, "completedSteps")}/{Text(run, "failedSteps")}/{Text(run, "pendingSteps")}";
 
-    /// <summary>What comes from outside cannot steer the terminal.</summary>
+    /// <summary>Removes control characters, so that untrusted values cannot control the terminal.</summary>
     private static string Text(JsonElement element, string name) =>
         !element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? ""
         : value.ValueKind == JsonValueKind.String

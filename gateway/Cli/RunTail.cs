@@ -1,7 +1,7 @@
 
 namespace DurableGateway.Cli;
 
-/// <summary>Follows the newest runs: asks again and again, and names what has changed.</summary>
+/// <summary>Follows the newest runs: polls the list and prints the runs that changed.</summary>
 internal static class RunTail
 {
     private const int Newest = 100;
@@ -26,7 +26,7 @@ internal static class RunTail
                 await output.FlushAsync(stop);
             }
 
-            // Only what is still among the newest can change here again.
+            // Forget runs that are no longer among the newest.
             known = seen;
         }
         while (await timer.WaitForNextTickAsync(stop));

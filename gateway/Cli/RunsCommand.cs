@@ -6,7 +6,7 @@ using Spectre.Console;
 
 namespace DurableGateway.Cli;
 
-/// <summary><c>gateway runs …</c>: what the admin API has, for a terminal.</summary>
+/// <summary><c>gateway runs …</c>: the admin API for the terminal.</summary>
 internal static class RunsCommand
 {
     public const string Name = "runs";
@@ -16,22 +16,22 @@ internal static class RunsCommand
 
     private static readonly Option<string> Url = new("--url")
     {
-        Description = $"The control listener of any node; {UrlVariable} where it is absent, or {SettingsBinder.DefaultControl}.",
+        Description = $"The control listener of any node. Default: {UrlVariable}, otherwise {SettingsBinder.DefaultControl}.",
         DefaultValueFactory = _ => FromEnvironment(UrlVariable) ?? SettingsBinder.DefaultControl,
         Recursive = true,
     };
 
     private static readonly Option<string?> Key = new("--key")
     {
-        Description = $"One of Durable:Admin:ApiKeys; {KeyVariable} where it is absent, which other users of the machine cannot see.",
+        Description = $"A key of Durable:Admin:ApiKeys. Default: {KeyVariable}, which hides the key from other users of the machine.",
         DefaultValueFactory = _ => FromEnvironment(KeyVariable),
         Recursive = true,
     };
 
 
-    private static readonly Option<bool> Json = new("--json") { Description = "What the admin API answers, as it is.", Recursive = true };
+    private static readonly Option<bool> Json = new("--json") { Description = "Prints the JSON of the admin API.", Recursive = true };
 
-    /// <returns>0 done, 1 the gateway refused or did not answer, 2 the command line is wrong.</returns>
+    /// <returns>The exit status: 0 on success, 1 if the gateway refuses or does not answer, 2 if the command line is invalid.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter? output = null, TextWriter? error = null)
     {
         output ??= Console.Out;
@@ -40,7 +40,7 @@ internal static class RunsCommand
         if (parsed.Errors.Count > 0)
         {
             foreach (var wrong in parsed.Errors) await error.WriteLineAsync(wrong.Message);
-            await error.WriteLineAsync("What there is: gateway runs --help");
+            await error.WriteLineAsync("For help, run: gateway runs --help");
             return 2;
         }
 
@@ -60,7 +60,7 @@ internal static class RunsCommand
         }
         catch (UriFormatException)
         {
-            await error.WriteLineAsync($"--url is '{parsed.GetValue(Url)}', which is no address; write for example http://127.0.0.1:8081");
+            await error.WriteLineAsync($"--url '{parsed.GetValue(Url)}' is not an HTTP URL such as http://127.0.0.1:8081");
             return 2;
         }
         catch (OperationCanceledException)
@@ -78,7 +78,7 @@ internal static class RunsCommand
             Description = "A run id, an idempotency key, or the value of a header of Durable:Admin:SearchHeaders."
         };
         var limit = new Option<int>("--limit") { DefaultValueFactory = _ => 20 };
-        var list = new Command("list", "Lists runs, the newest first.") { state, route, search, limit };
+        var list = new Command("list", "Lists runs, newest first.") { state, route, search, limit };
         list.SetAction((parsed, stop) => WithClientAsync(parsed, async client => await ShowAsync(
             parsed, output, await client.ListAsync(parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(search), null,
                 parsed.GetValue(limit), stop), RunTables.List)));
@@ -87,25 +87,25 @@ internal static class RunsCommand
             ShowAsync(parsed, output, client.GetAsync(PathOf(run), stop), RunTables.Show));
         var actions = new[]
         {
-            Acts("retry", "Has a parked run tried at once.", "It is due now."),
-            Acts("pause", "Has a run not taken up again until it is resumed.", "It is paused."),
-            Acts("resume", "Has a paused run go on.", "It goes on."),
-            Acts("cancel", "Cancels a run, whatever it does.", "It is cancelled."),
-            Acts("again", "Sends the request of a run again, as a new run.", "It is sent again, as run {0}."),
-            Acts("release-key", "Has the idempotency key of an ended run stand for it no longer.",
-                "The key is released: the next request with it begins a new run."),
+            Acts("retry", "Starts the next attempt of a waiting run immediately.", "The run is due now."),
+            Acts("pause", "Pauses a run. It gets no further attempt until it is resumed.", "The run is paused."),
+            Acts("resume", "Resumes a paused run.", "The run continues."),
+            Acts("cancel", "Cancels a run that has not ended.", "The run is cancelled."),
+            Acts("again", "Sends the request of a run again as a new run.", "The new run is {0}."),
+            Acts("release-key", "Releases the idempotency key of an ended run: the next request with the key starts a new run.",
+                "The key is released. The next request with the key starts a new run."),
         };
-        var step = new Argument<string>("step") { Description = "The id of the step: it and the steps after it are executed again." };
-        var fromStep = OfRun("from-step", "Has an ended or parked run go on from a step.", (parsed, client, run, stop) => ShowAsync(
+        var step = new Argument<string>("step") { Description = "The id of the step. The run executes it and the later steps again." };
+        var fromStep = OfRun("from-step", "Continues an ended or waiting run from a step.", (parsed, client, run, stop) => ShowAsync(
             parsed, output, client.PostAsync($"{PathOf(run)}/from-step", stop, new { step = parsed.GetValue(step) }),
-            (console, _) => console.WriteLine("It goes on from that step.")));
+            (console, _) => console.WriteLine("The run continues from that step.")));
         fromStep.Add(step);
 
-        var tail = new Command("tail", "Names runs as they begin and as their state changes, until it is interrupted.") { state, route };
+        var tail = new Command("tail", "Prints runs when they start and when their state changes, until interrupted.") { state, route };
         tail.SetAction((parsed, stop) => WithClientAsync(parsed, client =>
             RunTail.FollowAsync(client, output, parsed.GetValue(state), parsed.GetValue(route), parsed.GetValue(Json), stop)));
 
-        var runs = new Command(Name, "Looks at the runs of a gateway, and acts on them.") { list, show, fromStep, tail, Url, Key, Json };
+        var runs = new Command(Name, "Shows the runs of a gateway and acts on them.") { list, show, fromStep, tail, Url, Key, Json };
         foreach (var action in actions) runs.Add(action);
         return new RootCommand { runs };
 
@@ -121,8 +121,8 @@ internal static class RunsCommand
 
     private static Command OfRun(string name, string description, Func<ParseResult, AdminClient, string, CancellationToken, Task> act)
     {
-        var run = new Argument<string>("run") { Description = "The id of the run, or its beginning: eight digits or more." };
-        // Nothing, as an empty variable of a script gives it, would name the list.
+        var run = new Argument<string>("run") { Description = "The id of the run, or its first eight or more digits." };
+        // An empty id, for example from an empty variable of a script, would address the list.
         run.Validators.Add(given =>
         {
             if (string.IsNullOrWhiteSpace(given.GetValueOrDefault<string>())) given.AddError("The id of the run is empty.");

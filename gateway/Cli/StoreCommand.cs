@@ -7,12 +7,13 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Cli;
 
-/// <summary><c>gateway store check|salvage|key</c>: looks after the files of an embedded store whose gateway is stopped.</summary>
+/// <summary><c>gateway store check|salvage|key</c>: checks and repairs the files of an embedded store. Stop the gateway first.</summary>
 internal static class StoreCommand
 {
     public const string Name = "store";
 
-    /// <returns>0 all is whole, or was made so; 1 it is damaged; 2 it cannot be looked at, or the command line is wrong.</returns>
+    /// <returns>The exit status: 0 if the store is intact or repaired, 1 if it is damaged, 2 if it cannot be read or the command line
+    /// is invalid.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter? output = null, TextWriter? error = null)
     {
         output ??= Console.Out;
@@ -21,7 +22,7 @@ internal static class StoreCommand
         if (parsed.Errors.Count > 0)
         {
             foreach (var wrong in parsed.Errors) await error.WriteLineAsync(wrong.Message);
-            await error.WriteLineAsync("What there is: gateway store --help");
+            await error.WriteLineAsync("For help, run: gateway store --help");
             return 2;
         }
 
@@ -50,30 +51,30 @@ internal static class StoreCommand
     {
         var data = new Option<string>("--data")
         {
-            Description = "The directory of the store, as Durable:Store:DataDirectory names it.",
+            Description = "The directory of the store, the value of Durable:Store:DataDirectory.",
             DefaultValueFactory = _ => "data",
         };
-        var check = new Command("check", "Reads the whole store and says what is damaged. Changes nothing.") { data };
+        var check = new Command("check", "Reads the whole store and reports damage. Changes nothing.") { data };
         check.SetAction(parsed => CheckAsync(DirectoryOf(parsed.GetValue(data)!), output, error));
-        var salvage = new Command("salvage", "Recovers what is whole of a damaged store, and keeps the damaged files.") { data };
+        var salvage = new Command("salvage", "Recovers the intact records of a damaged store. Keeps the damaged files.") { data };
         salvage.SetAction(parsed => SalvageAsync(DirectoryOf(parsed.GetValue(data)!), output, error));
-        var key = new Command("key", "Prints the key that was generated into the store, as base64, for Durable:Keys.") { data };
+        var key = new Command("key", "Prints the generated key of the store in base64, for Durable:Keys.") { data };
         key.SetAction(parsed => KeyAsync(DirectoryOf(parsed.GetValue(data)!), output, error));
         return new RootCommand
         {
-            new Command(Name, "Looks after the files of an embedded store. The gateway has to be stopped.") { check, salvage, key }
+            new Command(Name, "Checks and repairs an embedded store. Stop the gateway first.") { check, salvage, key }
         };
     }
 
     private static async Task<int> CheckAsync(string directory, TextWriter output, TextWriter error)
     {
-        // Its own way to the lock: it must not create it.
+        // EmbeddedServer.Lock would create the lock file, and a check changes nothing.
         var lockFile = Path.Combine(directory, "lock");
         using var exclusive = File.Exists(lockFile) ? new FileStream(lockFile, FileMode.Open, FileAccess.Read, FileShare.None) : null;
         var check = AofCheck.Read(AofFiles.Of(directory), AofDigests.Load(directory));
         await output.WriteLineAsync(Invariant($"{directory}: {check.Records} records in {check.End - check.Begin} bytes"));
         if (check.HasTornTail)
-            await output.WriteLineAsync("Behind them, a write that was cut off and never acknowledged: it is dropped at the next start.");
+            await output.WriteLineAsync("A truncated write follows, which was never acknowledged. The next start drops it.");
         if (StoreIntegrity.Problem(directory, check) is not { } problem) return 0;
         await error.WriteLineAsync(problem);
         foreach (var gap in check.Gaps) await error.WriteLineAsync(Describe(gap));
@@ -83,18 +84,18 @@ internal static class StoreCommand
     private static async Task<int> SalvageAsync(string directory, TextWriter output, TextWriter error)
     {
         using var exclusive = EmbeddedServer.Lock(directory);
-        if (AofSalvage.Resume(directory)) await output.WriteLineAsync("Completed what an earlier call had begun.");
+        if (AofSalvage.Resume(directory)) await output.WriteLineAsync("Completed an earlier salvage.");
         var check = AofCheck.Read(AofFiles.Of(directory), AofDigests.Load(directory));
         if (StoreIntegrity.Problem(directory, check) is null)
         {
-            await output.WriteLineAsync(Invariant($"{directory}: nothing is damaged; {check.Records} records. Nothing was changed."));
+            await output.WriteLineAsync(Invariant($"{directory}: not damaged; {check.Records} records. Nothing was changed."));
             return 0;
         }
 
         if (check.Records == 0)
         {
-            await error.WriteLineAsync($"{directory}: no record is whole, so there is nothing to recover. Nothing was changed; "
-                + "restore a backup.");
+            await error.WriteLineAsync($"{directory}: no record is intact, so there is nothing to recover. Nothing was changed. "
+                + "Restore a backup.");
             return 1;
         }
 
@@ -102,8 +103,8 @@ internal static class StoreCommand
         await output.WriteLineAsync(
             Invariant($"{directory}: recovered {check.Records} records. Lost {check.Gaps.Sum(gap => gap.Bytes)} bytes:"));
         foreach (var gap in check.Gaps) await output.WriteLineAsync(Describe(gap));
-        await output.WriteLineAsync($"The damaged files are in {aside}. Runs whose records were lost may lack steps, "
-            + "and execute them again, or be gone.");
+        await output.WriteLineAsync($"The damaged files are in {aside}. Runs with lost records are gone, or lack steps "
+            + "and execute them again.");
         return 0;
     }
 
@@ -120,7 +121,7 @@ internal static class StoreCommand
 
         if (key.IsNull)
         {
-            await error.WriteLineAsync($"{directory}: no key was generated into this store; it was made with Durable:Keys.");
+            await error.WriteLineAsync($"{directory}: the store has no generated key; it was created with Durable:Keys.");
             return 1;
         }
 
