@@ -2,6 +2,6 @@ using DurableGateway.Admin;
 
 namespace DurableGateway.Dashboard;
 
-/// <param name="Attempt">Which one it is.</param>
-/// <param name="Segments">How it came to be sent, then its execution.</param>
+/// <param name="Attempt">The attempt.</param>
+/// <param name="Segments">The time before the attempt, then its execution.</param>
 internal sealed record AttemptLane(AttemptView Attempt, IReadOnlyList<Segment> Segments);

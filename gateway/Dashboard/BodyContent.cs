@@ -3,14 +3,14 @@ using System.Text.Json;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>Looks at a body and says how to show it: by its content type, unless what is in it contradicts.</summary>
-/// <param name="Kind">How it is shown.</param>
-/// <param name="Text">As text, cut at <see cref="MaxChars"/>.</param>
-/// <param name="Json">Where it is JSON.</param>
-/// <param name="IsCut">Whether there is more than is shown.</param>
+/// <summary>Decides how to show a body: by its content type, unless the content contradicts it.</summary>
+/// <param name="Kind">The kind of presentation.</param>
+/// <param name="Text">The text, cut at <see cref="MaxChars"/>, or the data URL of an image.</param>
+/// <param name="Json">The value if the body is JSON.</param>
+/// <param name="IsCut">Whether only the beginning is shown.</param>
 internal sealed record BodyContent(BodyKind Kind, string Text, JsonElement Json, bool IsCut)
 {
-    /// <summary>What a browser lays out without a pause; what is beyond can be downloaded.</summary>
+    /// <summary>The maximum text on a page, so that the browser lays it out quickly. The download has the whole body.</summary>
     public const int MaxChars = 64 * 1024;
 
     public const int MaxHexBytes = 1024;
@@ -19,7 +19,7 @@ internal sealed record BodyContent(BodyKind Kind, string Text, JsonElement Json,
     private const int MaxJsonBytes = 256 * 1024;
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
-    // SVG is not among them: it is a document with a language of its own, and shown as what it is, text.
+    // Without SVG, which is a document that can contain script. It is shown as text.
     private static readonly string[] Images = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
     public static BodyContent Of(string? contentType, ReadOnlyMemory<byte> body)
@@ -52,12 +52,12 @@ internal sealed record BodyContent(BodyKind Kind, string Text, JsonElement Json,
         return text.ToString();
     }
 
-    /// <returns><see langword="null"/> where it is not text.</returns>
+    /// <returns><see langword="null"/> if the body is not text.</returns>
     public static string? AsText(ReadOnlyMemory<byte> body)
     {
         try
         {
-            // A cut may fall into a character; what is left of it then is no reason to call the whole no text.
+            // Cut between characters: half a character would make the text invalid UTF-8.
             var length = Math.Min(body.Length, MaxChars);
             while (length < body.Length && length > 0 && (body.Span[length] & 0xC0) == 0x80) length--;
             var text = Strict.GetString(body.Span[..length]);

@@ -3,10 +3,10 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>A stored request as a command line for a POSIX shell. What was masked in the request is masked in it.</summary>
+/// <summary>Writes a stored request as a curl command for a POSIX shell. Masked values stay masked.</summary>
 internal static class Curl
 {
-    // curl makes these itself, and would send a wrong length for a body that was edited.
+    // curl sets these itself. A stored Content-Length would be wrong for an edited body.
     private static readonly string[] Own = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
 
     public static string Of(StoredRequest request)
@@ -33,6 +33,6 @@ internal static class Curl
         return $"{request.Scheme}://{host}{request.RawTarget}";
     }
 
-    /// <summary>Between single quotes a shell reads nothing but the closing one.</summary>
+    /// <summary>Single quotes: the shell interprets nothing between them.</summary>
     private static string Quoted(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

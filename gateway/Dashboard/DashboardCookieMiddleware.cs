@@ -1,8 +1,8 @@
 namespace DurableGateway.Dashboard;
 
 /// <summary>
-/// Keeps the dashboard's cookies from services. To a browser the two listeners are one site where they have one host name: cookies know
-/// no ports (RFC 6265 §8.5), so what an operator logged in with would go along to whatever is behind the public one.
+/// Removes the dashboard's cookies from requests to services. Cookies ignore ports (RFC 6265 §8.5): if both listeners have the same host
+/// name, the browser sends an operator's session to the public listener too.
 /// </summary>
 internal sealed class DashboardCookieMiddleware(RequestDelegate next)
 {

@@ -6,20 +6,20 @@ using DurableGateway.Runs;
 namespace DurableGateway.Dashboard;
 
 /// <summary>
-/// The pages of the control listener. Each is read anew from <see cref="IRunAdmin"/>, so that any node can serve any of them.
+/// The pages of the control listener. Each request reads from <see cref="IRunAdmin"/>, so any node can serve any page.
 /// </summary>
 internal sealed class DashboardEndpoints(
     IRunAdmin admin, DashboardAuthentication authentication, RunEndpoints runs, BulkActionEndpoints sets,
     EventDelivery events, IEventStore store,
     GatewaySettings settings, TimeProvider time)
 {
-    /// <summary>How often a page of what is under way is read again, in seconds.</summary>
+    /// <summary>The interval in seconds at which a live page reloads.</summary>
     public const int Live = 2;
 
     private const int PageSize = 50;
     private static readonly TimeSpan RoutesKept = TimeSpan.FromSeconds(10);
 
-    // A list that is read again every two seconds is no reason to add up every route's hour as often.
+    // Cached, because the list reloads every two seconds and the overview adds up the last hour of every route.
     private RouteNames _routes = new([], DateTimeOffset.MinValue);
 
     public void Map(IEndpointRouteBuilder routes)
@@ -51,14 +51,14 @@ internal sealed class DashboardEndpoints(
         }
         catch (FormatException)
         {
-            return ErrorPage.Of(400, "This place in the list is not known",
-                "The address was cut off or changed. Begin at the first page of the list.", filters with { Cursor = "" });
+            return ErrorPage.Of(400, "Unknown position in the list",
+                "The address is incomplete or was changed. Go to the first page of the list.", filters with { Cursor = "" });
         }
     }
 
     private async Task<IReadOnlyList<string>> RoutesOfAsync(DateTimeOffset now, CancellationToken cancellation)
     {
-        // Two that ask at once both find out; that does no harm.
+        // Concurrent requests may both read the overview, which is harmless.
         var known = Volatile.Read(ref _routes);
         if (now < known.Until) return known.Names;
         var names = (await admin.GetOverviewAsync(cancellation)).Routes.Select(route => route.Route).ToList();

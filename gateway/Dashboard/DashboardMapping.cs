@@ -14,7 +14,7 @@ internal static class DashboardMapping
             ActivatorUtilities.CreateInstance<BulkActionEndpoints>(services)).Map(routes);
     }
 
-    /// <summary>After a form: the page that shows what came of it, which can be loaded again without doing it again.</summary>
+    /// <summary>Redirects after a form to the page with its result, so that a reload does not repeat the action.</summary>
     public static void SeeOther(this HttpContext context, string path)
     {
         PageWriter.AddProtection(context.Response);

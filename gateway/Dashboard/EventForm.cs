@@ -4,10 +4,10 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>An event as an operator types it in.</summary>
+/// <summary>An event that an operator enters.</summary>
 internal sealed record EventForm(string Type, string Subject, string Id, string ContentType, string Data)
 {
-    /// <summary>Where these events say that they come from.</summary>
+    /// <summary>The <c>source</c> of these events.</summary>
     public const string Source = "/_durable/dashboard";
 
     private const int MaxNameLength = 1024;
@@ -18,15 +18,15 @@ internal sealed record EventForm(string Type, string Subject, string Id, string 
         form["type"].ToString().Trim(), form["subject"].ToString().Trim(), form["id"].ToString().Trim(),
         form["contentType"].ToString().Trim() is { Length: > 0 } type ? type : "application/json", form["data"].ToString());
 
-    /// <returns>What is wrong with it, or <see langword="null"/>.</returns>
+    /// <returns>The error, or <see langword="null"/> if the event is valid.</returns>
     public string? Check(long maxBytes)
     {
-        if (Type.Length == 0) return "An event needs a type: the one that a wait step names.";
-        if (Type.Length > MaxNameLength || Subject.Length > MaxNameLength) return $"Type and subject can have {MaxNameLength} characters.";
-        if (!StructuredFields.IsString(ContentType)) return "The content type has characters that no header can have.";
-        if (Encoding.UTF8.GetByteCount(Data) > maxBytes) return $"The data can have {Format.Bytes(maxBytes)}.";
+        if (Type.Length == 0) return "The type is missing. Enter the event type that the step waits for.";
+        if (Type.Length == 0) return "The type is missing. Enter the type that the step waits for.";
+        if (!StructuredFields.IsString(ContentType)) return "The content type contains characters that are not valid in a header.";
+        if (Encoding.UTF8.GetByteCount(Data) > maxBytes) return $"The data is larger than {Format.Bytes(maxBytes)}.";
         if (ContentType.Contains("json", StringComparison.OrdinalIgnoreCase) && !IsJson())
-            return "The data is not JSON, though its content type says so.";
+            return "The content type is JSON, but the data is not JSON.";
         return null;
     }
 

@@ -5,7 +5,7 @@ using DurableGateway.Runs;
 namespace DurableGateway.Dashboard;
 
 /// <summary>
-/// Times and numbers, short enough for a table. Times are UTC on every page: two people who look at one run see one time.
+/// Formats times and numbers, short enough for a table. All times are UTC, so that all operators see the same time.
 /// </summary>
 internal static class Format
 {
@@ -18,7 +18,7 @@ internal static class Format
     public static string Clock(DateTimeOffset time, DateTimeOffset now) =>
         time.UtcDateTime.ToString(time.UtcDateTime.Date == now.UtcDateTime.Date ? "HH:mm:ss" : "d MMM HH:mm", Culture);
 
-    /// <summary>How long something took, with as much precision as tells something.</summary>
+    /// <summary>A duration, with a precision that depends on its length.</summary>
     public static string Span(TimeSpan span)
     {
         if (span < TimeSpan.Zero) span = TimeSpan.Zero;
@@ -35,7 +35,7 @@ internal static class Format
         };
     }
 
-    /// <summary>A length of time that was configured: round numbers are said so.</summary>
+    /// <summary>A configured duration, in the largest unit that gives a whole number.</summary>
     public static string Setting(TimeSpan span)
     {
         (double Value, string Unit)[] units = [(span.TotalDays, "d"), (span.TotalHours, "h"),
@@ -48,7 +48,7 @@ internal static class Format
         return Span(span);
     }
 
-    /// <summary>An age or a time to go, in its largest unit only.</summary>
+    /// <summary>An age or a remaining time, in its largest unit only.</summary>
     public static string Coarse(TimeSpan span) => span.Duration().TotalSeconds switch
     {
         < 60 => string.Create(Culture, $"{(int)span.Duration().TotalSeconds} s"),
@@ -60,7 +60,7 @@ internal static class Format
     public static string Relative(DateTimeOffset time, DateTimeOffset now) =>
         time > now ? $"in {Coarse(time - now)}" : $"{Coarse(now - time)} ago";
 
-    /// <summary>How many of something: the word with an <c>s</c>, or the other one, unless it is one.</summary>
+    /// <summary>A number with its noun in the singular or plural; the default plural adds an <c>s</c>.</summary>
     public static string Count(long count, string one, string? many = null) => $"{Count(count)} {(count == 1 ? one : many ?? one + "s")}";
 
     public static string Count(long count) => count.ToString("N0", Culture);
@@ -76,9 +76,9 @@ internal static class Format
         _ => string.Create(Culture, $"{bytes / 1048576.0:0.#} MiB"),
     };
 
-    /// <summary>The part of an id that tells runs apart at a glance: its end is the random one.</summary>
+    /// <summary>The end of a run id. It is the random part, so it distinguishes runs.</summary>
     public static string Short(RunId run) => run.ToString()[24..];
 
-    /// <summary>How a state is shown; a paused run is parked, but not until it is due.</summary>
+    /// <summary>The state as shown. A paused run is waiting in the store, but does not become due.</summary>
     public static string StateOf(Admin.RunRow run) => run.Paused && !run.State.HasEnded() ? "paused" : run.State.Name();
 }

@@ -1,10 +1,10 @@
 namespace DurableGateway.Dashboard;
 
-/// <summary>What every page is made with: who asks, when, and the token of its forms.</summary>
-/// <param name="Who">As histories name them; <see langword="null"/> on the login page.</param>
-/// <param name="HasLogin">Whether there is something to log out of.</param>
-/// <param name="Now">Ages are reckoned from here.</param>
+/// <summary>The context that all pages share: the caller, the time and the form token.</summary>
+/// <param name="Who">The caller as named in histories; <see langword="null"/> on the login page.</param>
+/// <param name="HasLogin">Whether the dashboard requires a login.</param>
+/// <param name="Now">The time that ages refer to.</param>
 /// <param name="Form">See <see cref="SessionCookies.FormToken"/>.</param>
-/// <param name="Path">Of the page, to mark it in the navigation.</param>
-/// <param name="MayAct">Whether they may do more than look.</param>
+/// <param name="Path">The path of the page, to mark it in the navigation.</param>
+/// <param name="MayAct">Whether the caller may change runs and send events.</param>
 internal sealed record PageContext(string? Who, bool HasLogin, DateTimeOffset Now, string Form, string Path, bool MayAct = false);

@@ -5,7 +5,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>Renders pages and says what a browser may do with them.</summary>
+/// <summary>Renders pages and sets their security headers.</summary>
 internal sealed class PageWriter(IServiceProvider services, ILoggerFactory logs)
 {
     public const string Policy =
@@ -30,7 +30,7 @@ internal sealed class PageWriter(IServiceProvider services, ILoggerFactory logs)
         await response.Body.WriteAsync(bytes, response.HttpContext.RequestAborted);
     }
 
-    /// <summary>Nothing from elsewhere, no script but ours, in nobody's frame.</summary>
+    /// <summary>Allows resources and scripts of the dashboard only, and no framing.</summary>
     public static void AddProtection(HttpResponse response)
     {
         response.Headers.ContentSecurityPolicy = Policy;
@@ -40,7 +40,7 @@ internal sealed class PageWriter(IServiceProvider services, ILoggerFactory logs)
         response.Headers["Cross-Origin-Resource-Policy"] = "same-origin";
     }
 
-    /// <summary>The one component there is: pages are functions that give markup, and this hands it to the renderer.</summary>
+    /// <summary>The only component: it passes the markup of a page function to the renderer.</summary>
     internal sealed class Host : ComponentBase
     {
         [Parameter, EditorRequired]

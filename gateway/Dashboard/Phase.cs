@@ -1,14 +1,14 @@
 namespace DurableGateway.Dashboard;
 
-/// <summary>What a run or a step did in a stretch of time.</summary>
+/// <summary>The activity of a run or a step in a segment of time.</summary>
 internal enum Phase
 {
-    /// <summary>It was due, and nobody had taken it up yet.</summary>
+    /// <summary>The run was due, and no node had started its attempt.</summary>
     Queued,
 
-    /// <summary>Nothing was to be done: a delay before a retry, a sleep, an event to come.</summary>
+    /// <summary>A delay before a retry, a sleep, or a wait for an event.</summary>
     Waiting,
 
-    /// <summary>The service was at work.</summary>
+    /// <summary>The service executed the attempt or step.</summary>
     Executing,
 }

@@ -2,7 +2,7 @@ using DurableGateway.Admin;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>The minutes of one route or of several, added up.</summary>
+/// <summary>The totals over the minutes of one or more routes.</summary>
 internal sealed class RouteTotals
 {
     private RouteTotals(IReadOnlyList<MinuteCounts> minutes)
@@ -19,7 +19,7 @@ internal sealed class RouteTotals
     public long Completed { get; }
     public long Failed { get; }
 
-    /// <summary>In milliseconds: the mean of the medians, by how many ended in each minute.</summary>
+    /// <summary>In milliseconds: the mean of the medians per minute, weighted by the runs that ended in the minute.</summary>
     public double Latency { get; }
 
     public long Ended => Completed + Failed;

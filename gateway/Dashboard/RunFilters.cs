@@ -4,7 +4,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>The filters of the list of runs as they stand in its URL, so that a view can be kept and sent to a colleague.</summary>
+/// <summary>The filters of the list of runs. They are in its URL, so that a view can be bookmarked and shared.</summary>
 internal sealed record RunFilters
 {
     public const string Path = "/runs";
@@ -28,7 +28,7 @@ internal sealed record RunFilters
     public string Search { get; init; } = "";
     public string Cursor { get; init; } = "";
 
-    /// <summary>Whether there is a filter at all: an empty list then means something else.</summary>
+    /// <summary>Whether any filter is set.</summary>
     public bool AreSet => Url() != Path;
 
     public bool HasMore => After.Length + Before.Length + Step.Length > 0;
@@ -62,21 +62,21 @@ internal sealed record RunFilters
         Limit = limit,
     };
 
-    /// <summary>The address of the list under these filters, and at this place in it.</summary>
+    /// <summary>The address of the list with these filters and cursor.</summary>
     public string Url()
     {
         var query = string.Join('&', Fields().Select(field => $"{field.Name}={Uri.EscapeDataString(field.Value)}"));
         return query.Length == 0 ? Path : $"{Path}?{query}";
     }
 
-    /// <summary>Those that are set, by their names in addresses and forms.</summary>
+    /// <summary>The filters that are set, by their names in addresses and forms.</summary>
     public IEnumerable<(string Name, string Value)> Fields() => new[]
     {
         ("state", State), ("route", Route), ("since", Since), ("after", After), ("before", Before), ("step", Step),
         ("q", Search), ("cursor", Cursor),
     }.Where(field => field.Item2.Length > 0);
 
-    /// <summary>The same in words.</summary>
+    /// <summary>The filters as text for operators.</summary>
     public string Describe() => string.Join(", ", Fields().Where(field => field.Name != "cursor").Select(field => field.Name switch
     {
         "state" => State,

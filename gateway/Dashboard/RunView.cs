@@ -2,15 +2,15 @@ using DurableGateway.Admin;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>A run and how it is looked at: what stands in the query of its page.</summary>
-/// <param name="Run">All of it.</param>
+/// <summary>A run and the view settings in the query of its page.</summary>
+/// <param name="Run">The run.</param>
 /// <param name="Timeline">Its waterfall.</param>
-/// <param name="First">The first step that is shown.</param>
-/// <param name="Count">How many are.</param>
-/// <param name="Step">The step that is open; empty where none is.</param>
-/// <param name="Done">What has been done just now.</param>
-/// <param name="Problem">Why it was not.</param>
-/// <param name="Page">Who asks, and when.</param>
+/// <param name="First">The index of the first step shown.</param>
+/// <param name="Count">The number of steps shown.</param>
+/// <param name="Step">The id of the open step; empty if none is open.</param>
+/// <param name="Done">The message of the last action.</param>
+/// <param name="Problem">Why the last action failed.</param>
+/// <param name="Page">The context of the page.</param>
 internal sealed record RunView(
     RunDetail Run, Timeline Timeline, int First, int Count, string Step, string? Done, string? Problem, PageContext Page)
 {

@@ -9,8 +9,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Dashboard;
 
 /// <summary>
-/// Who uses the dashboard, in two cookies that any node can check: the session, under a MAC of the <see cref="KeyRing"/>, and a random
-/// one that forms are bound to. Nothing of either is kept on a node.
+/// Sessions of the dashboard in two cookies: the session, authenticated with the <see cref="KeyRing"/>, and a random nonce that binds
+/// forms to the browser. Nodes keep no session state, so any node can verify both.
 /// </summary>
 internal sealed class SessionCookies(ApiKeyValidator keys, AdminAccess access, KeyRing ring, TimeProvider time)
 {
@@ -24,13 +24,13 @@ internal sealed class SessionCookies(ApiKeyValidator keys, AdminAccess access, K
     private static readonly TimeSpan Length = TimeSpan.FromHours(12);
     private static readonly object NonceItem = new();
 
-    /// <summary>Keys that the store generates are there only once it has answered.</summary>
+    /// <summary>False until the store has answered, because a generated key is read from the store.</summary>
     public bool IsReady => ring.IsReady;
 
     public bool AreRequired => access.IsGuarded;
 
     /// <summary>
-    /// Who the request is from, as histories name them, and what they may do; <see langword="null"/> where they have to log in.
+    /// The caller as named in histories, and whether the caller may act. The name is <see langword="null"/> if a login is required.
     /// </summary>
     public (string? Who, bool MayAct) Find(HttpContext context)
     {
@@ -41,7 +41,8 @@ internal sealed class SessionCookies(ApiKeyValidator keys, AdminAccess access, K
         return role == AdminRole.None ? default : ($"dashboard, key {name}", role == AdminRole.Operator);
     }
 
-    /// <returns>Whether it is a key; then the response sets the session's cookie.</returns>
+    /// <summary>Sets the session cookie if the key is valid.</summary>
+    /// <returns>Whether the key is valid.</returns>
     public bool LogIn(HttpContext context, string key)
     {
         if (keys.Find(key) is not { } caller) return false;
@@ -52,13 +53,13 @@ internal sealed class SessionCookies(ApiKeyValidator keys, AdminAccess access, K
     public static void LogOut(HttpContext context) => context.Response.Cookies.Delete(Cookie, Options(context.Request));
 
     /// <summary>
-    /// What the forms of a page carry. Only a page that was read from here can know it, and it is good for this browser only.
+    /// The token of the forms of a page, against cross-site request forgery. It is valid in this browser only.
     /// </summary>
     public string FormToken(HttpContext context)
     {
         if (Nonce(context.Request) is not { } nonce)
         {
-            // Two forms on one page have to agree on the cookie that is only now being set.
+            // All forms of a page share the nonce, whose cookie this response sets.
             nonce = context.Items.TryGetValue(NonceItem, out var made) ? (byte[])made! : RandomNumberGenerator.GetBytes(NonceBytes);
             context.Items[NonceItem] = nonce;
             context.Response.Cookies.Append(FormCookie, Base64Url.EncodeToString(nonce), Options(context.Request));
@@ -67,10 +68,10 @@ internal sealed class SessionCookies(ApiKeyValidator keys, AdminAccess access, K
         return Base64Url.EncodeToString(ring.Mac(FormPurpose, nonce));
     }
 
-    /// <summary>Whether a posted form comes from one of our pages in this browser.</summary>
+    /// <summary>Whether a posted form comes from a page of the dashboard in this browser.</summary>
     public bool IsOurForm(HttpRequest request, IFormCollection form)
     {
-        // Browsers say where a request comes from; those that do not are held to the token alone.
+        // For browsers without Sec-Fetch-Site, the token alone decides.
         if (AdminAccess.IsOfForeignPage(request)) return false;
         var token = form[FormField].ToString();
         return Nonce(request) is { } nonce && Base64Url.IsValid(token) && ring.Verify(FormPurpose, nonce, Base64Url.DecodeFromChars(token));

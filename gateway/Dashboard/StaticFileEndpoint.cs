@@ -5,7 +5,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>Style sheets and script, from within the program: a page needs nothing from elsewhere, and any node has them.</summary>
+/// <summary>Serves style sheets, script and icon from embedded resources, so that pages load nothing from other sites.</summary>
 internal static class StaticFileEndpoint
 {
     public const string Path = "/_durable/dashboard/";
@@ -14,7 +14,7 @@ internal static class StaticFileEndpoint
 
     private static readonly FrozenDictionary<string, Asset> All = Load();
 
-    /// <summary>The address of an asset. It changes with the content, so that browsers may keep what they have for ever.</summary>
+    /// <summary>The address of an asset. It changes with the content, so that browsers can cache the asset permanently.</summary>
     public static string Url(string name) => $"{Path}{name}?v={All[name].Version}";
 
     public static async Task ServeAsync(HttpContext context)

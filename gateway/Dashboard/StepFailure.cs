@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace DurableGateway.Dashboard;
 
 /// <summary>
-/// A failure as SDKs store it: problem details, with what the exception was. Anything else is shown as the body that it is.
+/// A failure as SDKs store it: problem details with the exception. Other failures are shown as plain bodies.
 /// </summary>
 internal sealed record StepFailure(string? Title, string? Detail, string? ExceptionType, string? Stack)
 {

@@ -3,17 +3,17 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>The waterfall: attempts and steps of a run, laid out over time from what its history says.</summary>
+/// <summary>The data of the waterfall: attempts and steps of a run over time, computed from its history.</summary>
 internal sealed class Timeline
 {
     private readonly RunDetail _run;
     private readonly DateTimeOffset _now;
     private readonly ILookup<string, HistoryEntry> _tries;
 
-    /// <param name="run">All of it.</param>
-    /// <param name="now">The end of what is still going on.</param>
-    /// <param name="zoom">The attempt that is looked at closely; 0 for the whole run.</param>
-    /// <param name="fit">The steps that are looked at closely, where they are.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="now">The end of attempts and steps that have not ended.</param>
+    /// <param name="zoom">The attempt to fit the timeline to; 0 for the whole run.</param>
+    /// <param name="fit">The range of steps to fit the timeline to, or <see langword="null"/>.</param>
     public Timeline(RunDetail run, DateTimeOffset now, int zoom, (int First, int Count)? fit = null)
     {
         (_run, _now) = (run, now);
@@ -43,12 +43,12 @@ internal sealed class Timeline
 
     public int Zoom { get; }
 
-    /// <summary>Whether it shows the time of some steps only.</summary>
+    /// <summary>Whether the timeline is fitted to a range of steps.</summary>
     public bool IsFitted { get; }
 
     public IReadOnlyList<AttemptLane> Attempts { get; }
 
-    /// <summary>Some of the steps: a run may have thousands.</summary>
+    /// <summary>A range of the steps. A run may have thousands.</summary>
     public IEnumerable<StepLane> Steps(int first, int count)
     {
         for (var i = first; i < Math.Min(first + count, _run.Steps.Count); i++)
@@ -60,10 +60,10 @@ internal sealed class Timeline
         }
     }
 
-    /// <summary>Where a time lies in the picture, in percent; <see langword="null"/> where it lies outside.</summary>
+    /// <summary>The position of a time in percent; <see langword="null"/> if it is outside the timeline.</summary>
     public double? At(DateTimeOffset time) => time < From || time > To ? null : Share(time);
 
-    /// <summary>The visible part of a segment, in percent; never too thin to be seen.</summary>
+    /// <summary>The visible part of a segment in percent, with a minimum width.</summary>
     public (double Left, double Width)? Place(Segment segment)
     {
         const double Thinnest = 0.4;
@@ -75,7 +75,9 @@ internal sealed class Timeline
 
     private double Share(DateTimeOffset time) => 100 * ((time - From) / (To - From));
 
-    /// <summary>Before an attempt the run was parked, then due; what is not known to be parked was due.</summary>
+    /// <summary>
+    /// Before an attempt, the run is waiting and then queued. Time for which the history shows no waiting counts as queued.
+    /// </summary>
     private IEnumerable<Segment> Segments(int index)
     {
         var attempt = _run.Attempts[index];

@@ -1,13 +1,14 @@
-// What is alive on a page: it reads itself again every few seconds and takes over what has changed. Everything else works without it.
+// A live page reloads every few seconds and applies the changes. Pages work without this script.
 
 const notice = document.getElementById('notice');
 const main = () => document.getElementById('main');
 let live = document.body.dataset.live !== undefined;
 let busy = false;
 
-// --- taking over what has changed
+// --- applying changes
 
-// Elements are matched by id, else by place, and changed where they differ: what is focused, selected, folded out or typed in stays.
+// Elements are matched by id, otherwise by position, and changed only if they differ. This preserves focus, selection, open details
+// and input.
 function morph(from, to) {
   if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || (from.id ?? '') !== (to.id ?? '')) {
     from.replaceWith(to);
@@ -71,7 +72,7 @@ async function load(url) {
   enliven();
 }
 
-// A reader who has something open, selected or half typed is not to have it moved away.
+// A refresh must not disturb an open dialog, a selection or input.
 function isReading() {
   const selection = getSelection();
   return document.querySelector(':popover-open') !== null
@@ -89,7 +90,7 @@ async function refresh() {
   } catch {
     if (document.body.dataset.stale !== 'yes') {
       const at = new Date().toISOString().slice(11, 19);
-      notice.textContent = `The gateway has not answered since ${at} UTC. This page shows what was known then, and tries again.`;
+      notice.textContent = `The gateway has not answered since ${at} UTC. This page shows the data of that time and keeps retrying.`;
     }
     document.body.dataset.stale = 'yes';
   } finally {
@@ -106,7 +107,7 @@ for (const toggle of document.querySelectorAll('[data-live-toggle]')) {
   });
 }
 
-// How soon is said by the page, and may change with what it shows.
+// Each page sets its own interval, which may change with its content.
 async function keepUp() {
   await refresh();
   setTimeout(keepUp, Number(document.body.dataset.live) * 1000);
@@ -115,7 +116,7 @@ async function keepUp() {
 if (live) setTimeout(keepUp, Number(document.body.dataset.live) * 1000);
 document.addEventListener('visibilitychange', refresh);
 
-// --- steps open and close where they are, and the address follows
+// --- steps open and close in place, and the address changes with them
 
 async function go(url, push) {
   busy = true;
@@ -145,7 +146,7 @@ document.addEventListener('click', event => {
 });
 addEventListener('popstate', () => go(location.href, false));
 
-// --- filters apply as they are chosen
+// --- filters apply on selection
 
 for (const form of document.querySelectorAll('form[data-filters]')) {
   for (const select of form.querySelectorAll('select')) select.addEventListener('change', () => form.requestSubmit());
@@ -154,7 +155,7 @@ for (const form of document.querySelectorAll('form[data-filters]')) {
   });
 }
 
-// Back in the history the form is as it was left: with its empty fields switched off.
+// After back navigation, the form still has its empty fields disabled.
 addEventListener('pageshow', () => {
   for (const field of document.querySelectorAll('form[data-filters] :disabled')) field.disabled = false;
 });
@@ -201,7 +202,7 @@ document.addEventListener('click', async event => {
     await navigator.clipboard.writeText(source.textContent);
     say(copy, 'Copied');
   } catch {
-    // Without https there is no clipboard; what is selected can be copied by hand.
+    // The clipboard API requires HTTPS. Without it, select the text, so that the user can copy it.
     getSelection().selectAllChildren(source);
     say(copy, 'Selected');
   }
@@ -223,7 +224,7 @@ document.addEventListener('input', event => {
   if (field) find(document.getElementById(field.dataset.find), field.value.trim().toLowerCase());
 });
 
-// Leaves that do not match disappear, and those that do are unfolded.
+// Hides leaves that do not match, and opens the parents of those that match.
 function find(tree, text) {
   for (const part of tree.querySelectorAll('[data-found]')) part.removeAttribute('data-found');
   tree.toggleAttribute('data-finding', text !== '');
