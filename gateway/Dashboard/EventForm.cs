@@ -22,7 +22,7 @@ internal sealed record EventForm(string Type, string Subject, string Id, string 
     public string? Check(long maxBytes)
     {
         if (Type.Length == 0) return "The type is missing. Enter the event type that the step waits for.";
-        if (Type.Length == 0) return "The type is missing. Enter the type that the step waits for.";
+        if (Type.Length > MaxNameLength || Subject.Length > MaxNameLength) return $"Type or subject exceeds {MaxNameLength} characters.";
         if (!StructuredFields.IsString(ContentType)) return "The content type contains characters that are not valid in a header.";
         if (Encoding.UTF8.GetByteCount(Data) > maxBytes) return $"The data is larger than {Format.Bytes(maxBytes)}.";
         if (ContentType.Contains("json", StringComparison.OrdinalIgnoreCase) && !IsJson())
