@@ -2,9 +2,9 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Admin;
 
-/// <param name="Done">Whether it was done.</param>
-/// <param name="Problem">What forbids it, and what would be right.</param>
-/// <param name="NewRun">Of <see cref="RunAction.RunAgain"/>.</param>
+/// <param name="Done">Whether the action was done.</param>
+/// <param name="Problem">Why the action was refused, and what to do instead.</param>
+/// <param name="NewRun">The new run of <see cref="RunAction.RunAgain"/>.</param>
 internal sealed record ActionResult(bool Done, string? Problem = null, RunId? NewRun = null)
 {
     /// <summary>There is no such run.</summary>

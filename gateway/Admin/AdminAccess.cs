@@ -5,20 +5,20 @@ using DurableGateway.Listeners;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// Says who a request at the control listener is from: by key, by client certificate, or by token of an OpenID provider. Where none of
-/// these is configured the listener is on loopback, and whoever reaches it may use it.
+/// Identifies the caller of a request at the control listener: by key, by client certificate, or by token of an OpenID provider. If none
+/// of these is configured, the listener is on loopback, and every caller is an operator.
 /// </summary>
 internal sealed class AdminAccess(
     ApiKeyValidator keys, ClientCertificateValidator certificates, OidcTokenValidator tokens, GatewaySettings settings)
 {
     private static readonly AdminCaller Neighbour = new(AdminRole.Operator, "loopback");
 
-    /// <summary>Whether callers have to say who they are.</summary>
+    /// <summary>Whether callers need credentials.</summary>
     public bool IsGuarded { get; } = settings.NamesOperators;
 
     /// <summary>
-    /// Without credentials the listener is on loopback, and the browser is what keeps other sites away. A site whose name is made to point
-    /// to this machine would pass for ours, so then it has to be called by address or as localhost.
+    /// Whether the host name of the request is accepted. Without credentials, only an IP address and localhost are: this protects the
+    /// loopback listener against DNS rebinding.
     /// </summary>
     public bool IsOurName(HttpRequest request)
     {
@@ -28,24 +28,25 @@ internal sealed class AdminAccess(
     }
 
     /// <summary>
-    /// Whether a browser says that a page of another site is behind the request: it sends a certificate with those, too, and to loopback
-    /// what it likes. Callers that are no browsers do not say.
+    /// Whether the browser reports that a page of another site caused the request. Browsers send client certificates with such requests,
+    /// and let them reach loopback. Other clients do not send the header.
     /// </summary>
     public static bool IsOfForeignPage(HttpRequest request) =>
         request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none");
 
-    /// <summary>Either of them: nobody who has no key of their own is to be taken at the browser's word.</summary>
+    /// <summary>Whether the request comes from a page of another site or uses a host name that is not accepted.</summary>
     public bool IsForeign(HttpRequest request) => IsOfForeignPage(request) || !IsOurName(request);
 
-    /// <summary>For the admin API.</summary>
+    /// <summary>Identifies a caller of the admin API.</summary>
     public async ValueTask<AdminCaller> IdentifyAsync(HttpContext context) =>
         Identify(context) ?? await tokens.ReadAsync(ApiKeyValidator.Given(context.Request)) ?? AdminCaller.Stranger;
 
-    /// <summary>For pages, where a browser has no header to show: who the connection's certificate names.</summary>
+    /// <summary>Identifies a caller of a page by the certificate of the connection, because a browser sends no bearer key.</summary>
     public AdminCaller? ByCertificate(HttpContext context) => IsGuarded ? certificates.Find(context.Connection.ClientCertificate) : null;
 
     /// <summary>
-    /// Operators may send events, and so may who has a key for that and for nothing else. Neither is a page of another site.
+    /// Whether the caller is an operator or has a key of <c>Durable:Events:ApiKeys</c>. An operator's request must not come from another
+    /// site.
     /// </summary>
     public bool MaySendEvents(HttpContext context) =>
         keys.IsSender(ApiKeyValidator.Given(context.Request))

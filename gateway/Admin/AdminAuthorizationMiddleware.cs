@@ -5,8 +5,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// Lets in to the admin API who may. It stands before the endpoints, because those have read a body, of whatever size, by the time that a
-/// filter of theirs is asked.
+/// Authorizes requests to the admin API. It is middleware and not an endpoint filter, because an endpoint reads the whole body before its
+/// filters run.
 /// </summary>
 internal sealed class AdminAuthorizationMiddleware(RequestDelegate next, AdminAccess access)
 {

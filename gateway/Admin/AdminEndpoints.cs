@@ -9,7 +9,7 @@ using HttpResults = Microsoft.AspNetCore.Http.Results;
 
 namespace DurableGateway.Admin;
 
-/// <summary>The admin API on the control listener. What it serves is described at <c>openapi.json</c>.</summary>
+/// <summary>The admin API on the control listener. <c>openapi.json</c> describes it.</summary>
 internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkActionRunner sets)
 {
     public const string Path = "/_durable/v1/admin";
@@ -62,7 +62,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
         routes.MapDelete("/actions/{id}", (string id) => ProgressAsync(sets.StopAsync(id))).Produces<ProgressJson>().Refuses(404);
     }
 
-    /// <summary>Answers errors with problem details. <see cref="AdminAuthorizationMiddleware"/> has refused others already.</summary>
+    /// <summary>Answers errors with problem details. <see cref="AdminAuthorizationMiddleware"/> has authorized the caller.</summary>
     private async ValueTask<object?> GuardAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
     {
         var context = call.HttpContext;
@@ -108,7 +108,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
     {
         if (await admin.GetAsync(run, context.RequestAborted) is not { } detail) return Refusal(Unknown());
 
-        // The result URL gives what is masked here, and may cancel the run: it is not for who may look only.
+        // The result URL gives unmasked data and can cancel the run, so readers do not get it.
         var shown = RunDetailJson.From(detail);
         return HttpResults.Ok(Caller(context).Role == AdminRole.Operator ? shown : shown with { ResultUrl = null });
     }
@@ -120,7 +120,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
             if (await admin.GetAsync(run, context.RequestAborted) is not { } detail || choose(detail) is not { } chosen)
                 return Refusal(Unknown());
 
-            // It came from outside: a browser must neither render it nor guess what it is.
+            // The content is untrusted: a browser must neither render it nor guess its type.
             context.Response.Headers.ContentDisposition = "attachment; filename=\"body\"";
             context.Response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
             return HttpResults.Bytes(chosen.Body, System.Net.Http.Headers.MediaTypeHeaderValue.TryParse(chosen.ContentType, out var type)
@@ -139,10 +139,10 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
     private async Task<IResult> BeginAsync(BulkActionJson body, HttpContext context)
     {
         if (AdminQuery.Action(body.Action ?? "") is null)
-            throw new FormatException($"There is no action '{body.Action}' for many runs; there are retry, "
-                + "cancel, pause, resume and again.");
+            throw new FormatException($"There is no bulk action '{body.Action}'. The bulk actions are retry, "
+                + "cancel, pause, resume, again and release-key.");
         if (body.Filter is not { } filter)
-            throw new FormatException("filter is missing; an empty one, {}, means all runs.");
+            throw new FormatException("filter is missing. An empty filter, {}, means all runs.");
         var begun = await sets.BeginAsync(body.Action!, AdminQuery.Read(filter), Caller(context).Who);
         return HttpResults.Accepted($"{Path}/actions/{begun.Id}", ProgressJson.From(begun));
     }
@@ -161,7 +161,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
 
     private static string StepOf(StepActionJson body) => body.Step is { Length: > 0 } step
         ? step
-        : throw new FormatException("step is missing; name the id of a step of the run.");
+        : throw new FormatException("step is missing. Set it to the id of a step of the run.");
 
     private static OverviewJson Json(Overview overview) =>
         new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting, overview.Store);
@@ -171,7 +171,7 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
     private static string? ValueOf(IReadOnlyList<HeaderLine> lines) =>
         lines.FirstOrDefault(line => line.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value;
 
-    private static Problem Unknown() => Problems.NotFound() with { Detail = "There is no such run, or nothing of the kind in it." };
+    private static Problem Unknown() => Problems.NotFound() with { Detail = "There is no such run, or the run has no such part." };
 
     private static ProblemResult Refusal(Problem problem) => new(problem);
 

@@ -4,7 +4,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Admin;
 
-/// <summary>Reads the filters of a list and the names of actions, and says what is wrong with them.</summary>
+/// <summary>Reads the filters of a list and the names of actions.</summary>
 internal static class AdminQuery
 {
     private static readonly string[] Known = ["state", "route", "after", "before", "step", "search", "cursor", "limit"];
@@ -13,7 +13,7 @@ internal static class AdminQuery
     public static void RefuseUnknown(IQueryCollection query)
     {
         if (query.Keys.FirstOrDefault(key => !Known.Contains(key, StringComparer.Ordinal)) is { } unknown)
-            throw new FormatException($"There is no filter '{unknown}'; there are {string.Join(", ", Known)}.");
+            throw new FormatException($"There is no filter '{unknown}'. The filters are {string.Join(", ", Known)}.");
     }
 
     /// <exception cref="FormatException">A filter is malformed.</exception>
@@ -21,7 +21,7 @@ internal static class AdminQuery
     {
         State = Empty(filter.State) is not { } name ? null
             : RunStates.TryParse(name, out var state) ? state
-            : throw new FormatException($"state is '{name}'; it is one of running, waiting, completed, failed, cancelled."),
+            : throw new FormatException($"state '{name}' is not one of running, waiting, completed, failed, cancelled."),
         Route = Empty(filter.Route),
         After = Time("after", filter.After),
         Before = Time("before", filter.Before),
@@ -31,12 +31,12 @@ internal static class AdminQuery
         Limit = Limit(limit),
     };
 
-    /// <exception cref="FormatException">It is none.</exception>
+    /// <exception cref="FormatException">The limit is not a whole number from 1 to 200.</exception>
     public static int Limit(string? limit) => Empty(limit) is not { } text ? 50
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 200 ? number
-        : throw new FormatException($"limit is '{text}'; it is a whole number from 1 to 200.");
+        : throw new FormatException($"limit '{text}' is not a whole number from 1 to 200.");
 
-    /// <summary>An action that needs no more than its name; <see langword="null"/> where there is none.</summary>
+    /// <summary>The action of a name, if the action has no parameters; otherwise <see langword="null"/>.</summary>
     public static RunAction? Action(string name) => name switch
     {
         "retry" => new RunAction.Retry(),
@@ -50,7 +50,7 @@ internal static class AdminQuery
 
     private static DateTimeOffset? Time(string name, string? text) => Empty(text) is not { } given ? null
         : DateTimeOffset.TryParse(given, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time
-        : throw new FormatException($"{name} is '{given}'; it is a time (RFC 3339), for example 2026-03-01T12:00:00Z.");
+        : throw new FormatException($"{name} '{given}' is not a time (RFC 3339) such as 2026-03-01T12:00:00Z.");
 
     private static string? Empty(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
 }

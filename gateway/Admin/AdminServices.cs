@@ -5,12 +5,12 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace DurableGateway.Admin;
 
-/// <summary>What the admin API is made of.</summary>
+/// <summary>Registers the services of the admin API.</summary>
 internal static class AdminServices
 {
     public static IServiceCollection AddAdmin(this IServiceCollection services)
     {
-        // A body that cannot be bound is a problem like any other (see GatewayErrors).
+        // GatewayErrors turns the exception for a malformed body into problem details.
         services.Configure<Microsoft.AspNetCore.Routing.RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.AddOpenApi(AdminEndpoints.DocumentName, options =>
         {
@@ -22,13 +22,13 @@ internal static class AdminServices
                 {
                     Title = "Durable Gateway, admin API",
                     Version = "v1",
-                    Description = "Runs, and what can be done to them.",
+                    Description = "Lists runs and acts on them.",
                 };
                 document.Servers = [];
                 return Task.CompletedTask;
             });
         });
-        // Tests of the dashboard bring one of their own.
+        // Tests of the dashboard register their own.
         services.TryAddSingleton<IRunAdmin, RunAdmin>();
         return services
             .AddSingleton<ApiKeyValidator>()
@@ -50,7 +50,7 @@ internal static class AdminServices
     public static void MapAdmin(this IEndpointRouteBuilder routes) =>
         routes.ServiceProvider.GetRequiredService<AdminEndpoints>().Map(routes);
 
-    /// <summary>That it answers with these problems, for the description.</summary>
+    /// <summary>Adds the problem responses with these statuses to the OpenAPI document.</summary>
     public static RouteHandlerBuilder Refuses(this RouteHandlerBuilder endpoint, params int[] statuses)
     {
         foreach (var status in statuses.Append(401).Append(503)) endpoint.Produces<Problem>(status, Problem.ContentType);

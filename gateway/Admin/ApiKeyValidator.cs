@@ -17,16 +17,16 @@ internal sealed class ApiKeyValidator(GatewaySettings settings)
     private readonly byte[][] _readers = Hashes(settings.ReadOnlyApiKeys);
     private readonly byte[][] _senders = Hashes(settings.EventApiKeys);
 
-    /// <summary>Whether there are keys for events and nothing else.</summary>
+    /// <summary>Whether <c>Durable:Events:ApiKeys</c> has keys.</summary>
     public bool HaveSenders => _senders.Length > 0;
 
-    /// <summary>What the request has as its bearer key or token; empty without one.</summary>
+    /// <summary>The bearer key or token of the request; empty if there is none.</summary>
     public static string Given(HttpRequest request) =>
         request.Headers.Authorization.ToString() is var given && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
             ? given[Scheme.Length..].Trim()
             : "";
 
-    /// <summary>The role of a key, and what it is called where it must not be shown: the beginning of its hash.</summary>
+    /// <summary>The role of a key, and the name that stands for the key in histories: the beginning of its hash.</summary>
     public AdminCaller? Find(string key)
     {
         var hash = Hash(key);
@@ -34,14 +34,14 @@ internal sealed class ApiKeyValidator(GatewaySettings settings)
         return operates || reads ? new AdminCaller(operates ? AdminRole.Operator : AdminRole.Reader, Name(hash)) : null;
     }
 
-    /// <summary>The role of a key of that name, where it is still configured.</summary>
+    /// <summary>The role of the key with the name; <see cref="AdminRole.None"/> if the key is no longer configured.</summary>
     public AdminRole RoleOfName(string name) => _operators.Any(hash => Name(hash) == name) ? AdminRole.Operator
         : _readers.Any(hash => Name(hash) == name) ? AdminRole.Reader
         : AdminRole.None;
 
     public bool IsSender(string key) => IsAmong(_senders, Hash(key));
 
-    /// <summary>Looks at all of them, whichever it is.</summary>
+    /// <summary>Compares with all keys, so that the time does not reveal which one matches.</summary>
     private static bool IsAmong(byte[][] known, byte[] hash)
     {
         var found = false;
@@ -49,7 +49,7 @@ internal sealed class ApiKeyValidator(GatewaySettings settings)
         return found;
     }
 
-    /// <summary>Hashes are of one length, so that the comparison tells nothing of a key, not even how long it is.</summary>
+    /// <summary>Hashes have the same length, so that the comparison does not reveal the length of a key.</summary>
     private static byte[][] Hashes(IEnumerable<string> keys) => [.. keys.Select(Hash)];
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

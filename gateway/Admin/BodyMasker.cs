@@ -6,7 +6,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Admin;
 
-/// <summary>Takes secrets out of what operators are shown: for good, before anything leaves the gateway by its admin API.</summary>
+/// <summary>Masks secrets in headers and bodies before the admin API returns them.</summary>
 internal sealed class BodyMasker(GatewaySettings settings)
 {
     public const string Mask = "***";
@@ -19,8 +19,8 @@ internal sealed class BodyMasker(GatewaySettings settings)
 
     private readonly string[][] _paths = [.. settings.MaskedJsonPaths.Select(path => path.Split('.'))];
 
-    /// <param name="lines">Headers as they were stored.</param>
-    /// <param name="scope">The header by which the run's policy tells callers apart: it is a credential, whatever its name.</param>
+    /// <param name="lines">The stored headers.</param>
+    /// <param name="scope">The policy's idempotency scope: the header that identifies callers, which is a credential.</param>
     public IReadOnlyList<HeaderLine> Headers(IReadOnlyList<HeaderLine> lines, string scope) =>
         [.. lines.Select(line => _headers.Contains(line.Name) || line.Name.Equals(scope, StringComparison.OrdinalIgnoreCase)
             ? line with { Value = Mask }
@@ -39,7 +39,7 @@ internal sealed class BodyMasker(GatewaySettings settings)
         Body = Body(response.Body, ValueOf(response.Headers, "Content-Type"), ValueOf(response.Headers, "Content-Encoding")),
     };
 
-    /// <summary>What cannot be looked into, and may hold what is to be masked, is masked as a whole.</summary>
+    /// <summary>Masks the configured paths. An encoded or malformed body that may contain them is masked as a whole.</summary>
     public ReadOnlyMemory<byte> Body(ReadOnlyMemory<byte> body, string? contentType, string? encoding = null)
     {
         if (_paths.Length == 0 || body.IsEmpty) return body;
@@ -48,7 +48,7 @@ internal sealed class BodyMasker(GatewaySettings settings)
             return Encoding.UTF8.GetBytes(Mask);
         try
         {
-            // Whatever the content type says: what reads as JSON is read as JSON by others too.
+            // Independent of the content type, because clients may parse any body as JSON.
             var root = JsonNode.Parse(body.Span, documentOptions: Lenient);
             var masked = false;
             foreach (var path in _paths) masked |= Apply(root, path);

@@ -9,9 +9,9 @@ using DurableGateway.Storage;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// Actions on sets of runs: each run of the set is looked for, and acted on, one page after the other. How far that is stands in the store.
-/// Whoever is at work keeps the action for as long as it lives. A node that dies loses the count of the page in hand, no run: whoever
-/// goes on does the page again, which does nothing twice.
+/// Executes bulk actions: lists the runs that match, page by page, and acts on each. The progress is in the store. The node that works on
+/// an action renews its lease. If the node dies, another node repeats the current page, which does nothing twice. Only the counts of that
+/// page are lost.
 /// </summary>
 internal sealed class BulkActionRunner(
     IRunAdmin admin, BulkActionStore store, IOutboxStore outbox, TimeProvider time, ILogger<BulkActionRunner> log)
@@ -26,7 +26,7 @@ internal sealed class BulkActionRunner(
     {
         var now = time.GetUtcNow();
 
-        // Runs that begin while it is under way are not meant.
+        // Exclude runs that start during the bulk action.
         var meant = FilterJson.From(filter with { Before = filter.Before < now ? filter.Before : now });
         var set = new BulkAction(Guid.CreateVersion7(now), verb,
             JsonSerializer.SerializeToUtf8Bytes(meant, JsonSerializerOptions.Web), who, now);
@@ -39,7 +39,7 @@ internal sealed class BulkActionRunner(
 
     public Task<IReadOnlyList<BulkAction>> GetNewestAsync(int limit) => store.GetNewestAsync(limit);
 
-    /// <returns>The action as it is then; <see langword="null"/> where there is none.</returns>
+    /// <returns>The action after the call; <see langword="null"/> if it does not exist.</returns>
     public async Task<BulkAction?> StopAsync(string id)
     {
         if (await FindAsync(id) is not { } set) return null;
@@ -49,7 +49,7 @@ internal sealed class BulkActionRunner(
 
     string IOutboxHandler.Prefix => BulkAction.Prefix;
 
-    /// <summary>Goes on with what a node began that is gone.</summary>
+    /// <summary>Continues a bulk action whose node is gone.</summary>
     async Task<OutboxDisposition> IOutboxHandler.HandleAsync(OutboxEntry entry)
     {
         if (await FindAsync(entry.Argument) is not { IsUnderWay: true } set) return OutboxDisposition.Done;
@@ -63,13 +63,13 @@ internal sealed class BulkActionRunner(
     {
         _leaving = true;
 
-        // A page that does not end in time is done again by whoever goes on.
+        // If a page does not finish in time, another node repeats it.
         await Task.WhenAll(_underWay.Values).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Go(BulkAction set)
     {
-        // A store that was away for longer than the lease makes it due once more.
+        // If the store was unavailable for longer than the lease, the action is due again although this node works on it.
         var ended = new TaskCompletionSource();
         if (!_leaving && _underWay.TryAdd(set.Id, ended.Task)) _ = DriveAsync(set, ended);
     }
@@ -83,7 +83,7 @@ internal sealed class BulkActionRunner(
         }
         catch (StoreUnavailableException e)
         {
-            // It is in the due-queue: this node or another goes on when the store is back.
+            // The action stays in the due queue: a node continues it when the store is available.
             log.OutboxEntryWaits(entry.Name, e.Message);
         }
         finally
@@ -93,7 +93,7 @@ internal sealed class BulkActionRunner(
         }
     }
 
-    /// <returns>Whether nothing of it is left to this node. Otherwise this node leaves, and somebody is to go on.</returns>
+    /// <returns>True if this node has no more work on the action; false if the node stops and another node must continue.</returns>
     private async Task<bool> WorkAsync(BulkAction set)
     {
         using var ticks = new PeriodicTimer(store.Lease / 3, time);
@@ -110,7 +110,7 @@ internal sealed class BulkActionRunner(
         }
         finally
         {
-            // Nothing is kept from others by a node that is no longer at work.
+            // Stop renewing the lease, so that another node can continue.
             ticks.Dispose();
             await kept;
         }
@@ -126,13 +126,13 @@ internal sealed class BulkActionRunner(
             }
             catch (StoreUnavailableException)
             {
-                // What is done with the page says so, or the store is back by then.
+                // The work on the page reports it if the store is still unavailable then.
             }
         }
     }
 
-    /// <summary>Acts on a page.</summary>
-    /// <returns>The set as it is then; <see langword="null"/> where this was the end of it, or it is somebody else's by now.</returns>
+    /// <summary>Acts on one page of runs.</summary>
+    /// <returns>The action after the page; <see langword="null"/> if it has ended or another node owns it.</returns>
     private async Task<BulkAction?> StepAsync(BulkAction set)
     {
         var (done, refused) = (0, 0);
@@ -167,8 +167,8 @@ internal sealed class BulkActionRunner(
 
     private async Task<bool> ActAsync(BulkAction set, RunId run)
     {
-        // A page that is done again makes no second copy of a run.
-        var action = AdminQuery.Action(set.Verb) ?? throw new FormatException($"There is no action '{set.Verb}'.");
+        // The derived id keeps a repeated page from creating a second copy of a run.
+        var action = AdminQuery.Action(set.Verb) ?? throw new FormatException($"There is no bulk action '{set.Verb}'.");
         if (action is RunAction.RunAgain) action = new RunAction.RunAgain(RunId.Derive(run, $"again {set.Id}"));
         try
         {

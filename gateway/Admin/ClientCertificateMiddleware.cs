@@ -5,8 +5,8 @@ using DurableGateway.Protocol;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// With <c>Durable:Admin:ClientCertificates:Required</c> the control listener serves whoever has a certificate. Probes have none, so this
-/// is asked of requests and not in the handshake.
+/// With <c>Durable:Admin:ClientCertificates:Required</c>, the control listener requires a certificate. Probes have none, so the check is
+/// per request and not in the TLS handshake.
 /// </summary>
 internal sealed class ClientCertificateMiddleware(RequestDelegate next, ClientCertificateValidator certificates)
 {

@@ -3,8 +3,8 @@ using DurableGateway.Storage;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// Probes: alive as long as the process answers; ready while the store does, also a full one: its node is the only one that serves
-/// plain traffic, results and the runs under way.
+/// The probes. A node is alive while the process answers, and ready while the store answers. A node with a full store stays ready: it
+/// still serves plain traffic, results and existing runs.
 /// </summary>
 internal static class Health
 {

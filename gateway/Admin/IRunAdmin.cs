@@ -2,19 +2,19 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Admin;
 
-/// <summary>What operators see and do: behind the admin API, the dashboard and nothing else.</summary>
+/// <summary>The operations of operators, for the admin API and the dashboard.</summary>
 internal interface IRunAdmin
 {
-    /// <summary>Runs, the newest first.</summary>
-    /// <exception cref="FormatException">The cursor is none that this gave out.</exception>
+    /// <summary>Lists runs, newest first.</summary>
+    /// <exception cref="FormatException">The cursor is invalid.</exception>
     Task<RunPage> ListAsync(RunQuery query, CancellationToken cancellation = default);
 
-    /// <summary>One run with all that is known of it; <see langword="null"/> where it is unknown.</summary>
+    /// <summary>Gets a run with all its details; <see langword="null"/> if it does not exist.</summary>
     Task<RunDetail?> GetAsync(RunId run, CancellationToken cancellation = default);
 
-    /// <summary>Counts and rates of each route over the last hour, by minute, from all nodes.</summary>
+    /// <summary>Gets the counts of each route per minute over the last hour, summed over all nodes.</summary>
     Task<Overview> GetOverviewAsync(CancellationToken cancellation = default);
 
-    /// <summary>Does something to a run. Recorded in its history with <paramref name="who"/> and when.</summary>
+    /// <summary>Acts on a run. The history records the action, the time and <paramref name="who"/>.</summary>
     Task<ActionResult> ActAsync(RunId run, RunAction action, string who, CancellationToken cancellation = default);
 }

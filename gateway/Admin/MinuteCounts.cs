@@ -1,8 +1,8 @@
 namespace DurableGateway.Admin;
 
-/// <param name="Minute">Its start.</param>
-/// <param name="Started">Requests to the route.</param>
-/// <param name="Completed">Runs that completed, stored or not.</param>
-/// <param name="Failed">Runs that failed for good.</param>
-/// <param name="LatencyMilliseconds">The median time from request to end of those that ended.</param>
+/// <param name="Minute">The start of the minute.</param>
+/// <param name="Started">The number of requests to the route.</param>
+/// <param name="Completed">The number of runs that completed, stored or not.</param>
+/// <param name="Failed">The number of runs that failed finally, stored or not.</param>
+/// <param name="LatencyMilliseconds">The median time from request to end of the runs that ended in the minute.</param>
 internal sealed record MinuteCounts(DateTimeOffset Minute, long Started, long Completed, long Failed, double LatencyMilliseconds);

@@ -10,9 +10,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// Reads tokens of the provider of <c>Durable:Admin:Oidc</c> (JWT, RFC 7519): signed with one of its published keys, of its issuer, for
-/// this audience, and not over. ASP.NET Core's own authentication is left out of it:
-/// that would look at requests of the public listener, too.
+/// Validates tokens of the provider of <c>Durable:Admin:Oidc</c> (JWT, RFC 7519): signature, issuer, audience and expiration. It does not
+/// use ASP.NET Core's authentication, which would also process requests of the public listener.
 /// </summary>
 internal sealed class OidcTokenValidator : IDisposable
 {
@@ -22,7 +21,7 @@ internal sealed class OidcTokenValidator : IDisposable
     private const int MaxNameChars = 80;
     private static readonly string[] Algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
 
-    /// <summary>How long the provider may take for one document, and how long it is left alone when it had none.</summary>
+    /// <summary>The timeout of a request to the provider, and the pause after a failed one.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false };
@@ -34,7 +33,7 @@ internal sealed class OidcTokenValidator : IDisposable
     private readonly ILogger<OidcTokenValidator> _log;
     private readonly Lock _turn = new();
 
-    /// <summary>Whether its keys are known; the one question that all who come meanwhile wait for.</summary>
+    /// <summary>The shared request for the provider's keys; its result is whether they are known.</summary>
     private Task<bool>? _asked;
     private long _answered;
 
@@ -57,15 +56,14 @@ internal sealed class OidcTokenValidator : IDisposable
         };
     }
 
-    /// <returns>The role that the token gives, and how histories name its bearer; <see langword="null"/> where it is no good,
-    /// or gives none.</returns>
+    /// <returns>The role and the name in histories; <see langword="null"/> if the token is invalid or grants no role.</returns>
     public async ValueTask<AdminCaller?> ReadAsync(string token)
     {
         if (_expected is null || token.Count(c => c == '.') != 2 || !await HasKeysAsync()) return null;
         var result = await _handler.ValidateTokenAsync(token, _expected);
         if (!result.IsValid) return null;
 
-        // Names of members are told apart by case (RFC 7519 §4), which those of claims are not.
+        // Member names are case-sensitive (RFC 7519 §4), but ClaimsIdentity compares claim types case-insensitively.
         var roles = result.ClaimsIdentity.Claims.Where(claim => claim.Type == _roleClaim).Select(claim => claim.Value).ToArray();
         var role = roles.Contains(OperatorRole) ? AdminRole.Operator : roles.Contains(ReaderRole) ? AdminRole.Reader : AdminRole.None;
         return role == AdminRole.None ? null : new AdminCaller(role, $"token {Name(result.ClaimsIdentity)}");
@@ -74,8 +72,8 @@ internal sealed class OidcTokenValidator : IDisposable
     public void Dispose() => _http.Dispose();
 
     /// <summary>
-    /// Anybody may send what looks like a token, and the library has each wait in a queue, and ask the provider anew, until the first
-    /// answer is there. So it is asked once for all of them, and not at once again.
+    /// Until the keys are known, the library queues each token and requests the keys for each again. Anybody can send something like a
+    /// token, so all callers share one request, and a failed request is repeated only after a pause.
     /// </summary>
     private Task<bool> HasKeysAsync()
     {
@@ -104,7 +102,7 @@ internal sealed class OidcTokenValidator : IDisposable
 
     private static string Name(ClaimsIdentity identity)
     {
-        // What somebody prefers to be called may be what somebody else is.
+        // A preferred name is not unique, so the subject is added.
         var (name, subject) = (identity.FindFirst("preferred_username")?.Value, identity.FindFirst("sub")?.Value ?? "unknown");
         return name is null || name == subject ? Short(subject) : $"{Short(name)} ({Short(subject)})";
 

@@ -4,7 +4,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Admin;
 
-/// <summary>What operators do to runs; what was done, and who did it, is in each run's history.</summary>
+/// <summary>Executes operators' actions on runs. The history of the run records each action and the operator.</summary>
 internal sealed class OperatorCommandHandler(
     OperatorCommandStore operations, RunRecordReader records, RunEngine engine, IRunStore store, IWaitStore waits,
     IRunSignals signals, TimeProvider time)
@@ -34,13 +34,13 @@ internal sealed class OperatorCommandHandler(
     private static string Refusal(string verb, RunState state, bool paused) => (verb, state, paused) switch
     {
         ("release-key", RunState.Completed or RunState.Failed or RunState.Cancelled, _) =>
-            "No idempotency key stands for the run: it had none, or the key is released.",
-        ("release-key", _, _) => "The run has not ended; cancel it first, so that the same request is not executed twice.",
-        (_, RunState.Completed or RunState.Failed or RunState.Cancelled, _) => $"The run is {state.Name()}; use again, or from-step.",
-        ("pause", _, true) => "The run is paused already; resume it to have it go on.",
-        ("resume", _, _) => "The run is not paused; nothing holds it.",
-        (_, _, true) => "The run is paused; resume it.",
-        _ => "An attempt of the run is in flight; wait for it, or cancel the run.",
+            "The run has no idempotency key, or the key is already released.",
+        ("release-key", _, _) => "The run has not ended. Cancel it first, so that the same request is not executed twice.",
+        (_, RunState.Completed or RunState.Failed or RunState.Cancelled, _) => $"The run is {state.Name()}. Use again or from-step.",
+        ("pause", _, true) => "The run is already paused. Resume it to continue.",
+        ("resume", _, _) => "The run is not paused.",
+        (_, _, true) => "The run is paused. Resume it first.",
+        _ => "An attempt of the run is in flight. Wait until it ends, or cancel the run.",
     };
 
     private async Task<ActionResult> CancelAsync(RunId run, string who)
@@ -49,12 +49,12 @@ internal sealed class OperatorCommandHandler(
         return await engine.CancelAsync(run, policy, who) switch
         {
             true => new ActionResult(true),
-            false => new ActionResult(false, "The run has ended; its result stays. Use again, or from-step."),
+            false => new ActionResult(false, "The run has ended, and its result is final. Use again or from-step."),
             null => ActionResult.Unknown,
         };
     }
 
-    /// <summary>The same request as a run of its own: the idempotency key stays the first one's.</summary>
+    /// <summary>Starts a new run with the same request. The idempotency key still refers to the first run.</summary>
     private async Task<ActionResult> AgainAsync(RunId run, RunId? id, string who)
     {
         var record = await store.GetPolicyAsync(run);
@@ -79,7 +79,7 @@ internal sealed class OperatorCommandHandler(
         if (outcomes is null) return ActionResult.Unknown;
         if (outcomes.FirstOrDefault(outcome => outcome.Id == edit.Step) is not { } old) return new ActionResult(false, NoStep(edit.Step));
         if (!StructuredFields.IsString(edit.ContentType))
-            return new ActionResult(false, "The content type is no header value: it has characters beyond printable ASCII.");
+            return new ActionResult(false, "The content type is not a valid header value. Use printable ASCII characters only.");
         if (await store.GetPolicyAsync(run) is { } policy && edit.Body.Length > policy.MaxStepBytes)
             return new ActionResult(false, $"The outcome is larger than MaxStepBytes of the run's policy, {policy.MaxStepBytes} bytes.");
         return await ReviseAsync(run, edit.Step, old with { Failed = edit.Failed, ContentType = edit.ContentType, Body = edit.Body },
@@ -96,11 +96,11 @@ internal sealed class OperatorCommandHandler(
                 return new ActionResult(true);
             case "running":
                 return new ActionResult(false,
-                "An attempt of the run is in flight and is not disturbed; cancel or pause the run first.");
+                "An attempt of the run is in flight. Cancel or pause the run first.");
             case "step": return new ActionResult(false, NoStep(step));
             default: return ActionResult.Unknown;
         }
     }
 
-    private static string NoStep(string step) => $"The run has no step '{step}' with an outcome; GET the run to see its steps.";
+    private static string NoStep(string step) => $"The run has no step '{step}' with an outcome. GET the run to see its steps.";
 }

@@ -1,7 +1,7 @@
 namespace DurableGateway.Admin;
 
-/// <param name="Routes">Each route.</param>
-/// <param name="Waiting">Runs that are parked.</param>
-/// <param name="OldestWaiting">The start of the oldest of them.</param>
-/// <param name="Store">How full the embedded store is; <see langword="null"/> with another one.</param>
+/// <param name="Routes">The routes.</param>
+/// <param name="Waiting">The number of waiting runs.</param>
+/// <param name="OldestWaiting">The start of the oldest waiting run.</param>
+/// <param name="Store">The fill of the embedded store; <see langword="null"/> with Redis.</param>
 internal sealed record Overview(IReadOnlyList<RouteOverview> Routes, long Waiting, DateTimeOffset? OldestWaiting, StoreFill? Store = null);

@@ -7,8 +7,8 @@ using DurableGateway.Storage;
 namespace DurableGateway.Admin;
 
 /// <summary>
-/// Counts what comes to each route and what becomes of it: in memory, and every few seconds into the store, where the counts of all
-/// nodes meet. A request costs a few additions, an idle node nothing.
+/// Counts the requests of each route and their outcomes. It counts in memory and adds the counts to the store every few seconds, where
+/// the counts of all nodes are summed. An idle node writes nothing.
 /// </summary>
 internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : BackgroundService, IRunObserver, IRequestObserver
 {
@@ -17,7 +17,7 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
 
     private readonly ConcurrentDictionary<string, RouteTraffic> _routes = new(StringComparer.Ordinal);
 
-    /// <summary>The end of a live attempt is counted with its response, whether the run was stored or not.</summary>
+    /// <summary>Counts replays only. <see cref="RouteCountingMiddleware"/> counts live attempts by their response.</summary>
     void IRunObserver.RunEnded(Attempt attempt, RunState state, int status, bool isStored)
     {
         if (attempt.IsReplay && state != RunState.Cancelled)
@@ -34,7 +34,7 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
             Minute(), response.StatusCode < StatusCodes.Status500InternalServerError ? RunState.Completed : RunState.Failed, took);
     }
 
-    /// <summary>The last hour of each route, the oldest minute first.</summary>
+    /// <summary>The last hour of each route, oldest minute first.</summary>
     public async Task<ILookup<string, MinuteCounts>> GetAsync()
     {
         await FlushAsync();
@@ -60,7 +60,7 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
         }
         catch (OperationCanceledException)
         {
-            // What was counted since is told before the store's connection goes.
+            // Write the remaining counts before the connection to the store closes.
             await TryFlushAsync();
         }
     }
@@ -73,7 +73,7 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
         {
-            // Counts of a time without a store are lost: they are for people, and not worth keeping for long.
+            // Drop the counts: they are for display only, and not worth keeping while the store is unavailable.
         }
     }
 

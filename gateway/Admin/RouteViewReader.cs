@@ -4,7 +4,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Admin;
 
-/// <summary>The routes as they are configured and as they fare.</summary>
+/// <summary>Reads the routes with their configuration, health and counts.</summary>
 internal sealed class RouteViewReader(IProxyStateLookup proxy, PolicyRegistry policies, RouteCounter counts, TimeProvider time)
 {
     public async Task<IReadOnlyList<RouteOverview>> GetAsync()

@@ -2,29 +2,29 @@ using DurableGateway.Protocol;
 
 namespace DurableGateway.Admin;
 
-/// <summary>What can be done to a run.</summary>
+/// <summary>An action on a run.</summary>
 internal abstract record RunAction
 {
-    /// <summary>A parked run is due at once.</summary>
+    /// <summary>Makes a waiting run due immediately.</summary>
     public sealed record Retry : RunAction;
 
     public sealed record Cancel : RunAction;
 
-    /// <summary>It is not taken up again until <see cref="Resume"/>.</summary>
+    /// <summary>Allows no further attempt until <see cref="Resume"/>.</summary>
     public sealed record Pause : RunAction;
 
     public sealed record Resume : RunAction;
 
-    /// <summary>The same request as a new run.</summary>
-    /// <param name="As">Its id, where the call may be repeated; <see langword="null"/>: a new one.</param>
+    /// <summary>Starts a new run with the same request.</summary>
+    /// <param name="As">The id of the new run, if the call may be repeated; <see langword="null"/> for a generated id.</param>
     public sealed record RunAgain(RunId? As = null) : RunAction;
 
-    /// <summary>The idempotency key of an ended run stands for it no longer: the next request with the key begins a new run.</summary>
+    /// <summary>Releases the idempotency key of an ended run: the next request with the key starts a new run.</summary>
     public sealed record ReleaseKey : RunAction;
 
-    /// <summary>An ended or parked run goes on from a step: its outcome and the later ones are dropped.</summary>
+    /// <summary>Continues an ended or waiting run from a step: the outcomes of the step and of later steps are deleted.</summary>
     public sealed record RunFromStep(string Step) : RunAction;
 
-    /// <summary>An ended or parked run goes on with another outcome of a step.</summary>
+    /// <summary>Continues an ended or waiting run with another outcome of a step.</summary>
     public sealed record EditStep(string Step, bool Failed, string ContentType, ReadOnlyMemory<byte> Body) : RunAction;
 }

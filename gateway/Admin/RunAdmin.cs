@@ -7,13 +7,13 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Admin;
 
-/// <summary>What operators see and do. Whatever leaves here has its secrets masked.</summary>
+/// <summary>Implements <see cref="IRunAdmin"/>. Secrets are masked in everything it returns.</summary>
 internal sealed class RunAdmin(
     RunIndex index, RunRecordReader records, IRunHistory history, OperatorCommandHandler commands, IRunStore store, IWaitStore waits,
     ResultUrlFactory urls, BodyMasker masking,
     RouteViewReader routes, StoreConnection connection, TimeProvider time) : IRunAdmin
 {
-    /// <summary>How many runs are looked at for one page where a filter has no index of its own.</summary>
+    /// <summary>The maximum of runs that are read for one page if a filter has no index.</summary>
     private const int MaxLookedAt = 2000;
 
     public async Task<RunPage> ListAsync(RunQuery query, CancellationToken cancellation = default)
@@ -21,7 +21,7 @@ internal sealed class RunAdmin(
         var beyond = query.Cursor is { } cursor ? ParseCursor(cursor) : (RunPlace?)null;
         var limit = Math.Clamp(query.Limit, 1, 200);
 
-        // An idempotency key may well look like the id of a run.
+        // If no run has the id, the text may be an idempotency key that looks like one.
         if (RunId.TryParse(query.Search, out var id) && await records.GetAsync(id) is { } only)
         {
             return new RunPage(beyond is null && await FitsAsync(query, only, stepIsIndexed: false) ? [RunViewMapper.Row(only)] : [], null);
@@ -31,7 +31,7 @@ internal sealed class RunAdmin(
         return await ListAsync(NameOf(query), query, beyond, limit, cancellation);
     }
 
-    /// <summary>What looks like the beginning of an id may be an idempotency key all the same, which comes first.</summary>
+    /// <summary>Searches for an idempotency key first, because a key may look like the prefix of an id.</summary>
     private async Task<RunPage> ListByPrefixAsync(
         RunQuery query, RunIdPrefix prefix, RunPlace? beyond, int limit, CancellationToken cancellation)
     {
@@ -42,7 +42,7 @@ internal sealed class RunAdmin(
             beyond, limit, cancellation, prefix);
         if (page.Runs.Count > 0) return page;
 
-        // The id of a run that another one began, a step or an action, has the time of that one.
+        // The id of a run that was started by a step or an action has the time of the original run.
         return await ListAsync(RunIndex.All, query with { After = Later(query.After, prefix.Earliest) },
             beyond, limit, cancellation, prefix);
     }
@@ -68,7 +68,7 @@ internal sealed class RunAdmin(
             cancellation.ThrowIfCancellationRequested();
             for (var i = 0; i < found.Length; i++)
             {
-                // What has expired since, or has just changed its state, is passed over.
+                // Skip runs that have expired or have just changed their state.
                 beyond = places[i];
                 if (found[i] is { } record && prefix?.Begins(record.Id) is not false
                     && await FitsAsync(query, record, stepIsIndexed: query.Search is null))
@@ -128,7 +128,7 @@ internal sealed class RunAdmin(
             && long.TryParse(started, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
             && RunId.TryParse(id, out var run)
             ? new RunPlace(milliseconds, run)
-            : throw new FormatException("The cursor is none that this gateway gave out; begin without one.");
+            : throw new FormatException("The cursor is invalid. Start without a cursor.");
     }
 
     private static long? Milliseconds(DateTimeOffset? at) => at?.ToUnixTimeMilliseconds();

@@ -2,14 +2,14 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Admin;
 
-/// <param name="Run">The row of the list.</param>
-/// <param name="Policy">The name of the policy that it started under.</param>
-/// <param name="Request">As it was stored, secrets masked.</param>
-/// <param name="Response">The result, secrets masked; <see langword="null"/> until it has ended.</param>
-/// <param name="Attempts">Oldest first.</param>
-/// <param name="Steps">In the order in which they began.</param>
-/// <param name="History">Oldest first.</param>
-/// <param name="ResultUrl">Relative, for the client.</param>
+/// <param name="Run">The run as in the list.</param>
+/// <param name="Policy">The name of the policy that the run started with.</param>
+/// <param name="Request">The stored request, with secrets masked.</param>
+/// <param name="Response">The result, with secrets masked; <see langword="null"/> until the run ends.</param>
+/// <param name="Attempts">The attempts, oldest first.</param>
+/// <param name="Steps">The steps, by their start time.</param>
+/// <param name="History">The history, oldest first.</param>
+/// <param name="ResultUrl">The client's result URL, relative.</param>
 internal sealed record RunDetail(
     RunRow Run, string Policy, StoredRequest Request, StoredResponse? Response,
     IReadOnlyList<AttemptView> Attempts, IReadOnlyList<StepView> Steps,

@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Admin;
 
-/// <summary>Filters; those that are <see langword="null"/> let everything pass.</summary>
+/// <summary>The filters of a list of runs. A filter that is <see langword="null"/> matches every run.</summary>
 internal sealed record RunQuery
 {
     public RunState? State { get; init; }
@@ -10,7 +10,7 @@ internal sealed record RunQuery
     public DateTimeOffset? After { get; init; }
     public DateTimeOffset? Before { get; init; }
 
-    /// <summary>Runs that have (had) a step of this name.</summary>
+    /// <summary>Matches runs that have or had a step of this name.</summary>
     public string? Step { get; init; }
 
     /// <summary>
@@ -19,9 +19,9 @@ internal sealed record RunQuery
     /// </summary>
     public string? Search { get; init; }
 
-    /// <summary>From <see cref="RunPage.Next"/>.</summary>
+    /// <summary>The cursor of the page, from <see cref="RunPage.Next"/>.</summary>
     public string? Cursor { get; init; }
 
-    /// <summary>1 to 200.</summary>
+    /// <summary>The maximum of runs on the page, 1 to 200.</summary>
     public int Limit { get; init; } = 50;
 }

@@ -4,7 +4,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Admin;
 
-/// <summary>From what the store has to what operators are shown.</summary>
+/// <summary>Maps stored records to the views for operators.</summary>
 internal static class RunViewMapper
 {
     public static RunRow Row(RunRecord run)
@@ -17,7 +17,7 @@ internal static class RunViewMapper
             run.Mismatches, run.HasIdempotencyKey);
     }
 
-    /// <summary>The attempts that the history knows of, the oldest first.</summary>
+    /// <summary>The attempts in the history, oldest first.</summary>
     public static IReadOnlyList<AttemptView> Attempts(IReadOnlyList<HistoryEntry> history, RunRecord run)
     {
         var attempts = new List<AttemptView>();
@@ -53,7 +53,7 @@ internal static class RunViewMapper
         return attempts;
     }
 
-    /// <summary>The steps in the order in which they began.</summary>
+    /// <summary>The steps, by their start time.</summary>
     public static IEnumerable<StepView> Steps(IReadOnlyList<StepRecord> steps, IReadOnlyList<HistoryEntry> history)
     {
         var noted = history.ToLookup(entry => entry.Text, StringComparer.Ordinal);

@@ -1,5 +1,5 @@
 namespace DurableGateway.Admin;
 
-/// <param name="Used">The bytes that it keeps.</param>
-/// <param name="Limit">Those from which on it takes no new runs.</param>
+/// <param name="Used">The used bytes.</param>
+/// <param name="Limit">The limit in bytes, at which the gateway refuses new runs.</param>
 internal sealed record StoreFill(long Used, long Limit);

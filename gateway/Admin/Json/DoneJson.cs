@@ -1,4 +1,4 @@
 namespace DurableGateway.Admin.Json;
 
-/// <summary>What was done; the id of the run that has begun, where one has.</summary>
+/// <summary>The result of an action, with the id of the new run if the action started one.</summary>
 internal sealed record DoneJson(bool Done, string? NewRun);

@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Admin.Json;
 
-/// <summary>Which runs a set action is for: as the query of the list.</summary>
+/// <summary>The filter of a bulk action. It has the same members as the query of the list.</summary>
 internal sealed record FilterJson(string? State, string? Route, string? After, string? Before, string? Step, string? Search)
 {
     public static FilterJson From(RunQuery query) =>
