@@ -8,8 +8,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Events;
 
 /// <summary>
-/// <c>POST /_durable/v1/callbacks/…</c> on the public listener (§6): a third party completes a step, once. <c>GET</c> is for people: a page
-/// that asks them to confirm.
+/// <c>POST /_durable/v1/callbacks/…</c> on the public listener (§6): a third party completes a step, once. <c>GET</c> returns a page that
+/// asks a person to confirm.
 /// </summary>
 internal sealed class CallbackEndpoints(
     CallbackUrls urls, WaitService waits, IRunStore store, IWaitStore waitStore, Tokens tokens, TimeProvider time)
@@ -37,12 +37,12 @@ internal sealed class CallbackEndpoints(
         }
     }
 
-    /// <summary>The form of the page. What the step gets does not depend on how a browser writes a form.</summary>
+    /// <summary>Handles the form of the page. The outcome of the step does not depend on the encoding of the form.</summary>
     private Task ConfirmAsync(HttpContext context) => AnswerPersonAsync(context, CallbackPage.ThankAsync,
         () => DeliverAsync(context,
             (_, _) => Task.FromResult<Content?>(new(MediaTypeNames.Application.Json, Encoding.UTF8.GetBytes(CallbackPage.Outcome)))));
 
-    /// <summary>Changes nothing: mail scanners, previews and browsers that read ahead send this too.</summary>
+    /// <summary>Shows the page. It changes nothing, because mail scanners, previews and prefetching browsers send <c>GET</c> too.</summary>
     private Task ShowAsync(HttpContext context) => AnswerPersonAsync(context, CallbackPage.AskAsync, async () =>
         Parse(context) is { } waiter
             ? ProblemOf(waiter.Run, await waitStore.PeekAsync(waiter, WaitKind.Callback))

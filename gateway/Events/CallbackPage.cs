@@ -5,12 +5,12 @@ using DurableGateway.Results;
 namespace DurableGateway.Events;
 
 /// <summary>
-/// What a person sees who opens a callback URL, for example a link in a mail. Mail scanners and previews open links too, so only the form,
-/// a <c>POST</c>, completes the step. The page works without JavaScript.
+/// The page at a callback URL, for a person who opens it, for example from a mail. Mail scanners and previews open links too, so only the
+/// <c>POST</c> of the form completes the step. The page works without JavaScript.
 /// </summary>
 internal static class CallbackPage
 {
-    /// <summary>The query of the form's <c>POST</c>: its answer is for a person, and its outcome is the gateway's.</summary>
+    /// <summary>The query of the form's <c>POST</c>. The response is a page, and the outcome is <see cref="Outcome"/>.</summary>
     public const string ConfirmQuery = "confirm";
 
     /// <summary>The outcome of a step that a person confirmed.</summary>
@@ -21,19 +21,19 @@ internal static class CallbackPage
         $"""<form method="post" action="?{ConfirmQuery}"><button>Confirm</button></form>""");
 
     public static Task ThankAsync(HttpContext context) =>
-        WriteAsync(context, StatusCodes.Status200OK, "Confirmed", "The request goes on. You may close this page.");
+        WriteAsync(context, StatusCodes.Status200OK, "Confirmed", "The request continues. You can close this page.");
 
-    /// <summary>Programs get the problem itself.</summary>
+    /// <summary>Writes a problem as a page, or as problem details if the client does not accept HTML.</summary>
     public static Task WriteAsync(HttpContext context, Problem problem)
     {
         Protect(context.Response);
         if (!ProgressPage.IsWanted(context.Request)) return context.Response.WriteProblemAsync(problem);
         var (title, text) = problem.Status switch
         {
-            StatusCodes.Status404NotFound => ("Unknown link", "The link is not complete, or the request that it belongs to is gone."),
-            StatusCodes.Status409Conflict => ("Already used", "The link works once. It has been used, or its time is over."),
+            StatusCodes.Status404NotFound => ("Unknown link", "The link is incomplete, or its request no longer exists."),
+            StatusCodes.Status409Conflict => ("Already used", "The link works only once. It was already used, or has expired."),
             StatusCodes.Status410Gone => ("Too late", "The request no longer waits for a confirmation."),
-            StatusCodes.Status503ServiceUnavailable => ("Please try again", "The confirmation cannot be taken at the moment."),
+            StatusCodes.Status503ServiceUnavailable => ("Please try again", "The confirmation cannot be stored at the moment."),
             _ => (problem.Title, problem.Detail ?? ""),
         };
         return WriteAsync(context, problem.Status, title, text);
@@ -45,7 +45,7 @@ internal static class CallbackPage
         return MessagePage.WriteAsync(context, status, title, text, form);
     }
 
-    /// <summary>The URL is a capability: no cache keeps what it answers, and no other site learns it.</summary>
+    /// <summary>The URL is a capability: keeps the response out of caches, and the URL out of the referrer.</summary>
     private static void Protect(HttpResponse response)
     {
         response.Headers.CacheControl = "no-store";

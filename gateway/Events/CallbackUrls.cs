@@ -6,12 +6,12 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Events;
 
-/// <summary>The URLs that callback steps hand out (§6): absolute, with a capability in their path.</summary>
+/// <summary>The URLs of callback steps (§6): absolute, with a capability in the path.</summary>
 internal sealed class CallbackUrls(GatewaySettings settings, Tokens tokens, IWaitStore store)
 {
     public const string Path = WirePaths.Callbacks;
 
-    /// <summary>As <c>Durable:PublicBaseUrl</c> says, or as the run's own client reached the gateway.</summary>
+    /// <summary>The base is <c>Durable:PublicBaseUrl</c>, otherwise the scheme and host of the run's request.</summary>
     public async Task<string> ForAsync(Waiter waiter)
     {
         var step = Base64Url.EncodeToString(Encoding.UTF8.GetBytes(waiter.Step));
@@ -19,7 +19,7 @@ internal sealed class CallbackUrls(GatewaySettings settings, Tokens tokens, IWai
             + $"{tokens.ForCallback(waiter.Run, waiter.Step)}";
     }
 
-    /// <returns>The step, or <see langword="null"/> where the URL is none that was handed out.</returns>
+    /// <returns>The step, or <see langword="null"/> if the URL is invalid.</returns>
     public Waiter? Parse(string? run, string? step, string? token)
     {
         if (!RunId.TryParse(run, out var id) || string.IsNullOrEmpty(step) || !Base64Url.IsValid(step)) return null;

@@ -9,7 +9,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Events;
 
-/// <summary><c>POST /_durable/v1/events</c> on the control listener (§6): takes a CloudEvent and wakes the runs that wait for it.</summary>
+/// <summary><c>POST /_durable/v1/events</c> on the control listener (§6): accepts a CloudEvent and wakes waiting runs.</summary>
 internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access, Tokens tokens, GatewaySettings settings)
 {
     public const string Path = "/_durable/v1/events";
@@ -22,7 +22,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
         var maySend = access.MaySendEvents(context);
         if (!maySend && !context.Request.Headers.ContainsKey(DurableHeaders.Token))
         {
-            // Nothing is read of who has no word to say.
+            // Refuse before reading the body.
             await (access.IsForeign(context.Request)
                 ? response.WriteProblemAsync(Problems.ForeignPage(context.Request.Host.Host))
                 : response.WriteChallengeAsync(Problems.EventKeyRequired()));
@@ -62,7 +62,7 @@ internal sealed class EventEndpoints(EventDelivery delivery, AdminAccess access,
         }
     }
 
-    /// <summary>An attempt may send events in its own run's name.</summary>
+    /// <summary>Whether the request has the token of an attempt and the event's source is the run of the attempt.</summary>
     private bool IsOfRun(HttpRequest request, string source) =>
         source.StartsWith(CallbackAddressProvider.RunPath, StringComparison.Ordinal)
         && RunId.TryParse(source[CallbackAddressProvider.RunPath.Length..], out var run)

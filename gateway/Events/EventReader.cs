@@ -6,7 +6,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Events;
 
-/// <summary>Reads a CloudEvent 1.0 in the binary or the structured mode of its HTTP binding.</summary>
+/// <summary>Reads a CloudEvent 1.0 in the binary or structured mode of the HTTP binding.</summary>
 internal static class EventReader
 {
     private const int MaxNameLength = 1024;
@@ -18,18 +18,18 @@ internal static class EventReader
         using var message = Message(request, body);
         try
         {
-            if (message.IsCloudEventBatch()) return Wrong("A batch is not taken; send the events one by one.", 415);
+            if (message.IsCloudEventBatch()) return Wrong("Batches are not supported. Send the events one by one.", 415);
             if (!message.IsCloudEvent())
-                return Wrong("It has neither the header ce-specversion nor the content type application/cloudevents+json.");
+                return Wrong("The event has neither the header ce-specversion nor the content type application/cloudevents+json.");
             var isStructured = message.Content!.Headers.ContentType?.MediaType?.StartsWith("application/cloudevents",
                 StringComparison.OrdinalIgnoreCase) is true;
             var read = await message.ToCloudEventAsync(Formatter);
             if (read.SpecVersion != CloudEventsSpecVersion.V1_0) return Wrong($"specversion {read.SpecVersion.VersionId} is not 1.0.");
-            if (string.IsNullOrEmpty(read.Type)) return Wrong("It has no type.");
-            if (string.IsNullOrEmpty(read.Id)) return Wrong("It has no id.");
-            if (read.Source is null) return Wrong("It has no source.");
+            if (string.IsNullOrEmpty(read.Type)) return Wrong("The event has no type.");
+            if (string.IsNullOrEmpty(read.Id)) return Wrong("The event has no id.");
+            if (read.Source is null) return Wrong("The event has no source.");
             if (read.Type.Length > MaxNameLength || read.Subject?.Length > MaxNameLength)
-                return Wrong($"Its type or subject is longer than {MaxNameLength} characters.");
+                return Wrong($"The type or subject is longer than {MaxNameLength} characters.");
             var source = read.Source.OriginalString;
             var arrived = new StoredEvent(
                 StoredEvent.NameOf(source, read.Id), new Topic(read.Type, string.IsNullOrEmpty(read.Subject) ? null : read.Subject),

@@ -3,5 +3,5 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Events;
 
-/// <summary>What a request turned out to be: an event and its <c>source</c>, or a problem.</summary>
+/// <summary>The result of reading a request: an event and its <c>source</c>, or a problem.</summary>
 internal readonly record struct EventReading(StoredEvent? Event, string Source, Problem? Problem);

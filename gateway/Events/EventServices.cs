@@ -9,7 +9,7 @@ internal static class EventServices
         .AddSingleton<CallbackUrls>()
         .AddSingleton<CallbackEndpoints>();
 
-    /// <summary>Callbacks on the public listener, events on the control listener.</summary>
+    /// <summary>Maps callbacks on the public listener and events on the control listener.</summary>
     public static void MapEvents(this IEndpointRouteBuilder routes)
     {
         routes.ServiceProvider.GetRequiredService<CallbackEndpoints>().Map(routes);

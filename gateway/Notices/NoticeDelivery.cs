@@ -14,9 +14,9 @@ using DurableGateway.Storage;
 namespace DurableGateway.Notices;
 
 /// <summary>
-/// Brings notices to the webhook of <c>Durable:Notices</c>: CloudEvents 1.0 in structured mode, signed as the Standard Webhooks
-/// specification says. Delivered at least once: a notice stays in its queue until the webhook has answered with a success, and whoever
-/// finds it due tries again.
+/// Delivers notices to the webhook of <c>Durable:Notices</c>: CloudEvents 1.0 in structured mode, signed according to the Standard
+/// Webhooks specification. Delivery is at least once: a notice stays in the outbox until the webhook answers with a success, and any node
+/// that finds it due retries.
 /// </summary>
 internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressProvider addresses, RunRecordReader runs,
     IHttpClientFactory clients, TimeProvider time, ILogger<NoticeDelivery> log)
@@ -25,7 +25,7 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
     /// <summary>The name of the HTTP client that calls the webhook.</summary>
     public const string Client = "notices";
 
-    /// <summary>How long one delivery takes at most. Shorter than the time for which a node has an entry of the outbox.</summary>
+    /// <summary>The timeout of one delivery. Shorter than the time for which a node owns an outbox entry.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(10);
@@ -40,10 +40,10 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
             ? OutboxDisposition.Retry(later)
             : OutboxDisposition.Done;
 
-    /// <returns>When it is to be tried again; <see langword="null"/> where it has been delivered, or never will be.</returns>
+    /// <returns>The time of the next try; <see langword="null"/> if the notice is delivered or given up.</returns>
     private async Task<DateTimeOffset?> DeliverAsync(Notice notice)
     {
-        // The webhook is no longer configured: notices that are left are dropped.
+        // If the webhook is no longer configured, drop the remaining notices.
         if (settings.Notices is not { } webhook || await runs.GetAsync(notice.Run) is not { } run) return null;
         if (await SendAsync(webhook, notice, run) is not { } problem)
         {
@@ -62,11 +62,11 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
         log.NoticeFailed(notice.Id, problem);
         Count(notice, "failed");
 
-        // Each pause is as long as all before it.
+        // The delay is the age of the notice, so it doubles.
         return time.GetUtcNow() + (age < FirstRetry ? FirstRetry : age > LastRetry ? LastRetry : age);
     }
 
-    /// <returns>What went wrong.</returns>
+    /// <returns>The error, or <see langword="null"/> after a success.</returns>
     private async Task<string?> SendAsync(NoticeSettings webhook, Notice notice, RunRecord run)
     {
         var body = Formatter.EncodeStructuredModeMessage(Event(notice, run), out var contentType);
@@ -79,7 +79,7 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
         try
         {
             using var answer = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-            return answer.IsSuccessStatusCode ? null : $"It answered {(int)answer.StatusCode}.";
+            return answer.IsSuccessStatusCode ? null : $"The webhook answered {(int)answer.StatusCode}.";
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or Polly.ExecutionRejectedException)
         {
@@ -95,7 +95,7 @@ internal sealed class NoticeDelivery(GatewaySettings settings, CallbackAddressPr
         return "v1," + Convert.ToBase64String(mac.GetHashAndReset());
     }
 
-    /// <summary>Where an operator sees the run: at any node, where there is such an address.</summary>
+    /// <summary>The base address of the run's page: the shared address of all nodes if configured, otherwise this node.</summary>
     private string Control => settings.SharedAddress ?? addresses.Own;
 
     private CloudEvent Event(Notice notice, RunRecord run) => new(CloudEventsSpecVersion.V1_0)

@@ -11,11 +11,11 @@ internal static class NoticeServices
         var client = services.AddHttpClient(NoticeDelivery.Client)
             .ConfigureHttpClient(http => http.Timeout = Timeout.InfiniteTimeSpan)
 
-            // A webhook that has moved is to be told to the gateway by its configuration, not by whoever answers there now.
+            // Do not follow redirects: the configuration decides where notices go.
             .ConfigurePrimaryHttpMessageHandler(() =>
                 new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, MaxConnectionsPerServer = MaxConnections });
 
-        // What keeps a notice safe is its queue. Here a hiccup is smoothed, and a webhook that is down is left alone for a while.
+        // The outbox retries for the long term. This covers a short failure, and pauses calls to a webhook that is down.
         client.AddStandardResilienceHandler(options =>
         {
             options.TotalRequestTimeout.Timeout = NoticeDelivery.Patience;

@@ -5,15 +5,15 @@ using DurableGateway.Admin;
 namespace DurableGateway.Steps;
 
 /// <summary>
-/// Why a try of a step failed, in one line: for the log, the history, the dashboard and the CLI. It is the service's word, so it is
-/// masked as bodies are, and short. Clients never get it.
+/// Reads why a try of a step failed, in one line: for the log, the history, the dashboard and the CLI. The text comes from the service, so
+/// it is masked like a body and truncated. Clients never get it.
 /// </summary>
 internal sealed class FailureReasonReader(BodyMasker masking)
 {
     private const int MaxChars = 400;
 
-    /// <param name="contentType">Of the failure.</param>
-    /// <param name="body">Problem details (RFC 9457), or whatever the service reported.</param>
+    /// <param name="contentType">The content type of the failure.</param>
+    /// <param name="body">Problem details (RFC 9457), or any other body.</param>
     public string Of(string contentType, ReadOnlyMemory<byte> body)
     {
         if (body.IsEmpty) return "no message";
@@ -21,7 +21,7 @@ internal sealed class FailureReasonReader(BodyMasker masking)
         if (FromProblem(masked) is { } problem) return OneLine(problem);
         try
         {
-            // Enough for the line, whatever the characters.
+            // Four bytes per character are enough for the line.
             return OneLine(new UTF8Encoding(false,
                 throwOnInvalidBytes: masked.Length <= MaxChars).GetString(masked.Span[..Math.Min(masked.Length, 4 * MaxChars)]));
         }
@@ -60,7 +60,7 @@ internal sealed class FailureReasonReader(BodyMasker masking)
             ? text
             : null;
 
-    /// <summary>What a service says is no line of the log by itself, and does not steer a terminal that shows it.</summary>
+    /// <summary>Replaces control characters, so that the text cannot add lines to the log or control a terminal.</summary>
     private static string OneLine(string text)
     {
         var line = new StringBuilder(Math.Min(text.Length, MaxChars) + 1);

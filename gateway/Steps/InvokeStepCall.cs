@@ -1,4 +1,4 @@
 namespace DurableGateway.Steps;
 
-/// <summary>The handler has another route's service called, as a run of its own.</summary>
+/// <summary>The handler invokes another route as a separate run.</summary>
 internal sealed record InvokeStepCall(string Id, string Method, string Target, string? ContentType) : StepCall(Id, "invoke");

@@ -2,14 +2,14 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Steps;
 
-/// <summary>A piece of the handler that has been executed.</summary>
-/// <param name="Id">The step.</param>
-/// <param name="Failed">Whether it failed.</param>
-/// <param name="IsFinal">Whether no further try may help.</param>
-/// <param name="RetryAfter">The delay that the failure names.</param>
-/// <param name="Retry">How the step departs from the policy.</param>
-/// <param name="Duration">How long it took.</param>
-/// <param name="ContentType">Of the outcome.</param>
+/// <summary>The handler has executed a step.</summary>
+/// <param name="Id">The id of the step.</param>
+/// <param name="Failed">Whether the step failed.</param>
+/// <param name="IsFinal">Whether the failure is final, so that the step is not retried.</param>
+/// <param name="RetryAfter">The delay that the failure requests.</param>
+/// <param name="Retry">The step's overrides of the policy.</param>
+/// <param name="Duration">The duration of the execution.</param>
+/// <param name="ContentType">The content type of the outcome.</param>
 internal sealed record RunStepCall(
     string Id, bool Failed, bool IsFinal, TimeSpan? RetryAfter, RetryOverride Retry, TimeSpan? Duration, string ContentType)
     : StepCall(Id, "run")

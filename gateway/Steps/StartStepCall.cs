@@ -1,6 +1,6 @@
 namespace DurableGateway.Steps;
 
-/// <summary>A piece of the handler that is about to be executed, and must not be a second time.</summary>
-/// <param name="Id">The step.</param>
-/// <param name="Execution">The execution of the handler, where the service tells them apart; else empty.</param>
+/// <summary>The handler is about to execute a step that must not be executed twice.</summary>
+/// <param name="Id">The id of the step.</param>
+/// <param name="Execution">The id of the handler's execution, if the service sends one; otherwise empty.</param>
 internal sealed record StartStepCall(string Id, string Execution) : StepCall(Id, "run");

@@ -5,18 +5,19 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Steps;
 
-/// <summary>What each type of step comes to.</summary>
+/// <summary>Executes the calls of services for each type of step.</summary>
 internal sealed class StepCallHandler(
     RunEngine engine, WaitService waits, InvocationDispatcher invocations, CallbackUrls callbacks,
     FailureReasonReader reasons, TimeProvider time)
 {
-    /// <returns>The answer, or the problem where the call cannot be taken.</returns>
+    /// <returns>The answer, or the problem if the call is refused.</returns>
     public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(
         StepCall call, RunId run, Fence attempt, RunPolicy policy, byte[] body, HttpResponse response)
     {
         var waiter = new Waiter(run, call.Id);
 
-        // Of a wait only what its caller could have known: in a run that has little time left it may still be in time.
+        // Refuse only a timeout that exceeds the run timeout, which the caller knows. A timeout beyond the remaining time of the run is
+        // accepted: the event may still arrive in time.
         if ((call as WaitStepCall)?.Timeout > policy.RunTimeout || (call as CallbackStepCall)?.Timeout > policy.RunTimeout)
             return (default, Problems.BeyondRunTimeout(run, call.Id, policy.RunTimeout));
         var now = time.GetUtcNow();
@@ -36,7 +37,7 @@ internal sealed class StepCallHandler(
             case WaitStepCall wait:
                 return (await waits.ForEventAsync(waiter, attempt, policy, wait.Topic, wait.Timeout, wait.Lookback), null);
             case CallbackStepCall callback:
-                // The URL is there as long as the step waits, and in every attempt the same.
+                // The URL is the same in every attempt.
                 response.Headers[DurableHeaders.CallbackUrl] = await callbacks.ForAsync(waiter);
                 return (await waits.ForAsync(waiter, attempt, policy, WaitKind.Callback, callback.Timeout), null);
             case InvokeStepCall invoke:

@@ -4,7 +4,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Steps;
 
-/// <summary>Reads the headers of a <c>PUT …/steps/{step}</c>, or says what is wrong with them.</summary>
+/// <summary>Reads the headers of a <c>PUT …/steps/{step}</c>.</summary>
 internal static class StepCallReader
 {
     private const string DefaultContentType = "application/json";
@@ -13,7 +13,7 @@ internal static class StepCallReader
     private const int MaxExecution = 64;
     private static readonly string[] Rfc3339 = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz"];
 
-    /// <returns><see langword="null"/> with the problem where the call is malformed.</returns>
+    /// <returns><see langword="null"/> and the problem if the call is malformed.</returns>
     public static StepCall? Read(HttpRequest request, string segment, DateTimeOffset now, RunId run, out Problem? problem)
     {
         if (!StepId.TryDecode(segment, out var id))
@@ -97,13 +97,13 @@ internal static class StepCallReader
 
     private static InvokeStepCall ReadInvoke(string id, HttpRequest request)
     {
-        // The path goes on as it is written: what it encodes is the invoked service's affair.
+        // The path is forwarded as it is. The invoked service decodes it.
         var target = request.Headers[DurableHeaders.InvokePath].ToString();
         if (!target.StartsWith('/') || target.StartsWith("//", StringComparison.Ordinal) || target.Contains('#', StringComparison.Ordinal)
             || !PercentEncoding.TryDecode(target.Split('?', 2)[0], MaxTargetBytes, " ", out _)
             || target.Contains(' ', StringComparison.Ordinal))
-            throw new FormatException($"{DurableHeaders.InvokePath} '{target}' is not a path on this gateway: it starts with one '/', "
-                + "and all beyond printable ASCII is percent-encoded.");
+            throw new FormatException($"{DurableHeaders.InvokePath} '{target}' is not a path on this gateway. A path starts with one '/', "
+                + "and everything except printable ASCII is percent-encoded.");
         var method = request.Headers[DurableHeaders.InvokeMethod].ToString();
         if (method.Length == 0) method = HttpMethods.Post;
         if (!method.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
@@ -111,7 +111,7 @@ internal static class StepCallReader
         return new InvokeStepCall(id, method, target, request.ContentType);
     }
 
-    /// <summary>A span of time that may be absent.</summary>
+    /// <summary>Reads an optional number of seconds.</summary>
     private static TimeSpan? Seconds(IHeaderDictionary headers, string name)
     {
         if (!headers.TryGetValue(name, out var seconds)) return null;

@@ -8,15 +8,15 @@ using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace DurableGateway.Steps;
 
-/// <summary>Metrics and spans of what services report of their steps.</summary>
+/// <summary>Records metrics and spans for the calls of services about their steps.</summary>
 internal sealed class StepCallTelemetry(AttemptRegistry registry, StepTelemetry steps, TimeProvider time)
 {
     /// <param name="run">The run.</param>
     /// <param name="attempt">The number of the attempt that called.</param>
     /// <param name="policy">The policy of the run.</param>
-    /// <param name="call">The step as the call described it.</param>
-    /// <param name="answer">What the store said.</param>
-    /// <param name="began">The timestamp at which the call came.</param>
+    /// <param name="call">The call.</param>
+    /// <param name="answer">The answer of the store.</param>
+    /// <param name="began">The timestamp of the call's arrival.</param>
     public async ValueTask ReportedAsync(RunId run, int attempt, RunPolicy policy, StepCall call, StepAnswer answer, long began)
     {
         var executed = call as RunStepCall;
@@ -31,20 +31,24 @@ internal sealed class StepCallTelemetry(AttemptRegistry registry, StepTelemetry 
         StepTelemetry.Count(policy.Name, call.Type, outcome);
         Instruments.CheckpointDuration.Record(time.GetElapsedTime(began).TotalSeconds, new Tag(Attributes.Policy, policy.Name));
 
-        // A try that failed took its time, and is a span of its own; the beginning of a wait is none yet.
+        // A failed try has a duration and gets its own span. The start of a wait gets none.
         if (!Tracing.IsEnabled || !(outcome is "completed" or "failed" || (outcome == "pending" && executed is not null))) return;
         if (await ParentAsync(run, attempt) is not { } parent) return;
         var failed = executed?.Failed ?? answer.Outcome?.Failed ?? false;
         Spans.StepEnded(parent, run, attempt, new EndedStep(call.Id, call.Type, failed, executed?.Duration ?? default), outcome);
     }
 
-    /// <summary>A sleep is over, or a wait timed out, when the service asks again; whatever else is stored was told before.</summary>
+    /// <summary>
+    /// Whether this call ended the step: a sleep that is over, or a wait that timed out. Other stored outcomes were counted before.
+    /// </summary>
     private static bool EndedByCall(StepCall call, StepAnswer answer, int attempt) =>
         answer.Outcome is { } stored && stored.Attempt == attempt
             && (call is SleepStepCall || (call is not RunStepCall and not StartStepCall && stored.Failed));
 
-    /// <summary>The attempt's span is on the node that drives it; elsewhere a step stands beside its attempt.</summary>
-    /// <returns><see langword="null"/> where nobody looks at the run's trace.</returns>
+    /// <summary>
+    /// The parent of the step's span: the attempt on the node that owns its lease, otherwise the run's trace parent.
+    /// </summary>
+    /// <returns><see langword="null"/> if the run has no trace.</returns>
     private async ValueTask<ActivityContext?> ParentAsync(RunId run, int attempt) =>
         registry.TryGet(run, out var own) && own.Key.Number == attempt
             ? own.Span?.Context

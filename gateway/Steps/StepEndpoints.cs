@@ -145,13 +145,13 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         else if (answer.Outcome is { } stored && stored.Type != call.Type)
             await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 
-        // A call that had no answer was repeated, and this one went through.
+        // The store answered, possibly after failed calls.
         if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.NoteCheckpoint(isStored: true);
         await telemetry.ReportedAsync(run, attempt.Attempt, policy, call, answer, began);
         await AnswerAsync(response, run, call.Id, policy, answer);
     }
 
-    /// <summary>The policy of the run. One that is known to this node alone is stored by this: here is its first checkpoint.</summary>
+    /// <summary>Gets the policy of the run. Stores a live run that is not stored yet, because this is its first checkpoint.</summary>
     private async Task<RunPolicy?> FindPolicyAsync(RunId run, Fence attempt)
     {
         if (!registry.TryGet(run, out var live) || live.Key.Fence != attempt) return await store.GetPolicyAsync(run);
@@ -161,7 +161,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or BadHttpRequestException)
         {
-            // The client went away before its request had arrived whole: there is no run.
+            // The client disconnected before its request was complete, so there is no run.
             return null;
         }
     }
@@ -198,7 +198,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         }
     }
 
-    /// <summary>The step's segment as it stands in the raw target: <c>a/b</c> and <c>a%2Fb</c> are different there.</summary>
+    /// <summary>The step's segment of the raw target, in which <c>a/b</c> and <c>a%2Fb</c> are different.</summary>
     private static string SegmentOf(HttpContext context)
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;

@@ -5,14 +5,14 @@ using DurableGateway.Runs;
 namespace DurableGateway.Steps;
 
 /// <summary>
-/// <c>Durable-Step-Retry</c> (§3): a Dictionary (RFC 9651) of how a step's retries depart from the policy, such as
-/// <c>max-attempts=3, delay=1.5, max-delay=60, backoff=linear</c>. Members that are not known are passed over.
+/// Parses <c>Durable-Step-Retry</c> (§3): a Dictionary (RFC 9651) with the step's overrides of the policy's retries, such as
+/// <c>max-attempts=3, delay=1.5, max-delay=60, backoff=linear</c>. Unknown members are ignored.
 /// </summary>
 internal static class StepRetryField
 {
     private const int MaxRetryAttempts = 1_000_000;
 
-    /// <exception cref="FormatException">A member has a value that it cannot have.</exception>
+    /// <exception cref="FormatException">A member has an invalid value.</exception>
     public static RetryOverride Parse(string? field)
     {
         var retry = default(RetryOverride);
