@@ -8,8 +8,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Events;
 
 /// <summary>
-/// <c>POST /_durable/v1/callbacks/…</c> on the public listener (§6): a third party completes a step, once. <c>GET</c> returns a page that
-/// asks a person to confirm.
+/// <c>POST /_durable/v1/callbacks/…</c> on the public listener (§6): a third party completes a step, once. <c>GET</c> returns a page
+/// that asks a person to confirm.
 /// </summary>
 internal sealed class CallbackEndpoints(
     CallbackUrls urls, WaitService waits, IRunStore store, IWaitStore waitStore, Tokens tokens, TimeProvider time)

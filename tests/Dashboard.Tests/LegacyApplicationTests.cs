@@ -6,8 +6,8 @@ using static Microsoft.Playwright.Assertions;
 namespace DurableGateway.Dashboard.Tests;
 
 /// <summary>
-/// A web application that knows nothing of the gateway, in a real browser: its form fails once, and the page that comes later has relative
-/// references, a form without an action, a cookie without a path, and a check of forms by <c>Origin</c> and <c>Referer</c>.
+/// A web application without support for the gateway, in a real browser. Its form fails once. The later page has relative references, a
+/// form without an action, a cookie without a path, and a check of forms by <c>Origin</c> and <c>Referer</c>.
 /// </summary>
 public sealed class LegacyApplicationTests(Browser browser)
 {
@@ -28,13 +28,13 @@ public sealed class LegacyApplicationTests(Browser browser)
         await page.FillAsync("[name=item]", "lamp");
         await page.ClickAsync("button");
 
-        // With the longer delay it is the page with the progress first.
+        // With the longer delay, the browser shows the progress page first.
         await Expect(page.Locator("h1")).ToHaveTextAsync("Order taken: lamp");
         Assert.StartsWith($"{FormPath}?lang=en&{Member}=", new Uri(page.Url).PathAndQuery, StringComparison.Ordinal);
         Assert.True(await page.Locator("img").EvaluateAsync<int>("image => image.decode().then(() => image.naturalWidth)") > 0);
         var orders = Posts(service);
 
-        // What is loaded again is the result, and not the order.
+        // A reload gets the result again and does not repeat the order.
         await page.ReloadAsync();
         await Expect(page.Locator("h1")).ToHaveTextAsync("Order taken: lamp");
         Assert.Equal(orders, Posts(service));
@@ -100,7 +100,7 @@ public sealed class LegacyApplicationTests(Browser browser)
         }
     }
 
-    /// <summary>As Django checks it: <c>Origin</c>, and <c>Referer</c> where the connection is secure. Here both must be there.</summary>
+    /// <summary>Checks <c>Origin</c> and <c>Referer</c> as Django does on secure connections. Both must be present.</summary>
     private static bool IsOwn(HttpRequest request) =>
         request.Headers.Origin == $"http://{request.Host}"
             && request.Headers.Referer.ToString().StartsWith($"http://{request.Host}{FormPath}", StringComparison.Ordinal);

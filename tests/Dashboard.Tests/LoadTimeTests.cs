@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Dashboard.Tests;
 
-/// <summary>How long pages take, with no other test beside.</summary>
+/// <summary>Measures the load time of pages. No other test runs in parallel.</summary>
 [Collection(LoadTimes.Name)]
 public sealed class LoadTimeTests(Browser browser)
 {
@@ -31,7 +31,7 @@ public sealed class LoadTimeTests(Browser browser)
         }
     }
 
-    /// <summary>With <c>DURABLE_TESTS_RUNS=100000</c> in the environment, with that many.</summary>
+    /// <summary><c>DURABLE_TESTS_RUNS</c> sets the number of runs, for example 100000.</summary>
     [Fact]
     public async Task List_OfManyStoredRuns_LoadsWithinASecond()
     {

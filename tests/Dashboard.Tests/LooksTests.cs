@@ -15,7 +15,8 @@ public sealed class PhoneByDayTests(Browser browser) : LooksTests(browser, 390, 
 public sealed class PhoneByNightTests(Browser browser) : LooksTests(browser, 390, 844, ColorScheme.Dark);
 
 /// <summary>
-/// Every page, on a desk and on a phone, by day and by night: no finding of axe, nothing wider than the screen, and a picture to look at.
+/// Checks every page on a desktop and a phone, in the light and the dark scheme: axe finds no violation, and nothing is wider than the
+/// screen. Takes a screenshot of each.
 /// </summary>
 public abstract class LooksTests(Browser browser, int width, int height, ColorScheme scheme)
 {
@@ -23,7 +24,7 @@ public abstract class LooksTests(Browser browser, int width, int height, ColorSc
         Environment.GetEnvironmentVariable("DURABLE_TESTS_ARTIFACTS") ?? Path.Combine(AppContext.BaseDirectory, "artifacts"),
         "screenshots");
 
-    /// <summary>Violations are all that is looked at; the nodes that each rule has passed are most of what axe would bring.</summary>
+    /// <summary>Limits the report of axe to violations. Passed nodes would be most of the report.</summary>
     private static readonly AxeRunOptions OnlyViolations = new() { ResultTypes = [ResultType.Violations] };
 
     private string Screen => $"{(width < 500 ? "phone" : "desktop")}-{(scheme == ColorScheme.Dark ? "dark" : "light")}";

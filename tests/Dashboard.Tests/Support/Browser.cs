@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace DurableGateway.Dashboard.Tests.Support;
 
-/// <summary>Debian's chromium, one for all tests: starting it is what takes long.</summary>
+/// <summary>Debian's chromium, shared by all tests because its start takes long.</summary>
 public sealed class Browser : IAsyncLifetime
 {
     private static readonly string? Executable = Environment.GetEnvironmentVariable("PATH")?.Split(Path.PathSeparator)
@@ -17,11 +17,11 @@ public sealed class Browser : IAsyncLifetime
     {
         if (Executable is null) return;
 
-        // A deadline and no claim: tests run beside each other, and the machine may have other work.
+        // A deadline, not a measured time: tests run in parallel, and the machine may have other work.
         Assertions.SetDefaultExpectTimeout(60_000);
         _playwright = await Playwright.CreateAsync();
 
-        // Where tests run as root, as in CI's containers, chromium has no sandbox to offer; it opens nothing but our own pages.
+        // Chromium has no sandbox as root, as in CI containers. It opens only pages of these tests.
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = Executable,
@@ -35,7 +35,7 @@ public sealed class Browser : IAsyncLifetime
         _playwright?.Dispose();
     }
 
-    /// <summary>Skips the test where there is no browser, unless <c>DURABLE_TESTS_REQUIRE</c> says that there must be one.</summary>
+    /// <summary>Skips the test if there is no browser, unless <c>DURABLE_TESTS_REQUIRE</c> requires one.</summary>
     internal async Task<IBrowserContext> OpenAsync(int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light)
     {
         if (_browser is null)

@@ -6,25 +6,25 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard.Tests.Support;
 
-/// <summary>Runs in memory, for pages to show: what a test puts in, and what is done to them is written down.</summary>
+/// <summary>Runs in memory. A test adds them, and the fake records the actions on them.</summary>
 internal sealed class FakeRunAdmin : IRunAdmin
 {
     private readonly ConcurrentDictionary<RunId, RunDetail> _runs = new();
 
     public Overview Overview { get; set; } = new([], 0, null);
 
-    /// <summary>What was done, by whom, oldest first.</summary>
+    /// <summary>The recorded actions and their operators, oldest first.</summary>
     public ConcurrentQueue<(RunId Run, RunAction Action, string Who)> Actions { get; } = new();
 
-    /// <summary>What is answered to the next action instead of doing it.</summary>
+    /// <summary>The problem that refuses the next action.</summary>
     public string? Forbids { get; set; }
 
-    /// <summary>Passed before each action, where set.</summary>
+    /// <summary>If set, each action waits for it.</summary>
     public SemaphoreSlim? Hold { get; set; }
 
     public IEnumerable<RunDetail> Runs => _runs.Values;
 
-    /// <summary>Thrown by every call, where set.</summary>
+    /// <summary>If set, every call throws it.</summary>
     public Exception? Fails { get; set; }
 
     public RunDetail this[RunId id] => _runs[id];

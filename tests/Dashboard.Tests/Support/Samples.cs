@@ -5,7 +5,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Dashboard.Tests.Support;
 
-/// <summary>Runs as they are in a shop: most end well, some wait, some fail, and some have what nobody expected in them.</summary>
+/// <summary>Sample runs of a shop: most complete, some wait, some fail, and some have unexpected content.</summary>
 internal static class Samples
 {
     public static DateTimeOffset Now { get; } = TimeProvider.System.GetUtcNow();
@@ -23,7 +23,7 @@ internal static class Samples
 
     public static string[] Routes { get; } = [.. Requests.Select(request => request.Route).Distinct()];
 
-    /// <summary>Fills the list.</summary>
+    /// <summary>Adds runs to the list, and the overview.</summary>
     public static void Fill(this FakeRunAdmin admin, int count)
     {
         RunState[] states =
@@ -87,7 +87,7 @@ internal static class Samples
         new(201, [new("Content-Type", type), new("Location", "/orders/O-20418")],
             body ?? Encoding.UTF8.GetBytes("""{"order":"O-20418","state":"accepted"}"""));
 
-    /// <summary>Three attempts, steps side by side, retries, a sleep, an event that is waited for and a failure with its stack.</summary>
+    /// <summary>A run with three attempts, parallel steps, retries, a sleep, a wait for an event and a failure with a stack.</summary>
     public static RunDetail Rich(RunState state = RunState.Waiting)
     {
         var start = Now.AddSeconds(-95);
@@ -186,7 +186,7 @@ internal static class Samples
         return new Overview([.. routes], 42, Now.AddMinutes(-83));
     }
 
-    /// <summary>Markup and script wherever somebody else decides what stands there.</summary>
+    /// <summary>A run with markup and script in every untrusted value.</summary>
     public static RunDetail Hostile()
     {
         const string Evil = "<script>window.pwned=1</script><img src=x onerror=\"window.pwned=2\">'\"`{{1}}</textarea></title>";

@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace DurableGateway.Dashboard.Tests.Support;
 
-/// <summary>A gateway that really runs, with runs made up, and a browser that looks at it.</summary>
+/// <summary>A real gateway with fake runs, and a browser.</summary>
 internal sealed class Site : IAsyncDisposable
 {
     private readonly GatewayHost _gateway;
@@ -21,10 +21,10 @@ internal sealed class Site : IAsyncDisposable
     public GatewayHost Gateway => _gateway;
     public Uri Base => _gateway.Control;
 
-    /// <summary>To the control listener, without a browser's manners.</summary>
+    /// <summary>A client of the control listener without cookies and redirects.</summary>
     public HttpClient Client { get; }
 
-    /// <summary>What the page's console said that is an error: scripts that failed, what the policy forbade.</summary>
+    /// <summary>The errors in the console of the page: failed scripts and violations of the content security policy.</summary>
     public List<string> Errors { get; } = [];
 
     public IPage Page => PageOrNone ?? throw new InvalidOperationException("This site was opened without a browser.");

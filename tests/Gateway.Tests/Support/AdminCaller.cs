@@ -40,7 +40,7 @@ internal static class AdminCaller
         [.. (await world.GetJsonAsync("runs?" + query)).GetProperty("runs").EnumerateArray().Select(run =>
             run.GetProperty("id").GetString()!)];
 
-    /// <summary>Begins a run that fails its first attempt, and answers its id.</summary>
+    /// <summary>Starts a run that fails its first attempt, and returns its id.</summary>
     public static async Task<string> ParkedRunAsync(this World world) =>
         new Uri(world.Gateway.Public, await world.ParkAsync()).Segments[^1];
 }

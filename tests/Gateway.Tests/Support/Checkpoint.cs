@@ -3,12 +3,12 @@ using System.Text;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A service's report of a step, as any SDK would send it.</summary>
+/// <summary>Sends checkpoints as an SDK does.</summary>
 internal static class Checkpoint
 {
     private static readonly HttpClient Http = new();
 
-    /// <returns>The status of the answer; 0 where there was none.</returns>
+    /// <returns>The status of the answer; 0 if there was none.</returns>
     public static async Task<HttpStatusCode> PutAsync(
         SeenRequest request, string step, string json, params (string Name, string Value)[] headers)
     {

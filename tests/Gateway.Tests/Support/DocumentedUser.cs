@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>The user that <c>config/README.md</c> gives to a Redis, with exactly the rights that are written there.</summary>
+/// <summary>The Redis user with exactly the rights that <c>config/README.md</c> documents.</summary>
 internal static class DocumentedUser
 {
     private const string Password = "s3cret";
@@ -11,7 +11,7 @@ internal static class DocumentedUser
     public const string Login = "user=durable-gateway,password=" + Password;
 
     /// <param name="server">The server that gets the user.</param>
-    /// <param name="changes">What is taken from the user, or added, after the documented rights.</param>
+    /// <param name="changes">ACL rules after the documented rights.</param>
     public static async Task AddAsync(RedisServer server, params string[] changes)
     {
         var lines = await File.ReadAllLinesAsync(Path.Combine(Here(), "../../../config/README.md"));
@@ -21,7 +21,7 @@ internal static class DocumentedUser
         Assert.Equal("OK", said.Trim());
     }
 
-    /// <summary>The commands, keys and channels that the server has refused to anybody.</summary>
+    /// <summary>The commands, keys and channels that the server has refused to any user.</summary>
     public static Task<string> RefusedAsync(RedisServer server) => RedisCluster.AskAsync(server, "ACL", "LOG");
 
     private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;

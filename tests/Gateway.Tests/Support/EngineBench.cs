@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A <see cref="RunEngine"/> over a store that does what the test says, and a clock that stands still.</summary>
+/// <summary>A <see cref="RunEngine"/> with a fake store and a fake clock.</summary>
 internal sealed class EngineBench : IRunObserver
 {
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
@@ -19,7 +19,7 @@ internal sealed class EngineBench : IRunObserver
     public FakeRunStore Store { get; } = new();
     public RunEngine Engine { get; }
 
-    /// <summary>What observers were told of attempts, in order.</summary>
+    /// <summary>The notifications of observers, in order.</summary>
     public List<string> Told { get; } = [];
 
     public Attempt Live(RunPolicy? policy = null, Draft? draft = null) =>
@@ -67,7 +67,7 @@ internal sealed class EngineBench : IRunObserver
 
     void IRunObserver.RunUnreadable(RunId run) => Told.Add("unreadable");
 
-    /// <summary>A request that arrives when the test says so.</summary>
+    /// <summary>A request whose arrival the test controls.</summary>
     internal sealed class Draft(Task<bool>? arrives = null) : RunDraft
     {
         public int Asked { get; private set; }

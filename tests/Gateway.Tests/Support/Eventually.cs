@@ -1,6 +1,6 @@
 namespace DurableGateway.Tests.Support;
 
-/// <summary>Polls a condition with a deadline: what a test does where there is no signal to await.</summary>
+/// <summary>Polls a condition with a deadline, for tests that have no signal to await.</summary>
 internal static class Eventually
 {
     public static async Task TrueAsync(Func<Task<bool>> condition, string what, int seconds = 15)

@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A run store that does what the test says, and writes down what it was asked.</summary>
+/// <summary>A run store whose answers the test sets. It records the calls.</summary>
 internal sealed class FakeRunStore : IRunStore
 {
     private readonly Lock _lock = new();
@@ -20,7 +20,7 @@ internal sealed class FakeRunStore : IRunStore
     public Func<Task<bool>> StopInlining { get; set; } = () => Task.FromResult(true);
     public Func<Task<ClaimedRun?>> Claim { get; set; } = () => Task.FromResult<ClaimedRun?>(null);
 
-    /// <summary>The result that a run was ended with last.</summary>
+    /// <summary>The result of the last run that ended.</summary>
     public StoredResponse? Result { get; private set; }
 
     public AttemptNote Note { get; private set; }

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace DurableGateway.Tests.Support;
 
 /// <summary>
-/// Each host would watch its <c>appsettings.json</c> with a watcher of the system's, of which a user has 128: too few for the many
-/// gateways and services of these tests.
+/// Disables the file watchers of hosts. Each host would use a system watcher for its <c>appsettings.json</c>, and the limit of 128 per user
+/// is too low for these tests.
 /// </summary>
 internal static class FileWatchers
 {

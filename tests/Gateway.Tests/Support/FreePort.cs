@@ -4,9 +4,9 @@ using System.Net.Sockets;
 namespace DurableGateway.Tests.Support;
 
 /// <summary>
-/// Loopback ports for servers in processes of their own. A port is kept by a socket that is bound and never listens: nobody else who
-/// looks for a free port gets it, neither another test nor the system for an outgoing connection, while a server that sets
-/// SO_REUSEADDR (Kestrel and Redis do) can take it, and take it again after a restart. The bus of a Redis Cluster is 10,000 above.
+/// Reserves loopback ports for servers in separate processes. A socket that is bound but never listens holds the port: neither another test
+/// nor an outgoing connection gets it. A server that sets SO_REUSEADDR (Kestrel and Redis do) can use it, also after a restart. The bus of
+/// a Redis Cluster is 10,000 above.
 /// </summary>
 internal static class FreePort
 {
@@ -33,7 +33,7 @@ internal static class FreePort
         }
     }
 
-    // Linux's own numbers: the options of .NET cannot be set once a socket is bound.
+    // Linux constants, because .NET cannot set these options on a bound socket.
     private const int SolSocket = 1;
     private const int ReuseAddress = 2;
 }

@@ -48,7 +48,7 @@ internal sealed class GatewayHost : IAsyncDisposable
             "--Durable:Listeners:Control=http://127.0.0.1:0",
             $"--Durable:Store:DataDirectory={directory}",
 
-            // Quick retries: what a test waits for is the outcome, not the delay.
+            // Short delays, because tests wait for outcomes.
             "--Durable:Policies:default:Retry:Delay=00:00:00.020",
             "--Durable:Policies:default:Retry:Jitter=false",
             .. settings.Select(setting => "--" + setting),

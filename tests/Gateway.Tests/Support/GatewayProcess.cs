@@ -4,7 +4,7 @@ using System.Net;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A gateway in a process of its own, which can be killed and started again on the same ports and the same store.</summary>
+/// <summary>A gateway in a separate process, which can be killed and restarted on the same ports and the same store.</summary>
 internal sealed class GatewayProcess : IAsyncDisposable
 {
     private readonly string[] _args;
@@ -39,12 +39,12 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public HttpClient Client { get; }
     public HttpClient Follower { get; }
 
-    /// <summary>The most memory that the process has had so far, in MiB.</summary>
+    /// <summary>The peak memory of the process in MiB.</summary>
     public int PeakMemory =>
         int.Parse(File.ReadLines($"/proc/{_process!.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
             .Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 
-    /// <summary>What the process has written so far.</summary>
+    /// <summary>The output of the process so far.</summary>
     public string Output
     {
         get
@@ -63,14 +63,14 @@ internal sealed class GatewayProcess : IAsyncDisposable
         }
         catch
         {
-            // A process that nobody holds would outlive the tests.
+            // Kill the process, which would outlive the tests.
             await gateway.DisposeAsync();
             throw;
         }
     }
 
-    /// <summary>Runs a gateway that is expected to end by itself: one with a wrong configuration.</summary>
-    /// <returns>The exit status, and all that it wrote.</returns>
+    /// <summary>Runs a gateway that exits on its own, for example because of an invalid configuration.</summary>
+    /// <returns>The exit status and the output.</returns>
     public static async Task<(int Status, string Said)> RunAsync(params string[] args)
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "gateway.dll"), .. args])
@@ -117,7 +117,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         }, "the gateway is ready", seconds: 90);
     }
 
-    /// <summary>SIGKILL.</summary>
+    /// <summary>Sends SIGKILL.</summary>
     public async Task KillAsync()
     {
         _process!.Kill();
@@ -128,7 +128,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public void Continue() => Signals.Continue(_process!.Id);
 
-    /// <summary>SIGTERM; answers the exit status.</summary>
+    /// <summary>Sends SIGTERM and returns the exit status.</summary>
     public async Task<int> TerminateAsync()
     {
         Signals.Terminate(_process!.Id);

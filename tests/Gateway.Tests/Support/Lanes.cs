@@ -2,13 +2,13 @@ using System.Text;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>What one client sent, what the service saw of it, what it said and what the client got.</summary>
+/// <summary>An exchange: the client's request, the request at the service, its response, and the response at the client.</summary>
 internal sealed record Exchange(
     string Lane, WireMessage Sent, WireMessage? Seen, IReadOnlyList<WireHead> Informational, WireMessage Received);
 
 /// <summary>
-/// One gateway with three routes to one service that speaks bytes: without a policy, with the policy <c>disable</c>, and durable.
-/// The host that a request names chooses the route.
+/// A gateway with three routes to one raw service: without a policy, with the policy <c>disable</c>, and durable. The host of a request
+/// selects the route.
 /// </summary>
 public sealed class Lanes : IAsyncLifetime
 {
@@ -16,7 +16,7 @@ public sealed class Lanes : IAsyncLifetime
     internal const string Disabled = "disab";
     internal const string Durable = "durab";
 
-    /// <summary>Stands for the lane's host in a request. The hosts are of one length, so that requests are, too.</summary>
+    /// <summary>The placeholder for the lane's host in a request. All hosts have the same length, so that all requests do too.</summary>
     internal const string Host = "{host}";
 
     private const string Tag = "X-Exchange";
@@ -29,7 +29,7 @@ public sealed class Lanes : IAsyncLifetime
     {
     }
 
-    /// <param name="service">What the routes lead to.</param>
+    /// <param name="service">The service behind the routes.</param>
     /// <param name="settings">Further configuration of the gateway.</param>
     internal Lanes(RawService service, params string[] settings)
     {
@@ -70,7 +70,7 @@ public sealed class Lanes : IAsyncLifetime
     internal static string Head(string method, string target, params string[] headers) =>
         $"{method} {target} HTTP/1.1\r\nHost: {Host}\r\n{string.Concat(headers.Select(line => line + "\r\n"))}";
 
-    /// <summary>Sends the bytes (Latin-1) down every lane; what the service and the client see must be the same.</summary>
+    /// <summary>Sends the bytes (Latin-1) on every lane. The service and the client must see the same on each.</summary>
     /// <returns>The exchange on the durable lane.</returns>
     internal async Task<Exchange> SameAsync(string request)
     {
@@ -85,7 +85,7 @@ public sealed class Lanes : IAsyncLifetime
 
     internal async Task<Exchange> SendAsync(string lane, string request)
     {
-        // A tag tells this exchange from replays of an earlier one.
+        // The tag distinguishes this exchange from replays of an earlier one.
         var tag = Guid.NewGuid().ToString("N");
         var tagged = request.Replace($"Host: {Host}\r\n", $"Host: {Host}\r\n{Tag}: {tag}\r\n", StringComparison.Ordinal);
         var bytes = Encoding.Latin1.GetBytes(tagged.Replace(Host, HostOf(lane), StringComparison.Ordinal));
@@ -114,7 +114,7 @@ public sealed class Lanes : IAsyncLifetime
         Assert.True(one.Received.Body.AsSpan().SequenceEqual(other.Received.Body), "The clients saw other bodies.");
     }
 
-    /// <summary>The message without its body, and without what may differ from lane to lane and from time to time.</summary>
+    /// <summary>The head of the message without values that differ between lanes or over time.</summary>
     internal static string? Text(WireMessage? message, string lane)
     {
         if (message is null) return null;
@@ -123,7 +123,7 @@ public sealed class Lanes : IAsyncLifetime
             Host, StringComparison.Ordinal);
     }
 
-    /// <summary>The service saw the request as the client sent it.</summary>
+    /// <summary>Asserts that the service saw the request as the client sent it.</summary>
     internal static void AssertAsSent(Exchange exchange)
     {
         var seen = exchange.Seen;
@@ -134,10 +134,10 @@ public sealed class Lanes : IAsyncLifetime
         Assert.Equal(exchange.Sent.Trailers, seen.Trailers);
     }
 
-    /// <summary>The client got the response as the service gave it.</summary>
-    /// <param name="response">What the service said.</param>
-    /// <param name="exchange">What came of it.</param>
-    /// <param name="beside">A field that the gateway has added.</param>
+    /// <summary>Asserts that the client got the response as the service sent it.</summary>
+    /// <param name="response">The response of the service.</param>
+    /// <param name="exchange">The exchange.</param>
+    /// <param name="beside">A field that the gateway adds.</param>
     internal static async Task AssertAsAnsweredAsync(string response, Exchange exchange, params string[] beside)
     {
         var answered = await ParseAsync(Encoding.Latin1.GetBytes(response), exchange.Sent.Head.Method);
@@ -148,8 +148,8 @@ public sealed class Lanes : IAsyncLifetime
     }
 
     /// <summary>
-    /// What a proxy must hand on: the values of each end-to-end field in their order. Lines of one request field may be joined by a
-    /// comma (RFC 9110 §5.3), the order among different fields means nothing, and a message that has no content may say so.
+    /// The values of each end-to-end field in their order, which a proxy must preserve. A proxy may join the lines of a request field
+    /// with commas (RFC 9110 §5.3), reorder different fields, and add a <c>Content-Length</c> of zero.
     /// </summary>
     private static IEnumerable<string> Fields(WireHead head) => head.Lines
         .Where(line => !line.Equals("Content-Length: 0", StringComparison.OrdinalIgnoreCase))

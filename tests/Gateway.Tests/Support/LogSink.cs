@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>Remembers what a gateway logs, by the stable ids of its messages.</summary>
+/// <summary>Collects the log of a gateway by the stable ids of its messages.</summary>
 internal sealed class LogSink : ILoggerProvider, ILogger
 {
     private readonly ConcurrentQueue<(int Id, LogLevel Level, string Text)> _lines = new();

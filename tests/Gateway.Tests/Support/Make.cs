@@ -6,7 +6,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>Runs, requests and outcomes for tests to vary.</summary>
+/// <summary>Creates runs, requests and outcomes for tests.</summary>
 internal static class Make
 {
     public static DateTimeOffset Start { get; } = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);

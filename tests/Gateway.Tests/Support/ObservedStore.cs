@@ -4,7 +4,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A store whose calls a test sees before they are made: it may delay them, or have them fail.</summary>
+/// <summary>A store whose calls a test intercepts, to delay them or make them fail.</summary>
 #pragma warning disable CA1852 // The runtime derives the proxy from it.
 internal class ObservedStore : DispatchProxy
 #pragma warning restore CA1852
@@ -15,7 +15,7 @@ internal class ObservedStore : DispatchProxy
     /// <param name="method">The name of the method.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="call">Makes the call.</param>
-    /// <returns>What the caller gets: the task of the call, or another one of its type.</returns>
+    /// <returns>The task that the caller gets: that of the call, or another of the same type.</returns>
     internal delegate object? Observer(string method, object?[] arguments, Func<object?> call);
 
     /// <summary>For <see cref="GatewayHost"/>: the gateway's own store, observed.</summary>

@@ -1,8 +1,7 @@
 namespace DurableGateway.Tests.Support;
 
 /// <summary>
-/// The clock of a node that is held up whole, as a process that is stopped or a machine that is moved:
-/// nothing of it comes due before it goes on.
+/// The clock of a node that is suspended as a whole, like a stopped process or a migrated machine. No timer fires until it resumes.
 /// </summary>
 internal sealed class PausableTime : TimeProvider
 {

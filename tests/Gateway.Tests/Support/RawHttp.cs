@@ -5,10 +5,10 @@ using System.Text;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>HTTP as bytes, for what a client library would tidy up or refuse to send.</summary>
+/// <summary>HTTP as bytes, for requests that a client library would normalize or refuse.</summary>
 internal static class Raw
 {
-    /// <summary>Sends the bytes and reads until the other side hangs up. The request should ask for <c>Connection: close</c>.</summary>
+    /// <summary>Sends the bytes and reads until the peer closes. The request should have <c>Connection: close</c>.</summary>
     public static async Task<RawAnswer> SendAsync(Uri host, string head, byte[]? body = null)
     {
         using var client = await ConnectAsync(host, head, body);
@@ -19,7 +19,7 @@ internal static class Raw
         }
         catch (IOException)
         {
-            // Reset: what arrived is what there is.
+            // After a reset, use the bytes that arrived.
         }
 
         return RawAnswer.Parse(all.ToArray());
@@ -36,7 +36,7 @@ internal static class Raw
     }
 }
 
-/// <summary>A response as it came over the wire; chunks are left as they are.</summary>
+/// <summary>A response as on the wire, with chunks not decoded.</summary>
 internal sealed record RawAnswer(int Status, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body)
 {
     public string? this[string name] =>
@@ -52,7 +52,7 @@ internal sealed record RawAnswer(int Status, IReadOnlyList<KeyValuePair<string, 
     }
 }
 
-/// <summary>A service of bytes: it reads a request's head and body, then does what the test says with the connection.</summary>
+/// <summary>A raw service: it reads a request's head and body, and the test then controls the connection.</summary>
 internal sealed class SocketService : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -110,7 +110,7 @@ internal static class Sockets
         socket.Shutdown(SocketShutdown.Send);
     }
 
-    /// <summary>RST.</summary>
+    /// <summary>Resets the connection (RST).</summary>
     public static Task ResetAsync(this Socket socket)
     {
         socket.LingerState = new LingerOption(true, 0);

@@ -7,7 +7,7 @@ using System.Text;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A service that speaks bytes: what it saw and what it says are exactly what was on the wire.</summary>
+/// <summary>A raw service: its requests and responses are exactly the bytes on the wire.</summary>
 internal sealed class RawService : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -19,7 +19,7 @@ internal sealed class RawService : IAsyncDisposable
 
     private readonly X509Certificate2? _certificate;
 
-    /// <param name="certificate">For TLS; <see langword="null"/> without.</param>
+    /// <param name="certificate">The certificate for TLS; <see langword="null"/> for plain HTTP.</param>
     public RawService(X509Certificate2? certificate = null)
     {
         _certificate = certificate;
@@ -29,16 +29,16 @@ internal sealed class RawService : IAsyncDisposable
 
     public string Url => $"{(_certificate is null ? "http" : "https")}://{_listener.LocalEndpoint}";
 
-    /// <summary>Answers a request of which the head has been read, and no more.</summary>
+    /// <summary>Answers a request after its head was read. The body is still unread.</summary>
     /// <remarks>
-    /// It belongs to the test that sets it. A run of an earlier test that is tried again meanwhile is answered, and not shown to it.
+    /// It belongs to the test that sets it. It does not see replays of an earlier test's runs, which the service answers itself.
     /// </remarks>
     public Func<Wire, WireHead, Task> Handler
     {
         get => _handler;
         set
         {
-            // What a handler sets is for the same test's next attempt.
+            // A handler that is set during the call is for the next attempt of the same test.
             _test = TestContext.Current.Test?.UniqueID ?? _test;
             _handler = value;
         }
@@ -48,7 +48,7 @@ internal sealed class RawService : IAsyncDisposable
     public ConcurrentQueue<WireMessage> Seen { get; } = new();
 
     /// <summary>
-    /// From now on every request is read whole and answered with these bytes (Latin-1), the last of them again and again.
+    /// Reads each further request completely and answers with these bytes (Latin-1), in order. The last answer repeats.
     /// </summary>
     public void Reply(params string[] responses)
     {
@@ -128,7 +128,7 @@ internal sealed class RawService : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or TimeoutException)
         {
-            // The gateway hung up.
+            // The gateway closed the connection.
         }
         finally
         {

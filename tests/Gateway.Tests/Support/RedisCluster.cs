@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A Redis Cluster of three primaries on loopback, each with as many replicas as asked for.</summary>
+/// <summary>A Redis Cluster of three primaries on loopback, each with a given number of replicas.</summary>
 internal sealed class RedisCluster : IAsyncDisposable
 {
     private const int Primaries = 3;
@@ -51,7 +51,7 @@ internal sealed class RedisCluster : IAsyncDisposable
         return output;
     }
 
-    /// <summary>The server that is primary for a key's slot now, if there is one.</summary>
+    /// <summary>The current primary of a key's slot, if there is one.</summary>
     public async Task<RedisServer?> PrimaryOfAsync(string key)
     {
         var slot = int.Parse(await AskAsync(_servers.First(server => !server.HasExited), "cluster", "keyslot", key),

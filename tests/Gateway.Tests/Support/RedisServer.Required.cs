@@ -2,7 +2,7 @@ namespace DurableGateway.Tests.Support;
 
 internal sealed partial class RedisServer
 {
-    /// <summary>Skips the test where there is no server, unless <c>DURABLE_TESTS_REQUIRE</c> says that there must be one.</summary>
+    /// <summary>Skips the test if there is no server, unless <c>DURABLE_TESTS_REQUIRE</c> requires one.</summary>
     public static void SkipIfMissing()
     {
         if (Missing is null) return;

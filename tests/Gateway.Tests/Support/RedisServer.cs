@@ -2,11 +2,11 @@ using System.Diagnostics;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A <c>redis-server</c> of our own: a free loopback port, a directory of its own, gone with the test.</summary>
+/// <summary>A <c>redis-server</c> for one test, with its own loopback port and directory.</summary>
 internal sealed partial class RedisServer : IAsyncDisposable
 {
     /// <summary>
-    /// <c>DURABLE_TESTS_REDIS_SERVER</c> names another server that takes the same options, or a script that translates them.
+    /// The binary. <c>DURABLE_TESTS_REDIS_SERVER</c> sets another server with the same options, or a script that translates them.
     /// </summary>
     private static readonly string Binary = Environment.GetEnvironmentVariable("DURABLE_TESTS_REDIS_SERVER") is { Length: > 0 } other
         ? other
@@ -27,14 +27,14 @@ internal sealed partial class RedisServer : IAsyncDisposable
     public int Port { get; }
     public string ConnectionString => $"127.0.0.1:{Port}";
 
-    /// <summary>Why there can be none here; <see langword="null"/> where there can.</summary>
+    /// <summary>Why no server can start on this machine; <see langword="null"/> if one can.</summary>
     public static string? Missing { get; } =
         File.Exists(Binary) || (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(directory =>
             File.Exists(Path.Combine(directory, Binary)))
             ? null
             : $"{Binary} is not on the PATH of this machine.";
 
-    /// <param name="options">Beyond the port; without any, nothing is kept on disk.</param>
+    /// <param name="options">Options in addition to the port. By default, nothing is kept on disk.</param>
     public static async Task<RedisServer> StartAsync(params string[] options)
     {
         var server = new RedisServer(options);
@@ -45,14 +45,14 @@ internal sealed partial class RedisServer : IAsyncDisposable
     public int ProcessId => _process.Id;
     public bool HasExited => _process.HasExited;
 
-    /// <summary>As a crash would: at once, with connections open.</summary>
+    /// <summary>Kills the server like a crash, with open connections.</summary>
     public async Task KillAsync()
     {
         if (!_process.HasExited) _process.Kill();
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>On the same port, with what is left in its directory.</summary>
+    /// <summary>Starts the server again on the same port and directory.</summary>
     public async Task StartAgainAsync()
     {
         _process.Dispose();

@@ -2,25 +2,25 @@ using System.Runtime.InteropServices;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>What one sends to processes of one's own. The <c>kill</c> of the shell is not there on every machine.</summary>
+/// <summary>Sends signals to the processes of tests. Not every machine has a <c>kill</c> command.</summary>
 internal static partial class Signals
 {
     private const int SigTerm = 15;
     private const int SigCont = 18;
     private const int SigStop = 19;
 
-    /// <summary>SIGTERM: it ends in its own way.</summary>
+    /// <summary>Sends SIGTERM: the process shuts down gracefully.</summary>
     public static void Terminate(int process) => Send(process, SigTerm);
 
-    /// <summary>SIGSTOP: it stands still, with its connections open.</summary>
+    /// <summary>Sends SIGSTOP: the process stops, with open connections.</summary>
     public static void Stop(int process) => Send(process, SigStop);
 
-    /// <summary>SIGCONT.</summary>
+    /// <summary>Sends SIGCONT.</summary>
     public static void Continue(int process) => Send(process, SigCont);
 
     private static void Send(int process, int signal)
     {
-        // One that is gone has had its signal.
+        // The process may be gone already.
         _ = Kill(process, signal);
     }
 

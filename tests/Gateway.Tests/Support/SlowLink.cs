@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace DurableGateway.Tests.Support;
 
 /// <summary>
-/// A network link to a server, of limited bandwidth in each direction. All connections share it, by turns. It counts what passes to the
-/// server, and it can lose the answers of connections that carry much.
+/// A network link to a server with limited bandwidth in each direction, which all connections share. It counts the bytes to the server, and
+/// can lose the answers of connections that carry much.
 /// </summary>
 internal sealed class SlowLink : IAsyncDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class SlowLink : IAsyncDisposable
     {
         (_target, BytesPerSecond) = (target, bytesPerSecond);
 
-        // What is in a buffer has passed for its sender, and not for the link.
+        // Small buffers: for the sender, buffered bytes count as sent.
         _listener.Server.ReceiveBufferSize = 4 * Chunk;
         _listener.Start();
         _ = AcceptAsync();
@@ -45,10 +45,10 @@ internal sealed class SlowLink : IAsyncDisposable
     /// <summary>The open connections that have carried much.</summary>
     public int Carrying => _open.Keys.Count(connection => connection.Sent >= 4 * Chunk);
 
-    /// <summary>The connections whose sender has ended them after they lost an answer.</summary>
+    /// <summary>The connections that their sender closed after a lost answer.</summary>
     public int Broken => Volatile.Read(ref _broken);
 
-    /// <summary>A connection that has carried more than so many bytes to the server brings no answer back.</summary>
+    /// <summary>Drops the answers of a connection after it has carried more than this many bytes to the server.</summary>
     public long LosesAnswersAfter { get; set; } = long.MaxValue;
 
     public static SlowLink To(RedisServer server, long bytesPerSecond) => new(server.Port, bytesPerSecond);
@@ -68,7 +68,7 @@ internal sealed class SlowLink : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // The link is gone.
+            // The link is disposed.
         }
     }
 
@@ -83,7 +83,7 @@ internal sealed class SlowLink : IAsyncDisposable
         }
         catch (SocketException)
         {
-            // The server is not there.
+            // The server does not accept connections.
         }
         finally
         {
@@ -116,7 +116,7 @@ internal sealed class SlowLink : IAsyncDisposable
         }
     }
 
-    /// <summary>How long it takes until the link has carried these bytes, and those before them.</summary>
+    /// <summary>The time until the link has carried these bytes and all earlier ones.</summary>
     private TimeSpan TakeTurn(ref TimeSpan busyUntil, int count, long bytesPerSecond)
     {
         lock (_lock)

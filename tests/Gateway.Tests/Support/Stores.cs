@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>Which store the gateway of a contract test works on: the same tests run on each.</summary>
+/// <summary>The store of the gateway in a contract test. The same tests run on each store.</summary>
 public interface IStoreChoice
 {
-    /// <summary>Settings of the gateway, beside those that the test wants.</summary>
+    /// <summary>Settings of the gateway in addition to those of the test.</summary>
     static abstract Task<string[]> SettingsAsync(string[] wanted);
 }
 
@@ -24,7 +24,7 @@ public sealed class OnRedis : IStoreChoice
     {
         RedisServer.SkipIfMissing();
 
-        // Gateways that share a store share its runs: those with other settings have another database.
+        // Gateways with different settings use different databases, because a shared store means shared runs.
         var database = Databases.GetOrAdd(string.Join(' ', wanted), _ => Interlocked.Increment(ref _databases) - 1);
         return [$"Durable:Store:ConnectionString={(await Server.Value).ConnectionString},defaultDatabase={database}"];
     }

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>A service behind the gateway, on real Kestrel: it does what the test says and remembers what it saw.</summary>
+/// <summary>A service behind the gateway on real Kestrel. The test sets its handler, and it records the requests.</summary>
 internal sealed class TestService : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -19,7 +19,7 @@ internal sealed class TestService : IAsyncDisposable
     /// <param name="handle">Answers a request; the second argument counts the requests to that path, from 1.</param>
     /// <param name="port">0 for any free port.</param>
     /// <param name="readBody">Whether the body is read, and remembered, before the handler runs.</param>
-    /// <param name="protocols">What it speaks.</param>
+    /// <param name="protocols">The HTTP versions.</param>
     public static async Task<TestService> StartAsync(
         Func<HttpContext, int, Task> handle, int port = 0, bool readBody = true, HttpProtocols protocols = HttpProtocols.Http1AndHttp2)
     {
@@ -56,7 +56,7 @@ internal sealed class TestService : IAsyncDisposable
 
 internal static class HttpContexts
 {
-    /// <summary>A handler that never answers: it ends when the gateway hangs up.</summary>
+    /// <summary>A handler that never answers. It ends when the gateway closes the connection.</summary>
     public static Task HangAsync(this HttpContext context)
     {
         var hung = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

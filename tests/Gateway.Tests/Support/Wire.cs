@@ -5,7 +5,7 @@ using System.Text;
 
 namespace DurableGateway.Tests.Support;
 
-/// <summary>The head of an HTTP/1 message as its bytes were on the wire, read as Latin-1.</summary>
+/// <summary>The head of an HTTP/1 message: its bytes on the wire, read as Latin-1.</summary>
 internal sealed record WireHead(string StartLine, IReadOnlyList<string> Lines)
 {
     public string Method => StartLine.Split(' ')[0];
@@ -29,7 +29,7 @@ internal sealed record WireMessage(WireHead Head, byte[] Body, IReadOnlyList<str
     public string Text => Encoding.Latin1.GetString(Body);
 }
 
-/// <summary>One end of a connection that speaks bytes.</summary>
+/// <summary>One end of a raw connection.</summary>
 internal sealed class Wire(Stream stream) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -38,7 +38,7 @@ internal sealed class Wire(Stream stream) : IDisposable
     private int _start;
     private int _end;
 
-    /// <summary>Closed on purpose: no further request is read.</summary>
+    /// <summary>Whether this end was closed intentionally, so that no further request is read.</summary>
     public bool IsClosed { get; private set; }
 
     public static async Task<Wire> ConnectAsync(Uri address)
@@ -62,7 +62,7 @@ internal sealed class Wire(Stream stream) : IDisposable
     }
 
     /// <param name="head">The head that precedes the body.</param>
-    /// <param name="request">The request that it answers, where it is a response.</param>
+    /// <param name="request">The request, if the message is a response.</param>
     public async Task<WireMessage> ReadRestAsync(WireHead head, string? request = null)
     {
         var trailers = new List<string>();
@@ -94,7 +94,7 @@ internal sealed class Wire(Stream stream) : IDisposable
         return data;
     }
 
-    /// <summary>What follows the last chunk.</summary>
+    /// <summary>Reads the trailers after the last chunk.</summary>
     public async Task<List<string>> ReadTrailersAsync()
     {
         var trailers = new List<string>();
@@ -116,7 +116,7 @@ internal sealed class Wire(Stream stream) : IDisposable
         return bytes;
     }
 
-    /// <summary>What there is; empty at the end of the connection.</summary>
+    /// <summary>Reads the available bytes; empty at the end of the connection.</summary>
     public async Task<byte[]> ReadSomeAsync()
     {
         if (!await FillAsync()) return [];

@@ -9,14 +9,14 @@ using System.Threading.Channels;
 namespace DurableGateway.Tests.Support;
 
 /// <summary>
-/// A gateway and a service whose attempts the test holds in its hand: it checkpoints in their name and answers them when
-/// it likes. Tests with the same settings share the two, and have a path of their own.
+/// A gateway and a service whose attempts the test controls: it sends their checkpoints and answers them. Tests with the same settings
+/// share both, and each has its own path.
 /// </summary>
 internal sealed class World : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
-    /// <summary>A retry that no test will live to see.</summary>
+    /// <summary>A retry delay that is longer than any test.</summary>
     public const string RetryMuchLater = "Durable:Policies:default:Retry:Delay=00:04:00";
 
     private static int _count;
@@ -41,7 +41,7 @@ internal sealed class World : IAsyncDisposable
     public static async Task<World> StartAsync<TStore>(params string[] settings) where TStore : IStoreChoice =>
         await StartAsync([.. settings, .. await TStore.SettingsAsync(settings)]);
 
-    /// <summary>Sends a request; answers its first attempt as soon as it is with the service.</summary>
+    /// <summary>Sends a request and returns its first attempt when it reaches the service.</summary>
     public Task<HeldAttempt> BeginAsync(params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, _path);
@@ -52,10 +52,10 @@ internal sealed class World : IAsyncDisposable
 
     public Task<HeldAttempt> NextAttemptAsync() => _arrived.Reader.ReadAsync().AsTask().WaitAsync(Patience);
 
-    /// <summary>What the client of <see cref="BeginAsync"/> is told.</summary>
+    /// <summary>The response to the client of <see cref="BeginAsync"/>.</summary>
     public Task<HttpResponseMessage> LiveAnswerAsync() => _live!.WaitAsync(Patience);
 
-    /// <summary>Begins a run, fails its first attempt, and answers the URL of its result.</summary>
+    /// <summary>Starts a run, fails its first attempt, and returns its result URL.</summary>
     public async Task<string> ParkAsync()
     {
         (await BeginAsync()).Answer(503);
@@ -88,8 +88,7 @@ internal sealed class World : IAsyncDisposable
 }
 
 /// <summary>
-/// A gateway and a service for all tests with the same settings. A few that no test uses are kept for the next one:
-/// each has a store in memory.
+/// A gateway and a service for all tests with the same settings. A few unused ones are kept for later tests; each has a store in memory.
 /// </summary>
 internal sealed class Hub
 {
@@ -112,7 +111,7 @@ internal sealed class Hub
     public TestService Service { get; private set; } = null!;
     public GatewayHost Gateway { get; private set; } = null!;
 
-    /// <summary>What the service does, by path. Whatever comes for a test that is over is answered at once.</summary>
+    /// <summary>The handlers of the service by path. Requests for a test that has ended are answered immediately.</summary>
     public ConcurrentDictionary<string, Func<HttpContext, Task>> Handlers { get; } = new();
 
     public static async Task<Hub> RentAsync(params string[] settings)
@@ -164,7 +163,7 @@ internal sealed class Hub
     }
 }
 
-/// <summary>The end of all <see cref="Hub"/>s.</summary>
+/// <summary>Disposes all <see cref="Hub"/>s.</summary>
 public sealed class HubsFixture : IAsyncDisposable
 {
     public async ValueTask DisposeAsync()
@@ -174,7 +173,7 @@ public sealed class HubsFixture : IAsyncDisposable
     }
 }
 
-/// <summary>One attempt, waiting at the service for the test to say what it does.</summary>
+/// <summary>An attempt at the service, which the test controls.</summary>
 internal sealed class HeldAttempt(SeenRequest request)
 {
     private static readonly HttpClient Control = new(new SocketsHttpHandler
@@ -199,17 +198,17 @@ internal sealed class HeldAttempt(SeenRequest request)
     public void AnswerBytes(int status, byte[] body, params (string Name, string Value)[] headers) =>
         _answer.TrySetResult((status, body, headers));
 
-    /// <summary>Completes when the gateway hangs up on the attempt.</summary>
+    /// <summary>Completes when the gateway closes the connection of the attempt.</summary>
     public Task Aborted => _aborted.Task;
 
     public void Abort() => _aborted.TrySetResult();
 
     public void Suspend() => Answer(202, "", ("Durable-Suspended", "?1"));
 
-    /// <param name="segment">The step's id as it is to stand in the request target.</param>
-    /// <param name="body">Its outcome.</param>
-    /// <param name="headers">Beside the token; <c>Content-Type</c> is <c>application/json</c> unless named,
-    /// and absent where it is empty.</param>
+    /// <param name="segment">The step's id as it is in the request target.</param>
+    /// <param name="body">The outcome.</param>
+    /// <param name="headers">Headers in addition to the token. The default of <c>Content-Type</c> is <c>application/json</c>; an empty
+    /// value omits it.</param>
     public Task<CallAnswer> PutAsync(string segment, string body = "1", params (string Name, string Value)[] headers) =>
         PutBytesAsync(segment, Encoding.UTF8.GetBytes(body), headers);
 
@@ -260,7 +259,7 @@ internal sealed class HeldAttempt(SeenRequest request)
 
     public static HttpRequestMessage Call(HttpMethod method, string url, string? token)
     {
-        // As it stands: dots, percent signs and slashes are what these calls are about.
+        // Do not normalize the path: these calls test dots, percent signs and slashes.
         var call = new HttpRequestMessage(method,
             new Uri(url, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         if (token is not null) call.Headers.TryAddWithoutValidation("Durable-Token", token);
@@ -268,7 +267,7 @@ internal sealed class HeldAttempt(SeenRequest request)
     }
 }
 
-/// <summary>What the control listener said.</summary>
+/// <summary>A response of the control listener.</summary>
 internal sealed record CallAnswer(HttpStatusCode Status, IReadOnlyDictionary<string, string> Headers, byte[] Body)
 {
     public string Text => Encoding.UTF8.GetString(Body);
