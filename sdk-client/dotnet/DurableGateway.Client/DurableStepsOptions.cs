@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DurableGateway.Client;
 
-/// <summary>How steps are kept.</summary>
+/// <summary>The options of durable steps.</summary>
 public sealed class DurableStepsOptions
 {
     internal const string LogCategory = "DurableGateway.Client";
@@ -19,35 +19,34 @@ public sealed class DurableStepsOptions
     private TimeSpan _suspendAfter = TimeSpan.FromMilliseconds(500);
     private ILogger? _log;
 
-    /// <summary>How results are written and read. Add source-generated contexts to its resolver chain.</summary>
+    /// <summary>The options to serialize results. Add source-generated contexts to the resolver chain.</summary>
     /// <value>The default is <see cref="JsonSerializerOptions.Web"/>; in ASP.NET Core, the options of minimal APIs.</value>
     public JsonSerializerOptions? Json { get; set; }
 
-    /// <summary>Whether the stack of a step's failure is stored with it, for operators to see.</summary>
+    /// <summary>Whether the stack trace of a step's failure is stored, for operators.</summary>
     /// <value>The default is <see langword="true"/>.</value>
     public bool StackTraces { get; set; } = true;
 
     /// <summary>
-    /// Whether the problem that a client gets of a failed run, or of an attempt that the SDK ended,
-    /// tells the type and message of the exception.
-    /// For development: a message may hold what no client should see. <see cref="NonRetryableException.ClientMessage"/> is always told.
+    /// Whether the problem for the client of a failed run, or of an attempt that the SDK ended, contains the type and message of the
+    /// exception. Use it for development only: a message may contain confidential data.
+    /// <see cref="NonRetryableException.ClientMessage"/> is always included.
     /// </summary>
     /// <value>The default is <see langword="false"/>; in ASP.NET Core, <see langword="true"/> in the
     /// environment <c>Development</c>.</value>
     public bool ErrorDetails { get; set; }
 
     /// <summary>
-    /// How long an attempt goes on in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no
-    /// step has begun in that time, the handler cannot go on: its token is cancelled, the parked steps throw
-    /// <see cref="RunSuspendedException"/>, and the attempt is suspended.
+    /// How long an attempt continues while a step is parked (it sleeps, waits, or is retried later) and no other step is executing. If no
+    /// step starts in this time, the attempt is suspended: the token of the handler is cancelled, and the parked steps throw
+    /// <see cref="RunSuspendedException"/>.
     /// </summary>
     /// <value>
-    /// More than zero, at most 24 days. The default is half a second. It leaves time for what a branch does between two of its steps while
-    /// another branch waits: such work is cut off when it takes longer than this in one piece, and is done again by the next attempt. Put
-    /// what takes longer into a step. The default is shorter than the delay before a retry, so that retries come no later for it. It is
-    /// real time, not that of the <c>TimeProvider</c>.
+    /// More than zero, at most 24 days. The default is 0.5 seconds. Work of a branch between two steps must be shorter than this while
+    /// another branch waits. Longer work is interrupted and repeated by the next attempt; put it into a step. The default is shorter than
+    /// the delay before a retry, so that it does not delay retries. The time is real time, not that of the <c>TimeProvider</c>.
     /// </value>
-    /// <exception cref="ArgumentOutOfRangeException">It is not more than zero, or too long.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not more than zero, or is too long.</exception>
     public TimeSpan SuspendAfter
     {
         get => _suspendAfter;
@@ -56,25 +55,25 @@ public sealed class DurableStepsOptions
             : value;
     }
 
-    /// <summary>Where steps are logged, in the category <c>DurableGateway.Client</c>.</summary>
-    /// <value>The default is <see langword="null"/>: nowhere; in ASP.NET Core, the application's.</value>
+    /// <summary>The logger factory for steps. The category is <c>DurableGateway.Client</c>.</summary>
+    /// <value>The default is <see langword="null"/> (no log); in ASP.NET Core, the application's factory.</value>
     public ILoggerFactory? LoggerFactory { get; set; }
 
     /// <summary>
-    /// Which build of the service this is. The gateway is told with every answer and every step, so that an operator sees which
-    /// builds have worked on a run.
+    /// The build of the service. The SDK sends it with every response and every step, so that operators see which builds have executed a
+    /// run.
     /// </summary>
     /// <value>
-    /// The default is the informational version of the entry assembly. <see langword="null"/> or empty: nothing is told. What is not
-    /// printable ASCII is percent-encoded.
+    /// The default is the informational version of the entry assembly. With <see langword="null"/> or an empty string, no build is sent.
+    /// Characters other than printable ASCII are percent-encoded.
     /// </value>
     public string? Build { get; set; } =
         Assembly.GetEntryAssembly()?.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
 #if NET
-    /// <summary>The clock of time-outs of steps, of <c>Retry-After</c> dates, and of what is waited for without a gateway.</summary>
-    /// <value>The default is <see cref="TimeProvider.System"/>; in ASP.NET Core, the one of the application's services,
-    /// if there is any.</value>
+    /// <summary>The clock for timeouts of steps, for <c>Retry-After</c> dates, and for sleeps and retries without a gateway.</summary>
+    /// <value>The default is <see cref="TimeProvider.System"/>; in ASP.NET Core, the registered <c>TimeProvider</c>,
+    /// if any.</value>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
     internal DateTimeOffset Now => TimeProvider.GetUtcNow();

@@ -4,10 +4,10 @@ using System.Globalization;
 
 namespace DurableGateway.Client;
 
-/// <summary>How one step is tried. What is not set is as the route's policy says.</summary>
+/// <summary>Options for the tries of a step. The route's policy sets the default of each.</summary>
 /// <remarks>
-/// The gateway keeps to them; behind it, no try is waited for in the handler. Without a gateway the tries are made at once in the
-/// handler, with the delays in between.
+/// The gateway applies the options and schedules retries in later attempts. Without a gateway, the SDK retries in the handler, with the
+/// delays in between.
 /// </remarks>
 public sealed class StepOptions
 {
@@ -21,9 +21,9 @@ public sealed class StepOptions
     private StepBackoff? _backoff;
     private TimeSpan? _timeout;
 
-    /// <summary>How often the step is tried in all.</summary>
-    /// <value>1 or more; 1 is no retry. The default is the policy's <c>Retry:MaxAttempts</c>; without a gateway, 1.</value>
-    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
+    /// <summary>The maximum number of tries.</summary>
+    /// <value>1 or more; 1 means no retry. The default is the policy's <c>Retry:MaxAttempts</c>; without a gateway, 1.</value>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int? MaxAttempts
     {
         get => _maxAttempts;
@@ -33,26 +33,26 @@ public sealed class StepOptions
     }
 
     /// <summary>The delay before the second try.</summary>
-    /// <value>Zero or more, of a precision of a millisecond. The default is the policy's; without a gateway, one second.</value>
-    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    /// <value>Zero or more, with millisecond precision. The default is the policy's; without a gateway, one second.</value>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public TimeSpan? RetryDelay
     {
         get => _retryDelay;
         set => _retryDelay = NotNegative(value, nameof(RetryDelay));
     }
 
-    /// <summary>The longest delay before a try. A <c>Retry-After</c> of the failure may be longer.</summary>
-    /// <value>Zero or more, of a precision of a millisecond. The default is the policy's; without a gateway, one minute.</value>
-    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    /// <summary>The maximum delay before a try. A <c>Retry-After</c> of the failure may be longer.</summary>
+    /// <value>Zero or more, with millisecond precision. The default is the policy's; without a gateway, one minute.</value>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public TimeSpan? MaxRetryDelay
     {
         get => _maxRetryDelay;
         set => _maxRetryDelay = NotNegative(value, nameof(MaxRetryDelay));
     }
 
-    /// <summary>How the delay grows from try to try.</summary>
+    /// <summary>The growth of the delay from try to try.</summary>
     /// <value>The default is the policy's; without a gateway, <see cref="StepBackoff.Exponential"/>.</value>
-    /// <exception cref="ArgumentOutOfRangeException">It is none of the enumeration.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not a member of the enumeration.</exception>
     public StepBackoff? Backoff
     {
         get => _backoff;
@@ -62,11 +62,11 @@ public sealed class StepOptions
     }
 
     /// <summary>
-    /// How long one try may take. Then the token of the body is cancelled, and a body that gives in to it counts as a failed try with
-    /// a <see cref="TimeoutException"/>. One that ignores its token is waited for.
+    /// The timeout of one try. When it elapses, the token of the body is cancelled, and the try fails with a
+    /// <see cref="TimeoutException"/> when the body ends. A body that ignores its token delays the end of the try.
     /// </summary>
-    /// <value>More than zero, at most 24 days. The default is no time-out of the step's own.</value>
-    /// <exception cref="ArgumentOutOfRangeException">It is zero, negative or too long.</exception>
+    /// <value>More than zero, at most 24 days. By default, a try has no timeout.</value>
+    /// <exception cref="ArgumentOutOfRangeException">The value is zero, negative or too long.</exception>
     public TimeSpan? Timeout
     {
         get => _timeout;
@@ -77,14 +77,14 @@ public sealed class StepOptions
     }
 
     /// <summary>
-    /// Whether the body is never executed twice: for effects that cannot be made idempotent. The gateway notes first that the step
-    /// begins. If nobody can tell how it ended (a crash, a lost connection), the step has failed with the problem
-    /// <c>/_durable/problems/step-interrupted</c>; a failure of the body is final at once, whatever the other options say.
+    /// Whether the body is executed at most once, for effects that cannot be made idempotent. The gateway stores the start of the step
+    /// first. If the outcome is unknown, for example after a crash or a lost connection, the step fails with the problem
+    /// <c>/_durable/problems/step-interrupted</c>. A failure of the body is final, regardless of the other options.
     /// </summary>
     /// <value>The default is <see langword="false"/>: a step is executed at least once.</value>
     public bool AtMostOnce { get; set; }
 
-    /// <summary>The Dictionary of <c>Durable-Step-Retry</c>; <see langword="null"/> where nothing is set.</summary>
+    /// <summary>The Dictionary of <c>Durable-Step-Retry</c>; <see langword="null"/> if no option is set.</summary>
     internal string? ToHeader()
     {
         var members = new List<string>();
@@ -101,7 +101,7 @@ public sealed class StepOptions
         return members.Count == 0 ? null : string.Join(", ", members);
     }
 
-    /// <summary>How many tries are made without a gateway.</summary>
+    /// <summary>The number of tries without a gateway.</summary>
     internal int LocalAttempts => AtMostOnce ? 1 : MaxAttempts ?? 1;
 
     /// <summary>The delay after a failed try without a gateway.</summary>
