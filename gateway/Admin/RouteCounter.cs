@@ -17,7 +17,7 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
 
     private readonly ConcurrentDictionary<string, RouteTraffic> _routes = new(StringComparer.Ordinal);
 
-    /// <summary>Counts replays only. <see cref="RouteCountingMiddleware"/> counts live attempts by their response.</summary>
+    /// <summary>Counts replays only. Live attempts are counted by their response.</summary>
     void IRunObserver.RunEnded(Attempt attempt, RunState state, int status, bool isStored)
     {
         if (attempt.IsReplay && state != RunState.Cancelled)

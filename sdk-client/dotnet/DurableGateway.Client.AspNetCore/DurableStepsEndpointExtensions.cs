@@ -7,7 +7,7 @@ namespace Microsoft.AspNetCore.Builder;
 /// <summary>Wraps handlers that use <see cref="IStep"/>.</summary>
 public static class DurableStepsEndpointExtensions
 {
-    /// <summary>Makes the endpoint's handler durable: it may use <see cref="IStep"/>.</summary>
+    /// <summary>Makes the handler of the endpoint durable, so that it can use <see cref="IStep"/>.</summary>
     /// <typeparam name="TBuilder">The kind of endpoint: a minimal API, a group, or mapped controllers.</typeparam>
     /// <param name="builder">The endpoint, or the group of endpoints.</param>
     public static TBuilder WithDurableSteps<TBuilder>(this TBuilder builder)
@@ -24,7 +24,7 @@ public static class DurableStepsEndpointExtensions
     }
 
     /// <summary>
-    /// Makes every handler after this point of the pipeline durable. Put it after authentication and before what handles requests.
+    /// Makes every handler after this point of the pipeline durable. Add it after authentication and before the handlers.
     /// </summary>
     /// <param name="app">The pipeline.</param>
     public static IApplicationBuilder UseDurableSteps(this IApplicationBuilder app)

@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Client.AspNetCore;
 
-/// <summary>Wraps a handler, so that it is an attempt and its end is told to the gateway.</summary>
+/// <summary>Wraps a handler as an attempt, and reports its end to the gateway.</summary>
 internal static class DurableStepsHandler
 {
     public static async Task InvokeAsync(HttpContext context, RequestDelegate handler)
@@ -11,7 +11,7 @@ internal static class DurableStepsHandler
         var scope = context.RequestServices.GetRequiredService<StepScope>();
         if (scope.HasBegun)
         {
-            // The middleware and the endpoint are both wrapped: the outer one does it.
+            // If both the middleware and the endpoint are wrapped, the outer one is the attempt.
             await handler(context);
             return;
         }
@@ -28,7 +28,7 @@ internal static class DurableStepsHandler
             return;
         }
 
-        // An exception handler or a filter further in may have made a response of what was meant for the gateway.
+        // An inner exception handler or filter may have turned an exception for the gateway into a response.
         bool told = false, answered = false;
         context.Response.OnStarting(() =>
         {
@@ -43,7 +43,7 @@ internal static class DurableStepsHandler
         {
             verdict = await attempt.RunAsync(over =>
             {
-                // What the handler takes for the client's leaving is the end of the attempt as well.
+                // The end of the attempt also cancels RequestAborted of the handler.
                 context.RequestAborted = over;
                 return handler(context);
             });
@@ -60,7 +60,7 @@ internal static class DurableStepsHandler
             await AnswerAsync(context, verdict);
         }
 
-        // A response that is under way cannot say so any more: one that ended well would be taken for the run's result.
+        // The headers of a started response are sent. Abort it, because a complete response would become the run's result.
         else if (!told)
         {
             context.Abort();

@@ -18,22 +18,22 @@ public static class DurableStepsServiceCollectionExtensions
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Makes <see cref="IStep"/> available to handlers, controllers and services of a request. The handler itself is wrapped by
+    /// Makes <see cref="IStep"/> available to handlers, controllers and services of a request. To wrap the handler, use
     /// <see cref="Microsoft.AspNetCore.Builder.DurableStepsEndpointExtensions.WithDurableSteps{TBuilder}"/> or
     /// <see cref="Microsoft.AspNetCore.Builder.DurableStepsEndpointExtensions.UseDurableSteps"/>.
     /// </summary>
     /// <param name="services">The application's services.</param>
-    /// <param name="configure">Changes how steps are kept.</param>
+    /// <param name="configure">Configures the options of the steps.</param>
     /// <returns>
-    /// The HTTP client that talks to the gateway, for a handler or a certificate of your own. It repeats calls that got no answer
-    /// or <c>503</c>, four times within about three seconds. Its calls are not logged; what is to be known of them is logged of the steps.
+    /// The builder of the HTTP client that calls the gateway, to add your own handler or certificate. The client retries calls that get no
+    /// answer or <c>503</c>, four times within about three seconds. Its calls are not logged, because the log has the steps.
     /// </returns>
     public static IHttpClientBuilder AddDurableSteps(this IServiceCollection services, Action<DurableStepsOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var isFirst = !services.Any(service => service.ServiceType == typeof(StepScope));
 
-        // Before what the application says of the options, so that it has the last word.
+        // Registered before the application's configuration, so that the application can override it.
         if (isFirst) services.AddOptions<DurableStepsOptions>().Configure<IServiceProvider>(SetDefaults);
         if (configure is not null) services.Configure(configure);
         if (!isFirst) return services.AddHttpClient(StepScope.HttpClientName);

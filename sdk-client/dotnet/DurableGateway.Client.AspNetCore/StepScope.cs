@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace DurableGateway.Client.AspNetCore;
 
-/// <summary>The attempt of the request at hand.</summary>
+/// <summary>The attempt of the current request.</summary>
 internal sealed class StepScope(IHttpClientFactory clients, IOptions<DurableStepsOptions> options) : IDisposable
 {
     public const string HttpClientName = "DurableGateway";
@@ -16,14 +16,14 @@ internal sealed class StepScope(IHttpClientFactory clients, IOptions<DurableStep
 
     public bool HasBegun => _attempt is not null;
 
-    /// <summary>Whether steps were asked for that there are none of.</summary>
+    /// <summary>Whether steps were requested in a handler that is not wrapped.</summary>
     public bool WasUsedUnwrapped { get; private set; }
 
     public bool ErrorDetails => options.Value.ErrorDetails;
 
     public ILogger Log => options.Value.Log;
 
-    /// <exception cref="StepUsageException">Nothing wraps the handler.</exception>
+    /// <exception cref="StepUsageException">The handler is not wrapped.</exception>
     public IStep Step
     {
         get

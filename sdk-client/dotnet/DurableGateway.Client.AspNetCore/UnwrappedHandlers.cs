@@ -9,13 +9,12 @@ using Microsoft.Extensions.DependencyInjection;
 namespace DurableGateway.Client.AspNetCore;
 
 /// <summary>
-/// Finds handlers that ask for <see cref="IStep"/> and are not wrapped: at start-up, where their parameters tell;
-/// else when they are called.
-/// No retry helps them, so the gateway is told that there is to be none.
+/// Finds handlers that use <see cref="IStep"/> and are not wrapped: at startup if their parameters show it, otherwise when they are called.
+/// A retry cannot help, so the response tells the gateway not to retry.
 /// </summary>
 internal sealed class UnwrappedHandlers : IStartupFilter
 {
-    /// <summary>Whether a pipeline is wrapped as a whole: which endpoints it leads to cannot be told.</summary>
+    /// <summary>Whether a whole pipeline is wrapped. Its endpoints are unknown, so they are not checked.</summary>
     public bool PipelineIsWrapped { get; set; }
 
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
@@ -49,7 +48,7 @@ internal sealed class UnwrappedHandlers : IStartupFilter
     {
         var scope = context.RequestServices.GetRequiredService<StepScope>();
 
-        // What handles exceptions may make a response of it.
+        // An exception handler may turn the exception into a response.
         context.Response.OnStarting(() =>
         {
             if (scope.WasUsedUnwrapped) context.Response.Headers[DurableHeaders.Retry] = "?0";

@@ -3,7 +3,7 @@ using System;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// The handler cannot go on in this attempt. A cancellation, so that code which lets those pass is right as it is.
+/// The handler cannot continue in this attempt. The exception is a cancellation, so code that does not catch cancellations is correct.
 /// </summary>
 public abstract class AttemptOverException : OperationCanceledException
 {

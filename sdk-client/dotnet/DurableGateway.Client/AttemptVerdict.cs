@@ -2,7 +2,7 @@ using System.Collections.Generic;
 
 namespace DurableGateway.Client;
 
-/// <summary>How an attempt ended, and what the host must answer (§4 of the wire contract).</summary>
+/// <summary>The end of an attempt, and the response that the host must send (§4 of the wire contract).</summary>
 public sealed class AttemptVerdict
 {
     internal static readonly AttemptVerdict Completed = new(0);
@@ -15,22 +15,22 @@ public sealed class AttemptVerdict
         Problem = problem;
     }
 
-    /// <summary>Whether the handler's own response is the answer. Where it is not, the response is made of what follows.</summary>
+    /// <summary>Whether the response of the handler is sent. If not, send a response from the following properties.</summary>
     public bool IsCompleted => StatusCode == 0;
 
-    /// <summary>The status to answer with.</summary>
+    /// <summary>The status of the response.</summary>
     public int StatusCode { get; }
 
-    /// <summary>The headers to answer with, those of a handler's own response among them: set them in any case.</summary>
+    /// <summary>The headers of the response. Set them on the handler's response too.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
 
-    /// <summary>The body to answer with, of type <c>application/problem+json</c>; <see langword="null"/>: none.</summary>
+    /// <summary>The body of the response, of type <c>application/problem+json</c>; <see langword="null"/> for no body.</summary>
     public byte[]? Problem { get; }
 
-    /// <summary>Whether the run is parked, and the handler executed again later.</summary>
+    /// <summary>Whether the run is parked, so that the handler is executed again later.</summary>
     public bool IsSuspended => StatusCode == 202;
 
-    /// <summary>The same with more headers.</summary>
+    /// <summary>A copy with additional headers.</summary>
     internal AttemptVerdict With(IReadOnlyList<KeyValuePair<string, string>> headers) =>
         headers.Count == 0 ? this : new(StatusCode, [.. Headers, .. headers], Problem);
 
@@ -41,7 +41,7 @@ public sealed class AttemptVerdict
         new(500, [new(DurableHeaders.Retry, "?1")],
             StepProblem.Of("A checkpoint failed", e.Message, e.ClientMessage).ToClientJson(details));
 
-    /// <summary>The words tell nothing but what the handler lacks, and are the same for all.</summary>
+    /// <summary>Clients get the message too, because it contains no data of the run.</summary>
     internal static AttemptVerdict Misused(StepUsageException e) =>
         new(500, [new(DurableHeaders.Retry, "?0")],
             StepProblem.Of("A durable step is used wrongly", e.Message, e.Message).ToClientJson(details: true));

@@ -2,7 +2,7 @@ using System;
 
 namespace DurableGateway.Client;
 
-/// <summary>An outcome could not be stored, or a stored one not be read. The attempt is over; the gateway starts another.</summary>
+/// <summary>An outcome could not be stored or read. The attempt ends, and the gateway starts another.</summary>
 public sealed class CheckpointException : Exception
 {
     internal CheckpointException(string message, Exception? inner = null)
@@ -10,6 +10,6 @@ public sealed class CheckpointException : Exception
     {
     }
 
-    /// <summary>What a client may know of it.</summary>
+    /// <summary>The message for clients.</summary>
     internal string? ClientMessage { get; init; }
 }

@@ -7,12 +7,12 @@ namespace DurableGateway.Client;
 /// <summary>Writes CloudEvents 1.0 in structured mode.</summary>
 internal static class CloudEvent
 {
-    /// <param name="run">The run that sends it: its source.</param>
-    /// <param name="step">The step that sends it. With the run it is the event's id, so that a repetition is known as one.</param>
-    /// <param name="type">What <c>wait</c> steps name.</param>
-    /// <param name="key">The subject.</param>
-    /// <param name="data">The payload; empty: none.</param>
-    /// <param name="contentType">What the payload is; anything but JSON is written as base64.</param>
+    /// <param name="run">The run that sends the event. It is the event's source.</param>
+    /// <param name="step">The step that sends the event. Run and step form the event's id, so that the gateway detects repetitions.</param>
+    /// <param name="type">The event type, which <c>wait</c> steps name.</param>
+    /// <param name="key">The event's subject.</param>
+    /// <param name="data">The payload; empty for none.</param>
+    /// <param name="contentType">The content type of the payload. Other payloads than JSON are written as base64.</param>
     public static byte[] Write(string run, string step, string type, string? key, byte[] data, string contentType)
     {
         using var buffer = new MemoryStream();

@@ -5,7 +5,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>A number as JSON. Not by the handler's options: source-generated ones may not know it.</summary>
+/// <summary>A number as JSON. It does not use the handler's options, because source-generated ones may not know the type.</summary>
 internal sealed class CountContent : StepContent<int>
 {
     public static readonly CountContent Instance = new();

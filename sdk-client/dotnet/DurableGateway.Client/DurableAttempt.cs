@@ -11,8 +11,8 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// One request, as an attempt of a run: the piece that a host wraps around a handler. ASP.NET Core has its own in
-/// <c>DurableGateway.Client.AspNetCore</c>; other hosts use this one.
+/// An attempt of a run, which a host wraps around the handler of a request. For ASP.NET Core, use
+/// <c>DurableGateway.Client.AspNetCore</c>. Other hosts use this class.
 /// </summary>
 /// <example>
 /// <code>
@@ -55,19 +55,20 @@ public sealed class DurableAttempt : IDisposable
     public IStep Step => _runner;
 
     /// <summary>
-    /// What must be said of a response that begins now, whoever wrote it: the run is suspended, or the attempt has failed.
-    /// <see langword="null"/> while all is well.
+    /// The verdict that overrides a response that starts now: the run is suspended, or the attempt has failed.
+    /// <see langword="null"/> if the response can be sent.
     /// </summary>
     public AttemptVerdict? Override => _runner.Override;
 
-    /// <summary>Reads what the gateway says of a request. One without its headers is not durable: its steps simply run.</summary>
-    /// <param name="header">Gives the value of a request header; several lines joined by a comma.</param>
+    /// <summary>Starts an attempt from the headers of a request. Without headers of the gateway, the steps are executed but not
+    /// stored.</summary>
+    /// <param name="header">Returns the value of a request header, with multiple lines joined by a comma.</param>
     /// <param name="http">
-    /// Sends the checkpoints. It should repeat calls that got no answer or <c>503</c>, a few times; every call may be repeated.
+    /// Sends the checkpoints. It should retry calls that get no answer or <c>503</c> a few times. All calls can be repeated.
     /// </param>
-    /// <param name="options">How steps are kept.</param>
-    /// <param name="aborted">Cancelled when the request is.</param>
-    /// <exception cref="CheckpointException">The headers are not those of a version that this SDK knows.</exception>
+    /// <param name="options">The options of the steps.</param>
+    /// <param name="aborted">Cancelled when the request is cancelled.</param>
+    /// <exception cref="CheckpointException">The headers are invalid, or of an unknown version.</exception>
     public static DurableAttempt Begin(
         Func<string, string?> header, HttpClient http, DurableStepsOptions? options = null, CancellationToken aborted = default)
     {
@@ -108,16 +109,16 @@ public sealed class DurableAttempt : IDisposable
         string Required(string name) => header(name) is { Length: > 0 } value ? value : throw new FormatException($"{name} is missing.");
     }
 
-    /// <summary>Executes the handler, and tells what to answer.</summary>
-    /// <param name="handler">The handler. Its token is cancelled when the attempt is over, or suspended.</param>
-    /// <returns>Where the handler finished, that its own response stands; else the answer to give in its place.</returns>
+    /// <summary>Executes the handler and returns the verdict.</summary>
+    /// <param name="handler">The handler. Its token is cancelled when the attempt ends or is suspended.</param>
+    /// <returns>A completed verdict if the handler finished; otherwise the response to send instead of the handler's.</returns>
     /// <remarks>
-    /// <para>Branches of the handler are independent: where one waits for a step, the others go on, and the handler may end without it. The
-    /// attempt is suspended when none can go on (<see cref="DurableStepsOptions.SuspendAfter"/>);
-    /// then this waits until the handler has left.</para>
-    /// <para>An exception of the handler that no step is the cause of is thrown to the host, as it would be without steps. When this
-    /// returns, no step is executing any more.</para>
-    /// <para>Where the handler has failed for good, its compensations (<see cref="IStep.OnRollback"/>) have been executed.</para>
+    /// <para>Branches of the handler are independent. If one waits for a step, the others continue, and the handler may end without it. The
+    /// attempt is suspended when no branch can continue (<see cref="DurableStepsOptions.SuspendAfter"/>).
+    /// The method then waits until the handler has ended.</para>
+    /// <para>An exception of the handler that no step caused is thrown to the host, as without steps. After the method returns, no step is
+    /// executing.</para>
+    /// <para>If the handler failed finally, its compensations (<see cref="IStep.OnRollback"/>) have been executed.</para>
     /// </remarks>
     public async Task<AttemptVerdict> RunAsync(Func<CancellationToken, Task> handler)
     {
@@ -134,7 +135,7 @@ public sealed class DurableAttempt : IDisposable
             failure = ExceptionDispatchInfo.Capture(e);
         }
 
-        // Known before anything is waited for: a response that the host writes of it is not a handler's that finished.
+        // Set before any wait, so that a response that the host writes for the exception does not count as the handler's.
         _threw = failure is not null;
         var verdict = await _runner.EndAsync(failure?.SourceException, wasOver: _runner.IsOver, _isLast).ConfigureAwait(false);
         if (verdict is null) failure?.Throw();
@@ -144,13 +145,13 @@ public sealed class DurableAttempt : IDisposable
     }
 
     /// <summary>
-    /// The headers that a response must bear which begins now and was written by the handler, or by something around it: those of
-    /// <see cref="Override"/>, the build, and how the handler differs from what is stored.
+    /// The headers for a response of the handler or of its pipeline that starts now: those of
+    /// <see cref="Override"/>, the build, and the mismatches between the handler and the stored steps.
     /// </summary>
-    /// <param name="statusCode">The response's status.</param>
+    /// <param name="statusCode">The status of the response.</param>
     /// <remarks>
-    /// A response that begins before the handler has asked for its last step is judged as if it had. One with a status from 500 up is
-    /// taken for that of a handler that stopped on its way.
+    /// Mismatches are computed as if the handler had requested all of its steps, even if the response starts earlier. A response with a
+    /// status of 500 or higher counts as one of a handler that has not requested all of its steps.
     /// </remarks>
     public IReadOnlyList<KeyValuePair<string, string>> HeadersOf(int statusCode) =>
         Override is { } verdict ? [.. verdict.Headers, .. Notes(false)] : Notes(!_threw && statusCode < 500);
@@ -162,7 +163,7 @@ public sealed class DurableAttempt : IDisposable
         _over.Dispose();
     }
 
-    /// <summary>Completes when the handler has ended: by itself, or because it cannot go on.</summary>
+    /// <summary>Completes when the handler has ended on its own, or because it cannot continue.</summary>
     private async Task SuspendWhenStillAsync(Task handling)
     {
         using var ended = new CancellationTokenSource();
@@ -185,7 +186,7 @@ public sealed class DurableAttempt : IDisposable
         }
         catch (AggregateException)
         {
-            // What others registered for the token has failed; the handler is told all the same.
+            // A callback of the token has failed. The handler is notified anyway.
         }
 
         await Task.WhenAny(handling).ConfigureAwait(false);

@@ -10,32 +10,32 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>The calls of §3 of the wire contract. Repeating them is the <see cref="HttpClient"/>'s affair.</summary>
+/// <summary>The calls of §3 of the wire contract. The <see cref="HttpClient"/> retries them.</summary>
 internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callbacks, string token, string? build = null)
 {
-    /// <summary>The address that answered last: the run is known there.</summary>
+    /// <summary>The address that answered last. Its node knows the run.</summary>
     private int _best;
 
     /// <summary>
-    /// Tells this execution of the handler from another one of the same attempt,
-    /// which something between gateway and service has sent twice.
+    /// The id of this execution of the handler. It distinguishes executions of the same attempt if an intermediary sends the request
+    /// twice.
     /// </summary>
     private readonly string _execution = $"\"{Guid.NewGuid():N}\"";
 
     /// <summary>Stores an outcome. The caller disposes of the answer.</summary>
-    /// <exception cref="CheckpointException">No address took the call.</exception>
+    /// <exception cref="CheckpointException">No address accepted the call.</exception>
     /// <remarks>
-    /// Not cancelled with the request: a step that has been executed is worth its checkpoint, which an attempt may write until
-    /// the next one begins.
+    /// The call is not cancelled with the request: the outcome of an executed step is worth storing, and the gateway accepts it until the
+    /// next attempt starts.
     /// </remarks>
     public Task<HttpResponseMessage> PutAsync(string step, IStepWrite write) =>
         SendAsync(callback => callback + "/steps/" + Uri.EscapeDataString(step),
             url => Built(write.ToRequest(url)), CancellationToken.None);
 
-    /// <summary>Tells the gateway of an event. The caller disposes of the answer.</summary>
+    /// <summary>Sends an event to the gateway. The caller disposes of the answer.</summary>
     /// <param name="cloudEvent">A CloudEvent in structured mode.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="CheckpointException">No address took the call.</exception>
+    /// <exception cref="CheckpointException">No address accepted the call.</exception>
     public Task<HttpResponseMessage> PostEventAsync(byte[] cloudEvent, CancellationToken cancellationToken) =>
         SendAsync(
             EventsOf,
@@ -47,8 +47,8 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
             },
             cancellationToken);
 
-    /// <summary>All stored outcomes of the run.</summary>
-    /// <exception cref="CheckpointException">No address took the call.</exception>
+    /// <summary>Gets all stored outcomes of the run.</summary>
+    /// <exception cref="CheckpointException">No address accepted the call.</exception>
     public async Task<Dictionary<string, StepOutcome>> GetStepsAsync(CancellationToken cancellationToken)
     {
         using var response = await SendAsync(callback => callback + "/steps", ListRequest, cancellationToken).ConfigureAwait(false);
@@ -83,7 +83,7 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
         return message;
     }
 
-    /// <summary>What the gateway said against a call.</summary>
+    /// <summary>The exception for a refused call.</summary>
     public static async Task<CheckpointException> RefusedAsync(string what, HttpResponseMessage response)
     {
         var problem = StepProblem.Parse(await ReadAsync(response).ConfigureAwait(false));
@@ -92,10 +92,10 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
             + $"answered {(int)response.StatusCode} ({problem.Title}{(problem.Detail is null ? "" : ": " + problem.Detail)}).");
     }
 
-    /// <summary>The body, which the client has taken in already.</summary>
+    /// <summary>Reads the body, which the client has buffered.</summary>
     public static Task<byte[]> ReadAsync(HttpResponseMessage response) => response.Content.ReadAsByteArrayAsync();
 
-    /// <summary>A control listener behind a prefix has its events behind the same one.</summary>
+    /// <summary>The address of the events, which has the same path prefix as the callback address.</summary>
     private static string EventsOf(string callback)
     {
         var end = callback.LastIndexOf("/runs/", StringComparison.Ordinal);
@@ -124,7 +124,7 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
                 message.Headers.TryAddWithoutValidation(DurableHeaders.Execution, _execution);
                 var response = await http.SendAsync(message, cancellationToken).ConfigureAwait(false);
 
-                // A node that does not know the run, and one that cannot reach the store, may have a neighbour that can.
+                // If the node does not know the run or cannot reach the store, try the next address.
                 if (i + 1 < callbacks.Count && response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.ServiceUnavailable)
                 {
                     last = await RefusedAsync(url, response).ConfigureAwait(false);
@@ -137,7 +137,7 @@ internal sealed class GatewayClient(HttpClient http, IReadOnlyList<Uri> callback
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not CheckpointException)
             {
-                // Whatever a handler of the client throws (a refused connection, a time-out, an open circuit), the call has failed.
+                // Any exception of the client's handlers (refused connection, timeout, open circuit) means that the call failed.
                 last = e;
             }
         }

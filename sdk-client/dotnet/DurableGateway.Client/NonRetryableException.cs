@@ -2,7 +2,7 @@ using System;
 
 namespace DurableGateway.Client;
 
-/// <summary>Throw it in a step's body, or in the handler, where no retry may help: the step, or the run, fails for good at once.</summary>
+/// <summary>Throw it in the body of a step or in the handler if a retry cannot help: the step or run fails finally.</summary>
 /// <example>
 /// <code>
 /// throw new NonRetryableException($"The acquirer answered {code}.") { ClientMessage = "The card was declined." };
@@ -10,17 +10,17 @@ namespace DurableGateway.Client;
 /// </example>
 public class NonRetryableException : Exception
 {
-    /// <summary>Says that the step has failed for good.</summary>
-    /// <param name="message">What went wrong: for the run's record and the log. Clients do not see it.</param>
-    /// <param name="innerException">Its cause.</param>
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">The error, for the run's record and the log. Clients do not see it.</param>
+    /// <param name="innerException">The cause.</param>
     public NonRetryableException(string message, Exception? innerException = null)
         : base(message, innerException)
     {
     }
 
     /// <summary>
-    /// What the client of the run is told, as the problem's <c>detail</c>, where the failure leaves the handler and ends the run.
+    /// The <c>detail</c> of the client's problem if the failure ends the run.
     /// </summary>
-    /// <value>The default is <see langword="null"/>: the client is told that the request failed, and not why.</value>
+    /// <value>The default is <see langword="null"/>: the problem does not contain the reason.</value>
     public string? ClientMessage { get; set; }
 }

@@ -2,13 +2,13 @@ using System;
 
 namespace DurableGateway.Client;
 
-/// <summary>Throw it in a step's body to say when the next try makes sense. The try counts as a failure.</summary>
+/// <summary>Throw it in the body of a step to delay the next try. The current try counts as failed.</summary>
 public class RetryAfterException : Exception
 {
-    /// <summary>Says when the step may be tried again.</summary>
-    /// <param name="delay">The shortest time until the next try; longer where the policy's own delay is longer.</param>
-    /// <param name="message">What went wrong.</param>
-    /// <param name="innerException">Its cause.</param>
+    /// <summary>Creates the exception.</summary>
+    /// <param name="delay">The minimum time until the next try. A longer delay of the policy takes precedence.</param>
+    /// <param name="message">The error.</param>
+    /// <param name="innerException">The cause.</param>
     /// <exception cref="ArgumentOutOfRangeException">The delay is negative.</exception>
     public RetryAfterException(TimeSpan delay, string? message = null, Exception? innerException = null)
         : base(message ?? $"Try again in {delay}.", innerException)
@@ -17,6 +17,6 @@ public class RetryAfterException : Exception
         Delay = delay;
     }
 
-    /// <summary>The shortest time until the next try.</summary>
+    /// <summary>The minimum time until the next try.</summary>
     public TimeSpan Delay { get; }
 }

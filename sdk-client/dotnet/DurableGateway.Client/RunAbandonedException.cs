@@ -1,6 +1,6 @@
 namespace DurableGateway.Client;
 
-/// <summary>The run has ended, or a later attempt owns it: what this handler does is no longer wanted.</summary>
+/// <summary>The run has ended, or a later attempt owns it. The work of this handler is discarded.</summary>
 public sealed class RunAbandonedException : AttemptOverException
 {
     internal RunAbandonedException(string message)

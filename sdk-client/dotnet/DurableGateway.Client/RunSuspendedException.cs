@@ -1,8 +1,8 @@
 namespace DurableGateway.Client;
 
 /// <summary>
-/// A step has no outcome yet, and the handler cannot go on without it. The run is parked, and the handler executed again later. It is
-/// thrown when the attempt ends, so that <c>finally</c> blocks are executed; no step begins in them.
+/// A step has no outcome yet, and the handler cannot continue without it. The run is parked, and the handler is executed again later. The
+/// exception is thrown when the attempt ends, so that <c>finally</c> blocks are executed. No step starts in them.
 /// </summary>
 public sealed class RunSuspendedException : AttemptOverException
 {

@@ -1,14 +1,14 @@
 namespace DurableGateway.Client;
 
-/// <summary>How the delay before a step's next try grows.</summary>
+/// <summary>The growth of the delay before the next try of a step.</summary>
 public enum StepBackoff
 {
-    /// <summary>It doubles with each try.</summary>
+    /// <summary>The delay doubles with each try.</summary>
     Exponential,
 
-    /// <summary>It grows by the first delay with each try.</summary>
+    /// <summary>The delay grows by the first delay with each try.</summary>
     Linear,
 
-    /// <summary>It is always the first delay.</summary>
+    /// <summary>The delay is constant.</summary>
     Constant,
 }

@@ -3,8 +3,8 @@ using System;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// A step has failed for good: its tries are used up, or no retry may help. The failure is part of the run, so every replay throws it
-/// here again. Catch it to compensate. Where it leaves the handler, the run ends with it.
+/// A step has failed finally: its tries are exhausted, or the failure is not retryable. The failure is stored, so every replay throws it
+/// again at the same place. Catch it to compensate. If the handler does not catch it, the run fails.
 /// </summary>
 public sealed class StepFailedException : Exception
 {
@@ -15,11 +15,11 @@ public sealed class StepFailedException : Exception
         Problem = problem;
     }
 
-    /// <summary>The step's id.</summary>
+    /// <summary>The id of the step.</summary>
     public string Step { get; }
 
     /// <summary>
-    /// What went wrong, as it was stored. The exception itself (<see cref="Exception.InnerException"/>) is there only
+    /// The stored failure. The original exception (<see cref="Exception.InnerException"/>) is available only
     /// in the attempt that threw it.
     /// </summary>
     public StepProblem Problem { get; }

@@ -8,17 +8,17 @@ namespace DurableGateway.Client;
 /// <summary>HTTP requests as steps.</summary>
 public static class StepHttpExtensions
 {
-    /// <summary>Sends an HTTP request by a client, once, and keeps the response.</summary>
+    /// <summary>Sends an HTTP request with a client once, and stores the response.</summary>
     /// <param name="step">The steps of the handler.</param>
     /// <param name="name">The step's name: 1 to 256 bytes of UTF-8.</param>
     /// <param name="client">Sends the request.</param>
-    /// <param name="request">Makes the request: anew for each try, because a request can be sent once.
+    /// <param name="request">Creates a new request for each try, because a request can be sent only once.
     /// It is not called in a replay that has the response.</param>
-    /// <param name="options">How this step is tried; <see langword="null"/>: as the route's policy says.</param>
-    /// <param name="cancellationToken">Gives up waiting for the step.</param>
-    /// <returns>A response of its own with the status, headers and body of the one that was received,
-    /// in this attempt or an earlier one.</returns>
-    /// <exception cref="ArgumentNullException">Something of it is missing.</exception>
+    /// <param name="options">The options for the tries; <see langword="null"/> for those of the route's policy.</param>
+    /// <param name="cancellationToken">Stops waiting for the step.</param>
+    /// <returns>A new response with the status, headers and body of the received response,
+    /// from this or an earlier attempt.</returns>
+    /// <exception cref="ArgumentNullException">A required argument is <see langword="null"/>.</exception>
     /// <seealso cref="IStep.FetchAsync(string, Func{CancellationToken, Task{HttpResponseMessage}}, CancellationToken)"/>
     public static Task<HttpResponseMessage> FetchAsync(
         this IStep step, string name, HttpClient client, Func<HttpRequestMessage> request, StepOptions? options = null,

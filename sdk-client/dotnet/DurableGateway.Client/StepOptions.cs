@@ -62,8 +62,8 @@ public sealed class StepOptions
     }
 
     /// <summary>
-    /// The timeout of one try. When it elapses, the token of the body is cancelled, and the try fails with a
-    /// <see cref="TimeoutException"/> when the body ends. A body that ignores its token delays the end of the try.
+    /// The timeout of one try. When it elapses, the token of the body is cancelled. If the body ends because of it, the try fails with a
+    /// <see cref="TimeoutException"/>. The SDK waits for a body that ignores its token.
     /// </summary>
     /// <value>More than zero, at most 24 days. By default, a try has no timeout.</value>
     /// <exception cref="ArgumentOutOfRangeException">The value is zero, negative or too long.</exception>

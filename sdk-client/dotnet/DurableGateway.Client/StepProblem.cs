@@ -19,39 +19,38 @@ public sealed class StepProblem
     private StepProblem(string title) => Title = title;
 
     /// <summary>
-    /// The kind of failure as a URI reference, such as <c>/_durable/problems/step-timeout</c> and
-    /// <c>/_durable/problems/step-interrupted</c>
-    /// of the gateway, or what an invoked service named; <see langword="null"/> for an exception of a step.
+    /// The problem type as a URI reference: one of the gateway, such as <c>/_durable/problems/step-timeout</c> and
+    /// <c>/_durable/problems/step-interrupted</c>, or one of an invoked service; <see langword="null"/> for an exception of a step.
     /// </summary>
     public string? Type { get; private init; }
 
-    /// <summary>What kind of failure it is, for people.</summary>
+    /// <summary>The kind of failure, in words.</summary>
     public string Title { get; }
 
-    /// <summary>What went wrong: the exception's message. Not for clients.</summary>
+    /// <summary>The error, for example the message of the exception. Clients do not see it.</summary>
     public string? Detail { get; private init; }
 
-    /// <summary>The full name of the exception's type, where the failure was one.</summary>
+    /// <summary>The full name of the exception's type, if the failure was an exception.</summary>
     public string? ExceptionType { get; private init; }
 
-    /// <summary>Where it was thrown, shortened. For operators: it is not shown to clients.</summary>
+    /// <summary>The truncated stack trace of the exception, for operators. Clients do not see it.</summary>
     public string? StackTrace { get; private init; }
 
-    /// <summary>A status that the failure stands for, where it has one.</summary>
+    /// <summary>The HTTP status of the failure, if it has one.</summary>
     public int? Status { get; private init; }
 
     /// <summary>
-    /// What the client of the run is told where the failure ends it; <see langword="null"/>: that it failed, and not why.
+    /// The message for the client if the failure ends the run; <see langword="null"/> if the client does not get the reason.
     /// </summary>
     public string? ClientMessage { get; private init; }
 
-    /// <summary>The step whose failure it is, where it is kept elsewhere.</summary>
+    /// <summary>The step that failed, if the problem is stored with another step.</summary>
     internal string? Step { get; private init; }
 
-    /// <summary>Whether what the step waited for has not come in its time.</summary>
+    /// <summary>Whether the wait of the step timed out.</summary>
     internal bool IsStepTimeout => Type?.EndsWith(StepTimeoutType, StringComparison.Ordinal) == true;
 
-    /// <summary>Whether the run's policy leaves no time for what the step asks for: it never will.</summary>
+    /// <summary>Whether the step exceeds the run timeout of the policy. A retry cannot help.</summary>
     internal bool IsBeyondRunTimeout => Type?.EndsWith(BeyondRunTimeoutType, StringComparison.Ordinal) == true;
 
     internal static StepProblem Of(Exception e, bool withStack)
@@ -73,7 +72,7 @@ public sealed class StepProblem
     internal static StepProblem Of(string title, string detail, string? clientMessage = null) =>
         new(title) { Detail = detail, ClientMessage = clientMessage };
 
-    /// <summary>The same, of a step.</summary>
+    /// <summary>A copy with the step.</summary>
     internal StepProblem At(string step) => new(Title)
     {
         Type = Type,
@@ -95,7 +94,7 @@ public sealed class StepProblem
         Step = Step,
     };
 
-    /// <summary>Reads what is stored, however little it resembles problem details.</summary>
+    /// <summary>Reads a stored failure, even if it is not problem details.</summary>
     internal static StepProblem Parse(byte[] json)
     {
         try
@@ -119,13 +118,13 @@ public sealed class StepProblem
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // Another SDK's idea of a failure is still a failure.
+            // A failure in another format is still a failure.
         }
 
         return new StepProblem(Failed);
     }
 
-    /// <summary>As it is stored: all of it.</summary>
+    /// <summary>The complete failure, as it is stored.</summary>
     internal byte[] ToJson() => Write(json =>
     {
         if (Type is not null) json.WriteString("type", Type);
@@ -138,9 +137,9 @@ public sealed class StepProblem
         if (Step is not null) json.WriteString("step", Step);
     });
 
-    /// <summary>As a client may see it: which step failed, and what the developer meant for clients.</summary>
-    /// <param name="details">Whether the client is a developer, who may see the exception.</param>
-    /// <param name="compensations">The compensations that failed for good.</param>
+    /// <summary>The failure for clients: the step, and the message for clients.</summary>
+    /// <param name="details">Whether to include the exception.</param>
+    /// <param name="compensations">The compensations that failed finally.</param>
     internal byte[] ToClientJson(bool details, IReadOnlyList<StepFailedException>? compensations = null) => Write(json =>
     {
         WriteForClient(json, details, Step);
@@ -159,7 +158,7 @@ public sealed class StepProblem
 
     private void WriteForClient(Utf8JsonWriter json, bool details, string? step)
     {
-        // The gateway's own kinds of failure are part of the contract. What another service names is not this one's to tell.
+        // Only the gateway's problem types are part of the contract. Those of other services are not disclosed.
         if (Type is not null && (details || Type.StartsWith(GatewaysOwn, StringComparison.Ordinal))) json.WriteString("type", Type);
         json.WriteString("title", details ? Title : step is null ? "The request failed" : "A step of the request failed");
         if ((ClientMessage ?? (details ? Detail : null)) is { } detail) json.WriteString("detail", detail);

@@ -3,7 +3,7 @@ using System;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// A step is used in a way that cannot work. The message says what to do. It is an error in the handler: no replay helps.
+/// A step is used incorrectly. The message says what to do. It is an error in the handler, so a replay does not help.
 /// </summary>
 public sealed class StepUsageException : InvalidOperationException
 {

@@ -9,18 +9,19 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client.Http;
 
 /// <summary>
-/// The client's side: calls durable routes, and gives the final response after whatever happened in between. A plain
+/// A client handler for durable routes: it sends a request and returns the final response of the run. A plain
 /// <see cref="HttpClient"/> that follows redirects works too.
 /// </summary>
 /// <remarks>
-/// <para>A request that is not <c>GET</c>, <c>HEAD</c>, <c>OPTIONS</c> or <c>TRACE</c> gets an <c>Idempotency-Key</c>, so that it may be
-/// sent again where its answer was lost, and is executed as one run. The result is waited for as long as the request's cancellation token
-/// and <see cref="HttpClient.Timeout"/> allow: set the latter to <see cref="Timeout.InfiniteTimeSpan"/> where runs take long.</para>
-/// <para>The handler beneath it must not follow redirects by itself (<c>AllowAutoRedirect = false</c>), or else neither progress nor the
-/// result URL can be told. Redirects of the service are given as they are.</para>
-/// <para>To ask for a result again, after a restart for example, send a <c>GET</c> to the URL that
-/// <see cref="DurableRequestExtensions.OnResultUrl"/> was told of. To cancel the run, send a <c>DELETE</c> to that URL with <c>/run</c>
-/// behind its path.</para>
+/// <para>A request other than <c>GET</c>, <c>HEAD</c>, <c>OPTIONS</c> or <c>TRACE</c> gets an <c>Idempotency-Key</c>, so that the handler
+/// can repeat it after a lost answer, and the gateway executes it as one run. The handler waits for the result until the request's
+/// cancellation token or <see cref="HttpClient.Timeout"/> ends the wait. Set the latter to <see cref="Timeout.InfiniteTimeSpan"/> for
+/// long runs.</para>
+/// <para>The inner handler must not follow redirects (<c>AllowAutoRedirect = false</c>). Otherwise, this handler cannot report progress
+/// and the result URL. Redirects of the service are returned unchanged.</para>
+/// <para>To get a result again, for example after a restart, send a <c>GET</c> to the URL that
+/// <see cref="DurableRequestExtensions.OnResultUrl"/> reports. To cancel the run, append <c>/run</c> to the path of that URL and send a
+/// <c>DELETE</c>.</para>
 /// </remarks>
 public sealed class DurableClientHandler : DelegatingHandler
 {
@@ -33,21 +34,21 @@ public sealed class DurableClientHandler : DelegatingHandler
     private Func<int, TimeSpan> _delay = number =>
         TimeSpan.FromTicks(Math.Min(FirstDelay.Ticks << Math.Min(number - 1, 6), TimeSpan.FromSeconds(10).Ticks));
 
-    /// <summary>Makes one whose inner handler is set by whoever uses it, such as the HTTP client factory.</summary>
+    /// <summary>Creates a handler without an inner handler, for example for the HTTP client factory, which sets it.</summary>
     public DurableClientHandler()
     {
     }
 
-    /// <summary>Makes one that sends by another handler.</summary>
-    /// <param name="innerHandler">It does not follow redirects by itself.</param>
+    /// <summary>Creates a handler with an inner handler.</summary>
+    /// <param name="innerHandler">The inner handler. It must not follow redirects.</param>
     public DurableClientHandler(HttpMessageHandler innerHandler)
         : base(innerHandler)
     {
     }
 
-    /// <summary>How often in a row a call without an answer is repeated. To wait for a result is no repetition.</summary>
+    /// <summary>The maximum of consecutive repeats of a call without an answer. Polling for a result does not count.</summary>
     /// <value>Zero or more. The default is 5.</value>
-    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public int MaxRepeats
     {
         get => _maxRepeats;
@@ -56,8 +57,8 @@ public sealed class DurableClientHandler : DelegatingHandler
             : throw new ArgumentOutOfRangeException(nameof(value), value, "A number of repetitions is not negative.");
     }
 
-    /// <summary>The delay before the n-th repetition in a row, from 1. A <c>Retry-After</c> goes before it.</summary>
-    /// <value>The default begins with 0.2 seconds and doubles, up to 10 seconds.</value>
+    /// <summary>The delay before the n-th consecutive repeat, from 1. A <c>Retry-After</c> takes precedence.</summary>
+    /// <value>The default starts with 0.2 seconds and doubles, up to 10 seconds.</value>
     public Func<int, TimeSpan> Delay
     {
         get => _delay;
@@ -74,7 +75,7 @@ public sealed class DurableClientHandler : DelegatingHandler
         if (!isSafe && !request.Headers.Contains(DurableHeaders.IdempotencyKey))
             request.Headers.Add(DurableHeaders.IdempotencyKey, $"\"{Guid.NewGuid():N}\"");
 
-        // So that it can be sent again.
+        // Buffer the content, so that it can be sent again.
         if (request.Content is not null) await BufferAsync(request.Content, cancellationToken).ConfigureAwait(false);
         for (var repeats = 0; ; repeats++)
         {
@@ -93,7 +94,7 @@ public sealed class DurableClientHandler : DelegatingHandler
             if (at is not null) request.TellResultUrl(at);
             if (IsRefusal(response))
             {
-                // Where it may be stored, its result is there; 404 there: it is not.
+                // The run may be stored: ask its result URL. 404 means that it is not.
                 if (at is not null && await ResultAsync(request, at, cancellationToken).ConfigureAwait(false) is var result)
                 {
                     if (result.StatusCode != HttpStatusCode.NotFound || result.Headers.Contains(DurableHeaders.Status))
@@ -146,7 +147,7 @@ public sealed class DurableClientHandler : DelegatingHandler
                 {
                     if (await IsWholeAsync(response, cancellationToken).ConfigureAwait(false) || repeats++ >= MaxRepeats)
                     {
-                        // What is told after the result is late.
+                        // Progress after the result is too late.
                         if (progress is not null) await watch.ConfigureAwait(false);
                         return response;
                     }
@@ -178,7 +179,7 @@ public sealed class DurableClientHandler : DelegatingHandler
         }
     }
 
-    /// <summary>Reads a response of a size that fits into memory, so that one that is cut off is noticed here.</summary>
+    /// <summary>Buffers a response that fits into memory, to detect here if it is truncated.</summary>
     private static async Task<bool> IsWholeAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         if (response.Content?.Headers.ContentLength is null or > MaxBuffer) return true;
@@ -215,7 +216,7 @@ public sealed class DurableClientHandler : DelegatingHandler
         var isOfSameHost = at.Authority == request.RequestUri!.Authority;
         foreach (var header in request.Headers)
         {
-            // What the client takes, and who it is. The rest says how the request was to be executed.
+            // Copy the headers that say what the client accepts and who it is, not those that control the execution.
             if (header.Key.Equals(DurableHeaders.IdempotencyKey, StringComparison.OrdinalIgnoreCase) || header.Key is "Prefer" or "Range"
                 || header.Key.StartsWith("If-", StringComparison.OrdinalIgnoreCase)
                 || (!isOfSameHost && header.Key is "Authorization" or "Cookie")) continue;
@@ -238,7 +239,7 @@ public sealed class DurableClientHandler : DelegatingHandler
     private static bool IsResult(Uri? at) => at is not null
         && (at.AbsolutePath.StartsWith(ResultsPath, StringComparison.Ordinal) || at.Query.Contains("durable-result="));
 
-    /// <summary>Whether the gateway, and not the service, says that its store is away or full.</summary>
+    /// <summary>Whether the gateway (not the service) reports that its store is unavailable or full.</summary>
     private static bool IsRefusal(HttpResponseMessage response) => response.StatusCode == HttpStatusCode.ServiceUnavailable
         && (response.Headers.TryGetValues(DurableHeaders.Status, out var status)
             ? status.First() == "not-durable"

@@ -3,15 +3,15 @@ using System.Net.Http;
 
 namespace DurableGateway.Client.Http;
 
-/// <summary>Says of one request what its sender wants to know of the run. It is told by <see cref="DurableClientHandler"/>.</summary>
+/// <summary>Registers callbacks of a request, which <see cref="DurableClientHandler"/> calls.</summary>
 public static class DurableRequestExtensions
 {
     private const string ProgressKey = "DurableGateway.Client.Progress";
     private const string ResultUrlKey = "DurableGateway.Client.ResultUrl";
 
-    /// <summary>Tells of the steps of the run while its result is waited for.</summary>
+    /// <summary>Reports the progress of the run while the handler waits for the result.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="progress">Who is told.</param>
+    /// <param name="progress">Receives the progress.</param>
     /// <returns>The request.</returns>
     public static HttpRequestMessage OnProgress(this HttpRequestMessage request, IProgress<RunProgress> progress)
     {
@@ -20,11 +20,11 @@ public static class DurableRequestExtensions
     }
 
     /// <summary>
-    /// Tells the URL of the result as soon as it is known. Who keeps it can ask for the result after a restart. It is a capability: who has
-    /// it can read the result.
+    /// Reports the result URL as soon as it is known. Store it to get the result after a restart. It is a capability: anyone who has it
+    /// can read the result.
     /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="known">Who is told.</param>
+    /// <param name="known">Receives the URL.</param>
     /// <returns>The request.</returns>
     public static HttpRequestMessage OnResultUrl(this HttpRequestMessage request, Action<Uri> known)
     {

@@ -9,15 +9,15 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client.Http;
 
-/// <summary>Reads the history of a run as it comes, at its result URL.</summary>
+/// <summary>Streams the history of a run from its result URL.</summary>
 internal sealed class ProgressReader(
     Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send, IProgress<RunProgress> progress)
 {
     /// <summary>
-    /// Tells what happens until the run has ended. Progress is a courtesy: that it cannot be read keeps nobody from the result.
+    /// Reports the progress until the run has ended. Errors are ignored, because they must not prevent the result.
     /// </summary>
-    /// <param name="request">Asks for the result.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="request">The request for the result.</param>
+    /// <param name="cancellationToken">Stops reading.</param>
     public async Task WatchAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         request.Headers.Accept.Clear();
@@ -45,7 +45,7 @@ internal sealed class ProgressReader(
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // The result is asked for anyway.
+            // The handler requests the result anyway.
         }
     }
 

@@ -2,7 +2,7 @@ using System;
 
 namespace DurableGateway.Client.Http;
 
-/// <summary>What has happened in a run, as its client may know it.</summary>
+/// <summary>An entry of the history of a run, for its client.</summary>
 public sealed class RunProgress
 {
     internal RunProgress(string kind, int attempt, string? step, string? state, DateTimeOffset? until)
@@ -14,18 +14,19 @@ public sealed class RunProgress
         Until = until;
     }
 
-    /// <summary><c>attempt</c>: one has begun; <c>step</c>: a step is in another state; <c>suspended</c>: the run waits.</summary>
+    /// <summary><c>attempt</c>: an attempt has started; <c>step</c>: a step has a new state; <c>suspended</c>: the run waits.</summary>
     public string Kind { get; }
 
     /// <summary>The number of the attempt.</summary>
     public int Attempt { get; }
 
-    /// <summary>The step's id; <see langword="null"/> where it is not about a step.</summary>
+    /// <summary>The id of the step; <see langword="null"/> if the entry is not about a step.</summary>
     public string? Step { get; }
 
-    /// <summary>Of a step: <c>completed</c>, <c>failed</c>, <c>retrying</c>, <c>running</c>, <c>sleeping</c> or <c>waiting</c>.</summary>
+    /// <summary>The state of the step: <c>completed</c>, <c>failed</c>, <c>retrying</c>, <c>running</c>, <c>sleeping</c> or
+    /// <c>waiting</c>.</summary>
     public string? State { get; }
 
-    /// <summary>When it goes on; <see langword="null"/> where that is not known.</summary>
+    /// <summary>The time at which the run or step continues; <see langword="null"/> if unknown.</summary>
     public DateTimeOffset? Until { get; }
 }

@@ -9,12 +9,12 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client.Testing;
 
 /// <summary>
-/// A run without a gateway, for unit tests of a handler: its attempts are made in memory, and the outcomes of steps are kept from one to
-/// the next. What steps wait for is said by the test.
+/// A run without a gateway, for unit tests of a handler. It executes attempts in memory and keeps the outcomes of steps between them. The
+/// test provides the events, callbacks and results that steps wait for.
 /// </summary>
 /// <remarks>
-/// The steps are those of the SDK, as behind a gateway: bodies are executed once, results are written and read, failed tries are made
-/// again. A handler that depends on something outside of its steps shows it here.
+/// Steps behave as with a gateway: bodies are executed once, results are serialized, and failed tries are repeated. So a test detects a
+/// handler that depends on state outside of its steps.
 /// </remarks>
 /// <example>
 /// <code>
@@ -34,33 +34,34 @@ public sealed class TestRun
     private readonly DurableStepsOptions _options;
     private int _attempt;
 
-    /// <summary>Begins a run.</summary>
-    /// <param name="options">How steps are kept; <see langword="null"/>: as by default, but attempts that cannot go on end sooner.</param>
+    /// <summary>Creates a run.</summary>
+    /// <param name="options">The options of the steps; <see langword="null"/> for the default with a shorter
+    /// <see cref="DurableStepsOptions.SuspendAfter"/>.</param>
     public TestRun(DurableStepsOptions? options = null)
     {
         _options = options ?? new DurableStepsOptions { SuspendAfter = TimeSpan.FromMilliseconds(50), ErrorDetails = true };
         _gateway = new TestGateway(() => _attempt, () => MaxAttempts);
     }
 
-    /// <summary>How often a step is tried that says nothing else.</summary>
+    /// <summary>The maximum number of tries of a step without options.</summary>
     /// <value>The default is 3.</value>
     public int MaxAttempts { get; set; } = 3;
 
-    /// <summary>How many attempts have begun.</summary>
+    /// <summary>The number of attempts so far.</summary>
     public int Attempts => _attempt;
 
     /// <summary>The ids of the steps that have an outcome, oldest first.</summary>
     public IReadOnlyList<string> Steps => _gateway.Stored;
 
-    /// <summary>The ids of the steps that sleep, wait, or are tried again.</summary>
+    /// <summary>The ids of the steps that sleep, wait, or will be retried.</summary>
     public IReadOnlyList<string> Pending => _gateway.Pending(_ => true);
 
-    /// <summary>The types of the events that were sent, oldest first.</summary>
+    /// <summary>The types of the sent events, oldest first.</summary>
     public IReadOnlyList<string> SentEvents => _gateway.Events;
 
-    /// <summary>Says what a step gets that waits for an event, a callback or another route; or that a sleep is over.</summary>
-    /// <param name="step">The step's id.</param>
-    /// <param name="data">The data: written as JSON, but <see cref="byte"/>s as they are; <see langword="null"/>: none.</param>
+    /// <summary>Completes a step that waits for an event, a callback or another route, or ends a sleep.</summary>
+    /// <param name="step">The id of the step.</param>
+    /// <param name="data">The data: JSON, or <see cref="byte"/>s unchanged; <see langword="null"/> for no data.</param>
     public void Complete(string step, object? data = null)
     {
         if (step is null) throw new ArgumentNullException(nameof(step));
@@ -73,8 +74,8 @@ public sealed class TestRun
         _gateway.Script(step, failed: false, data is byte[]? StepContent.BytesType : StepContent.JsonType, body);
     }
 
-    /// <summary>Lets the time of a step be over that waits for an event or a callback.</summary>
-    /// <param name="step">The step's id.</param>
+    /// <summary>Times out a step that waits for an event or a callback.</summary>
+    /// <param name="step">The id of the step.</param>
     public void TimeOut(string step)
     {
         if (step is null) throw new ArgumentNullException(nameof(step));
@@ -84,9 +85,9 @@ public sealed class TestRun
 
     /// <summary>Executes the handler as the next attempt.</summary>
     /// <param name="handler">The handler.</param>
-    /// <param name="isFinal">Whether the policy allows no further attempt: any failure is for good then.</param>
-    /// <returns>What a gateway would be told.</returns>
-    /// <remarks>An exception of the handler that is no failure for good is thrown here: the gateway would try again.</remarks>
+    /// <param name="isFinal">Whether the policy allows no further attempt, so that any failure is final.</param>
+    /// <returns>The verdict that a host would send to the gateway.</returns>
+    /// <remarks>Throws an exception of the handler that is not a final failure. A gateway would retry.</remarks>
     public async Task<AttemptVerdict> AttemptAsync(Func<IStep, Task> handler, bool isFinal = false)
     {
         if (handler is null) throw new ArgumentNullException(nameof(handler));
@@ -107,14 +108,15 @@ public sealed class TestRun
     }
 
     /// <summary>
-    /// Executes the handler from attempt to attempt until it ends. Sleeps are over at once, and delays before retries are left out.
+    /// Executes attempts until the handler ends. Sleeps end immediately, and retries have no delay.
     /// </summary>
-    /// <typeparam name="T">What the handler returns.</typeparam>
+    /// <typeparam name="T">The type of the handler's result.</typeparam>
     /// <param name="handler">The handler.</param>
-    /// <returns>What the handler returned.</returns>
-    /// <exception cref="StepFailedException">A step has failed for good, and the handler did not catch it.
-    /// Other exceptions of the handler are thrown, too.</exception>
-    /// <exception cref="InvalidOperationException">The handler waits for what the test has not said (<see cref="Complete"/>).</exception>
+    /// <returns>The result of the handler.</returns>
+    /// <exception cref="StepFailedException">A step has failed finally, and the handler did not catch it.
+    /// Other exceptions of the handler are thrown too.</exception>
+    /// <exception cref="InvalidOperationException">The handler waits for a step that the test has not completed
+    /// (<see cref="Complete"/>).</exception>
     public async Task<T> RunAsync<T>(Func<IStep, Task<T>> handler)
     {
         if (handler is null) throw new ArgumentNullException(nameof(handler));
@@ -152,10 +154,10 @@ public sealed class TestRun
         throw new InvalidOperationException($"The handler has not ended after {MaxRounds} attempts.");
     }
 
-    /// <summary>The same, of a handler that returns nothing.</summary>
+    /// <summary>Executes attempts until a handler without a result ends.</summary>
     /// <param name="handler">The handler.</param>
-    /// <exception cref="StepFailedException">As above.</exception>
-    /// <exception cref="InvalidOperationException">As above.</exception>
+    /// <exception cref="StepFailedException">A step has failed finally, and the handler did not catch it.</exception>
+    /// <exception cref="InvalidOperationException">The handler waits for a step that the test has not completed.</exception>
     public Task RunAsync(Func<IStep, Task> handler)
     {
         if (handler is null) throw new ArgumentNullException(nameof(handler));
