@@ -3,7 +3,7 @@ using System.Net.Http;
 
 namespace DurableGateway.Client;
 
-/// <summary>A fetched response that counts as a failed try.</summary>
+/// <summary>A fetched response that is a failed try.</summary>
 internal sealed class FailedResponseException(string message, int status, TimeSpan? retryAfter) : HttpRequestException(message)
 {
     public int Status { get; } = status;

@@ -2,7 +2,7 @@ using System.Net.Http;
 
 namespace DurableGateway.Client;
 
-/// <summary>What a call says of a step.</summary>
+/// <summary>The content of a call about a step.</summary>
 internal interface IStepWrite
 {
     HttpRequestMessage ToRequest(string url);

@@ -8,7 +8,7 @@ internal sealed class JsonContent<T> : StepContent<T>
 {
     private readonly JsonTypeInfo<T> _type;
 
-    /// <exception cref="StepUsageException">Parts of the type would be lost without a word.</exception>
+    /// <exception cref="StepUsageException">The serializer would silently lose parts of the type.</exception>
     public JsonContent(string step, JsonTypeInfo<T> type)
     {
         _type = type;

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace DurableGateway.Client;
 
-/// <summary>Finds types that are written as JSON without an error, and without what they hold.</summary>
+/// <summary>Finds types whose content the JSON serializer loses without an error.</summary>
 internal static class JsonLosses
 {
     private const int MaxTypes = 500;
@@ -13,7 +13,7 @@ internal static class JsonLosses
     private static readonly ConditionalWeakTable<JsonTypeInfo, Finding> Known = new();
 
     /// <summary>
-    /// The first tuple of fields (<see cref="ValueTuple"/>) in a type, or in one that it is made of; <see langword="null"/>: none.
+    /// The first <see cref="ValueTuple"/> in a type or its parts; <see langword="null"/> if there is none.
     /// </summary>
     public static Type? Of(JsonTypeInfo type) => Known.GetValue(type, Find).Lost;
 
@@ -47,7 +47,7 @@ internal static class JsonLosses
         }
         catch (Exception e) when (e is NotSupportedException or InvalidOperationException or ArgumentException)
         {
-            // Writing a value of it says so better.
+            // Serialization of a value reports the error better.
             return null;
         }
     }

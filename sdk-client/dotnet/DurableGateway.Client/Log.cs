@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Client;
 
-/// <summary>What is logged of steps, in the category <c>DurableGateway.Client</c>.</summary>
+/// <summary>The log messages of steps, in the category <c>DurableGateway.Client</c>.</summary>
 internal static partial class Log
 {
     public static void StepIsExecuting(this ILogger log, RunInfo run, string step) => StepIsExecuting(log, step, run.Attempt, run.Id);
@@ -15,7 +15,7 @@ internal static partial class Log
 
     public static void StepIsPending(this ILogger log, RunInfo run, string step) => StepIsPending(log, step, run.Attempt, run.Id);
 
-    /// <remarks>The stack is kept for those who look closely: a failed try is ordinary.</remarks>
+    /// <remarks>The exception is logged only if Debug is enabled, because failed tries are normal.</remarks>
     public static void TryFailed(this ILogger log, RunInfo run, string step, TimeSpan time, StepFailedException failure) => TryFailed(
         log, log.IsEnabled(LogLevel.Debug) ? failure.InnerException : null,
         step, time.TotalMilliseconds, failure.Problem.ExceptionType ?? failure.Problem.Title, failure.Problem.Detail, run.Attempt, run.Id);

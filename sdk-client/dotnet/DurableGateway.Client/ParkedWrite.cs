@@ -6,7 +6,7 @@ using System.Net.Http.Headers;
 
 namespace DurableGateway.Client;
 
-/// <summary>A step that the gateway completes: it sleeps, or waits for something.</summary>
+/// <summary>A step that the gateway completes: a sleep or a wait.</summary>
 internal sealed class ParkedWrite(string type, byte[]? body = null, string? contentType = null) : IStepWrite
 {
     private readonly List<KeyValuePair<string, string>> _headers = [];

@@ -2,7 +2,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>What others sent: it may be nothing at all, and then it is the type's default.</summary>
+/// <summary>A payload from outside. An empty payload becomes the default of the type.</summary>
 internal sealed class PayloadContent<T>(StepContent<T> content) : StepContent<T?>
 {
     public override string ContentType => content.ContentType;

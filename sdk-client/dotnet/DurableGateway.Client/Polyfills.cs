@@ -1,7 +1,7 @@
 #if NETSTANDARD2_0
 namespace System.Diagnostics.CodeAnalysis
 {
-    /// <summary>The compiler looks for it by its name.</summary>
+    /// <summary>The compiler finds the type by its name.</summary>
     [AttributeUsage(AttributeTargets.All, AllowMultiple = true)]
     internal sealed class UnconditionalSuppressMessageAttribute(string category, string checkId) : Attribute
     {
@@ -13,7 +13,7 @@ namespace System.Diagnostics.CodeAnalysis
 
 namespace System.Runtime.CompilerServices
 {
-    /// <summary>The compiler asks for it where a property is set by an initializer alone.</summary>
+    /// <summary>The compiler requires the type for <c>init</c> accessors.</summary>
     internal static class IsExternalInit;
 }
 #endif

@@ -5,7 +5,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>How a fetched response becomes bytes and comes back.</summary>
+/// <summary>Serializes a fetched response.</summary>
 internal sealed class ResponseContent(DurableStepsOptions options) : StepContent<HttpResponseMessage>
 {
     public override string ContentType => StoredResponse.ContentType;
@@ -17,7 +17,7 @@ internal sealed class ResponseContent(DurableStepsOptions options) : StepContent
             throw new StepUsageException($"Step '{step}' gives null where a response is expected. Return what the HttpClient gave.");
         using (result)
         {
-            // 408 and 429 are no failures of the other side, but it asks to be called again.
+            // 408 and 429 are not failures of the server, but they request another try.
             if ((int)result.StatusCode is 408 or 429 or 500 or 502 or 503 or 504) throw Failed(result);
             return (await StoredResponse.ReadAsync(result, cancellationToken).ConfigureAwait(false)).ToResponse();
         }
@@ -37,7 +37,7 @@ internal sealed class ResponseContent(DurableStepsOptions options) : StepContent
         var delay = after?.Delta ?? (after?.Date is { } date ? date - options.Now : null);
         if (delay < TimeSpan.Zero) delay = TimeSpan.Zero;
 
-        // Neither path nor query: they may hold what no log should.
+        // Without path and query, which may contain secrets.
         var who = response.RequestMessage?.RequestUri is { IsAbsoluteUri: true } url ? url.Authority : "The other side";
         return new FailedResponseException($"{who} answered {(int)response.StatusCode} ({response.ReasonPhrase}).",
             (int)response.StatusCode, delay);

@@ -2,7 +2,7 @@ using System.Net.Http;
 
 namespace DurableGateway.Client;
 
-/// <summary>A step that is executed at most once begins.</summary>
+/// <summary>The start of a step that is executed at most once.</summary>
 internal sealed class StartedWrite : IStepWrite
 {
     public static readonly StartedWrite Instance = new();

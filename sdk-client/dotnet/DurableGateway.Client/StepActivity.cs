@@ -7,18 +7,18 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// Which steps of an attempt are executing and which are parked, and so whether the handler can go on. A step is executing from its
-/// beginning until its outcome is known, its checkpoint included. It is parked while its outcome belongs to a later attempt.
+/// Tracks which steps of an attempt are executing and which are parked, and so whether the handler can continue. A step is executing from
+/// its start until its outcome is stored. It is parked if only a later attempt can get its outcome.
 /// </summary>
 internal sealed class StepActivity(DurableStepsOptions options)
 {
     /// <summary>
-    /// The time is measured in pieces. A process that stands still for longer than all of it loses one piece, and the handler gets its turn
-    /// before the next one is over. It is real time: a test's clock that stands still would hold each attempt for ever.
+    /// The wait is divided into intervals. A process that is suspended for longer than the whole wait loses only one interval, and the
+    /// handler can run before the next one ends. The wait uses real time: with a stopped test clock, attempts would never end.
     /// </summary>
     private const int Pieces = 10;
 
-    /// <summary>How many pieces are waited for branches that ask for steps again and again though they get none any more.</summary>
+    /// <summary>The maximum of intervals to wait for branches that keep requesting steps although no further step starts.</summary>
     private const int MaxPieces = 10 * Pieces;
 
     private static readonly TimeSpan MaxQuiet = TimeSpan.FromSeconds(5);
@@ -37,7 +37,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     private bool _leftBehind;
     private volatile bool _suspended;
 
-    /// <summary>Whether the attempt has been suspended: nothing new begins in it.</summary>
+    /// <summary>Whether the attempt is suspended. No step starts in it.</summary>
     public bool IsSuspended => _suspended;
 
     /// <summary>Whether any step of this attempt was parked.</summary>
@@ -49,7 +49,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
-    /// <summary>Whether a branch has not come to its end: it may not have asked for all of its steps.</summary>
+    /// <summary>Whether a branch has not ended, and so may not have requested all of its steps.</summary>
     public bool HasOpenBranches
     {
         get
@@ -92,14 +92,14 @@ internal sealed class StepActivity(DurableStepsOptions options)
     {
         lock (_gate)
         {
-            // Who was parked has nothing to go on with.
+            // A parked branch got no outcome to continue with.
             if (_executing.Remove(id) && goesOn) _goingOn.Add(id);
             _parked.Remove(id);
             Signal();
         }
     }
 
-    /// <summary>The branch that waited for a step has gone on with its outcome, up to its next wait.</summary>
+    /// <summary>The branch that waited for a step has continued with its outcome, up to its next wait.</summary>
     public void WentOn(string id)
     {
         lock (_gate)
@@ -109,17 +109,17 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
-    /// <summary>A branch does something that is no step, and so it is not at its end.</summary>
+    /// <summary>Notes that a branch is active outside of steps, and so has not ended.</summary>
     public void Touch()
     {
         lock (_gate) _begun++;
     }
 
-    /// <summary>Waits for what comes in a later attempt: until this one is over.</summary>
+    /// <summary>Parks a step until the attempt ends.</summary>
     /// <param name="id">The step.</param>
-    /// <param name="parent">The callback that the step hands out: it waits for the step.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <exception cref="RunSuspendedException">The attempt is over.</exception>
+    /// <param name="parent">The callback that the step hands out, and that waits for the step.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="RunSuspendedException">The attempt has ended.</exception>
     public async Task ParkAsync(string id, string? parent, CancellationToken cancellationToken)
     {
         lock (_gate)
@@ -138,8 +138,8 @@ internal sealed class StepActivity(DurableStepsOptions options)
     }
 
     /// <summary>
-    /// Suspends the attempt, and completes, when the handler cannot go on: steps are parked, none is executing, and none has begun
-    /// for the time of <see cref="DurableStepsOptions.SuspendAfter"/>.
+    /// Suspends the attempt and completes when the handler cannot continue: steps are parked, none is executing, and none has started
+    /// for <see cref="DurableStepsOptions.SuspendAfter"/>.
     /// </summary>
     public async Task SuspendAsync(CancellationToken ended)
     {
@@ -158,19 +158,19 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
-    /// <summary>Notes that a step did not begin because the attempt is suspended.</summary>
+    /// <summary>Notes that a step did not start because the attempt is suspended.</summary>
     public void Refuse()
     {
         lock (_gate) _refused = true;
     }
 
-    /// <summary>The handler has ended before anybody was told of the suspension: its own end counts.</summary>
+    /// <summary>Revokes a suspension that nothing has observed, because the handler has ended on its own.</summary>
     public void EndByItself()
     {
         lock (_gate) _suspended &= _refused;
     }
 
-    /// <summary>Ends the wait of the parked steps, so that code which must run when they are left does run.</summary>
+    /// <summary>Ends the wait of the parked steps, so that <c>finally</c> blocks are executed.</summary>
     public void Release() => _released.TrySetResult(true);
 
     /// <summary>Completes when no step is executing.</summary>
@@ -185,7 +185,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
-    /// <summary>Completes when, moreover, each branch has gone on with the outcome that it has got.</summary>
+    /// <summary>Completes when no step is executing and each branch has continued with its outcome.</summary>
     public Task GoneOnAsync()
     {
         lock (_gate)
@@ -197,11 +197,11 @@ internal sealed class StepActivity(DurableStepsOptions options)
         }
     }
 
-    /// <summary>Completes when no branch that was left behind has done anything for a while.</summary>
-    /// <param name="cancellationToken">Ends the wait: nobody needs the branches any more.</param>
+    /// <summary>Completes when the remaining branches have been inactive for a while.</summary>
+    /// <param name="cancellationToken">Ends the wait when the branches are no longer needed.</param>
     public async Task QuietAsync(CancellationToken cancellationToken)
     {
-        // A handler that may work for hours between its steps is not waited for that long: its failure is the answer.
+        // Limit the wait for a handler with a long SuspendAfter, because the client waits for the failure.
         var piece = new TimeSpan(Math.Max(1, Math.Min(options.SuspendAfter.Ticks, MaxQuiet.Ticks) / Pieces));
         var begun = Begun;
         for (int quiet = 0, waited = 0; quiet < Pieces && waited < MaxPieces; quiet++, waited++)

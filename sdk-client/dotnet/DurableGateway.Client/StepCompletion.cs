@@ -5,13 +5,12 @@ using System.Threading.Tasks;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// The task of a step that the handler awaits. Unlike the task of an async method, it tells the SDK when the branch has gone on: to
-/// complete this task executes the code behind the <c>await</c>, up to the next wait of the branch.
+/// The task of a step that the handler awaits. Unlike the task of an async method, it tells the SDK when the branch has continued:
+/// completing this task executes the code after the <c>await</c>, up to the next wait of the branch.
 /// </summary>
 /// <remarks>
-/// A branch that has a <see cref="System.Threading.SynchronizationContext"/> goes on there, and later.
-/// The builder is that of async methods:
-/// it makes a canceled task of a cancellation, and keeps the exception.
+/// A branch with a <see cref="System.Threading.SynchronizationContext"/> continues there, later.
+/// The builder is that of async methods, so that a cancellation gives a canceled task that keeps the exception.
 /// </remarks>
 internal sealed class StepCompletion<T>
 {
@@ -21,14 +20,14 @@ internal sealed class StepCompletion<T>
     {
     }
 
-    /// <summary>Gives the task for a step that has begun.</summary>
+    /// <summary>Creates the task for a step that has started.</summary>
     /// <param name="step">The step.</param>
-    /// <param name="wentOn">Called when the branch has gone on.</param>
+    /// <param name="wentOn">Called when the branch has continued.</param>
     public static Task<T> Of(Task<T> step, Action wentOn)
     {
         if (step.IsCompleted)
         {
-            // The branch goes on with it at once, before it returns to the code that began it.
+            // The branch continues immediately, before it returns to the code that started it.
             wentOn();
             return step;
         }

@@ -7,17 +7,17 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>How a step's result of one type becomes bytes and comes back.</summary>
+/// <summary>Serializes the results of steps of one type.</summary>
 internal abstract class StepContent<T>
 {
     public abstract string ContentType { get; }
 
-    /// <summary>The bytes to store, and the result that the handler goes on with: as a replay reads it, so that both go on alike.</summary>
+    /// <summary>The bytes to store, and the result for the handler. It is deserialized from them, so that replays get the same.</summary>
     public abstract Task<(byte[] Body, T Result)> WriteAsync(T result);
 
     public abstract T Read(byte[] body);
 
-    /// <summary>Takes in what the body left to be read: a part of the step still.</summary>
+    /// <summary>Buffers a stream that the body returned. This is still part of the step.</summary>
     public virtual Task<T> ReceiveAsync(string step, T result, CancellationToken cancellationToken) => Task.FromResult(result);
 }
 
@@ -29,7 +29,7 @@ internal static class StepContent
     public static StepUsageException NullStream(string step) =>
         new($"Step '{step}' gives null where a stream is expected. Return an empty stream.");
 
-    /// <exception cref="StepUsageException">Nothing is known of how to keep the type.</exception>
+    /// <exception cref="StepUsageException">The type cannot be serialized.</exception>
     public static StepContent<T> For<T>(string step, JsonSerializerOptions json)
     {
         if (typeof(T) == typeof(byte[])) return (StepContent<T>)(object)new BytesContent();
@@ -47,7 +47,7 @@ internal static class StepContent
         }
     }
 
-    /// <summary>What is kept of a step that gives nothing.</summary>
+    /// <summary>The content of a step without a result.</summary>
     public sealed class Nothing : StepContent<bool>
     {
         public static readonly Nothing Instance = new();

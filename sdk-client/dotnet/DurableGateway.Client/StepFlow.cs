@@ -3,8 +3,8 @@ using System.Threading;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// A step in the order in which the handler's code began it. Each branch of the handler has a chain of its own, because what an async
-/// method sets in its context does not reach its caller.
+/// A step in the order in which the handler's code started it. Each branch of the handler has its own chain, because context that an async
+/// method sets does not flow to its caller.
 /// </summary>
 internal sealed class StepFlow
 {
@@ -23,9 +23,9 @@ internal sealed class StepFlow
         _turn = turn;
     }
 
-    /// <summary>The step that begins here. Call it in the context of the handler's code, and not in an async method of the SDK.</summary>
-    /// <param name="owner">The attempt: a context may outlive one, or belong to two.</param>
-    /// <param name="turn">Rises with each step of the attempt.</param>
+    /// <summary>Records the start of a step. Call it in the context of the handler's code, not in an async method of the SDK.</summary>
+    /// <param name="owner">The attempt. A context may outlive an attempt, or belong to two.</param>
+    /// <param name="turn">A number that increases with each step of the attempt.</param>
     public static StepFlow Continue(object owner, long turn)
     {
         var before = Current.Value is { } current && current._owner == owner ? current : null;
@@ -35,11 +35,11 @@ internal sealed class StepFlow
     }
 
     /// <summary>
-    /// Whether an earlier step could as well have begun after this one: they belong to different branches, and this one's branch had
-    /// executed a step already when the earlier one began.
+    /// Whether an earlier step could also start after this one: they belong to different branches, and this step's branch had already
+    /// executed a step when the earlier one started.
     /// </summary>
     /// <remarks>
-    /// Methods that are called one after the other are branches too, but the later one has no step yet when the earlier one begins its own.
+    /// Methods that are called in sequence are branches too, but the later one has no step yet when the earlier one starts its own.
     /// </remarks>
     public bool MightPrecede(StepFlow earlier)
     {

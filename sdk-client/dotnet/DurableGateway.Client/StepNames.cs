@@ -7,7 +7,7 @@ namespace DurableGateway.Client;
 /// <summary>The ids of an attempt's steps.</summary>
 internal sealed class StepNames(StepActivity activity)
 {
-    /// <summary>The step that keeps why a run is rolled back.</summary>
+    /// <summary>The step that stores the reason of a rollback.</summary>
     public const string RollbackBegun = "rollback begun";
 
     private const int MaxIdBytes = 256;
@@ -22,15 +22,15 @@ internal sealed class StepNames(StepActivity activity)
     private long _turn;
     private bool _closed;
 
-    /// <summary>The step that hands the URL of a callback out. By the callback's id: each use of a name is handed out for itself.</summary>
+    /// <summary>The step that hands out the URL of a callback. It has the callback's id in its name, so each use has its own.</summary>
     public static string HandOutOf(string callback) => callback + HandedOut;
 
-    /// <summary>The callback that a step hands out; <see langword="null"/> for other steps.</summary>
+    /// <summary>The callback whose URL a step hands out; <see langword="null"/> for other steps.</summary>
     public static string? CallbackOf(string id) =>
         id.EndsWith(HandedOut, StringComparison.Ordinal) ? id.Substring(0, id.Length - HandedOut.Length) : null;
 
-    /// <summary>Gives a step its id, and begins it. Nothing of it has happened yet where this throws.</summary>
-    /// <exception cref="StepUsageException">It cannot have the name, or not now.</exception>
+    /// <summary>Assigns the id of a step and starts it. If this throws, the step has no effect.</summary>
+    /// <exception cref="StepUsageException">The name is invalid or in use, or the handler has ended.</exception>
     public string Enter(string name)
     {
         lock (_gate)
@@ -41,14 +41,14 @@ internal sealed class StepNames(StepActivity activity)
         }
     }
 
-    /// <summary>Gives a step its id that is begun later, or never.</summary>
-    /// <exception cref="StepUsageException">It cannot have the name.</exception>
+    /// <summary>Assigns the id of a step that starts later or never.</summary>
+    /// <exception cref="StepUsageException">The name is invalid.</exception>
     public string Reserve(string name)
     {
         lock (_gate) return Assign(name);
     }
 
-    /// <summary>Begins the step that belongs to a callback.</summary>
+    /// <summary>Starts the step that hands out the URL of a callback.</summary>
     /// <exception cref="StepUsageException">The name is taken, or too long.</exception>
     public string EnterHandOut(string callback)
     {
@@ -66,25 +66,25 @@ internal sealed class StepNames(StepActivity activity)
         }
     }
 
-    /// <summary>Begins a step that has its id already, though the handler has ended.</summary>
+    /// <summary>Starts a step that already has its id, after the handler has ended.</summary>
     public void EnterReserved(string id)
     {
         lock (_gate) Begin(id);
     }
 
     /// <param name="id">The step.</param>
-    /// <param name="goesOn">Whether the branch that waits for it is told next: see <see cref="StepActivity.WentOn"/>.</param>
+    /// <param name="goesOn">Whether <see cref="StepActivity.WentOn"/> will follow.</param>
     public void Leave(string id, bool goesOn)
     {
         lock (_gate) _begun.Remove(id);
         activity.Leave(id, goesOn);
     }
 
-    /// <summary>What is thrown where a step begins too late.</summary>
+    /// <summary>The exception for a step that starts after the end of the handler.</summary>
     public static StepUsageException TooLate(string name) =>
         new($"Step '{name}' begins when the handler has ended. Await every step in the handler.");
 
-    /// <summary>Gives no further name out.</summary>
+    /// <summary>Refuses further names.</summary>
     public void Close()
     {
         lock (_gate) _closed = true;

@@ -2,5 +2,5 @@ using System;
 
 namespace DurableGateway.Client;
 
-/// <summary>A step has no outcome yet, and none will come in this attempt. It does not leave the SDK: the step is parked.</summary>
+/// <summary>A step gets no outcome in this attempt. The SDK catches the exception and parks the step.</summary>
 internal sealed class StepPendingException(string step) : Exception($"Step '{step}' has no outcome yet.");

@@ -57,8 +57,8 @@ internal sealed partial class StepRunner
         }
     }
 
-    /// <summary>What is sent for a value of the handler: bytes as they are, and anything else as JSON.</summary>
-    /// <exception cref="StepUsageException">It cannot be written.</exception>
+    /// <summary>Serializes a value of the handler: bytes unchanged, other values as JSON.</summary>
+    /// <exception cref="StepUsageException">The value cannot be serialized.</exception>
     private (byte[] Bytes, string ContentType) Payload(string id, object? value)
     {
         if (value is null) return ([], StepContent.JsonType);
@@ -85,7 +85,7 @@ internal sealed partial class StepRunner
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // The event was taken; that nobody knows how many waited for it changes nothing.
+            // The event was accepted. Only the number of woken runs is unknown.
             return 0;
         }
     }

@@ -6,7 +6,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>How outcomes are stored and used, and what each answer of the gateway makes of a step.</summary>
+/// <summary>Stores and reads outcomes, and handles the answers of the gateway.</summary>
 internal sealed partial class StepRunner
 {
     private const int SmallProblemBytes = 1024;
@@ -84,7 +84,7 @@ internal sealed partial class StepRunner
         return await ActOnAsync(id, response, content).ConfigureAwait(false);
     }
 
-    /// <summary>Every answer but the plain <c>201</c>.</summary>
+    /// <summary>Handles every answer except <c>201</c>.</summary>
     private async Task<T> ActOnAsync<T>(string id, HttpResponseMessage response, StepContent<T> content)
     {
         switch (response.StatusCode)

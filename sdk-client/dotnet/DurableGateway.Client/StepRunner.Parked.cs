@@ -7,7 +7,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>The steps that the gateway completes: sleeping, waiting, callbacks, other routes.</summary>
+/// <summary>The steps that the gateway completes: sleeps, waits, callbacks and calls of other routes.</summary>
 internal sealed partial class StepRunner
 {
     public Task SleepAsync(string name, TimeSpan time, CancellationToken cancellationToken = default)
@@ -108,7 +108,7 @@ internal sealed partial class StepRunner
             },
             cancellationToken);
 
-    /// <summary>Begins a step that the gateway completes, and gives its outcome where it has one already.</summary>
+    /// <summary>Starts a step that the gateway completes, and returns its outcome if there is one already.</summary>
     private async Task<T> AskAsync<T>(string id, StepContent<T> content, string what, ParkedWrite write)
     {
         using var response = await PutParkedAsync(id, what, write).ConfigureAwait(false);
@@ -118,7 +118,7 @@ internal sealed partial class StepRunner
     private Task<HttpResponseMessage> PutParkedAsync(string id, string what, ParkedWrite write) =>
         RequireGateway(id, what).PutAsync(id, write);
 
-    /// <summary>Executes the hand-out as a step of its own, before the step that it belongs to suspends the run.</summary>
+    /// <summary>Executes the hand-out as a separate step, before the callback's step suspends the run.</summary>
     private async Task HandOutAsync(
         string callback, HttpResponseMessage response, Func<Uri, CancellationToken, Task> handOut, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>What is undone when the handler fails for good.</summary>
+/// <summary>The rollback after a final failure of the handler.</summary>
 internal sealed partial class StepRunner
 {
     private readonly List<(string Id, Func<CancellationToken, Task> Body, StepOptions? How)> _compensations = [];
@@ -27,15 +27,15 @@ internal sealed partial class StepRunner
         activity.Touch();
     }
 
-    /// <summary>Ends the attempt: waits for what is executing, and rolls back where the handler has failed for good.</summary>
-    /// <param name="failure">What the handler threw; <see langword="null"/> where it returned.</param>
-    /// <param name="wasOver">Whether the attempt was over when it threw that.</param>
-    /// <param name="isLast">Whether any failure of this attempt is the run's.</param>
-    /// <returns>What to answer; <see langword="null"/> where what the handler did stands.</returns>
+    /// <summary>Ends the attempt: waits for executing steps, and rolls back if the handler has failed finally.</summary>
+    /// <param name="failure">The exception of the handler; <see langword="null"/> if it returned.</param>
+    /// <param name="wasOver">Whether the attempt had ended when the handler threw the exception.</param>
+    /// <param name="isLast">Whether any failure of this attempt fails the run.</param>
+    /// <returns>The verdict; <see langword="null"/> if the handler's own response or exception is used.</returns>
     public async Task<AttemptVerdict?> EndAsync(Exception? failure, bool wasOver, bool isLast)
     {
-        // Branches that still run may checkpoint before the attempt ends, so that they need not run again.
-        // Those that wait do not matter any more.
+        // Executing branches can store their outcomes before the attempt ends, so that they are not executed again.
+        // Waiting branches are irrelevant.
         _handlerEnded = true;
         await activity.DrainAsync().ConfigureAwait(false);
         activity.Release();
@@ -43,7 +43,7 @@ internal sealed partial class StepRunner
         _names.Close();
         if (failure is StepUsageException misuse) _log.Misused(run, misuse);
 
-        // The failure of a step is known by now, and another branch that still waits cannot take it back.
+        // The failure of a step is known here. Another branch that still waits cannot revert it.
         if (Override is { } verdict && !(verdict.IsSuspended && IsForGood(failure))) return verdict;
         if (failure is CheckpointException checkpoint) return AttemptVerdict.Failed(checkpoint, options.ErrorDetails);
         try
@@ -63,13 +63,13 @@ internal sealed partial class StepRunner
     private static bool IsForGood(Exception? failure) => failure is StepFailedException or NonRetryableException or StepUsageException;
 
     /// <summary>
-    /// Whether what the handler threw is the end of its attempt, and not a failure. A handler that is cancelled may throw anything:
-    /// libraries have exceptions of their own for it. The failure of a step is stored already.
+    /// Whether the exception of the handler is the end of the attempt, not a failure. A cancelled handler may throw any exception, because
+    /// libraries have their own. The failure of a step is already stored.
     /// </summary>
     private static bool IsCancellation(Exception failure, bool wasOver) =>
         wasOver && !StatesFailure(failure) && failure is not (StepFailedException or StepUsageException);
 
-    /// <summary>Whether the run is going to fail, or to be rolled back, as far as it can be told before all branches are known.</summary>
+    /// <summary>Whether the run will fail or roll back, as far as known before all branches have ended.</summary>
     private bool IsRunsEnd(Exception? failure, bool wasOver, bool isLast)
     {
         if (stored.Peek(StepNames.RollbackBegun) is not null) return true;
@@ -77,23 +77,23 @@ internal sealed partial class StepRunner
         return IsForGood(failure) || isLast || gateway is null;
     }
 
-    /// <summary>Waits until the branches that the handler has left behind have registered how what they have done is undone.</summary>
-    /// <remarks>They get the outcomes that are stored, and begin no further step.</remarks>
+    /// <summary>Waits until the remaining branches of the handler have registered their compensations.</summary>
+    /// <remarks>The branches get stored outcomes, but start no further step.</remarks>
     private async Task RegisteredAsync()
     {
         await activity.GoneOnAsync().ConfigureAwait(false);
 
-        // What a branch does besides steps cannot be seen. It may be between its step and the registration, or on the way to its step.
+        // The SDK cannot see what a branch does outside of steps. It may be between its step and the registration, or before its step.
         if (activity.HasLeftBehind || stored.HasUnasked || stored.Peek(StepNames.RollbackBegun) is not null)
             await activity.QuietAsync(over.Token).ConfigureAwait(false);
         _names.Close();
         await activity.GoneOnAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Why the run has failed for good, if it has.</summary>
+    /// <summary>The reason of the final failure, if there is one.</summary>
     private async Task<StepProblem?> CauseAsync(Exception? failure, bool wasOver, bool isLast)
     {
-        // A run that has begun to roll back cannot go on, even if what failed would succeed now.
+        // A run that has started its rollback cannot continue, even if the failed step would succeed now.
         var begun = _compensations.Count > 0 && gateway is not null
             ? await stored.FindAsync(StepNames.RollbackBegun, StepTypes.Run, over.Token).ConfigureAwait(false)
             : stored.Peek(StepNames.RollbackBegun);
@@ -102,8 +102,8 @@ internal sealed partial class StepRunner
         var rollsBack = _compensations.Count > 0 && gateway is not null;
         if (failure is StepFailedException failed)
         {
-            // It is stored already, and each replay fails by it at the same place.
-            // Not so where another branch may have come further by then.
+            // The failure is stored, so each replay fails at the same place,
+            // unless another branch may have advanced further by then.
             var problem = failed.Problem.At(failed.Step);
             return rollsBack && (activity.HasParked || activity.HasLeftBehind)
                 ? await BeginRollbackAsync(problem).ConfigureAwait(false)
@@ -116,7 +116,7 @@ internal sealed partial class StepRunner
     }
 
     /// <summary>
-    /// Stores why the run is rolled back. Without it a replay whose handler does not fail again would go on with what has been undone.
+    /// Stores the reason of the rollback. Otherwise, a replay whose handler does not fail would continue with compensated steps.
     /// </summary>
     private async Task<StepProblem> BeginRollbackAsync(StepProblem problem)
     {
@@ -140,7 +140,7 @@ internal sealed partial class StepRunner
         return problem;
     }
 
-    /// <summary>Executes the compensations, the last one first. One that fails for good does not stop the others.</summary>
+    /// <summary>Executes the compensations in reverse order. A final failure of one does not stop the others.</summary>
     private async Task<List<StepFailedException>> CompensateAsync()
     {
         var failures = new List<StepFailedException>();

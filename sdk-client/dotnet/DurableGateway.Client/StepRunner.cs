@@ -9,19 +9,20 @@ using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Client;
 
-/// <summary>The steps of one attempt: how each is begun, and those that execute a body.</summary>
+/// <summary>The steps of one attempt: the start of each, and the steps that execute a body.</summary>
 /// <param name="run">The run and the attempt.</param>
-/// <param name="gateway">Where outcomes are stored; <see langword="null"/> where there is none.</param>
+/// <param name="gateway">The client to store outcomes; <see langword="null"/> without a gateway.</param>
 /// <param name="stored">The outcomes of earlier attempts.</param>
-/// <param name="activity">Which steps are executing and which are parked.</param>
-/// <param name="options">How steps are kept.</param>
-/// <param name="over">Cancelled when what the attempt does is no longer wanted.</param>
-/// <param name="aborted">Cancelled when the request is. It cancels <paramref name="over"/>; the handler may see it earlier.</param>
+/// <param name="activity">The executing and parked steps.</param>
+/// <param name="options">The options of the steps.</param>
+/// <param name="over">Cancelled when the attempt ends.</param>
+/// <param name="aborted">Cancelled when the request is cancelled. It cancels <paramref name="over"/>; the handler may see it
+/// earlier.</param>
 internal sealed partial class StepRunner(
     RunInfo run, GatewayClient? gateway, StoredSteps stored, StepActivity activity, DurableStepsOptions options,
     CancellationTokenSource over, CancellationToken aborted) : IStep
 {
-    /// <summary>The step whose body is executing here, so that a step inside it is noticed.</summary>
+    /// <summary>The step whose body is executing in this context, to detect nested steps.</summary>
     private static readonly AsyncLocal<(StepRunner Runner, string Step)?> Inside = new();
 
     private readonly object _gate = new();
@@ -30,7 +31,7 @@ internal sealed partial class StepRunner(
     private AttemptVerdict? _override;
     private volatile bool _handlerEnded;
 
-    /// <summary>On whose behalf a step begins, and so what keeps it from beginning.</summary>
+    /// <summary>The origin of a step, which determines the conditions for its start.</summary>
     private enum Role
     {
         Handler,
@@ -40,10 +41,10 @@ internal sealed partial class StepRunner(
 
     public RunInfo Run => run;
 
-    /// <summary>Whether what the attempt does is no longer wanted.</summary>
+    /// <summary>Whether the attempt has ended.</summary>
     public bool IsOver => over.IsCancellationRequested || aborted.IsCancellationRequested;
 
-    /// <summary>What the host must answer, whatever the handler makes of it.</summary>
+    /// <summary>The verdict that overrides the response of the handler.</summary>
     public AttemptVerdict? Override => Volatile.Read(ref _override) ?? (activity.IsSuspended ? AttemptVerdict.Suspended : null);
 
     public Task<T> RunAsync<T>(string name, Func<CancellationToken, Task<T>> body, CancellationToken cancellationToken = default) =>
@@ -95,10 +96,10 @@ internal sealed partial class StepRunner(
             (id, content) => ExecuteAsync(id, token => body(id, token), content, how, cancellationToken), cancellationToken);
 
     /// <summary>
-    /// What all kinds of steps have in common: a name of their own, and a stored outcome that is used where there is one.
+    /// The common part of all types of steps: assigns the id, and returns the stored outcome if there is one.
     /// </summary>
     /// <remarks>
-    /// Not an async method: the order of the steps is kept in the context of the handler's code (<see cref="StepFlow"/>).
+    /// Not an async method, because the context of the handler's code records the order of the steps (<see cref="StepFlow"/>).
     /// </remarks>
     private Task<T> BeginAsync<T>(
         string name, string type, Func<string, StepContent<T>> contentOf, Func<string, StepContent<T>, Task<T>> begin,
@@ -127,9 +128,9 @@ internal sealed partial class StepRunner(
             over.Token.ThrowIfCancellationRequested();
             var content = contentOf(id);
 
-            // The body is the handler's code, and begins in the handler's context (HttpContext.Current on .NET Framework).
+            // Start the body in the handler's context (HttpContext.Current on .NET Framework).
 
-            // A handler that was told once that its callback cannot be handed out is told so always, even if it is called after all.
+            // If a callback's URL could not be handed out, each replay fails in the same way, even if the callback is called later.
             if (type == StepTypes.Callback && await stored.FindAsync(StepNames.HandOutOf(id), StepTypes.Run,
                 over.Token).ConfigureAwait(true) is { Failed: true } unsent)
                 return Use(StepNames.HandOutOf(id), unsent, content);
@@ -144,7 +145,7 @@ internal sealed partial class StepRunner(
         }
         catch (StepPendingException) when (role != Role.Compensation)
         {
-            // The other branches go on. This one waits as long as they do.
+            // The other branches continue. This one waits for the end of the attempt.
             _log.StepIsPending(run, id);
             await activity.ParkAsync(id, role == Role.HandOut ? StepNames.CallbackOf(id) : null, cancellationToken).ConfigureAwait(false);
             throw;
@@ -156,7 +157,7 @@ internal sealed partial class StepRunner(
         }
         catch (CheckpointException e)
         {
-            // Its effect may not be stored, so nothing that the handler makes of it may count as the run's result.
+            // The outcome may not be stored, so a response of the handler must not become the run's result.
             Fail(e);
             throw;
         }
@@ -175,7 +176,7 @@ internal sealed partial class StepRunner(
             if (begun.StatusCode != HttpStatusCode.Created) return await ActOnAsync(id, begun, content).ConfigureAwait(false);
         }
 
-        // Behind a gateway a try that may be repeated ends in a suspension; without one it is repeated here.
+        // With a gateway, a failed try that is retried suspends the attempt. Without a gateway, retry here.
         for (var tries = 1; gateway is null && tries < how?.LocalAttempts; tries++)
         {
             try
@@ -240,22 +241,22 @@ internal sealed partial class StepRunner(
 
     private async Task<T> BodyAsync<T>(string id, Func<CancellationToken, Task<T>> body, CancellationToken cancellationToken)
     {
-        // Set here and not in the caller: what an async method sets does not flow out of it.
+        // Set in this async method, so that the value does not flow to the caller.
         Inside.Value = (this, id);
         return await body(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Whether an exception of a body is the step's failure, and not the attempt's end or an error in the handler.</summary>
+    /// <summary>Whether an exception of a body is a failure of the step, not the end of the attempt or an error in the handler.</summary>
     /// <remarks>
-    /// A body that is cancelled may throw anything: libraries have exceptions of their own for it. So the type does not tell, except where
-    /// an exception states a failure.
+    /// A cancelled body may throw any exception, because libraries have their own. So the type is not decisive, except for exceptions that
+    /// state a failure.
     /// </remarks>
     private bool IsFailure(Exception e, CancellationToken cancellation) =>
         !IsOfSteps(e) && (StatesFailure(e) || !(IsOver || cancellation.IsCancellationRequested));
 
     private static bool IsOfSteps(Exception e) => e is StepUsageException or AttemptOverException or CheckpointException;
 
-    /// <summary>Whether an exception says of itself that it is a failure. One that wraps another may wrap a cancellation.</summary>
+    /// <summary>Whether an exception states a failure. An exception with an inner exception may wrap a cancellation.</summary>
     private static bool StatesFailure(Exception e) =>
         e is NonRetryableException or RetryAfterException or FailedResponseException && e.InnerException is null;
 
@@ -270,12 +271,12 @@ internal sealed partial class StepRunner(
             + "Begin it after the other, and pass results along.");
     }
 
-    /// <summary>What has an outcome is returned still; nothing new begins in an attempt whose end is decided.</summary>
+    /// <summary>Stored outcomes are still returned, but no step starts in an attempt whose end is decided.</summary>
     private void ThrowIfEnding(string id, Role role)
     {
         if (_handlerEnded && role == Role.Handler) throw StepNames.TooLate(id);
 
-        // A suspended attempt may have failed for good all the same: what it has done is undone.
+        // A suspended attempt may still have failed finally, and then rolls back.
         if (Override is { } verdict && !(verdict.IsSuspended && role == Role.Compensation))
         {
             activity.Refuse();
@@ -287,7 +288,7 @@ internal sealed partial class StepRunner(
             };
         }
 
-        // What comes up to here has no outcome, and all of them are known by now.
+        // All outcomes are known here, and the step has none.
         if (role != Role.Compensation && stored.Peek(StepNames.RollbackBegun) is { } cause)
             throw new StepFailedException(StepNames.RollbackBegun, StepProblem.Parse(cause.Body));
     }
@@ -298,7 +299,7 @@ internal sealed partial class StepRunner(
         Overrule(AttemptVerdict.Failed(e, options.ErrorDetails));
     }
 
-    /// <summary>The worst that was seen decides. Abandoned is final; a failed checkpoint outweighs a step that waits.</summary>
+    /// <summary>Sets the most severe verdict: abandoned is final, and a failed checkpoint takes precedence over a waiting step.</summary>
     private void Overrule(AttemptVerdict verdict)
     {
         lock (_gate)

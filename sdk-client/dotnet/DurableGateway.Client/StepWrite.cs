@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 
 namespace DurableGateway.Client;
 
-/// <summary>What a checkpoint says of a step.</summary>
+/// <summary>The content of a checkpoint.</summary>
 internal sealed class StepWrite : IStepWrite
 {
     public bool Failed { get; set; }

@@ -5,12 +5,12 @@ using System.Text;
 namespace DurableGateway.Client;
 
 /// <summary>
-/// Reads <c>Durable-Steps</c>: a List (RFC 9651) of Strings whose parameters are Byte Sequences, Strings, or things that a later
+/// Reads <c>Durable-Steps</c>: a List (RFC 9651) of Strings whose parameters are Byte Sequences, Strings, or other types that a later
 /// version may add.
 /// </summary>
 internal static class StepsHeader
 {
-    /// <exception cref="FormatException">It is no such list.</exception>
+    /// <exception cref="FormatException">The value is not such a list.</exception>
     public static Dictionary<string, StepOutcome> Parse(string? value)
     {
         var steps = new Dictionary<string, StepOutcome>(StringComparer.Ordinal);
@@ -94,7 +94,7 @@ internal static class StepsHeader
             }
         }
 
-        /// <summary>A Byte Sequence or a String; of anything else only that it is there.</summary>
+        /// <summary>Reads a Byte Sequence or a String, and skips other types.</summary>
         public object ReadItem()
         {
             if (AtEnd) throw Unexpected();

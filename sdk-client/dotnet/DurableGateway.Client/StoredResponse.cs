@@ -17,7 +17,7 @@ internal sealed class StoredResponse
 {
     public const string ContentType = "application/vnd.durable.http-response+json";
 
-    /// <summary>They tell of a connection that is gone.</summary>
+    /// <summary>Headers of the connection, which are not stored.</summary>
     private static readonly HashSet<string> HopHeaders =
         new(["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"],
             StringComparer.OrdinalIgnoreCase);
@@ -47,7 +47,7 @@ internal sealed class StoredResponse
         };
     }
 
-    /// <exception cref="JsonException">It is not a response.</exception>
+    /// <exception cref="JsonException">The JSON is not a stored response.</exception>
     public static StoredResponse Parse(byte[] json)
     {
         try
@@ -106,7 +106,7 @@ internal sealed class StoredResponse
         if (_reason is not null) response.ReasonPhrase = _reason;
         foreach (var header in _headers)
         {
-            // A header of the content is refused by those of the response.
+            // HttpResponseHeaders refuse content headers.
             if (!response.Headers.TryAddWithoutValidation(header.Key, header.Value))
                 response.Content.Headers.TryAddWithoutValidation(header.Key, header.Value);
         }

@@ -6,7 +6,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client;
 
-/// <summary>The outcomes that earlier attempts left, and what the handler has asked for of them.</summary>
+/// <summary>The stored outcomes of earlier attempts, and which of them the handler has requested.</summary>
 internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool complete, GatewayClient? gateway)
 {
     private const int MaxMismatchChars = 4096;
@@ -16,12 +16,12 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
     private readonly HashSet<string> _optional = new(StringComparer.Ordinal);
     private Task<Dictionary<string, StepOutcome>>? _rest;
 
-    /// <summary>All that has been read so far.</summary>
+    /// <summary>The outcomes read so far.</summary>
     private Dictionary<string, StepOutcome> All =>
         Volatile.Read(ref _rest) is { Status: TaskStatus.RanToCompletion } rest ? rest.Result : known;
 
-    /// <summary>The stored outcome of a step, if there is one. Those that did not fit into the header are read once.</summary>
-    /// <exception cref="CheckpointException">They cannot be read.</exception>
+    /// <summary>Gets the stored outcome of a step, if there is one. Outcomes that did not fit into the header are read once.</summary>
+    /// <exception cref="CheckpointException">The outcomes cannot be read.</exception>
     public async Task<StepOutcome?> FindAsync(string id, string type, CancellationToken cancellationToken)
     {
         lock (_gate) _asked[id] = type;
@@ -32,10 +32,10 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
         return (await rest.ConfigureAwait(false)).TryGetValue(id, out outcome) ? outcome : null;
     }
 
-    /// <summary>The same, of what has been read so far. Nothing that the handler asks for.</summary>
+    /// <summary>Gets an outcome that was read already, without marking it as requested by the handler.</summary>
     public StepOutcome? Peek(string id) => All.TryGetValue(id, out var outcome) ? outcome : null;
 
-    /// <summary>Whether outcomes are stored that the handler has not asked for, those of unregistered compensations included.</summary>
+    /// <summary>Whether there are stored outcomes that the handler has not requested, including unregistered compensations.</summary>
     public bool HasUnasked
     {
         get
@@ -45,16 +45,16 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
         }
     }
 
-    /// <summary>A step that the handler need not reach.</summary>
+    /// <summary>Marks a step that the handler need not request.</summary>
     public void MakeOptional(string id)
     {
         lock (_gate) _optional.Add(id);
     }
 
     /// <summary>
-    /// How the handler differs from what is stored, as the value of <c>Durable-Mismatch</c>; <see langword="null"/> where it does not.
+    /// The differences between the handler and the stored steps, as the value of <c>Durable-Mismatch</c>; <see langword="null"/> if none.
     /// </summary>
-    /// <param name="finished">Whether the handler has asked for all that it ever will.</param>
+    /// <param name="finished">Whether the handler has requested all of its steps.</param>
     public string? Mismatches(bool finished)
     {
         var items = new List<string>();
@@ -74,7 +74,7 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
                 if (item is null) continue;
                 item = StructuredField.String(step.Key) + item;
 
-                // A header that is too long would cost the answer; that there is a difference is said by the first ones.
+                // A header that is too long would make the response fail. The first differences are enough.
                 if ((length += item.Length + 2) > MaxMismatchChars) break;
                 items.Add(item);
             }
@@ -83,7 +83,7 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
         return items.Count == 0 ? null : string.Join(", ", items);
     }
 
-    /// <summary>A callback that is complete is not handed out again.</summary>
+    /// <summary>Whether the handler need not request the step, for example because it hands out a completed callback.</summary>
     private bool IsOptional(string id, Dictionary<string, StepOutcome> all)
     {
         if (_optional.Contains(id) || id == StepNames.RollbackBegun) return true;

@@ -5,12 +5,12 @@ using System.Text;
 
 namespace DurableGateway.Client;
 
-/// <summary>Writes header values: Structured Fields (RFC 9651), spans of time, and text beyond printable ASCII.</summary>
+/// <summary>Writes header values: Structured Fields (RFC 9651), time spans, and non-ASCII text.</summary>
 internal static class StructuredField
 {
     private const string TokenMarks = "!#$%&'*+-.^_`|~:/";
 
-    /// <summary>A String. One that it cannot hold is percent-encoded first.</summary>
+    /// <summary>A String. Text that a String cannot hold is percent-encoded first.</summary>
     public static string String(string text)
     {
         if (!text.All(IsPrintable)) text = Uri.EscapeDataString(text);
@@ -20,7 +20,7 @@ internal static class StructuredField
     /// <summary>A Decimal: at most three digits after the point, and at least one.</summary>
     public static string Decimal(TimeSpan span) => span.TotalSeconds.ToString("0.0##", CultureInfo.InvariantCulture);
 
-    /// <summary>Spans outside Structured Fields are plain decimal seconds.</summary>
+    /// <summary>A time span outside Structured Fields, in plain decimal seconds.</summary>
     public static string Seconds(TimeSpan span) => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 
     public static bool IsToken(string? text) =>
@@ -28,12 +28,12 @@ internal static class StructuredField
             && text.All(c => IsLetter(c) || c is >= '0' and <= '9' || TokenMarks.IndexOf(c) >= 0);
 
     /// <summary>
-    /// Free text for a header: what is not visible ASCII is percent-encoded, and so is the percent sign, so that it can be told back.
+    /// Free text for a header. Characters other than visible ASCII, and the percent sign, are percent-encoded, so that it can be decoded.
     /// </summary>
     public static string Text(string text) => Encode(text, c => c is > ' ' and <= '~' and not '%');
 
     /// <summary>
-    /// A request target for a header. It is percent-encoded by its nature: only what may not stand in one is encoded here.
+    /// A request target for a header. It is already percent-encoded, so only invalid characters are encoded.
     /// </summary>
     public static string Target(string target) =>
         Encode(target, c => c is > ' ' and <= '~' and not ('"' or '<' or '>' or '\\' or '^' or '`' or '{' or '|' or '}'));

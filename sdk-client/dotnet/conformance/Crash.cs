@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace DurableGateway.Client.Conformance;
 
-/// <summary>Ends the process without any clean-up. <see cref="Environment.Exit"/> would let the host answer first.</summary>
+/// <summary>Ends the process without cleanup. With <see cref="Environment.Exit"/>, the host would answer first.</summary>
 internal static class Crash
 {
     public static void Now()

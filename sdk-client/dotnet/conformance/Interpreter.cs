@@ -5,16 +5,16 @@ namespace DurableGateway.Client.Conformance;
 
 /// <summary>Executes the operations of a program: see tests/conformance/PROGRAM.md.</summary>
 /// <param name="step">The steps of the attempt.</param>
-/// <param name="journal">Where executions are counted.</param>
-/// <param name="http">Sends what a program fetches.</param>
-/// <param name="id">The case.</param>
-/// <param name="execution">Which execution of the handler this is, from 1.</param>
-/// <param name="ended">Cancelled when the handler has to end.</param>
+/// <param name="journal">Counts executions.</param>
+/// <param name="http">Sends the requests of <c>fetch</c> operations.</param>
+/// <param name="id">The id of the case.</param>
+/// <param name="execution">The number of this execution of the handler, from 1.</param>
+/// <param name="ended">Cancelled when the handler must end.</param>
 internal sealed class Interpreter(IStep step, Journal journal, HttpClient http, string id, int execution, CancellationToken ended)
 {
     private readonly StepBody _bodies = new(journal, id);
 
-    /// <summary>Does the operations in order.</summary>
+    /// <summary>Executes the operations in order.</summary>
     /// <returns>Their values.</returns>
     public async Task<JsonArray> ListAsync(JsonArray operations)
     {

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace DurableGateway.Client.Conformance;
 
-/// <summary>What the service has executed, on disk before it goes on, so that a crash takes nothing back.</summary>
+/// <summary>Records executions on disk before the service continues, so that a crash loses none.</summary>
 internal sealed class Journal : IDisposable
 {
     private readonly Lock _gate = new();
@@ -26,7 +26,7 @@ internal sealed class Journal : IDisposable
     }
 
     /// <summary>Adds a line.</summary>
-    /// <returns>How many there are of that case, event and name.</returns>
+    /// <returns>The number of lines with the same case, event and name.</returns>
     public int Write(string id, string happened, string? name = null, JsonObject? members = null)
     {
         var line = new JsonObject { ["case"] = id, ["event"] = happened };

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace DurableGateway.Client.Conformance;
 
-/// <summary>What the body of a step does before it gives its result.</summary>
+/// <summary>The actions of a step's body before it returns its result.</summary>
 internal sealed class StepBody(Journal journal, string id)
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);

@@ -12,7 +12,7 @@ using System.Threading.Tasks;
 
 namespace DurableGateway.Client.Testing;
 
-/// <summary>Answers checkpoints as a gateway does, for one run, from memory.</summary>
+/// <summary>An in-memory gateway that answers the checkpoints of one run.</summary>
 internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
 {
     public const string RunId = "00000000-0000-7000-8000-000000000001";
@@ -42,7 +42,7 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
         }
     }
 
-    /// <summary>Whether something has come that a pending step waits for.</summary>
+    /// <summary>Whether a pending step can continue.</summary>
     public bool CanGoOn
     {
         get
@@ -56,13 +56,13 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
         lock (_gate) return [.. _pending.Where(step => ofType(step.Value)).Select(step => step.Key)];
     }
 
-    /// <summary>What a step is answered that has no outcome of its own.</summary>
+    /// <summary>The answer for a step without an outcome.</summary>
     public void Script(string step, bool failed, string contentType, byte[] body)
     {
         lock (_gate) _scripted[step] = new StepOutcome(failed, contentType, body, null);
     }
 
-    /// <summary>A client whose calls are answered here.</summary>
+    /// <summary>A client whose calls this gateway answers.</summary>
     public HttpClient NewClient() => new(new Handler(this));
 
     private HttpResponseMessage Answer(HttpRequestMessage request, byte[] body)
