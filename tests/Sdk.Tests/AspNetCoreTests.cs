@@ -7,6 +7,37 @@ namespace DurableGateway.Client.Tests;
 /// <summary>The SDK in a host: what goes out on the wire for each end of an attempt.</summary>
 public sealed class AspNetCoreTests
 {
+    /// <summary>The handler succeeds in this attempt, and its response must not become the result of a run that rolls back.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ReplayOfARunThatRollsBack_SendsNothingOfTheHandlersResponse(bool flushes)
+    {
+        const string Begun = """
+            [{"id":"rollback begun","type":"run","outcome":"failed","contentType":"application/problem+json",
+              "body":"eyJ0aXRsZSI6Im5vIiwiZGV0YWlsIjoibWluZSJ9","attempt":1}]
+            """;
+        var undone = 0;
+        var gateway = FakeGateway.With(call => call.Method == "GET" ? new Answer(200, Begun) : null);
+        await using var service = await SdkService.StartAsync(app => app.MapGet("/trip", async (HttpContext context, IStep step) =>
+        {
+            step.OnRollback("undo", _ =>
+            {
+                undone++;
+                return Task.CompletedTask;
+            });
+            context.Response.ContentLength = 2;
+            await context.Response.WriteAsync("ok");
+            if (flushes) await context.Response.CompleteAsync();
+        }).WithDurableSteps(), gateway);
+
+        using var response = await service.AttemptAsync("/trip", FakeGateway.Headers(count: 1, attempt: 2));
+
+        Assert.Equal(("?0", 1), (response.Header("Durable-Retry"), undone));
+        Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+    }
+
     [Fact]
     public async Task Completed_IsTheHandlersOwnResponse()
     {

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DurableGateway.Client.AspNetCore;
@@ -38,9 +39,13 @@ internal static class DurableStepsHandler
             return Task.CompletedTask;
         });
         var aborted = context.RequestAborted;
+        var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         AttemptVerdict verdict;
         try
         {
+            // The verdict of such an attempt is known only after the handler has ended. A response that was sent by then would be the result.
+            if (await attempt.HasRollbackBegunAsync())
+                context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(Stream.Null));
             verdict = await attempt.RunAsync(over =>
             {
                 // The end of the attempt also cancels RequestAborted of the handler.
@@ -48,9 +53,15 @@ internal static class DurableStepsHandler
                 return handler(context);
             });
         }
+        catch (CheckpointException e)
+        {
+            scope.Log.AttemptCannotBegin(e.Message);
+            verdict = AttemptVerdict.Failed(e, scope.ErrorDetails);
+        }
         finally
         {
             context.RequestAborted = aborted;
+            context.Features.Set(body);
         }
 
         if (verdict.IsCompleted) return;

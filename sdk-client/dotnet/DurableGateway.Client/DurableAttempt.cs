@@ -109,6 +109,14 @@ public sealed class DurableAttempt : IDisposable
         string Required(string name) => header(name) is { Length: > 0 } value ? value : throw new FormatException($"{name} is missing.");
     }
 
+    /// <summary>
+    /// Whether the run has started its rollback in an earlier attempt. Then the response of the handler never counts, whatever it is, and
+    /// must not be sent.
+    /// </summary>
+    /// <exception cref="CheckpointException">The gateway cannot be asked.</exception>
+    internal async Task<bool> HasRollbackBegunAsync() =>
+        await _stored.FindAsync(StepNames.RollbackBegun, StepTypes.Run, _over.Token).ConfigureAwait(false) is not null;
+
     /// <summary>Executes the handler and returns the verdict.</summary>
     /// <param name="handler">The handler. Its token is cancelled when the attempt ends or is suspended.</param>
     /// <returns>A completed verdict if the handler finished; otherwise the response to send instead of the handler's.</returns>

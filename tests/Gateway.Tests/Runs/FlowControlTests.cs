@@ -77,11 +77,15 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
         await using var world = await World.StartAsync<TStore>(OneAtATime, ByTenant, World.RetryMuchLater);
         var first = await world.BeginAsync(("X-Tenant", world.Path));
         var second = await SendAsync(world, world.Path);
-        await first.PutTypeAsync("sleep", "nap", ("Durable-Step-For", "0.05"));
+        var url = (await first.PutTypeAsync("callback", "signed"))["Durable-Callback-Url"]!;
         first.Suspend();
         var next = await world.NextAttemptAsync();
         Assert.Equal(RunOf(second), next.RunId);
         next.Answer(200);
+
+        // The first run is older, so it must not ask for the place before the second one has it.
+        using var delivered = await world.Gateway.Client.PostAsync(url, new StringContent("yes"));
+        Assert.True(delivered.IsSuccessStatusCode);
         Assert.Equal(first.RunId, (await world.NextAttemptAsync()).RunId);
     }
 
