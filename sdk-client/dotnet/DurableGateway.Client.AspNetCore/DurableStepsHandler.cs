@@ -43,7 +43,7 @@ internal static class DurableStepsHandler
         AttemptVerdict verdict;
         try
         {
-            // The verdict of such an attempt is known only after the handler has ended. A response that was sent by then would be the result.
+            // The verdict is known only after the handler has ended. A response that was sent by then would become the result.
             if (await attempt.HasRollbackBegunAsync())
                 context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(Stream.Null));
             verdict = await attempt.RunAsync(over =>
