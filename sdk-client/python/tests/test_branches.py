@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
 
-from durable_gateway import DurableAttempt, NonRetryableError, RunSuspended, StepFailedError, StepUsageError, step
+from durable_gateway import (
+    DurableAttempt,
+    HttpRequest,
+    HttpResponse,
+    NonRetryableError,
+    RunSuspended,
+    StepFailedError,
+    StepUsageError,
+    step,
+)
 
 from .support import ScriptedGateway, attempt, headers, options, problem, status
 
@@ -101,6 +111,26 @@ async def test_branches_that_wait_may_be_given_up(gateway: ScriptedGateway) -> N
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(step.wait_for_event("paid", "order.paid"), 0.01)
 
+    assert (await attempt(gateway, handler, suspend_after=5)).is_completed
+
+
+async def test_a_branch_may_be_given_up_while_the_gateway_is_asked(gateway: ScriptedGateway) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def answer(_: HttpRequest) -> HttpResponse:
+        asked.set()
+        go.wait(30)
+        return status(202)
+
+    async def handler() -> None:
+        waiting = asyncio.ensure_future(step.wait_for_event("paid", "order.paid"))
+        await asyncio.to_thread(asked.wait, 30)
+        waiting.cancel()
+        asyncio.get_running_loop().call_soon(go.set)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    gateway.answer("paid", answer)
     assert (await attempt(gateway, handler, suspend_after=5)).is_completed
 
 

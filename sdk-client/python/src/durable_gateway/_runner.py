@@ -334,6 +334,9 @@ class Runner:
             # The other branches go on. This one waits as long as they do.
             log.debug("Step '%s' goes on in a later attempt than attempt %s of run %s", step, self.info.attempt, self.info.id)
             self.activity.park(step, callback_of(step) if role is Role.HAND_OUT else None)
+            if io.cancelled:
+                # The caller was cancelled while the gateway was asked: it has given up the step, and does not wait for it.
+                raise asyncio.CancelledError from None
             await io.released(self.activity)
             raise RunSuspended(f"Step '{step}' goes on in a later attempt.") from None
         except CheckpointError as e:
