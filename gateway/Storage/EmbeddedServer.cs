@@ -108,7 +108,7 @@ internal sealed class EmbeddedServer : IDisposable
     {
         while (true)
         {
-            using var listener = new TcpListener(IPAddress.Loopback, RandomNumberGenerator.GetInt32(10_000, 32_000));
+            using var listener = new TcpListener(IPAddress.Loopback, RandomNumberGenerator.GetInt32(26_000, 32_000));
             try
             {
                 listener.Start();

@@ -6,7 +6,7 @@ namespace DurableGateway.Tests.Support;
 /// <summary>
 /// Reserves loopback ports for servers in separate processes. A socket that is bound but never listens holds the port: neither another test
 /// nor an outgoing connection gets it. A server that sets SO_REUSEADDR (Kestrel and Redis do) can use it, also after a restart. The bus of
-/// a Redis Cluster is 10,000 above.
+/// a Redis Cluster is 10,000 above, and embedded servers choose ports above that, although they could use a reserved one.
 /// </summary>
 internal static class FreePort
 {
@@ -19,7 +19,7 @@ internal static class FreePort
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ExclusiveAddressUse = true };
             try
             {
-                socket.Bind(new IPEndPoint(IPAddress.Loopback, Random.Shared.Next(10_000, 22_000)));
+                socket.Bind(new IPEndPoint(IPAddress.Loopback, Random.Shared.Next(10_000, 16_000)));
                 socket.SetRawSocketOption(SolSocket, ReuseAddress, BitConverter.GetBytes(1));
             }
             catch (SocketException)

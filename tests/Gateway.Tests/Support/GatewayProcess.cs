@@ -73,11 +73,13 @@ internal sealed class GatewayProcess : IAsyncDisposable
     /// <returns>The exit status and the output.</returns>
     public static async Task<(int Status, string Said)> RunAsync(params string[] args)
     {
+        // The default data directory is in the working directory, and must not be one that another gateway has used.
+        var directory = Directory.CreateTempSubdirectory("durable-gateway-").FullName;
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "gateway.dll"), .. args])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = Path.GetTempPath(),
+            WorkingDirectory = directory,
         })!;
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
@@ -89,6 +91,10 @@ internal sealed class GatewayProcess : IAsyncDisposable
         {
             process.Kill();
             throw;
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
         }
 
         return (process.ExitCode, await output + await error);
