@@ -60,12 +60,22 @@ internal sealed class Node(string name, string assembly, string[] args, Uri heal
         _process.Dispose();
     }
 
-    /// <summary>SIGTERM: it drains.</summary>
+    /// <summary>SIGTERM: it drains. A node that does not exit is killed, as an orchestrator does it, and the output says so.</summary>
     public async Task TerminateAsync()
     {
         IsUp = false;
         Signals.Terminate(_process!.Id);
-        await _process.WaitForExitAsync();
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        }
+        catch (TimeoutException)
+        {
+            Console.WriteLine($"{Name} has not exited within a minute of SIGTERM, and is killed.");
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
         _process.Dispose();
     }
 
