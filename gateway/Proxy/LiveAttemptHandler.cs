@@ -188,6 +188,9 @@ internal sealed class LiveAttemptHandler(
             isRedirected = true;
             feature.Capture?.Replace();
             answers.Redirect(context, feature, engine.LeaseTime);
+
+            // The server reads no further request of this connection before the attempt is over.
+            if (HttpProtocol.IsHttp11(context.Request.Protocol)) context.Response.Headers.Connection = "close";
             await feature.ClientBody!.CompleteAsync();
         }
     }

@@ -143,7 +143,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         await _admin.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", 60_000, "WRITE");
         goOn.SetResult();
         using var redirect = await live;
-        Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
+        Assert.Equal((HttpStatusCode.SeeOther, true), (redirect.StatusCode, redirect.Headers.ConnectionClose));
         await _admin.GetDatabase().ExecuteAsync("CLIENT", "UNPAUSE");
         await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Failed, "the run has ended", seconds: 30);
         Assert.Single(service.Seen);
