@@ -228,9 +228,6 @@ internal sealed partial class RunEngine(
         }
     }
 
-    /// <summary>Records that the client of an attempt was redirected to the result URL.</summary>
-    public void Redirected(Attempt attempt) => events.ClientRedirected(attempt);
-
     /// <summary>
     /// Cancels a run, on whichever node its attempt is: <see langword="true"/> if it is cancelled now, <see langword="false"/> if it had
     /// already ended otherwise.
