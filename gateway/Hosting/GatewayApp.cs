@@ -101,7 +101,7 @@ internal static class GatewayApp
         control.MapHealth();
         control.MapDashboard();
         control.MapMetrics();
-        app.MapReverseProxy(proxy =>
+        app.MapDurableProxy(proxy =>
         {
             if (line.Upstream is not null) proxy.UseMiddleware<UpstreamHostHintMiddleware>();
             proxy.UseMiddleware<DurableMiddleware>();

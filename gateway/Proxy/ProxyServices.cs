@@ -1,4 +1,5 @@
 using DurableGateway.Configuration;
+using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;
@@ -28,6 +29,8 @@ internal static class ProxyServices
             .AddTransforms<AttemptRequestTransforms>();
         return services
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
+            .AddSingleton<RouteEndpointSource>()
+            .AddSingleton<IConfigChangeListener>(provider => provider.GetRequiredService<RouteEndpointSource>())
             .AddSingleton<RunIdFactory>()
             .AddSingleton<LiveResponder>()
             .AddSingleton<ServiceBuildTracker>()
@@ -38,5 +41,17 @@ internal static class ProxyServices
             .AddSingleton<IdempotentRequestHandler>()
             .AddSingleton<LiveAttemptHandler>()
             .AddSingleton<InvocationDispatcher>();
+    }
+
+    /// <summary>Maps YARP's routes. Their endpoints exist from here on.</summary>
+    public static void MapDurableProxy(this IEndpointRouteBuilder app, Action<IReverseProxyApplicationBuilder> pipeline)
+    {
+        var others = app.DataSources.ToArray();
+        app.MapReverseProxy(pipeline);
+        var routes = app.DataSources.Except(others).Single();
+        app.DataSources.Remove(routes);
+        var endpoints = app.ServiceProvider.GetRequiredService<RouteEndpointSource>();
+        endpoints.Follow(routes);
+        app.DataSources.Add(endpoints);
     }
 }
