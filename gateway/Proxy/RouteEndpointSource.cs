@@ -4,9 +4,9 @@ using Yarp.ReverseProxy.Configuration;
 namespace DurableGateway.Proxy;
 
 /// <summary>
-/// The endpoints of YARP's routes. Reading them takes no lock. YARP creates its endpoints on first use and announces them while it holds its
-/// lock, but routing reads them while it holds its own lock. A first request and a first replay at the same moment would wait for each other
-/// for ever. This source creates the endpoints at startup, and announces a change after YARP has applied it and left its lock.
+/// The endpoints of YARP's routes. Reading them takes no lock. YARP creates its endpoints on first use and announces them while it holds
+/// its lock, but routing reads them while it holds its own lock. A first request and a first replay at the same moment would wait for each
+/// other for ever. This source creates the endpoints at startup, and announces a change after YARP has applied it and left its lock.
 /// </summary>
 internal sealed class RouteEndpointSource : EndpointDataSource, IConfigChangeListener
 {
