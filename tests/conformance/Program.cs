@@ -45,14 +45,20 @@ foreach (var one in language == "all" ? languages : [language])
         return 1;
     }
 
-    results[one] = await SuiteAsync(serve);
-    foreach (var (name, fault) in results[one].Where(result => result.Value is not null))
-        Console.Error.WriteLine($"{one}: {name}: {fault}");
+    // An SDK that has its steps in a second form has a second service, serve-<form>.
+    string[] forms = command is null ? Directory.GetFiles(Path.GetDirectoryName(serve)!, "serve-*") : [];
+    foreach (var service in forms.Order(StringComparer.Ordinal).Prepend(serve))
+    {
+        var column = service == serve ? one : $"{one}, {Path.GetFileName(service)["serve-".Length..]}";
+        results[column] = await SuiteAsync(service);
+        foreach (var (name, fault) in results[column].Where(result => result.Value is not null))
+            Console.Error.WriteLine($"{column}: {name}: {fault}");
+    }
 }
 
 var table = Table.Of(scenarios, results);
 Console.WriteLine(table);
-Console.WriteLine($"{scenarios.Count} scenarios in {results.Count} languages, {Stopwatch.GetElapsedTime(begun).TotalSeconds:F0} s");
+Console.WriteLine($"{scenarios.Count} scenarios of {results.Count} services, {Stopwatch.GetElapsedTime(begun).TotalSeconds:F0} s");
 if (write && language == "all" && only is null) Table.Write(Path.Combine(root, "sdk-client/README.md"), table);
 return results.Values.Any(result => result.Count == 0 || result.Values.Any(fault => fault is not null)) ? 1 : 0;
 

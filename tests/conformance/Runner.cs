@@ -59,7 +59,7 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
                 seen["journal"] = service.Journal(id);
                 return seen;
             });
-            if (difference is not null) return $"attempt {number}: {difference}";
+            if (difference is not null) return $"attempt {number}: {difference}{Unanswered(seen)}";
         }
 
         return null;
@@ -72,12 +72,16 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
         var meanwhile = MeanwhileAsync(scenario, id);
         var seen = await SendAsync(request, gaveUp.Token, real.Public);
         if (await meanwhile is { } fault) return fault;
-        return await SettledAsync(scenario.Expect!, () =>
+        var difference = await SettledAsync(scenario.Expect!, () =>
         {
             seen["journal"] = service.Journal(id);
             return seen;
         });
+        return difference is null ? null : difference + Unanswered(seen);
     }
+
+    /// <summary>Why there was no response, which no expectation shows.</summary>
+    private static string Unanswered(JsonObject seen) => (int)seen["status"]! == 0 ? $" ({seen["body"]})" : "";
 
     private async Task<string?> MeanwhileAsync(Scenario scenario, string id)
     {
@@ -126,7 +130,7 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
         {
-            return new JsonObject { ["status"] = 0, ["body"] = e.Message };
+            return new JsonObject { ["status"] = 0, ["body"] = e.GetBaseException().Message };
         }
     }
 

@@ -24,7 +24,10 @@ internal sealed class ServiceProcess : IAsyncDisposable
     {
         _command = command;
         _journal = journal;
-        Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(60) };
+
+        // No connection is used twice: a small server may close it after a response (HTTP/1.0), and the next request would be lost.
+        var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero };
+        Client = new HttpClient(handler) { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public HttpClient Client { get; }

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import os
+from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Optional
@@ -180,8 +181,8 @@ class Program:
                 await self._twin.sleep(0.005)
         if op.get("hold"):
             try:
-                await self._twin.sleep(10)
-            except asyncio.CancelledError:
+                await self._twin.hold(10)
+            except (asyncio.CancelledError, CancelledError):
                 self._journal.write(self._case, "released", name=op["name"])
                 raise
         if "exit" in op and count <= op["exit"].get("times", count):

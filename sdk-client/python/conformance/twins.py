@@ -6,6 +6,7 @@ import asyncio
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import CancelledError
 from typing import Any, Awaitable, Callable, Coroutine, Protocol
 
 from durable_gateway import RunInfo, step
@@ -28,6 +29,9 @@ class Twin(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         ...
+
+    async def hold(self, seconds: float) -> None:
+        """In the body of a step: sleeps, and raises when the step is cancelled."""
 
     async def parallel(self, branches: list[Work]) -> list[Any]:
         ...
@@ -58,6 +62,9 @@ class OnLoop:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    async def hold(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def parallel(self, branches: list[Work]) -> list[Any]:
         return await asyncio.gather(*(branch() for branch in branches))
 
@@ -75,8 +82,8 @@ class OnLoop:
 
 
 class InThreads:
-    # A thread cannot be cancelled, nor left behind in the middle of a handler.
-    lacks = ["first", "hold"]
+    # WSGI does not tell an application that its request was cancelled.
+    lacks = ["disconnect"]
 
     def info(self) -> RunInfo:
         return sync_step.info
@@ -90,11 +97,15 @@ class InThreads:
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
+    async def hold(self, seconds: float) -> None:
+        if sync_step.cancelled.wait(seconds):
+            raise CancelledError
+
     async def parallel(self, branches: list[Work]) -> list[Any]:
         return sync_step.parallel(*(lambda branch=branch: finish(branch()) for branch in branches))
 
     async def first(self, branches: list[Work]) -> Any:
-        raise NotImplementedError
+        return sync_step.first(*(lambda branch=branch: finish(branch()) for branch in branches))
 
     async def fetch(self, name: str, url: str, sent: Callable[[], Any]) -> Any:
         def send() -> Any:

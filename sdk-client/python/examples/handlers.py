@@ -47,6 +47,17 @@ def in_threads() -> list[Any]:
     return [flight, hotel]
 
 
+def poll(job: str) -> bool:
+    while not shop.is_done(job):
+        if sync_step.cancelled.wait(1):
+            raise TimeoutError(f"Job {job} is not done.")
+    return True
+
+
+def polling(job: str) -> bool:
+    return sync_step.run("job", poll, job, timeout=timedelta(minutes=1))
+
+
 async def patient(order: Order) -> str:
     paid = asyncio.create_task(step.wait_for_event("paid", "order.paid", key=order.id))
     late = asyncio.create_task(step.sleep("patience", timedelta(days=3)))

@@ -88,6 +88,10 @@ async def test_the_others() -> None:
     assert await run.run(handlers.patient, Order("o-1")) == "paid"
 
 
+def test_polling() -> None:
+    assert TestRun().run_sync(handlers.polling, "j-1") is True
+
+
 def test_the_synchronous_one() -> None:
     assert TestRun().run_sync(handlers.in_threads) == ["F", "H"]
 

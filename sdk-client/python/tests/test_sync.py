@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -96,6 +97,95 @@ def test_a_late_body_is_left_behind(gateway: ScriptedGateway) -> None:
 
     assert attempt_sync(gateway, handler).is_suspended and gateway.said == ["PUT slow failed"]
     go.set()
+
+
+def test_a_late_body_is_told(gateway: ScriptedGateway) -> None:
+    told = threading.Event()
+
+    def slow() -> None:
+        if step.cancelled.wait(10):
+            told.set()
+
+    assert attempt_sync(gateway, lambda: step.run("slow", slow, timeout=0.01)).is_suspended and told.wait(5)
+
+
+def test_the_body_of_another_thread_is_told_of_the_end(gateway: ScriptedGateway) -> None:
+    gateway.answer("one", problem("attempt-superseded", 409))
+    begun, told = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        if step.cancelled.wait(10):
+            told.set()
+            raise OSError("interrupted")
+
+    def handler() -> None:
+        step.parallel(lambda: step.run("slow", slow), lambda: step.run("one", lambda: begun.wait(10)))
+
+    # What a cancelled body raises is no failure of its step.
+    assert attempt_sync(gateway, handler).status == 503 and told.is_set() and gateway.said == ["PUT one completed"]
+
+
+async def test_a_request_that_is_cancelled_tells_the_bodies_in_threads(gateway: ScriptedGateway) -> None:
+    begun, told = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        if step.cancelled.wait(10):
+            told.set()
+            raise OSError("interrupted")
+
+    async def handler() -> None:
+        await asyncio.to_thread(lambda: step.run("slow", slow))
+
+    attempting = asyncio.ensure_future(attempt(gateway, handler))
+    assert await asyncio.to_thread(begun.wait, 10)
+    attempting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempting
+    assert await asyncio.to_thread(told.wait, 10) and gateway.calls == []
+
+
+def test_only_bodies_are_told(gateway: ScriptedGateway) -> None:
+    def handler() -> None:
+        with pytest.raises(StepUsageError, match="body of a step"):
+            step.cancelled
+
+    assert attempt_sync(gateway, handler).is_completed
+
+
+def test_the_first_branch_ends_the_handler_and_the_other_begins_nothing(gateway: ScriptedGateway) -> None:
+    left: list[BaseException] = []
+    ended = threading.Event()
+
+    def patience() -> None:
+        try:
+            step.sleep("patience", 9)
+            step.run("late", unexpected)
+        except BaseException as e:
+            left.append(e)
+            raise
+        finally:
+            ended.set()
+
+    results: list[Any] = []
+    verdict = attempt_sync(gateway, lambda: results.append(step.first(patience, lambda: step.run("quick", lambda: "q"))))
+    assert verdict.is_completed and results == ["q"] and ended.wait(5) and isinstance(left[0], RunSuspended)
+
+
+def test_the_first_branch_may_raise(gateway: ScriptedGateway) -> None:
+    gateway.answer("pay", status(201))
+
+    def handler() -> None:
+        step.first(lambda: step.sleep("nap", 9), lambda: step.run("pay", lambda: 1 // 0))
+
+    assert attempt_sync(gateway, handler).headers == (("Durable-Retry", "?0"),)
+
+
+def test_no_branch_ends_first_where_all_wait(gateway: ScriptedGateway) -> None:
+    assert attempt_sync(gateway, lambda: step.first(lambda: step.sleep("a", 9), lambda: step.sleep("b", 9))).is_suspended
+    with pytest.raises(ValueError, match="branches"):
+        attempt_sync(gateway, lambda: step.first())
 
 
 def test_a_superseded_attempt_stops(gateway: ScriptedGateway) -> None:

@@ -32,8 +32,36 @@ class Called:
     timed_out: bool = False
 
 
-Cancels = set[Callable[[], None]]
-"""How the bodies are cancelled that are executing."""
+class Cancels:
+    """How the bodies are cancelled that are executing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._each: set[Callable[[], None]] = set()
+
+    def add(self, cancel: Callable[[], None]) -> None:
+        with self._lock:
+            self._each.add(cancel)
+            cancelled = self._cancelled
+        # A body that begins while another thread ends the attempt is told all the same.
+        if cancelled:
+            cancel()
+
+    def discard(self, cancel: Callable[[], None]) -> None:
+        with self._lock:
+            self._each.discard(cancel)
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            each = list(self._each)
+        for cancel in each:
+            cancel()
+
+
+cancellation: contextvars.ContextVar[Optional[threading.Event]] = contextvars.ContextVar("durable_gateway_cancellation", default=None)
+"""Tells the body that executes here, and may block, that it is not wanted any more."""
 
 
 class Io(Protocol):
@@ -122,10 +150,13 @@ class ThreadIo:
         return await coroutine
 
     async def call(self, body: Callable[[], Any], context: contextvars.Context, timeout: Optional[float], cancels: Cancels) -> Called:
-        if timeout is None:
-            called = context.run(_called, body)
-        else:
-            # A thread cannot be stopped. It is left behind, and what it comes to is not waited for.
+        cancelled = _told(context)
+        cancels.add(cancelled.set)
+        try:
+            if timeout is None:
+                return context.run(_called, body)
+
+            # A thread cannot be stopped. It is told and left behind, and what it comes to is not waited for.
             done = threading.Event()
             late: list[Called] = []
 
@@ -135,9 +166,11 @@ class ThreadIo:
 
             threading.Thread(target=context.run, args=(execute,), name="durable-gateway-step", daemon=True).start()
             if not done.wait(timeout):
+                cancelled.set()
                 return Called(error=TimeoutError(), timed_out=True)
-            called = late[0]
-        return called
+            return late[0]
+        finally:
+            cancels.discard(cancelled.set)
 
     def went_on(self, callback: Callable[[], None]) -> None:
         # Nobody can tell of a thread. What is waited for where it matters is that all is quiet.
@@ -204,7 +237,12 @@ class LoopIo:
     async def call(self, body: Callable[[], Any], context: contextvars.Context, timeout: Optional[float], cancels: Cancels) -> Called:
         if self.blocks:
             loop = asyncio.get_running_loop()
-            return await self.finish(_awaited(loop.run_in_executor(None, context.run, _called, body)))
+            cancelled = _told(context)
+            cancels.add(cancelled.set)
+            try:
+                return await self.finish(_awaited(loop.run_in_executor(None, context.run, _called, body)))
+            finally:
+                cancels.discard(cancelled.set)
         called = context.run(_called, body)
         if called.error is not None or not inspect.isawaitable(called.result):
             return called
@@ -256,6 +294,12 @@ class LoopIo:
                 self.cancelled = True
                 if also_cancel is not None:
                     also_cancel.cancel()
+
+
+def _told(context: contextvars.Context) -> threading.Event:
+    cancelled = threading.Event()
+    context.run(cancellation.set, cancelled)
+    return cancelled
 
 
 def _task_of(awaitable: Awaitable[Any]) -> asyncio.Future[Any]:

@@ -126,7 +126,7 @@ class Runner:
         self._gateway = gateway
         self._lock = threading.Lock()
         self._override: Optional[Verdict] = None
-        self._bodies: Cancels = set()
+        self._bodies = Cancels()
         self._compensations: list[Compensation] = []
 
     @property
@@ -140,11 +140,8 @@ class Runner:
 
     def end_early(self) -> None:
         """What the attempt does is no longer wanted: the request was cancelled, or a later attempt owns the run."""
-        with self._lock:
-            self.over = True
-            bodies = list(self._bodies)
-        for cancel in bodies:
-            cancel()
+        self.over = True
+        self._bodies.cancel()
         self.activity.release()
 
     # Steps that execute a body.

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import threading
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any, Callable, Coroutine, Mapping, MutableMapping, Optional, TypeVar, Union, overload
 
@@ -23,7 +24,7 @@ from . import client
 from ._client import Progress
 from ._content import UNDECLARED, returned_by
 from ._errors import AttemptOver, StepUsageError, for_good
-from ._io import ThreadIo, drive
+from ._io import ThreadIo, cancellation, drive
 from ._options import Seconds, StepOptions
 from ._response import Response
 from ._runner import RunInfo
@@ -39,7 +40,7 @@ class SyncStep:
     """Durable steps of the request at hand: those of :class:`durable_gateway.Step`, whose methods this has, for code that blocks.
 
     A thread cannot be cancelled. A step that waits leaves the handler by a :class:`RunSuspended` when no branch can go on; a body that is
-    late for its ``timeout`` is left behind in a thread of its own.
+    late for its ``timeout`` is left behind in a thread of its own. A body that takes long may look at :attr:`cancelled`.
     """
 
     __slots__ = ()
@@ -48,6 +49,17 @@ class SyncStep:
     def info(self) -> RunInfo:
         """The run and the attempt that this request is."""
         return runner().info
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """In the body of a step: is set when nobody wants its result any more. The ``timeout`` of the step has passed, a later attempt
+        owns the run, or the request was cancelled, where the server tells of that (ASGI does, WSGI does not). Wait on it in place of
+        ``time.sleep``, and leave the body by any exception when it is set.
+        """
+        event = cancellation.get()
+        if event is None:
+            raise StepUsageError("'step.cancelled' belongs to the body of a step: nothing tells the code outside of steps.")
+        return event
 
     def run(
         self,
@@ -210,6 +222,36 @@ class SyncStep:
         if raised:
             raise min(raised, key=lambda e: 0 if for_good(e) else 2 if isinstance(e, AttemptOver) else 1)
         return [future.result() for future in futures]
+
+    def first(self, *branches: Callable[[], T]) -> T:
+        """Calls functions at the same time, each in a thread, as :meth:`parallel` does, and waits for the one that ends first.
+
+        The others are left behind. One that waits for a step gets no outcome in this attempt, and none of them begins another step when
+        the handler has ended. A later attempt may find several done: if it matters which was first, store that in a step.
+
+        :returns: What it gave; what it raised is raised.
+        """
+        runner()
+        if not branches:
+            raise ValueError("Give the branches, of which one may end first.")
+        futures = [_in_thread(_in_context(branch)) for branch in branches]
+        wait(futures, return_when=FIRST_COMPLETED)
+        result: T = next(future for future in futures if future.done()).result()
+        return result
+
+
+def _in_thread(function: Callable[[], Any]) -> Future[Any]:
+    """Not by an executor: the process would not end before what is left behind."""
+    future: Future[Any] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as e:
+            future.set_exception(e)
+
+    threading.Thread(target=call, name="durable-gateway-branch", daemon=True).start()
+    return future
 
 
 def _in_context(branch: Callable[[], Any]) -> Callable[[], Any]:
