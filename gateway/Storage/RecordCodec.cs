@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Text.Json;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
@@ -171,20 +170,6 @@ internal sealed class RecordCodec(KeyRing keys)
 
     /// <summary>The binding of the run's result; empty if it has none.</summary>
     public string Binding(NewRun run) => ResultBinding.Of(keys, run);
-
-    public static byte[] Encode(RunPolicy policy) => JsonSerializer.SerializeToUtf8Bytes(policy, PolicyJson.Default.RunPolicy);
-
-    public static RunPolicy DecodePolicy(byte[]? record)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(record, PolicyJson.Default.RunPolicy) ?? throw new JsonException("There is none.");
-        }
-        catch (Exception e) when (e is JsonException or FormatException or ArgumentNullException)
-        {
-            throw new UnreadableRecordException($"The policy of the run cannot be read: {e.Message}", e);
-        }
-    }
 
     private byte[] Seal(RunId run, string field, Action<BinaryWriter> write) => Seal(run.ToString(), field, write);
 

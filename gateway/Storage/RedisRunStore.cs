@@ -113,7 +113,7 @@ internal sealed class RedisRunStore(
                 Attempt = attempt,
                 Failures = (int)answer[3],
                 StartedAt = FromMilliseconds((long)answer[4]),
-                Policy = RecordCodec.DecodePolicy((byte[]?)answer[5]),
+                Policy = PolicyRecord.Decode((byte[]?)answer[5]),
                 Route = (string)answer[6]!,
                 Request = answer[7] == RedisValue.EmptyString ? null : codec.DecodeRequest(run, (byte[]?)answer[7]),
                 StepCount = (int)answer[8],
@@ -129,7 +129,7 @@ internal sealed class RedisRunStore(
         catch (UnreadableRecordException e)
         {
             if (!e.KeyIsMissing) throw new UnreadableRecordException(e.Message, e) { Attempt = attempt };
-            var policy = RecordCodec.DecodePolicy((byte[]?)answer[5]);
+            var policy = PolicyRecord.Decode((byte[]?)answer[5]);
             throw new UnreadableRecordException(e.Message, e)
             {
                 Attempt = attempt,
@@ -324,7 +324,7 @@ internal sealed class RedisRunStore(
     public async Task<RunPolicy?> GetPolicyAsync(RunId run)
     {
         var record = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, "policy"));
-        return record.IsNull ? null : RecordCodec.DecodePolicy(record);
+        return record.IsNull ? null : PolicyRecord.Decode(record);
     }
 
     public async Task<RunOrigin?> GetOriginAsync(RunId run)
@@ -333,7 +333,7 @@ internal sealed class RedisRunStore(
         return fields[0].IsNull || !fields[2].TryParse(out int attempt) || !fields[3].TryParse(out long started)
             ? null
             : new RunOrigin(
-                fields[0].ToString(), RecordCodec.DecodePolicy(fields[1]).Name, attempt, FromMilliseconds(started), fields[4].ToString());
+                fields[0].ToString(), PolicyRecord.Decode(fields[1]).Name, attempt, FromMilliseconds(started), fields[4].ToString());
     }
 
     public async Task<QueueFigures> GetQueueFiguresAsync(DateTimeOffset now)
@@ -388,7 +388,7 @@ internal sealed class RedisRunStore(
             ["due"] = Milliseconds(first.State == RunState.Running ? first.Due + Underway() : first.Due),
             ["started"] = Milliseconds(run.StartedAt),
             ["deadline"] = Milliseconds(run.Deadline),
-            ["policy"] = RecordCodec.Encode(run.Policy),
+            ["policy"] = PolicyRecord.Encode(run.Policy),
             ["route"] = run.Route,
             ["failures"] = first.Failures,
             ["lifetime"] = (long)run.Policy.Lifetime.TotalMilliseconds,

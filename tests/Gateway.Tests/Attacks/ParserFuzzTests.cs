@@ -163,7 +163,7 @@ public sealed class ParserFuzzTests
             ReadOrUnreadable(() => codec.DecodeRequest(Run, ring.Seal(fuzz.Changed(request), $"{Run}/request")));
             ReadOrUnreadable(() => codec.DecodeResponse(Run, ring.Seal(fuzz.Changed(response), $"{Run}/result")));
             ReadOrUnreadable(() => codec.DecodeStep(Run, "a", false, ring.Seal(fuzz.Changed(response), $"{Run}/step:a")));
-            ReadOrUnreadable(() => RecordCodec.DecodePolicy(fuzz.Changed(RecordCodec.Encode(new RunPolicy()))));
+            ReadOrUnreadable(() => PolicyRecord.Decode(fuzz.Changed(PolicyRecord.Encode(new RunPolicy()))));
         });
     }
 

@@ -217,14 +217,14 @@ public abstract partial class StoreContract
         var claimed = (await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd))!;
         Assert.Equal((run.Id, 2, 0, "orders", Now, run.Deadline),
             (claimed.Id, claimed.Attempt, claimed.Failures, claimed.Route, claimed.StartedAt, claimed.Deadline));
-        Assert.Equal(RecordCodec.Encode(policy), RecordCodec.Encode(claimed.Policy));
+        Assert.Equal(PolicyRecord.Encode(policy), PolicyRecord.Encode(claimed.Policy));
         Assert.Equal(policy with { RetryStatuses = claimed.Policy.RetryStatuses }, claimed.Policy);
         AssertSame(run.Request, claimed.Request!);
         Assert.Equal(3, claimed.Steps.Count);
         AssertSame(failure, claimed.Steps[0]);
         AssertSame(outcome, claimed.Steps[1]);
         AssertSame(Make.Outcome("a", ""), claimed.Steps[2]);
-        Assert.Equal(RecordCodec.Encode(policy), RecordCodec.Encode((await Store.GetPolicyAsync(run.Id))!));
+        Assert.Equal(PolicyRecord.Encode(policy), PolicyRecord.Encode((await Store.GetPolicyAsync(run.Id))!));
     }
 
     [Fact]
