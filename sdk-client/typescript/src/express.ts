@@ -1,7 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import { type DurableOptions, settle } from "./core/options.js";
 import type { Step } from "./core/step.js";
-import { BODY_HEADERS, isBelow500, serve } from "./node-http.js";
+import { isBelow500, serve } from "./node-http.js";
 
 export * from "./node.js";
 
@@ -24,7 +24,6 @@ export function durable(handler: DurableHandler, options?: DurableOptions): Requ
       if (served.kind === "threw") next(served.error);
       if (served.kind !== "answer") return;
       const { status, headers, problem } = served.answer;
-      for (const name of BODY_HEADERS) res.removeHeader(name);
       res.status(status).set(headers);
       if (problem) res.end(JSON.stringify(problem));
       else res.end();

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from "fastify";
 import { type DurableOptions, settle } from "./core/options.js";
 import type { Step } from "./core/step.js";
-import { BODY_HEADERS, isBelow500, serve } from "./node-http.js";
+import { isBelow500, keepHeaders, serve } from "./node-http.js";
 
 export * from "./node.js";
 
@@ -21,6 +21,7 @@ export function durable<R extends RouteGenericInterface = RouteGenericInterface>
   const settings = settle(options);
   return async function (request, reply) {
     const logger = options?.logger === undefined ? request.log : settings.logger;
+    const restore = keepHeaders(reply, (name, value) => reply.header(name, value));
     const served = await serve(request.raw, reply.raw, { ...settings, logger }, isResponse, (step) =>
       handler.call(this, request, reply, step),
     );
@@ -33,7 +34,9 @@ export function durable<R extends RouteGenericInterface = RouteGenericInterface>
         return reply.hijack();
       case "answer": {
         const { status, headers, problem } = served.answer;
-        for (const name of BODY_HEADERS) reply.removeHeader(name);
+        restore();
+        // A handler that has taken the response over gives it back.
+        if (reply.sent) return void reply.raw.writeHead(status, headers).end(problem && JSON.stringify(problem));
         return reply
           .code(status)
           .headers(headers)

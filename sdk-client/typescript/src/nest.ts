@@ -11,7 +11,7 @@ import {
 import { defer, lastValueFrom, type Observable } from "rxjs";
 import { StepUsageError } from "./core/errors.js";
 import { type DurableOptions, type Settings, settle } from "./core/options.js";
-import { isBelow500, serve, stepOf } from "./node-http.js";
+import { isBelow500, keepHeaders, serve, stepOf } from "./node-http.js";
 
 export * from "./node.js";
 
@@ -22,8 +22,10 @@ interface HttpRequest {
 
 interface HttpResponse {
   readonly raw?: ServerResponse;
-  /** Both platforms have it. */
-  header(name: string, value: string): unknown;
+  /** Both platforms have these. */
+  header(name: string, value: string | string[]): unknown;
+  getHeaders(): Record<string, unknown>;
+  removeHeader(name: string): unknown;
 }
 
 const rawRequest = (context: ExecutionContext) => {
@@ -44,6 +46,7 @@ export class DurableInterceptor implements NestInterceptor {
     return defer(async () => {
       const response = context.switchToHttp().getResponse<HttpResponse>();
       const raw = response.raw ?? (response as unknown as ServerResponse);
+      const restore = keepHeaders(response, (name, value) => response.header(name, value));
       const served = await serve(rawRequest(context), raw, this.#settings, isResponse, () =>
         lastValueFrom(next.handle(), { defaultValue: undefined }),
       );
@@ -55,6 +58,7 @@ export class DurableInterceptor implements NestInterceptor {
         case "gone":
           throw new HttpException("The response was cut off.", 500);
         case "answer":
+          restore();
           for (const [name, value] of Object.entries(served.answer.headers)) response.header(name, value);
           // The body of a suspension is nobody's.
           throw new HttpException(served.answer.problem ?? {}, served.answer.status);

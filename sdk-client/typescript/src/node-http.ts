@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Attempt, type Ending } from "./core/attempt.js";
+import { currentContext } from "./core/context.js";
 import { CheckpointError } from "./core/errors.js";
 import type { Settings } from "./core/options.js";
 import { PROBLEM_TYPE } from "./core/problem.js";
 import type { Step } from "./core/step.js";
 import type { Verdict } from "./core/verdict.js";
+import { discard } from "./node-discard.js";
 
 /** What to answer in place of the handler. */
 export interface Answer {
@@ -66,16 +68,29 @@ export async function serve<T>(
     return writeHead.apply(this, args);
   } as typeof writeHead;
 
-  const ending: Ending<T> = await attempt.run(handler);
-  if (ending.kind !== "overruled") return ending;
-  if (!response.headersSent) {
-    const served = answerOf(ending.verdict, attempt.headersOfVerdict(ending.verdict));
-    answer = served.answer;
-    return served;
+  const restore = keepHeaders(response, (name, value) => response.setHeader(name, value));
+  const overrule = (verdict: Verdict): Served<T> => {
+    if (!response.headersSent) {
+      const served = answerOf(verdict, attempt.headersOfVerdict(verdict));
+      answer = served.answer;
+      restore();
+      return served;
+    }
+    // It cannot say so any more: a response that ended well would be taken for the run's result.
+    if (!marked && !response.writableFinished) response.destroy();
+    return { kind: "gone" };
+  };
+
+  // The verdict of a rollback is known when the handler has ended. What the handler had sent by then would become the run's result.
+  let release = () => {};
+  try {
+    if (await attempt.hasRollbackBegun()) release = discard(response, () => currentContext()?.step === attempt.step);
+  } catch (error) {
+    return attempt.override ? overrule(attempt.override) : { kind: "threw", error };
   }
-  // It cannot say so any more: a response that ended well would be taken for the run's result.
-  if (!marked && !response.writableFinished) response.destroy();
-  return { kind: "gone" };
+  const ending: Ending<T> = await attempt.run(handler);
+  release();
+  return ending.kind === "overruled" ? overrule(ending.verdict) : ending;
 }
 
 function answerOf(verdict: Verdict, headers = verdict.headers): { kind: "answer"; answer: Answer } {
@@ -83,8 +98,23 @@ function answerOf(verdict: Verdict, headers = verdict.headers): { kind: "answer"
   return { kind: "answer", answer: { status: verdict.status, headers: { ...headers, ...type }, problem: verdict.problem } };
 }
 
-/** Headers that belong to a body which is not sent. */
-export const BODY_HEADERS = ["content-type", "content-length", "content-encoding", "content-disposition", "etag", "last-modified"];
+interface Headers {
+  getHeaders(): Record<string, unknown>;
+  removeHeader(name: string): unknown;
+}
+
+/**
+ * Remembers the headers that others have set before the handler (of CORS, for example).
+ *
+ * @returns Leaves only those: what the handler has set belongs to a response that is not sent.
+ */
+export function keepHeaders(response: Headers, set: (name: string, value: string | string[]) => unknown): () => void {
+  const before = { ...response.getHeaders() };
+  return () => {
+    for (const name of Object.keys(response.getHeaders())) response.removeHeader(name);
+    for (const [name, value] of Object.entries(before)) if (value !== undefined) set(name, value as string | string[]);
+  };
+}
 
 /** Whether a status that a framework reads from an error is below 500. */
 export function isBelow500(status: unknown): boolean {

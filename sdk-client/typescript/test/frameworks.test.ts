@@ -1,8 +1,11 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { after, test } from "node:test";
-import { ConflictException, Controller, Get, Module, Param, Post } from "@nestjs/common";
+import { ConflictException, Controller, Get, Module, Param, Post, Res } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import express from "express";
 import fastify from "fastify";
@@ -41,8 +44,42 @@ const scenarios = {
   },
 };
 
+const undone: string[] = [];
+const finished: string[] = [];
+/** A handler of a run that is being rolled back. It finishes, and its response is sent when it has ended, or before. */
+async function undo(how: string, step: Step, response: ServerResponse, own: () => unknown) {
+  await step.run("a", () => assert.fail("executed again"));
+  step.onRollback("undo a", () => void undone.push(how));
+  await send(how, step, response, own);
+  finished.push(how);
+}
+
+async function send(how: string, step: Step, response: ServerResponse, own: () => unknown): Promise<unknown> {
+  switch (how) {
+    case "own":
+      return own();
+    case "pipeline":
+      response.writeHead(201, { location: "/a", "content-type": "text/plain" });
+      return pipeline(Readable.from(["it ", "is done"]), response);
+    case "flushed":
+      response.setHeader("location", "/a");
+      response.flushHeaders();
+      assert.ok(response.headersSent);
+      await new Promise<void>((done) => response.write("it ", () => done()));
+      await new Promise<void>((done) => response.end("is done", () => done()));
+      return assert.ok(response.writableEnded);
+    case "half":
+      response.write("half");
+      return step.run("b", () => assert.fail("begun"));
+  }
+}
+
 async function expressApp() {
   const app = express();
+  app.use((_req, res, next) => {
+    res.set({ "x-before": "stays", vary: "a, b" });
+    next();
+  });
   app.use(express.json());
   app.set("env", "test");
   app.post(
@@ -69,6 +106,13 @@ async function expressApp() {
       await step.sleep("nap", "1h");
     }, options),
   );
+  app.get(
+    "/undo/:how",
+    onExpress(
+      (req, res, step) => undo(String(req.params.how), step, res, () => res.status(201).location("/a").cookie("a", "1").json("done")),
+      options,
+    ),
+  );
   return new Promise<import("node:http").Server>((resolve) => {
     const server = app.listen(0, "127.0.0.1", () => resolve(server));
   });
@@ -76,6 +120,24 @@ async function expressApp() {
 
 async function fastifyApp() {
   const app = fastify();
+  app.addHook("onRequest", async (_, reply) => {
+    reply.headers({ "x-before": "stays", vary: "a, b" });
+  });
+  // A handler that does not await its reply has ended before it is sent. Here it is sent just before the answer that replaces it.
+  let late: (() => void) | undefined;
+  app.addHook("onSend", async (request, _, payload) => {
+    if (request.url !== "/undo/late") return payload;
+    if (late) {
+      late();
+      late = undefined;
+      await new Promise((done) => setImmediate(done));
+    } else {
+      await new Promise<void>((done) => {
+        late = done;
+      });
+    }
+    return payload;
+  });
   app.post<{ Params: { id: string } }>(
     "/orders/:id",
     onFastify<{ Params: { id: string } }>(
@@ -102,6 +164,15 @@ async function fastifyApp() {
       await step.sleep("nap", "1h");
     }, options),
   );
+  app.get<{ Params: { how: string } }>(
+    "/undo/:how",
+    onFastify<{ Params: { how: string } }>(async ({ params: { how } }, reply, step) => {
+      if (how === "hijack") reply.hijack();
+      const send = () => reply.code(201).headers({ location: "/a", "set-cookie": "a=1" }).send("done");
+      if (how === "late") void send();
+      await undo(how, step, reply.raw, send);
+    }, options),
+  );
   await app.listen({ port: 0, host: "127.0.0.1" });
   return app.server;
 }
@@ -126,6 +197,9 @@ class Handlers {
     step.onRollback("undo", () => assert.fail("undone"));
     throw new ConflictException();
   }
+  async undo(how: string, step: Step, res: express.Response) {
+    await undo(how, step, res, () => res.status(201).location("/a").cookie("a", "1").json("done"));
+  }
 }
 // Decorators are applied by hand, as the compiler does it: this file is compiled without their metadata.
 const decorate = (name: keyof Handlers, method: MethodDecorator, ...parameters: ParameterDecorator[]) => {
@@ -138,6 +212,7 @@ const decorate = (name: keyof Handlers, method: MethodDecorator, ...parameters: 
 decorate("checkOut", Post("/orders/:id"), Param("id"), InjectStep());
 for (const name of ["sleep", "fail", "swallow", "missing"] as const) decorate(name, Get(`/${name}`), InjectStep());
 decorate("bug", Get("/bug"));
+decorate("undo", Get("/undo/:how"), Param("how"), InjectStep(), Res());
 Durable(options)(Handlers);
 Controller()(Handlers);
 class App {}
@@ -145,6 +220,10 @@ Module({ controllers: [Handlers] })(App);
 
 async function nestApp() {
   const app = await NestFactory.create(App, { logger: false });
+  app.use((_: unknown, res: express.Response, next: () => void) => {
+    res.set({ "x-before": "stays", vary: "a, b" });
+    next();
+  });
   await app.listen(0, "127.0.0.1");
   return app.getHttpServer() as import("node:http").Server;
 }
@@ -160,8 +239,9 @@ for (const [framework, start] of [
     server.close();
     server.closeAllConnections();
   });
-  const call = async (path: string, method = "GET", how: Parameters<FakeRun["headers"]>[0] = {}) => {
+  const call = async (path: string, method = "GET", how: Parameters<FakeRun["headers"]>[0] = {}, prepare = (_: FakeRun) => {}) => {
     run = new FakeRun();
+    prepare(run);
     const { port } = (await starting).address() as AddressInfo;
     const body = method === "POST" ? { body: "{}" } : {};
     return fetch(`http://127.0.0.1:${port}${path}`, {
@@ -207,6 +287,42 @@ for (const [framework, start] of [
     const response = await call("/missing", "GET", { final: true });
     assert.equal(response.status, framework === "Nest" ? 409 : 404);
     assert.equal(response.headers.get("durable-retry"), null);
+  });
+
+  const rollingBack = ({ gateway: { stored } }: FakeRun) => {
+    const body = new TextEncoder().encode('{"title":"x","clientMessage":"Declined."}');
+    stored.set("a", { type: "run", failed: false, contentType: "application/json", body: new TextEncoder().encode("1") });
+    stored.set("rollback begun", { type: "run", failed: true, contentType: "application/problem+json", body });
+  };
+  const manners = ["own", "pipeline", "flushed", "half", ...(framework === "Fastify" ? ["late", "hijack"] : [])];
+  for (const how of manners) {
+    for (const inlined of [true, false]) {
+      const name = `${framework}: while a run is rolled back, what its handler sends is not sent (${how}, ${inlined ? "" : "not "}inlined)`;
+      test(name, { timeout: 10_000 }, async () => {
+        undone.length = finished.length = 0;
+        const response = await call(`/undo/${how}`, "GET", { inlined }, rollingBack);
+        assert.deepEqual([response.status, response.headers.get("durable-retry")], [500, "?0"]);
+        assert.match(response.headers.get("content-type") ?? "", /^application\/problem\+json/);
+        assert.equal(((await response.json()) as { detail: string }).detail, "Declined.");
+        assert.deepEqual([undone, finished], [[how], how === "half" ? [] : [how]]);
+        assert.deepEqual([...run.gateway.stored.keys()], ["a", "rollback begun", "undo a"]);
+        assert.deepEqual([response.headers.get("location"), response.headers.get("set-cookie")], [null, null]);
+        if (how !== "hijack") {
+          const { "x-before": before, vary } = Object.fromEntries(response.headers);
+          assert.deepEqual([before, vary], ["stays", "a, b"], "what others have set before the handler stays");
+        }
+      });
+    }
+  }
+
+  test(`${framework}: where the stored steps cannot be read, the handler is not executed`, async () => {
+    undone.length = finished.length = 0;
+    const response = await call("/undo/own", "GET", { inlined: false }, (run) => {
+      rollingBack(run);
+      run.instead = () => new Response(null, { status: 401 });
+    });
+    assert.deepEqual([response.status, response.headers.get("durable-retry")], [500, "?1"]);
+    assert.deepEqual([undone, run.calls.map(({ method }) => method)], [[], ["GET"]]);
   });
 
   if (framework !== "Nest") {

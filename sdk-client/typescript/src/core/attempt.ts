@@ -143,6 +143,16 @@ export class Attempt {
     }
   }
 
+  /**
+   * Whether the run is being rolled back: whatever the handler returns, the answer is another one. An adapter whose handler writes the
+   * response itself asks before it executes the handler.
+   *
+   * @throws CheckpointError The stored steps cannot be read. The attempt has failed.
+   */
+  async hasRollbackBegun(): Promise<boolean> {
+    return (await this.#find(ROLLBACK_BEGUN)) !== undefined;
+  }
+
   /** What must be answered, whatever the handler makes of it; `undefined` while all is well. */
   get override(): Verdict | undefined {
     return this.#runner.override;

@@ -1,0 +1,119 @@
+import "reflect-metadata";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { Body, Controller, Get, Module, Post, Res } from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+import express from "express";
+import fastify from "fastify";
+import { durable as onExpress } from "../src/express.js";
+import { durable as onFastify } from "../src/fastify.js";
+import { Durable, InjectStep } from "../src/nest.js";
+import { durable, type Step } from "../src/node.js";
+import { execute, options } from "./handler.js";
+import { type Program, unknownIn } from "./program.js";
+
+const READY = { language: "typescript", lacks: [] };
+
+/** What is answered in place of a program with operations that nobody knows. */
+const refusal = (program: Program) => {
+  const unknown = unknownIn(program.do);
+  return unknown.length > 0 ? `unknown: ${unknown}` : undefined;
+};
+
+/** Starts a host on a port of 127.0.0.1. The handlers of all but the first write the response themselves, as is usual with them. */
+export const hosts: Record<string, (port: number) => Promise<unknown>> = {
+  fetch: async (port) => {
+    const handle = durable((_: Request, step, program: Program) => execute(program, step), options);
+    const answer = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      if (incoming.url === "/ready") return Response.json(READY);
+      const left = new AbortController();
+      outgoing.once("close", () => outgoing.writableFinished || left.abort());
+      const request = new Request(new URL(incoming.url ?? "/", "http://127.0.0.1"), {
+        method: incoming.method ?? "POST",
+        headers: Object.entries(incoming.headers).map(([name, value]) => [name, String(value)] as [string, string]),
+        signal: left.signal,
+      });
+      const program = JSON.parse(await new Response(Readable.toWeb(incoming) as ReadableStream).text()) as Program;
+      const refused = refusal(program);
+      return refused ? new Response(refused, { status: 501 }) : handle(request, program);
+    };
+    const server = createServer(async (incoming, outgoing) => {
+      const response = await answer(incoming, outgoing).catch((error) => {
+        console.error(error);
+        return new Response("Internal Server Error", { status: 500 });
+      });
+      const body = Buffer.from(await response.arrayBuffer());
+      outgoing.writeHead(response.status, [...response.headers].flat()).end(body);
+    });
+    await new Promise<void>((done) => server.listen(port, "127.0.0.1", done));
+  },
+
+  express: async (port) => {
+    const app = express();
+    app.use(express.json());
+    app.get("/ready", (_, res) => void res.json(READY));
+    app.post(
+      "/program",
+      (req, res, next) => {
+        const refused = refusal(req.body);
+        if (refused) res.status(501).send(refused);
+        else next();
+      },
+      onExpress(async (req, res, step) => {
+        const response = await execute(req.body, step);
+        res
+          .status(response.status)
+          .set(Object.fromEntries(response.headers))
+          .send(await response.text());
+      }, options),
+    );
+    await new Promise<void>((done) => app.listen(port, "127.0.0.1", () => done()));
+  },
+
+  fastify: async (port) => {
+    const app = fastify();
+    app.get("/ready", () => READY);
+    app.post<{ Body: Program }>("/program", {
+      preHandler: async (request, reply) => {
+        const refused = refusal(request.body);
+        return refused ? reply.code(501).send(refused) : undefined;
+      },
+      handler: onFastify<{ Body: Program }>(async (request, reply, step) => {
+        const response = await execute(request.body, step);
+        return reply
+          .code(response.status)
+          .headers(Object.fromEntries(response.headers))
+          .send(await response.text());
+      }, options),
+    });
+    await app.listen({ port, host: "127.0.0.1" });
+  },
+
+  nest: async (port) => {
+    const app = await NestFactory.create(App, { logger: ["error"] });
+    await app.listen(port, "127.0.0.1");
+  },
+};
+
+@Controller()
+class Programs {
+  @Get("ready")
+  ready() {
+    return READY;
+  }
+
+  @Post("program")
+  @Durable(options)
+  async program(@Body() program: Program, @Res() res: express.Response, @InjectStep() step: Step) {
+    const refused = refusal(program);
+    if (refused) return void res.status(501).send(refused);
+    const response = await execute(program, step);
+    res
+      .status(response.status)
+      .set(Object.fromEntries(response.headers))
+      .send(await response.text());
+  }
+}
+
+@Module({ controllers: [Programs] })
+class App {}
