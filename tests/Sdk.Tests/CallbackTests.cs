@@ -174,7 +174,7 @@ public sealed class CallbackTests
             Assert.Contains("too long", tooLong.Message, StringComparison.Ordinal);
             await step.RunAsync("taken handed out", _ => Task.CompletedTask);
             var taken = await Assert.ThrowsAsync<StepUsageException>(() => step.CallbackAsync<int>("taken", HandOut));
-            Assert.Contains("another one", taken.Message, StringComparison.Ordinal);
+            Assert.Contains("another name", taken.Message, StringComparison.Ordinal);
         });
         Assert.Empty(_handedOut);
     }

@@ -61,7 +61,7 @@ public sealed class LogTests : IDisposable
         using var response = await service.AttemptAsync("/");
 
         Assert.Contains(_lines.All,
-            line => line.Level == LogLevel.Warning && line.Text.Contains("failed for good", StringComparison.Ordinal));
+            line => line.Level == LogLevel.Warning && line.Text.Contains("failed finally", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class LogTests : IDisposable
 
         (await running).AssertSuspended();
         Assert.Contains(_lines.All,
-            line => line.Level == LogLevel.Warning && line.Text.Contains("raise SuspendAfter (10 ms)", StringComparison.Ordinal));
+            line => line.Level == LogLevel.Warning && line.Text.Contains("increase SuspendAfter (10 ms)", StringComparison.Ordinal));
 
         async Task NapAsync(IStep step)
         {

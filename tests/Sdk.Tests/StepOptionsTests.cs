@@ -201,7 +201,7 @@ public sealed class StepOptionsTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { RetryDelay = TimeSpan.FromSeconds(-1) });
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { MaxRetryDelay = TimeSpan.FromSeconds(-1) });
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { Backoff = (StepBackoff)9 });
-        Assert.Contains("Leave it out",
+        Assert.Contains("Omit it",
             Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { Timeout = TimeSpan.Zero }).Message,
             StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepOptions { Timeout = TimeSpan.FromDays(30) });

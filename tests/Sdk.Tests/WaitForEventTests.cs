@@ -160,7 +160,7 @@ public sealed class WaitForEventTests
         {
             var negative = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
                 step.WaitForEventAsync<Order>("paid", "order.paid", timeout: Timeout.InfiniteTimeSpan));
-            Assert.Contains("Leave it out", negative.Message, StringComparison.Ordinal);
+            Assert.Contains("Omit it", negative.Message, StringComparison.Ordinal);
             await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
                 step.WaitForEventAsync<Order>("paid", "order.paid", lookback: TimeSpan.FromSeconds(-1)));
             await Assert.ThrowsAsync<ArgumentException>(() => step.WaitForEventAsync<Order>("paid", " "));

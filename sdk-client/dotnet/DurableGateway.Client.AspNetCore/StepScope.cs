@@ -9,7 +9,7 @@ internal sealed class StepScope(IHttpClientFactory clients, IOptions<DurableStep
 {
     public const string HttpClientName = "DurableGateway";
 
-    public const string Unwrapped = "IStep is used by a handler that is not wrapped. Add .WithDurableSteps() to its endpoint, "
+    public const string Unwrapped = "A handler that is not wrapped uses IStep. Add .WithDurableSteps() to its endpoint, "
         + "or app.UseDurableSteps() before it.";
 
     private DurableAttempt? _attempt;

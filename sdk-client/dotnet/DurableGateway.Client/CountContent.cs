@@ -20,6 +20,6 @@ internal sealed class CountContent : StepContent<int>
         using var document = JsonDocument.Parse(body);
         return document.RootElement.ValueKind == JsonValueKind.Number && document.RootElement.TryGetInt32(out var count)
             ? count
-            : throw new JsonException("It is no whole number.");
+            : throw new JsonException("The value is not a whole number.");
     }
 }

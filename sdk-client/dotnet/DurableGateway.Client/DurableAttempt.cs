@@ -79,8 +79,8 @@ public sealed class DurableAttempt : IDisposable
         if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, false, options, aborted);
         if (version != Version)
         {
-            var words = $"The gateway speaks version '{version}' of the contract and this SDK version {Version}. Update the SDK "
-                + "of this service.";
+            var words = $"The gateway uses version '{version}' of the contract, and this SDK uses version {Version}. "
+                + "Update the SDK of this service.";
             throw new CheckpointException(words) { ClientMessage = words };
         }
 
@@ -104,7 +104,7 @@ public sealed class DurableAttempt : IDisposable
 
         static Uri Address(string text) => Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
             ? url
-            : throw new FormatException($"{DurableHeaders.Callback} has '{text}', which is no http URL.");
+            : throw new FormatException($"{DurableHeaders.Callback} has '{text}', which is not an HTTP URL.");
 
         string Required(string name) => header(name) is { Length: > 0 } value ? value : throw new FormatException($"{name} is missing.");
     }

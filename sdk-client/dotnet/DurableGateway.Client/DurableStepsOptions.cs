@@ -51,7 +51,7 @@ public sealed class DurableStepsOptions
     {
         get => _suspendAfter;
         set => _suspendAfter = value <= TimeSpan.Zero || value > LongestTime
-            ? throw new ArgumentOutOfRangeException(nameof(value), value, "SuspendAfter is more than zero and at most 24 days.")
+            ? throw new ArgumentOutOfRangeException(nameof(value), value, "SuspendAfter must be more than zero and at most 24 days.")
             : value;
     }
 

@@ -15,9 +15,8 @@ internal sealed class JsonContent<T> : StepContent<T>
         if (JsonLosses.Of(type) is { } lost)
         {
             throw new StepUsageException(
-                $"Step '{step}' gives {typeof(T)}, of which JSON keeps nothing: the elements of the tuple {lost} are fields. "
-                + "Return a record with names for "
-                + "what it holds, or set IncludeFields of the JsonSerializerOptions.");
+                $"Step '{step}' returns {typeof(T)}. JSON loses the elements of the tuple {lost}, because they are fields. "
+                + "Return a record instead, or set IncludeFields of the JsonSerializerOptions.");
         }
     }
 

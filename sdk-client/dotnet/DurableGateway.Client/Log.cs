@@ -40,7 +40,7 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Error, "{Endpoint}: {Remedy}")]
     public static partial void HandlerIsNotWrapped(this ILogger log, string remedy, string? endpoint);
 
-    [LoggerMessage(13, LogLevel.Warning, "An attempt cannot begin. {Reason}")]
+    [LoggerMessage(13, LogLevel.Warning, "An attempt cannot start. {Reason}")]
     public static partial void AttemptCannotBegin(this ILogger log, string reason);
 
     [LoggerMessage(1, LogLevel.Debug, "Step '{Step}' is executing in attempt {Attempt} of run {RunId}")]
@@ -49,10 +49,10 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Debug, "Step '{Step}' completed after {Elapsed:0} ms in attempt {Attempt} of run {RunId}")]
     private static partial void StepIsCompleted(ILogger log, string step, double elapsed, int attempt, string? runId);
 
-    [LoggerMessage(3, LogLevel.Debug, "Step '{Step}' has its outcome already in attempt {Attempt} of run {RunId}")]
+    [LoggerMessage(3, LogLevel.Debug, "Step '{Step}' already has its outcome in attempt {Attempt} of run {RunId}")]
     private static partial void StepIsStored(ILogger log, string step, int attempt, string? runId);
 
-    [LoggerMessage(4, LogLevel.Debug, "Step '{Step}' goes on in a later attempt than attempt {Attempt} of run {RunId}")]
+    [LoggerMessage(4, LogLevel.Debug, "Step '{Step}' continues in an attempt after attempt {Attempt} of run {RunId}")]
     private static partial void StepIsPending(ILogger log, string step, int attempt, string? runId);
 
     [LoggerMessage(5, LogLevel.Warning,
@@ -61,7 +61,7 @@ internal static partial class Log
         ILogger log, Exception? e, string step, double elapsed, string errorType, string? errorMessage, int attempt, string? runId);
 
     [LoggerMessage(6, LogLevel.Warning,
-        "Step '{Step}' failed for good after {Elapsed:0} ms: {ErrorType}: {ErrorMessage} (attempt {Attempt} of run {RunId})")]
+        "Step '{Step}' failed finally after {Elapsed:0} ms: {ErrorType}: {ErrorMessage} (attempt {Attempt} of run {RunId})")]
     private static partial void StepFailed(
         ILogger log, Exception? e, string step, double elapsed, string errorType, string? errorMessage, int attempt, string? runId);
 
@@ -69,17 +69,17 @@ internal static partial class Log
     private static partial void Suspended(ILogger log, int attempt, string? runId, string steps);
 
     [LoggerMessage(8, LogLevel.Warning,
-        "Attempt {Attempt} of run {RunId} was suspended while the handler worked outside of steps; it ended {Elapsed:0} ms later. "
-        + "The next attempt does that work again, "
-        + "and does not come further if it takes as long. Put the work into a step, or raise SuspendAfter ({SuspendAfter:0} ms)")]
+        "Attempt {Attempt} of run {RunId} was suspended while the handler worked outside of steps. The handler ended {Elapsed:0} ms "
+        + "later. The next attempt repeats that work, and does not get further if the work takes as long. "
+        + "Put the work into a step, or increase SuspendAfter ({SuspendAfter:0} ms)")]
     private static partial void WorkCutOff(ILogger log, int attempt, string? runId, double elapsed, double suspendAfter);
 
-    [LoggerMessage(9, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has failed; the gateway begins another. {Reason}")]
+    [LoggerMessage(9, LogLevel.Warning, "Attempt {Attempt} of run {RunId} has failed. The gateway starts another. {Reason}")]
     private static partial void CheckpointFailed(ILogger log, int attempt, string? runId, string reason);
 
     [LoggerMessage(10, LogLevel.Debug, "Attempt {Attempt} of run {RunId} is abandoned. {Reason}")]
     private static partial void Abandoned(ILogger log, int attempt, string? runId, string reason);
 
-    [LoggerMessage(11, LogLevel.Error, "Attempt {Attempt} of run {RunId} uses a durable step wrongly. {Remedy}")]
+    [LoggerMessage(11, LogLevel.Error, "Attempt {Attempt} of run {RunId} uses a durable step incorrectly. {Remedy}")]
     private static partial void Misused(ILogger log, Exception e, int attempt, string? runId, string remedy);
 }

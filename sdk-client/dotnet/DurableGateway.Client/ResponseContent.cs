@@ -14,7 +14,7 @@ internal sealed class ResponseContent(DurableStepsOptions options) : StepContent
         string step, HttpResponseMessage result, CancellationToken cancellationToken)
     {
         if (result is null)
-            throw new StepUsageException($"Step '{step}' gives null where a response is expected. Return what the HttpClient gave.");
+            throw new StepUsageException($"Step '{step}' returns null instead of a response. Return the response of the HttpClient.");
         using (result)
         {
             // 408 and 429 are not failures of the server, but they request another try.
@@ -38,7 +38,7 @@ internal sealed class ResponseContent(DurableStepsOptions options) : StepContent
         if (delay < TimeSpan.Zero) delay = TimeSpan.Zero;
 
         // Without path and query, which may contain secrets.
-        var who = response.RequestMessage?.RequestUri is { IsAbsoluteUri: true } url ? url.Authority : "The other side";
+        var who = response.RequestMessage?.RequestUri is { IsAbsoluteUri: true } url ? url.Authority : "The server";
         return new FailedResponseException($"{who} answered {(int)response.StatusCode} ({response.ReasonPhrase}).",
             (int)response.StatusCode, delay);
     }

@@ -13,7 +13,7 @@ public class RetryAfterException : Exception
     public RetryAfterException(TimeSpan delay, string? message = null, Exception? innerException = null)
         : base(message ?? $"Try again in {delay}.", innerException)
     {
-        if (delay < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(delay), delay, "A delay is not negative.");
+        if (delay < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(delay), delay, "The delay must not be negative.");
         Delay = delay;
     }
 

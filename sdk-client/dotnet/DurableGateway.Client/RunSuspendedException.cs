@@ -7,7 +7,7 @@ namespace DurableGateway.Client;
 public sealed class RunSuspendedException : AttemptOverException
 {
     internal RunSuspendedException(string step)
-        : base($"Step '{step}' goes on in a later attempt.")
+        : base($"Step '{step}' continues in a later attempt.")
     {
     }
 }

@@ -27,7 +27,7 @@ internal static class StepContent
     public const string BytesType = "application/octet-stream";
 
     public static StepUsageException NullStream(string step) =>
-        new($"Step '{step}' gives null where a stream is expected. Return an empty stream.");
+        new($"Step '{step}' returns null instead of a stream. Return an empty stream.");
 
     /// <exception cref="StepUsageException">The type cannot be serialized.</exception>
     public static StepContent<T> For<T>(string step, JsonSerializerOptions json)
@@ -41,9 +41,9 @@ internal static class StepContent
         catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
         {
             throw new StepUsageException(
-                $"Step '{step}' gives {typeof(T)}, which cannot be kept as JSON. Return plain data from the step: "
-                + "a record of what the rest "
-                + "of the handler needs. With source generation, add the type to the JsonSerializerContext.", e);
+                $"Step '{step}' returns {typeof(T)}, which cannot be stored as JSON. Return plain data from the step: "
+                + "a record of the data that the rest of the handler needs. "
+                + "With source generation, add the type to the JsonSerializerContext.", e);
         }
     }
 

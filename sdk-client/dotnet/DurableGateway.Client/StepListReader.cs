@@ -25,7 +25,7 @@ internal static class StepListReader
             var end = at + (int)length;
             if (length < HeadBytes) throw new FormatException("A record is too short.");
             var kind = list[at];
-            if (kind is not ((byte)'C' or (byte)'F')) throw new FormatException($"An outcome is of the unknown kind {kind}.");
+            if (kind is not ((byte)'C' or (byte)'F')) throw new FormatException($"An outcome has the unknown kind {kind}.");
             at += HeadBytes;
             var id = ReadText(list, ref at, end);
             var type = ReadText(list, ref at, end);

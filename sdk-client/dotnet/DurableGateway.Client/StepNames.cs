@@ -54,13 +54,13 @@ internal sealed class StepNames(StepActivity activity)
     {
         var id = HandOutOf(callback);
         if (!IsWithinBytes(id))
-            throw new StepUsageException($"'{callback}' is too long for the name of a callback: with '{HandedOut}' it is at "
-                + $"most {MaxIdBytes} bytes of UTF-8.");
+            throw new StepUsageException($"'{callback}' is too long for the name of a callback: with '{HandedOut}', "
+                + $"it must be at most {MaxIdBytes} bytes of UTF-8.");
         lock (_gate)
         {
             if (!_ids.Add(id))
-                throw new StepUsageException($"The name '{id}' is that of the step that hands the URL of '{callback}' out. Give the other "
-                    + "step of that name another one.");
+                throw new StepUsageException($"The name '{id}' belongs to the step that hands out the URL of '{callback}'. "
+                    + "Give the other step with that name another name.");
             Begin(id);
             return id;
         }
@@ -82,7 +82,7 @@ internal sealed class StepNames(StepActivity activity)
 
     /// <summary>The exception for a step that starts after the end of the handler.</summary>
     public static StepUsageException TooLate(string name) =>
-        new($"Step '{name}' begins when the handler has ended. Await every step in the handler.");
+        new($"Step '{name}' starts after the handler has ended. Await every step in the handler.");
 
     /// <summary>Refuses further names.</summary>
     public void Close()
@@ -99,37 +99,37 @@ internal sealed class StepNames(StepActivity activity)
     private string Assign(string name)
     {
         if (string.IsNullOrEmpty(name))
-            throw new StepUsageException("A step has no name. Give each step a name of its own: the stored outcome is found by it.");
+            throw new StepUsageException("A step has no name. Give each step its own name, "
+                + "because the name identifies the stored outcome.");
         if (name == RollbackBegun)
-            throw new StepUsageException($"'{name}' is the name of the step that keeps why a run is rolled back. "
+            throw new StepUsageException($"'{name}' is the name of the step that stores the reason of a rollback. "
                 + "Give the step another name.");
         if (_closed) throw TooLate(name);
         _uses.TryGetValue(name, out var uses);
         if (uses > 0 && _begun.Contains(IdOf(name, uses)))
         {
             throw new StepUsageException(
-                $"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, "
-                + $"such as '{name}-' "
-                + "and the item's id.");
+                $"Two steps named '{name}' run at the same time, so a replay could not distinguish them. Give each step its own name, "
+                + $"such as '{name}-' and the item's id.");
         }
 
         var flow = StepFlow.Continue(this, ++_turn);
         if (_latest.TryGetValue(name, out var before) && flow.MightPrecede(before))
         {
             throw new StepUsageException(
-                $"Two branches that run at the same time use the name '{name}', so a replay in which they come in another "
-                + "order would mix the outcomes up. "
-                + $"Give the steps of each branch names of their own, such as '{name}-' and the item's id.");
+                $"Two branches that run at the same time use the name '{name}'. A replay in which they start in another "
+                + "order would confuse their outcomes. "
+                + $"Give the steps of each branch their own names, such as '{name}-' and the item's id.");
         }
 
         var id = IdOf(name, uses + 1);
         if (id is "." or ".." || id.IndexOf('\0') >= 0 || !IsWithinBytes(id))
-            throw new StepUsageException($"'{name}' cannot be the name of a step. A name is at most {MaxIdBytes} bytes of UTF-8 "
-                + "without NUL, and not '.' or '..'.");
+            throw new StepUsageException($"'{name}' cannot be the name of a step. A name must be at most {MaxIdBytes} bytes of UTF-8 "
+                + "without NUL, and must not be '.' or '..'.");
         if (!_ids.Add(id))
         {
             throw new StepUsageException(
-                $"The name '{name}' was made to look like the {uses + 1}. use of another. Do not use names that end in '#' and a number, "
+                $"The name '{name}' looks like use {uses + 1} of another name. Do not use names that end in '#' and a number, "
                 + $"or in '{HandedOut}'.");
         }
 

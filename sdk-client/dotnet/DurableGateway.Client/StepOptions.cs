@@ -28,7 +28,7 @@ public sealed class StepOptions
     {
         get => _maxAttempts;
         set => _maxAttempts = value is < 1
-            ? throw new ArgumentOutOfRangeException(nameof(value), value, "A step is tried at least once: MaxAttempts is 1 or more.")
+            ? throw new ArgumentOutOfRangeException(nameof(value), value, "MaxAttempts must be 1 or more.")
             : value;
     }
 
@@ -58,7 +58,7 @@ public sealed class StepOptions
         get => _backoff;
         set => _backoff = value is null or StepBackoff.Exponential or StepBackoff.Linear or StepBackoff.Constant
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, "Backoff is exponential, linear or constant.");
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "Backoff must be exponential, linear or constant.");
     }
 
     /// <summary>
@@ -72,7 +72,7 @@ public sealed class StepOptions
         get => _timeout;
         set => _timeout = value is { } time && (time <= TimeSpan.Zero || time > LongestTimeout)
             ? throw new ArgumentOutOfRangeException(nameof(value), value,
-                "A time-out of a step is more than zero and at most 24 days. Leave it out for none.")
+                "The timeout of a step must be more than zero and at most 24 days. Omit it for no timeout.")
             : value;
     }
 
@@ -119,6 +119,6 @@ public sealed class StepOptions
     }
 
     private static TimeSpan? NotNegative(TimeSpan? value, string name) => value < TimeSpan.Zero
-        ? throw new ArgumentOutOfRangeException(nameof(value), value, $"{name} is a delay, and not negative.")
+        ? throw new ArgumentOutOfRangeException(nameof(value), value, $"{name} must not be negative.")
         : value;
 }

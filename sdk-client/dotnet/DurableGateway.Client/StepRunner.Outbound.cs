@@ -13,8 +13,9 @@ internal sealed partial class StepRunner
     public Task<int> SendEventAsync(string name, string type, string? key, object? data, CancellationToken cancellationToken = default)
     {
         if (string.IsNullOrWhiteSpace(type))
-            throw new ArgumentException("An event has a type: what those who wait for it name.", nameof(type));
-        if (key is { Length: 0 }) throw new ArgumentException("A key is not empty. Give null for an event without one.", nameof(key));
+            throw new ArgumentException("An event must have a type. Steps that wait for the event name it.", nameof(type));
+        if (key is { Length: 0 })
+            throw new ArgumentException("The key must not be empty. Use null for an event without a key.", nameof(key));
         return ExecuteAsync(name, (id, token) => PostEventAsync(id, type, key, data, token),
             _ => CountContent.Instance, null, cancellationToken);
     }
@@ -35,7 +36,7 @@ internal sealed partial class StepRunner
 
     private async Task<int> PostEventAsync(string id, string type, string? key, object? data, CancellationToken cancellationToken)
     {
-        var to = RequireGateway(id, "sends an event, which a gateway delivers");
+        var to = RequireGateway(id, "sends an event, which needs a gateway");
         var (bytes, contentType) = Payload(id, data);
         using var response = await to.PostEventAsync(CloudEvent.Write(run.Id!, id, type, key, bytes, contentType),
             cancellationToken).ConfigureAwait(false);
@@ -70,9 +71,8 @@ internal sealed partial class StepRunner
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
             throw new StepUsageException(
-                $"Step '{id}' sends {value.GetType()}, which cannot be written as JSON: {e.Message} Give plain data. "
-                + "With source generation, add the type to the "
-                + "JsonSerializerContext.", e);
+                $"Step '{id}' sends {value.GetType()}, which cannot be serialized to JSON: {e.Message} Send plain data. "
+                + "With source generation, add the type to the JsonSerializerContext.", e);
         }
     }
 

@@ -132,8 +132,8 @@ internal sealed partial class StepRunner
             throw new CheckpointException(
                 $"The stored result of step '{id}' ({stored.ContentType}, of a step of type {stored.Type ?? "unknown"}) cannot be read "
                 + $"as {typeof(T)}: {e.Message} "
-                + "Has its type changed since it was stored? Give the step a new name when its result's shape changes, "
-                + "or keep reading the old one.", e);
+                + "If the type of the result has changed since it was stored, give the step a new name, "
+                + "or use a type that can read the stored result.", e);
         }
     }
 }

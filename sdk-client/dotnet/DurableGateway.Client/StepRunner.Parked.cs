@@ -12,7 +12,8 @@ internal sealed partial class StepRunner
 {
     public Task SleepAsync(string name, TimeSpan time, CancellationToken cancellationToken = default)
     {
-        if (time < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(time), time, "A sleep is not negative.");
+        if (time < TimeSpan.Zero)
+            throw new ArgumentOutOfRangeException(nameof(time), time, "The duration of a sleep must not be negative.");
         return SleepAsync(name, ParkedWrite.For(time), () => time, cancellationToken);
     }
 
@@ -24,13 +25,13 @@ internal sealed partial class StepRunner
         CancellationToken cancellationToken = default)
     {
         if (string.IsNullOrWhiteSpace(eventType))
-            throw new ArgumentException("What is waited for has a type: that of the CloudEvent.", nameof(eventType));
+            throw new ArgumentException("A wait must have an event type: the type of the CloudEvent.", nameof(eventType));
         if (key is { Length: 0 })
             throw new ArgumentException(
-                "A key that is empty is no event's. Leave it out to take the next event of the type, whatever its key.", nameof(key));
-        ThrowIfNegative(timeout, nameof(timeout), "Leave it out to wait for as long as the run may take.");
+                "The key must not be empty. Omit it to accept the next event of the type with any key.", nameof(key));
+        ThrowIfNegative(timeout, nameof(timeout), "Omit it to wait until the run times out.");
         ThrowIfNegative(lookback, nameof(lookback),
-            "Leave it out to look back to the beginning of the run, or give zero for events from now on.");
+            "Omit it to accept events since the start of the run, or use zero to accept only events from now on.");
         cancellationToken.ThrowIfCancellationRequested();
         var write = new ParkedWrite(StepTypes.Wait)
             .With(DurableHeaders.EventType, StructuredField.Text(eventType))
@@ -39,7 +40,7 @@ internal sealed partial class StepRunner
             .With(DurableHeaders.EventLookback, lookback);
         return UnlessLateAsync(BeginAsync(
             name, StepTypes.Wait, PayloadOf<T>,
-            (id, content) => AskAsync(id, content, "waits for an event, which a gateway delivers", write), cancellationToken));
+            (id, content) => AskAsync(id, content, "waits for an event, which needs a gateway", write), cancellationToken));
 
         static async Task<T?> UnlessLateAsync(Task<T?> waiting)
         {
@@ -59,15 +60,15 @@ internal sealed partial class StepRunner
     {
         if (handOut is null)
             throw new ArgumentNullException(nameof(handOut),
-                "Say how the third party is told its URL: without it nobody can complete the step.");
-        ThrowIfNegative(timeout, nameof(timeout), "Leave it out to wait for as long as the run may take.");
+                "A callback needs a function that sends its URL to the third party. Without the URL, nobody can complete the step.");
+        ThrowIfNegative(timeout, nameof(timeout), "Omit it to wait until the run times out.");
         cancellationToken.ThrowIfCancellationRequested();
         var write = new ParkedWrite(StepTypes.Callback).With(DurableHeaders.StepTimeout, timeout);
         return BeginAsync(
             name, StepTypes.Callback, PayloadOf<T>,
             async (id, content) =>
             {
-                using var response = await PutParkedAsync(id, "waits for a callback, whose URL a gateway gives",
+                using var response = await PutParkedAsync(id, "waits for a callback, which needs a gateway",
                     write).ConfigureAwait(true);
                 if (response.StatusCode == HttpStatusCode.Accepted)
                     await HandOutAsync(id, response, handOut, cancellationToken).ConfigureAwait(true);
@@ -80,7 +81,7 @@ internal sealed partial class StepRunner
         string name, string path, object? body = null, HttpMethod? method = null, CancellationToken cancellationToken = default)
     {
         if (path is not { Length: > 0 } || path[0] != '/' || path.StartsWith("//", StringComparison.Ordinal) || path.IndexOf('#') >= 0)
-            throw new ArgumentException($"'{path}' is no path of a route. Give what follows the host, such as '/invoices?dry=1'.",
+            throw new ArgumentException($"'{path}' is not the path of a route. Give the part after the host, such as '/invoices?dry=1'.",
                 nameof(path));
         cancellationToken.ThrowIfCancellationRequested();
         return BeginAsync(
@@ -91,7 +92,7 @@ internal sealed partial class StepRunner
                 var write = new ParkedWrite(StepTypes.Invoke, body is null ? null : bytes, contentType)
                     .With(DurableHeaders.InvokePath, StructuredField.Target(path))
                     .With(DurableHeaders.InvokeMethod, (method ?? HttpMethod.Post).Method);
-                return AskAsync(id, content, "calls another route, which a gateway does", write);
+                return AskAsync(id, content, "calls another route, which needs a gateway", write);
             },
             cancellationToken);
     }
@@ -124,8 +125,8 @@ internal sealed partial class StepRunner
     {
         var text = response.Headers.TryGetValues(DurableHeaders.CallbackUrl, out var values) ? values.First() : null;
         if (!Uri.TryCreate(text, UriKind.RelativeOrAbsolute, out var url) || text is "")
-            throw new CheckpointException($"Step '{callback}': the gateway gave no URL for the callback "
-                + $"({DurableHeaders.CallbackUrl}). Does it know its public address?");
+            throw new CheckpointException($"Step '{callback}': the gateway returned no URL for the callback "
+                + $"({DurableHeaders.CallbackUrl}). Check whether the gateway knows its public address.");
         var id = _names.EnterHandOut(callback);
         await BeginAsync(
             id, StepTypes.Run, Role.HandOut, _ => StepContent.Nothing.Instance,
@@ -135,14 +136,13 @@ internal sealed partial class StepRunner
     }
 
     private GatewayClient RequireGateway(string id, string what) => gateway ?? throw new StepUsageException(
-        $"Step '{id}' {what}, and this request did not come through one. Call the service through the gateway, by a durable route; "
-        + "in a unit test, give the handler "
-        + $"an {nameof(IStep)} of the test.");
+        $"Step '{id}' {what}, but this request did not come through one. Call the service through the gateway, by a durable route. "
+        + $"In a unit test, pass an {nameof(IStep)} of the test to the handler.");
 
     private PayloadContent<T> PayloadOf<T>(string id) => new(ContentOf<T>(id));
 
     private static void ThrowIfNegative(TimeSpan? span, string name, string instead)
     {
-        if (span < TimeSpan.Zero) throw new ArgumentOutOfRangeException(name, span, "A span of time is not negative. " + instead);
+        if (span < TimeSpan.Zero) throw new ArgumentOutOfRangeException(name, span, "A time span must not be negative. " + instead);
     }
 }

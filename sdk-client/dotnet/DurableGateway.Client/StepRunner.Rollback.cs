@@ -51,7 +51,7 @@ internal sealed partial class StepRunner
             if (await CauseAsync(failure, wasOver, isLast).ConfigureAwait(false) is not { } cause) return Override;
             var failures = await CompensateAsync().ConfigureAwait(false);
             if (gateway is not null || IsForGood(failure)) return AttemptVerdict.FailedForGood(cause, failures, options.ErrorDetails);
-            if (failures.Count > 0) throw new AggregateException("The handler failed, and so did compensations.", [failure!, .. failures]);
+            if (failures.Count > 0) throw new AggregateException("The handler and compensations failed.", [failure!, .. failures]);
             return null;
         }
         catch (Exception e) when (e is CheckpointException or AttemptOverException && Override is not null)

@@ -212,7 +212,7 @@ internal sealed partial class StepRunner(
         catch (OperationCanceledException e) when (patience?.IsCancellationRequested == true && IsFailure(e, cancellation.Token))
         {
             var late = new TimeoutException(
-                $"The step was not done within its time-out of {StructuredField.Seconds(how!.Timeout!.Value)} s.", e);
+                $"The step did not finish within its timeout of {StructuredField.Seconds(how!.Timeout!.Value)} s.", e);
             return await FailAsync(id, late, watch.Elapsed, content, how).ConfigureAwait(false);
         }
         catch (Exception e) when (IsFailure(e, cancellation.Token))
@@ -231,9 +231,9 @@ internal sealed partial class StepRunner(
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
             throw new StepUsageException(
-                $"The result of step '{id}' ({typeof(T)}) cannot be written as JSON and read again: {e.Message} The step was executed, "
-                + "and its outcome is "
-                + "not stored. Return plain data from the step: a record of what the rest of the handler needs.", e);
+                $"The result of step '{id}' ({typeof(T)}) cannot be serialized to JSON and deserialized: {e.Message} "
+                + "The step was executed, but its outcome is not stored. "
+                + "Return plain data from the step: a record of the data that the rest of the handler needs.", e);
         }
 
         return await CompleteAsync(id, result, bytes, watch.Elapsed, content, how).ConfigureAwait(false);
@@ -266,9 +266,8 @@ internal sealed partial class StepRunner(
     {
         if (Inside.Value is not { } outer || outer.Runner != this) return;
         throw new StepUsageException(
-            $"Step '{name}' begins inside step '{outer.Step}'. Steps do not nest, because the outer one's stored "
-            + "outcome would hide the inner one. "
-            + "Begin it after the other, and pass results along.");
+            $"Step '{name}' starts inside step '{outer.Step}'. Steps do not nest, because the stored outcome of the outer step "
+            + "would hide the inner step. Start one step after the other, and pass results along.");
     }
 
     /// <summary>Stored outcomes are still returned, but no step starts in an attempt whose end is decided.</summary>
@@ -283,8 +282,8 @@ internal sealed partial class StepRunner(
             throw verdict.StatusCode switch
             {
                 202 => new RunSuspendedException(id),
-                503 => new RunAbandonedException($"Step '{id}' does not begin: the attempt is over."),
-                _ => new CheckpointException($"Step '{id}' does not begin: an earlier checkpoint of this attempt failed."),
+                503 => new RunAbandonedException($"Step '{id}' does not start: the attempt is over."),
+                _ => new CheckpointException($"Step '{id}' does not start: an earlier checkpoint of this attempt failed."),
             };
         }
 

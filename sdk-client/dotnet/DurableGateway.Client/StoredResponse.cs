@@ -55,7 +55,7 @@ internal sealed class StoredResponse
             using var document = JsonDocument.Parse(json);
             var root = document.RootElement;
             var status = root.GetProperty("status").GetInt32();
-            if (status is < 100 or > 999) throw new JsonException($"{status} is no status of a response.");
+            if (status is < 100 or > 999) throw new JsonException($"{status} is not the status of a response.");
             return new StoredResponse
             {
                 _status = status,
@@ -70,7 +70,7 @@ internal sealed class StoredResponse
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or IndexOutOfRangeException)
         {
-            throw new JsonException($"It is not a stored response: {e.Message}", e);
+            throw new JsonException($"The content is not a stored response: {e.Message}", e);
         }
     }
 

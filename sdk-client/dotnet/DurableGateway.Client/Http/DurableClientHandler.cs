@@ -54,7 +54,7 @@ public sealed class DurableClientHandler : DelegatingHandler
         get => _maxRepeats;
         set => _maxRepeats = value >= 0
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, "A number of repetitions is not negative.");
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "The number of repeats must not be negative.");
     }
 
     /// <summary>The delay before the n-th consecutive repeat, from 1. A <c>Retry-After</c> takes precedence.</summary>

@@ -140,15 +140,15 @@ public sealed class TestRun
             if (!verdict.IsSuspended)
             {
                 if (failure is not null) ExceptionDispatchInfo.Capture(failure).Throw();
-                throw new InvalidOperationException("The run has failed: " + System.Text.Encoding.UTF8.GetString(verdict.Problem ?? []));
+                throw new InvalidOperationException("The run failed: " + System.Text.Encoding.UTF8.GetString(verdict.Problem ?? []));
             }
 
             foreach (var sleep in _gateway.Pending(type => type == StepTypes.Sleep)) Complete(sleep);
             if (_gateway.Pending(type => type is StepTypes.Sleep or StepTypes.Run).Count > 0 || _gateway.CanGoOn) continue;
             throw new InvalidOperationException(
-                $"The handler waits for {string.Join(", ", Pending.Select(step => $"'{step}'"))}. Say with {nameof(Complete)} what comes, "
-                + $"or with {nameof(TimeOut)} that nothing "
-                + $"does; or execute single attempts with {nameof(AttemptAsync)}.");
+                $"The handler waits for {string.Join(", ", Pending.Select(step => $"'{step}'"))}. "
+                + $"Complete the step with {nameof(Complete)}, time it out with {nameof(TimeOut)}, "
+                + $"or execute single attempts with {nameof(AttemptAsync)}.");
         }
 
         throw new InvalidOperationException($"The handler has not ended after {MaxRounds} attempts.");
