@@ -106,7 +106,7 @@ public sealed class UsageTests
             return branches;
         });
 
-        AssertUsage(verdict, "'call'", "branches", "names of their own");
+        AssertUsage(verdict, "'call'", "branches", "their own names");
 
         static async Task BranchAsync(IStep step, string first, Task before)
         {

@@ -2,7 +2,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>The file of digests grows with the log, and not with all that was ever written.</summary>
+/// <summary>The file of digests grows with the current log, and not with everything that was ever written.</summary>
 [Trait("Category", "Unit")]
 public sealed class AofDigestsTests : IDisposable
 {

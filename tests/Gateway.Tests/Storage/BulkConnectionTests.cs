@@ -6,7 +6,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Large writes on a link that is slow, or that loses answers.</summary>
+/// <summary>Large writes on a link that is slow or that loses answers.</summary>
 public sealed class BulkConnectionTests : IAsyncLifetime
 {
     private const string Owner = "node-a";
@@ -66,7 +66,7 @@ public sealed class BulkConnectionTests : IAsyncLifetime
     [Fact]
     public async Task RecordDoesNotArriveInTime_ItsConnectionIsClosed_AndTheNextOneIsNotDelayed()
     {
-        // It would take 8 s, and has 3 s.
+        // The record would take 8 s. Its call may take 3 s.
         await using var link = SlowLink.To(_redis, Bytes / 8);
         await using var node = await StoreNode.OpenAsync(Settings(link) with { Lease = TimeSpan.FromSeconds(4) });
         var run = Make.Run();
@@ -84,7 +84,7 @@ public sealed class BulkConnectionTests : IAsyncLifetime
         Assert.Equal(ParkVerdict.Done, (await EndAsync(node, run)).Verdict);
     }
 
-    /// <summary>The last of them waits for longer than the lease that it was to have.</summary>
+    /// <summary>The last request waits for longer than the lease that it gets without the wait.</summary>
     [Fact]
     public async Task LargeRequestsThatWaitForTheirTurn_HaveALeaseWhenTheyAreStored()
     {
@@ -95,7 +95,7 @@ public sealed class BulkConnectionTests : IAsyncLifetime
 
         var leases = await Task.WhenAll(Enumerable.Range(0, Count).Select(async shard =>
         {
-            // Each in a queue of its own, whose head it is.
+            // Each request has its own shard, and is first in the shard's queue.
             var run = Make.Run(request: Make.Request(new byte[Bytes]));
             while (run.Id.Shard(StoreFixture.Shards) != shard) run = run with { Id = Make.RunId() };
             await node.Store.CreateRunningAsync(run, Owner, Now + lease);

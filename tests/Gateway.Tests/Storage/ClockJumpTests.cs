@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>A store whose clock jumps ahead, as after a failover to a host whose clock is.</summary>
+/// <summary>The store's clock jumps ahead, as after a failover to a host whose clock is ahead.</summary>
 public sealed class ClockJumpTests
 {
     [Fact]
@@ -30,7 +30,8 @@ public sealed class ClockJumpTests
         await gateway.Store.CreateRunningAsync(atWork, "another node", now.AddMinutes(20));
         await gateway.Store.CreateWaitingAsync(waits, "another node", now.AddMinutes(30));
 
-        // Each sweep sets the clock by the store's, which has not jumped really. The loop hears only of what is due earlier than the rest.
+        // Each sweep sets the clock to the store's time, which has not really jumped. The loop learns only of runs that are due
+        // earlier than the others.
         var due = now.AddMinutes(20);
         await Eventually.TrueAsync(() =>
         {

@@ -5,8 +5,8 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Tests.Storage;
 
 /// <summary>
-/// How many commands Redis executes for a run, those within scripts included. A count does not depend on the machine, so it is a bound
-/// that a change cannot pass unseen.
+/// How many commands Redis executes for a run, including the commands within scripts. The count does not depend on the machine, so the
+/// bound detects every change that needs more commands.
 /// </summary>
 public sealed class CommandCountTests
 {
@@ -15,7 +15,7 @@ public sealed class CommandCountTests
 
     public CommandCountTests() => RedisServer.SkipIfMissing();
 
-    /// <summary>Persisted at its start, without steps.</summary>
+    /// <summary>The run is stored when it starts, and has no steps.</summary>
     [Fact]
     public Task Run_WithoutSteps() => AssertAtMostAsync(13, 3, (node, run) => RunAsync(node, run, steps: 0));
 
@@ -25,7 +25,7 @@ public sealed class CommandCountTests
     [Fact]
     public Task Run_OfTenSteps() => AssertAtMostAsync(71, 6, (node, run) => RunAsync(node, run, steps: 10));
 
-    /// <summary>Written when its first attempt has failed, and completed by the second.</summary>
+    /// <summary>The run is stored when its first attempt has failed. The second attempt completes it.</summary>
     [Fact]
     public Task Run_ThatFailsOnce() => AssertAtMostAsync(23, 3, async (node, run) =>
     {
@@ -49,15 +49,15 @@ public sealed class CommandCountTests
         Assert.Equal(ParkVerdict.Done, (await node.Store.EndAsync(
             new AttemptKey(run.Id, attempt, Owner, nonce), RunState.Completed, Make.Response(), run.Policy)).Verdict);
 
-    /// <param name="transitions">The most commands for each run until it has ended.</param>
-    /// <param name="index">The most commands for each run until the index shows it, where many runs are listed at once.</param>
-    /// <param name="live">What happens to a run.</param>
+    /// <param name="transitions">The maximum number of commands for each run until it has ended.</param>
+    /// <param name="index">The maximum number of commands for each run until the index lists it, if many runs are indexed at once.</param>
+    /// <param name="live">Executes the transitions of a run.</param>
     private static async Task AssertAtMostAsync(double transitions, double index, Func<StoreNode, NewRun, Task> live)
     {
         await using var server = await RedisServer.StartAsync();
         await using var node = await StoreNode.OpenAsync(StoreFixture.Settings($"{server.ConnectionString},allowAdmin=true", shards: 1));
 
-        // The first call of a script sends it.
+        // The first call of a script also sends its text.
         await live(node, Make.Run());
         await node.Index.FlushAsync();
         var before = await CountAsync(node);
@@ -73,7 +73,7 @@ public sealed class CommandCountTests
         static double Sum(string counts) => double.Parse(counts.Split(' ')[0], CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The commands between two counts for each run: all, then each.</summary>
+    /// <summary>The commands between two counts, per run: the total, then each command.</summary>
     private static string Rest(Dictionary<string, long> before, Dictionary<string, long> after)
     {
         var counts = after.Select(count => (count.Key, Calls: count.Value - before.GetValueOrDefault(count.Key)))

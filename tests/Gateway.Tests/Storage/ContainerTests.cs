@@ -5,7 +5,7 @@ using Testcontainers.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Servers other than the one that this machine has, where a Docker engine answers.</summary>
+/// <summary>Runs on servers that are not installed on this machine. The tests need a Docker engine.</summary>
 public sealed class ContainerTests
 {
     [Theory]

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>The key table of <c>gateway/README.md</c> against the scripts.</summary>
+/// <summary>The key table of <c>gateway/README.md</c> has the fields that the scripts write.</summary>
 [Trait("Category", "Unit")]
 public sealed partial class DocumentedFieldsTests
 {
@@ -44,12 +44,12 @@ public sealed partial class DocumentedFieldsTests
             }
         }
 
-        // What a condition compares with is no field: outcome.kind == 'C' and 'completed' or 'failed'.
+        // The value that a condition compares with is not a field: outcome.kind == 'C' and 'completed' or 'failed'.
         fields.Remove("C");
         return fields;
     }
 
-    /// <summary>The arguments of a call from its third on, up to the parenthesis that ends it.</summary>
+    /// <summary>The arguments of a call from the third one, up to the closing parenthesis of the call.</summary>
     private static List<string> Arguments(ReadOnlySpan<char> text)
     {
         var arguments = new List<string>();

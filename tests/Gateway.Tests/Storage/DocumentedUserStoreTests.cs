@@ -8,7 +8,7 @@ public sealed class DocumentedUserStoreTests : StoreContract, IClassFixture<Docu
     public DocumentedUserStoreTests(DocumentedUserStoreFixture fixture) : base(fixture) => RedisServer.SkipIfMissing();
 }
 
-/// <summary>Fails when the server has refused anything by the time that the tests end.</summary>
+/// <summary>Fails if the server has refused anything when the tests end.</summary>
 public sealed class DocumentedUserStoreFixture : StoreFixture
 {
     private RedisServer? _server;
@@ -20,7 +20,7 @@ public sealed class DocumentedUserStoreFixture : StoreFixture
         if (RedisServer.Missing is not null) return false;
         _server = await RedisServer.StartAsync();
 
-        // The tests themselves look at all keys, and remove some.
+        // The tests themselves list all keys and remove some.
         await DocumentedUser.AddAsync(_server, "+scan", "+unlink");
         return true;
     }

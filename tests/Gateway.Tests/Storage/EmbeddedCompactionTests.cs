@@ -8,12 +8,12 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>The embedded store's files stay small, and nothing that is alive is lost by it.</summary>
+/// <summary>The files of the embedded store stay small, and compaction loses no live data.</summary>
 public sealed class EmbeddedCompactionTests : IDisposable
 {
     private const int BigBytes = 4 << 20;
 
-    /// <summary>Together they are larger than an entry of the file can be.</summary>
+    /// <summary>Together, the steps are larger than the maximum entry of the file.</summary>
     private const int BigSteps = 10;
     private const string LeftOver = "{s1}stream:copy";
 
@@ -39,7 +39,7 @@ public sealed class EmbeddedCompactionTests : IDisposable
                 Make.Outcome($"big {i}", Convert.ToHexString(RandomNumberGenerator.GetBytes(BigBytes / 2))), 100);
             await node.Connection.ExecuteAsync(db => db.ListRightPushAsync(LeftOver, "of a process that was killed"));
 
-            // Results that are gone after a second, until most of what was written is gone too.
+            // These results expire after a second. Write until compaction has removed most of the data.
             var gone = new RunPolicy { Retention = TimeSpan.FromSeconds(1) };
             var big = RandomNumberGenerator.GetBytes(BigBytes);
             for (var i = 0; i < 90 || Size() > written / 2; i++)
@@ -65,7 +65,7 @@ public sealed class EmbeddedCompactionTests : IDisposable
         Assert.Equal(2, claimed.Attempt);
     }
 
-    /// <summary>Calls go on while it compacts, and what they write, change and delete is in the file and in memory afterwards.</summary>
+    /// <summary>Calls continue during compaction. What they write, change and delete is in the file and in memory afterwards.</summary>
     [Fact]
     public async Task CallsPass_WhileItCompacts_AndNothingTheyDoIsLost()
     {

@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Files of the embedded store that are damaged or gone: it does not start on them, and does not touch them.</summary>
+/// <summary>If files of the embedded store are damaged or missing, the store does not start, and does not change them.</summary>
 public sealed class EmbeddedDamageTests : IDisposable
 {
     private const int Runs = 200;
@@ -33,7 +33,7 @@ public sealed class EmbeddedDamageTests : IDisposable
         Assert.Contains("gateway store salvage", error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Every length is whole: only a digest tells.</summary>
+    /// <summary>All lengths are still correct. Only a digest detects the damage.</summary>
     [Fact]
     public async Task OneBitOfAValueFlipped_IsRefused()
     {
@@ -86,7 +86,7 @@ public sealed class EmbeddedDamageTests : IDisposable
         await FillAsync();
         for (var i = 0; i < 2; i++)
         {
-            // What a process that is killed leaves behind the last commit: half a record, and no commit.
+            // A killed process may leave this after the last commit: half a record, and no commit.
             var end = AofCheck.Read(AofFiles.Of(_directory), AofDigests.Load(_directory)).End;
             await using (var file = File.OpenWrite(Log))
             {

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>The contract on the embedded server, and what only that one promises.</summary>
+/// <summary>The contract on the embedded store, and what only the embedded store guarantees.</summary>
 public sealed class EmbeddedStoreTests(EmbeddedStoreFixture fixture) : StoreContract(fixture), IClassFixture<EmbeddedStoreFixture>
 {
     [Fact]

@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>A gateway whose embedded store fills up: it sheds, says so, loses nothing, and recovers by itself.</summary>
+/// <summary>If the embedded store fills up, the gateway refuses new runs, reports it, loses nothing, and recovers by itself.</summary>
 public sealed class FullStoreTests
 {
     private const string Limit = "Durable:Store:MaxBytes=16 MiB";
@@ -21,7 +21,7 @@ public sealed class FullStoreTests
             "Durable:Policies:default:Retry:Delay=00:10:00");
         using var control = new HttpClient { BaseAddress = gateway.Control };
 
-        // Parked before it is full: it was promised.
+        // This run is parked before the store is full, so the gateway must keep it.
         using var parked = await gateway.Client.PostAsync("/fails", new StringContent("order"));
         Assert.Equal(HttpStatusCode.SeeOther, parked.StatusCode);
         var results = await FillAsync(gateway);
@@ -34,7 +34,7 @@ public sealed class FullStoreTests
             Assert.Equal("/_durable/problems/store-full", await TypeAsync(refused));
         }
 
-        // What succeeds at once needs no room. What fails cannot be kept for a retry, and says why.
+        // A request that succeeds at once needs no space. A request that fails cannot be stored for a retry, and the response says why.
         Assert.Equal("fine", await gateway.Client.GetStringAsync("/fine"));
         using (var failed = await gateway.Client.GetAsync("/fails"))
         {
@@ -43,7 +43,7 @@ public sealed class FullStoreTests
             Assert.Equal("/_durable/problems/store-full", await TypeAsync(failed));
         }
 
-        // The only node stays in rotation, and shows it.
+        // The only node stays in rotation, and reports that the store is full.
         using (var ready = await control.GetAsync("/readyz"))
         {
             Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
@@ -82,7 +82,7 @@ public sealed class FullStoreTests
 
         for (var round = 0; round < 3; round++)
         {
-            // Small requests and results, which only a compaction frees.
+            // Only compaction frees the space of small requests and results.
             var before = Count(gateway.Output, "is being compacted");
             await Eventually.TrueAsync(async () =>
             {
@@ -114,7 +114,7 @@ public sealed class FullStoreTests
             : context.Response.WriteAsync("fine");
     }
 
-    /// <returns>Where the results are.</returns>
+    /// <returns>The result URLs.</returns>
     private static async Task<List<Uri>> FillAsync(GatewayProcess gateway)
     {
         var results = new List<Uri>();
@@ -138,7 +138,7 @@ public sealed class FullStoreTests
         return gateway.Client.SendAsync(request);
     }
 
-    /// <summary>Its result is not there yet: its client is sent to the same URL again.</summary>
+    /// <summary>The result is not available yet, so the client is redirected to the same URL.</summary>
     private static async Task AssertWaitingAsync(GatewayProcess gateway, Uri url)
     {
         using var answer = await gateway.Client.GetAsync(url);

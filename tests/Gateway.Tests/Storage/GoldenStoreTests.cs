@@ -11,9 +11,8 @@ using StackExchange.Redis;
 namespace DurableGateway.Tests.Storage;
 
 /// <summary>
-/// A store that an earlier build has written (<c>golden/v2.json</c>) is read by this one. A change of format or of meaning that breaks it
-/// needs a new format number, and a golden store of its own; the file is only ever written anew on purpose
-/// (<c>DURABLE_GOLDEN_WRITE=1</c>).
+/// This build reads a store that an earlier build has written (<c>golden/v2.json</c>). If a change of format or meaning breaks this, it
+/// needs a new format number and its own golden store. The file is rewritten only on purpose (<c>DURABLE_GOLDEN_WRITE=1</c>).
 /// </summary>
 public sealed class GoldenStoreTests
 {
@@ -42,12 +41,12 @@ public sealed class GoldenStoreTests
         var urls = gateway.Services.GetRequiredService<ResultUrlFactory>();
         string Url(string run) => urls.For(RunId.TryParse(run, out var id) ? id : default, TimeProvider.System.GetUtcNow().AddDays(1));
 
-        // One that had ended: byte for byte.
+        // The result of the run that had ended is the same, byte for byte.
         using var ended = await gateway.Client.GetAsync(Url(golden.Completed));
         Assert.Equal("the result", await ended.Content.ReadAsStringAsync());
         Assert.Equal(["a", "b"], ended.Headers.GetValues("X-Twice"));
 
-        // One that was parked, with a result and a failure; one whose node died.
+        // One run was parked, with a result and a failure of steps. The node of the other run died.
         Assert.Equal("today", await gateway.Follower.GetStringAsync(Url(golden.Waiting)));
         Assert.Equal("today", await gateway.Follower.GetStringAsync(Url(golden.Running)));
         var replay = service.Seen.Single(request => request["Durable-Run-Id"] == golden.Waiting);
@@ -71,7 +70,7 @@ public sealed class GoldenStoreTests
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
 
-    /// <summary>Its keys have other names: a gateway that did not look for them would begin anew beside runs that are still open.</summary>
+    /// <summary>Keys of format 1 have other names. A gateway that ignored them would start with an empty store beside open runs.</summary>
     [Fact]
     public async Task StoreOfFormat1_IsRefusedAtStart_InOneSentence()
     {
@@ -99,7 +98,7 @@ public sealed class GoldenStoreTests
             await db.SortedSetAddAsync(name, [.. entries.Select(entry => new SortedSetEntry(entry.Key, entry.Value))]);
     }
 
-    /// <summary>Has this build write the runs, and takes down what it wrote.</summary>
+    /// <summary>Writes the runs with this build, and records the stored data.</summary>
     private static async Task WriteAsync([CallerFilePath] string source = "")
     {
         await using var redis = await RedisServer.StartAsync();
@@ -139,7 +138,7 @@ public sealed class GoldenStoreTests
                         field => Convert.ToBase64String((byte[])field.Value!)));
                     break;
                 default:
-                    // Long due by the time that it is read.
+                    // The entry is long due when it is read.
                     golden.SortedSets.Add(key!,
                         (await db.SortedSetRangeByRankAsync(key)).ToDictionary(entry => entry.ToString(), _ => 1.0));
                     break;

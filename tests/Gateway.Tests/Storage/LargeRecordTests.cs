@@ -6,7 +6,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Results and requests that take the link to the store longer than a call may take.</summary>
+/// <summary>The transfer of results and requests takes longer than the time-out of a small call.</summary>
 public sealed class LargeRecordTests
 {
     private const int Results = 40;
@@ -14,7 +14,7 @@ public sealed class LargeRecordTests
     private const int Requests = 6;
     private const int RequestBytes = 7 * 512 * 1024;
 
-    /// <summary>All results together take four times as long as a small call may take.</summary>
+    /// <summary>All results together take four times as long as the time-out of a small call.</summary>
     [Fact]
     public async Task ManyLargeResultsAtOnce_EachIsSentOnce_AndSmallCallsSucceedMeanwhile()
     {
@@ -59,7 +59,7 @@ public sealed class LargeRecordTests
         Assert.InRange(link.Sent, (long)Results * ResultBytes, Results * ResultBytes * 3L / 2);
     }
 
-    /// <summary>The requests arrive at the store fast, and come back slowly: each takes almost as long as a small call may.</summary>
+    /// <summary>The store receives the requests fast and sends them slowly: each takes almost the time-out of a small call.</summary>
     [Fact]
     public async Task ManyLargeRequestsAreDueAtOnce_EachIsSentOnce_AndSmallCallsSucceedMeanwhile()
     {

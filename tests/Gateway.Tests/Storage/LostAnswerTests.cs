@@ -7,7 +7,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>A Redis that stands still for a while: what it was asked may have happened, and nobody knows yet.</summary>
+/// <summary>Redis does not respond for a while. The gateway does not know whether its commands were executed.</summary>
 public sealed class LostAnswerTests : IAsyncLifetime
 {
     private RedisServer _redis = null!;
@@ -52,7 +52,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         Assert.Single(service.Seen);
     }
 
-    /// <summary>Another node may have taken the run up by then, and the result of its attempt is the run's.</summary>
+    /// <summary>Another node may have taken over the run by then, and the result of its attempt is the result of the run.</summary>
     [Fact]
     public async Task StoringWasNotConfirmed_AndTheLeaseIsOver_TheClientWaitsForTheStore()
     {
@@ -124,7 +124,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         Assert.Equal(2, service.Seen.Count);
     }
 
-    /// <summary>The attempt was the last one. If its end was lost, its lease would expire, and another attempt would be made.</summary>
+    /// <summary>This is the last attempt. If its end were lost, its lease would expire, and another attempt would start.</summary>
     [Fact]
     public async Task EndOfTheLastAttemptWasNotConfirmed_TheClientIsRedirected_AndNothingIsExecutedAgain()
     {
@@ -160,18 +160,18 @@ public sealed class LostAnswerTests : IAsyncLifetime
             if (count == 1) await StandStillAsync(1500);
             statuses.Add(await Checkpoint.PutAsync(request, "second", "2"));
 
-            // The refused write may have happened all the same: then it is stored already.
+            // The refused write may have been executed anyway. In this case, the outcome is already stored.
             context.Response.StatusCode = statuses[^1] is HttpStatusCode.Created or HttpStatusCode.OK ? 200 : 500;
             await context.Response.WriteAsync("done");
         });
 
-        // With one attempt only, a failure of the service's own would be final.
+        // With a single attempt, a failure that the service itself reports would be final.
         await using var gateway = await StartAsync(service, "Durable:Policies:default:Retry:MaxAttempts=1");
         Assert.Equal("done", await gateway.Follower.GetStringAsync("/pay"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, statuses[0]);
     }
 
-    /// <summary>Each of these requests is stored before it is sent. The store stands still for longer than the gateway asks.</summary>
+    /// <summary>Each of these requests is stored before it is sent. The store does not respond until the gateway gives up.</summary>
     [Theory]
     [InlineData("Prefer", "respond-async", "")]
     [InlineData("Idempotency-Key", "\"one\"", "")]
@@ -186,7 +186,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         Assert.Single(refused.Headers.GetValues("Durable-Run-Id"));
         Assert.Contains("store-unavailable", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
-        // The store goes on, and either has the write or lost it with the connection. What the client was told says which.
+        // The store continues. It either has the write or has lost it with the connection. The result URL of the client tells which.
         HttpStatusCode? found = null;
         await Eventually.TrueAsync(async () =>
         {
@@ -197,7 +197,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         if (found == HttpStatusCode.OK) Assert.Single(service.Seen);
         if (header != "Idempotency-Key") return;
 
-        // With a key the retry is the same run, or the first one: executed once in any case.
+        // With the key, the retry is either the same run or the first run. In both cases, it is executed once.
         using var again = await SendAsync(gateway, header, value);
         if (again.StatusCode == HttpStatusCode.SeeOther)
             Assert.Equal("executed", await gateway.Follower.GetStringAsync(again.Headers.Location));
@@ -205,7 +205,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         Assert.Single(service.Seen);
     }
 
-    /// <summary>For a while the gateway asks again, and nobody is told of the doubt.</summary>
+    /// <summary>The gateway repeats the call for a while, and the client does not notice.</summary>
     [Theory]
     [InlineData("Prefer", "respond-async", HttpStatusCode.Accepted)]
     [InlineData("Idempotency-Key", "\"one\"", HttpStatusCode.OK)]
@@ -219,8 +219,8 @@ public sealed class LostAnswerTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// Sends a request to a gateway that has not noticed that the store does not respond. One that has noticed sends the store nothing, and
-    /// knows that the run is not stored. Then the test begins again.
+    /// Sends a request to a gateway that has not noticed yet that the store does not respond. A gateway that has noticed sends nothing to
+    /// the store, and knows that the run is not stored. In this case, the test starts again.
     /// </summary>
     private async Task<HttpResponseMessage> SendWhileItStandsStillAsync(GatewayHost gateway, int milliseconds, string header, string value)
     {

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Runs whose key has been taken out of the configuration: they wait for a node that has it, and end at their deadline.</summary>
+/// <summary>If the key of a run is no longer configured, the run waits for a node that has the key, and ends at its deadline.</summary>
 public sealed class MissingKeyTests
 {
     [Fact]

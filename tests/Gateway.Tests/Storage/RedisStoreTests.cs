@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>The contract on a real Redis, and what happens when that goes away.</summary>
+/// <summary>The contract on a real Redis, and the behavior when Redis becomes unavailable.</summary>
 public sealed class RedisStoreTests : StoreContract, IClassFixture<RedisStoreFixture>
 {
     public RedisStoreTests(RedisStoreFixture fixture) : base(fixture) => RedisServer.SkipIfMissing();

@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary><c>MinReplicas</c>: what is answered is on that many replicas, so that the loss of a primary loses nothing of it.</summary>
+/// <summary>With <c>MinReplicas</c>, every confirmed write is on that many replicas, so the loss of a primary does not lose it.</summary>
 public sealed class ReplicaTests
 {
     private const int Plenty = 1000;
@@ -29,7 +29,7 @@ public sealed class ReplicaTests
         Assert.Contains("MinReplicas", error.Message, StringComparison.Ordinal);
         Assert.True(error.MayHaveHappened);
 
-        // Said again, with the replica back: the first write wins, and is confirmed now.
+        // The call is repeated when the replica is back: the first write is kept, and is confirmed now.
         await replica.StartAgainAsync();
         StepAnswer answer = default;
         await Eventually.TrueAsync(() => WorksAsync(async () =>
@@ -37,7 +37,7 @@ public sealed class ReplicaTests
         Assert.Equal(StepVerdict.Stored, answer.Verdict);
     }
 
-    /// <summary>A replica is promoted that has not seen a claim: the number is given out again, to another attempt.</summary>
+    /// <summary>A replica that has not received a claim is promoted. Another attempt then gets the same number.</summary>
     [Fact]
     public async Task PromotedReplica_HasNotSeenAClaim_TheAttemptOfThatClaimChangesNothing()
     {
@@ -67,7 +67,7 @@ public sealed class ReplicaTests
         Assert.Equal(ParkVerdict.Lost, (await after.Store.EndAsync(lost, RunState.Completed, Make.Response(), run.Policy)).Verdict);
     }
 
-    /// <summary>With enough replicas asked for, no number is given out twice: a claim that is on none of them begins no attempt.</summary>
+    /// <summary>With enough replicas required, no number is used twice: a claim that is on no replica starts no attempt.</summary>
     [Fact]
     public async Task TooFewReplicas_NoAttemptBegins()
     {
@@ -114,7 +114,7 @@ public sealed class ReplicaTests
                 }
                 catch (StoreUnavailableException) when (enough.Task.IsCompleted)
                 {
-                    // In between there is no primary, or it has no replica; what was asked is not counted as answered.
+                    // During the failover there is no primary, or it has no replica. A call that fails then does not count as answered.
                 }
             }
         });
@@ -123,7 +123,7 @@ public sealed class ReplicaTests
         await Eventually.TrueAsync(async () => await cluster.PrimaryOfAsync(key) is { } successor && successor != primary,
             "a replica has taken over", seconds: 30);
 
-        // It comes back as the replica that the new primary needs.
+        // The old primary comes back as the replica that the new primary needs.
         await primary.StartAgainAsync();
         await load.WaitAsync(TimeSpan.FromSeconds(60));
 
@@ -150,13 +150,13 @@ public sealed class ReplicaTests
             async () => (await RedisCluster.AskAsync(second, "info", "replication")).Contains("state=online", StringComparison.Ordinal),
             "the new primary has a replica", seconds: 30);
 
-        // The connection that writes has met the new primary, and the barrier's own has not: no call but the barrier's fails.
+        // The connection for writes has found the new primary, but the connection of the barrier has not. Only the barrier's calls fail.
         await node.Connection.ExecuteAsync(db => db.Multiplexer.ConfigureAsync());
         await Eventually.TrueAsync(() => WorksAsync(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)),
             "a write is accepted", seconds: 20);
     }
 
-    /// <summary>The client library does not throw one of its own exceptions where no server of a key is connected.</summary>
+    /// <summary>If no server for a key is connected, the client library throws an exception that is not one of its own types.</summary>
     [Fact]
     public async Task PrimaryDiesDuringTheConfirmation_TheWriteMayHaveHappened()
     {

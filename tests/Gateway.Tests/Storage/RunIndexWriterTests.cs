@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>When the index follows the runs.</summary>
+/// <summary>When the index is updated with the changes of runs.</summary>
 public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFixture<EmbeddedStoreFixture>
 {
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
@@ -23,7 +23,7 @@ public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFi
         Assert.Equal([RunState.Completed], await StatesAsync(run));
     }
 
-    /// <summary>A mark that is set again stands for what an interrupted call would leave.</summary>
+    /// <summary>The test sets a mark again, as an interrupted call would leave it.</summary>
     [Fact]
     public async Task RunThatIsMarkedAgain_StaysInItsLists()
     {
@@ -81,7 +81,7 @@ public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFi
         await writer.StopAsync(TestContext.Current.CancellationToken);
     }
 
-    /// <summary>This node knows nothing of the change, as of one of a node that has died.</summary>
+    /// <summary>This node does not know of the change, as if the node that made it had died.</summary>
     [Fact]
     public async Task ChangesOfAnotherNode_AreListed()
     {

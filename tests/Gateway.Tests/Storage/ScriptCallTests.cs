@@ -2,7 +2,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>A call that does not fit its script is an error before anything is sent.</summary>
+/// <summary>A call that does not match its script fails before anything is sent.</summary>
 [Trait("Category", "Unit")]
 public sealed class ScriptCallTests
 {

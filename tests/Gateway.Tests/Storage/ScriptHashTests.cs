@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Scripts are executed by their hash. The text is sent only to a server that does not know it.</summary>
+/// <summary>Scripts are executed by hash. The text is sent only to a server that does not know the script.</summary>
 public sealed class ScriptHashTests
 {
     [Fact]
@@ -18,12 +18,12 @@ public sealed class ScriptHashTests
         for (var i = 0; i < 3; i++) await CallAsync(db);
         var first = await CallsAsync(server);
 
-        // An operator may do so, and a server that was restarted knows no script.
+        // An operator may flush the scripts. A restarted server knows no scripts either.
         await server.ExecuteAsync("SCRIPT", "FLUSH");
         for (var i = 0; i < 3; i++) await CallAsync(db);
         var second = await CallsAsync(server);
 
-        // The first call by hash fails. The client library loads the text, and executes it: two commands.
+        // The first call by hash fails. The client library then loads the text and executes the script: two commands.
         Assert.Equal((3, 2), first);
         Assert.Equal(4, second.ByText);
         Assert.InRange(second.ByHash, 6, 7);

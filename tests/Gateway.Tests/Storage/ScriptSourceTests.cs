@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>How scripts are made of files, and whether the files declare what they use.</summary>
+/// <summary>How scripts are composed of files, and whether the files declare what they use.</summary>
 [Trait("Category", "Unit")]
 public sealed partial class ScriptSourceTests
 {
@@ -128,7 +128,7 @@ public sealed partial class ScriptSourceTests
         Assert.All(AnyDirective().Matches(Scripts.Read(name)!), match =>
             Assert.Contains(match.Groups[1].Value, (string[])["include", "keys", "arg"]));
 
-    /// <summary>An outcome is stored in one place only: what else writes to the steps writes no outcome, or replaces one.</summary>
+    /// <summary>Only one file stores outcomes. Other writes to the steps do not store an outcome, or replace one.</summary>
     [Fact]
     public void OutcomesAreStored_InOneFile()
     {
@@ -148,7 +148,7 @@ public sealed partial class ScriptSourceTests
     private static IEnumerable<string> Names() => typeof(Scripts).Assembly.GetManifestResourceNames()
         .Where(name => name.EndsWith(".lua", StringComparison.Ordinal)).Select(name => name[..^".lua".Length].Replace('\\', '/'));
 
-    /// <summary>The functions of each shared file that others may use.</summary>
+    /// <summary>The public functions of each shared file.</summary>
     private static readonly Lazy<Dictionary<string, List<string>>> Functions = new(() => Names()
         .Where(name => name.StartsWith("Shared/", StringComparison.Ordinal))
         .ToDictionary(

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>A Redis that does not answer is no error of configuration: the gateway is up, not ready, and goes on by itself.</summary>
+/// <summary>An unreachable Redis is not a configuration error: the gateway runs, is not ready, and continues by itself later.</summary>
 public sealed class StoreAwayTests
 {
     [Fact]
@@ -28,12 +28,12 @@ public sealed class StoreAwayTests
         Assert.Equal("ok", await success.Content.ReadAsStringAsync());
         Assert.Equal("not-durable", success.Headers.GetValues("Durable-Status").Single());
 
-        // No redirect for a run that is not stored: the failure is the client's to see.
+        // A run that is not stored gets no redirect: the client sees the failure.
         using var failure = await gateway.Client.GetAsync("/flaky");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, failure.StatusCode);
         Assert.Null(failure.Headers.Location);
 
-        // Who relies on the store is told when to ask again, and the service is not asked.
+        // A client that relies on the store learns when to retry, and the service does not get the request.
         using var keyed = new HttpRequestMessage(HttpMethod.Get, "/keyed");
         keyed.Headers.Add("Idempotency-Key", "k");
         using var refused = await gateway.Client.SendAsync(keyed);
@@ -41,7 +41,7 @@ public sealed class StoreAwayTests
         Assert.Equal("1", refused.Headers.GetValues("Retry-After").Single());
         Assert.DoesNotContain(service.Seen, seen => seen.Target == "/keyed");
 
-        // Neither is a URL or a token called unknown that merely cannot be checked yet.
+        // A URL or a token that cannot be checked yet is not reported as unknown.
         using var step = new HttpRequestMessage(HttpMethod.Put, $"/_durable/v1/runs/{Make.RunId()}/steps/a");
         step.Headers.Add("Durable-Token", "AAAAAAAAAAFUrFDRfs1QrlVZzpX5p1Ww");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await control.SendAsync(step)).StatusCode);
@@ -75,7 +75,7 @@ public sealed class StoreAwayTests
             using var answer = await gateway.Client.GetAsync("/order");
             if (answer.StatusCode == HttpStatusCode.ServiceUnavailable) told.Add(await answer.Content.ReadAsStringAsync());
 
-            // The loop that claims runs asks once a second.
+            // The loop that claims runs calls the store once a second.
             return told.Count > 0 && log.Of(120).Count >= 3;
         }, "the claims have failed several times", seconds: 30);
         await redis.StartAgainAsync();
@@ -146,13 +146,13 @@ public sealed class StoreAwayTests
         read.SetResult();
         await gone.Task;
 
-        // This node surely holds the run: its client does not wait for the store.
+        // This node certainly owns the run, so its client does not wait for the store.
         Assert.Equal("data: one\n\n", await events.ReadToEndAsync().WaitAsync(World.Patience));
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.ServiceUnavailable,
             "the gateway notices");
         await redis.StartAgainAsync();
 
-        // The end of the run is told again.
+        // The end of the run is recorded when the store is back.
         Assert.Equal("id: 1\ndata: one\n\n", await gateway.Follower.GetStringAsync(url));
         Assert.Single(service.Seen);
     }
@@ -187,7 +187,7 @@ public sealed class StoreAwayTests
         Assert.Single(service.Seen);
     }
 
-    /// <summary>Another node may have replayed the run by then: what its client has is no whole response.</summary>
+    /// <summary>Another node may have replayed the run by then, so the client must not get a complete response.</summary>
     [Fact]
     public async Task NodeThatLosesItsLease_AndDoesNotReachTheStoreAnyMore_CutsItsClientOff()
     {
@@ -226,7 +226,7 @@ public sealed class StoreAwayTests
         await Assert.ThrowsAnyAsync<IOException>(() => end);
     }
 
-    /// <summary>A clock that is eleven minutes later from one moment to the next. Timers do not see that.</summary>
+    /// <summary>A clock that jumps eleven minutes ahead. Timers do not notice the jump.</summary>
     private sealed class LeapingTime : TimeProvider
     {
         private long _leapt;

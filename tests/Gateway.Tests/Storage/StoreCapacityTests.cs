@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>The embedded store refuses new runs long before it can bear no more, and runs under way go on.</summary>
+/// <summary>The embedded store refuses new runs long before its memory is exhausted, and runs in progress continue.</summary>
 public sealed class StoreCapacityTests : IDisposable
 {
     private const long Limit = 16 << 20;
@@ -37,7 +37,7 @@ public sealed class StoreCapacityTests : IDisposable
             Assert.Contains("Durable:Store:MaxBytes", full.Message, StringComparison.Ordinal);
             Assert.InRange(ended.Count, 8, 16);
 
-            // The run under way does not notice, until the second limit.
+            // The run in progress is not affected until the second limit.
             full = await RefusedAsync(async () =>
             {
                 await node.Store.StoreOutcomeAsync(underWay.Id, 1, Make.Outcome($"s{steps}", Convert.ToBase64String(_mebibyte)), 1000);
@@ -49,7 +49,7 @@ public sealed class StoreCapacityTests : IDisposable
                 Big(), underWay.Policy))).IsFull);
             Assert.InRange(node.Connection.Capacity!.Used, Limit, 2 * Limit);
 
-            // It is read, renewed, claimed, and can end without a large result.
+            // The run can be read, renewed and claimed, and it can end without a large result.
             Assert.True(await node.Store.RenewAsync(KeyOf(underWay), Make.Start));
             Assert.NotNull(await node.Store.GetResultAsync(ended[0].Id));
         }
@@ -64,7 +64,7 @@ public sealed class StoreCapacityTests : IDisposable
     }
 
     /// <summary>
-    /// Large values have memory of their own; small ones are in the log of the memory, which only a compaction makes shorter.
+    /// Large values have their own memory. Small values are in the memory's log, which only compaction shortens.
     /// </summary>
     [Theory]
     [InlineData(1 << 20, 200)]

@@ -51,7 +51,7 @@ public sealed class StoreClockTests
         Assert.Equal(Make.Start.AddHours(1).AddSeconds(1), _clock.GetUtcNow());
     }
 
-    /// <summary>As after a failover to a host whose clock is ahead: leases that were given before are not over.</summary>
+    /// <summary>The time jumps as after a failover to a host whose clock is ahead. Earlier leases do not expire early.</summary>
     [Fact]
     public void StoresTime_ThatJumpsAhead_IsNoticed_ForAWhile()
     {
@@ -85,7 +85,7 @@ public sealed class StoreClockTests
         _clock.Set(time, asked);
     }
 
-    /// <summary>A machine whose clock is set, while its timestamps go on.</summary>
+    /// <summary>A machine whose clock is set while its timestamps continue.</summary>
     private sealed class SettableClock : TimeProvider
     {
         private TimeSpan _passed;

@@ -55,7 +55,7 @@ public abstract partial class StoreContract
         var run = await RunningAsync();
         Assert.Equal(new ParkAnswer(ParkVerdict.Done, Now.AddSeconds(4)), await Store.FailAsync(Key(run), 0, Now.AddSeconds(4)));
 
-        // Said again, because the answer was lost: it counts once, and stays where it was.
+        // The call is repeated because the answer was lost: the failure counts once, and the due time stays the same.
         Assert.Equal(new ParkAnswer(ParkVerdict.Done, Now.AddSeconds(4)), await Store.FailAsync(Key(run), 1, Now.AddSeconds(9)));
         var claimed = (await Store.ClaimAsync(run.Id, Owner, Now.AddSeconds(4), LeaseEnd))!;
         Assert.Equal((2, 1), (claimed.Attempt, claimed.Failures));
@@ -126,7 +126,7 @@ public abstract partial class StoreContract
         Assert.Equal(deadline, (await Store.GetSnapshotAsync(run.Id))!.NextAttemptAt!.Value.ToUnixTimeMilliseconds());
     }
 
-    /// <summary>Whoever claims it could not end it, as where its key is missing: it is not due again at once.</summary>
+    /// <summary>No node can end the run, for example because its key is missing. The run is not due again at once.</summary>
     [Fact]
     public async Task Failed_PastTheDeadline_IsDueWhenTheCallerSays()
     {
@@ -171,7 +171,7 @@ public abstract partial class StoreContract
             var ends = await TogetherAsync(nodes,
                 (store, i) => store.EndAsync(Key(run), RunState.Completed, Make.Response($"{i}"), run.Policy));
 
-            // One attempt said it several times: it is told each time that it has ended the run, and the first one is the result.
+            // One attempt ends the run several times: each call is told that it has ended the run, and the first result is kept.
             Assert.All(ends, end => Assert.Equal(ParkVerdict.Done, end.Verdict));
             var first = (await Store.GetResultAsync(run.Id))!;
             Assert.Equal(ParkVerdict.Done, (await Store.EndAsync(Key(run), RunState.Completed, Make.Response("late"), run.Policy)).Verdict);

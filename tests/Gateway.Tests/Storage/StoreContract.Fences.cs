@@ -3,11 +3,11 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What tells attempts and executions apart where their numbers do not.</summary>
+/// <summary>How the store distinguishes attempts and executions with the same number.</summary>
 public abstract partial class StoreContract
 {
     /// <summary>
-    /// A store that has lost a claim gives its number out again. The attempt that had it first can change nothing any more.
+    /// A store that has lost a claim uses its number again. The attempt that had the number first can no longer change anything.
     /// </summary>
     [Fact]
     public async Task Attempt_WhoseNumberIsGivenOutAgain_ChangesNothing()
@@ -36,7 +36,7 @@ public abstract partial class StoreContract
         Assert.Equal(StepVerdict.Created, (await Store.StoreOutcomeAsync(run.Id, now.Fence, Make.Outcome("a"), Plenty)).Verdict);
         Assert.True(await Store.RenewAsync(now, LeaseEnd.AddSeconds(20)));
 
-        // Neither is it told that what the other one did is what it asked for.
+        // The lost attempt is not told either that the action of the other attempt is what it requested.
         Assert.Equal(ParkVerdict.Done, (await Store.FailAsync(now, null, LeaseEnd.AddSeconds(20))).Verdict);
         Assert.Equal(ParkVerdict.Lost, (await Store.FailAsync(lost, null, Now)).Verdict);
         Assert.Equal(ParkVerdict.Lost, (await Store.SuspendAsync(lost)).Verdict);
@@ -48,8 +48,8 @@ public abstract partial class StoreContract
     }
 
     /// <summary>
-    /// What stands between gateway and service may send one attempt twice. Its two executions have one token,
-    /// and one of them begins the step.
+    /// An intermediary between gateway and service may send one attempt twice. Both executions have the same token, and only one of them
+    /// starts the step.
     /// </summary>
     [Fact]
     public async Task Start_OfAnotherExecutionOfTheAttempt_IsRefused()
@@ -62,12 +62,12 @@ public abstract partial class StoreContract
         Assert.True(other.Outcome!.Failed);
         Assert.Equal(StepVerdict.Stored, (await Store.StartStepAsync(run.Id, 1, Plenty, Make.Failure("a"), "one")).Verdict);
 
-        // A service that does not tell its executions apart is one of them.
+        // All executions of a service that does not distinguish them count as one.
         Assert.Equal(StepVerdict.Created, (await Store.StartStepAsync(run.Id, 1, Plenty, Make.Failure("b"))).Verdict);
         Assert.Equal(StepVerdict.Created, (await Store.StartStepAsync(run.Id, 1, Plenty, Make.Failure("b"))).Verdict);
     }
 
-    /// <summary>As a replica that had not seen the claim.</summary>
+    /// <summary>Resets the run to the state of a replica that has not received the claim.</summary>
     private Task<bool> ForgetClaimAsync(NewRun run) => ExecuteAsync(async db =>
     {
         await db.HashSetAsync(KeysOf(run.Id).Run, [new("attempt", 1), new("nonce", 0)]);

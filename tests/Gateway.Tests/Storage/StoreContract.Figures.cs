@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What is told of runs and queues to those who only look.</summary>
+/// <summary>The figures of runs and queues that readers see.</summary>
 public abstract partial class StoreContract
 {
     [Fact]
@@ -26,7 +26,7 @@ public abstract partial class StoreContract
         Assert.Equal(Now.AddSeconds(7), (await Store.ClaimAsync(run.Id, OtherOwner, Now.AddMinutes(1), Now.AddMinutes(2)))!.DueAt);
     }
 
-    /// <summary>It is named like any other, and found out by who claims it: the runs behind it are not to wait for it.</summary>
+    /// <summary>The run is listed like any other, and the claim detects it. The runs behind it must not wait for it.</summary>
     [Fact]
     public async Task DueRunWhoseKeyIsSomethingElse_IsNamed_AndClaimingItSaysSo()
     {
@@ -47,7 +47,7 @@ public abstract partial class StoreContract
     [Fact]
     public async Task QueueFigures_CountWhatIsThere_AndNameTheFirst()
     {
-        // Other tests park runs in the same store, none of them as early as this.
+        // Other tests park runs in the same store, but none of them is due as early as these.
         var early = DateTimeOffset.FromUnixTimeMilliseconds(1000);
         var before = await Store.GetQueueFiguresAsync(early);
         var (first, second) = (Make.Run(), Make.Run());

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Gates, rates, topics and streams: what is shared by runs, or kept beside them.</summary>
+/// <summary>Concurrency limits, rate limits, topics and streams: what runs share, or what is stored beside them.</summary>
 public abstract partial class StoreContract
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
@@ -55,7 +55,7 @@ public abstract partial class StoreContract
         Assert.True((await Flow.EnterAsync(gate with { Order = 1 }, waits, "a", Today + Long, Long)).IsIn);
     }
 
-    /// <summary>Two nodes that see the same run due both enter; the one that loses the claim leaves.</summary>
+    /// <summary>Two nodes that see the same due run both get a permit. The node that loses the claim returns its permit.</summary>
     [Fact]
     public async Task Gate_PermitsOfOneRun_ShareOnePlace_WhichIsLeftWithTheLast()
     {
@@ -83,7 +83,7 @@ public abstract partial class StoreContract
         Assert.True((await Flow.EnterAsync(gate, next, "c", Today + Long, Long)).IsIn);
     }
 
-    /// <summary>A set that has become empty is gone, with its expiry.</summary>
+    /// <summary>A set that becomes empty is deleted, together with its expiry.</summary>
     [Fact]
     public async Task Gate_NoneOfItsKeys_IsKeptForEver()
     {
@@ -122,7 +122,7 @@ public abstract partial class StoreContract
         var woken = await Flow.PostponeAsync(run.Id, later);
         Assert.InRange(woken!.Value, due.AddSeconds(-1), later.AddMinutes(-50));
 
-        // The mark stands for one turn: once it is taken, the run can be turned away again.
+        // The mark is valid for one turn: after it is used, the run can be postponed again.
         Assert.Equal(later.ToUnixTimeMilliseconds(), (await Flow.PostponeAsync(run.Id, later))?.ToUnixTimeMilliseconds());
         Assert.True(await Flow.WakeAsync(run.Id));
         var claimed = await Store.ClaimAsync(run.Id, Owner, Today.AddSeconds(5), Today.AddSeconds(15));
@@ -141,7 +141,7 @@ public abstract partial class StoreContract
     }
 
     /// <summary>
-    /// A node that had lost the store is back before anybody took its run up: the run is at work again, as if nothing had happened.
+    /// A node that had lost the store reconnects before another node takes over its run: the run continues as if nothing had happened.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -222,7 +222,7 @@ public abstract partial class StoreContract
             await streams.AppendAsync(new AttemptKey(run.Id, 2, OtherOwner), null, [new StreamEvent("5", new byte[20_000])], 10_000));
     }
 
-    /// <summary>A run that an operator sets going again may wait for longer than its result was kept.</summary>
+    /// <summary>An operator may continue an ended run. The run may then wait for longer than its result was kept.</summary>
     [Fact]
     public async Task Stream_IsKeptForAsLongAsItsRun_AlsoWhenThatGoesOnAfterItsEnd()
     {

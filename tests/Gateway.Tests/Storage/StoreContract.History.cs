@@ -3,12 +3,12 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>The newest entries of a history are with the run, the others in a list.</summary>
+/// <summary>The newest entries of a history are in the hash of the run. The others are in a list.</summary>
 public abstract partial class StoreContract
 {
     private static readonly RunPolicy ShortlyKept = new() { RunTimeout = TimeSpan.FromHours(2), Retention = TimeSpan.FromMinutes(10) };
 
-    /// <summary>The last lengths before and after entries move to the list, and some beyond.</summary>
+    /// <summary>The last lengths before and after entries move to the list, and some longer ones.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(7)]

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What operators search in does not grow with runs that have expired.</summary>
+/// <summary>The data that operators search does not grow with expired runs.</summary>
 public abstract partial class StoreContract
 {
     private static readonly RunPolicy LongLived = new() { RunTimeout = TimeSpan.FromDays(30), Retention = TimeSpan.FromMinutes(10) };

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>Records that have a connection of their own: the store is asked before each is sent.</summary>
+/// <summary>Large records have their own connection, and the gateway asks the store before it sends each of them.</summary>
 public abstract partial class StoreContract
 {
     private static readonly string Large = new('x', BulkConnections.Threshold + 1);

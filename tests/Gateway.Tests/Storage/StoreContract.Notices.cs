@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What operators are to be told is in the queue as soon as it is true.</summary>
+/// <summary>A notice is in the queue as soon as its cause is stored.</summary>
 public abstract partial class StoreContract
 {
     [Fact]
@@ -41,7 +41,7 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Notice_OfAStuckRun_IsWrittenOnce_UntilItHasGoneOn()
     {
-        // So that the second failure in a row is one too many.
+        // With this setting, the second consecutive failure exceeds the limit.
         await using var node = await TellingAsync(TimeSpan.Zero);
         var run = Make.Run();
         await node.Store.CreateWaitingAsync(run, Owner, Now);

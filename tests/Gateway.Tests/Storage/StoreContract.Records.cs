@@ -7,7 +7,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What is stored, how large it may be, and what happens where it cannot be read.</summary>
+/// <summary>What is stored, its size limits, and what happens if it cannot be read.</summary>
 public abstract partial class StoreContract
 {
     [Fact]
@@ -18,10 +18,10 @@ public abstract partial class StoreContract
         var step = Make.Outcome("big") with { Body = body };
         Assert.Equal(StepVerdict.Created, (await Store.StoreOutcomeAsync(run.Id, 1, step, Plenty)).Verdict);
 
-        // The lease is longer by the time that such a request may be under way.
+        // The lease is longer by the time that the transfer of such a request may take.
         var claimed = (await Store.ClaimAsync(run.Id, Owner, LeaseEnd.AddMinutes(1), LeaseEnd.AddMinutes(2)))!;
 
-        // Too large to come along with the claim: counted, and read by itself.
+        // Request and step are too large for the claim: it counts the steps, and both are read separately.
         Assert.Null(claimed.Request);
         var request = (await fixture.Node.WaitService.GetRequestAsync(run.Id))!;
         Assert.True(body.AsSpan().SequenceEqual(request.Body.Span));

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>How a run begins, is found due, and is claimed.</summary>
+/// <summary>How a run starts, becomes due, and is claimed.</summary>
 public abstract partial class StoreContract
 {
     [Fact]
@@ -62,7 +62,7 @@ public abstract partial class StoreContract
         await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty);
         await AssertEveryKeyExpiresAsync(run.Id, policy.Lifetime, keys: 4);
 
-        // Pending steps that are dropped and come again have a new key.
+        // Pending steps that are dropped and started again have a new key.
         await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd);
         await AssertEveryKeyExpiresAsync(run.Id, policy.Lifetime, keys: 3);
         await Store.ScheduleStepAsync(run.Id, 2, "try", Plenty, 1, Now);
@@ -130,7 +130,7 @@ public abstract partial class StoreContract
         Assert.Equal([(running.Id, true), (waiting.Id, false)], due.Runs.Select(run => (run.Id, run.IsRunning)));
     }
 
-    /// <summary>Many entries of one time, and a look that ends among them.</summary>
+    /// <summary>Many entries have the same time, and a scan ends among them.</summary>
     [Fact]
     public async Task Due_GoesOnWhereALookEnded_AndNamesOnlySoManyOfARoute()
     {
@@ -261,7 +261,7 @@ public abstract partial class StoreContract
         Assert.Equal(ParkVerdict.Lost, (await Store.FailAsync(Key(run), 0, Now)).Verdict);
         Assert.Equal(ParkVerdict.Lost, (await Store.EndAsync(Key(run), RunState.Completed, Make.Response(), run.Policy)).Verdict);
 
-        // Nor can one that has the number but not the run: two nodes may believe that they have claimed it.
+        // An owner that has the number but not the run cannot do it either: two nodes may believe that they have claimed the run.
         Assert.False(await Store.RenewAsync(new AttemptKey(run.Id, 2, Owner), LeaseEnd));
         Assert.Equal(ParkVerdict.Lost,
             (await Store.EndAsync(new AttemptKey(run.Id, 2, Owner), RunState.Completed, Make.Response(), run.Policy)).Verdict);

@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What becomes of steps.</summary>
+/// <summary>The transitions of steps.</summary>
 public abstract partial class StoreContract
 {
     [Fact]
@@ -148,7 +148,7 @@ public abstract partial class StoreContract
         Assert.Equal(StepVerdict.Superseded, (await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("b"), Plenty)).Verdict);
     }
 
-    /// <summary>A run with much behind it brings along what fits, and not nothing.</summary>
+    /// <summary>A run with many outcomes returns as many as fit, and not none.</summary>
     [Fact]
     public async Task Claim_OfMoreOutcomesThanFit_BringsSomeAlong_AndCountsAll()
     {

@@ -7,7 +7,7 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What every store must do, whatever server is behind it.</summary>
+/// <summary>What every store must do, regardless of the server behind it.</summary>
 public abstract partial class StoreContract(StoreFixture fixture)
 {
     private const string Owner = "node-a";

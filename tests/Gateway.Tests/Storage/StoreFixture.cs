@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>One server for all tests of a class, and as many gateways' connections to it as they want.</summary>
+/// <summary>One server for all tests of a class, with as many connections of gateways as the tests need.</summary>
 public abstract class StoreFixture : IAsyncLifetime
 {
     internal const int Shards = 64;
@@ -32,7 +32,7 @@ public abstract class StoreFixture : IAsyncLifetime
 
     internal abstract string ConnectionString { get; }
 
-    /// <summary>Connections of their own, as other nodes have.</summary>
+    /// <summary>Separate connections, as other nodes have.</summary>
     internal async Task<IReadOnlyList<StoreNode>> NodesAsync(int count)
     {
         while (_nodes.Count < count) _nodes.Add(await StoreNode.OpenAsync(Settings(ConnectionString)));
@@ -62,7 +62,7 @@ public abstract class StoreFixture : IAsyncLifetime
     private protected abstract ValueTask StopAsync();
 }
 
-/// <summary>The embedded server, reached by several connections as any other.</summary>
+/// <summary>The embedded server. Several connections use it like any other server.</summary>
 public sealed class EmbeddedStoreFixture : StoreFixture
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-store-").FullName;
@@ -84,7 +84,7 @@ public sealed class EmbeddedStoreFixture : StoreFixture
     }
 }
 
-/// <summary>A real Redis, where there is one.</summary>
+/// <summary>A real Redis, if one is installed.</summary>
 public sealed class RedisStoreFixture : StoreFixture
 {
     private RedisServer? _server;
@@ -101,7 +101,7 @@ public sealed class RedisStoreFixture : StoreFixture
     private protected override ValueTask StopAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
 
-/// <summary>A Redis Cluster, where there is a Redis.</summary>
+/// <summary>A Redis Cluster, if Redis is installed.</summary>
 public sealed class ClusterStoreFixture : StoreFixture
 {
     private RedisCluster? _cluster;
@@ -119,7 +119,7 @@ public sealed class ClusterStoreFixture : StoreFixture
     private protected override ValueTask StopAsync() => _cluster?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
 
-/// <summary>What one gateway has of the store.</summary>
+/// <summary>The parts of the store that one gateway uses.</summary>
 internal sealed class StoreNode : IAsyncDisposable
 {
     private StoreNode(StoreConnection connection, KeyRing keys, GatewaySettings settings)
@@ -148,7 +148,7 @@ internal sealed class StoreNode : IAsyncDisposable
     public IEventStore Events { get; }
     public RunIndexWriter Index { get; }
 
-    /// <exception cref="ConfigurationException">The store is not one that this gateway may use.</exception>
+    /// <exception cref="ConfigurationException">This gateway must not use the store.</exception>
     public static async Task<StoreNode> OpenAsync(GatewaySettings settings)
     {
         var keys = new KeyRing();

@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
-/// <summary>What a store refuses to its user is named at the start, in one message.</summary>
+/// <summary>At the start, one message names everything that the store refuses to its user.</summary>
 public sealed partial class StoreRightsTests
 {
     [Theory]
@@ -23,7 +23,7 @@ public sealed partial class StoreRightsTests
         await using var redis = await RedisServer.StartAsync();
         await DocumentedUser.AddAsync(redis, changes.Split(' '));
 
-        // Otherwise a connection whose user is refused goes on as this one.
+        // Otherwise, a connection whose user is refused continues as the default user.
         await RedisCluster.AskAsync(redis, "ACL", "SETUSER", "default", "off");
         var settings = StoreFixture.Settings($"{redis.ConnectionString},{DocumentedUser.Login},connectTimeout=1000,connectRetry=1");
         var error = await Assert.ThrowsAsync<ConfigurationException>(() => StoreNode.OpenAsync(settings));

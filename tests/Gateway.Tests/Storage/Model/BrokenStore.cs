@@ -4,7 +4,7 @@ using DurableGateway.Storage;
 
 namespace DurableGateway.Tests.Storage.Model;
 
-/// <summary>A store with a planted fault: the checker must find it.</summary>
+/// <summary>A store with a deliberate fault, which the checker must find.</summary>
 internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, string how) : IRunStore
 {
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>

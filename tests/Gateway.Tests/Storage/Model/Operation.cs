@@ -6,8 +6,8 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Tests.Storage.Model;
 
 /// <summary>
-/// One call that somebody makes of the store: by whatever attempt and owner, at whatever time, with whatever it reckons with. Late,
-/// repeated and wrong calls are no exception here; a node that crashed is one that makes no more of them.
+/// One call of the store, with any attempt, owner and time, and any expected state. Late, repeated and wrong calls are normal here. A node
+/// that has crashed makes no more calls.
 /// </summary>
 internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<string>> OnStore, Func<RunModel, (RunModel, string)> OnModel)
 {
@@ -23,7 +23,7 @@ internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<strin
     private static readonly Gen<long> Time = Gen.Long[0, 40];
     private static readonly Gen<int?> Expected = Gen.OneOf(Gen.Const((int?)null), Gen.Int[0, 2].Select(count => (int?)count));
 
-    /// <summary>Any call.</summary>
+    /// <summary>A random call.</summary>
     public static readonly Gen<Operation> Any = Gen.Frequency(
         (2, Gen.Select(Owner, Time, (owner, lease) => new Operation($"create running {owner} until {lease}",
             async (store, run) => $"{await store.CreateRunningAsync(run, owner, At(lease))}",
@@ -73,7 +73,7 @@ internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<strin
 
     private static Gen<string> OneOf(params string[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 
-    /// <summary>When the runs of the model start: no deadline of theirs has passed by the clock of this machine.</summary>
+    /// <summary>The time when the runs of the model start. By the clock of this machine, none of their deadlines has passed.</summary>
     public static DateTimeOffset Origin { get; } = Make.Start.AddYears(100);
 
     public static DateTimeOffset At(long time) => Origin.AddMilliseconds(time);

@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Storage.Model;
 
-/// <summary>A step as the model knows it: tries that failed, a wait, or an outcome.</summary>
+/// <summary>A step in the model: failed tries, a wait, or an outcome.</summary>
 internal abstract record StepModel
 {
     public sealed record Tried(int Tries, int By) : StepModel;
@@ -14,8 +14,8 @@ internal abstract record StepModel
 }
 
 /// <summary>
-/// What a run is, written down once more without Redis: the transitions that the store's scripts must make. Times are milliseconds.
-/// Each transition gives the model after it, and what the store must answer.
+/// A second implementation of a run, without Redis: the transitions that the scripts of the store must make. Times are in milliseconds.
+/// Each transition returns the next model and the expected answer of the store.
 /// </summary>
 internal sealed record RunModel(long Started, long Deadline)
 {
@@ -24,7 +24,7 @@ internal sealed record RunModel(long Started, long Deadline)
     public string Owner { get; init; } = "";
     public int Failures { get; init; }
 
-    /// <summary>When it is due, or its lease ends; <see langword="null"/>: in no queue.</summary>
+    /// <summary>The time when the run is due or its lease ends; <see langword="null"/> if it is in no queue.</summary>
     public long? Queued { get; init; }
     public long Next { get; init; }
     public ImmutableSortedDictionary<string, StepModel> Steps { get; init; } =
@@ -56,7 +56,7 @@ internal sealed record RunModel(long Started, long Deadline)
         if (Queued is not { } due || due > now) return (this, "nothing");
         var after = this with { State = RunState.Running, Attempt = Attempt + 1, Owner = owner, Queued = lease };
 
-        // A sleep that is over is complete, the first to be over first.
+        // A sleep that is over is complete. The sleep that ended first comes first.
         foreach (var (step, _) in Pending.Where(step => step.Value <= now).OrderBy(step => step.Value)
             .ThenBy(step => step.Key, StringComparer.Ordinal))
         {

@@ -16,9 +16,10 @@ public sealed class RedisModelTests : StoreModelTests, IClassFixture<RedisStoreF
 }
 
 /// <summary>
-/// Long random histories of calls, on the real scripts and on the model: after each call, the answer and all that is stored must agree. The
-/// model keeps the invariants by its shape (a run that runs or waits is in exactly one queue, one that has ended in none); that no attempt
-/// number falls, no outcome changes and everything expires is checked besides. <c>DURABLE_MODEL_SECONDS</c> makes it search longer.
+/// Long random histories of calls, on the real scripts and on the model. After each call, the answers and the stored data must be equal.
+/// The structure of the model enforces the invariants: a running or waiting run is in exactly one queue, and an ended run is in none. The
+/// tests also check that attempt numbers never decrease, that outcomes never change, and that everything expires.
+/// <c>DURABLE_MODEL_SECONDS</c> makes the search longer.
 /// </summary>
 public abstract class StoreModelTests(StoreFixture fixture)
 {
@@ -28,7 +29,7 @@ public abstract class StoreModelTests(StoreFixture fixture)
         : 5;
     private static readonly RunPolicy Policy = new() { RunTimeout = TimeSpan.FromMilliseconds(30), Retention = TimeSpan.FromHours(1) };
 
-    /// <summary>Calls, some of which are made twice, as by one that got no answer.</summary>
+    /// <summary>Calls, some of which are made twice, as by a caller that got no answer.</summary>
     private static readonly Gen<Operation[]> Histories = Gen.Select(Operation.Any, Gen.Int[0, 4])
         .Select((operation, again) => again == 0 ? [operation, operation] : new[] { operation }).Array[1, 40]
         .Select(parts => parts.SelectMany(part => part).ToArray());
