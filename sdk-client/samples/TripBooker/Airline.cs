@@ -13,7 +13,7 @@ internal sealed record Payment(string Id, decimal Amount);
 
 internal sealed record Ticket(string Number);
 
-/// <summary>Stands for the services that a booking calls. It prints each call that is really made.</summary>
+/// <summary>Simulates the services that a booking calls. It prints each call that is executed.</summary>
 internal static class Airline
 {
     private static readonly ConcurrentDictionary<string, int> Reservations = new();
@@ -24,7 +24,7 @@ internal static class Airline
         return new Flight("DG 417", trip.From, trip.To, 129.00m);
     }
 
-    /// <summary>Fails the first time, as a real airline would.</summary>
+    /// <summary>Fails the first time, as a real airline sometimes does.</summary>
     public static async Task<Seat> ReserveAsync(Flight flight, RunInfo run, CancellationToken cancellationToken)
     {
         await WorkAsync(300, "reserve", $"a seat on {flight.Number}", cancellationToken);

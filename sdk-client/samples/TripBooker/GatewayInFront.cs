@@ -3,7 +3,7 @@ using System.Reflection;
 
 namespace TripBooker;
 
-/// <summary>A gateway of its own for this demonstration, in front of the service, as a process. It leaves nothing behind.</summary>
+/// <summary>A separate gateway process in front of the service, for this demonstration. It deletes its data at the end.</summary>
 internal sealed class GatewayInFront : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -20,7 +20,7 @@ internal sealed class GatewayInFront : IAsyncDisposable
         _data = data;
     }
 
-    /// <summary>Where clients reach it.</summary>
+    /// <summary>The URL for clients.</summary>
     public string Public { get; }
 
     public Task Exited => _process.WaitForExitAsync();
@@ -42,8 +42,8 @@ internal sealed class GatewayInFront : IAsyncDisposable
         return new GatewayInFront(Process.Start(host, args), url, control, data);
     }
 
-    /// <summary>Waits until it serves.</summary>
-    /// <returns><see langword="false"/> where it ended instead; it has said why.</returns>
+    /// <summary>Waits until the gateway is ready.</summary>
+    /// <returns><see langword="false"/> if the gateway ended instead. It has printed the reason.</returns>
     public async Task<bool> IsReadyAsync()
     {
         using var http = new HttpClient();
@@ -56,14 +56,14 @@ internal sealed class GatewayInFront : IAsyncDisposable
             }
             catch (HttpRequestException)
             {
-                // Not yet.
+                // The gateway does not listen yet.
             }
         }
 
         return false;
     }
 
-    /// <summary>The gateway stops by itself on Ctrl-C, as this process does; it is only waited for, and not for ever.</summary>
+    /// <summary>On Ctrl-C, the gateway stops by itself, like this process. This method waits for it, for a limited time.</summary>
     public async ValueTask DisposeAsync()
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
@@ -84,7 +84,7 @@ internal sealed class GatewayInFront : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It is in the folder for what may be lost.
+            // The folder is in the directory for temporary files, so it may stay.
         }
     }
 }

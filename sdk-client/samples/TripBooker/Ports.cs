@@ -3,13 +3,13 @@ using System.Net.Sockets;
 
 namespace TripBooker;
 
-/// <summary>Addresses of this machine that nobody listens at.</summary>
+/// <summary>Free addresses of this machine.</summary>
 internal static class Ports
 {
-    /// <summary>The address that is wanted, or, where it is taken (5000 is on every Mac), one with a port that is free.</summary>
+    /// <summary>The wanted address. If its port is in use (5000 is on every Mac), an address with a free port.</summary>
     public static string UrlOf(int wanted) => IsFree(wanted) ? $"http://localhost:{wanted}" : $"http://127.0.0.1:{Free()}";
 
-    /// <summary>An address that the service listens at, as others on this machine call it.</summary>
+    /// <summary>The address by which clients on this machine can call the service.</summary>
     public static string Reachable(string url) => url.Replace("://[::]", "://localhost").Replace("://0.0.0.0", "://localhost");
 
     private static bool IsFree(int port) =>
@@ -25,7 +25,7 @@ internal static class Ports
         }
         catch (SocketException e)
         {
-            // A machine without the address has nobody there either.
+            // If the machine does not have the address, the port is free.
             return e.SocketErrorCode == SocketError.AddressNotAvailable;
         }
     }

@@ -8,7 +8,7 @@ builder.Services.AddDurableSteps();
 
 await using var app = builder.Build();
 
-// An ordinary handler. Each piece with an effect is a step: once it has finished, no retry executes it again.
+// An ordinary handler. Each part with an effect is a step: after the step has completed, no retry executes it again.
 app.MapPost("/booking", async (Trip trip, IStep step) =>
 {
     var flight = await step.RunAsync("search", ct => Airline.SearchAsync(trip, ct));
@@ -30,7 +30,7 @@ catch (IOException e)
 
 if (builder.Configuration["gateway"] == "none")
 {
-    // One stands in front of it already: see config/compose.
+    // A gateway already runs in front of the service: see config/compose.
     await app.WaitForShutdownAsync();
     return 0;
 }
@@ -41,7 +41,7 @@ if (await gateway.IsReadyAsync())
 {
     Console.WriteLine($$"""
 
-        The gateway listens at {{gateway.Public}}, the service behind it at {{service}}. Book a trip, in another terminal:
+        The gateway listens at {{gateway.Public}}, the service behind it at {{service}}. Book a trip in another terminal:
 
           curl -L -H 'Content-Type: application/json' -d '{"from":"BER","to":"LIS"}' {{gateway.Public}}/booking
 
