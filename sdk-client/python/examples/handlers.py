@@ -47,6 +47,11 @@ def in_threads() -> list[Any]:
     return [flight, hotel]
 
 
+async def summing_up(notes: str) -> str:
+    answer = await step.ai.wrap("summary", shop.generate, model="gpt-4o", prompt=f"Sum up: {notes}")
+    return str(answer["text"])
+
+
 def poll(job: str) -> bool:
     while not shop.is_done(job):
         if sync_step.cancelled.wait(1):

@@ -64,6 +64,10 @@ class Calls:
     async def cancel(self, what: str) -> None:
         self.made.append(f"cancel {what}")
 
+    async def generate(self, model: str, prompt: str) -> dict[str, Any]:
+        self.made.append(f"generate {model}")
+        return {"text": prompt[:7], "usage": {"input_tokens": 10, "output_tokens": 2}}
+
     def charge_blocking(self, order: dict[str, Any]) -> dict[str, Any]:
         self.made.append("charge")
         return {"id": 1}

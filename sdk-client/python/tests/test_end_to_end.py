@@ -77,7 +77,23 @@ def flaky_number(order: str) -> int:
     return 1
 
 
-ASYNC = {"journey": journey, "waiting": waiting, "paying": paying, "invoking": invoking, "undoing": undoing, "many": many}
+async def summing_up(order: str) -> Any:
+    async def generate(*, model: str, prompt: str) -> Any:
+        return {"text": "short", "usage": {"input_tokens": 10, "output_tokens": 2}}
+
+    answer = await step.ai.wrap("summary", generate, model="m-1", prompt=f"Sum up {order}")
+    return {"run": step.info.id, "text": answer["text"]}
+
+
+ASYNC = {
+    "summary": summing_up,
+    "journey": journey,
+    "waiting": waiting,
+    "paying": paying,
+    "invoking": invoking,
+    "undoing": undoing,
+    "many": many,
+}
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -188,6 +204,13 @@ def test_a_failure_that_is_caught_is_the_handlers_affair(gateway: RealGateway) -
 async def test_more_steps_than_a_header_holds(gateway: RealGateway) -> None:
     response = await durable_fetch(gateway.public + "/asgi/many/o7", json={}, timeout=60)
     assert response.json() == 201
+
+
+async def test_the_dashboard_shows_what_a_model_was_asked_and_what_it_used(gateway: RealGateway) -> None:
+    told = (await durable_fetch(gateway.public + "/asgi/summary/o9", json={}, timeout=60)).json()
+    assert told["text"] == "short"
+    page = urllib.request.urlopen(f"{gateway.control}/runs/{told['run']}?step=summary", timeout=10).read().decode()
+    assert "gen_ai.usage.input_tokens" in page and "Sum up o9" in page
 
 
 async def test_without_a_gateway_the_same_handler_simply_runs() -> None:

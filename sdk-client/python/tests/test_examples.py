@@ -88,6 +88,10 @@ async def test_the_others() -> None:
     assert await run.run(handlers.patient, Order("o-1")) == "paid"
 
 
+async def test_a_model() -> None:
+    assert await TestRun().run(handlers.summing_up, "much") == "Sum up:"
+
+
 def test_polling() -> None:
     assert TestRun().run_sync(handlers.polling, "j-1") is True
 

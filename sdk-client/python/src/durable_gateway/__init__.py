@@ -26,17 +26,18 @@ from ._errors import (
     StepFailedError,
     StepUsageError,
 )
-from ._options import DurableOptions
+from ._options import DurableOptions, ModelPrice
 from ._problem import StepProblem
 from ._response import Headers, Response
 from ._runner import RunInfo
-from ._step import Step, step
+from ._step import Ai, Step, step
 from ._transport import AsyncTransport, HttpRequest, HttpResponse, HttpTransport, Transport
 from ._verdict import Verdict
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Ai",
     "AsyncTransport",
     "AttemptOver",
     "CheckpointError",
@@ -50,6 +51,7 @@ __all__ = [
     "HttpResponse",
     "HttpTransport",
     "JsonCodec",
+    "ModelPrice",
     "NonRetryableError",
     "Response",
     "RetryAfterError",

@@ -19,16 +19,16 @@ import uuid
 from typing import Any, AsyncIterator, Callable, Iterator, Literal, Optional, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ._errors import StepUsageError
-from ._headers import BYTES_TYPE, JSON_TYPE
+from ._headers import AI_TYPE, BYTES_TYPE, JSON_TYPE
 
 UNDECLARED: Any = Any
 """The type of a result of which nothing is said: it comes back as what JSON reads as."""
 
-_UNIONS: tuple[Any, ...] = (Union,)
+UNIONS: tuple[Any, ...] = (Union,)
 if sys.version_info >= (3, 10):
     import types
 
-    _UNIONS = (Union, types.UnionType)
+    UNIONS = (Union, types.UnionType)
 
 
 class Codec(Protocol):
@@ -109,6 +109,8 @@ class ValueContent(Content):
             return body
         if not is_json(content_type):
             return body.decode() if self._declared is str else body
+        if content_type.split(";")[0].strip().lower() == AI_TYPE:
+            body = json.dumps(json.loads(body)["result"], separators=(",", ":")).encode("ascii")
         # A step of another SDK may give nothing.
         return self._codec.load(body, self._declared) if body else None
 
@@ -244,7 +246,7 @@ def _unwrapped(declared: Any) -> Any:
             declared = declared.__supertype__
         elif hasattr(declared, "__metadata__"):
             declared = declared.__origin__
-        elif get_origin(declared) in _UNIONS:
+        elif get_origin(declared) in UNIONS:
             others = [each for each in get_args(declared) if each is not type(None)]
             if len(others) != 1:
                 return declared
@@ -273,7 +275,7 @@ def _encode(value: Any, declared: Any) -> Any:
     if value is None:
         return None
     origin = get_origin(declared) or declared
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return _encode(value, next((each for each in get_args(declared) if _is_of(value, each)), UNDECLARED))
     if not isinstance(origin, type) or origin is object:
         return _plain(value)
@@ -357,7 +359,7 @@ def _decode(value: Any, declared: Any) -> Any:
     origin = get_origin(declared) or declared
     if value is None:
         return None
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return _decode_union(value, get_args(declared))
     if origin is Literal:
         if value not in get_args(declared):

@@ -39,6 +39,8 @@ RESULT = "Durable-Result"
 STATUS = "Durable-Status"
 
 JSON_TYPE = "application/json"
+AI_TYPE = "application/vnd.durable.ai+json"
+"""A model call: ``{"result":…,"attributes":{…}}``."""
 BYTES_TYPE = "application/octet-stream"
 PROBLEM_TYPE = "application/problem+json"
 

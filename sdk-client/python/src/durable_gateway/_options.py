@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Optional, Union
+from typing import Mapping, Optional, Union
 
 from ._content import Codec, JsonCodec
 from ._headers import sf_decimal, sf_string
@@ -24,6 +24,14 @@ def seconds(value: Seconds, what: str) -> float:
     if not 0 <= number < float("inf"):
         raise ValueError(f"{what} is a finite span of time, and not negative: {value!r}.")
     return number
+
+
+@dataclass(frozen=True)
+class ModelPrice:
+    """What a model costs for a million tokens, in any currency."""
+
+    input: float
+    output: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,9 @@ class DurableOptions:
 
     transport: Union[Transport, AsyncTransport] = _shared_transport
     """Sends the calls to the gateway."""
+
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
+    """What models cost, by the model's name, or how it begins: ``{"gpt-4o": ModelPrice(2.5, 10)}``. For :attr:`durable_gateway.Step.ai`."""
 
     def __post_init__(self) -> None:
         if not 0 < self.suspend_after <= _LONGEST:

@@ -12,10 +12,11 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any, Awaitable, Callable, Optional
+from typing import Any, Awaitable, Callable, Mapping, Optional
 
 from . import _headers as h
 from ._activity import Activity
+from ._ai import ModelContent
 from ._content import NOTHING, Content, CountContent, PayloadContent, content_of, payload
 from ._errors import (
     AttemptOver,
@@ -157,6 +158,17 @@ class Runner:
 
     async def fetch(self, io: Io, name: str, send: Callable[[], Any], options: StepOptions) -> Any:
         return await self._handlers(io, name, "run", ResponseContent, lambda step, content: self._execute(io, step, send, content, options))
+
+    async def model_call(
+        self, io: Io, name: str, call: Callable[[], Any], declared: Any, request: Mapping[str, Any], options: StepOptions
+    ) -> Any:
+        return await self._handlers(
+            io,
+            name,
+            "run",
+            lambda step: ModelContent(step, declared, self.options.codec, request, self.options.prices),
+            lambda step, content: self._execute(io, step, call, content, options),
+        )
 
     async def send_event(self, io: Io, name: str, event_type: str, key: Optional[str], data: Any) -> Any:
         if not event_type or not event_type.strip():

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Awaitable, Callable, Mapping, Optional, TypeVar, Union, overload
 
 from . import _arguments as arguments
+from ._ai import ModelCalls
 from ._attempt import current
 from ._content import UNDECLARED, returned_by
 from ._errors import StepUsageError
@@ -31,6 +32,37 @@ def runner() -> Runner:
     return attempt.runner
 
 
+class Ai(ModelCalls):
+    """Steps around calls of models: :attr:`Step.ai`."""
+
+    __slots__ = ()
+
+    @overload
+    async def wrap(self, name: str, call: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
+        ...
+
+    @overload
+    async def wrap(self, name: str, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        ...
+
+    async def wrap(self, name: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Calls a model as a step: ``call(*args, **kwargs)``. What went in and what it cost is kept beside the result, by the names of
+        OpenTelemetry's semantic conventions, and shown with the step in the dashboard. The results of OpenAI, Anthropic and Google are
+        understood.
+
+        ::
+
+            answer = await step.ai.wrap("summary", client.messages.create, model="claude-sonnet-4-5", max_tokens=500, messages=messages)
+
+        :param name: The step's name: 1 to 256 bytes of UTF-8.
+        :param call: The function of the model's library: a coroutine function, or ``asyncio.to_thread`` with a blocking one.
+        :returns: What it gave, of the type that ``call`` is annotated to return, or that :meth:`with_options` says; without either, as
+            plain JSON.
+        """
+        body, declared, request, options = self._prepared(call, args, kwargs)
+        return await runner().model_call(LoopIo(), name, body, declared, request, options)
+
+
 class Step:
     """Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler goes on; when the request is
     replayed, the stored outcome is returned, and the step's body is not executed again.
@@ -48,6 +80,11 @@ class Step:
     def info(self) -> RunInfo:
         """The run and the attempt that this request is."""
         return runner().info
+
+    @property
+    def ai(self) -> Ai:
+        """Steps around calls of models."""
+        return Ai()
 
     @overload
     async def run(

@@ -21,6 +21,7 @@ from typing import Any, Callable, Coroutine, Mapping, MutableMapping, Optional, 
 
 from . import _arguments as arguments
 from . import client
+from ._ai import ModelCalls
 from ._client import Progress
 from ._content import UNDECLARED, returned_by
 from ._errors import AttemptOver, StepUsageError, for_good
@@ -31,9 +32,21 @@ from ._runner import RunInfo
 from ._step import runner
 from ._transport import HttpTransport
 
-__all__ = ["SyncStep", "durable_fetch", "resume", "step"]
+__all__ = ["SyncAi", "SyncStep", "durable_fetch", "resume", "step"]
 
 T = TypeVar("T")
+
+
+class SyncAi(ModelCalls):
+    """Steps around calls of models: :attr:`SyncStep.ai`."""
+
+    __slots__ = ()
+
+    def wrap(self, name: str, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Calls a model as a step: see :meth:`durable_gateway.Ai.wrap`."""
+        body, declared, request, options = self._prepared(call, args, kwargs)
+        result: T = _blocking(runner().model_call(ThreadIo(), name, body, declared, request, options))
+        return result
 
 
 class SyncStep:
@@ -49,6 +62,11 @@ class SyncStep:
     def info(self) -> RunInfo:
         """The run and the attempt that this request is."""
         return runner().info
+
+    @property
+    def ai(self) -> SyncAi:
+        """Steps around calls of models."""
+        return SyncAi()
 
     @property
     def cancelled(self) -> threading.Event:

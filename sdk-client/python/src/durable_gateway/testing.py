@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import re
 import threading
@@ -57,14 +58,7 @@ class TestRun:
         """The events that were sent, oldest first: CloudEvents."""
         given = options or DurableOptions(suspend_after=0.05, error_details=True, build=None)
         self._gateway = _TestGateway(self)
-        self._options = DurableOptions(
-            build=given.build,
-            suspend_after=given.suspend_after,
-            error_details=given.error_details,
-            stack_traces=given.stack_traces,
-            codec=given.codec,
-            transport=self._gateway,
-        )
+        self._options = dataclasses.replace(given, transport=self._gateway)
 
     @property
     def steps(self) -> list[str]:
