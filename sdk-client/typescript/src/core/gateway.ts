@@ -3,13 +3,19 @@ import { CheckpointError } from "./errors.js";
 import { type Outcome, percentEncode, stringField } from "./fields.js";
 import { parseProblem } from "./problem.js";
 import { anySignal, delay } from "./signals.js";
+import { readStepList, STEP_LIST_TYPE } from "./step-list.js";
 
 /** An answer of the gateway, taken in whole. */
-export interface Answer {
+export interface Answer<B = Uint8Array> {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Uint8Array;
+  readonly body: B;
 }
+
+/** Reads the body of an answer. */
+type Read<B> = (response: Response) => Promise<B>;
+
+const inWhole: Read<Uint8Array> = async (response) => new Uint8Array(await response.arrayBuffer());
 
 /** What a call says of a step. */
 export interface StepWrite {
@@ -57,23 +63,27 @@ export class GatewayClient {
    * @throws CheckpointError No address took the call.
    */
   put(step: string, write: StepWrite): Promise<Answer> {
-    return this.#send((callback) => `${callback}/steps/${percentEncode(step)}`, "PUT", {
-      ...write,
-      headers: { ...write.headers, "durable-build": this.#build },
-    });
+    const whole = { ...write, headers: { ...write.headers, "durable-build": this.#build } };
+    return this.#send((callback) => `${callback}/steps/${percentEncode(step)}`, "PUT", whole, inWhole);
   }
 
   /** Tells the gateway of an event: a CloudEvent in structured mode. */
   postEvent(cloudEvent: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Answer> {
-    return this.#send(eventsOf, "POST", { headers: {}, body: cloudEvent, contentType: "application/cloudevents+json" }, signal);
+    const write = { headers: {}, body: cloudEvent, contentType: "application/cloudevents+json" };
+    return this.#send(eventsOf, "POST", write, inWhole, signal);
   }
 
   /** All stored outcomes of the run. @throws CheckpointError They cannot be read. */
   async getSteps(signal: AbortSignal): Promise<Map<string, Outcome>> {
-    const answer = await this.#send((callback) => `${callback}/steps`, "GET", { headers: {} }, signal);
-    if (answer.status !== 200) throw refused("The stored steps", answer);
+    // A gateway that does not know the binary form answers with JSON.
+    const write = { headers: { accept: `${STEP_LIST_TYPE}, ${JSON_TYPE};q=0.9` } };
+    const read: Read<Uint8Array | Map<string, Outcome>> = (response) =>
+      isStepList(response) ? readStepList(response.body) : inWhole(response);
+    const { body, ...answer } = await this.#send((callback) => `${callback}/steps`, "GET", write, read, signal);
+    if (body instanceof Map) return body;
+    if (answer.status !== 200) throw refused("The stored steps", { ...answer, body });
     try {
-      const rows = parseJson(answer.body) as { id: string; type?: string; outcome: string; contentType?: string; body: string }[];
+      const rows = parseJson(body) as { id: string; type?: string; outcome: string; contentType?: string; body: string }[];
       return new Map(
         rows.map((row) => [
           String(row.id),
@@ -85,7 +95,13 @@ export class GatewayClient {
     }
   }
 
-  async #send(address: (callback: string) => string, method: string, write: StepWrite, signal?: AbortSignal): Promise<Answer> {
+  async #send<B>(
+    address: (callback: string) => string,
+    method: string,
+    write: StepWrite,
+    read: Read<B>,
+    signal?: AbortSignal,
+  ): Promise<Answer<B>> {
     let last: unknown;
     const first = this.#best;
     for (let i = 0; i < this.callbacks.length; i++) {
@@ -93,11 +109,12 @@ export class GatewayClient {
       const url = address(this.callbacks[turn] as string);
       for (let tries = 0; tries <= this.times.delays.length; tries++) {
         if (tries > 0) await delay((this.times.delays[tries - 1] as number) * (0.75 + Math.random() / 2), signal);
-        let answer: Answer;
+        let answer: Answer<B>;
         try {
-          answer = await this.#call(url, method, write, signal);
+          answer = await this.#call(url, method, write, read, signal);
         } catch (error) {
-          if (signal?.aborted) throw error;
+          // What cannot be read now cannot be read later either.
+          if (signal?.aborted || error instanceof CheckpointError) throw error;
           last = error;
           continue;
         }
@@ -117,7 +134,7 @@ export class GatewayClient {
     throw new CheckpointError(`The gateway cannot be reached at ${this.callbacks.join(", ")}: ${causeOf(last)}`, { cause: last });
   }
 
-  async #call(url: string, method: string, write: StepWrite, signal: AbortSignal | undefined): Promise<Answer> {
+  async #call<B>(url: string, method: string, write: StepWrite, read: Read<B>, signal: AbortSignal | undefined): Promise<Answer<B>> {
     const headers = new Headers({ "durable-token": this.token, "durable-execution": this.#execution });
     for (const [name, value] of Object.entries(write.headers)) if (value !== undefined) headers.set(name, value);
     if (write.contentType !== undefined) headers.set("content-type", write.contentType);
@@ -127,16 +144,19 @@ export class GatewayClient {
     if (write.body !== undefined) init.body = write.body;
     try {
       const response = await this.fetch(url, init);
-      return { status: response.status, headers: response.headers, body: new Uint8Array(await response.arrayBuffer()) };
+      return { status: response.status, headers: response.headers, body: await read(response) };
     } finally {
       call.release();
     }
   }
 }
 
+const isStepList = ({ status, headers }: Response) =>
+  status === 200 && headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() === STEP_LIST_TYPE;
+
 /** What the gateway said against a call. */
-export function refused(what: string, answer: Answer): CheckpointError {
-  const { title, detail } = parseProblem(answer.body);
+export function refused(what: string, answer: Answer<unknown>): CheckpointError {
+  const { title, detail } = parseProblem(answer.body instanceof Uint8Array ? answer.body : new Uint8Array());
   return new CheckpointError(`${what}: the gateway answered ${answer.status} (${title}${detail ? `: ${detail}` : ""}).`);
 }
 
