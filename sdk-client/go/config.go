@@ -19,6 +19,7 @@ type config struct {
 	errorDetails bool
 	stacks       bool
 	bufferBytes  int
+	prices       map[string]ModelPrice
 }
 
 func newConfig(options []HandlerOption) *config {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	mathrand "math/rand"
@@ -43,6 +44,10 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	// list is what the body was, where that is a list of steps in binary form; unreadable says that it is none.
+	list       []storedStep
+	isList     bool
+	unreadable error
 }
 
 // defaultClient sends the calls of attempts whose handler has no client of its own.
@@ -98,12 +103,20 @@ func (g *gateway) event(ctx context.Context, event []byte) (answer, error) {
 
 // steps reads all stored outcomes of the run.
 func (g *gateway) steps(ctx context.Context) ([]storedStep, error) {
-	got, err := g.call(ctx, func(callback string) string { return callback + "/steps" }, http.MethodGet, write{header: http.Header{}})
+	w := write{header: http.Header{}}
+	w.set("Accept", stepListType+", "+jsonType+";q=0.9")
+	got, err := g.call(ctx, func(callback string) string { return callback + "/steps" }, http.MethodGet, w)
 	if err != nil {
 		return nil, err
 	}
 	if got.status != http.StatusOK {
 		return nil, got.refused("the stored steps")
+	}
+	if got.unreadable != nil {
+		return nil, &CheckpointError{message: "the gateway's list of steps cannot be read: " + got.unreadable.Error(), err: got.unreadable}
+	}
+	if got.isList {
+		return got.list, nil
 	}
 	var rows []struct {
 		ID          string `json:"id"`
@@ -206,6 +219,16 @@ func (g *gateway) callOnce(ctx context.Context, to, method string, w write) (ans
 		return answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, body}, err
+	got := answer{status: response.StatusCode, header: response.Header}
+	if got.status == http.StatusOK && mediaTypeOf(got.header.Get(hContentType)) == stepListType {
+		got.isList = true
+		got.list, err = readStepList(response.Body)
+		var malformed *malformedList
+		if errors.As(err, &malformed) {
+			got.unreadable, err = err, nil
+		}
+		return got, err
+	}
+	got.body, err = io.ReadAll(response.Body)
+	return got, err
 }

@@ -42,7 +42,7 @@ func (c call) String() string {
 
 // scriptedGateway answers calls as a test says; what it says nothing of is stored (201).
 type scriptedGateway struct {
-	t      *testing.T
+	t      testing.TB
 	server *httptest.Server
 
 	mu      sync.Mutex
@@ -50,7 +50,7 @@ type scriptedGateway struct {
 	answers map[string][]func(w http.ResponseWriter)
 }
 
-func newScriptedGateway(t *testing.T) *scriptedGateway {
+func newScriptedGateway(t testing.TB) *scriptedGateway {
 	g := &scriptedGateway{t: t, answers: map[string][]func(http.ResponseWriter){}}
 	g.server = httptest.NewServer(g)
 	t.Cleanup(g.server.Close)

@@ -67,9 +67,12 @@ func decoded[T any](ctx context.Context, c codec[T], got outcome, err error) (T,
 	if len(got.body) == 0 && c.empty && got.stepType != typeRun {
 		return zero, nil
 	}
-	v, err := c.read(got.body)
+	body, err := resultIn(got.contentType, got.body)
 	if err == nil {
-		return v, nil
+		var v T
+		if v, err = c.read(body); err == nil {
+			return v, nil
+		}
 	}
 	unreadable := &CheckpointError{
 		message: fmt.Sprintf("the stored result of step %q (%s) cannot be read as %T: %v; give the step a new name when the shape of its "+

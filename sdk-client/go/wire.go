@@ -43,6 +43,8 @@ const (
 	problemType  = "application/problem+json"
 	bytesType    = "application/octet-stream"
 	responseType = "application/vnd.durable.http-response+json"
+	// modelType is a model call: {"result":…,"attributes":{…}}.
+	modelType = "application/vnd.durable.ai+json"
 
 	problems                = "/_durable/problems/"
 	stepTimeoutProblem      = problems + "step-timeout"

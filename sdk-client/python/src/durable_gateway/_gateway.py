@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Union
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from . import _headers as h
+from . import _step_list as step_list
 from ._errors import CheckpointError, DurableError
 from ._problem import StepProblem
 from ._transport import AsyncTransport, Headers, HttpRequest, HttpResponse, Transport
@@ -55,10 +56,13 @@ class Gateway:
 
     async def get_steps(self, io: Io) -> dict[str, h.Outcome]:
         """All stored outcomes of the run, oldest first."""
-        response = await io.finish(self._send(io, "GET", lambda callback: callback + "/steps", [], b""))
+        accept = ("Accept", f"{step_list.CONTENT_TYPE}, {h.JSON_TYPE};q=0.9")
+        response = await io.finish(self._send(io, "GET", lambda callback: callback + "/steps", [accept], b""))
         if response.status != 200:
             raise refused("The stored steps", response)
         try:
+            if _is_step_list(response):
+                return step_list.read(response.body)
             return {
                 row["id"]: h.Outcome(
                     row["outcome"] == "failed",
@@ -88,6 +92,8 @@ class Gateway:
                 except Exception as e:
                     # Whatever a transport raises (a refused connection, a time-out), the call has failed.
                     last = f"{type(e).__name__}: {e}"
+                if response is not None and _is_step_list(response) and step_list.is_cut_off(response.body):
+                    last, response = "The list of steps is cut off.", None
                 if response is not None and response.status != 503:
                     break
                 if delay is not None:
@@ -101,6 +107,11 @@ class Gateway:
             self._best = turn
             return response
         raise CheckpointError(f"The gateway cannot be reached at {', '.join(self._callbacks)}: {last}")
+
+
+def _is_step_list(response: HttpResponse) -> bool:
+    media = (response.header("Content-Type") or "").split(";")[0].strip().lower()
+    return response.status == 200 and media == step_list.CONTENT_TYPE
 
 
 def refused(what: str, response: HttpResponse) -> CheckpointError:
