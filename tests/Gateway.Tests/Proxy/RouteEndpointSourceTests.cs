@@ -5,10 +5,10 @@ using Microsoft.Extensions.Primitives;
 namespace DurableGateway.Tests.Proxy;
 
 /// <summary>Routing and the replay read the endpoints of routes without a lock of YARP's, which announces them while it holds it.</summary>
-[Trait("Category", "Unit")]
 public sealed class RouteEndpointSourceTests
 {
     [Fact]
+    [Trait("Category", "Unit")]
     public async Task YarpAnnouncesWhileAnotherReads_NeitherWaitsForTheOther()
     {
         var routes = new LockingSource();
@@ -29,6 +29,7 @@ public sealed class RouteEndpointSourceTests
     }
 
     [Fact]
+    [Trait("Category", "Unit")]
     public void Change_IsAnnouncedOnceItIsApplied()
     {
         var routes = new LockingSource();
