@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Tests.Proxy;
 
 /// <summary>
-/// <c>AttemptTimeout</c> is the time to the head of the response, live and in a replay; after that the run's deadline bounds an attempt.
+/// <c>AttemptTimeout</c> limits the time until the head of the response, live and in a replay. After that, the run's deadline limits it.
 /// </summary>
 public sealed class AttemptTimeTests
 {
@@ -63,7 +63,7 @@ public sealed class AttemptTimeTests
         await cut.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
-    /// <summary>A subscription may have no end: its replay, to which nobody listens, must not hold a place for ever.</summary>
+    /// <summary>A subscription may have no end. Nobody listens to its replay, so the replay must not occupy a slot without limit.</summary>
     [Fact]
     public async Task ReplayOfASubscription_EndsWithTheTimeoutOfTheAttempt()
     {

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy;
 
-/// <summary>What counts as a failure of an attempt, and what becomes of it (§4).</summary>
+/// <summary>What counts as a failure of an attempt, and its consequences (§4).</summary>
 public sealed class FailureTests
 {
     private const string TwoAttempts = "Durable:Policies:default:Retry:MaxAttempts=2";
@@ -170,7 +170,7 @@ public sealed class FailureTests
         });
         await using var gateway = await GatewayHost.StartAsync(service.Url);
 
-        // A GET: SocketsHttpHandler repeats none on a fresh connection.
+        // Use GET: SocketsHttpHandler does not repeat it on a new connection.
         using var response = await gateway.Follower.GetAsync("/orders");
 
         Assert.Equal("done", await response.Content.ReadAsStringAsync());
@@ -238,7 +238,7 @@ public sealed class FailureTests
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
     }
 
-    /// <summary>The end of the broken response is held back. That of the result must not be.</summary>
+    /// <summary>The gateway holds back the end of the broken response. It must not hold back the end of the result.</summary>
     [Fact]
     public async Task HoldClientFor_GivesTheResult_AfterAStoredResponseBrokeOffWithoutABody()
     {

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy;
 
-/// <summary>What flows well is not cut off by the time-outs of attempts, and what is answered is answered once.</summary>
+/// <summary>Time-outs of attempts do not cut off transfers that make progress, and each request is answered once.</summary>
 public sealed class FlowTests
 {
     private const string ShortAttempts = "Durable:Policies:default:AttemptTimeout=00:00:01.500";

@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy;
 
-/// <summary>What an idempotency key stands for when its run has failed (§5).</summary>
+/// <summary>What an idempotency key refers to when its run has failed (§5).</summary>
 public abstract class IdempotencyOfFailuresTests<TStore> where TStore : IStoreChoice
 {
     private const string TwoTries = "Durable:Policies:default:Retry:MaxAttempts=2";
@@ -25,7 +25,7 @@ public abstract class IdempotencyOfFailuresTests<TStore> where TStore : IStoreCh
         Assert.False(again.Headers.Contains("Idempotent-Replayed"));
         Assert.Equal("back", await again.Content.ReadAsStringAsync());
 
-        // The new run has the key, and the old result is where it was.
+        // The new run has the key, and the old result is still at its URL.
         Assert.Equal("back", await RepeatAsync(world, "tries"));
         var old = await world.Gateway.Client.GetAsync(redirect.Headers.Location);
         Assert.Equal("still down", await old.Content.ReadAsStringAsync());
@@ -121,7 +121,7 @@ public abstract class IdempotencyOfFailuresTests<TStore> where TStore : IStoreCh
         Assert.Equal("the other", await RepeatAsync(world, "elsewhere"));
     }
 
-    /// <summary>A run with the step <c>a</c> that has used up its tries.</summary>
+    /// <summary>A run with the step <c>a</c> whose tries are exhausted.</summary>
     private static async Task<string> FailAsync(World world, string key)
     {
         var attempt = await world.BeginAsync(("Idempotency-Key", key));
@@ -134,7 +134,7 @@ public abstract class IdempotencyOfFailuresTests<TStore> where TStore : IStoreCh
         return attempt.RunId;
     }
 
-    /// <returns>What the key stands for.</returns>
+    /// <returns>The response for the key.</returns>
     private static async Task<string> RepeatAsync(World world, string key)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, world.Path);

@@ -126,7 +126,7 @@ public sealed class IdempotencyTests
         await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}");
         using var first = await PostAsync(gateway, "k");
 
-        // The key is found, but not what became of its run.
+        // The gateway finds the key, but cannot read the state of its run.
         await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "default", "-hmget");
         using var away = await PostAsync(gateway, "k");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, away.StatusCode);

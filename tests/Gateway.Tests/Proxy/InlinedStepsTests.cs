@@ -6,13 +6,13 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy;
 
-/// <summary>Outcomes in headers never make a service refuse a replay that it would take without them.</summary>
+/// <summary>Outcomes in headers never make a service refuse a replay that it would accept without them.</summary>
 public sealed class InlinedStepsTests
 {
     private const int Steps = 8;
     private static readonly string Outcome = $"\"{new string('o', 350)}\"";
 
-    /// <summary>Node takes 16 KiB of headers in all, other servers 8 KiB.</summary>
+    /// <summary>Node accepts 16 KiB of headers in total, other servers accept 8 KiB.</summary>
     [Theory]
     [InlineData(16 * 1024, 13_000, "8 KiB", 2)]
     [InlineData(16 * 1024, 1_000, "8 KiB", 2)]
@@ -57,7 +57,7 @@ public sealed class InlinedStepsTests
         Assert.Equal(("3", "1", null),
             (third.Request["Durable-Attempt"], third.Request["Durable-Step-Count"], third.Request["Durable-Steps"]));
 
-        // An outcome sets the count of failures back; the attempt that was refused was none.
+        // An outcome resets the count of failures. The refused attempt did not count as one.
         Assert.Equal(second.Request["Durable-Final-Attempt"], third.Request["Durable-Final-Attempt"]);
         Assert.Equal(HttpStatusCode.Created, (await third.PutAsync("two")).Status);
         third.Answer(503);
@@ -67,12 +67,12 @@ public sealed class InlinedStepsTests
             (fourth.Request["Durable-Attempt"], fourth.Request["Durable-Step-Count"], fourth.Request["Durable-Steps"]));
         fourth.Answer(status, "no");
 
-        // What the service says without outcomes in the headers is its answer.
+        // A response of the service to a request without outcomes in the headers is the result.
         using var result = await world.Gateway.Follower.GetAsync(redirect.Headers.Location);
         Assert.Equal((status, "no"), ((int)result.StatusCode, await result.Content.ReadAsStringAsync()));
     }
 
-    /// <summary>A service on Node, with nothing but what Node has: eight steps, and a failure of the first attempt.</summary>
+    /// <summary>A service on Node without libraries: it has eight steps, and its first attempt fails.</summary>
     private sealed class NodeService : IAsyncDisposable
     {
         private const string Script = """

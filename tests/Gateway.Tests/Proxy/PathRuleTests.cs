@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy;
 
-/// <summary>The service is sent the target as written; what a route may reach goes by the path that is meant.</summary>
+/// <summary>The service gets the target as written. The normalized path decides which route matches.</summary>
 public sealed class PathRuleTests
 {
     [Theory]
@@ -68,7 +68,7 @@ public sealed class PathRuleTests
         Assert.Empty(service.Seen);
     }
 
-    /// <summary>A stricter route is not slipped past to a laxer one by another spelling of its path.</summary>
+    /// <summary>Another spelling of a path does not bypass a stricter route in favor of a less strict one.</summary>
     [Theory]
     [InlineData("/admin/x")]
     [InlineData("/ADMIN/x")]
@@ -86,7 +86,7 @@ public sealed class PathRuleTests
         Assert.Equal(200, await GetAsync(gateway, "/other" + target));
     }
 
-    /// <summary>A route that rewrites its path cannot send what the client wrote: it is sent what YARP makes of it.</summary>
+    /// <summary>A route that rewrites its path cannot send the target as the client wrote it. It sends YARP's form.</summary>
     [Theory]
     [InlineData("Transforms:0:PathRemovePrefix=/public", "/public/a%2Fb/%7E?x=%2f", "/a%252Fb/~?x=%2f")]
     [InlineData("Transforms:0:PathPrefix=/v2", "/public/%41b?x=%2f", "/v2/public/Ab?x=%2f")]
@@ -102,7 +102,7 @@ public sealed class PathRuleTests
         "ReverseProxy:Routes:upstream:Match:Path=/public/{**rest}",
         $"ReverseProxy:Clusters:upstream:Destinations:upstream:Address={destination}");
 
-    /// <summary>Byte for byte: HTTP clients clean targets up.</summary>
+    /// <summary>Sends the target byte for byte. HTTP clients normalize targets.</summary>
     private static async Task<int> GetAsync(GatewayHost gateway, string target)
     {
         using var client = new TcpClient();

@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy;
 
-/// <summary><c>Prefer: respond-async</c> (§5): stored, and answered at once.</summary>
+/// <summary><c>Prefer: respond-async</c> (§5): the request is stored, and answered at once.</summary>
 public sealed class RespondAsyncTests
 {
     [Fact]

@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Tests.Proxy;
 
-/// <summary>A service that cannot be reached at all: it is tried for longer than one that answers, and operators are told why.</summary>
+/// <summary>An unreachable service is retried for longer than a service that responds, and operators see the reason.</summary>
 public sealed class UnreachableTests
 {
     private const string TwoAttempts = "Durable:Policies:default:Retry:MaxAttempts=2";
@@ -26,7 +26,7 @@ public sealed class UnreachableTests
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
         var run = redirect.Headers.GetValues("Durable-Run-Id").Single();
 
-        // Twice as many as count.
+        // Wait for twice as many attempts as the policy counts.
         await Eventually.TrueAsync(async () => (await RunAsync(gateway, run)).GetProperty("run").GetProperty("attempt").GetInt32() >= 5,
             "it is tried on", 30);
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("done"), port);
@@ -51,7 +51,7 @@ public sealed class UnreachableTests
     [Fact]
     public async Task Failure_ThatReachedTheService_CountsAtOnce()
     {
-        // It accepts, and hangs up without a word.
+        // The service accepts the connection, and closes it without a response.
         using var service = new TcpListener(IPAddress.Loopback, 0);
         service.Start();
         using var stop = new CancellationTokenSource();
@@ -185,7 +185,7 @@ public sealed class UnreachableTests
         }
         catch (OperationCanceledException)
         {
-            // The test is over.
+            // The test has ended.
         }
     }
 }

@@ -48,7 +48,7 @@ public sealed class BacklogTests
         Assert.Equal([1, 1], TakeAll());
     }
 
-    /// <summary>A cluster that always has room and more runs does not keep another one waiting.</summary>
+    /// <summary>A cluster that always has free slots and due runs does not delay another cluster.</summary>
     [Fact]
     public void Clusters_ComeInTurn()
     {

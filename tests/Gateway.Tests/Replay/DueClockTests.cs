@@ -43,7 +43,7 @@ public sealed class DueClockTests
         _clock.Hear(1, Make.Start);
         Assert.Equal([1], _clock.TakeDue().Select(due => due.Shard));
 
-        // The store is being asked; meanwhile a run parks in this shard, and then the answer names a later one.
+        // While the clock asks the store, a run is parked in this shard. Then the answer names a later run.
         _clock.Hear(1, Make.Start.AddSeconds(1));
         _clock.Hear(1, Make.Start.AddSeconds(9));
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -104,7 +104,7 @@ public sealed class DueClockTests
         var wait = _clock.WaitAsync(Long, null, CancellationToken.None);
         _clock.Hear(1, Make.Start.AddSeconds(1));
 
-        // The waiter takes up the earlier time on another thread: time goes on until it has.
+        // The waiter notices the earlier time on another thread. Advance the time until it has noticed.
         await Eventually.TrueAsync(
             () =>
             {
@@ -128,7 +128,7 @@ public sealed class DueClockTests
     [Fact]
     public async Task HeardAtAnyMoment_WakesTheWaiter()
     {
-        // Each round races one Hear against one loop of TakeDue and WaitAsync; a lost wake-up would wait for the hour.
+        // Each round races one Hear against one loop of TakeDue and WaitAsync. A lost wake-up would wait for an hour.
         for (var round = 0; round < 2000; round++)
         {
             var heard = Task.Run(() => _clock.Hear(round % Shards, Make.Start));

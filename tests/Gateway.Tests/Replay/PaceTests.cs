@@ -6,7 +6,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Replay;
 
-/// <summary>What is due starts in time, and what is due all at once does not bury the service.</summary>
+/// <summary>Due runs start in time, and many runs that are due at once do not overload the service.</summary>
 public sealed class PaceTests
 {
     private const int MaxReplays = 20;
@@ -42,13 +42,13 @@ public sealed class PaceTests
             "ReverseProxy:Routes:other:Metadata:Durable.Policy=default",
             $"ReverseProxy:Clusters:other:Destinations:one:Address={service.Url}");
 
-        // All of one second ahead, as after an outage.
+        // All runs are due in the same second, as after an outage.
         var due = TimeProvider.System.GetUtcNow().AddSeconds(1);
         await Parallel.ForAsync(0, Runs, new ParallelOptions { MaxDegreeOfParallelism = 64 },
             async (_, _) => await ParkAsync(gateway, "upstream", "/many", due));
         await Eventually.TrueAsync(() => Volatile.Read(ref current) == MaxReplays, "as many are at work as may be", seconds: 30);
 
-        // The service answers none of them, and there is no room in that cluster.
+        // The service answers none of these requests, so its cluster has no free slot.
         await ParkAsync(gateway, "other", "/other/one", TimeProvider.System.GetUtcNow());
         await other.Task.WaitAsync(TimeSpan.FromSeconds(15));
         Assert.Equal(MaxReplays, Volatile.Read(ref most));
@@ -58,7 +58,7 @@ public sealed class PaceTests
         Assert.Equal(MaxReplays, Volatile.Read(ref most));
     }
 
-    /// <summary>More than a thousand in each shard: further than one look at it reaches.</summary>
+    /// <summary>Each shard has more than a thousand due runs, which is more than one scan reads.</summary>
     [Fact]
     public async Task SeventyTwoThousandDue_OfAClusterWithoutRoom_DoNotKeepAnotherClusterWaiting()
     {
@@ -90,7 +90,7 @@ public sealed class PaceTests
         await Eventually.TrueAsync(() => Volatile.Read(ref current) == 4, "as many are at work as may be", seconds: 30);
         await FillAsync(gateway, Runs, now.AddMinutes(-2));
 
-        // The first one is found behind them all, the later ones without looking at them again.
+        // The scan finds the first run behind all others. It finds later runs without reading the others again.
         var took = new List<TimeSpan>();
         await OtherAsync(0);
         var before = await CallsAsync(redis, "hmget");
@@ -111,7 +111,7 @@ public sealed class PaceTests
         }
     }
 
-    /// <summary>Puts runs into the queues of all shards that are due and never start, without the cost of making them one by one.</summary>
+    /// <summary>Adds due runs that never start to the queues of all shards, without creating each run.</summary>
     private static async Task FillAsync(GatewayHost gateway, int runs, DateTimeOffset due)
     {
         const string Fill = """
@@ -162,10 +162,10 @@ public sealed class PaceTests
 
         late.Sort();
 
-        // The store's clock is known to about half a round trip.
+        // The node knows the store's clock with an error of about half a round trip.
         Assert.InRange(late[late.Count / 2], -5, 50);
 
-        // Over one sweep of all shards, which come every five seconds.
+        // Measure for longer than one sweep of all shards. Sweeps start every five seconds.
         var before = await CommandsAsync(redis);
         var end = Environment.TickCount64 + 6000;
         await Eventually.TrueAsync(() => Environment.TickCount64 >= end, "six seconds pass");

@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Tests.Replay;
 
-/// <summary>What goes wrong in the gateway itself, while no client waits.</summary>
+/// <summary>Errors in the gateway itself while no client waits.</summary>
 public sealed class ReplayErrorTests
 {
     [Fact]
@@ -26,7 +26,7 @@ public sealed class ReplayErrorTests
             var broken = new RouteEndpoint(_ => throw new InvalidOperationException($"Replay {++replays}."),
                 RoutePatternFactory.Parse("{**path}"), 0, new EndpointMetadataCollection(route), "broken");
 
-            // Replays go by it; live requests are matched elsewhere.
+            // Replays use this data source. Live requests are matched elsewhere.
             builder.Services.Replace(ServiceDescriptor.Singleton<EndpointDataSource>(new DefaultEndpointDataSource(broken)));
         }, "Durable:Policies:default:Retry:MaxAttempts=3");
 

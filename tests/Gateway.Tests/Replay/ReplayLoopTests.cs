@@ -6,7 +6,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Replay;
 
-/// <summary>The loop that claims due runs lives as long as its node: where it ends, the host ends, and another node is next.</summary>
+/// <summary>The loop that claims due runs must run as long as its node. If it ends, the host ends, and another node takes over.</summary>
 public sealed class ReplayLoopTests
 {
     private const int LookFailed = 148;
@@ -74,7 +74,7 @@ public sealed class ReplayLoopTests
         Assert.Empty(log.Of(LookFailed));
     }
 
-    /// <summary>The look was told that there is no room, and there is when it ends. The next sweep of the queues is minutes away.</summary>
+    /// <summary>A slot becomes free after a scan found none and before the scan ends. The next sweep is minutes away.</summary>
     [Fact]
     public async Task SlotIsFreedDuringALook_TheRunsThatWerePassedOverAreReplayed()
     {

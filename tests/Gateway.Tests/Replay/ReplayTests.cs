@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Replay;
 
-/// <summary>What a replay sends (§2), what is removed on the way, and what is no run at all.</summary>
+/// <summary>What a replay sends (§2), what the gateway removes, and which requests are not runs.</summary>
 public sealed class ReplayTests
 {
     private const string Small = "Durable:Policies:default:MaxRequestBytes=1000";
@@ -101,7 +101,7 @@ public sealed class ReplayTests
         await using var gateway = await GatewayHost.StartAsync(service.Url);
         using var request = new HttpRequestMessage(HttpMethod.Get, "/orders");
 
-        // Not together with "close" or "keep-alive": Kestrel makes either of them the field's whole value.
+        // Do not combine this with "close" or "keep-alive": Kestrel then makes either of them the whole value of the field.
         foreach (var (name, value) in new[] { ("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"),
             ("TE", "trailers"), ("X-Kept", "1") })
             request.Headers.TryAddWithoutValidation(name, value);

@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Results;
 
-/// <summary><c>DELETE</c> of the run behind a result URL (§5): the run is over, wherever it is.</summary>
+/// <summary><c>DELETE</c> of the run behind a result URL (§5) ends the run in every state.</summary>
 public sealed class CancelTests
 {
     private const string Allowed = "Durable:Policies:default:AllowCancel=true";

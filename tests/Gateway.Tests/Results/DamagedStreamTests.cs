@@ -10,7 +10,7 @@ public sealed class EmbeddedDamagedStreamTests : DamagedStreamTests<OnEmbedded>;
 
 public sealed class RedisDamagedStreamTests : DamagedStreamTests<OnRedis>;
 
-/// <summary>A kept event that cannot be read: the stream cannot become the result.</summary>
+/// <summary>If a stored event cannot be read, the stream cannot become the result.</summary>
 public abstract class DamagedStreamTests<TStore> where TStore : IStoreChoice
 {
     [Fact]

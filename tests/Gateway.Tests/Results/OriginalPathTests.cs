@@ -7,7 +7,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Results;
 
-/// <summary>Results at the path of their request (<c>ResultUrl</c>), so that references in a page lead where they would have led.</summary>
+/// <summary>Results at the path of their request (<c>ResultUrl</c>), so that references in a page lead to the same targets.</summary>
 public sealed class OriginalPathTests
 {
     private const string Page = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
@@ -51,7 +51,7 @@ public sealed class OriginalPathTests
         Assert.Equal(("same-origin", "no-store", "completed"),
             (Header(result, "Referrer-Policy"), Header(result, "Cache-Control"), Header(result, "Durable-Status")));
 
-        // Again, by whatever reads it.
+        // The result can be read again, with any method.
         using var head = await shop.SendAsync("HEAD", url);
         Assert.Equal((HttpStatusCode.OK, "receipt"), (head.StatusCode, Header(head, "Content-Location")));
         Assert.Equal(["POST", "POST"], shop.Seen.Select(request => request.Method));
@@ -78,7 +78,7 @@ public sealed class OriginalPathTests
         Assert.Equal("text/event-stream", events.Content.Headers.ContentType!.MediaType);
     }
 
-    /// <summary>Who is sent on has a run that goes on.</summary>
+    /// <summary>The run of a client that is redirected has not ended.</summary>
     [Fact]
     public async Task RedirectToTheOriginalPath_IsNoEndOfTheRun_InTheCountsOfItsRoute()
     {
@@ -114,7 +114,7 @@ public sealed class OriginalPathTests
         await using var shop = await Shop.StartAsync(Always);
         var url = await shop.OrderAsync();
 
-        // The same words as before, and none at all: a page may say so twice.
+        // A page may repeat the request, with the same body or with none.
         foreach (var body in new[] { "item=lamp", "", "note=hello" })
         {
             using var posted = await shop.SendAsync("POST", url, body, (header, value), ("Referer", new Uri(shop.Url, url).ToString()));
@@ -152,7 +152,7 @@ public sealed class OriginalPathTests
         shop.AssertNoMember();
     }
 
-    /// <summary>Scripts put things behind <c>location.search</c>, or use it for another path.</summary>
+    /// <summary>Scripts append to <c>location.search</c>, or use it for another path.</summary>
     [Fact]
     public async Task OtherTarget_IsANewRequest_WithoutTheMember()
     {
@@ -207,7 +207,7 @@ public sealed class OriginalPathTests
             Assert.Equal((status, "text/html"), (page.StatusCode, page.Content.Headers.ContentType!.MediaType));
             Assert.Contains("""<a href="./new?x=1">""", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
-            // A form of a page that was open for long still works.
+            // A form of a page that was open for a long time still works.
             using var posted = await shop.SendAsync("POST", url, "note=late", ("Origin", "http://shop"));
             Assert.Contains(shop.Seen, request => request.Method == "POST" && request.Target == Target);
         }
@@ -236,7 +236,7 @@ public sealed class OriginalPathTests
             ? string.Join(", ", values)
             : null;
 
-    /// <summary>A shop whose first attempt at anything under <c>/shop/orders</c> fails.</summary>
+    /// <summary>A shop whose first attempt at any path under <c>/shop/orders</c> fails.</summary>
     private sealed class Shop(TestService service, GatewayHost gateway) : IAsyncDisposable
     {
         public Uri Url => gateway.Public;
@@ -262,7 +262,7 @@ public sealed class OriginalPathTests
             return new Shop(service, await GatewayHost.StartAsync(service.Url, settings));
         }
 
-        /// <returns>Where the result is, as a client resolves it.</returns>
+        /// <returns>The result URL, as a client resolves it.</returns>
         public async Task<string> OrderAsync(string accept = Page)
         {
             using var redirect = await SendAsync("POST", Target, "item=lamp", ("Accept", accept));

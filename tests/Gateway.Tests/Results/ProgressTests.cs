@@ -8,7 +8,7 @@ public sealed class EmbeddedProgressTests : ProgressTests<OnEmbedded>;
 
 public sealed class RedisProgressTests : ProgressTests<OnRedis>;
 
-/// <summary>The result URL of a run that has not ended, for those who want to watch (§5): a stream of events, a page.</summary>
+/// <summary>The result URL of a run that has not ended, for clients that watch (§5): a stream of events, a page.</summary>
 public abstract class ProgressTests<TStore> where TStore : IStoreChoice
 {
     private const string Soon = "Durable:Policies:default:Retry:Delay=00:00:00.050";
@@ -135,7 +135,7 @@ public abstract class ProgressTests<TStore> where TStore : IStoreChoice
             return taken;
         }
 
-        /// <summary>An event in words; <see langword="null"/> where there is no more.</summary>
+        /// <summary>An event as text; <see langword="null"/> at the end of the stream.</summary>
         public async Task<string?> NextAsync()
         {
             var type = "";

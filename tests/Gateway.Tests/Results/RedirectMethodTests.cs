@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Results;
 
-/// <summary>Clients that keep their method as they follow a <c>303</c>: they get the result, and change nothing.</summary>
+/// <summary>Clients that keep their method when they follow a <c>303</c> get the result, and change nothing.</summary>
 public sealed class RedirectMethodTests
 {
     private const string Cancel = "Durable:Policies:default:AllowCancel=true";
@@ -67,7 +67,7 @@ public sealed class RedirectMethodTests
     {
         await using var service = await TestService.StartAsync(async (context, _) =>
         {
-            // The first attempt fails, and the second comes when the client has been sent from the result URL to itself.
+            // The first attempt fails. The second starts after the client was redirected from the result URL to the same URL.
             if (context.Request.Headers["Durable-Attempt"] == "1") context.Response.StatusCode = 503;
             else await context.Response.WriteAsync($"{context.Request.Method} done");
         });

@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Results;
 
-/// <summary>References of a result lead where they would have led from the URL of the request.</summary>
+/// <summary>References of a result are resolved against the URL of the request.</summary>
 public sealed class ReferenceTests
 {
     [Theory]

@@ -9,7 +9,7 @@ public sealed class ResultAccessOnEmbeddedTests : ResultAccessTests<OnEmbedded>;
 
 public sealed class ResultAccessOnRedisTests : ResultAccessTests<OnRedis>;
 
-/// <summary>Who gets what is at a result URL beside its token: the caller it is bound to, and the sites that the policy names.</summary>
+/// <summary>Who may read a result besides the token: the caller to which it is bound, and the sites that the policy names.</summary>
 public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
 {
     private const string Bound = "Durable:Policies:default:BindResultTo=header:Authorization";
@@ -169,7 +169,7 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
         return redirect.Headers.Location!.OriginalString;
     }
 
-    /// <summary>Of a stream, its head is all that is waited for.</summary>
+    /// <summary>For a stream, the method waits only for the head of the response.</summary>
     private static Task<HttpResponseMessage> AskAsync(
         World world, HttpMethod method, string url, params (string Name, string Value)[] headers)
     {

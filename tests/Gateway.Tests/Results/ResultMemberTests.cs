@@ -3,7 +3,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Results;
 
-/// <summary>The member of a query by which a result is fetched at the path of its request.</summary>
+/// <summary>The member of the query that requests a result at the path of its request.</summary>
 [Trait("Category", "Unit")]
 public sealed class ResultMemberTests
 {

@@ -122,7 +122,7 @@ public sealed class ResultUrlTests
             "Durable:Policies:default:Retry:Delay=00:00:00.100");
         var url = await world.ParkAsync();
 
-        // Whatever the service does with the attempts in between, it does not answer them.
+        // The service gets attempts in the meantime, but does not answer them.
         using var result = await world.Gateway.Client.GetAsync(url);
 
         await AssertServiceProblemAsync(result, HttpStatusCode.GatewayTimeout, "run-timeout");

@@ -9,10 +9,10 @@ public sealed class EmbeddedStreamResumeTests : StreamResumeTests<OnEmbedded>;
 
 public sealed class RedisStreamResumeTests : StreamResumeTests<OnRedis>;
 
-/// <summary>Services that stream events: live, cut off and taken up again (<c>Durable-Stream: resume</c>).</summary>
+/// <summary>Services that stream events: live, interrupted and resumed (<c>Durable-Stream: resume</c>).</summary>
 public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
 {
-    /// <summary>What the service says next; <see langword="null"/>: its process dies.</summary>
+    /// <summary>The next output of the service; <see langword="null"/> if its process dies.</summary>
     private readonly Channel<string?> _script = Channel.CreateUnbounded<string?>();
 
     private readonly List<string?> _lastIds = [];
@@ -156,7 +156,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         using var over = await OpenAsync(gateway, url, "3");
         Assert.Equal(HttpStatusCode.NoContent, over.Answer.StatusCode);
 
-        // Of another stream nothing is known to be there already.
+        // The gateway cannot know which events of another stream the client has.
         using var other = await OpenAsync(gateway, url, "x");
         Assert.Equal("id: 1|data: one||id: 2|data: two||id: 3|data: three||", await other.ReadAsync(9));
     }
@@ -200,7 +200,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Null(await again.ReadAsync(1));
     }
 
-    /// <summary>A gateway has as much memory for an event that does not end as for any response.</summary>
+    /// <summary>The memory for an event without an end is limited as for any response.</summary>
     [Theory]
     [InlineData("data: ")]
     [InlineData("id: 1\ndata: 1\n\ndata: ")]
@@ -227,7 +227,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Contains("response-too-large", await result.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
-    /// <summary>What makes the stream too large may be its last words.</summary>
+    /// <summary>The last part of the stream may make it too large.</summary>
     [Fact]
     public async Task StreamWhoseLastEventHasNoEnd_AndIsTooLarge_EndsTheRun()
     {
@@ -242,7 +242,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Equal([null], _lastIds);
     }
 
-    /// <summary>The events that there are, are not the whole stream: no end of it, and no <c>204</c>, says that.</summary>
+    /// <summary>The available events are not the whole stream, so the response must not end and must not be <c>204</c>.</summary>
     [Theory]
     [InlineData("fails", HttpStatusCode.BadGateway)]
     [InlineData("is cancelled", HttpStatusCode.Gone)]
@@ -287,7 +287,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.Equal(status, over.Answer.StatusCode);
         Assert.NotEqual("text/event-stream", over.Answer.Content.Headers.ContentType?.MediaType);
 
-        // As an EventSource: it comes again with the id of the last event that it has, until it is told not to.
+        // Like an EventSource, reconnect with the id of the last received event until the gateway says to stop.
         var (seen, last, answers) = ("", (string?)null, 0);
         while (true)
         {
@@ -306,7 +306,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
             }
             catch (IOException)
             {
-                // As it is to be.
+                // This is expected.
             }
         }
 
@@ -329,7 +329,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         await Assert.ThrowsAnyAsync<IOException>(() => live.ReadAsync(1));
     }
 
-    /// <summary>What describes the whole does not describe a part of it.</summary>
+    /// <summary>Headers that describe the whole stream do not describe a part of it.</summary>
     [Fact]
     public async Task RestOfAStoredStream_HasNoLengthAndNoValidatorOfTheWhole()
     {
@@ -358,7 +358,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         Assert.False(rest.Answer.Headers.Contains("Content-Digest"));
     }
 
-    /// <summary>Nothing is known of the events in an encoded result, so a client gets all of it.</summary>
+    /// <summary>The gateway does not know the events of an encoded result, so a client gets all of it.</summary>
     [Fact]
     public async Task EncodedStream_IsGivenWhole()
     {
@@ -391,7 +391,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
         foreach (var word in words) await _script.Writer.WriteAsync(word);
     }
 
-    /// <summary>A client has two events when the service dies.</summary>
+    /// <summary>The service dies after the client has received two events.</summary>
     /// <returns>The result URL.</returns>
     private async Task<string> BreakOffAsync(GatewayHost gateway)
     {
@@ -439,7 +439,7 @@ public abstract class StreamResumeTests<TStore> where TStore : IStoreChoice
     {
         public HttpResponseMessage Answer => answer;
 
-        /// <summary>Some lines, each with a bar behind it; <see langword="null"/> where the stream has ended.</summary>
+        /// <summary>Some lines, each followed by a bar; <see langword="null"/> at the end of the stream.</summary>
         public async Task<string?> ReadAsync(int count)
         {
             var lines = "";

@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Runs;
 
-/// <summary>What is done with a run when the call of an attempt is over: the whole table, for live attempts and replays alike.</summary>
+/// <summary>The disposition of a run at the end of an attempt's call: the whole table, for live attempts and replays.</summary>
 [Trait("Category", "Unit")]
 public sealed class AttemptEvidenceTests
 {
@@ -18,7 +18,7 @@ public sealed class AttemptEvidenceTests
 
     private static readonly (string Name, AttemptEvidence Evidence, Disposition Expected)[] Rows =
     [
-        // There is no run.
+        // No run exists.
         ("the request broke off", new() { Request = RequestFault.Broken }, Disposition.Discard),
         ("the request broke off, and its run is stored", new() { Request = RequestFault.Broken, MayBeStored = true }, Disposition.Retry),
         ("the request is too large", new() { Request = RequestFault.TooLarge }, Disposition.RefuseRequest),
@@ -27,7 +27,7 @@ public sealed class AttemptEvidenceTests
             Request = RequestFault.TooLarge, Outcome = AttemptOutcome.Completed,
         }, Disposition.RefuseRequest),
 
-        // Somebody else's.
+        // The client or another attempt decides.
         ("the client left", new() { Interrupted = AttemptInterrupt.ClientGone }, Disposition.Cancel),
         ("the client left, and another attempt owns the run", new()
         {
@@ -47,7 +47,7 @@ public sealed class AttemptEvidenceTests
         ("the lease was over when a success began", Head with { Outcome = AttemptOutcome.Completed }, Disposition.LeaveToOther),
         ("the lease was over when a final failure began", Head with { Outcome = AttemptOutcome.FailedForGood }, Disposition.LeaveToOther),
 
-        // What another attempt would get again.
+        // Another attempt would get the same.
         ("a mismatch", Whole with { HasMismatch = true, Outcome = AttemptOutcome.Completed }, Disposition.EndWithProblem),
         ("a head that is too large", new() { HasOversizedHead = true }, Disposition.EndWithProblem),
         ("a body that is too large", new()
@@ -68,7 +68,7 @@ public sealed class AttemptEvidenceTests
         }, Disposition.ResendWithoutSteps),
         ("suspended with status 400", Whole with { RefusesSteps = true, Outcome = AttemptOutcome.Suspended }, Disposition.Suspend),
 
-        // A response that arrived counts, also where the attempt was interrupted at that very moment.
+        // A response that has arrived counts, even if the attempt was interrupted at the same moment.
         ("a success", Whole with { Outcome = AttemptOutcome.Completed }, Disposition.Complete),
         ("a success while timing out", Whole with
         {
@@ -103,7 +103,7 @@ public sealed class AttemptEvidenceTests
             Outcome = AttemptOutcome.Suspended, HasNothingPending = true, LacksStore = true,
         }, Disposition.HandBackLater),
 
-        // No response, or not all of it.
+        // The response is missing or incomplete.
         ("nothing", new(), Disposition.Retry),
         ("timed out", new() { Interrupted = AttemptInterrupt.TimedOut }, Disposition.Retry),
         ("shut down", new() { Interrupted = AttemptInterrupt.Shutdown }, Disposition.HandBack),
@@ -133,7 +133,7 @@ public sealed class AttemptEvidenceTests
     public void EveryDisposition_IsInTheTable() =>
         Assert.Empty(Enum.GetValues<Disposition>().Except(Rows.Select(row => row.Expected)));
 
-    /// <summary>Whatever else is known: a run that another attempt owns is not written to.</summary>
+    /// <summary>In every case, a run that another attempt owns is not written.</summary>
     [Fact]
     public void LostRun_IsNeverWritten()
     {
@@ -144,7 +144,7 @@ public sealed class AttemptEvidenceTests
         }
     }
 
-    /// <summary>Only a response of which nothing is missing becomes a result.</summary>
+    /// <summary>Only a complete response becomes a result.</summary>
     [Fact]
     public void Response_IsTheResult_OnlyWhereItIsWhole()
     {

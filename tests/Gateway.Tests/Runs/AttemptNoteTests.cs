@@ -2,7 +2,7 @@ using DurableGateway.Runs;
 
 namespace DurableGateway.Tests.Runs;
 
-/// <summary>What the store keeps about the end of an attempt comes back as it was, however the reason is worded.</summary>
+/// <summary>The note about the end of an attempt is read from the store unchanged, regardless of the text of the reason.</summary>
 [Trait("Category", "Unit")]
 public sealed class AttemptNoteTests
 {

@@ -10,7 +10,7 @@ public sealed class AttemptRegistryTests
 {
     private const int Attempts = 10_000;
 
-    /// <summary>Twenty times a second: a copy would be made with all locks held, while every request waits that enters or leaves.</summary>
+    /// <summary>This runs twenty times a second. A copy would hold all locks while requests wait to be added or removed.</summary>
     [Fact]
     public void Watching_CopiesNothing()
     {
@@ -44,7 +44,7 @@ public sealed class AttemptRegistryTests
         await UntilAsync(registry, () => bench.Store.Calls.Count == 1);
         bench.Store.CreateRunning = () => Task.FromResult(true);
 
-        // The pause begins when the clock has heard of the failure, which is on another thread.
+        // The pause starts when the clock notices the failure, on another thread.
         await UntilAsync(registry, () =>
         {
             bench.Time.Advance(TimeSpan.FromSeconds(1));
@@ -95,7 +95,7 @@ public sealed class AttemptRegistryTests
     private static AttemptRegistry Registry(EngineBench bench) =>
         new(bench.Engine, new NoSignals(), new EngineSettings(EngineBench.Lease), bench.Time, NullLogger<AttemptRegistry>.Instance);
 
-    /// <summary>What the clock begins goes on by itself.</summary>
+    /// <summary>Work that the clock starts continues in the background.</summary>
     private static Task UntilAsync(AttemptRegistry registry, Func<bool> condition) => Eventually.TrueAsync(() =>
     {
         registry.WatchAll();

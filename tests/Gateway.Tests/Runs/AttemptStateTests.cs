@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Runs;
 
-/// <summary>The state of an attempt, and who may change it when.</summary>
+/// <summary>The state of an attempt, and who may change it at which time.</summary>
 [Trait("Category", "Unit")]
 public sealed class AttemptStateTests
 {
@@ -73,7 +73,7 @@ public sealed class AttemptStateTests
         live.BeginStoring(asOwner: false);
         Assert.Equal((AttemptState.Storing, true, true), (live.State, live.MayBeStored, live.HoldsLease));
 
-        // That this one surely did not happen says nothing of the one before.
+        // That this write certainly did not happen says nothing about the previous one.
         live.FailStoring(EngineBench.Refused, _bench.Time.GetTimestamp() + 1000);
         Assert.Equal((AttemptState.Unconfirmed, true), (live.State, live.HoldsLease));
         live.BeginStoring(asOwner: false);
@@ -81,7 +81,7 @@ public sealed class AttemptStateTests
         Assert.Equal(AttemptState.Running, live.State);
     }
 
-    /// <summary>Of two writes without an answer the second may never arrive: the lease of the first is what can be relied on.</summary>
+    /// <summary>Two writes got no answer, and the second may never arrive. Only the lease of the first is reliable.</summary>
     [Fact]
     public void UnansweredWrites_AreWorthTheLeaseOfTheFirst()
     {
@@ -162,7 +162,7 @@ public sealed class AttemptStateTests
         Assert.False(live.HoldsLease);
     }
 
-    /// <summary>The store has the last word: an end whose first answer was lost may be confirmed after the lease was.</summary>
+    /// <summary>The store decides: an end whose first answer was lost may be confirmed after the lease has expired.</summary>
     [Fact]
     public void LostAttempt_MayTurnOutToHaveEnded()
     {

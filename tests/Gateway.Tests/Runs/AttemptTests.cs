@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Tests.Runs;
 
-/// <summary>When an attempt is late: requests say how far it has come, while the clock of all attempts asks.</summary>
+/// <summary>When an attempt is late. Requests report their progress while the clock of all attempts reads it.</summary>
 [Trait("Category", "Unit")]
 public sealed class AttemptTests
 {
@@ -38,7 +38,7 @@ public sealed class AttemptTests
         Assert.True(IsLateAfter(attempt, TimeSpan.FromSeconds(1)));
     }
 
-    /// <summary>A service may answer before it has read the request. The end of the request then says nothing about its response.</summary>
+    /// <summary>Services may respond before they read the request. The end of the request then says nothing about its response.</summary>
     [Fact]
     public void EndOfTheRequest_AfterAnUnboundedResponseHasBegun_BoundsNothing()
     {
@@ -58,7 +58,7 @@ public sealed class AttemptTests
     }
 
     /// <summary>
-    /// A request thread starts the clock while another thread reads it: what is read is one of the two values, and not a mixture.
+    /// A request thread starts the clock while another thread reads it. The reader gets one of the two values, and no mixture of them.
     /// </summary>
     [Fact]
     public async Task Clock_IsReadWhole_WhileItIsSet()

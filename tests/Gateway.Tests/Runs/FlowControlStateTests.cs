@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Tests.Runs;
 
-/// <summary>Concurrency limits, over a store that does what the test says.</summary>
+/// <summary>Concurrency limits, with a store whose answers the test defines.</summary>
 [Trait("Category", "Unit")]
 public sealed class FlowControlStateTests : IRunSignals, IFlowStore, IDisposable
 {

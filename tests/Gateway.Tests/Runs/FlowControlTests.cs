@@ -83,7 +83,7 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
         Assert.Equal(RunOf(second), next.RunId);
         next.Answer(200);
 
-        // The first run is older, so it must not ask for the place before the second one has it.
+        // The first run is older, so it must not request the place before the second run has it.
         using var delivered = await world.Gateway.Client.PostAsync(url, new StringContent("yes"));
         Assert.True(delivered.IsSuccessStatusCode);
         Assert.Equal(first.RunId, (await world.NextAttemptAsync()).RunId);
@@ -118,7 +118,7 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
         await first.KeepAsync(store, now.AddMinutes(1));
         Assert.Null((await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1))).Permit);
 
-        // Who keeps places has seen this one, and is late.
+        // The keeper of permits has listed this permit before it was returned, and renews it too late.
         await first.DisposeAsync();
         await first.KeepAsync(store, now.AddMinutes(1));
         var (second, _) = await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1));

@@ -8,13 +8,13 @@ public sealed class EmbeddedFlowTurnTests : FlowTurnTests<OnEmbedded>;
 
 public sealed class RedisFlowTurnTests : FlowTurnTests<OnRedis>;
 
-/// <summary>Turns of <c>Concurrency</c> and <c>RateLimit</c> are neither lost nor taken twice.</summary>
+/// <summary>Turns of <c>Concurrency</c> and <c>RateLimit</c> are neither lost nor used twice.</summary>
 public abstract class FlowTurnTests<TStore> where TStore : IStoreChoice
 {
     private const string OneAtATime = "Durable:Policies:default:Concurrency:Limit=1";
     private const string ByTenant = "Durable:Policies:default:Concurrency:Key=header:X-Tenant";
 
-    /// <summary>A place that is lost stands empty for as long as no test waits.</summary>
+    /// <summary>A lost place stays empty for longer than any test waits.</summary>
     private const string LongLease = "Durable:Lease=00:10:00";
 
     [Fact]
@@ -78,7 +78,7 @@ public abstract class FlowTurnTests<TStore> where TStore : IStoreChoice
                 : answer.Content.ReadAsStringAsync()));
         }
 
-        // One turn is taken; the second one is this request's.
+        // One turn is used. This request gets the second one.
         using var other = await gateway.Client.GetAsync("/rated").WaitAsync(World.Patience);
         Assert.Equal(HttpStatusCode.OK, other.StatusCode);
         using var late = await gateway.Client.GetAsync("/rated").WaitAsync(World.Patience);

@@ -99,7 +99,7 @@ public sealed class RetryScheduleTests
         Assert.False(RetrySchedule.IsSpared(policy, null, now));
     }
 
-    /// <summary>What the README says of the defaults.</summary>
+    /// <summary>The defaults are as the README describes them.</summary>
     [Fact]
     public void Defaults_TryAFailureAgainForOneToTwoMinutes()
     {

@@ -106,7 +106,7 @@ public sealed class RunEndNotifierTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait);
     }
 
-    /// <summary>An ended run that an operator sets going again is not asked for without a pause.</summary>
+    /// <summary>If an operator continues an ended run, the waiter pauses between its calls of the store.</summary>
     [Fact]
     public async Task Pause_AfterTheSignal_TakesItsTime()
     {

@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Runs;
 
-/// <summary>The transitions of a run, over a store that answers, refuses, or does not answer.</summary>
+/// <summary>The transitions of a run, with a store that answers, refuses, or does not answer.</summary>
 [Trait("Category", "Unit")]
 public sealed class RunEngineTests
 {
@@ -43,7 +43,7 @@ public sealed class RunEngineTests
         Assert.Equal(["failed"], _bench.Told);
     }
 
-    /// <summary>The other way round: the run is stored as running, and then parked like any other.</summary>
+    /// <summary>In the opposite order, the run is stored as running, and is then parked like any other.</summary>
     [Fact]
     public async Task FailureDuringTheWriteOfACheckpoint_ParksTheStoredRun()
     {
@@ -111,7 +111,7 @@ public sealed class RunEngineTests
         Assert.Equal(["create running", "create running", "end Completed 200 expecting any"], Store.Calls);
     }
 
-    /// <summary>A repeated write says that the first one has happened, and that the run is another attempt's by now.</summary>
+    /// <summary>A repeated write reports that the first write has happened, and that another attempt now owns the run.</summary>
     [Fact]
     public async Task UnansweredWrite_OfARunThatWasTakenUpSince_IsLost()
     {
@@ -176,7 +176,7 @@ public sealed class RunEngineTests
         Assert.Equal(["lost"], _bench.Told);
     }
 
-    /// <summary>The end was written and its answer lost, so the renewal was refused: this attempt has ended the run all the same.</summary>
+    /// <summary>The end was written but its answer was lost, so the renewal was refused. This attempt has ended the run anyway.</summary>
     [Fact]
     public async Task EndThatIsConfirmedAfterTheLease_Counts()
     {

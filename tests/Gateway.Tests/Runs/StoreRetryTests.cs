@@ -36,7 +36,7 @@ public sealed class StoreRetryTests
         Assert.Equal(1, _calls);
     }
 
-    /// <summary>The first write may have happened: that the second surely did not says nothing of it.</summary>
+    /// <summary>The first write may have happened. That the second certainly did not happen says nothing about the first.</summary>
     [Fact]
     public async Task WriteInDoubt_IsRepeated_AndStaysInDoubt()
     {

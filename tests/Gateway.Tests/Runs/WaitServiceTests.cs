@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Tests.Runs;
 
-/// <summary>Steps that wait, over stores that do what the test says.</summary>
+/// <summary>Steps that wait, with stores whose answers the test defines.</summary>
 [Trait("Category", "Unit")]
 public sealed class WaitServiceTests : IWaitStore, IEventStore, IRunSignals, IStepObserver
 {
@@ -166,7 +166,7 @@ public sealed class WaitServiceTests : IWaitStore, IEventStore, IRunSignals, ISt
     [Fact]
     public async Task EventThatAnotherStepHas_LeavesTheStepWaitingForTheNext()
     {
-        // The one that comes while the step is entered again is delivered by this call, and nobody asks for it: so the run becomes due.
+        // An event that arrives while the step is registered again is delivered by this call. Nobody requests it, so the run becomes due.
         Publish("two");
         _verdicts.Enqueue(DeliveryVerdict.Used);
         _verdicts.Enqueue(DeliveryVerdict.Woken);

@@ -10,7 +10,7 @@ public sealed class EmbeddedChangedHandlerTests : ChangedHandlerTests<OnEmbedded
 
 public sealed class RedisChangedHandlerTests : ChangedHandlerTests<OnRedis>;
 
-/// <summary>A service that was deployed anew while its runs waited (§4): <c>Durable-Mismatch</c>, <c>Durable-Build</c>.</summary>
+/// <summary>A service is deployed again while its runs wait (§4): <c>Durable-Mismatch</c>, <c>Durable-Build</c>.</summary>
 public abstract class ChangedHandlerTests<TStore> where TStore : IStoreChoice
 {
     private const string Mismatch = "\"charge, old\";unused, \"nap\";stored=sleep;asked=run";
@@ -65,7 +65,7 @@ public abstract class ChangedHandlerTests<TStore> where TStore : IStoreChoice
         ];
         await using var gateway = await GatewayHost.StartAsync(old.Url, [.. wanted, .. await TStore.SettingsAsync(["PinToBuild"])]);
 
-        // A request that no step binds goes anywhere: this tells the gateway the other's build.
+        // A request without stored steps may go to any destination. It tells the gateway the build of the other destination.
         for (var i = 0; i < 2; i++) await gateway.Client.GetStringAsync("/hello");
         for (var i = 0; i < 4; i++)
         {
@@ -82,7 +82,7 @@ public abstract class ChangedHandlerTests<TStore> where TStore : IStoreChoice
         return (await history.GetAsync(run)).SingleOrDefault(entry => entry.Kind == HistoryKind.Mismatch)?.Text;
     }
 
-    /// <summary>Checkpoints its build, fails three times, and then says which build had the step, and which it is.</summary>
+    /// <summary>Checkpoints its build, fails three times, and then returns the build of the step and its own build.</summary>
     private static Task<TestService> ServiceAsync(string build) => TestService.StartAsync(async (context, _) =>
     {
         context.Response.Headers["Durable-Build"] = $"\"{build}\"";

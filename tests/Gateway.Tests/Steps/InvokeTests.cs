@@ -8,7 +8,7 @@ public sealed class EmbeddedInvokeTests : InvokeTests<OnEmbedded>;
 
 public sealed class RedisInvokeTests : InvokeTests<OnRedis>;
 
-/// <summary>Steps of type <c>invoke</c> (§3): another route is called, as a run of its own.</summary>
+/// <summary>Steps of type <c>invoke</c> (§3) call another route as a separate run.</summary>
 public abstract class InvokeTests<TStore> where TStore : IStoreChoice
 {
     [Fact]

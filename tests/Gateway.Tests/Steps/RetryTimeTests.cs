@@ -8,7 +8,7 @@ public sealed class EmbeddedRetryTimeTests : RetryTimeTests<OnEmbedded>;
 
 public sealed class RedisRetryTimeTests : RetryTimeTests<OnRedis>;
 
-/// <summary>Times that a service names: what they are capped at, and what is refused.</summary>
+/// <summary>Times that a service sends: their limits, and which are refused.</summary>
 public abstract class RetryTimeTests<TStore> where TStore : IStoreChoice
 {
     private const string HalfAnHour = "Durable:Policies:default:RunTimeout=00:30:00";
@@ -35,7 +35,7 @@ public abstract class RetryTimeTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(HalfAnHour);
 
-        // Not stored before its failure, and stored before it.
+        // The first run is not stored before its failure. The second one is.
         (await world.BeginAsync()).Answer(503, "", ("Retry-After", field));
         using var unstored = await world.LiveAnswerAsync();
         Assert.InRange(SecondsOf(unstored.Headers.GetValues("Retry-After").Single()), 1700, 1800);
@@ -61,7 +61,7 @@ public abstract class RetryTimeTests<TStore> where TStore : IStoreChoice
         Assert.Contains("00:30:00", refused.Text, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Accepted, (await attempt.PutTypeAsync("sleep", "nap", ("Durable-Step-For", "1200"))).Status);
 
-        // The time is that of the first call, so the second one asks for nothing.
+        // The time of the first call counts, so the second call changes nothing.
         Assert.InRange(SecondsOf((await attempt.PutTypeAsync("sleep", "nap", (header, value)))["Retry-After"]), 1100, 1200);
         attempt.Answer(200, "done");
         using var answer = await world.LiveAnswerAsync();

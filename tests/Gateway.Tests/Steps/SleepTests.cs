@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Steps;
 
-/// <summary>Steps of type <c>sleep</c> (§3): the run is parked, and goes on at the time that was said first.</summary>
+/// <summary>Steps of type <c>sleep</c> (§3): the run is parked, and continues at the time of the first call.</summary>
 public sealed class SleepTests
 {
     [Fact]

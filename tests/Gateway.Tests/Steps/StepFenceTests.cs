@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Steps;
 
-/// <summary>Who may checkpoint, when, and how much (§3); and what a service can read of its run (§2, §3).</summary>
+/// <summary>Who may checkpoint, when, and how much (§3), and what a service can read of its run (§2, §3).</summary>
 public sealed class StepFenceTests
 {
     [Theory]

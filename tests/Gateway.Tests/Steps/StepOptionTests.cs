@@ -7,7 +7,7 @@ public sealed class EmbeddedStepOptionTests : StepOptionTests<OnEmbedded>;
 
 public sealed class RedisStepOptionTests : StepOptionTests<OnRedis>;
 
-/// <summary>What a single step may have of its own (§3): retries that are not the policy's, and at most one execution.</summary>
+/// <summary>Options of a single step (§3): its own retries, and execution at most once.</summary>
 public abstract class StepOptionTests<TStore> where TStore : IStoreChoice
 {
     [Fact]
@@ -64,7 +64,7 @@ public abstract class StepOptionTests<TStore> where TStore : IStoreChoice
     }
 
     /// <summary>
-    /// What stands between gateway and service has sent the attempt again: the second execution of the handler must not begin the step too.
+    /// An intermediary between gateway and service sends the attempt again. The second execution of the handler must not start the step.
     /// </summary>
     [Fact]
     public async Task StepOnceAtMost_IsNotBegunByASecondExecutionOfTheAttempt()

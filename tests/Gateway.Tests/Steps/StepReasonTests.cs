@@ -9,7 +9,7 @@ public sealed class EmbeddedStepReasonTests : StepReasonTests<OnEmbedded>;
 
 public sealed class RedisStepReasonTests : StepReasonTests<OnRedis>;
 
-/// <summary>Why a try of a step failed: operators see it from the first try on, and clients do not.</summary>
+/// <summary>Why a try of a step failed: operators see the reason from the first try, and clients do not see it.</summary>
 public abstract class StepReasonTests<TStore> where TStore : IStoreChoice
 {
     private const string Failure =
