@@ -153,22 +153,26 @@ class Kept {
 
 /** Asks until there is a final response. */
 class Waiting {
+  readonly #fetch: typeof globalThis.fetch;
   #failures = 0;
   #lastEventId: string | undefined;
 
   constructor(
-    private readonly fetch: typeof globalThis.fetch,
+    fetch: typeof globalThis.fetch,
     private readonly template: Request,
     private readonly maxFailures: number,
     private readonly onProgress: ((progress: Progress) => void) | undefined,
-  ) {}
+  ) {
+    // A browser's fetch refuses to be a method of anything but the window.
+    this.#fetch = (input, init) => fetch(input, init);
+  }
 
   /** Sends the request until it is answered. */
   async send(request: () => Request, accepted: (url: string, runId: string) => void): Promise<Response> {
     while (true) {
       let cutAt: string | undefined;
       try {
-        const response = await this.fetch(request());
+        const response = await this.#fetch(request());
         const result = response.headers.get("durable-result");
         cutAt = result === null ? undefined : this.#absolute(response, result);
         if (isNotYet(response)) {
@@ -238,7 +242,7 @@ class Waiting {
 
   #get(url: string, headers: Record<string, string>): Promise<Response> {
     const { credentials, signal } = this.template;
-    return this.fetch(url, { headers, credentials, signal, cache: "no-store" });
+    return this.#fetch(url, { headers, credentials, signal, cache: "no-store" });
   }
 
   /** Waits before the next try. @throws The error, where there have been too many, or the caller has given up. */

@@ -58,6 +58,15 @@ test("An answer is given as it is, and the request bore a key", async () => {
   assert.equal(seen[0]?.headers.prefer, undefined);
 });
 
+test("A fetch is called as a function: a browser's refuses to be a method", async () => {
+  script = [done];
+  const fetch = function (this: unknown, ...args: Parameters<typeof globalThis.fetch>) {
+    assert.equal(this, undefined);
+    return globalThis.fetch(...args);
+  };
+  assert.equal((await durableFetch(`${origin}/orders`, { fetch, maxFailures: 0 })).status, 200);
+});
+
 test("GET needs no key, and a key of the caller's is kept", async () => {
   script = [done, done];
   await durableFetch(`${origin}/orders`);

@@ -383,6 +383,15 @@ test("A handler that changed says what does not fit", async () => {
   });
 });
 
+test("A fetch of one's own is called as a function: that of Workers refuses to be a method", async () => {
+  const run = new FakeRun();
+  const fetch = function (this: unknown, ...args: Parameters<FakeRun["fetch"]>) {
+    assert.equal(this, undefined);
+    return run.fetch(...args);
+  };
+  assert.equal(resultOf(await run.attempt((step) => step.run("a", () => 1), { fetch })), 1);
+});
+
 test("A run of ten thousand steps", async () => {
   const run = new FakeRun();
   const rows: { id: string; outcome: string; body: string }[] = [];

@@ -143,7 +143,9 @@ export class GatewayClient {
     const init: RequestInit & { next?: { revalidate: number } } = { method, headers, signal: call.signal, next: { revalidate: 0 } };
     if (write.body !== undefined) init.body = write.body;
     try {
-      const response = await this.fetch(url, init);
+      // Not as a method: the fetch of Workers and of browsers is none of this class.
+      const { fetch } = this;
+      const response = await fetch(url, init);
       return { status: response.status, headers: response.headers, body: await read(response) };
     } finally {
       call.release();
