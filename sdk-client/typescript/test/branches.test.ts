@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deferred, nextTurn } from "../src/core/signals.js";
 import { AttemptOverError, NonRetriableError, type Step, type StepError } from "../src/node.js";
 import { FakeRun, problem, resultOf, verdictOf } from "./support/fake-gateway.js";
 
@@ -57,21 +58,24 @@ test("A branch that nobody awaits any more does not end the process", async () =
     await second;
   });
   assert.equal(verdictOf(ending).status, 202);
-  // The test runner reports a rejection that nobody handles as the failure of this test.
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  // The test runner reports a rejection that nobody handles as the failure of this test. The runtime tells of it before its next turn.
+  await nextTurn();
 });
 
 test("A handler that works outside of steps while another branch waits is not suspended before its time", async () => {
   const run = new FakeRun();
+  const parked = deferred();
+  const logger = { warn() {}, error() {}, debug: (line: string) => /'nap' goes on/.test(line) && parked.resolve() };
   const ending = await run.attempt(
     async (step) => {
       const work = async () => {
-        await new Promise((resolve) => setTimeout(resolve, 60));
+        await parked.promise;
+        await nextTurn();
         return step.run("after", () => "done");
       };
       return Promise.race([step.sleep("nap", "1h"), work()]);
     },
-    { suspendAfter: 400 },
+    { suspendAfter: "1h", logger },
   );
   assert.equal(resultOf(ending), "done");
 });
@@ -92,7 +96,8 @@ test("A failure for good leaves the handler though another branch waits", async 
 test("Steps that are executing when the handler ends are stored before the answer", async () => {
   const run = new FakeRun();
   const ending = await run.attempt(async (step) => {
-    void step.run("late", () => new Promise((resolve) => setTimeout(() => resolve(1), 20)));
+    // The turn after this one begins when the handler has ended.
+    void step.run("late", nextTurn);
     return "answer";
   });
   assert.equal(resultOf(ending), "answer");
@@ -171,10 +176,11 @@ test("A branch that is executing when the handler fails registers its compensati
   const run = new FakeRun();
   let undone = false;
   let more = false;
+  const failed = deferred();
   await run.attempt((step) =>
     Promise.all([
       (async () => {
-        await step.run("hotel", () => new Promise((resolve) => setTimeout(() => resolve(1), 30)));
+        await step.run("hotel", () => failed.promise.then(nextTurn));
         step.onRollback("cancel hotel", () => {
           undone = true;
         });
@@ -185,7 +191,7 @@ test("A branch that is executing when the handler fails registers its compensati
       step.run("flight", () => {
         throw new NonRetriableError("no seats");
       }),
-    ]),
+    ]).finally(failed.resolve),
   );
   assert.ok(undone && !more, "no further step begins");
   assert.deepEqual([...run.gateway.stored.keys()], ["flight", "hotel", "rollback begun", "cancel hotel"]);

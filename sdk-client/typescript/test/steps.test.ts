@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deferred } from "../src/core/signals.js";
 import type { Step } from "../src/node.js";
 import { AttemptOverError, step as ambient, NonRetriableError, RetryAfterError, StepError, StepUsageError } from "../src/node.js";
 import { FakeRun, OTHER_URL, problem, RUN_ID, RUN_URL, resultOf, verdictOf } from "./support/fake-gateway.js";
@@ -53,25 +54,26 @@ test("A name whose step is executing is refused", async () => {
 
 test("A name that another branch has used while it is under way is refused", async () => {
   const run = new FakeRun();
-  let release = () => {};
-  const blocked = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const begun = deferred();
+  const blocked = deferred();
   let refused: unknown;
   await run.attempt(async (step) => {
     const first = async () => {
       await step.run("a1", () => 1);
       await step.run("x", () => 1);
-      await step.run("a2", () => blocked);
+      await step.run("a2", () => {
+        begun.resolve();
+        return blocked.promise;
+      });
     };
     const second = async () => {
-      await step.run("b1", () => new Promise((resolve) => setTimeout(resolve, 20)));
+      await step.run("b1", () => begun.promise);
       await step
         .run("x", () => 2)
         .catch((error) => {
           refused = error;
         });
-      release();
+      blocked.resolve();
     };
     await Promise.all([first(), second()]);
     await step.run("x", () => 3);
