@@ -149,19 +149,29 @@ func TestSuspend_GroupOfBranchesThatWait_IsSuspendedAtOnce(t *testing.T) {
 	}
 }
 
+// untilAttempt polls, in code of a handler, until something holds of its attempt.
+func untilAttempt(t *testing.T, ctx context.Context, holds func(a *attempt) bool) {
+	s, ok := scopeOf(ctx)
+	if !ok {
+		t.Error("the context is of no handler")
+		return
+	}
+	for deadline := time.Now().Add(10 * time.Second); !holds(s.branch.attempt); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Error("it did not come in time")
+			return
+		}
+	}
+}
+
 func TestSuspend_OneBranchWaits_OthersGoOn(t *testing.T) {
 	g := newScriptedGateway(t)
-	parked := make(chan struct{})
-	g.on("nap", func(w http.ResponseWriter) {
-		w.WriteHeader(http.StatusAccepted)
-		close(parked)
-	})
 	response := serve(g.attempt(), func(ctx context.Context) error {
 		group := NewGroup(ctx)
 		group.Go(func(ctx context.Context) error { return Sleep(ctx, "nap", time.Hour) })
 		group.Go(func(ctx context.Context) error {
-			<-parked
-			time.Sleep(5 * time.Millisecond) // Work outside of steps, of a branch that the SDK knows.
+			// Work outside of steps, of a branch that the SDK knows, while the other is parked.
+			untilAttempt(t, ctx, func(a *attempt) bool { return a.activity.parkedSteps() == "nap" })
 			for i := 0; i < 3; i++ {
 				if err := Exec(ctx, "work", failing(nil)); err != nil {
 					return err
@@ -201,7 +211,8 @@ func TestSuspend_GoroutinesOfTheHandlersOwn_GetTime(t *testing.T) {
 	g := newScriptedGateway(t)
 	response := serve(g.attempt(), func(ctx context.Context) error {
 		go func() {
-			time.Sleep(20 * time.Millisecond)
+			// The handler waits already, and the time after which it is suspended has begun.
+			untilAttempt(t, ctx, func(a *attempt) bool { return a.activity.parkedSteps() == "nap" })
 			_ = Exec(ctx, "work", failing(nil))
 		}()
 		return Sleep(ctx, "nap", time.Hour)
@@ -385,11 +396,20 @@ func TestRollback_AnotherBranchIsBooking_IsUndoneToo(t *testing.T) {
 		group.Go(func(ctx context.Context) error {
 			err := Exec(ctx, "hotel", func(context.Context) error {
 				<-refused
-				time.Sleep(5 * time.Millisecond)
+				untilAttempt(t, ctx, func(a *attempt) bool {
+					a.activity.mu.Lock()
+					defer a.activity.mu.Unlock()
+					return a.activity.ended
+				})
 				return nil
 			})
 			if err == nil {
-				time.Sleep(20 * time.Millisecond) // It may do something before it registers.
+				// It may do something before it registers: here until no step is executing, and the handler's end waits for it alone.
+				untilAttempt(t, ctx, func(a *attempt) bool {
+					a.activity.mu.Lock()
+					defer a.activity.mu.Unlock()
+					return a.activity.isReleased
+				})
 				OnRollback(ctx, "cancel hotel", failing(nil))
 			}
 			return err

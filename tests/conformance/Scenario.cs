@@ -107,6 +107,9 @@ internal sealed record AnswerRule
     /// <summary><c>before</c>: the connection is cut and nothing stored; <c>after</c>: it is stored, and the answer is lost.</summary>
     public string? Cut { get; init; }
 
+    /// <summary>There is no answer, until the SDK ends the call. Nothing is stored.</summary>
+    public bool Hang { get; init; }
+
     /// <summary>The answer is not given before this call (as in <see cref="On"/>) has come.</summary>
     public string? WaitFor { get; init; }
 }

@@ -127,6 +127,18 @@ internal sealed class ScriptedRun
         }
 
         if (come is not null) await come.Task.WaitAsync(TimeSpan.FromSeconds(8), cancellationToken);
+        if (rule?.Hang == true)
+        {
+            try
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return null;
+            }
+        }
+
         if (rule?.Cut == "before") return null;
         if (rule?.Status is { } status)
         {

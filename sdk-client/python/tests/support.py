@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, Optional, Union
 from urllib.parse import unquote
@@ -140,6 +142,14 @@ async def attempt(
 def attempt_sync(gateway: ScriptedGateway, handler: Callable[[], Any], said: Optional[dict[str, str]] = None, **more: Any) -> Verdict:
     lookup = {name.lower(): value for name, value in (headers(gateway) if said is None else said).items()}
     return DurableAttempt.begin(lambda name: lookup.get(name.lower()), options(gateway, **more)).run_sync(handler)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Polls on the event loop until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "It did not come in time."
+        await asyncio.sleep(0.001)
 
 
 def unexpected() -> Any:

@@ -20,7 +20,7 @@ from durable_gateway import (
     step,
 )
 
-from .support import ScriptedGateway, attempt, headers, options, problem, status
+from .support import ScriptedGateway, attempt, headers, options, problem, status, until
 
 
 async def test_other_branches_go_on_where_one_is_parked(gateway: ScriptedGateway) -> None:
@@ -39,13 +39,15 @@ async def test_a_handler_may_end_without_a_branch_that_is_parked(gateway: Script
     async def handler() -> None:
         waiting = asyncio.ensure_future(step.wait_for_event("paid", "order.paid"))
         await step.run("one", lambda: 1)
-        await asyncio.wait([waiting], timeout=0.01)
+        await until(lambda: "PUT paid wait" in gateway.said)
+        assert not waiting.done()
 
     assert (await attempt(gateway, handler, suspend_after=5)).is_completed
 
 
 async def test_an_attempt_is_not_suspended_while_a_step_is_executing(gateway: ScriptedGateway) -> None:
     async def slow() -> int:
+        # Nothing tells that nothing happens: this is ten times as long as it would take.
         await asyncio.sleep(0.2)
         return 1
 
@@ -64,7 +66,8 @@ async def test_a_suspended_handler_is_cancelled_and_waited_for(gateway: Scripted
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.01)
+            # A clean-up that is awaited.
+            await asyncio.wait([waiting])
             left.append("handler")
             assert waiting.cancelled()
 
@@ -339,17 +342,23 @@ async def test_what_an_executing_branch_does_is_undone_as_well(gateway: Scripted
 async def test_a_stored_outcome_of_a_slow_branch_is_undone_as_well(gateway: ScriptedGateway) -> None:
     gateway.store("hotel", 1)
     gateway.store("flight", {"title": "x"}, failed=True)
+    ended = asyncio.Event()
     undone: list[str] = []
 
     async def hotel() -> None:
-        await asyncio.sleep(0.02)
+        # It does something else until the handler has failed and its end has begun.
+        await ended.wait()
         await step.run("hotel", lambda: pytest.fail("executed"))
         step.on_rollback("cancel hotel", lambda: undone.append("hotel"))
 
     async def handler() -> None:
-        await asyncio.gather(hotel(), step.run("flight", lambda: pytest.fail("executed")))
+        try:
+            await asyncio.gather(hotel(), step.run("flight", lambda: pytest.fail("executed")))
+        finally:
+            # The callback runs after the handler has ended.
+            asyncio.get_running_loop().call_soon(ended.set)
 
-    await attempt(gateway, handler, suspend_after=0.2)
+    await attempt(gateway, handler, suspend_after=0.5)
     assert undone == ["hotel"]
 
 
