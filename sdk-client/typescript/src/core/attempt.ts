@@ -1,12 +1,11 @@
 import { StepActivity } from "./activity.js";
 import { inContext } from "./context.js";
-import { AttemptOverError, CheckpointError, isForGood, StepError, StepUsageError, statesFailure } from "./errors.js";
+import { AttemptOverError, CheckpointError, isForGood, StepUsageError } from "./errors.js";
 import { type Outcome, parseSteps } from "./fields.js";
 import { CALL_TIMES, type CallTimes, GatewayClient } from "./gateway.js";
-import { ROLLBACK_BEGUN } from "./names.js";
 import type { Settings } from "./options.js";
-import { type Problem, parseProblem, problemOf, problemOfMisuse } from "./problem.js";
 import { guardRejections } from "./rejections.js";
+import type { HandlerEnd } from "./rollback.js";
 import { StepRunner } from "./runner.js";
 import type { RunInfo, Step } from "./step.js";
 import { StoredSteps } from "./stored.js";
@@ -42,7 +41,6 @@ export class Attempt {
   readonly #stored: StoredSteps;
   readonly #gateway: GatewayClient | undefined;
   readonly #settings: Settings;
-  readonly #isLast: boolean;
   readonly #isResponse: (error: unknown) => boolean;
   #threw = false;
 
@@ -58,10 +56,9 @@ export class Attempt {
     this.#handlerOver = new AbortController();
     this.#activity = new StepActivity(settings.suspendAfter);
     this.#stored = new StoredSteps(known, gateway && !complete ? () => gateway.getSteps(this.#runner.over) : undefined);
-    this.#runner = new StepRunner(info, gateway, this.#stored, this.#activity, settings, this.#handlerOver.signal);
+    this.#runner = new StepRunner(info, gateway, this.#stored, this.#activity, settings, isLast, this.#handlerOver.signal);
     this.#gateway = gateway;
     this.#settings = settings;
-    this.#isLast = isLast;
     this.#isResponse = parts.isResponse ?? (() => false);
     const { over } = this.#runner;
     over.addEventListener("abort", () => {
@@ -136,7 +133,8 @@ export class Attempt {
     // Known before anything is waited for: a response that the framework writes of it is not one of a handler that finished.
     this.#threw = threw;
     try {
-      const verdict = await this.#end(threw ? (ending as { error: unknown }).error : undefined, threw, this.#runner.over.aborted);
+      const failure = threw ? (ending as { error: unknown }).error : undefined;
+      const verdict = await this.#end({ failure, threw, wasOver: this.#runner.over.aborted });
       return verdict ? { kind: "overruled", verdict } : ending;
     } catch (error) {
       return { kind: "threw", error };
@@ -149,8 +147,8 @@ export class Attempt {
    *
    * @throws CheckpointError The stored steps cannot be read. The attempt has failed.
    */
-  async hasRollbackBegun(): Promise<boolean> {
-    return (await this.#find(ROLLBACK_BEGUN)) !== undefined;
+  hasRollbackBegun(): Promise<boolean> {
+    return this.#runner.rollback.hasBegun();
   }
 
   /** What must be answered, whatever the handler makes of it; `undefined` while all is well. */
@@ -203,15 +201,17 @@ export class Attempt {
   }
 
   /** Waits for what is executing, and rolls back where the handler has failed for good. */
-  async #end(failure: unknown, threw: boolean, wasOver: boolean): Promise<Verdict | undefined> {
+  async #end(end: HandlerEnd): Promise<Verdict | undefined> {
+    const { failure } = end;
     const runner = this.#runner;
+    const { rollback } = runner;
     // Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any
     // more.
     runner.handlerHasEnded();
     await this.#activity.drain();
     guardRejections();
     this.#activity.release();
-    if (this.#isRunsEnd(failure, threw, wasOver)) await this.#registered();
+    if (rollback.isToCome(end)) await rollback.registered();
     runner.names.close();
     if (failure instanceof StepUsageError) this.#settings.logger.error(`A durable step is used wrongly: ${failure.message}`);
 
@@ -220,66 +220,14 @@ export class Attempt {
     if (verdict && !(isSuspended(verdict) && isForGood(failure))) return verdict;
     if (failure instanceof CheckpointError) return failed(failure, this.#settings.errorDetails);
     try {
-      const cause = await this.#cause(failure, threw, wasOver);
+      const cause = await rollback.cause(end);
       if (!cause) return runner.override;
-      const failures = await runner.compensate();
+      const failures = await rollback.execute();
       if (this.#gateway || isForGood(failure)) return failedForGood(cause, failures, this.#settings.errorDetails);
       if (failures.length > 0) throw new AggregateError([failure, ...failures], "The handler failed, and so did compensations.");
       return undefined;
     } catch (error) {
       if ((error instanceof CheckpointError || error instanceof AttemptOverError) && runner.override) return runner.override;
-      throw error;
-    }
-  }
-
-  /**
-   * Whether what the handler threw is the end of its attempt, and not a failure. A handler that is cancelled may throw anything. The
-   * failure of a step is stored already.
-   */
-  #isCancellation(failure: unknown, wasOver: boolean): boolean {
-    return wasOver && !statesFailure(failure) && !(failure instanceof StepError || failure instanceof StepUsageError);
-  }
-
-  /** Whether the run is going to fail, or to be rolled back, as far as it can be told before all branches are known. */
-  #isRunsEnd(failure: unknown, threw: boolean, wasOver: boolean): boolean {
-    if (this.#stored.peek(ROLLBACK_BEGUN)) return true;
-    if (!threw || failure instanceof CheckpointError || failure instanceof AttemptOverError || this.#isCancellation(failure, wasOver))
-      return false;
-    return isForGood(failure) || this.#isLast || !this.#gateway;
-  }
-
-  /** Waits until the branches that the handler has left behind have registered how what they have done is undone. */
-  async #registered(): Promise<void> {
-    await this.#activity.goneOn();
-    // What a branch does besides steps cannot be seen. It may be between its step and the registration, or on the way to its step.
-    if (this.#activity.hasLeftBehind || this.#stored.hasUnasked || this.#stored.peek(ROLLBACK_BEGUN))
-      await this.#activity.quiet(this.#runner.over);
-    this.#runner.names.close();
-    await this.#activity.goneOn();
-  }
-
-  /** Why the run has failed for good, if it has. */
-  async #cause(failure: unknown, threw: boolean, wasOver: boolean): Promise<Problem | undefined> {
-    const rollsBack = this.#runner.hasCompensations && this.#gateway !== undefined;
-    // A run that has begun to roll back cannot go on, even if what failed would succeed now.
-    const begun = rollsBack ? await this.#find(ROLLBACK_BEGUN) : this.#stored.peek(ROLLBACK_BEGUN);
-    if (begun) return parseProblem(begun.body);
-    if (!threw || this.#isCancellation(failure, wasOver)) return undefined;
-    if (failure instanceof StepError) {
-      // It is stored already, and each replay fails by it at the same place. Not so where another branch may have come further by then.
-      const problem = { ...failure.problem, step: failure.step };
-      return rollsBack && (this.#activity.hasParked || this.#activity.hasLeftBehind) ? this.#runner.beginRollback(problem) : problem;
-    }
-    if (!isForGood(failure) && !(this.#runner.hasCompensations && (this.#isLast || !this.#gateway))) return undefined;
-    const own = failure instanceof StepUsageError ? problemOfMisuse(failure) : problemOf(failure, false);
-    return rollsBack ? this.#runner.beginRollback(own) : own;
-  }
-
-  async #find(id: string): Promise<Outcome | undefined> {
-    try {
-      return await this.#stored.find(id, "run");
-    } catch (error) {
-      if (error instanceof CheckpointError) this.#runner.fail(error);
       throw error;
     }
   }

@@ -29,6 +29,7 @@ import { type Answer, type GatewayClient, refused, type StepWrite } from "./gate
 import { callbackOf, handOutOf, ROLLBACK_BEGUN, StepNames, tooLate } from "./names.js";
 import { checked, localDelay, type Retries, type Settings, type StepOptions } from "./options.js";
 import { isBeyondRunTimeout, isStepTimeout, PROBLEM_TYPE, type Problem, parseProblem, problemOf, shortened } from "./problem.js";
+import { Rollback, type Undoing } from "./rollback.js";
 import { anySignal, delay, nextTurn } from "./signals.js";
 import type {
   FetchInput,
@@ -62,8 +63,9 @@ type Decode = (outcome: Outcome) => unknown;
 const NOTHING: Encoded = { body: new Uint8Array(), contentType: JSON_TYPE };
 
 /** The steps of one attempt: how each is begun, executed, stored, and what the gateway's answers make of it. */
-export class StepRunner {
+export class StepRunner implements Undoing {
   readonly step: Step;
+  readonly rollback: Rollback;
   readonly #names: StepNames;
   readonly #over = new AbortController();
   #override: Verdict | undefined;
@@ -72,6 +74,7 @@ export class StepRunner {
   /**
    * @param gateway Where outcomes are stored; absent where there is none.
    * @param aborted Aborted when the request is.
+   * @param isLast Whether the run fails with this attempt.
    * @param handlerOver Aborted also when the attempt is suspended.
    */
   constructor(
@@ -80,9 +83,11 @@ export class StepRunner {
     private readonly stored: StoredSteps,
     private readonly activity: StepActivity,
     private readonly settings: Settings,
+    isLast: boolean,
     handlerOver: AbortSignal,
   ) {
     this.#names = new StepNames(activity, () => this.#nextFlow());
+    this.rollback = new Rollback(this, stored, activity, settings, gateway !== undefined, isLast);
     this.step = this.#steps(handlerOver);
   }
 
@@ -133,7 +138,10 @@ export class StepRunner {
       sendEvent: (name, event, options) => this.#attempt(() => this.#sendEvent(name, event, options)),
       invoke: (name, path, options) => this.#attempt(() => this.#invoke(name, path, options)),
       fetch: (name, input, init, options) => this.#attempt(() => this.#fetch(name, input, init, options)),
-      onRollback: (name, compensation, options) => this.#onRollback(name, compensation, options),
+      onRollback: (name, compensation, options) => {
+        requireFunction(compensation, "A compensation");
+        this.rollback.register(name, compensation, options, this.#inside());
+      },
     };
   }
 
@@ -316,63 +324,22 @@ export class StepRunner {
     }
   }
 
-  // ── Compensations
-  // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Undoing
+  // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  readonly #compensations: { id: string; body: Body; how: Retries }[] = [];
-
-  get hasCompensations(): boolean {
-    return this.#compensations.length > 0;
-  }
-
-  #onRollback(name: string, compensation: Body, options: StepOptions | undefined): void {
-    requireFunction(compensation, "A compensation");
-    const how = checked(options);
-    const inside = this.#inside();
-    if (inside !== undefined) {
-      throw new StepUsageError(
-        `The compensation '${name}' is registered inside step '${inside}', which a replay does not execute. Register it after the step.`,
-      );
-    }
-    const id = this.#names.reserve(name);
-    this.stored.makeOptional(id);
-    this.#compensations.push({ id, body: compensation, how });
-    this.activity.touch();
-  }
-
-  /** Executes the compensations, the last one first. One that fails for good does not stop the others. */
-  async compensate(): Promise<StepError[]> {
-    const failures: StepError[] = [];
+  /** Executes a compensation as a step. @throws StepError It has failed for good. */
+  compensate(id: string, compensation: Body, how: Retries): Promise<unknown> {
+    this.#names.enterReserved(id);
     const decode: Decode = () => undefined;
-    for (const { id, body, how } of [...this.#compensations].reverse()) {
-      this.#names.enterReserved(id);
-      try {
-        const nothing: Body = async (context) => {
-          await body(context);
-        };
-        await this.#beginAs(id, "run", "compensation", undefined, decode, () => this.#execute(id, nothing, () => NOTHING, decode, how));
-      } catch (error) {
-        if (error instanceof StepError) failures.push(error);
-        else if (error instanceof StepUsageError) {
-          this.settings.logger.error(this.#line(`The compensation '${id}' uses a durable step wrongly: ${error.message}`));
-          failures.push(new StepError(id, { title: "A durable step is used wrongly", detail: error.message }, error));
-        } else throw error;
-      }
-    }
-    return failures;
+    const body: Body = async (context) => {
+      await compensation(context);
+    };
+    return this.#beginAs(id, "run", "compensation", undefined, decode, () => this.#execute(id, body, () => NOTHING, decode, how));
   }
 
-  /** Stores why the run is rolled back. Without it a replay whose handler does not fail again would go on with what has been undone. */
-  async beginRollback(problem: Problem): Promise<Problem> {
-    const kept = shortened(problem);
-    try {
-      await this.#storeFailure(ROLLBACK_BEGUN, kept, 0, checked(), { noRetry: true }, undefined, () => undefined);
-    } catch (error) {
-      if (error instanceof StepError) return error.problem === kept ? problem : error.problem;
-      if (error instanceof CheckpointError) this.fail(error);
-      throw error;
-    }
-    return problem;
+  /** Stores a failure for good that is no body's. @throws StepError The one that is stored. */
+  storeFailure(id: string, problem: Problem): Promise<unknown> {
+    return this.#storeFailure(id, problem, 0, checked(), { noRetry: true }, undefined, () => undefined);
   }
 
   // ── Beginning a step
@@ -431,7 +398,7 @@ export class StepRunner {
       }
       const outcome = await this.stored.find(id, type);
       if (outcome) {
-        this.settings.logger.debug?.(this.#line(`Step '${id}' has its outcome already`));
+        this.settings.logger.debug?.(this.line(`Step '${id}' has its outcome already`));
         return this.#use(id, outcome, decode);
       }
       this.#throwIfEnding(id, role);
@@ -443,7 +410,7 @@ export class StepRunner {
           throw new AttemptOverError("suspended", `Step '${id}' goes on in a later attempt.`);
         }
         // The other branches go on. This one waits as long as they do.
-        this.settings.logger.debug?.(this.#line(`Step '${id}' goes on in a later attempt`));
+        this.settings.logger.debug?.(this.line(`Step '${id}' goes on in a later attempt`));
         return await this.activity.park(id, role === "hand-out" ? callbackOf(id) : undefined, signal);
       }
       // Its effect may not be stored, so nothing that the handler makes of it may count as the run's result.
@@ -509,7 +476,7 @@ export class StepRunner {
     const either = anySignal([this.over, how.signal], how.timeout);
     const began = performance.now();
     const elapsed = () => performance.now() - began;
-    this.settings.logger.debug?.(this.#line(`Step '${id}' is executing`));
+    this.settings.logger.debug?.(this.line(`Step '${id}' is executing`));
     let encoded: Encoded;
     try {
       const context: StepContext = { signal: either.signal, idempotencyKey: `${this.info.id ?? this.#localId}/${id}` };
@@ -536,7 +503,7 @@ export class StepRunner {
 
   async #complete(id: string, encoded: Encoded, ms: number, how: Retries, decode: Decode): Promise<unknown> {
     const completed = () => {
-      this.settings.logger.debug?.(this.#line(`Step '${id}' completed after ${ms.toFixed(0)} ms`));
+      this.settings.logger.debug?.(this.line(`Step '${id}' completed after ${ms.toFixed(0)} ms`));
       return this.#use(id, { failed: false, ...encoded, type: "run" }, decode);
     };
     if (!this.gateway) return completed();
@@ -567,7 +534,7 @@ export class StepRunner {
   ): Promise<unknown> {
     const failure = new StepError(id, problem, cause);
     const words = (what: string) =>
-      this.#line(`${what} '${id}' failed after ${ms.toFixed(0)} ms: ${problem.exceptionType ?? problem.title}: ${problem.detail ?? ""}`);
+      this.line(`${what} '${id}' failed after ${ms.toFixed(0)} ms: ${problem.exceptionType ?? problem.title}: ${problem.detail ?? ""}`);
     if (!this.gateway) {
       this.settings.logger.warn(words("A try of step"));
       throw failure;
@@ -629,7 +596,7 @@ export class StepRunner {
 
   #abandon(id: string, answer: Answer): AttemptOverError {
     const { message } = refused(`Step '${id}'`, answer);
-    this.settings.logger.debug?.(this.#line(`The attempt is abandoned. ${message}`));
+    this.settings.logger.debug?.(this.line(`The attempt is abandoned. ${message}`));
     this.#overrule(abandoned(message, this.settings.errorDetails));
     this.endAttempt(message);
     return new AttemptOverError("abandoned", message);
@@ -637,7 +604,7 @@ export class StepRunner {
 
   fail(error: CheckpointError): void {
     if (!this.override || isSuspended(this.override)) {
-      this.settings.logger.warn(this.#line(`The attempt has failed; the gateway begins another. ${error.message}`));
+      this.settings.logger.warn(this.line(`The attempt has failed; the gateway begins another. ${error.message}`));
     }
     this.#overrule(failed(error, this.settings.errorDetails));
   }
@@ -656,7 +623,7 @@ export class StepRunner {
     );
   }
 
-  #line(what: string): string {
+  line(what: string): string {
     return this.info.isDurable ? `${what} (attempt ${this.info.attempt} of run ${this.info.id})` : what;
   }
 }
