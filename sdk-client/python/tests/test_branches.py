@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -19,6 +19,8 @@ from durable_gateway import (
     StepUsageError,
     step,
 )
+from durable_gateway._activity import Activity
+from durable_gateway._io import Io
 
 from .support import ScriptedGateway, attempt, headers, options, problem, status, until
 
@@ -339,25 +341,28 @@ async def test_what_an_executing_branch_does_is_undone_as_well(gateway: Scripted
     ]
 
 
-async def test_a_stored_outcome_of_a_slow_branch_is_undone_as_well(gateway: ScriptedGateway) -> None:
+async def test_a_stored_outcome_of_a_slow_branch_is_undone_as_well(gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway.store("hotel", 1)
     gateway.store("flight", {"title": "x"}, failed=True)
     ended = asyncio.Event()
     undone: list[str] = []
 
     async def hotel() -> None:
-        # It does something else until the handler has failed and its end has begun.
+        # It does something else until the end of the attempt waits for nothing but that.
         await ended.wait()
         await step.run("hotel", lambda: pytest.fail("executed"))
         step.on_rollback("cancel hotel", lambda: undone.append("hotel"))
 
     async def handler() -> None:
-        try:
-            await asyncio.gather(hotel(), step.run("flight", lambda: pytest.fail("executed")))
-        finally:
-            # The callback runs after the handler has ended.
-            asyncio.get_running_loop().call_soon(ended.set)
+        await asyncio.gather(hotel(), step.run("flight", lambda: pytest.fail("executed")))
 
+    quiet = Activity.quiet
+
+    async def quiet_begins(self: Activity, io: Io, is_over: Callable[[], bool]) -> None:
+        ended.set()
+        await quiet(self, io, is_over)
+
+    monkeypatch.setattr(Activity, "quiet", quiet_begins)
     await attempt(gateway, handler, suspend_after=0.5)
     assert undone == ["hotel"]
 

@@ -47,9 +47,18 @@ def test_a_list_that_is_cut_off(length: int) -> None:
         b"\0\0\0\3C\0\0" + END,
         b"\0\0\0\x15C" + bytes(20) + END,
         b"\0\0\0\x18C" + bytes(20) + b"\0\2a" + END,
+        b"\0\0\0\x1dC" + bytes(20) + b"\0\1a\0\0\0\2x" + END,
         b"\0\0\0\x1cC" + bytes(20) + b"\0\1\xff\0\0\0\0" + END,
     ],
-    ids=["unknown kind", "bytes after the end", "shorter than its head", "without its texts", "text longer than its record", "no UTF-8"],
+    ids=[
+        "unknown kind",
+        "bytes after the end",
+        "shorter than its head",
+        "without its texts",
+        "text longer than its record",
+        "last text longer",
+        "no UTF-8",
+    ],
 )
 def test_what_is_no_list(body: bytes) -> None:
     with pytest.raises(ValueError) as raised:
