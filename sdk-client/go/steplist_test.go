@@ -31,7 +31,8 @@ func record(kind byte, id, stepType, contentType string, body []byte) string {
 
 func TestReadStepList_GivesRecordsAsTheyAre(t *testing.T) {
 	large := bytes.Repeat([]byte{7}, trustedRecordBytes)
-	list := record('C', "a ä", "run", "image/png", []byte{0, 255}) + record('F', "b", "wait", "", nil) + record('C', "c", "run", jsonType, large)
+	list := record('C', "a ä", "run", "image/png", []byte{0, 255}) + record('F', "b", "wait", "", nil) +
+		record('C', "c", "run", jsonType, large)
 	// One byte at a time: nothing depends on what comes together.
 	steps, err := readStepList(iotest.OneByteReader(strings.NewReader(list + endOfList)))
 	if err != nil || len(steps) != 3 {
