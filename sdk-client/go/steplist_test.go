@@ -64,16 +64,15 @@ func TestReadStepList_CutOffAnywhere_SaysSo(t *testing.T) {
 func TestReadStepList_NoList_SaysSo(t *testing.T) {
 	short := record('C', "a", "run", "", nil)
 	for name, list := range map[string]string{
-		"unknown kind":                  record('X', "a", "run", "", nil) + endOfList,
-		"bytes after the end":           endOfList + "\x01",
-		"record shorter than its head":  "\x00\x00\x00\x03C\x00\x00" + endOfList,
-		"record without its texts":      "\x00\x00\x00\x15" + short[4:4+recordHeadBytes] + endOfList,
-		"text longer than its record":   "\x00\x00\x00\x18" + short[4:4+recordHeadBytes] + "\x00\x02a" + endOfList,
-		"length that ends in mid-text":  string(binary.BigEndian.AppendUint32(nil, uint32(len(short)-6))) + short[4:] + endOfList,
-		"JSON in place of what it says": `[{"id":"a"}]` + strings.Repeat(" ", 1<<20),
+		"unknown kind":                 record('X', "a", "run", "", nil) + endOfList,
+		"bytes after the end":          endOfList + "\x01",
+		"record shorter than its head": "\x00\x00\x00\x03C\x00\x00" + endOfList,
+		"record without its texts":     "\x00\x00\x00\x15" + short[4:4+recordHeadBytes] + endOfList,
+		"text longer than its record":  "\x00\x00\x00\x18" + short[4:4+recordHeadBytes] + "\x00\x02a" + endOfList,
+		"length that ends in mid-text": string(binary.BigEndian.AppendUint32(nil, uint32(len(short)-6))) + short[4:] + endOfList,
 	} {
 		var wrong *malformedList
-		if _, err := readStepList(strings.NewReader(list)); !errors.As(err, &wrong) && name != "JSON in place of what it says" || err == nil {
+		if _, err := readStepList(strings.NewReader(list)); !errors.As(err, &wrong) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
