@@ -71,24 +71,47 @@ internal sealed class FlowControl(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // As for leases: permits must be renewed while attempts are in flight, which is longer than the host counts as running.
-        using var timer = new PeriodicTimer(Tick, time);
-        var kept = time.GetTimestamp();
-        while (await timer.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && _permits.IsEmpty))
+        var every = settings.Lease / 3;
+        using var timer = new PeriodicTimer(every, time);
+        try
         {
-            if (time.GetElapsedTime(kept) < settings.Lease / 3) continue;
-            kept = time.GetTimestamp();
-            try
-            {
-                var until = time.GetUtcNow() + settings.Lease;
+            while (await timer.WaitForNextTickAsync(stoppingToken)) await RenewAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // As for leases: permits must be renewed while attempts are in flight, which is longer than the host counts as running.
+            await RenewUntilReleasedAsync(every);
+        }
+    }
 
-                // Do not use Keys, which locks the whole dictionary for a copy.
-                await Task.WhenAll(_permits.Select(permit => permit.Key.KeepAsync(store, until)));
-            }
-            catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
+    private async Task RenewUntilReleasedAsync(TimeSpan every)
+    {
+        using var timer = new PeriodicTimer(Tick, time);
+        long? renewed = null;
+        while (!_permits.IsEmpty)
+        {
+            if (renewed is not { } last || time.GetElapsedTime(last) >= every)
             {
-                log.FlowControlUnavailable(e.Message);
+                renewed = time.GetTimestamp();
+                await RenewAsync();
             }
+
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task RenewAsync()
+    {
+        try
+        {
+            var until = time.GetUtcNow() + settings.Lease;
+
+            // Do not use Keys, which locks the whole dictionary for a copy.
+            await Task.WhenAll(_permits.Select(permit => permit.Key.KeepAsync(store, until)));
+        }
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
+        {
+            log.FlowControlUnavailable(e.Message);
         }
     }
 
