@@ -35,6 +35,15 @@ internal sealed class EmbeddedCompaction(
     private const int Chunk = 2000;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
+    /// <summary>The longest time between two searches for expired keys.</summary>
+    private static readonly TimeSpan MaxUntilSearch = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// A search reads the whole memory log, so the pause after it is this many times as long. A nearly full store searches more often.
+    /// </summary>
+    private const int SearchShare = 200;
+    private const int NearlyFullSearchShare = 20;
+
     /// <summary>The longest time for which a full store waits for a compaction. It can free deleted keys, which nothing counts.</summary>
     private static readonly TimeSpan MaxFull = TimeSpan.FromMinutes(10);
 
@@ -49,6 +58,8 @@ internal sealed class EmbeddedCompaction(
     private long _expired;
     private long _last = time.GetTimestamp();
     private TimeSpan _pause;
+    private long _searched = time.GetTimestamp();
+    private TimeSpan _search;
 
     private long Size => server.Committed is var (begin, until) ? until - begin : 0;
 
@@ -63,7 +74,7 @@ internal sealed class EmbeddedCompaction(
         {
             try
             {
-                await ExpireAsync();
+                if (IsSearchDue()) await ExpireAsync();
                 if (!IsWorthIt()) continue;
                 log.Compacting(Size >> 20, capacity.Used >> 20);
                 var began = time.GetTimestamp();
@@ -123,11 +134,26 @@ internal sealed class EmbeddedCompaction(
     /// <summary>An upper estimate of what a compaction frees in the memory log: the growth, and the expired share of the rest.</summary>
     private long Reclaimable() => server.LogBytes - _logBytes + (long)(_logBytes * Math.Min(1, _expired / (_keys + 1.0)));
 
-    /// <summary>Deletes expired keys, so that the server cannot fail on them during the compaction.</summary>
+    /// <summary>The time from the end of a search for expired keys to the next one. It grows with the size of the store.</summary>
+    internal static TimeSpan PauseAfterSearch(TimeSpan search, bool isNearlyFull)
+    {
+        var pause = search * (isNearlyFull ? NearlyFullSearchShare : SearchShare);
+        return pause < MaxUntilSearch ? pause : MaxUntilSearch;
+    }
+
+    private bool IsSearchDue() => time.GetElapsedTime(_searched) >= PauseAfterSearch(_search, capacity.IsNearlyFull);
+
+    /// <summary>
+    /// Deletes expired keys, so that their memory is free and the server cannot fail on them during the compaction. Calls do not see an
+    /// expired key, deleted or not.
+    /// </summary>
     private async Task ExpireAsync()
     {
+        var began = time.GetTimestamp();
         var answer = (RedisResult[])(await connection.GetDatabase().ExecuteAsync("EXPDELSCAN"))!;
         _expired += (long)answer[0];
+        _searched = time.GetTimestamp();
+        _search = time.GetElapsedTime(began, _searched);
     }
 
     /// <summary>Lists every key. The server moves a key when it is written, so no call may write while a page is read.</summary>

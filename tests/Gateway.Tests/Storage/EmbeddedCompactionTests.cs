@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
+using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using StackExchange.Redis;
 
@@ -20,6 +21,17 @@ public sealed class EmbeddedCompactionTests : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-compact-").FullName;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    /// <summary>A search reads the whole store: once a second, a gateway with much stored data would do little else.</summary>
+    [Theory]
+    [InlineData(1, false, 200)]
+    [InlineData(50, false, 10_000)]
+    [InlineData(50, true, 1_000)]
+    [InlineData(10_000, false, 600_000)]
+    public void SearchForExpiredKeys_TakesASmallShareOfTheTime(int search, bool isNearlyFull, int pause) =>
+        Assert.Equal(
+            TimeSpan.FromMilliseconds(pause),
+            EmbeddedCompaction.PauseAfterSearch(TimeSpan.FromMilliseconds(search), isNearlyFull));
 
     [Fact]
     public async Task FilesStaySmall_AndWhatIsAliveIsThere_AlsoAfterARestart()
