@@ -12,34 +12,45 @@ internal sealed class Gateway : IAsyncDisposable
     private readonly Build _build;
     private readonly Uri _service;
     private readonly bool _isTiered;
-    private readonly RedisServer? _server;
+    private readonly string? _connection;
+    private readonly IAsyncDisposable? _store;
     private ServerProcess? _process;
 
-    private Gateway(Build build, Store store, Uri service, bool isTiered, RedisServer? server)
+    private Gateway(Build build, Store store, Uri service, bool isTiered, IAsyncDisposable? started, string? connection)
     {
         _build = build;
         _service = service;
         _isTiered = isTiered;
-        _server = server;
+        _store = started;
+        _connection = connection;
         Name = store switch
         {
             Store.EverySec => "Redis everysec",
             Store.Always => "Redis always",
+            Store.Cluster => "Redis Cluster of 3",
             _ => "embedded",
         } + build.Suffix;
     }
 
     public string Name { get; }
     public ServerProcess Process => _process ?? throw new InvalidOperationException("The gateway is stopped.");
-    public RedisCounters? Redis { get; private set; }
+
+    /// <summary>The counters of the single Redis.</summary>
+    public RedisCounters? Redis => Servers.Count == 1 ? Servers[0] : null;
+
+    /// <summary>The counters of each server of the store; none of the embedded store.</summary>
+    public IReadOnlyList<RedisCounters> Servers { get; private set; } = [];
     public TimeSpan StartedIn { get; private set; }
 
     public static async Task<Gateway> StartAsync(Build build, Store store, Uri service, bool isTiered)
     {
-        var server = store == Store.Embedded ? null : await RedisServer.StartAsync(
+        var cluster = store == Store.Cluster ? await RedisCluster.StartAsync(configuration: "--appendonly yes") : null;
+        var single = store is Store.Embedded or Store.Cluster ? null : await RedisServer.StartAsync(
             "--appendonly", "yes", "--appendfsync", store == Store.Always ? "always" : "everysec");
-        var gateway = new Gateway(build, store, service, isTiered, server);
-        if (server is not null) gateway.Redis = await RedisCounters.ConnectAsync(server);
+        var servers = cluster?.Servers ?? (single is null ? [] : [single]);
+        var gateway = new Gateway(build, store, service, isTiered, (IAsyncDisposable?)cluster ?? single,
+            cluster?.ConnectionString ?? single?.ConnectionString);
+        gateway.Servers = await Task.WhenAll(servers.Select(RedisCounters.ConnectAsync));
         await gateway.StartAgainAsync();
         return gateway;
     }
@@ -57,9 +68,9 @@ internal sealed class Gateway : IAsyncDisposable
         [
             $"--Durable:Listeners:Public=http://127.0.0.1:{_public}",
             $"--Durable:Listeners:Control=http://127.0.0.1:{_control}",
-            _server is null
+            _connection is null
                 ? $"--Durable:Store:DataDirectory={_directory}"
-                : $"--Durable:Store:ConnectionString={_server.ConnectionString}",
+                : $"--Durable:Store:ConnectionString={_connection}",
             "--Durable:Policies:default:Retry:Delay=00:00:00.020",
             "--Durable:Policies:default:Retry:Jitter=false",
             "--Durable:Policies:onstart:Persist=OnStart",
@@ -81,8 +92,8 @@ internal sealed class Gateway : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_process is not null) await _process.DisposeAsync();
-        if (Redis is not null) await Redis.DisposeAsync();
-        if (_server is not null) await _server.DisposeAsync();
+        foreach (var server in Servers) await server.DisposeAsync();
+        if (_store is not null) await _store.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
     }
 }

@@ -16,7 +16,7 @@ IScenario[] counts = [new RunCounts(), new ParkedBytes(), new Allocations()];
 IScenario[] all =
 [
     new LivePath(), new StoredOnStart(), new OneStep(), new TenSteps(), new LongRun(), new FailureToReplay(), new DueStorm(),
-    new StartAndIdle(),
+    new StartAndIdle(), new ScaleOut(),
     .. counts,
 ];
 

@@ -16,10 +16,14 @@ internal sealed class RedisCounters : IAsyncDisposable
 
     private readonly ConnectionMultiplexer _connection;
 
-    private RedisCounters(ConnectionMultiplexer connection) => _connection = connection;
+    /// <summary>This server. A connection to one server of a cluster knows all of them.</summary>
+    private readonly IServer _server;
+
+    private RedisCounters(ConnectionMultiplexer connection, string address) =>
+        (_connection, _server) = (connection, connection.GetServer(address));
 
     public static async Task<RedisCounters> ConnectAsync(RedisServer server) =>
-        new(await ConnectionMultiplexer.ConnectAsync($"{server.ConnectionString},allowAdmin=true"));
+        new(await ConnectionMultiplexer.ConnectAsync($"{server.ConnectionString},allowAdmin=true"), server.ConnectionString);
 
     public async Task<RedisSnapshot> ReadAsync()
     {
@@ -48,7 +52,7 @@ internal sealed class RedisCounters : IAsyncDisposable
     {
         var database = _connection.GetDatabase();
         var usages = new List<Task<RedisResult>>();
-        await foreach (var key in _connection.GetServers()[0].KeysAsync(pageSize: 1000))
+        await foreach (var key in _server.KeysAsync(pageSize: 1000))
             usages.Add(database.ExecuteAsync("MEMORY", "USAGE", key, "SAMPLES", "0"));
         return (await Task.WhenAll(usages)).Sum(usage => usage.IsNull ? 0 : (long)usage);
     }
@@ -59,5 +63,5 @@ internal sealed class RedisCounters : IAsyncDisposable
     public async ValueTask DisposeAsync() => await _connection.DisposeAsync();
 
     private async Task<IEnumerable<KeyValuePair<string, string>>> SectionAsync(string name) =>
-        (await _connection.GetServers()[0].InfoAsync(name)).SelectMany(section => section);
+        (await _server.InfoAsync(name)).SelectMany(section => section);
 }

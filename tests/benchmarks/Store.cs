@@ -9,6 +9,9 @@ internal enum Store
     /// <summary>Redis with <c>appendfsync always</c>.</summary>
     Always,
 
+    /// <summary>A Redis Cluster of three primaries, with <c>appendfsync everysec</c>.</summary>
+    Cluster,
+
     /// <summary>Garnet in the gateway's own process.</summary>
     Embedded,
 }

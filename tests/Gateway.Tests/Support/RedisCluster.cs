@@ -15,12 +15,15 @@ internal sealed class RedisCluster : IAsyncDisposable
 
     public string ConnectionString => string.Join(',', _servers.Select(server => server.ConnectionString));
 
-    public static async Task<RedisCluster> StartAsync(int replicas = 0)
+    /// <param name="replicas">The number of replicas of each primary.</param>
+    /// <param name="configuration">Further options of each server, separated by spaces.</param>
+    public static async Task<RedisCluster> StartAsync(int replicas = 0, string configuration = "")
     {
-        var servers = await Task.WhenAll(Enumerable.Range(0, Primaries * (replicas + 1)).Select(_ => RedisServer.StartAsync(
+        var more = configuration.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var servers = await Task.WhenAll(Enumerable.Range(0, Primaries * (replicas + 1)).Select(_ => RedisServer.StartAsync([
             "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
             "--repl-diskless-sync-delay", "0",
-            "--repl-ping-replica-period", "1", "--cluster-require-full-coverage", "no")));
+            "--repl-ping-replica-period", "1", "--cluster-require-full-coverage", "no", .. more])));
         var cluster = new RedisCluster(servers);
         await ManageAsync(["create", .. servers.Select(server => server.ConnectionString), "--cluster-replicas",
             $"{replicas}", "--cluster-yes"]);
