@@ -5,7 +5,8 @@ namespace DurableGateway.Benchmarks;
 /// <summary>What a request allocates in the gateway beyond what it allocates in YARP.</summary>
 internal sealed class Allocations : IScenario
 {
-    private const int Requests = 2000;
+    private const int Rounds = 8;
+    private const int Requests = 250;
 
     /// <summary>Debug code allocates more, which says nothing.</summary>
     public static bool CanMeasure { get; } = !typeof(Allocations).Assembly
@@ -40,15 +41,18 @@ internal sealed class Allocations : IScenario
         }
     }
 
+    /// <summary>The least of several rounds: what else a process does in the background only adds.</summary>
     private static async Task<double> MeasureAsync(Call call, ServerProcess process)
     {
-        await Load.CountAsync(call, Requests / 2);
-        var (idle, began) = (await process.AllocatedAsync(), Stopwatch.GetTimestamp());
-        await Task.Delay(TimeSpan.FromSeconds(1));
-        var perSecond = (await process.AllocatedAsync() - idle) / Stopwatch.GetElapsedTime(began).TotalSeconds;
-        var before = await process.AllocatedAsync();
-        began = Stopwatch.GetTimestamp();
-        await Load.CountAsync(call, Requests);
-        return (await process.AllocatedAsync() - before - (perSecond * Stopwatch.GetElapsedTime(began).TotalSeconds)) / Requests;
+        await Load.CountAsync(call, Rounds * Requests / 2);
+        var least = double.MaxValue;
+        for (var round = 0; round < Rounds; round++)
+        {
+            var before = await process.AllocatedAsync();
+            await Load.CountAsync(call, Requests);
+            least = Math.Min(least, (double)(await process.AllocatedAsync() - before) / Requests);
+        }
+
+        return least;
     }
 }
