@@ -60,7 +60,7 @@ internal sealed class Gateway : IAsyncDisposable
 
     public Uri Result(Uri location) => new(new Uri($"http://127.0.0.1:{_public}"), location);
 
-    /// <summary>Lists runs as an operator does. The index is then up to date, and the gateway has nothing left to do for earlier runs.</summary>
+    /// <summary>Lists runs as an operator does. The index is then up to date.</summary>
     public async Task ListRunsAsync()
     {
         using var client = new HttpClient();
