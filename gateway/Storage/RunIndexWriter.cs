@@ -44,8 +44,8 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
                 {
                     var changes = unlisted.Count(shard);
                     waits[shard] = changes == 0 ? 0 : waits[shard] + 1;
-                    if (isSweep || changes >= Batch || waits[shard] >= LooksUntilFlush) await TryFlushAsync(shard);
-                    if (unlisted.Count(shard) == 0) waits[shard] = 0;
+                    var isDue = isSweep || changes >= Batch || waits[shard] >= LooksUntilFlush;
+                    if (isDue && await TryFlushAsync(shard)) waits[shard] = 0;
                 }
             }
         }
@@ -55,15 +55,17 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
         }
     }
 
-    private async Task TryFlushAsync(int shard)
+    private async Task<bool> TryFlushAsync(int shard)
     {
         try
         {
             await FlushAsync(shard);
+            return true;
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
         {
             // The marks are still there.
+            return false;
         }
     }
 

@@ -7,6 +7,12 @@ internal sealed class UnlistedRuns(int shards)
 {
     private readonly int[] _changes = new int[shards];
 
+    /// <summary>
+    /// 1 where changes were under way when the index was brought up to date. Such a change may mark its run after that, so the index of the
+    /// shard is brought up to date once more.
+    /// </summary>
+    private readonly int[] _underWay = new int[shards];
+
     public int Shards => _changes.Length;
 
     /// <summary>Called before the change: the store may have made it although its answer was lost.</summary>
@@ -14,7 +20,12 @@ internal sealed class UnlistedRuns(int shards)
 
     public void Add(int shard) => Interlocked.Increment(ref _changes[shard]);
 
-    public int Count(int shard) => Volatile.Read(ref _changes[shard]);
+    public int Count(int shard) => Math.Max(Volatile.Read(ref _changes[shard]), Volatile.Read(ref _underWay[shard]));
 
-    public void Clear(int shard) => Volatile.Write(ref _changes[shard], 0);
+    /// <summary>Called before the index is brought up to date.</summary>
+    public void Clear(int shard)
+    {
+        var changes = Interlocked.Exchange(ref _changes[shard], 0);
+        Volatile.Write(ref _underWay[shard], changes > 0 ? 1 : 0);
+    }
 }

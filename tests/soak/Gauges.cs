@@ -30,6 +30,17 @@ internal readonly record struct Sample(long Keys, double StoreMiB, double Gatewa
 /// <summary>Reads them.</summary>
 internal sealed class Gauges(int gateway, RedisServer? redis, string directory)
 {
+    /// <summary>The keys that are left, each with its type and the seconds until it expires.</summary>
+    public static async Task<IReadOnlyList<string>> LeftAsync(RedisServer redis)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString + ",allowAdmin=true");
+        var database = connection.GetDatabase();
+        var left = new List<string>();
+        await foreach (var key in connection.GetServer(redis.ConnectionString).KeysAsync(pageSize: 5000))
+            left.Add($"{key} {await database.KeyTypeAsync(key)} {(await database.KeyTimeToLiveAsync(key))?.TotalSeconds:F0}");
+        return left;
+    }
+
     public async Task<Sample> ReadAsync()
     {
         var resident = (await File.ReadAllLinesAsync($"/proc/{gateway}/status")).First(line =>

@@ -62,7 +62,7 @@ try
     if (redis is not null)
     {
         // All that is left when the last run has expired is the store's own mark, and what is counted by the minute. The runs expire after
-        // some seconds, and the index follows within half a minute.
+        // some seconds. The index follows within half a minute, and half a minute later once more.
         var began = Stopwatch.StartNew();
         Sample left;
         do
@@ -70,12 +70,17 @@ try
             await Task.Delay(TimeSpan.FromSeconds(1));
             left = await gauges.ReadAsync();
         }
-        while (left.Keys > 1 && began.Elapsed < TimeSpan.FromSeconds(50));
+        while (left.Keys > 1 && began.Elapsed < TimeSpan.FromSeconds(100));
         samples.Add(left);
         Console.WriteLine($"  end{load.Requests,12:N0}{samples[^1].Keys,10:N0}{samples[^1].StoreMiB,12:N0}{samples[^1].GatewayMiB,13:N0}");
     }
 
     var growth = Sample.Growth(samples, redis is not null);
+    if (growth is not null && redis is not null)
+    {
+        foreach (var key in (await Gauges.LeftAsync(redis)).Take(20)) Console.WriteLine($"left: {key}");
+    }
+
     Console.WriteLine(growth is null && load.Failures == 0
         ? "soak: flat"
         : $"soak: FAILED ({growth ?? $"{load.Failures} requests failed"})");

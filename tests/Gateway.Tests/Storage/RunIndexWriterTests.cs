@@ -81,6 +81,29 @@ public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFi
         await writer.StopAsync(TestContext.Current.CancellationToken);
     }
 
+    /// <summary>A call announces its change before it makes it, so an update of the index can come between the two.</summary>
+    [Fact]
+    public async Task ChangeThatIsMadeAfterTheUpdate_IsListedByTheNextOne()
+    {
+        const int LooksBeforeTheSweep = 400;
+        var unlisted = new UnlistedRuns(StoreFixture.Shards);
+        using var writer = new RunIndexWriter(fixture.Node.Connection, unlisted, _time);
+        await writer.StartAsync(TestContext.Current.CancellationToken);
+        var run = Make.Run() with { Route = $"route-{Guid.NewGuid()}" };
+        unlisted.Add(run.Id);
+        await writer.FlushAsync();
+        await fixture.Store.CreateRunningAsync(run, "node", Make.Start);
+
+        var looks = 0;
+        await Eventually.TrueAsync(async () =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            Assert.True(++looks < LooksBeforeTheSweep, "Only the sweep finds the mark.");
+            return await MarkAsync(run) is null;
+        }, "the index shows the run", seconds: 60);
+        await writer.StopAsync(TestContext.Current.CancellationToken);
+    }
+
     /// <summary>This node does not know of the change, as if the node that made it had died.</summary>
     [Fact]
     public async Task ChangesOfAnotherNode_AreListed()
