@@ -64,7 +64,7 @@ internal sealed class OperatorCommandHandler(
         var copy = id ?? RunId.New(now);
         var another = new NewRun(copy, record, route, now, request)
         {
-            ConcurrencyLimit = (await operations.GetGateAsync(run))?.Behind(now)
+            ConcurrencyLimit = (await operations.GetConcurrencyLimitAsync(run))?.Behind(now)
         };
         await StoreRetry.ResolveAsync(() => store.CreateDueAsync(another, engine.Owner, now), time);
         await operations.ActAsync(run, "again", $"again by {who}, as {copy}");

@@ -15,20 +15,20 @@ internal sealed class RequestFlow(
     /// <summary>Takes the turn of a new request.</summary>
     /// <param name="request">The request.</param>
     /// <param name="attempt">Its first attempt.</param>
-    /// <param name="gate">The concurrency limit that it has to pass, or <see langword="null"/>.</param>
+    /// <param name="limit">The concurrency limit that it has to pass, or <see langword="null"/>.</param>
     /// <param name="keyHash">The hash of its idempotency key; <see langword="null"/> without one.</param>
     /// <exception cref="IdempotencyKeyTakenException">The key belongs to another run. A repeated request does not take a turn.</exception>
     /// <exception cref="StoreUnavailableException">The store is unavailable, and the key cannot be looked up.</exception>
-    public async Task<Turn> TakeTurnAsync(HttpRequest request, Attempt attempt, ConcurrencyLimit? gate, string? keyHash)
+    public async Task<Turn> TakeTurnAsync(HttpRequest request, Attempt attempt, ConcurrencyLimit? limit, string? keyHash)
     {
         await ThrowIfTakenAsync(keyHash);
         try
         {
             var start = await StartAsync(request, attempt.Policy, attempt.Route, attempt.Run);
             if (start > time.GetUtcNow()) return new Turn(null, start, null);
-            if (gate is null) return default;
-            var (permit, askAgain) = await control.EnterAsync(gate, attempt.Run, attempt.Policy.Lifetime);
-            return permit is null ? new Turn(null, askAgain, gate) : new Turn(permit, null, null);
+            if (limit is null) return default;
+            var (permit, askAgain) = await control.EnterAsync(limit, attempt.Run, attempt.Policy.Lifetime);
+            return permit is null ? new Turn(null, askAgain, limit) : new Turn(permit, null, null);
         }
         catch (StoreUnavailableException e)
         {

@@ -190,15 +190,15 @@ internal sealed class ReplayLoop(
             .OrderBy(pick => pick.Turn).Select(pick => (pick.Run, pick.Cluster));
     }
 
-    private async Task ClaimAsync(RunId run, ConcurrencyLimit? gate, string cluster)
+    private async Task ClaimAsync(RunId run, ConcurrencyLimit? limit, string cluster)
     {
         FlowControl.Permit? permit = null;
         var taken = true;
         try
         {
-            if (gate is not null)
+            if (limit is not null)
             {
-                (permit, var askAgain) = await flow.EnterAsync(gate, run, LimitLifetime);
+                (permit, var askAgain) = await flow.EnterAsync(limit, run, LimitLifetime);
                 if (permit is null)
                 {
                     await flow.DeferAsync(run, askAgain);

@@ -22,12 +22,12 @@ internal sealed class FlowControl(
 
     /// <returns>The permit, which the caller disposes after the attempt; or the latest time to ask again.</returns>
     /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
-    public async Task<(Permit? Permit, DateTimeOffset AskAgain)> EnterAsync(ConcurrencyLimit gate, RunId run, TimeSpan lifetime)
+    public async Task<(Permit? Permit, DateTimeOffset AskAgain)> EnterAsync(ConcurrencyLimit limit, RunId run, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
-        var permit = new Permit(this, gate, run);
-        var answer = await store.EnterAsync(gate, run, permit.Name, now + settings.Lease, lifetime);
-        if (answer.Woken.Count > 0) await WakeAsync(gate, answer.Woken);
+        var permit = new Permit(this, limit, run);
+        var answer = await store.EnterAsync(limit, run, permit.Name, now + settings.Lease, lifetime);
+        if (answer.Woken.Count > 0) await WakeAsync(limit, answer.Woken);
         if (!answer.IsIn)
         {
             // The run is woken when it gets a place. This time applies if no node is left to wake it.
@@ -43,18 +43,18 @@ internal sealed class FlowControl(
     /// Updates the place of a run that got no place before it was stored, after it was stored or dropped. If its turn came in between, no
     /// node could make it due, and the next run got its place.
     /// </summary>
-    public async Task QueuedAsync(ConcurrencyLimit gate, RunId run, TimeSpan lifetime, bool isStored)
+    public async Task QueuedAsync(ConcurrencyLimit limit, RunId run, TimeSpan lifetime, bool isStored)
     {
         try
         {
             if (!isStored)
             {
-                await WakeAsync(gate, await store.LeaveAsync(gate, run, permit: ""));
+                await WakeAsync(limit, await store.LeaveAsync(limit, run, permit: ""));
                 return;
             }
 
-            var answer = await store.EnterAsync(gate, run, permit: "", time.GetUtcNow() + settings.Lease, lifetime);
-            await WakeAsync(gate, answer.IsIn ? [run, .. answer.Woken] : answer.Woken);
+            var answer = await store.EnterAsync(limit, run, permit: "", time.GetUtcNow() + settings.Lease, lifetime);
+            await WakeAsync(limit, answer.IsIn ? [run, .. answer.Woken] : answer.Woken);
         }
         catch (StoreUnavailableException e)
         {
@@ -130,23 +130,23 @@ internal sealed class FlowControl(
         }
     }
 
-    private async Task WakeAsync(ConcurrencyLimit gate, IReadOnlyList<RunId> runs)
+    private async Task WakeAsync(ConcurrencyLimit limit, IReadOnlyList<RunId> runs)
     {
         foreach (var run in runs)
         {
             if (await store.WakeAsync(run)) signals.Parked(run, time.GetUtcNow());
-            else await WakeAsync(gate, await store.LeaveAsync(gate, run, permit: ""));
+            else await WakeAsync(limit, await store.LeaveAsync(limit, run, permit: ""));
         }
     }
 
     /// <summary>A run's permit under a concurrency limit.</summary>
-    internal sealed class Permit(FlowControl owner, ConcurrencyLimit gate, RunId run) : IAsyncDisposable
+    internal sealed class Permit(FlowControl owner, ConcurrencyLimit limit, RunId run) : IAsyncDisposable
     {
         private readonly Lock _lock = new();
         private Task _keeping = Task.CompletedTask;
         private bool _left;
 
-        public ConcurrencyLimit ConcurrencyLimit => gate;
+        public ConcurrencyLimit ConcurrencyLimit => limit;
         public RunId Run => run;
 
         /// <summary>The id of the permit. Each attempt of the run has its own, so it cannot release that of another.</summary>
@@ -155,7 +155,7 @@ internal sealed class FlowControl(
         /// <summary>Renews the permit, unless it is being released.</summary>
         public Task KeepAsync(IFlowStore store, DateTimeOffset until)
         {
-            lock (_lock) return _left ? Task.CompletedTask : _keeping = store.KeepAsync(gate, run, Name, until);
+            lock (_lock) return _left ? Task.CompletedTask : _keeping = store.KeepAsync(limit, run, Name, until);
         }
 
         /// <summary>Releases the permit. It is not renewed after that, because a renewal would take a place that no run uses.</summary>

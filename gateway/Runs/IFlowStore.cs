@@ -6,22 +6,22 @@ namespace DurableGateway.Runs;
 internal interface IFlowStore
 {
     /// <summary>Gives a run a place under its concurrency limit, or adds it to the queue.</summary>
-    /// <param name="gate">The concurrency limit, with the run's position in the queue.</param>
+    /// <param name="limit">The concurrency limit, with the run's position in the queue.</param>
     /// <param name="run">The run.</param>
     /// <param name="permit">The id of the permit. If empty, the caller only asks,
     /// and the store reserves the place until the lease ends.</param>
     /// <param name="leaseEnd">When the permit expires if it is not renewed.</param>
     /// <param name="lifetime">How long the store keeps the queue.</param>
     /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
-    Task<ConcurrencyAnswer> EnterAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime);
+    Task<ConcurrencyAnswer> EnterAsync(ConcurrencyLimit limit, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime);
 
     /// <summary>
     /// Releases a permit of a run. If the permit is empty, removes the run from the queue. Returns the runs that get a place.
     /// </summary>
-    Task<IReadOnlyList<RunId>> LeaveAsync(ConcurrencyLimit gate, RunId run, string permit);
+    Task<IReadOnlyList<RunId>> LeaveAsync(ConcurrencyLimit limit, RunId run, string permit);
 
     /// <summary>Extends the lease of a permit. A run whose lease had expired gets its place back.</summary>
-    Task KeepAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd);
+    Task KeepAsync(ConcurrencyLimit limit, RunId run, string permit, DateTimeOffset leaseEnd);
 
     /// <summary>Makes a run due that got a place; <see langword="false"/> if it has ended, is paused or is unknown.</summary>
     Task<bool> WakeAsync(RunId run);

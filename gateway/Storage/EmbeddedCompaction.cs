@@ -17,7 +17,7 @@ namespace DurableGateway.Storage;
 internal sealed class EmbeddedCompaction(
     CompactingServer server,
     IConnectionMultiplexer connection,
-    CallThrottle gate,
+    CallThrottle throttle,
     Func<Task> settle,
     StoreCapacity capacity,
     TimeProvider time,
@@ -181,7 +181,7 @@ internal sealed class EmbeddedCompaction(
     {
         if (_pause > TimeSpan.Zero) await Task.Delay(_pause < MaxPause ? _pause : MaxPause, time);
         var began = time.GetTimestamp();
-        await gate.WhileClosedAsync(async () =>
+        await throttle.WhileClosedAsync(async () =>
         {
             await settle();
             await work();

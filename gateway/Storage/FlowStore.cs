@@ -13,13 +13,13 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     private static readonly TimeSpan LimitLifetime = TimeSpan.FromDays(30);
 
     public async Task<ConcurrencyAnswer> EnterAsync(
-        ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
+        ConcurrencyLimit limit, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
-        var call = NewCall(Scripts.AcquirePlace, gate, run, now);
+        var call = NewCall(Scripts.AcquirePlace, limit, run, now);
         call["lease_end"] = Milliseconds(leaseEnd);
-        call["limit"] = gate.Limit;
-        call["order"] = gate.Order;
+        call["limit"] = limit.MaxRuns;
+        call["order"] = limit.Order;
         call["reserved_until"] = Milliseconds(now + settings.Lease);
         call["lifetime"] = (long)lifetime.TotalMilliseconds;
         call["permit"] = permit;
@@ -27,20 +27,20 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
         return new ConcurrencyAnswer((int)answer[0] == 1, (int)answer[1], Parse(answer.Skip(2)));
     }
 
-    public async Task<IReadOnlyList<RunId>> LeaveAsync(ConcurrencyLimit gate, RunId run, string permit)
+    public async Task<IReadOnlyList<RunId>> LeaveAsync(ConcurrencyLimit limit, RunId run, string permit)
     {
         var now = time.GetUtcNow();
-        var call = NewCall(Scripts.ReleasePlace, gate, run, now);
-        call["limit"] = gate.Limit;
+        var call = NewCall(Scripts.ReleasePlace, limit, run, now);
+        call["limit"] = limit.MaxRuns;
         call["reserved_until"] = Milliseconds(now + settings.Lease);
         call["permit"] = permit;
         call["lifetime"] = (long)LimitLifetime.TotalMilliseconds;
         return Parse((RedisValue[])(await connection.EvaluateAsync(call))!);
     }
 
-    public Task KeepAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd)
+    public Task KeepAsync(ConcurrencyLimit limit, RunId run, string permit, DateTimeOffset leaseEnd)
     {
-        var call = NewCall(Scripts.RenewPlace, gate, run, time.GetUtcNow());
+        var call = NewCall(Scripts.RenewPlace, limit, run, time.GetUtcNow());
         call["lease_end"] = Milliseconds(leaseEnd);
         call["permit"] = permit;
         call["lifetime"] = (long)LimitLifetime.TotalMilliseconds;
@@ -82,18 +82,18 @@ internal sealed class FlowStore(StoreConnection connection, EngineSettings setti
     public Task GiveBackAsync(string rate, RunId run) =>
         connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.InShard(ShardOf(rate), $"rate:{rate}"), run.ToString()));
 
-    private ScriptCall NewCall(Script script, ConcurrencyLimit gate, RunId run, DateTimeOffset now)
+    private ScriptCall NewCall(Script script, ConcurrencyLimit limit, RunId run, DateTimeOffset now)
     {
-        var shard = ShardOf(gate.Name);
+        var shard = ShardOf(limit.Name);
         return new ScriptCall(script)
         {
-            [ScriptKey.Holders] = StoreKeys.InShard(shard, $"in:{gate.Name}"),
-            [ScriptKey.Queue] = StoreKeys.InShard(shard, $"queue:{gate.Name}"),
+            [ScriptKey.Holders] = StoreKeys.InShard(shard, $"in:{limit.Name}"),
+            [ScriptKey.Queue] = StoreKeys.InShard(shard, $"queue:{limit.Name}"),
             [ScriptKey.QueueLengths] = StoreKeys.WaitingIn(shard),
-            [ScriptKey.Permits] = StoreKeys.InShard(shard, $"permits:{gate.Name}"),
+            [ScriptKey.Permits] = StoreKeys.InShard(shard, $"permits:{limit.Name}"),
             ["run_id"] = run.ToString(),
             ["now"] = Milliseconds(now),
-            ["name"] = gate.Name,
+            ["name"] = limit.Name,
         };
     }
 

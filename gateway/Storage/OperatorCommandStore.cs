@@ -24,10 +24,10 @@ internal sealed class OperatorCommandStore(StoreConnection connection, RecordCod
     }
 
     /// <summary>The concurrency limit of a run; <see langword="null"/> if it has none.</summary>
-    public async Task<ConcurrencyLimit?> GetGateAsync(RunId run)
+    public async Task<ConcurrencyLimit?> GetConcurrencyLimitAsync(RunId run)
     {
-        var gate = await connection.ExecuteAsync(db => db.HashGetAsync(new StoreKeys(run, connection.Shards).Run, "gate"));
-        return ConcurrencyLimit.Parse(gate.ToString());
+        var limit = await connection.ExecuteAsync(db => db.HashGetAsync(new StoreKeys(run, connection.Shards).Run, "limit"));
+        return ConcurrencyLimit.Parse(limit.ToString());
     }
 
     /// <summary>Makes a run continue from a step, or with the given outcome of the step.</summary>

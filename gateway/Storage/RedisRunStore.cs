@@ -345,7 +345,7 @@ internal sealed class RedisRunStore(
             var overdue = db.SortedSetLengthAsync(queue, max: Milliseconds(now));
             var head = db.SortedSetRangeByRankWithScoresAsync(queue, 0, 0);
             var waiting = db.SortedSetRangeByRankWithScoresAsync(StoreKeys.WaitingIn(shard));
-            return (Open: await open, Overdue: await overdue, Head: await head, Queued: (await waiting).Sum(gate => (long)gate.Score));
+            return (Open: await open, Overdue: await overdue, Head: await head, Queued: (await waiting).Sum(limit => (long)limit.Score));
         })));
         var heads = shards.SelectMany(shard => shard.Head).Select(entry => (long)entry.Score).ToList();
         DateTimeOffset? first = heads.Count == 0 ? null : FromMilliseconds(heads.Min());

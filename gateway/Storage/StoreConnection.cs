@@ -54,7 +54,7 @@ internal sealed class StoreConnection(
     /// <summary>The number of abandoned calls, and how many of them the server has certainly completed.</summary>
     private int _abandoned;
     private int _settled;
-    private CallThrottle? _lock;
+    private CallThrottle? _throttle;
     private Task _compacting = Task.CompletedTask;
     private long _lookedAround;
     private readonly OutageLog _outage = StoreOutage(settings, clock, loggers.CreateLogger<StoreConnection>());
@@ -228,7 +228,7 @@ internal sealed class StoreConnection(
             throw new StoreUnavailableException($"The store is too slow: {MaxPending} calls wait for it.");
         }
 
-        if (_lock is not null) await _lock.EnterAsync();
+        if (_throttle is not null) await _throttle.EnterAsync();
         try
         {
             var answer = await command();
@@ -262,7 +262,7 @@ internal sealed class StoreConnection(
         }
         finally
         {
-            _lock?.Leave();
+            _throttle?.Leave();
             Interlocked.Decrement(ref _pending);
         }
     }
@@ -386,8 +386,8 @@ internal sealed class StoreConnection(
         if (_embedded is { } embedded)
         {
             var own = _maintenance = await ConnectionMultiplexer.ConnectAsync(options);
-            _lock = new CallThrottle();
-            Compaction = new EmbeddedCompaction(embedded.Server, own, _lock, SettleAsync, Capacity!, clock, _log);
+            _throttle = new CallThrottle();
+            Compaction = new EmbeddedCompaction(embedded.Server, own, _throttle, SettleAsync, Capacity!, clock, _log);
             _compacting = Compaction.RunAsync(_stopping.Token);
         }
 

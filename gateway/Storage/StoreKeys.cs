@@ -68,7 +68,7 @@ internal readonly struct StoreKeys(RunId run, int shards)
     /// <summary>The runs of a shard whose entries in the index are out of date.</summary>
     public static RedisKey UnlistedOf(int shard) => InShard(shard, UnlistedName);
 
-    /// <summary>How many runs wait at each gate of a shard.</summary>
+    /// <summary>How many runs wait under each concurrency limit of a shard.</summary>
     public static RedisKey WaitingIn(int shard) => InShard(shard, "waiting");
 
     /// <summary>A key that belongs to no run.</summary>

@@ -7,7 +7,7 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
     TimeSpan lease, int seed) : IDisposable
 {
     private readonly Random _random = new(seed);
-    private readonly SemaphoreSlim _redisGate = new(1, 1);
+    private readonly SemaphoreSlim _redisLock = new(1, 1);
     private readonly Dictionary<string, int> _counts = [];
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
@@ -30,7 +30,7 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         await Task.WhenAll(under.Values);
     }
 
-    public void Dispose() => _redisGate.Dispose();
+    public void Dispose() => _redisLock.Dispose();
 
     private (string What, object Victim, Func<Task> Harm) Choose()
     {
@@ -78,7 +78,7 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
     /// </summary>
     private async Task KillRedisAsync(RedisServer server, TimeSpan down)
     {
-        await _redisGate.WaitAsync();
+        await _redisLock.WaitAsync();
         try
         {
             await server.KillAsync();
@@ -90,13 +90,13 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         }
         finally
         {
-            _redisGate.Release();
+            _redisLock.Release();
         }
     }
 
     private async Task PauseRedisAsync(RedisServer server, TimeSpan pause)
     {
-        await _redisGate.WaitAsync();
+        await _redisLock.WaitAsync();
         try
         {
             Signals.Stop(server.ProcessId);
@@ -105,7 +105,7 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         }
         finally
         {
-            _redisGate.Release();
+            _redisLock.Release();
         }
     }
 }

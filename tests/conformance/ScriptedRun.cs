@@ -50,7 +50,7 @@ internal sealed class ScriptedRun
     /// <summary>How often a step is tried that says nothing else.</summary>
     private const int MaxAttempts = 3;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<(string Id, string Type, bool Failed, string ContentType, byte[] Body)> _stored = [];
     private readonly Dictionary<string, int> _index = [];
     private readonly Dictionary<string, int> _tries = [];
@@ -70,7 +70,7 @@ internal sealed class ScriptedRun
     {
         get
         {
-            lock (_gate) return [.. _calls];
+            lock (_lock) return [.. _calls];
         }
     }
 
@@ -78,7 +78,7 @@ internal sealed class ScriptedRun
     /// <returns>The headers of the request.</returns>
     public IReadOnlyDictionary<string, string> Begin(AttemptScript script, Func<string, string> addressOf)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _script = script;
             _calls.Clear();
@@ -108,7 +108,7 @@ internal sealed class ScriptedRun
     {
         AnswerRule? rule;
         TaskCompletionSource? come = null;
-        lock (_gate)
+        lock (_lock)
         {
             _calls.Add(call);
             foreach (var (pattern, awaited) in _awaited)
@@ -161,7 +161,7 @@ internal sealed class ScriptedRun
         }
 
         Answer answer;
-        lock (_gate) answer = Usual(call);
+        lock (_lock) answer = Usual(call);
         return rule?.Cut == "after" ? null : answer;
     }
 

@@ -52,7 +52,7 @@ if is_new then
     set_fields(run, 'idem', keys.idempotency)
   end
   if args.invoker then set_fields(run, 'parent', args.invoker) end
-  if args.concurrency then set_fields(run, 'gate', args.concurrency) end
+  if args.concurrency then set_fields(run, 'limit', args.concurrency) end
   if args.binding then set_fields(run, 'bound', args.binding) end
   if args.search then set_fields(run, 'search', args.search) end
   if args.attempt == '0' then

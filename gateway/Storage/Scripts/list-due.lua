@@ -38,7 +38,7 @@ for i = 1, #entries, 2 do
   local is_outbox_entry = string.sub(id, 2, 2) == ':'
   if not is_outbox_entry then
     -- A key that does not hold a run is listed without a route. The node that claims it removes it from the queue.
-    local fields = redis.pcall('HMGET', args.run_prefix .. id, 'route', 'gate', 'state')
+    local fields = redis.pcall('HMGET', args.run_prefix .. id, 'route', 'limit', 'state')
     if not fields['err'] then run = fields end
   end
   local route = run[1] or ''

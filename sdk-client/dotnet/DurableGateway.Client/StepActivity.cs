@@ -23,7 +23,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
 
     private static readonly TimeSpan MaxQuiet = TimeSpan.FromSeconds(5);
 
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private readonly HashSet<string> _executing = new(StringComparer.Ordinal);
     private readonly HashSet<string> _parked = new(StringComparer.Ordinal);
     private readonly HashSet<string> _goingOn = new(StringComparer.Ordinal);
@@ -45,7 +45,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     {
         get
         {
-            lock (_gate) return _hasParked;
+            lock (_lock) return _hasParked;
         }
     }
 
@@ -54,7 +54,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     {
         get
         {
-            lock (_gate) return _leftBehind || _hasParked || _executing.Count > 0;
+            lock (_lock) return _leftBehind || _hasParked || _executing.Count > 0;
         }
     }
 
@@ -63,7 +63,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     {
         get
         {
-            lock (_gate) return _leftBehind;
+            lock (_lock) return _leftBehind;
         }
     }
 
@@ -72,13 +72,13 @@ internal sealed class StepActivity(DurableStepsOptions options)
     {
         get
         {
-            lock (_gate) return string.Join(", ", _parked.OrderBy(id => id, StringComparer.Ordinal));
+            lock (_lock) return string.Join(", ", _parked.OrderBy(id => id, StringComparer.Ordinal));
         }
     }
 
     public void Enter(string id)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _begun++;
             _executing.Add(id);
@@ -90,7 +90,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// <param name="goesOn">Whether <see cref="WentOn"/> will follow.</param>
     public void Leave(string id, bool goesOn)
     {
-        lock (_gate)
+        lock (_lock)
         {
             // A parked branch got no outcome to continue with.
             if (_executing.Remove(id) && goesOn) _goingOn.Add(id);
@@ -102,7 +102,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// <summary>The branch that waited for a step has continued with its outcome, up to its next wait.</summary>
     public void WentOn(string id)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _goingOn.Remove(id);
             Signal();
@@ -112,7 +112,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// <summary>Notes that a branch is active outside of steps, and so has not ended.</summary>
     public void Touch()
     {
-        lock (_gate) _begun++;
+        lock (_lock) _begun++;
     }
 
     /// <summary>Parks a step until the attempt ends.</summary>
@@ -122,7 +122,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// <exception cref="RunSuspendedException">The attempt has ended.</exception>
     public async Task ParkAsync(string id, string? parent, CancellationToken cancellationToken)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _hasParked = true;
             if (_executing.Remove(id)) _parked.Add(id);
@@ -149,7 +149,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
             await OnlyParkedAsync().ConfigureAwait(false);
             var begun = Begun;
             for (var i = 0; i < Pieces && begun == Begun; i++) await Task.Delay(piece, ended).ConfigureAwait(false);
-            lock (_gate)
+            lock (_lock)
             {
                 if (begun != _begun || _executing.Count > 0 || _parked.Count == 0) continue;
                 _suspended = true;
@@ -161,13 +161,13 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// <summary>Notes that a step did not start because the attempt is suspended.</summary>
     public void Refuse()
     {
-        lock (_gate) _refused = true;
+        lock (_lock) _refused = true;
     }
 
     /// <summary>Revokes a suspension that nothing has observed, because the handler has ended on its own.</summary>
     public void EndByItself()
     {
-        lock (_gate) _suspended &= _refused;
+        lock (_lock) _suspended &= _refused;
     }
 
     /// <summary>Ends the wait of the parked steps, so that <c>finally</c> blocks are executed.</summary>
@@ -176,7 +176,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// <summary>Completes when no step is executing.</summary>
     public Task DrainAsync()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_executing.Count == 0) return Task.CompletedTask;
             _leftBehind = true;
@@ -188,7 +188,7 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// <summary>Completes when no step is executing and each branch has continued with its outcome.</summary>
     public Task GoneOnAsync()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_executing.Count + _goingOn.Count == 0) return Task.CompletedTask;
             if (_still is null or { Task.IsCompleted: true })
@@ -218,13 +218,13 @@ internal sealed class StepActivity(DurableStepsOptions options)
     {
         get
         {
-            lock (_gate) return _begun;
+            lock (_lock) return _begun;
         }
     }
 
     private Task OnlyParkedAsync()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_executing.Count == 0 && _parked.Count > 0) return Task.CompletedTask;
             if (_onlyParked is null or { Task.IsCompleted: true })

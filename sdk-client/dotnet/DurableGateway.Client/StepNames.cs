@@ -14,7 +14,7 @@ internal sealed class StepNames(StepActivity activity)
     private const string HandedOut = " handed out";
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
     private readonly HashSet<string> _ids = new(StringComparer.Ordinal) { RollbackBegun };
     private readonly HashSet<string> _begun = new(StringComparer.Ordinal);
@@ -33,7 +33,7 @@ internal sealed class StepNames(StepActivity activity)
     /// <exception cref="StepUsageException">The name is invalid or in use, or the handler has ended.</exception>
     public string Enter(string name)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var id = Assign(name);
             Begin(id);
@@ -45,7 +45,7 @@ internal sealed class StepNames(StepActivity activity)
     /// <exception cref="StepUsageException">The name is invalid.</exception>
     public string Reserve(string name)
     {
-        lock (_gate) return Assign(name);
+        lock (_lock) return Assign(name);
     }
 
     /// <summary>Starts the step that hands out the URL of a callback.</summary>
@@ -56,7 +56,7 @@ internal sealed class StepNames(StepActivity activity)
         if (!IsWithinBytes(id))
             throw new StepUsageException($"'{callback}' is too long for the name of a callback: with '{HandedOut}', "
                 + $"it must be at most {MaxIdBytes} bytes of UTF-8.");
-        lock (_gate)
+        lock (_lock)
         {
             if (!_ids.Add(id))
                 throw new StepUsageException($"The name '{id}' belongs to the step that hands out the URL of '{callback}'. "
@@ -69,14 +69,14 @@ internal sealed class StepNames(StepActivity activity)
     /// <summary>Starts a step that already has its id, after the handler has ended.</summary>
     public void EnterReserved(string id)
     {
-        lock (_gate) Begin(id);
+        lock (_lock) Begin(id);
     }
 
     /// <param name="id">The step.</param>
     /// <param name="goesOn">Whether <see cref="StepActivity.WentOn"/> will follow.</param>
     public void Leave(string id, bool goesOn)
     {
-        lock (_gate) _begun.Remove(id);
+        lock (_lock) _begun.Remove(id);
         activity.Leave(id, goesOn);
     }
 
@@ -87,7 +87,7 @@ internal sealed class StepNames(StepActivity activity)
     /// <summary>Refuses further names.</summary>
     public void Close()
     {
-        lock (_gate) _closed = true;
+        lock (_lock) _closed = true;
     }
 
     private void Begin(string id)

@@ -23,7 +23,7 @@ internal sealed partial class StepRunner
 
         var id = _names.Reserve(name);
         stored.MakeOptional(id);
-        lock (_gate) _compensations.Add((id, compensation, options));
+        lock (_lock) _compensations.Add((id, compensation, options));
         activity.Touch();
     }
 
@@ -145,7 +145,7 @@ internal sealed partial class StepRunner
     {
         var failures = new List<StepFailedException>();
         (string Id, Func<CancellationToken, Task> Body, StepOptions? How)[] registered;
-        lock (_gate) registered = [.. _compensations];
+        lock (_lock) registered = [.. _compensations];
         foreach (var (id, body, how) in Enumerable.Reverse(registered))
         {
             _names.EnterReserved(id);

@@ -25,7 +25,7 @@ internal sealed partial class StepRunner(
     /// <summary>The step whose body is executing in this context, to detect nested steps.</summary>
     private static readonly AsyncLocal<(StepRunner Runner, string Step)?> Inside = new();
 
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private readonly StepNames _names = new(activity);
     private readonly ILogger _log = options.Log;
     private AttemptVerdict? _override;
@@ -301,7 +301,7 @@ internal sealed partial class StepRunner(
     /// <summary>Sets the most severe verdict: abandoned is final, and a failed checkpoint takes precedence over a waiting step.</summary>
     private void Overrule(AttemptVerdict verdict)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_override is null || _override.StatusCode < verdict.StatusCode) Volatile.Write(ref _override, verdict);
         }

@@ -11,7 +11,7 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
 {
     private const int MaxMismatchChars = 4096;
 
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private readonly Dictionary<string, string> _asked = new(StringComparer.Ordinal);
     private readonly HashSet<string> _optional = new(StringComparer.Ordinal);
     private Task<Dictionary<string, StepOutcome>>? _rest;
@@ -24,11 +24,11 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
     /// <exception cref="CheckpointException">The outcomes cannot be read.</exception>
     public async Task<StepOutcome?> FindAsync(string id, string type, CancellationToken cancellationToken)
     {
-        lock (_gate) _asked[id] = type;
+        lock (_lock) _asked[id] = type;
         if (known.TryGetValue(id, out var outcome)) return outcome;
         if (complete) return null;
         Task<Dictionary<string, StepOutcome>> rest;
-        lock (_gate) rest = _rest ??= gateway!.GetStepsAsync(cancellationToken);
+        lock (_lock) rest = _rest ??= gateway!.GetStepsAsync(cancellationToken);
         return (await rest.ConfigureAwait(false)).TryGetValue(id, out outcome) ? outcome : null;
     }
 
@@ -41,14 +41,14 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
         get
         {
             var all = All;
-            lock (_gate) return all.Keys.Any(id => !_asked.ContainsKey(id) && !IsOptional(id, all));
+            lock (_lock) return all.Keys.Any(id => !_asked.ContainsKey(id) && !IsOptional(id, all));
         }
     }
 
     /// <summary>Marks a step that the handler need not request.</summary>
     public void MakeOptional(string id)
     {
-        lock (_gate) _optional.Add(id);
+        lock (_lock) _optional.Add(id);
     }
 
     /// <summary>
@@ -60,7 +60,7 @@ internal sealed class StoredSteps(Dictionary<string, StepOutcome> known, bool co
         var items = new List<string>();
         var length = 0;
         var all = All;
-        lock (_gate)
+        lock (_lock)
         {
             foreach (var step in all)
             {

@@ -6,7 +6,7 @@ namespace DurableGateway.Client.Conformance;
 /// <summary>Records executions on disk before the service continues, so that a crash loses none.</summary>
 internal sealed class Journal : IDisposable
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<(string Case, string Event, string? Name), int> _counts = [];
     private readonly FileStream _file;
 
@@ -36,7 +36,7 @@ internal sealed class Journal : IDisposable
             if (value is not null) line[member] = value.DeepClone();
         }
 
-        lock (_gate)
+        lock (_lock)
         {
             _file.Write(Encoding.UTF8.GetBytes(line.ToJsonString() + "\n"));
             return Count((id, happened, name));
@@ -47,7 +47,7 @@ internal sealed class Journal : IDisposable
 
     public int CountOf(string id, string happened, string? name)
     {
-        lock (_gate) return _counts.GetValueOrDefault((id, happened, name));
+        lock (_lock) return _counts.GetValueOrDefault((id, happened, name));
     }
 
     private int Count((string, string, string?) key) => _counts[key] = _counts.GetValueOrDefault(key) + 1;

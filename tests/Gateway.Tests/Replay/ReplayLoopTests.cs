@@ -33,7 +33,7 @@ public sealed class ReplayLoopTests
     [Fact]
     public async Task OneRunCannotBeClaimed_TheOthersAreReplayed()
     {
-        var gate = new Lock();
+        var brokenLock = new Lock();
         RunId? broken = null;
         using var log = new LogSink();
         await using var service = await StartServiceAsync();
@@ -41,7 +41,7 @@ public sealed class ReplayLoopTests
         {
             if (method != nameof(IRunStore.ClaimAsync)) return call();
             var run = (RunId)arguments[0]!;
-            lock (gate) broken ??= run;
+            lock (brokenLock) broken ??= run;
             return run == broken ? throw new InvalidOperationException("Nobody expects this.") : call();
         });
 

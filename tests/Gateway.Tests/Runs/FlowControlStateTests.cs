@@ -83,19 +83,19 @@ public sealed class FlowControlStateTests : IRunSignals, IFlowStore, IDisposable
     }
 
     Task<ConcurrencyAnswer> IFlowStore.EnterAsync(
-        ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
+        ConcurrencyLimit limit, RunId run, string permit, DateTimeOffset leaseEnd, TimeSpan lifetime)
     {
         _calls.Add("enter");
         return Task.FromResult(_answer);
     }
 
-    Task<IReadOnlyList<RunId>> IFlowStore.LeaveAsync(ConcurrencyLimit gate, RunId run, string permit)
+    Task<IReadOnlyList<RunId>> IFlowStore.LeaveAsync(ConcurrencyLimit limit, RunId run, string permit)
     {
         _calls.Add("leave");
         return _isAway ? throw EngineBench.Refused : Task.FromResult(_next);
     }
 
-    Task IFlowStore.KeepAsync(ConcurrencyLimit gate, RunId run, string permit, DateTimeOffset leaseEnd) => Task.CompletedTask;
+    Task IFlowStore.KeepAsync(ConcurrencyLimit limit, RunId run, string permit, DateTimeOffset leaseEnd) => Task.CompletedTask;
 
     Task<bool> IFlowStore.WakeAsync(RunId run)
     {

@@ -94,11 +94,11 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
     {
         await using var world = await World.StartAsync<TStore>(OneAtATime, ByTenant, "Durable:Lease=00:00:00.400");
         var flow = world.Gateway.Services.GetRequiredService<IFlowStore>();
-        var gate = ConcurrencyLimit.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path,
+        var limit = ConcurrencyLimit.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" }, world.Path,
             ConcurrencyLimit.DefaultUrgency,
             TimeProvider.System.GetUtcNow());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
-        Assert.True((await flow.EnterAsync(gate, RunId.New(now), "a", now.AddSeconds(3), TimeSpan.FromMinutes(1))).IsIn);
+        Assert.True((await flow.EnterAsync(limit, RunId.New(now), "a", now.AddSeconds(3), TimeSpan.FromMinutes(1))).IsIn);
         var waiting = await SendAsync(world, world.Path);
         Assert.Equal(HttpStatusCode.SeeOther, waiting.StatusCode);
         Assert.Equal(RunOf(waiting), (await world.NextAttemptAsync()).RunId);
@@ -111,17 +111,17 @@ public abstract class FlowControlTests<TStore> where TStore : IStoreChoice
         var (flow, store) = (world.Gateway.Services.GetRequiredService<FlowControl>(),
             world.Gateway.Services.GetRequiredService<IFlowStore>());
         var now = world.Gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var gate = ConcurrencyLimit.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" },
+        var limit = ConcurrencyLimit.For(new RunPolicy { ConcurrencyLimit = 1, ConcurrencyKey = "header:X-Tenant" },
             world.Path, ConcurrencyLimit.DefaultUrgency, now);
-        var (first, _) = await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1));
+        var (first, _) = await flow.EnterAsync(limit, RunId.New(now), TimeSpan.FromMinutes(1));
         Assert.NotNull(first);
         await first.KeepAsync(store, now.AddMinutes(1));
-        Assert.Null((await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1))).Permit);
+        Assert.Null((await flow.EnterAsync(limit, RunId.New(now), TimeSpan.FromMinutes(1))).Permit);
 
         // The keeper of permits has listed this permit before it was returned, and renews it too late.
         await first.DisposeAsync();
         await first.KeepAsync(store, now.AddMinutes(1));
-        var (second, _) = await flow.EnterAsync(gate, RunId.New(now), TimeSpan.FromMinutes(1));
+        var (second, _) = await flow.EnterAsync(limit, RunId.New(now), TimeSpan.FromMinutes(1));
         Assert.NotNull(second);
         await second.DisposeAsync();
     }

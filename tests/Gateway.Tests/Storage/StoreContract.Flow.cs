@@ -14,96 +14,96 @@ public abstract partial class StoreContract
     private FlowStore Flow => fixture.Node.Flow;
     private static DateTimeOffset Today => TimeProvider.System.GetUtcNow();
 
-    private static ConcurrencyLimit NewGate(int limit, int place = 0) => new(Topic.Hash(Guid.NewGuid().ToString()), limit, place);
+    private static ConcurrencyLimit NewLimit(int limit, int place = 0) => new(Topic.Hash(Guid.NewGuid().ToString()), limit, place);
 
     [Fact]
-    public async Task Gate_LetsInAsManyAsItMay_AndTheNextWhenOneLeaves()
+    public async Task ConcurrencyLimit_LetsInAsManyAsItMay_AndTheNextWhenOneLeaves()
     {
-        var gate = NewGate(2);
+        var limit = NewLimit(2);
         var before = (await Store.GetQueueFiguresAsync(Now)).Queued;
         var runs = Enumerable.Range(0, 4).Select(_ => Make.RunId()).ToArray();
         for (var i = 0; i < 4; i++)
         {
-            var answer = await Flow.EnterAsync(gate with { Order = i }, runs[i], "a", Today + Long, Long);
+            var answer = await Flow.EnterAsync(limit with { Order = i }, runs[i], "a", Today + Long, Long);
             Assert.Equal((i < 2, Math.Max(0, i - 2)), (answer.IsIn, answer.Before));
             Assert.Empty(answer.Woken);
         }
 
         Assert.Equal(before + 2, (await Store.GetQueueFiguresAsync(Now)).Queued);
-        Assert.True((await Flow.EnterAsync(gate, runs[0], "a", Today + Long, Long)).IsIn);
-        Assert.False((await Flow.EnterAsync(gate with { Order = 3 }, runs[3], "a", Today + Long, Long)).IsIn);
-        Assert.Equal([runs[2]], await Flow.LeaveAsync(gate, runs[1], "a"));
-        Assert.True((await Flow.EnterAsync(gate with { Order = 2 }, runs[2], "a", Today + Long, Long)).IsIn);
-        Assert.Equal([runs[3]], await Flow.LeaveAsync(gate, runs[0], "a"));
-        Assert.Empty(await Flow.LeaveAsync(gate, runs[2], "a"));
+        Assert.True((await Flow.EnterAsync(limit, runs[0], "a", Today + Long, Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(limit with { Order = 3 }, runs[3], "a", Today + Long, Long)).IsIn);
+        Assert.Equal([runs[2]], await Flow.LeaveAsync(limit, runs[1], "a"));
+        Assert.True((await Flow.EnterAsync(limit with { Order = 2 }, runs[2], "a", Today + Long, Long)).IsIn);
+        Assert.Equal([runs[3]], await Flow.LeaveAsync(limit, runs[0], "a"));
+        Assert.Empty(await Flow.LeaveAsync(limit, runs[2], "a"));
         Assert.Equal(before, (await Store.GetQueueFiguresAsync(Now)).Queued);
     }
 
     [Fact]
-    public async Task Gate_OneWhoseLeaseRanOutHasLeft_AndThoseInTheQueueGoFirst()
+    public async Task ConcurrencyLimit_OneWhoseLeaseRanOutHasLeft_AndThoseInTheQueueGoFirst()
     {
-        var gate = NewGate(1);
+        var limit = NewLimit(1);
         var (gone, waits, comes) = (Make.RunId(), Make.RunId(), Make.RunId());
-        Assert.True((await Flow.EnterAsync(gate, gone, "a", Today + TimeSpan.FromSeconds(2), Long)).IsIn);
-        Assert.False((await Flow.EnterAsync(gate with { Order = 1 }, waits, "a", Today + Long, Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(limit, gone, "a", Today + TimeSpan.FromSeconds(2), Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(limit with { Order = 1 }, waits, "a", Today + Long, Long)).IsIn);
         await Eventually.TrueAsync(async () =>
         {
-            var answer = await Flow.EnterAsync(gate with { Order = 2 }, comes, "a", Today + Long, Long);
+            var answer = await Flow.EnterAsync(limit with { Order = 2 }, comes, "a", Today + Long, Long);
             Assert.False(answer.IsIn);
             return answer.Woken.SequenceEqual([waits]);
         }, "the one in the queue is told");
-        Assert.True((await Flow.EnterAsync(gate with { Order = 1 }, waits, "a", Today + Long, Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(limit with { Order = 1 }, waits, "a", Today + Long, Long)).IsIn);
     }
 
     /// <summary>Two nodes that see the same due run both get a permit. The node that loses the claim returns its permit.</summary>
     [Fact]
-    public async Task Gate_PermitsOfOneRun_ShareOnePlace_WhichIsLeftWithTheLast()
+    public async Task ConcurrencyLimit_PermitsOfOneRun_ShareOnePlace_WhichIsLeftWithTheLast()
     {
-        var gate = NewGate(1);
+        var limit = NewLimit(1);
         var (run, other) = (Make.RunId(), Make.RunId());
-        Assert.True((await Flow.EnterAsync(gate, run, "a", Today + Long, Long)).IsIn);
-        Assert.True((await Flow.EnterAsync(gate, run, "b", Today + Long, Long)).IsIn);
-        Assert.False((await Flow.EnterAsync(gate with { Order = 1 }, other, "c", Today + Long, Long)).IsIn);
-        Assert.Empty(await Flow.LeaveAsync(gate, run, "b"));
-        Assert.Empty(await Flow.LeaveAsync(gate, run, "b"));
-        Assert.Empty(await Flow.LeaveAsync(gate, run, permit: ""));
-        Assert.Equal([other], await Flow.LeaveAsync(gate, run, "a"));
+        Assert.True((await Flow.EnterAsync(limit, run, "a", Today + Long, Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(limit, run, "b", Today + Long, Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(limit with { Order = 1 }, other, "c", Today + Long, Long)).IsIn);
+        Assert.Empty(await Flow.LeaveAsync(limit, run, "b"));
+        Assert.Empty(await Flow.LeaveAsync(limit, run, "b"));
+        Assert.Empty(await Flow.LeaveAsync(limit, run, permit: ""));
+        Assert.Equal([other], await Flow.LeaveAsync(limit, run, "a"));
     }
 
     [Fact]
-    public async Task Gate_PlaceThatNobodyComesFor_GoesToTheNext()
+    public async Task ConcurrencyLimit_PlaceThatNobodyComesFor_GoesToTheNext()
     {
-        var gate = NewGate(1);
+        var limit = NewLimit(1);
         var (first, gone, next) = (Make.RunId(), Make.RunId(), Make.RunId());
-        await Flow.EnterAsync(gate, first, "a", Today + Long, Long);
-        await Flow.EnterAsync(gate with { Order = 1 }, gone, "b", Today + Long, Long);
-        await Flow.EnterAsync(gate with { Order = 2 }, next, "c", Today + Long, Long);
-        Assert.Equal([gone], await Flow.LeaveAsync(gate, first, "a"));
-        Assert.Equal([next], await Flow.LeaveAsync(gate, gone, permit: ""));
-        Assert.True((await Flow.EnterAsync(gate, next, "c", Today + Long, Long)).IsIn);
+        await Flow.EnterAsync(limit, first, "a", Today + Long, Long);
+        await Flow.EnterAsync(limit with { Order = 1 }, gone, "b", Today + Long, Long);
+        await Flow.EnterAsync(limit with { Order = 2 }, next, "c", Today + Long, Long);
+        Assert.Equal([gone], await Flow.LeaveAsync(limit, first, "a"));
+        Assert.Equal([next], await Flow.LeaveAsync(limit, gone, permit: ""));
+        Assert.True((await Flow.EnterAsync(limit, next, "c", Today + Long, Long)).IsIn);
     }
 
     /// <summary>A set that becomes empty is deleted, together with its expiry.</summary>
     [Fact]
-    public async Task Gate_NoneOfItsKeys_IsKeptForEver()
+    public async Task ConcurrencyLimit_NoneOfItsKeys_IsKeptForEver()
     {
-        var gate = NewGate(1);
+        var limit = NewLimit(1);
         var (first, second, third) = (Make.RunId(), Make.RunId(), Make.RunId());
-        await Flow.EnterAsync(gate, first, "a", Today + Long, Long);
-        await Flow.EnterAsync(gate with { Order = 1 }, second, "b", Today + Long, Long);
-        await Flow.EnterAsync(gate with { Order = 2 }, third, "c", Today + Long, Long);
-        await Flow.LeaveAsync(gate, first, "a");
+        await Flow.EnterAsync(limit, first, "a", Today + Long, Long);
+        await Flow.EnterAsync(limit with { Order = 1 }, second, "b", Today + Long, Long);
+        await Flow.EnterAsync(limit with { Order = 2 }, third, "c", Today + Long, Long);
+        await Flow.LeaveAsync(limit, first, "a");
         await AssertKeysExpireAsync();
-        await Flow.LeaveAsync(gate, second, permit: "");
+        await Flow.LeaveAsync(limit, second, permit: "");
         await AssertKeysExpireAsync();
-        await Flow.LeaveAsync(gate, third, permit: "");
-        await Flow.KeepAsync(gate, second, "b", Today + Long);
+        await Flow.LeaveAsync(limit, third, permit: "");
+        await Flow.KeepAsync(limit, second, "b", Today + Long);
         await AssertKeysExpireAsync();
 
         async Task AssertKeysExpireAsync()
         {
             var answers = await ExecuteAsync(db => Task.WhenAll(db.Multiplexer.GetServers().Select(server =>
-                server.ExecuteAsync("SCAN", "0", "MATCH", $"*{gate.Name}*", "COUNT", "1000000"))));
+                server.ExecuteAsync("SCAN", "0", "MATCH", $"*{limit.Name}*", "COUNT", "1000000"))));
             var names = answers.SelectMany(answer => (string[])((RedisResult[])answer!)[1]!).ToArray();
             Assert.NotEmpty(names);
             foreach (var name in names) Assert.NotNull(await ExecuteAsync(db => db.KeyTimeToLiveAsync(name)));
@@ -161,20 +161,20 @@ public abstract partial class StoreContract
     }
 
     [Fact]
-    public async Task Gate_RunThatIsInAgain_WaitsNoLonger()
+    public async Task ConcurrencyLimit_RunThatIsInAgain_WaitsNoLonger()
     {
-        var gate = NewGate(1);
+        var limit = NewLimit(1);
         var before = (await Store.GetQueueFiguresAsync(Now)).Queued;
         var (run, other, third) = (Make.RunId(), Make.RunId(), Make.RunId());
-        Assert.True((await Flow.EnterAsync(gate, run, "a", Today.AddSeconds(-1), Long)).IsIn);
-        Assert.True((await Flow.EnterAsync(gate with { Order = 1 }, other, "b", Today + Long, Long)).IsIn);
-        Assert.False((await Flow.EnterAsync(gate, run, "c", Today + Long, Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(limit, run, "a", Today.AddSeconds(-1), Long)).IsIn);
+        Assert.True((await Flow.EnterAsync(limit with { Order = 1 }, other, "b", Today + Long, Long)).IsIn);
+        Assert.False((await Flow.EnterAsync(limit, run, "c", Today + Long, Long)).IsIn);
 
-        await Flow.KeepAsync(gate, run, "a", Today + Long);
+        await Flow.KeepAsync(limit, run, "a", Today + Long);
         Assert.Equal(before, (await Store.GetQueueFiguresAsync(Now)).Queued);
-        Assert.Empty(await Flow.LeaveAsync(gate, other, "b"));
-        Assert.False((await Flow.EnterAsync(gate with { Order = 2 }, third, "d", Today + Long, Long)).IsIn);
-        Assert.Equal([third], await Flow.LeaveAsync(gate, run, "a"));
+        Assert.Empty(await Flow.LeaveAsync(limit, other, "b"));
+        Assert.False((await Flow.EnterAsync(limit with { Order = 2 }, third, "d", Today + Long, Long)).IsIn);
+        Assert.Equal([third], await Flow.LeaveAsync(limit, run, "a"));
     }
 
     [Fact]

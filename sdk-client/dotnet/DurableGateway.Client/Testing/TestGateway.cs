@@ -18,7 +18,7 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
     public const string RunId = "00000000-0000-7000-8000-000000000001";
     public const string Url = "http://test.invalid/_durable/v1/runs/" + RunId;
 
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private readonly List<(string Step, StepOutcome Outcome)> _stored = [];
     private readonly Dictionary<string, StepOutcome> _scripted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _pending = new(StringComparer.Ordinal);
@@ -30,7 +30,7 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
     {
         get
         {
-            lock (_gate) return [.. _stored.Select(row => row.Step)];
+            lock (_lock) return [.. _stored.Select(row => row.Step)];
         }
     }
 
@@ -38,7 +38,7 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
     {
         get
         {
-            lock (_gate) return [.. _events];
+            lock (_lock) return [.. _events];
         }
     }
 
@@ -47,19 +47,19 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
     {
         get
         {
-            lock (_gate) return _pending.Keys.Any(_scripted.ContainsKey);
+            lock (_lock) return _pending.Keys.Any(_scripted.ContainsKey);
         }
     }
 
     public IReadOnlyList<string> Pending(Func<string, bool> ofType)
     {
-        lock (_gate) return [.. _pending.Where(step => ofType(step.Value)).Select(step => step.Key)];
+        lock (_lock) return [.. _pending.Where(step => ofType(step.Value)).Select(step => step.Key)];
     }
 
     /// <summary>The answer for a step without an outcome.</summary>
     public void Script(string step, bool failed, string contentType, byte[] body)
     {
-        lock (_gate) _scripted[step] = new StepOutcome(failed, contentType, body, null);
+        lock (_lock) _scripted[step] = new StepOutcome(failed, contentType, body, null);
     }
 
     /// <summary>A client whose calls this gateway answers.</summary>
@@ -67,7 +67,7 @@ internal sealed class TestGateway(Func<int> attempt, Func<int> maxAttempts)
 
     private HttpResponseMessage Answer(HttpRequestMessage request, byte[] body)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (request.Method == HttpMethod.Get) return Json(HttpStatusCode.OK, List());
             if (request.Method == HttpMethod.Post)

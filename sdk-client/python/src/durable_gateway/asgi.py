@@ -56,16 +56,16 @@ class DurableMiddleware:
             await _answer(send, refusal(e, self._options))
             return
         scope = {**scope, _KEY: attempt}
-        gate = _Gate(attempt, send)
+        response = _ResponseFilter(attempt, send)
         arrivals = _Arrivals(receive, attempt) if attempt.info.is_durable else None
         try:
-            verdict = await attempt.run(lambda: self.app(scope, arrivals or receive, gate.send))
-            await gate.finish(verdict)
+            verdict = await attempt.run(lambda: self.app(scope, arrivals or receive, response.send))
+            await response.finish(verdict)
         except BaseException:
             if arrivals is not None and arrivals.disconnected:
                 # The gateway has given the attempt up; nobody is there to be answered.
                 return
-            await gate.finish(Verdict.completed())
+            await response.finish(Verdict.completed())
             raise
         finally:
             if arrivals is not None:
@@ -154,7 +154,7 @@ class _CutOff(Exception):
     """The response is under way, and must not end well: it would be taken for the run's result."""
 
 
-class _Gate:
+class _ResponseFilter:
     """Lets a response pass, adds what the gateway is told with it, and puts another one in its place where the attempt ends otherwise."""
 
     def __init__(self, attempt: DurableAttempt, send: Send) -> None:
