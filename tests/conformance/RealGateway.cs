@@ -16,7 +16,7 @@ internal sealed class RealGateway : IAsyncDisposable
     private RealGateway(string dll, string upstream)
     {
         var (open, control) = ($"http://127.0.0.1:{Ports.Free()}", $"http://127.0.0.1:{Ports.Free()}");
-        Public = new HttpClient { BaseAddress = new Uri(open), Timeout = TimeSpan.FromSeconds(90) };
+        Public = new HttpClient { BaseAddress = new Uri(open), Timeout = Timeout.InfiniteTimeSpan };
         Control = new HttpClient { BaseAddress = new Uri(control) };
         _process = new Process
         {

@@ -68,7 +68,7 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
     private async Task<string?> RealAsync(Scenario scenario, string id)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/program") { Content = Program(scenario, id) };
-        using var gaveUp = new CancellationTokenSource(Patience);
+        using var gaveUp = new CancellationTokenSource(TimeSpan.FromSeconds(scenario.Patience));
         var meanwhile = MeanwhileAsync(scenario, id);
         var seen = await SendAsync(request, gaveUp.Token, real.Public);
         if (await meanwhile is { } fault) return fault;

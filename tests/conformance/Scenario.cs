@@ -9,10 +9,10 @@ internal sealed record Scenario
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web)
     {
-        ReadCommentHandling = JsonCommentHandling.Skip,
-        AllowTrailingCommas = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     };
+
+    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     public required string Name { get; init; }
 
@@ -20,6 +20,17 @@ internal sealed record Scenario
     public required string Rule { get; init; }
 
     public IReadOnlyList<string> Needs { get; init; } = [];
+
+    /// <summary>
+    /// Whether it shows what a host does with requests and responses. A service of another host of the same SDK runs only these.
+    /// </summary>
+    public bool Http { get; init; }
+
+    /// <summary>Whether no other scenario runs at the same time, because it takes all that the machine has.</summary>
+    public bool Alone { get; init; }
+
+    /// <summary>How many seconds the client of a real gateway waits.</summary>
+    public int Patience { get; init; } = 30;
 
     public required JsonArray Do { get; init; }
 
@@ -32,11 +43,13 @@ internal sealed record Scenario
     /// <summary>Of a real gateway: what the client gets in the end.</summary>
     public JsonObject? Expect { get; init; }
 
-    public static IReadOnlyList<Scenario> Load(string directory) =>
+    /// <param name="directory">Where the files of scenarios are.</param>
+    /// <param name="steps">How many steps a run with many steps has.</param>
+    public static IReadOnlyList<Scenario> Load(string directory, int steps) =>
     [
         .. Directory.EnumerateFiles(directory, "*.json").Order(StringComparer.Ordinal)
-            .SelectMany(file => JsonSerializer.Deserialize<Scenario[]>(File.ReadAllText(file), Format)
-                ?? throw new InvalidDataException($"{file} has no scenarios.")),
+            .SelectMany(file => Expansion.Of(JsonNode.Parse(File.ReadAllText(file), documentOptions: Lenient), steps)
+                .Deserialize<Scenario[]>(Format) ?? throw new InvalidDataException($"{file} has no scenarios.")),
     ];
 }
 

@@ -13,17 +13,18 @@ internal sealed class ServiceProcess : IAsyncDisposable
 
     private readonly string _command;
     private readonly string _journal;
-    private readonly int _port = Ports.Free();
+    private readonly int _port;
     private readonly ConcurrentQueue<string> _output = new();
     private TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Process? _process;
     private int _starts;
     private volatile bool _ending;
 
-    private ServiceProcess(string command, string journal)
+    private ServiceProcess(string command, string journal, int port)
     {
         _command = command;
         _journal = journal;
+        _port = port;
 
         // No connection is used twice: a small server may close it after a response (HTTP/1.0), and the next request would be lost.
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero };
@@ -40,18 +41,22 @@ internal sealed class ServiceProcess : IAsyncDisposable
     /// <summary>What the service says it has no place for.</summary>
     public IReadOnlySet<string> Lacks { get; private set; } = new HashSet<string>();
 
+    /// <summary>Whether it is another host of an SDK whose steps are tested elsewhere.</summary>
+    public bool HttpOnly { get; private set; }
+
     /// <summary>The last lines that it wrote.</summary>
     public string Output => string.Join(Environment.NewLine, _output);
 
-    public static async Task<ServiceProcess> StartAsync(string command, string journal)
+    public static async Task<ServiceProcess> StartAsync(string command, string journal, int port)
     {
-        var service = new ServiceProcess(command, journal);
+        var service = new ServiceProcess(command, journal, port);
         try
         {
             service.Start();
             await service.ReadyAsync();
             var said = JsonNode.Parse(await service.Client.GetStringAsync("/ready"))!;
             service.Lacks = said["lacks"]!.AsArray().Select(feature => (string)feature!).ToHashSet();
+            service.HttpOnly = (string?)said["scenarios"] == "http";
             return service;
         }
         catch (Exception e)
@@ -77,6 +82,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
             var name = (string?)entry["name"];
             var what = name is null ? (string)entry["event"]! : $"{entry["event"]} {name}";
             counts[what] = ((int?)counts[what] ?? 0) + 1;
+            if ((string?)entry["event"] == "step") counts["steps"] = ((int?)counts["steps"] ?? 0) + 1;
             if (entry["value"] is { } value) counts["value of " + name] = value.DeepClone();
         }
 

@@ -12,7 +12,7 @@ import { durable, type Step } from "../src/node.js";
 import { execute, options } from "./handler.js";
 import { type Program, unknownIn } from "./program.js";
 
-const READY = { language: "typescript", lacks: [] };
+const READY = { language: "typescript", lacks: [], scenarios: process.env.SCENARIOS || "all" };
 
 /** What is answered in place of a program with operations that nobody knows. */
 const refusal = (program: Program) => {
