@@ -9,6 +9,14 @@ internal abstract record FirstWrite
         public static Running Instance { get; } = new();
     }
 
+    /// <summary>Its first attempt is in flight and reports on a step.</summary>
+    /// <param name="Report">The report.</param>
+    public sealed record WithStep(StepReport Report) : FirstWrite
+    {
+        /// <summary>The answer to the report, if the write made it.</summary>
+        public StepAnswer? Answer { get; set; }
+    }
+
     /// <summary>Its first attempt has not begun and is due at a time.</summary>
     public sealed record Due(DateTimeOffset At) : FirstWrite;
 

@@ -15,6 +15,16 @@ internal interface IRunStore
     /// <exception cref="IdempotencyKeyTakenException">The request's idempotency key belongs to another run.</exception>
     Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd);
 
+    /// <summary>
+    /// The same, with the attempt's first report on a step, in one transition. Can be repeated if the answer was lost.
+    /// </summary>
+    /// <returns>
+    /// What the call without a report returns, and the answer to the report. <see langword="null"/> if the report was not made, because run
+    /// and report are too large for one call.
+    /// </returns>
+    /// <exception cref="IdempotencyKeyTakenException">The request's idempotency key belongs to another run.</exception>
+    Task<(bool IsOwn, StepAnswer? Step)> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd, StepReport report);
+
     /// <summary>Writes a run whose first attempt has already failed. Can be repeated if the answer was lost.</summary>
     /// <param name="run">The run.</param>
     /// <param name="owner">The node of the attempt.</param>

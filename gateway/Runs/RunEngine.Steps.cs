@@ -39,9 +39,11 @@ internal sealed partial class RunEngine
     /// <param name="policy">The policy of the run.</param>
     /// <param name="outcome">The outcome.</param>
     /// <param name="reason">The reason of the failure, in one line; empty if the step did not fail.</param>
-    public async Task<StepAnswer> CompleteStepAsync(RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome, string reason = "")
+    /// <param name="live">The attempt, if it is on this node. If its run is not stored yet, the same call stores it.</param>
+    public async Task<StepAnswer> CompleteStepAsync(
+        RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome, string reason = "", Attempt? live = null)
     {
-        var answer = await store.StoreOutcomeAsync(run, attempt, outcome, policy.MaxSteps, why: reason);
+        var answer = await ReportAsync(run, attempt, live, new StepReport.Ended(outcome, policy.MaxSteps, null, reason));
         if (outcome.Failed && answer.Verdict == StepVerdict.Created) log.StepFailed(OneLine(outcome.Id), run, attempt.Attempt, reason);
         return answer;
     }
@@ -49,10 +51,11 @@ internal sealed partial class RunEngine
     /// <summary>
     /// Begins a step that is executed at most once. If another execution of its handler began it, the step has failed permanently.
     /// </summary>
-    public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, RunPolicy policy, string step, string execution)
+    public Task<StepAnswer> StartStepAsync(
+        RunId run, Fence attempt, RunPolicy policy, string step, string execution, Attempt? live = null)
     {
         var now = time.GetUtcNow();
-        return store.StartStepAsync(run, attempt, policy.MaxSteps, new StepOutcome
+        return ReportAsync(run, attempt, live, new StepReport.Begun(new StepOutcome
         {
             Id = step,
             Failed = true,
@@ -61,7 +64,7 @@ internal sealed partial class RunEngine
             Attempt = attempt.Attempt,
             StartedAt = now,
             EndedAt = now,
-        }, execution);
+        }, policy.MaxSteps, execution));
     }
 
     /// <summary>Begins a sleep, or ends it when it is over.</summary>
@@ -71,15 +74,15 @@ internal sealed partial class RunEngine
 
     /// <summary>Counts a failed try of a step. Schedules the next try, or stores the failure if no tries are left.</summary>
     public async Task<StepAnswer> FailStepAsync(
-        RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter, string reason)
+        RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter, string reason, Attempt? live = null)
     {
         var tries = 0;
         while (true)
         {
             var delay = RetrySchedule.Delay(policy, tries + 1, retryAfter, Random.Shared.NextDouble());
-            var answer = tries + 1 >= policy.MaxAttempts
-                ? await store.StoreOutcomeAsync(run, attempt, failure, policy.MaxSteps, tries, reason)
-                : await store.ScheduleStepAsync(run, attempt, failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay, reason);
+            var answer = await ReportAsync(run, attempt, live, tries + 1 >= policy.MaxAttempts
+                ? new StepReport.Ended(failure, policy.MaxSteps, tries, reason)
+                : new StepReport.TryFailed(failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay, reason));
             if (answer.Verdict == StepVerdict.Recount)
             {
                 tries = answer.Tries;
@@ -92,5 +95,28 @@ internal sealed partial class RunEngine
                 log.StepFailed(OneLine(failure.Id), run, attempt.Attempt, reason);
             return answer;
         }
+    }
+
+    /// <summary>Makes a report on a step. If the run is only in memory, the same call of the store stores it.</summary>
+    private async Task<StepAnswer> ReportAsync(RunId run, Fence attempt, Attempt? live, StepReport report)
+    {
+        if (live is { IsStored: false })
+        {
+            var write = new FirstWrite.WithStep(report);
+            try
+            {
+                await StoreAsync(live, write);
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException)
+            {
+                // The client disconnected before its request was complete, so there is no run.
+                return new StepAnswer(StepVerdict.Unknown);
+            }
+
+            // Another trigger may have stored the run, without the report.
+            if (write.Answer is { } answer) return answer;
+        }
+
+        return await report.ToAsync(store, run, attempt);
     }
 }

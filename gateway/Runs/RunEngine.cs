@@ -368,7 +368,10 @@ internal sealed partial class RunEngine(
                 default:
                     var lease = NewLease(out var until);
                     asked = until;
-                    var isOwn = await store.CreateRunningAsync(run, Owner, lease);
+                    bool isOwn;
+                    if (write is FirstWrite.WithStep step)
+                        (isOwn, step.Answer) = await store.CreateRunningAsync(run, Owner, lease, step.Report);
+                    else isOwn = await store.CreateRunningAsync(run, Owner, lease);
                     log.Stored(run.Id);
                     if (isOwn) attempt.ConfirmRunning(until);
                     else attempt.ConfirmLost();

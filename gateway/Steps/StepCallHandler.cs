@@ -10,9 +10,16 @@ internal sealed class StepCallHandler(
     RunEngine engine, WaitService waits, InvocationDispatcher invocations, CallbackUrls callbacks,
     FailureReasonReader reasons, TimeProvider time)
 {
+    /// <param name="call">The call.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="attempt">The attempt that makes the call.</param>
+    /// <param name="live">The attempt, if it is on this node. Only a report on a step may find its run unstored.</param>
+    /// <param name="policy">The policy of the run.</param>
+    /// <param name="body">The body of the call.</param>
+    /// <param name="response">The response to the call.</param>
     /// <returns>The answer, or the problem if the call is refused.</returns>
     public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(
-        StepCall call, RunId run, Fence attempt, RunPolicy policy, byte[] body, HttpResponse response)
+        StepCall call, RunId run, Fence attempt, Attempt? live, RunPolicy policy, byte[] body, HttpResponse response)
     {
         var waiter = new Waiter(run, call.Id);
 
@@ -26,12 +33,12 @@ internal sealed class StepCallHandler(
             case RunStepCall { Failed: true, IsFinal: false } failed:
                 return (await engine.FailStepAsync(run, attempt, failed.Retry.Over(policy),
                     failed.ToOutcome(attempt.Attempt, body, now), failed.RetryAfter,
-                    reasons.Of(failed.ContentType, body)), null);
+                    reasons.Of(failed.ContentType, body), live), null);
             case RunStepCall ended:
                 return (await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt.Attempt, body, now),
-                    ended.Failed ? reasons.Of(ended.ContentType, body) : ""), null);
+                    ended.Failed ? reasons.Of(ended.ContentType, body) : "", live), null);
             case StartStepCall start:
-                return (await engine.StartStepAsync(run, attempt, policy, start.Id, start.Execution), null);
+                return (await engine.StartStepAsync(run, attempt, policy, start.Id, start.Execution, live), null);
             case SleepStepCall sleep:
                 return (await engine.SleepAsync(run, attempt, policy, sleep.Awake(attempt.Attempt, now), sleep.Until), null);
             case WaitStepCall wait:

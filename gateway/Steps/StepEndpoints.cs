@@ -113,7 +113,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
     {
         var response = context.Response;
         var began = time.GetTimestamp();
-        if (await FindPolicyAsync(run, attempt) is not { } policy)
+        if (!registry.TryGet(run, out var live) || live.Key.Fence != attempt) live = null;
+        if ((live?.Policy ?? await store.GetPolicyAsync(run)) is not { } policy)
         {
             await response.WriteProblemAsync(Problems.RunUnknown(run));
             return;
@@ -131,9 +132,17 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             return;
         }
 
+        // A report on a step stores the run with the same call of the store.
+        var storesRun = !policy.PinToBuild && call is RunStepCall or StartStepCall;
+        if (live is not null && !storesRun && !await IsStoredAsync(live))
+        {
+            await response.WriteProblemAsync(Problems.RunUnknown(run));
+            return;
+        }
+
         if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build)
             await store.SetBuildAsync(run, build);
-        var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, policy, body, response);
+        var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, live, policy, body, response);
         if (refused is not null)
         {
             await response.WriteProblemAsync(refused);
@@ -146,23 +155,23 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
             await engine.NoteMismatchAsync(run, attempt.Attempt, $"\"{call.Id}\";stored={stored.Type};asked={call.Type}");
 
         // The store answered, possibly after failed calls.
-        if (registry.TryGet(run, out var live) && live.Key.Fence == attempt) live.NoteCheckpoint(isStored: true);
+        live?.NoteCheckpoint(isStored: true);
         await telemetry.ReportedAsync(run, attempt.Attempt, policy, call, answer, began);
         await AnswerAsync(response, run, call.Id, policy, answer);
     }
 
-    /// <summary>Gets the policy of the run. Stores a live run that is not stored yet, because this is its first checkpoint.</summary>
-    private async Task<RunPolicy?> FindPolicyAsync(RunId run, Fence attempt)
+    /// <summary>Stores a live run that is not stored yet, because this is its first checkpoint.</summary>
+    /// <returns><see langword="false"/> if there is no run.</returns>
+    private async Task<bool> IsStoredAsync(Attempt live)
     {
-        if (!registry.TryGet(run, out var live) || live.Key.Fence != attempt) return await store.GetPolicyAsync(run);
         try
         {
-            return await engine.EnsureStoredAsync(live) ? live.Policy : await store.GetPolicyAsync(run);
+            return await engine.EnsureStoredAsync(live) || await store.GetPolicyAsync(live.Run) is not null;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or BadHttpRequestException)
         {
             // The client disconnected before its request was complete, so there is no run.
-            return null;
+            return false;
         }
     }
 

@@ -34,6 +34,27 @@ internal sealed class RedisRunStore(
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         CreateAsync(run, new FirstAttempt(RunState.Running, owner, leaseEnd));
 
+    public async Task<(bool IsOwn, StepAnswer? Step)> CreateRunningAsync(
+        NewRun run, string owner, DateTimeOffset leaseEnd, StepReport report)
+    {
+        var (step, outcome) = OutcomeOf(report);
+        if (connection.IsLarge(run.Request.Body.Length) || connection.IsLarge(outcome?.Body.Length ?? 0))
+            return (await CreateRunningAsync(run, owner, leaseEnd), null);
+        connection.Admit(run.Invoker is null ? StoreWriteKind.NewRun : StoreWriteKind.RunUnderWay);
+        var keys = KeysToChange(run.Id);
+        var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () =>
+        {
+            var call = NewCreateCall(Scripts.CreateWithStep, keys, run, new FirstAttempt(RunState.Running, owner, leaseEnd));
+            call["request"] = codec.Encode(run.Id, run.Request);
+            if (outcome is not null) call["record"] = codec.Encode(run.Id, outcome);
+            SetReport(call, run.Id, report);
+            return call;
+        }))!;
+        return answer.Length == 1
+            ? throw new IdempotencyKeyTakenException(TakenKey.Parse(answer[0].ToString()))
+            : ((int)answer[0] == 1, values.Answer(run.Id, step, answer[1..]));
+    }
+
     public Task<bool> CreateWaitingAsync(
         NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince) =>
         CreateAsync(run, new FirstAttempt(RunState.Waiting, owner, nextAttempt < run.Deadline ? nextAttempt : run.Deadline)
@@ -154,32 +175,14 @@ internal sealed class RedisRunStore(
 
     public Task<StepAnswer> StoreOutcomeAsync(
         RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
-        ReportAsync(run, outcome.Id, outcome, () =>
-        {
-            var call = NewStepCall(run, attempt, outcome.Id, maxSteps, StepValueReader.Letter(outcome));
-            call["expected_tries"] = expectedTries;
-            call["why"] = Reason(run, outcome.Id, why);
-            return call;
-        });
+        ReportAsync(run, attempt, new StepReport.Ended(outcome, maxSteps, expectedTries, why));
 
     public Task<StepAnswer> ScheduleStepAsync(
         RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
-        ReportAsync(run, step, null, () =>
-        {
-            var call = NewStepCall(run, attempt, step, maxSteps, "P");
-            call["next_try"] = Milliseconds(nextTry);
-            call["expected_tries"] = expectedTries;
-            call["why"] = Reason(run, step, why);
-            return call;
-        });
+        ReportAsync(run, attempt, new StepReport.TryFailed(step, maxSteps, expectedTries, nextTry, why));
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
-        ReportAsync(run, interrupted.Id, interrupted, () =>
-        {
-            var call = NewStepCall(run, attempt, interrupted.Id, maxSteps, "S");
-            call["execution"] = execution;
-            return call;
-        });
+        ReportAsync(run, attempt, new StepReport.Begun(interrupted, maxSteps, execution));
 
     public async Task<StepAnswer> WaitAsync(
         RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now)
@@ -374,49 +377,55 @@ internal sealed class RedisRunStore(
         var keys = KeysToChange(run.Id);
         var began = time.GetTimestamp();
         var bytes = run.Request.Body.Length;
-        var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => codec.Encode(run.Id, run.Request), NewCreateCall);
-        return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
-
-        ScriptCall NewCreateCall() => new(Scripts.Create, keys)
+        var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => codec.Encode(run.Id, run.Request), () =>
         {
-            [ScriptKey.Idempotency] = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run,
-            ["run_id"] = run.Id.ToString(),
-            ["state"] = first.State.Name(),
-            ["owner"] = first.Owner,
-            ["nonce"] = run.Nonce,
-            ["attempt"] = first.Number,
-            ["due"] = Milliseconds(first.State == RunState.Running ? first.Due + Underway() : first.Due),
-            ["started"] = Milliseconds(run.StartedAt),
-            ["deadline"] = Milliseconds(run.Deadline),
-            ["policy"] = PolicyRecord.Encode(run.Policy),
-            ["route"] = run.Route,
-            ["failures"] = first.Failures,
-            ["lifetime"] = (long)run.Policy.Lifetime.TotalMilliseconds,
-            ["version"] = StoreKeys.Format,
-            ["now"] = Milliseconds(time.GetUtcNow()),
-            ["note"] = Text(first.Note),
-            ["trace"] = run.Request.TraceParent,
-            ["idempotency_value"] = run.Idempotency?.Format(run),
-            ["invoker"] = run.Invoker?.Format(),
-            ["concurrency"] = run.ConcurrencyLimit?.Format(),
-            ["binding"] = codec.Binding(run),
-            ["unreachable_since"] = Milliseconds(first.UnreachableSince),
-            ["search"] = RunIndex.SearchHashes(run.Request, recording.SearchHeaders),
-            ["label"] = codec.EncodeLabel(run.Id, run.Request),
-        };
-
-        // A lease that ended during the transfer of the request would give the run to another node immediately.
-        TimeSpan Underway() => connection.IsLarge(bytes) ? time.GetElapsedTime(began) + BulkConnections.TimeFor(bytes) : default;
+            // A lease that ended during the transfer of the request would give the run to another node immediately.
+            var underway = connection.IsLarge(bytes) && first.State == RunState.Running
+                ? time.GetElapsedTime(began) + BulkConnections.TimeFor(bytes)
+                : default;
+            return NewCreateCall(Scripts.Create, keys, run, first with { Due = first.Due + underway });
+        });
+        return answer.TryParse(out int written) ? written == 1 : throw new IdempotencyKeyTakenException(TakenKey.Parse(answer.ToString()));
     }
 
+    /// <summary>A call that creates a run, without the record of the request.</summary>
+    private ScriptCall NewCreateCall(Script script, StoreKeys keys, NewRun run, FirstAttempt first) => new(script, keys)
+    {
+        [ScriptKey.Idempotency] = run.Idempotency is { } mark ? keys.Idempotency(mark.KeyHash) : keys.Run,
+        ["run_id"] = run.Id.ToString(),
+        ["state"] = first.State.Name(),
+        ["owner"] = first.Owner,
+        ["nonce"] = run.Nonce,
+        ["attempt"] = first.Number,
+        ["due"] = Milliseconds(first.Due),
+        ["started"] = Milliseconds(run.StartedAt),
+        ["deadline"] = Milliseconds(run.Deadline),
+        ["policy"] = PolicyRecord.Encode(run.Policy),
+        ["route"] = run.Route,
+        ["failures"] = first.Failures,
+        ["lifetime"] = (long)run.Policy.Lifetime.TotalMilliseconds,
+        ["version"] = StoreKeys.Format,
+        ["now"] = Milliseconds(time.GetUtcNow()),
+        ["note"] = Text(first.Note),
+        ["trace"] = run.Request.TraceParent,
+        ["idempotency_value"] = run.Idempotency?.Format(run),
+        ["invoker"] = run.Invoker?.Format(),
+        ["concurrency"] = run.ConcurrencyLimit?.Format(),
+        ["binding"] = codec.Binding(run),
+        ["unreachable_since"] = Milliseconds(first.UnreachableSince),
+        ["search"] = RunIndex.SearchHashes(run.Request, recording.SearchHeaders),
+        ["label"] = codec.EncodeLabel(run.Id, run.Request),
+    };
+
     /// <summary>Reports on a step, and stores the outcome if there is one.</summary>
-    private async Task<StepAnswer> ReportAsync(RunId run, string step, StepOutcome? outcome, Func<ScriptCall> newCall)
+    private async Task<StepAnswer> ReportAsync(RunId run, Fence attempt, StepReport report)
     {
         connection.Admit(StoreWriteKind.RunUnderWay);
         var keys = KeysToChange(run);
+        var (step, outcome) = OutcomeOf(report);
         var answer = (RedisValue[])(outcome is null
-            ? await connection.EvaluateSafelyAsync(keys.Run, newCall)
-            : await connection.WriteAsync(keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), newCall))!;
+            ? await connection.EvaluateSafelyAsync(keys.Run, NewReportCall)
+            : await connection.WriteAsync(keys.Run, outcome.Body.Length, () => codec.Encode(run, outcome), NewReportCall))!;
 
         // The answer to a call without a record has no outcome, because outcomes can be large.
         if (answer is [var verdict] && verdict == "stored")
@@ -427,20 +436,56 @@ internal sealed class RedisRunStore(
         }
 
         return values.Answer(run, step, answer);
+
+        ScriptCall NewReportCall()
+        {
+            var call = new ScriptCall(Scripts.Step, keys)
+            {
+                ["run_id"] = run.ToString(),
+                ["attempt"] = attempt.Attempt,
+                ["nonce"] = attempt.Nonce,
+                ["now"] = Milliseconds(time.GetUtcNow()),
+            };
+            SetReport(call, run, report);
+            return call;
+        }
     }
 
-    /// <param name="report">See <c>step.lua</c>.</param>
-    private ScriptCall NewStepCall(RunId run, Fence attempt, string step, int maxSteps, string report) => new(Scripts.Step, Keys(run))
+    /// <summary>The step of a report, and the outcome to store, if any.</summary>
+    private static (string Step, StepOutcome? Outcome) OutcomeOf(StepReport report) => report switch
     {
-        ["run_id"] = run.ToString(),
-        ["attempt"] = attempt.Attempt,
-        ["nonce"] = attempt.Nonce,
-        ["step"] = step,
-        ["max_steps"] = maxSteps,
-        ["report"] = report,
-        ["now"] = Milliseconds(time.GetUtcNow()),
-        ["stuck_after"] = StuckAfter,
+        StepReport.Ended ended => (ended.Outcome.Id, ended.Outcome),
+        StepReport.Begun begun => (begun.Interrupted.Id, begun.Interrupted),
+        StepReport.TryFailed failed => (failed.Step, null),
+        _ => throw new NotSupportedException(report.GetType().Name),
     };
+
+    /// <summary>Sets the arguments of a report, but for the record (<c>step.lua</c>).</summary>
+    private void SetReport(ScriptCall call, RunId run, StepReport report)
+    {
+        var (step, outcome) = OutcomeOf(report);
+        call["step"] = step;
+        call["max_steps"] = report.MaxSteps;
+        call["stuck_after"] = StuckAfter;
+        switch (report)
+        {
+            case StepReport.Ended ended:
+                call["report"] = StepValueReader.Letter(outcome!);
+                call["expected_tries"] = ended.ExpectedTries;
+                call["why"] = Reason(run, step, ended.Why);
+                break;
+            case StepReport.TryFailed failed:
+                call["report"] = "P";
+                call["next_try"] = Milliseconds(failed.NextTry);
+                call["expected_tries"] = failed.ExpectedTries;
+                call["why"] = Reason(run, step, failed.Why);
+                break;
+            case StepReport.Begun begun:
+                call["report"] = "S";
+                call["execution"] = begun.Execution;
+                break;
+        }
+    }
 
     /// <summary>A call that requires that the attempt owns its run.</summary>
     private ScriptCall NewCall(Script script, AttemptKey attempt) => new(script, Keys(attempt.Run))

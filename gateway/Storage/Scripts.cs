@@ -5,6 +5,7 @@ internal static class Scripts
 {
     // The lifecycle of a run.
     public static Script Create { get; } = Load("create");
+    public static Script CreateWithStep { get; } = Load("create-with-step");
     public static Script Claim { get; } = Load("claim");
     public static Script Renew { get; } = Load("renew");
     public static Script Suspend { get; } = Load("suspend");

@@ -20,10 +20,10 @@ public sealed class CommandCountTests
     public Task Run_WithoutSteps() => AssertAtMostAsync(13, 3, (node, run) => RunAsync(node, run, steps: 0));
 
     [Fact]
-    public Task Run_OfOneStep() => AssertAtMostAsync(20, 3, (node, run) => RunAsync(node, run, steps: 1));
+    public Task Run_OfOneStep() => AssertAtMostAsync(16, 3, (node, run) => RunAsync(node, run, steps: 1));
 
     [Fact]
-    public Task Run_OfTenSteps() => AssertAtMostAsync(71, 6, (node, run) => RunAsync(node, run, steps: 10));
+    public Task Run_OfTenSteps() => AssertAtMostAsync(67, 6, (node, run) => RunAsync(node, run, steps: 10));
 
     /// <summary>The run is stored when its first attempt has failed. The second attempt completes it.</summary>
     [Fact]
@@ -38,8 +38,18 @@ public sealed class CommandCountTests
 
     private static async Task RunAsync(StoreNode node, NewRun run, int steps)
     {
-        await node.Store.CreateRunningAsync(run, Owner, Make.Start.AddSeconds(20));
-        for (var i = 1; i <= steps; i++)
+        var lease = Make.Start.AddSeconds(20);
+        if (steps == 0)
+        {
+            await node.Store.CreateRunningAsync(run, Owner, lease);
+        }
+        else
+        {
+            var first = new StepReport.Ended(Make.Outcome("step-b"), 100, null, "");
+            Assert.Equal(StepVerdict.Created, (await node.Store.CreateRunningAsync(run, Owner, lease, first)).Step!.Value.Verdict);
+        }
+
+        for (var i = 2; i <= steps; i++)
             Assert.Equal(StepVerdict.Created, (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"step-{(char)('a' + i)}"), 100))
                 .Verdict);
         await EndAsync(node, run, attempt: 1, nonce: 0);

@@ -107,7 +107,9 @@ public sealed partial class ScriptSourceTests
 
         if (name.StartsWith("Shared/", StringComparison.Ordinal)) return;
         var script = ScriptSource.Load(name, Scripts.Read);
-        var arguments = Argument().Matches(code).Select(match => match.Groups[1].Value).Distinct();
+
+        // Shared functions may be given all arguments.
+        var arguments = Argument().Matches(AllCode(name, source)).Select(match => match.Groups[1].Value).Distinct();
         Assert.Equal(script.Arguments.Select(argument => argument.Name).Order(), arguments.Order());
         Assert.DoesNotMatch(@"\bARGV\b|KEYS\[", code);
         if (!KeysAsAWhole().IsMatch(code) && script.Keys is not [ScriptKey.Meta])
@@ -144,6 +146,18 @@ public sealed partial class ScriptSourceTests
             .Single(chapter => chapter.StartsWith("Scripts\n", StringComparison.Ordinal)), StringComparison.Ordinal);
 
     public static TheoryData<string> Files() => [.. Names()];
+
+    private static string AllCode(string name, string source)
+    {
+        var files = new HashSet<string>();
+        void Visit(string text)
+        {
+            foreach (var file in ScriptSource.Includes(text).Select(file => $"Shared/{file}").Where(files.Add)) Visit(Scripts.Read(file)!);
+        }
+
+        Visit(source);
+        return Comment().Replace(string.Concat(files.Append(name).Select(Scripts.Read)), "");
+    }
 
     private static IEnumerable<string> Names() => typeof(Scripts).Assembly.GetManifestResourceNames()
         .Where(name => name.EndsWith(".lua", StringComparison.Ordinal)).Select(name => name[..^".lua".Length].Replace('\\', '/'));

@@ -46,6 +46,58 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task CreatedWithAStep_IsUnderItsLease_AndHasTheStep()
+    {
+        var run = Make.Run();
+        var report = new StepReport.Ended(Make.Outcome("a"), Plenty, null, "");
+        var (isOwn, answer) = await Store.CreateRunningAsync(run, Owner, LeaseEnd, report);
+        Assert.Equal((true, StepVerdict.Created), (isOwn, answer!.Value.Verdict));
+        Assert.Equal((1, 0), await CountsAsync(run.Id));
+        Assert.Null(await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd.AddMilliseconds(-1), LeaseEnd));
+        var claimed = (await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd.AddSeconds(10)))!;
+        AssertSame(Make.Outcome("a"), Assert.Single(claimed.Steps));
+        AssertSame(run.Request, claimed.Request!);
+        Assert.Equal(["AttemptBegan", "StepCompleted", "AttemptBegan"],
+            (await fixture.Node.History.GetAsync(run.Id)).Select(entry => entry.Kind.ToString()));
+    }
+
+    /// <summary>The answer to the first call was lost.</summary>
+    [Fact]
+    public async Task CreatedWithAStepAgain_HasTheFirstOutcome()
+    {
+        var run = Make.Run();
+        await Store.CreateRunningAsync(run, Owner, LeaseEnd, new StepReport.Ended(Make.Outcome("a", "first"), Plenty, null, ""));
+        var (isOwn, answer) = await Store.CreateRunningAsync(
+            run, Owner, LeaseEnd.AddSeconds(5), new StepReport.Ended(Make.Outcome("a", "second"), Plenty, null, ""));
+        Assert.Equal((true, StepVerdict.Stored), (isOwn, answer!.Value.Verdict));
+        Assert.Equal("first", Text(answer.Value.Outcome!));
+        Assert.Equal((1, 0), await CountsAsync(run.Id));
+        Assert.Null(await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd.AddSeconds(4), LeaseEnd.AddDays(1)));
+    }
+
+    [Fact]
+    public async Task CreatedWithAStep_AfterAnotherAttemptBegan_StoresNothing()
+    {
+        var run = await RunningAsync();
+        await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd, LeaseEnd.AddSeconds(10), nonce: 5);
+        var (isOwn, answer) = await Store.CreateRunningAsync(
+            run, Owner, LeaseEnd.AddDays(1), new StepReport.Ended(Make.Outcome("a"), Plenty, null, ""));
+        Assert.Equal((false, StepVerdict.Superseded), (isOwn, answer!.Value.Verdict));
+        Assert.Empty((await Store.GetStepsAsync(run.Id))!);
+        Assert.True(await Store.RenewAsync(new AttemptKey(run.Id, 2, OtherOwner, 5), LeaseEnd.AddSeconds(20)));
+    }
+
+    [Fact]
+    public async Task CreatedWithAStepThatBegins_IsExecutedOnce()
+    {
+        var run = Make.Run();
+        var (isOwn, answer) = await Store.CreateRunningAsync(
+            run, Owner, LeaseEnd, new StepReport.Begun(Make.Failure("a"), Plenty, "one"));
+        Assert.Equal((true, StepVerdict.Created), (isOwn, answer!.Value.Verdict));
+        Assert.Equal(StepVerdict.Stored, (await Store.StartStepAsync(run.Id, 1, Plenty, Make.Failure("a"), "two")).Verdict);
+    }
+
+    [Fact]
     public async Task CreatedWaiting_NeverLaterThanItsDeadline()
     {
         var run = Make.Run(new RunPolicy { RunTimeout = TimeSpan.FromSeconds(5) });

@@ -35,6 +35,10 @@ internal sealed class FakeRunStore : IRunStore
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) => Said("create running", CreateRunning);
 
+    public async Task<(bool IsOwn, StepAnswer? Step)> CreateRunningAsync(
+        NewRun run, string owner, DateTimeOffset leaseEnd, StepReport report) =>
+        (await Said("create running with a step", CreateRunning), new StepAnswer(StepVerdict.Created));
+
     public Task<bool> CreateWaitingAsync(
         NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince)
     {

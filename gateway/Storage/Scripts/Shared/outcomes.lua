@@ -24,12 +24,17 @@ local function refuse_step_call(run, attempt, nonce)
   return nil
 end
 
+-- Prepares a run for the functions here.
+local function run_of_steps(run)
+  run.step_values, run.no_longer_pending, run.had_steps = {}, {}, count_of(run, 'steps')
+  return run
+end
+
 -- Reads the fields of a run that the functions here need, and others.
 local function read_run_of_steps(key, ...)
   local run = read_fields(key, 'state', 'attempt', 'nonce', 'deadline', 'expires', 'ix', 'noted', 'seq', 'bytes', 'completed', 'failed',
     'failures', 'steps', 'pends', ...)
-  run.step_values, run.no_longer_pending, run.had_steps = {}, {}, count_of(run, 'steps')
-  return run
+  return run_of_steps(run)
 end
 
 -- Sets the value of a step, which write_run_of_steps writes.

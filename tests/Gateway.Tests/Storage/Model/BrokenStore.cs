@@ -10,6 +10,9 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         inner.CreateRunningAsync(run, owner, leaseEnd);
 
+    public Task<(bool IsOwn, StepAnswer? Step)> CreateRunningAsync(
+        NewRun run, string owner, DateTimeOffset leaseEnd, StepReport report) => inner.CreateRunningAsync(run, owner, leaseEnd, report);
+
     public Task<bool> CreateWaitingAsync(
         NewRun run, string owner, DateTimeOffset nextAttempt, AttemptNote note, bool counts, DateTimeOffset? unreachableSince) =>
         inner.CreateWaitingAsync(run, owner, nextAttempt, note, counts, unreachableSince);

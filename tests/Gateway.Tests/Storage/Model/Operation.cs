@@ -23,11 +23,33 @@ internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<strin
     private static readonly Gen<long> Time = Gen.Long[0, 40];
     private static readonly Gen<int?> Expected = Gen.OneOf(Gen.Const((int?)null), Gen.Int[0, 2].Select(count => (int?)count));
 
+    /// <summary>What the first attempt reports on a step with the call that creates the run.</summary>
+    private static readonly Gen<FirstReport> Report = Gen.OneOf(
+        Gen.Select(Step, Gen.Bool, Value, Expected, (step, failed, value, expected) => new FirstReport(
+            $"store {step} failed={failed} {value} expecting {expected}",
+            new StepReport.Ended(Outcome(step, failed, value), MostSteps, expected, ""),
+            model => model.Store(1, step, failed, value, MostSteps, expected))),
+        Gen.Select(Step, Gen.Int[0, 1], Time, (step, expected, next) => new FirstReport(
+            $"schedule {step} expecting {expected} at {next}",
+            new StepReport.TryFailed(step, MostSteps, expected, At(next), ""),
+            model => model.Schedule(1, step, MostSteps, expected, next))));
+
     /// <summary>A random call.</summary>
     public static readonly Gen<Operation> Any = Gen.Frequency(
         (2, Gen.Select(Owner, Time, (owner, lease) => new Operation($"create running {owner} until {lease}",
             async (store, run) => $"{await store.CreateRunningAsync(run, owner, At(lease))}",
             model => model.Create(RunState.Running, owner, lease, 1, 0)))),
+        (2, Gen.Select(Owner, Time, Report, (owner, lease, report) => new Operation(
+            $"create running {owner} until {lease}, with {report.Name}",
+            async (store, run) => await store.CreateRunningAsync(run, owner, At(lease), report.Report) is var (isOwn, answer)
+                ? $"{isOwn} {Said(answer!.Value)}"
+                : "",
+            model =>
+            {
+                var (created, isOwn) = model.Create(RunState.Running, owner, lease, 1, 0);
+                var (reported, answer) = report.OnModel(created);
+                return (reported, $"{isOwn} {answer}");
+            }))),
         (1, Gen.Select(Owner, Time, (owner, next) => new Operation($"create waiting {owner} until {next}",
             async (store, run) => $"{await store.CreateWaitingAsync(run, owner, At(next))}",
             model => model.Create(RunState.Waiting, owner, Math.Min(next, model.Deadline), 1, 1)))),
@@ -91,6 +113,8 @@ internal sealed record Operation(string Name, Func<IRunStore, NewRun, Task<strin
         StepVerdict.Recount => $"{answer.Verdict} {answer.Tries}",
         _ => $"{answer.Verdict}",
     };
+
+    private sealed record FirstReport(string Name, StepReport Report, Func<RunModel, (RunModel, string)> OnModel);
 
     private static string Said(ParkAnswer answer) => answer.Verdict switch
     {
