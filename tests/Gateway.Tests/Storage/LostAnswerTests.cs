@@ -1,4 +1,5 @@
 using System.Net;
+using System.Threading.Channels;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
@@ -30,61 +31,47 @@ public sealed class LostAnswerTests : IAsyncLifetime
     [Fact]
     public async Task StoringWasNotConfirmed_AndTheServiceSucceeds_TheRunEndsAndIsNotExecutedAgain()
     {
-        var arrived = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var service = await TestService.StartAsync(async (context, _) =>
-        {
-            arrived.TrySetResult(SeenRequest.Of(context, []));
-            await goOn.Task;
-            await context.Response.WriteAsync("once");
-        });
-        await using var gateway = await StartAsync(service, "Durable:Policies:default:PersistAfter=00:00:00.300");
+        await using var service = await HeldService.StartAsync();
+        await using var gateway = await StartAsync(service.Service, "Durable:Policies:default:PersistAfter=00:00:00.300");
 
-        var live = gateway.Client.GetAsync("/pay");
-        var run = RunIdOf(await arrived.Task);
-        await StandStillAsync(2500);
-        await Eventually.TrueAsync(() => Attempt(gateway, run) is { MayBeStored: true }, "the answer to the write was lost");
-        goOn.SetResult();
+        var (live, held, executions) = await SendAndLoseTheAnswerAsync(gateway, service, () => StandStillAsync(2500), RespondsAsync);
+        held.GoOn.SetResult();
         using var answer = await live;
         Assert.Equal("once", await answer.Content.ReadAsStringAsync());
 
-        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Completed, "the run has ended");
-        Assert.Single(service.Seen);
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, held.Run) == RunState.Completed, "the run has ended", seconds: 30);
+        Assert.Equal(executions, service.Service.Seen.Count);
     }
 
     /// <summary>Another node may have taken over the run by then, and the result of its attempt is the result of the run.</summary>
     [Fact]
     public async Task StoringWasNotConfirmed_AndTheLeaseIsOver_TheClientWaitsForTheStore()
     {
-        var arrived = new TaskCompletionSource<SeenRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var service = await TestService.StartAsync(async (context, _) =>
-        {
-            arrived.TrySetResult(SeenRequest.Of(context, []));
-            await goOn.Task;
-            await context.Response.WriteAsync("once");
-        });
+        await using var service = await HeldService.StartAsync();
         using var log = new LogSink();
-        await using var gateway = await GatewayHost.StartAsync(service.Url,
+        await using var gateway = await GatewayHost.StartAsync(service.Service.Url,
             builder => builder.Logging.AddProvider(log).AddFilter<LogSink>(null, LogLevel.Debug),
             $"Durable:Store:ConnectionString={_redis.ConnectionString}", "Durable:Lease=00:00:01",
             "Durable:Policies:default:PersistAfter=00:00:00.300");
 
-        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>().IsReady,
-            "the store is there", seconds: 30);
-        Signals.Stop(_redis.ProcessId);
         Task<HttpResponseMessage> live;
-        RunId run;
+        HeldRequest held;
+        int executions;
         try
         {
-            live = gateway.Client.GetAsync("/pay");
-            run = RunIdOf(await arrived.Task);
-            await Eventually.TrueAsync(() => Attempt(gateway, run) is { MayBeStored: true },
-                "the answer to the write was lost", seconds: 30);
+            (live, held, executions) = await SendAndLoseTheAnswerAsync(gateway, service, () =>
+            {
+                Signals.Stop(_redis.ProcessId);
+                return Task.CompletedTask;
+            }, () =>
+            {
+                Signals.Continue(_redis.ProcessId);
+                return RespondsAsync();
+            });
             var lost = TimeProvider.System.GetTimestamp();
             await Eventually.TrueAsync(() => TimeProvider.System.GetElapsedTime(lost) > TimeSpan.FromSeconds(1),
                 "the lease that was asked for is over", seconds: 30);
-            goOn.SetResult();
+            held.GoOn.SetResult();
             var retried = log.Of(143).Count;
             await Eventually.TrueAsync(() => log.Of(143).Count > retried + 3, "the end could not be written", seconds: 30);
             Assert.False(live.IsCompleted);
@@ -96,8 +83,8 @@ public sealed class LostAnswerTests : IAsyncLifetime
 
         using var answer = await live;
         Assert.Equal("once", await answer.Content.ReadAsStringAsync());
-        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Completed, "the run has ended", seconds: 30);
-        Assert.Single(service.Seen);
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, held.Run) == RunState.Completed, "the run has ended", seconds: 30);
+        Assert.Equal(executions, service.Service.Seen.Count);
     }
 
     [Fact]
@@ -236,6 +223,29 @@ public sealed class LostAnswerTests : IAsyncLifetime
         }
     }
 
+    /// <summary>
+    /// Sends a request whose run is written while the store does not respond, so that the answer to the write is lost. A gateway that has
+    /// noticed before the write that the store does not respond, sends nothing. In this case, the request ends and the test starts again.
+    /// </summary>
+    private static async Task<(Task<HttpResponseMessage> Live, HeldRequest Held, int Executions)> SendAndLoseTheAnswerAsync(
+        GatewayHost gateway, HeldService service, Func<Task> stop, Func<Task<bool>> responds)
+    {
+        var connection = gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>();
+        for (var executions = 1; ; executions++)
+        {
+            await Eventually.TrueAsync(async () => await responds() && connection.IsReady, "the store is there", seconds: 30);
+            await stop();
+            var live = gateway.Client.GetAsync("/pay");
+            var held = await service.NextAsync();
+            await Eventually.TrueAsync(() => Attempt(gateway, held.Run) is { MayBeStored: true } || !connection.IsReady,
+                "the answer to the write was lost", seconds: 30);
+            if (Attempt(gateway, held.Run) is { MayBeStored: true }) return (live, held, executions);
+            held.GoOn.SetResult();
+            await responds();
+            (await live).Dispose();
+        }
+    }
+
     private static async Task<HttpResponseMessage> SendAsync(GatewayHost gateway, string header, string value)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/pay") { Content = new StringContent("order") };
@@ -277,5 +287,32 @@ public sealed class LostAnswerTests : IAsyncLifetime
         {
             return null;
         }
+    }
+
+    private sealed record HeldRequest(RunId Run, TaskCompletionSource GoOn);
+
+    /// <summary>A service that answers a request when the test says so.</summary>
+    private sealed class HeldService : IAsyncDisposable
+    {
+        private readonly Channel<HeldRequest> _requests = Channel.CreateUnbounded<HeldRequest>();
+
+        public TestService Service { get; private set; } = null!;
+
+        public static async Task<HeldService> StartAsync()
+        {
+            var held = new HeldService();
+            held.Service = await TestService.StartAsync(async (context, _) =>
+            {
+                var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                held._requests.Writer.TryWrite(new HeldRequest(RunIdOf(SeenRequest.Of(context, [])), goOn));
+                await goOn.Task;
+                await context.Response.WriteAsync("once");
+            });
+            return held;
+        }
+
+        public async Task<HeldRequest> NextAsync() => await _requests.Reader.ReadAsync();
+
+        public ValueTask DisposeAsync() => Service.DisposeAsync();
     }
 }
