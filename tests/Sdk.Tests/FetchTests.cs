@@ -139,7 +139,10 @@ public sealed class FetchTests
             Headers = { RetryAfter = new RetryConditionHeaderValue(time.GetUtcNow().AddSeconds(seconds)) },
         };
 
-        await _run.AttemptAsync(step => step.FetchAsync("rate", _ => Send(busy)), options: new DurableStepsOptions { TimeProvider = time });
+        var options = new DurableStepsOptions { TimeProvider = time };
+        var attempt = _run.AttemptAsync(step => step.FetchAsync("rate", _ => Send(busy)), options: options);
+        await _run.Gateway.ReportOf("rate");
+        await time.AdvanceUntilAsync(attempt, options.SuspendAfter);
 
         Assert.Equal(passedOn, Assert.Single(_run.Gateway.Puts)["Retry-After"]);
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using DurableGateway.Client.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;
 
@@ -67,6 +68,8 @@ public sealed class LogTests : IDisposable
     [Fact]
     public async Task WorkThatIsCutOff_IsAWarning_WithTheRemedy()
     {
+        var time = new FakeTimeProvider();
+        var after = TimeSpan.FromHours(1);
         var work = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var factory = LoggerFactory.Create(logging => logging.AddProvider(_lines));
         var gateway = FakeGateway.That(Answer.Later);
@@ -74,14 +77,14 @@ public sealed class LogTests : IDisposable
 
         var running = gateway.RunAsync(
             step => Task.WhenAll(NapAsync(step), work.Task),
-            options: new DurableStepsOptions { SuspendAfter = TimeSpan.FromMilliseconds(10), LoggerFactory = factory });
-        await cut.Task.WaitAsync(TimeSpan.FromSeconds(15));
-        await Task.Delay(TimeSpan.FromMilliseconds(20));
+            options: new DurableStepsOptions { SuspendAfter = after, TimeProvider = time, LoggerFactory = factory });
+        await time.AdvanceUntilAsync(cut.Task, after);
+        time.Advance(after * 2);
         work.SetResult();
 
         (await running).AssertSuspended();
         Assert.Contains(_lines.All,
-            line => line.Level == LogLevel.Warning && line.Text.Contains("increase SuspendAfter (10 ms)", StringComparison.Ordinal));
+            line => line.Level == LogLevel.Warning && line.Text.Contains("increase SuspendAfter (3600000 ms)", StringComparison.Ordinal));
 
         async Task NapAsync(IStep step)
         {

@@ -57,7 +57,8 @@ public sealed class StepOptionsTests
     [Fact]
     public async Task Timeout_CancelsTheBody_AndIsAFailedTry()
     {
-        var verdict = await _run.AttemptAsync(
+        var options = new DurableStepsOptions { TimeProvider = _time };
+        var attempt = _run.AttemptAsync(
             step => step.RunAsync(
                 "slow",
                 async token =>
@@ -66,9 +67,11 @@ public sealed class StepOptionsTests
                     await new TaskCompletionSource().Task.WaitAsync(token);
                 },
                 new StepOptions { Timeout = TimeSpan.FromSeconds(5) }),
-            options: new DurableStepsOptions { TimeProvider = _time });
+            options: options);
+        await _run.Gateway.ReportOf("slow");
+        await _time.AdvanceUntilAsync(attempt, options.SuspendAfter);
 
-        verdict.AssertSuspended();
+        (await attempt).AssertSuspended();
         var problem = StepProblem.Parse(Assert.Single(_run.Gateway.Puts).Body);
         Assert.Equal("System.TimeoutException", problem.ExceptionType);
         Assert.Contains("5 s", problem.Detail, StringComparison.Ordinal);
@@ -89,6 +92,32 @@ public sealed class StepOptionsTests
             options: new DurableStepsOptions { TimeProvider = _time });
 
         Assert.True(verdict.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Duration_IsMeasuredByTheTimeProvider()
+    {
+        await _run.AttemptAsync(
+            step => step.RunAsync("slow", _ =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(90));
+                return Task.CompletedTask;
+            }),
+            options: new DurableStepsOptions { TimeProvider = _time });
+
+        Assert.Equal("90", Assert.Single(_run.Gateway.Puts)["Durable-Step-Duration"]);
+    }
+
+    [Fact]
+    public async Task SuspendAfter_IsMeasuredByTheTimeProvider()
+    {
+        var options = new DurableStepsOptions { TimeProvider = _time, SuspendAfter = TimeSpan.FromHours(1) };
+        var attempt = _run.AttemptAsync(step => step.SleepAsync("nap", TimeSpan.FromDays(1)), options: options);
+        await _run.Gateway.ReportOf("nap");
+
+        await _time.AdvanceUntilAsync(attempt, options.SuspendAfter);
+
+        (await attempt).AssertSuspended();
     }
 
     [Fact]

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
 using System.Net.Http;
@@ -186,7 +185,7 @@ public sealed class DurableAttempt : IDisposable
 
         var log = _options.Log;
         log.Suspended(_runner.Run, _activity.Parked);
-        var watch = Stopwatch.StartNew();
+        var start = _options.GetTimestamp();
         _activity.Release();
         try
         {
@@ -198,7 +197,8 @@ public sealed class DurableAttempt : IDisposable
         }
 
         await Task.WhenAny(handling).ConfigureAwait(false);
-        if (watch.Elapsed > _options.SuspendAfter) log.WorkCutOff(_runner.Run, watch.Elapsed, _options.SuspendAfter);
+        var work = _options.GetElapsedTime(start);
+        if (work > _options.SuspendAfter) log.WorkCutOff(_runner.Run, work, _options.SuspendAfter);
     }
 
     private List<KeyValuePair<string, string>> Notes(bool finished)

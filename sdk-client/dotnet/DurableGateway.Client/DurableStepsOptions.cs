@@ -1,4 +1,7 @@
 using System;
+#if !NET
+using System.Diagnostics;
+#endif
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Text.Json;
@@ -44,7 +47,8 @@ public sealed class DurableStepsOptions
     /// <value>
     /// More than zero, at most 24 days. The default is 0.5 seconds. Work of a branch between two steps must be shorter than this while
     /// another branch waits. Longer work is interrupted and repeated by the next attempt; put it into a step. The default is shorter than
-    /// the delay before a retry, so that it does not delay retries. The time is real time, not that of the <c>TimeProvider</c>.
+    /// the delay before a retry, so that it does not delay retries. The <c>TimeProvider</c> measures this time: a test with a fake clock
+    /// advances the clock by <c>SuspendAfter</c> to end an attempt whose steps are parked.
     /// </value>
     /// <exception cref="ArgumentOutOfRangeException">The value is not more than zero, or is too long.</exception>
     public TimeSpan SuspendAfter
@@ -71,7 +75,10 @@ public sealed class DurableStepsOptions
         Assembly.GetEntryAssembly()?.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
 #if NET
-    /// <summary>The clock for timeouts of steps, for <c>Retry-After</c> dates, and for sleeps and retries without a gateway.</summary>
+    /// <summary>
+    /// The clock for timeouts and durations of steps, for <see cref="SuspendAfter"/>, for <c>Retry-After</c> dates, and for sleeps and
+    /// retries without a gateway.
+    /// </summary>
     /// <value>The default is <see cref="TimeProvider.System"/>; in ASP.NET Core, the registered <c>TimeProvider</c>,
     /// if any.</value>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
@@ -81,6 +88,14 @@ public sealed class DurableStepsOptions
     internal CancellationTokenSource CancelAfter(TimeSpan time) => new(time, TimeProvider);
 
     internal Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, TimeProvider, cancellationToken);
+
+    internal long GetTimestamp() => TimeProvider.GetTimestamp();
+
+    internal TimeSpan GetElapsedTime(long since) => TimeProvider.GetElapsedTime(since);
+
+    /// <summary>Calls a function after each interval, until the returned timer is disposed.</summary>
+    internal IDisposable StartTimer(Action tick, TimeSpan interval) =>
+        TimeProvider.CreateTimer(static tick => ((Action)tick!)(), tick, interval, interval);
 #else
 #pragma warning disable CA1822, RS0030 // Elsewhere they have a clock of the instance. .NET Standard has none that could be injected.
     internal DateTimeOffset Now => DateTimeOffset.UtcNow;
@@ -88,6 +103,14 @@ public sealed class DurableStepsOptions
     internal CancellationTokenSource CancelAfter(TimeSpan time) => new(time);
 
     internal Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, cancellationToken);
+
+    internal long GetTimestamp() => Stopwatch.GetTimestamp();
+
+    internal TimeSpan GetElapsedTime(long since) =>
+        TimeSpan.FromSeconds((Stopwatch.GetTimestamp() - since) / (double)Stopwatch.Frequency);
+
+    internal IDisposable StartTimer(Action tick, TimeSpan interval) =>
+        new Timer(static tick => ((Action)tick!)(), tick, interval, interval);
 #pragma warning restore CA1822, RS0030
 #endif
 

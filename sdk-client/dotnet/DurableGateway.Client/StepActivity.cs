@@ -13,13 +13,16 @@ namespace DurableGateway.Client;
 internal sealed class StepActivity(DurableStepsOptions options)
 {
     /// <summary>
-    /// The wait is divided into intervals. A process that is suspended for longer than the whole wait loses only one interval, and the
-    /// handler can run before the next one ends. The wait uses real time: with a stopped test clock, attempts would never end.
+    /// The wait is divided into intervals. A process that is suspended for longer than the whole wait loses only one or two intervals, and
+    /// the handler can run before the others end.
     /// </summary>
     private const int Pieces = 10;
 
     /// <summary>The maximum of intervals to wait for branches that keep requesting steps although no further step starts.</summary>
     private const int MaxPieces = 10 * Pieces;
+
+    /// <summary>The shortest period of a timer.</summary>
+    private static readonly TimeSpan MinPiece = TimeSpan.FromMilliseconds(1);
 
     private static readonly TimeSpan MaxQuiet = TimeSpan.FromSeconds(5);
 
@@ -143,12 +146,13 @@ internal sealed class StepActivity(DurableStepsOptions options)
     /// </summary>
     public async Task SuspendAsync(CancellationToken ended)
     {
-        var piece = new TimeSpan(Math.Max(1, options.SuspendAfter.Ticks / Pieces));
         while (true)
         {
             await OnlyParkedAsync().ConfigureAwait(false);
             var begun = Begun;
-            for (var i = 0; i < Pieces && begun == Begun; i++) await Task.Delay(piece, ended).ConfigureAwait(false);
+            var pieces = 0;
+            await EachPieceAsync(options.SuspendAfter, () => begun != _begun || ++pieces >= Pieces, ended).ConfigureAwait(false);
+            ended.ThrowIfCancellationRequested();
             lock (_lock)
             {
                 if (begun != _begun || _executing.Count > 0 || _parked.Count == 0) continue;
@@ -202,15 +206,34 @@ internal sealed class StepActivity(DurableStepsOptions options)
     public async Task QuietAsync(CancellationToken cancellationToken)
     {
         // Limit the wait for a handler with a long SuspendAfter, because the client waits for the failure.
-        var piece = new TimeSpan(Math.Max(1, Math.Min(options.SuspendAfter.Ticks, MaxQuiet.Ticks) / Pieces));
+        var wait = options.SuspendAfter < MaxQuiet ? options.SuspendAfter : MaxQuiet;
         var begun = Begun;
-        for (int quiet = 0, waited = 0; quiet < Pieces && waited < MaxPieces; quiet++, waited++)
+        int quiet = 0, waited = 0;
+        await EachPieceAsync(wait, IsOver, cancellationToken).ConfigureAwait(false);
+
+        bool IsOver()
         {
-            if (cancellationToken.IsCancellationRequested) return;
-            await Task.WhenAny(Task.Delay(piece, cancellationToken)).ConfigureAwait(false);
-            if (begun == Begun) continue;
-            begun = Begun;
-            quiet = -1;
+            quiet = begun == _begun ? quiet + 1 : 0;
+            begun = _begun;
+            return quiet >= Pieces || ++waited >= MaxPieces;
+        }
+    }
+
+    /// <summary>Calls a function under the lock after each interval of a wait, until it returns true or the token is cancelled.</summary>
+    private async Task EachPieceAsync(TimeSpan wait, Func<bool> isOver, CancellationToken cancellationToken)
+    {
+        var piece = new TimeSpan(Math.Max(MinPiece.Ticks, wait.Ticks / Pieces));
+        var over = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var cancellation = cancellationToken.Register(() => over.TrySetResult(true));
+        using var timer = options.StartTimer(Tick, piece);
+        await over.Task.ConfigureAwait(false);
+
+        void Tick()
+        {
+            lock (_lock)
+            {
+                if (isOver()) over.TrySetResult(true);
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -200,7 +199,7 @@ internal sealed partial class StepRunner(
         using var patience = how?.Timeout is { } timeout ? options.CancelAfter(timeout) : null;
         using var either = patience is null ? null : CancellationTokenSource.CreateLinkedTokenSource(cancellation.Token, patience.Token);
         var token = (either ?? cancellation).Token;
-        var watch = Stopwatch.StartNew();
+        var start = options.GetTimestamp();
         T result;
         byte[] bytes;
         _log.StepIsExecuting(run, id);
@@ -213,11 +212,11 @@ internal sealed partial class StepRunner(
         {
             var late = new TimeoutException(
                 $"The step did not finish within its timeout of {StructuredField.Seconds(how!.Timeout!.Value)} s.", e);
-            return await FailAsync(id, late, watch.Elapsed, content, how).ConfigureAwait(false);
+            return await FailAsync(id, late, options.GetElapsedTime(start), content, how).ConfigureAwait(false);
         }
         catch (Exception e) when (IsFailure(e, cancellation.Token))
         {
-            return await FailAsync(id, e, watch.Elapsed, content, how).ConfigureAwait(false);
+            return await FailAsync(id, e, options.GetElapsedTime(start), content, how).ConfigureAwait(false);
         }
         catch (Exception e) when (!IsOfSteps(e) && e is not OperationCanceledException)
         {
@@ -236,7 +235,7 @@ internal sealed partial class StepRunner(
                 + "Return plain data from the step: a record of the data that the rest of the handler needs.", e);
         }
 
-        return await CompleteAsync(id, result, bytes, watch.Elapsed, content, how).ConfigureAwait(false);
+        return await CompleteAsync(id, result, bytes, options.GetElapsedTime(start), content, how).ConfigureAwait(false);
     }
 
     private async Task<T> BodyAsync<T>(string id, Func<CancellationToken, Task<T>> body, CancellationToken cancellationToken)
