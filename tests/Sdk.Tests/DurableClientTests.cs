@@ -180,6 +180,118 @@ public sealed class DurableClientTests
     }
 
     [Fact]
+    public async Task SendAsync_CutOffWithoutALength_IsReadFromTheResult()
+    {
+        var gateway = new Script(number => number == 1 ? WithResult(CutOff("half of i")) : Answer(200, "whole", "completed"));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal("whole", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(["POST", "GET"], gateway.Requests.Select(request => request.Method));
+    }
+
+    [Fact]
+    public async Task SendAsync_CutOffWithoutAResultUrl_IsSentAgain()
+    {
+        var gateway = new Script(number => number == 1 ? OfRun(CutOff()) : Answer(200, "whole"));
+
+        using var response = await gateway.SendAsync(HttpMethod.Get);
+
+        Assert.Equal("whole", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(["GET", "GET"], gateway.Requests.Select(request => request.Method));
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(0)]
+    public async Task SendAsync_LongerThanTheBuffer_PassesAsItArrives(int max)
+    {
+        var gateway = new Script(_ => WithResult(CutOff("abcdef"))) { MaxBuffer = max };
+
+        using var response = await gateway.PostAsync();
+
+        using var body = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+        var six = new byte[6];
+        await body.ReadExactlyAsync(six, TestContext.Current.CancellationToken);
+        Assert.Equal("abcdef"u8.ToArray(), six);
+        await Assert.ThrowsAsync<IOException>(async () => await body.ReadExactlyAsync(six, TestContext.Current.CancellationToken));
+        Assert.Single(gateway.Requests);
+    }
+
+    [Fact]
+    public async Task SendAsync_WithoutALength_KeepsTheHeadersOfItsContent()
+    {
+        var gateway = new Script(_ => WithResult(new HttpResponseMessage
+        {
+            Content = new StreamContent(new Pieces("{}"))
+            {
+                Headers = { { "Content-Type", "application/json" }, { "Content-Language", "de" } },
+            },
+        }));
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal(("application/json", "de", "{}"), (
+            response.Content.Headers.ContentType?.MediaType,
+            response.Content.Headers.ContentLanguage.Single(),
+            await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
+    }
+
+    [Fact]
+    public async Task SendAsync_EventsAreCutOff_ContinueAfterTheLastWholeEvent()
+    {
+        var asked = new List<string>();
+        var gateway = new Script(_ => WithResult(Events(new BrokenStream("id: 1\ndata: a\n\nid: 2\r\ndata: b\r\n\r\nid: 3\ndata: hal"))))
+        {
+            Watching = request =>
+            {
+                asked.Add(string.Join(",", request.Headers.TryGetValues("Last-Event-ID", out var ids) ? ids : []));
+                return asked.Count switch
+                {
+                    1 => Problem(503),
+                    2 => Events(new BrokenStream("id: 3\ndata: c\n\n")),
+                    _ => Events(new Pieces("id: 4\ndata: d\n\n")),
+                };
+            },
+        };
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(
+            "id: 1\ndata: a\n\nid: 2\r\ndata: b\r\n\r\nid: 3\ndata: c\n\nid: 4\ndata: d\n\n",
+            await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(["2", "2", "3"], asked);
+    }
+
+    [Fact]
+    public async Task SendAsync_EventsAreCutOff_AndWereTheLast_EndThere()
+    {
+        var gateway = new Script(_ => WithResult(Events(new BrokenStream("id: 1\ndata: a\n\n"))))
+        {
+            Watched = () => new HttpResponseMessage(HttpStatusCode.NoContent),
+        };
+
+        using var response = await gateway.PostAsync();
+
+        Assert.Equal("id: 1\ndata: a\n\n", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task SendAsync_EventsAreCutOff_AndTheRunEndedOtherwise_Throws()
+    {
+        var gateway = new Script(_ => WithResult(Events(new BrokenStream("id: 1\ndata: a\n\n"))))
+        {
+            Watched = () => Answer(500, "no", "failed"),
+        };
+
+        using var response = await gateway.PostAsync();
+
+        await Assert.ThrowsAsync<HttpRequestException>(
+            () => response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task SendAsync_OfRedirectOfTheService_IsGiven()
     {
         var gateway = new Script(_ =>
@@ -234,6 +346,42 @@ public sealed class DurableClientTests
     }
 
     [Fact]
+    public async Task OnProgress_ConnectionIsLost_ContinuesAfterTheLastEntry()
+    {
+        var asked = new List<string>();
+        var told = new List<RunProgress>();
+        var gateway = new Script(number => number == 1 ? SeeOther(Result) : Answer(200, "done", "completed"))
+        {
+            Watching = request =>
+            {
+                asked.Add(string.Join(",", request.Headers.TryGetValues("Last-Event-ID", out var ids) ? ids : []));
+                return asked.Count == 1
+                    ? Events(new BrokenStream("id: h1\nevent: attempt\ndata: {\"attempt\":1}\n\nid: h2\nevent: attempt\ndata: {\"att"))
+                    : Events(new Pieces("id: h2\nevent: attempt\ndata: {\"attempt\":2}\n\nid: h-end\nevent: result\ndata: {}\n\n"));
+            },
+        };
+
+        using var response = await gateway.SendAsync(HttpMethod.Post, request => request.OnProgress(new Collector(told)));
+
+        Assert.Equal([1, 2], told.Select(one => one.Attempt));
+        Assert.Equal(["", "h1"], asked);
+    }
+
+    [Fact]
+    public async Task OnProgress_OfAStreamOfTheService_IsNotTold()
+    {
+        var told = new List<RunProgress>();
+        var gateway = new Script(number => number == 1 ? SeeOther(Result) : Answer(200, "done", "completed"))
+        {
+            Watched = () => Events(new Pieces("id: 1\nevent: token\ndata: {\"step\":\"x\"}\n\n")),
+        };
+
+        using var response = await gateway.SendAsync(HttpMethod.Post, request => request.OnProgress(new Collector(told)));
+
+        Assert.Empty(told);
+    }
+
+    [Fact]
     public async Task SendAsync_ProgressThatCannotBeRead_KeepsNobodyFromTheResult()
     {
         var gateway = new Script(number => number == 1 ? SeeOther(Result) : Answer(200, "done", "completed"))
@@ -261,25 +409,42 @@ public sealed class DurableClientTests
 
     private static HttpResponseMessage WithResult(HttpResponseMessage response)
     {
-        response.Headers.Add("Durable-Run-Id", FakeGateway.Run);
         response.Headers.Add("Durable-Result", Result);
+        return OfRun(response);
+    }
+
+    private static HttpResponseMessage OfRun(HttpResponseMessage response)
+    {
+        response.Headers.Add("Durable-Run-Id", FakeGateway.Run);
         return response;
     }
 
     private static HttpResponseMessage CutOff()
     {
-        var response = new HttpResponseMessage { Content = new StreamContent(new BrokenStream()) };
+        var response = CutOff("");
         response.Content.Headers.ContentLength = 10;
         return response;
     }
 
-    private sealed class BrokenStream : MemoryStream
+    private static HttpResponseMessage CutOff(string begin) => new() { Content = new StreamContent(new BrokenStream(begin)) };
+
+    private static HttpResponseMessage Events(Stream stream) =>
+        new() { Content = new StreamContent(stream) { Headers = { { "Content-Type", "text/event-stream" } } } };
+
+    /// <summary>A body of unknown length.</summary>
+    private class Pieces(string text) : MemoryStream(Encoding.UTF8.GetBytes(text))
+    {
+        public override bool CanSeek => false;
+    }
+
+    /// <summary>A body of unknown length that is cut off after its text.</summary>
+    private sealed class BrokenStream(string text) : Pieces(text)
     {
         public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) =>
             throw new IOException("cut");
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            throw new IOException("cut");
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            await base.ReadAsync(buffer, cancellationToken) is > 0 and var read ? read : throw new IOException("cut");
     }
 
     private sealed class Collector(List<RunProgress> told) : IProgress<RunProgress>
@@ -296,12 +461,17 @@ public sealed class DurableClientTests
 
         public Func<HttpResponseMessage> Watched { get; init; } = () => new HttpResponseMessage(HttpStatusCode.NotFound);
 
+        public Func<HttpRequestMessage, HttpResponseMessage>? Watching { get; init; }
+
+        public int MaxBuffer { get; init; } = 1 << 20;
+
         public Task<HttpResponseMessage> PostAsync() => SendAsync(HttpMethod.Post);
 
         public async Task<HttpResponseMessage> SendAsync(
             HttpMethod method, Action<HttpRequestMessage>? prepare = null, string url = "http://gateway/orders")
         {
-            using var client = new HttpClient(new DurableClientHandler(this) { Delay = _ => TimeSpan.Zero });
+            // A stream of events is read, and connects again, when this has returned.
+            var client = new HttpClient(new DurableClientHandler(this) { Delay = _ => TimeSpan.Zero, MaxBuffer = MaxBuffer });
             using var request = new HttpRequestMessage(method, url);
             if (method == HttpMethod.Post) request.Content = new StringContent("order");
             prepare?.Invoke(request);
@@ -310,7 +480,7 @@ public sealed class DurableClientTests
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            if (request.Headers.Accept.ToString() == "text/event-stream") return Watched();
+            if (request.Headers.Accept.ToString() == "text/event-stream") return Watching?.Invoke(request) ?? Watched();
             Requests.Add(new Sent(
                 request.Method.Method,
                 request.RequestUri!.AbsoluteUri,

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Client;
 
-/// <summary>The log messages of steps, in the category <c>DurableGateway.Client</c>.</summary>
+/// <summary>The log messages of steps and of the client, in the category <c>DurableGateway.Client</c>.</summary>
 internal static partial class Log
 {
     public static void StepIsExecuting(this ILogger log, RunInfo run, string step) => StepIsExecuting(log, step, run.Attempt, run.Id);
@@ -42,6 +42,23 @@ internal static partial class Log
 
     [LoggerMessage(13, LogLevel.Warning, "An attempt cannot start. {Reason}")]
     public static partial void AttemptCannotBegin(this ILogger log, string reason);
+
+    [LoggerMessage(14, LogLevel.Debug, "The client waits for the result of run {RunId}")]
+    public static partial void WaitsForResult(this ILogger log, string? runId);
+
+    [LoggerMessage(15, LogLevel.Warning, "A call to a durable route got no answer. It is repeated ({Repeat} of {MaxRepeats}). {Reason}")]
+    public static partial void CallIsRepeated(this ILogger log, int repeat, int maxRepeats, string reason);
+
+    [LoggerMessage(16, LogLevel.Warning, "The response of run {RunId} was cut off. The client reads the result of the run. {Reason}")]
+    public static partial void ResponseWasCutOff(this ILogger log, string? runId, string reason);
+
+    [LoggerMessage(17, LogLevel.Warning,
+        "The connection of an event stream was lost. The client continues after event '{LastEventId}'. {Reason}")]
+    public static partial void EventsWereInterrupted(this ILogger log, string? lastEventId, string reason);
+
+    [LoggerMessage(18, LogLevel.Debug,
+        "The connection that reports the progress of a run was lost. It continues after event '{LastEventId}'")]
+    public static partial void ProgressInterrupted(this ILogger log, string? lastEventId);
 
     [LoggerMessage(1, LogLevel.Debug, "Step '{Step}' is executing in attempt {Attempt} of run {RunId}")]
     private static partial void StepIsExecuting(ILogger log, string step, int attempt, string? runId);

@@ -3,8 +3,11 @@ using System.IO;
 using System.Linq;
 using System.Net;
 using System.Net.Http;
+using System.Net.Http.Headers;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DurableGateway.Client.Http;
 
@@ -17,6 +20,9 @@ namespace DurableGateway.Client.Http;
 /// can repeat it after a lost answer, and the gateway executes it as one run. The handler waits for the result until the request's
 /// cancellation token or <see cref="HttpClient.Timeout"/> ends the wait. Set the latter to <see cref="Timeout.InfiniteTimeSpan"/> for
 /// long runs.</para>
+/// <para>A response of the run that is cut off is read again from the result URL. For this, the handler reads up to
+/// <see cref="MaxBuffer"/> bytes of a response before it returns it. A stream of server-sent events passes as it arrives, and continues
+/// after the last event if its connection is lost. It does so as long as the <see cref="HttpClient"/> is not disposed.</para>
 /// <para>The inner handler must not follow redirects (<c>AllowAutoRedirect = false</c>). Otherwise, this handler cannot report progress
 /// and the result URL. Redirects of the service are returned unchanged.</para>
 /// <para>To get a result again, for example after a restart, send a <c>GET</c> to the URL that
@@ -26,11 +32,13 @@ namespace DurableGateway.Client.Http;
 public sealed class DurableClientHandler : DelegatingHandler
 {
     private const string ResultsPath = "/_durable/v1/results/";
-    private const int MaxBuffer = 1 << 20;
+    private const string EventStream = "text/event-stream";
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
 
     private int _maxRepeats = 5;
+    private int _maxBuffer = 1 << 20;
+    private ILogger? _log;
     private Func<int, TimeSpan> _delay = number =>
         TimeSpan.FromTicks(Math.Min(FirstDelay.Ticks << Math.Min(number - 1, 6), TimeSpan.FromSeconds(10).Ticks));
 
@@ -65,6 +73,26 @@ public sealed class DurableClientHandler : DelegatingHandler
         set => _delay = value ?? throw new ArgumentNullException(nameof(value));
     }
 
+    /// <summary>
+    /// How many bytes of a response the handler reads before it returns the response. What is longer passes as it arrives, and an exception
+    /// reports if it is cut off.
+    /// </summary>
+    /// <value>Zero or more. The default is 1 MiB. With zero, all responses pass as they arrive.</value>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    public int MaxBuffer
+    {
+        get => _maxBuffer;
+        set => _maxBuffer = value >= 0
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "The number of bytes must not be negative.");
+    }
+
+    /// <summary>Receives what happens to calls, in the category <c>DurableGateway.Client</c>.</summary>
+    /// <value>The default is <see langword="null"/>: nothing is logged.</value>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    private ILogger Log => _log ??= LoggerFactory?.CreateLogger(DurableStepsOptions.LogCategory) ?? NullLogger.Instance;
+
     /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -76,7 +104,7 @@ public sealed class DurableClientHandler : DelegatingHandler
             request.Headers.Add(DurableHeaders.IdempotencyKey, $"\"{Guid.NewGuid():N}\"");
 
         // Buffer the content, so that it can be sent again.
-        if (request.Content is not null) await BufferAsync(request.Content, cancellationToken).ConfigureAwait(false);
+        if (request.Content is not null) await ResponseBuffer.LoadAsync(request.Content, cancellationToken).ConfigureAwait(false);
         for (var repeats = 0; ; repeats++)
         {
             HttpResponseMessage response;
@@ -86,7 +114,7 @@ public sealed class DurableClientHandler : DelegatingHandler
             }
             catch (Exception e) when (IsLost(e, cancellationToken) && repeats < MaxRepeats)
             {
-                await PauseAsync(null, repeats + 1, cancellationToken).ConfigureAwait(false);
+                await PauseAsync(null, repeats + 1, e.Message, cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
@@ -103,15 +131,26 @@ public sealed class DurableClientHandler : DelegatingHandler
                 }
 
                 if (repeats >= MaxRepeats) return response;
-                await PauseAsync(response, repeats + 1, cancellationToken).ConfigureAwait(false);
+                await PauseAsync(response, repeats + 1, "503", cancellationToken).ConfigureAwait(false);
                 response.Dispose();
                 continue;
             }
 
-            if (at is null) return response;
+            if (at is null)
+            {
+                // A response of a run has a result URL, or its length is known: without the URL, the request is sent again.
+                var mayRepeat = RunOf(response) is not null && repeats < MaxRepeats && response.Content?.Headers.ContentLength is not null;
+                if (!mayRepeat || await IsWholeAsync(response, cancellationToken).ConfigureAwait(false)) return response;
+                response.Dispose();
+                await PauseAsync(null, repeats + 1, "The response was cut off.", cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
             var leadsThere = response.StatusCode == HttpStatusCode.SeeOther
                 || (response.StatusCode == HttpStatusCode.Accepted && response.Headers.Contains("Preference-Applied"));
-            if (!leadsThere && await IsWholeAsync(response, cancellationToken).ConfigureAwait(false)) return response;
+            if (leadsThere) Log.WaitsForResult(RunOf(response));
+            else if (await ResumeEventsAsync(request, at, response, cancellationToken).ConfigureAwait(false)) return response;
+            else if (await IsWholeAsync(response, cancellationToken).ConfigureAwait(false)) return response;
             return Instead(response, await ResultAsync(request, at, cancellationToken).ConfigureAwait(false));
         }
     }
@@ -120,10 +159,12 @@ public sealed class DurableClientHandler : DelegatingHandler
     private async Task<HttpResponseMessage> ResultAsync(HttpRequestMessage request, Uri first, CancellationToken cancellationToken)
     {
         using var watching = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var resultIsKnown = CancellationTokenSource.CreateLinkedTokenSource(watching.Token);
         var progress = request.ProgressOf();
         var watch = progress is null
             ? Task.CompletedTask
-            : new ProgressReader(base.SendAsync, progress).WatchAsync(AskFor(request, first), watching.Token);
+            : new ProgressReader(() => AskFor(request, first), base.SendAsync, progress, (MaxRepeats, Delay), Log)
+                .WatchAsync(resultIsKnown.Token, watching.Token);
         try
         {
             var at = first;
@@ -137,7 +178,7 @@ public sealed class DurableClientHandler : DelegatingHandler
                 }
                 catch (Exception e) when (IsLost(e, cancellationToken) && repeats < MaxRepeats)
                 {
-                    await PauseAsync(null, ++repeats, cancellationToken).ConfigureAwait(false);
+                    await PauseAsync(null, ++repeats, e.Message, cancellationToken).ConfigureAwait(false);
                     continue;
                 }
 
@@ -145,9 +186,11 @@ public sealed class DurableClientHandler : DelegatingHandler
                     && statuses.First() is "completed" or "failed" or "cancelled";
                 if (hasEnded)
                 {
-                    if (await IsWholeAsync(response, cancellationToken).ConfigureAwait(false) || repeats++ >= MaxRepeats)
+                    if (await ResumeEventsAsync(request, first, response, cancellationToken).ConfigureAwait(false)
+                        || await IsWholeAsync(response, cancellationToken).ConfigureAwait(false) || repeats++ >= MaxRepeats)
                     {
                         // Progress after the result is too late.
+                        resultIsKnown.Cancel();
                         if (progress is not null) await watch.ConfigureAwait(false);
                         return response;
                     }
@@ -159,11 +202,11 @@ public sealed class DurableClientHandler : DelegatingHandler
                 else if (response.StatusCode == HttpStatusCode.Accepted)
                 {
                     (at, repeats) = (first, 0);
-                    await PauseAsync(response, 1, cancellationToken).ConfigureAwait(false);
+                    await Task.Delay(response.Headers.RetryAfter?.Delta ?? Delay(1), cancellationToken).ConfigureAwait(false);
                 }
                 else if (IsRefusal(response) && repeats < MaxRepeats)
                 {
-                    await PauseAsync(response, ++repeats, cancellationToken).ConfigureAwait(false);
+                    await PauseAsync(response, ++repeats, "503", cancellationToken).ConfigureAwait(false);
                 }
                 else
                 {
@@ -179,30 +222,74 @@ public sealed class DurableClientHandler : DelegatingHandler
         }
     }
 
-    /// <summary>Buffers a response that fits into memory, to detect here if it is truncated.</summary>
-    private static async Task<bool> IsWholeAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    /// <summary>Reads a response as far as it fits into memory, to detect here if it is cut off.</summary>
+    private async Task<bool> IsWholeAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
-        if (response.Content?.Headers.ContentLength is null or > MaxBuffer) return true;
+        // Parts that replace one another pass as they arrive.
+        if (response.Content?.Headers.ContentType?.MediaType is EventStream or "multipart/x-mixed-replace") return true;
         try
         {
-            await BufferAsync(response.Content, cancellationToken).ConfigureAwait(false);
+            await ResponseBuffer.ReadAsync(response, MaxBuffer, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (Exception e) when (IsLost(e, cancellationToken))
         {
+            Log.ResponseWasCutOff(RunOf(response), e.Message);
             return false;
         }
     }
 
-    private static Task BufferAsync(HttpContent content, CancellationToken cancellationToken)
+    /// <summary>Lets a response that is a stream of events continue at the result URL when its connection is lost.</summary>
+    /// <returns>Whether the response is a stream of events.</returns>
+    private async Task<bool> ResumeEventsAsync(
+        HttpRequestMessage request, Uri at, HttpResponseMessage response, CancellationToken cancellationToken)
     {
-#if NET10_0_OR_GREATER
-        return content.LoadIntoBufferAsync(cancellationToken);
-#else
+        if (response.StatusCode != HttpStatusCode.OK || response.Content?.Headers.ContentType?.MediaType != EventStream) return false;
+        var first = await OpenAsync(response, cancellationToken).ConfigureAwait(false);
+        ResponseBuffer.Replace(response, new StreamContent(new ResumedEventStream(first, async (failure, lastId, ended) =>
+        {
+            for (var repeats = 1; repeats <= MaxRepeats; repeats++)
+            {
+                Log.EventsWereInterrupted(lastId, failure.Message);
+                await Task.Delay(Delay(repeats), ended).ConfigureAwait(false);
+                using var message = AskFor(request, at);
+                message.Headers.Accept.Clear();
+                message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(EventStream));
+                message.Headers.Remove("Last-Event-ID");
+                if (lastId is not null) message.Headers.TryAddWithoutValidation("Last-Event-ID", lastId);
+                try
+                {
+                    var next = await base.SendAsync(message, ended).ConfigureAwait(false);
+                    if (next.StatusCode == HttpStatusCode.OK && next.Content?.Headers.ContentType?.MediaType == EventStream)
+                        return await OpenAsync(next, ended).ConfigureAwait(false);
+                    next.Dispose();
+                    if (next.StatusCode == HttpStatusCode.NoContent) return null;
+                    if (next.StatusCode != HttpStatusCode.ServiceUnavailable)
+                        throw new HttpRequestException($"The run ended with another response ({(int)next.StatusCode}).", failure);
+                }
+                catch (Exception e) when (IsLost(e, ended) && e.InnerException != failure)
+                {
+                    failure = e;
+                }
+            }
+
+            throw failure;
+        })));
+        return true;
+    }
+
+    private static Task<Stream> OpenAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+#if NETSTANDARD2_0
         cancellationToken.ThrowIfCancellationRequested();
-        return content.LoadIntoBufferAsync();
+        return response.Content.ReadAsStreamAsync();
+#else
+        return response.Content.ReadAsStreamAsync(cancellationToken);
 #endif
     }
+
+    private static string? RunOf(HttpResponseMessage response) =>
+        response.Headers.TryGetValues(DurableHeaders.RunId, out var values) ? values.First() : null;
 
     private static HttpResponseMessage Instead(HttpResponseMessage response, HttpResponseMessage result)
     {
@@ -251,6 +338,9 @@ public sealed class DurableClientHandler : DelegatingHandler
     private static bool IsLost(Exception e, CancellationToken cancellationToken) =>
         e is HttpRequestException or IOException && !cancellationToken.IsCancellationRequested;
 
-    private Task PauseAsync(HttpResponseMessage? response, int repeats, CancellationToken cancellationToken) =>
-        Task.Delay(response?.Headers.RetryAfter?.Delta ?? Delay(repeats), cancellationToken);
+    private Task PauseAsync(HttpResponseMessage? response, int repeats, string reason, CancellationToken cancellationToken)
+    {
+        Log.CallIsRepeated(repeats, MaxRepeats, reason);
+        return Task.Delay(response?.Headers.RetryAfter?.Delta ?? Delay(repeats), cancellationToken);
+    }
 }

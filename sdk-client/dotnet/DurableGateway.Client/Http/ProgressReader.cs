@@ -1,51 +1,98 @@
 using System;
 using System.Globalization;
 using System.IO;
+using System.Net;
 using System.Net.Http;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.Logging;
 
 namespace DurableGateway.Client.Http;
 
 /// <summary>Streams the history of a run from its result URL.</summary>
+/// <param name="request">The request for the result.</param>
+/// <param name="send">Sends a request.</param>
+/// <param name="progress">Receives the progress.</param>
+/// <param name="repeats">How often the connection may fail without an event in between, and the delay before each repeat.</param>
+/// <param name="log">Receives what happens to the connection.</param>
 internal sealed class ProgressReader(
-    Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send, IProgress<RunProgress> progress)
+    Func<HttpRequestMessage> request,
+    Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send,
+    IProgress<RunProgress> progress,
+    (int Max, Func<int, TimeSpan> Delay) repeats,
+    ILogger log)
 {
+    private string? _lastId;
+    private int _failures;
+
     /// <summary>
-    /// Reports the progress until the run has ended. Errors are ignored, because they must not prevent the result.
+    /// Reports the progress until the run has ended. After a lost connection it continues behind the last entry. Errors are ignored,
+    /// because they must not prevent the result.
     /// </summary>
-    /// <param name="request">The request for the result.</param>
+    /// <param name="resultIsKnown">The result is known: the reader gets the last entries, and does not wait to connect again.</param>
     /// <param name="cancellationToken">Stops reading.</param>
-    public async Task WatchAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    public async Task WatchAsync(CancellationToken resultIsKnown, CancellationToken cancellationToken)
     {
-        request.Headers.Accept.Clear();
-        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var isLast = resultIsKnown.IsCancellationRequested;
+            if (await ReadAsync(cancellationToken).ConfigureAwait(false)) return;
+
+            // An entry sets the failures to zero. Without one after the result, there is nothing more to come.
+            if (++_failures > repeats.Max || (isLast && _failures > 1)) return;
+            log.ProgressInterrupted(_lastId);
+            try
+            {
+                await Task.Delay(repeats.Delay(_failures), resultIsKnown).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                // The last entries may not have been reported.
+            }
+        }
+    }
+
+    /// <summary>Reads one connection.</summary>
+    /// <returns>Whether there is nothing more to read.</returns>
+    private async Task<bool> ReadAsync(CancellationToken cancellationToken)
+    {
+        using var message = request();
+        message.Headers.Accept.Clear();
+        message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
+        if (_lastId is not null) message.Headers.TryAddWithoutValidation("Last-Event-ID", _lastId);
         try
         {
-            using var response = await send(request, cancellationToken).ConfigureAwait(false);
-            if (response.Content?.Headers.ContentType?.MediaType != "text/event-stream") return;
+            using var response = await send(message, cancellationToken).ConfigureAwait(false);
+            if (response.Content?.Headers.ContentType?.MediaType != "text/event-stream")
+                return response.StatusCode != HttpStatusCode.ServiceUnavailable;
 #if NETSTANDARD2_0
             using var ended = cancellationToken.Register(response.Dispose);
             using var reader = new StreamReader(await response.Content.ReadAsStreamAsync().ConfigureAwait(false));
 #else
             using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false));
 #endif
-            string? kind = null;
+            string? kind = null, id = null, data = null;
             while (await LineAsync(reader, cancellationToken).ConfigureAwait(false) is { } line)
             {
                 if (line.StartsWith("event:", StringComparison.Ordinal)) kind = line.Substring("event:".Length).Trim();
-                if (kind == "result") return;
-                if (kind is not null && line.StartsWith("data:", StringComparison.Ordinal)
-                    && Read(kind, line.Substring("data:".Length)) is { } told)
-                    progress.Report(told);
-                if (line.Length == 0) kind = null;
+                else if (line.StartsWith("id:", StringComparison.Ordinal)) id = line.Substring("id:".Length).Trim();
+                else if (line.StartsWith("data:", StringComparison.Ordinal)) data = line.Substring("data:".Length);
+                if (line.Length > 0 || data is null) continue;
+
+                // The stream of the service itself is the result, not the history.
+                if (kind is not ("attempt" or "step" or "suspended")) return true;
+                (_lastId, _failures) = (id ?? _lastId, 0);
+                if (Read(kind, data) is { } told) progress.Report(told);
+                kind = id = data = null;
             }
+
+            return false;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // The handler requests the result anyway.
+            return false;
         }
     }
 
