@@ -127,8 +127,12 @@ public sealed class RunDetailTests(Browser browser)
         await site.Page.Context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
         await site.GoAsync($"/runs/{run.Run.Id}");
         await site.Page.GetByText("As a curl command").ClickAsync();
-        await site.Page.GetByRole(AriaRole.Button, new() { Name = "Copy as curl" }).ClickAsync();
-        await Expect(site.Page.GetByRole(AriaRole.Button, new() { Name = "Copy as curl" })).ToHaveTextAsync("Copied");
+
+        // The button says it for a moment only, which a poll may miss.
+        var said = site.Page.GetByRole(AriaRole.Button, new() { Name = "Copy as curl" }).EvaluateAsync<string>(
+            "button => new Promise(said => { "
+            + "new MutationObserver(() => said(button.textContent)).observe(button, { childList: true }); button.click(); })");
+        Assert.Equal("Copied", await said.WaitAsync(TimeSpan.FromSeconds(60)));
         var copied = await site.Page.EvaluateAsync<string>("navigator.clipboard.readText()");
         Assert.Equal(
             "curl -X 'POST' 'https://shop.example/orders?a=1&b='\\''' \\\n  -H 'Content-Type: text/plain' \\\n  -H 'Authorization: "

@@ -160,7 +160,7 @@ public sealed class BranchRollbackTests : IDisposable
                 await hotel;
             });
             _released.SetResult();
-            await running.WaitAsync(TimeSpan.FromSeconds(30));
+            await running.WaitAsync(TimeSpan.FromSeconds(60));
         }));
 
         Assert.Equal(["hotel"], _undone);

@@ -232,7 +232,7 @@ public sealed class BranchTests
 
         var verdict = await attempt.RunAsync(token => Task.WhenAll(
             never.Task.WaitAsync(token), attempt.Step.SleepAsync("nap", TimeSpan.FromDays(7), CancellationToken.None)))
-            .WaitAsync(TimeSpan.FromSeconds(30));
+            .WaitAsync(TimeSpan.FromSeconds(60));
 
         verdict.AssertSuspended();
     }
@@ -251,7 +251,7 @@ public sealed class BranchTests
             options: Patient);
 
         Assert.True(verdict.IsCompleted);
-        await left.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await left.Task.WaitAsync(TimeSpan.FromSeconds(60));
 
         async Task NapAsync(IStep step)
         {

@@ -228,6 +228,6 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
     {
         using var body = new StringContent("the body");
         return await journeys.Gateway.Follower.PostAsync(new Uri(journeys.Add("minimal", journey), UriKind.Relative), body)
-            .WaitAsync(TimeSpan.FromSeconds(20));
+            .WaitAsync(TimeSpan.FromSeconds(60));
     }
 }

@@ -325,6 +325,6 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
     {
         using var body = new StringContent("the body");
         return await journeys.Gateway.Follower.PostAsync(new Uri(journeys.Add(host, journey), UriKind.Relative), body)
-            .WaitAsync(TimeSpan.FromSeconds(20));
+            .WaitAsync(TimeSpan.FromSeconds(60));
     }
 }

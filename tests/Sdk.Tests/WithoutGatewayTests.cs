@@ -203,7 +203,7 @@ public sealed class WithoutGatewayTests
     {
         var gateway = new FakeGateway();
         using var attempt = gateway.Begin([], new DurableStepsOptions { TimeProvider = _time });
-        var verdict = await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(15));
+        var verdict = await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Empty(gateway.Calls);
         return verdict;
     }

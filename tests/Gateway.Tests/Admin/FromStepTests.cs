@@ -85,7 +85,7 @@ public abstract class FromStepTests<TStore> where TStore : IStoreChoice
         {
             var answer = await InvokeAsync(parent, other.Path);
             return answer.Status == HttpStatusCode.OK && answer.Text == "42";
-        }, "the step has the result of the run that has ended", seconds: 30);
+        }, "the step has the result of the run that has ended");
         parent.Answer(200);
     }
 
@@ -120,7 +120,7 @@ public abstract class FromStepTests<TStore> where TStore : IStoreChoice
     private static Task EndedAsync(World world, string run) => Eventually.TrueAsync(
         async () =>
             (await world.GetJsonAsync($"runs/{run}")).GetProperty("run").GetProperty("state").GetString() is "completed" or "failed",
-        "the run has ended", seconds: 30);
+        "the run has ended");
 
     private static Task<CallAnswer> InvokeAsync(HeldAttempt attempt, string path) =>
         attempt.PutBytesAsync("call", "1"u8.ToArray(), ("Durable-Step-Type", "invoke"), ("Durable-Invoke-Path", path));

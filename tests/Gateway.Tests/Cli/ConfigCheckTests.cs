@@ -177,8 +177,8 @@ public sealed class ConfigCheckTests
                 Environment = { ["Durable__Admin__ApiKeys__0"] = "hunter2-hunter2" },
             };
             using var process = Process.Start(start)!;
-            var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30));
-            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
             Assert.Equal(expected, process.ExitCode);
             Assert.Equal(!asked, said.Contains(":2:31: Durable:Listeners:Control: ", StringComparison.Ordinal));
         }

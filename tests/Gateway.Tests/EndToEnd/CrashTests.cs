@@ -62,7 +62,7 @@ public abstract class CrashTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => live);
         await gateway.StartAgainAsync();
 
-        var replay = await replayed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        var replay = await replayed.Task.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal("2", replay["Durable-Attempt"]);
         Assert.Equal("\"charge\";ok=:InBhaWQi:", replay["Durable-Steps"]);
         Assert.Equal("order", Encoding.UTF8.GetString(service.Seen.Last().Body));
@@ -122,7 +122,7 @@ public abstract class CrashTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => live);
         await gateway.StartAgainAsync();
 
-        var replay = await replayed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        var replay = await replayed.Task.WaitAsync(TimeSpan.FromSeconds(60));
         var stored = int.Parse(replay["Durable-Step-Count"]!, System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(stored, answered, answered + 1);
     }
@@ -151,7 +151,7 @@ public abstract class CrashTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
         await gateway.StartAgainAsync();
 
-        await replayed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await replayed.Task.WaitAsync(TimeSpan.FromSeconds(60));
         using var result = await gateway.Follower.GetAsync(redirect.Headers.Location);
         Assert.Equal(HttpStatusCode.OK, result.StatusCode);
     }

@@ -167,7 +167,7 @@ public sealed class ManyNodesTests : IAsyncLifetime
         sleeper.Continue();
         goOn.SetResult();
         await Eventually.TrueAsync(async () => await Checkpoint.PutAsync(attempt, "late", "1") == HttpStatusCode.Gone,
-            "the late attempt is refused", seconds: 30);
+            "the late attempt is refused");
         Assert.Equal("in time", await sleeper.Follower.GetStringAsync(accepted.Headers.Location));
         Assert.Equal("in time", await other.Follower.GetStringAsync(accepted.Headers.Location));
     }

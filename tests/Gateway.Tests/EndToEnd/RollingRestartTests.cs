@@ -39,13 +39,13 @@ public sealed class RollingRestartTests
             foreach (var node in nodes)
             {
                 var before = answers.Count;
-                Assert.Equal(0, await node.TerminateAsync().WaitAsync(TimeSpan.FromSeconds(20)));
+                Assert.Equal(0, await node.TerminateAsync().WaitAsync(TimeSpan.FromSeconds(60)));
                 await Eventually.TrueAsync(() => answers.Count > before + 20, "the others go on");
                 await node.StartAgainAsync();
             }
 
             await stop.CancelAsync();
-            await load.WaitAsync(TimeSpan.FromSeconds(30));
+            await load.WaitAsync(TimeSpan.FromSeconds(60));
             Assert.All(answers, answer => Assert.Equal(answer.Path, answer.Answer));
             Assert.True(answers.Count > 100, $"{answers.Count} requests");
         }

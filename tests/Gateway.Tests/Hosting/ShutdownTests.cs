@@ -9,7 +9,7 @@ namespace DurableGateway.Tests.Hosting;
 /// </summary>
 public sealed class ShutdownTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task AttemptInFlight_MayCheckpointAndEnd_WhileNewConnectionsAreRefused()

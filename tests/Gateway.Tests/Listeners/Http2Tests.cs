@@ -135,7 +135,7 @@ public abstract class Http2Tests(string scheme) : IAsyncLifetime
         request.Content = content;
         request.Headers.TE.ParseAdd("trailers");
         var sending = _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        var upload = await content.Stream.WaitAsync(TimeSpan.FromSeconds(10));
+        var upload = await content.Stream.WaitAsync(TimeSpan.FromSeconds(60));
 
         using var timer = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         byte[] message = [0, 0, 0, 0, 3, 1, 2, 3];

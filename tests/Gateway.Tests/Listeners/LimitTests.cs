@@ -120,7 +120,7 @@ public sealed class LimitTests
 
         await client.WriteAsync(Lanes.Get("/l").Replace(Lanes.Host, Lanes.HostOf(Lanes.Plain), StringComparison.Ordinal));
 
-        await cut.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await cut.Task.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     private static async Task<Lanes> StartAsync(params string[] limits)

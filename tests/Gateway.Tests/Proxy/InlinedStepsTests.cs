@@ -117,7 +117,7 @@ public sealed class InlinedStepsTests
                 throw;
             }
 
-            var port = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            var port = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
             return new NodeService(process, $"http://127.0.0.1:{port}");
         }
 

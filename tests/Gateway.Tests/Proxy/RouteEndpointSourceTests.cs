@@ -20,7 +20,7 @@ public sealed class RouteEndpointSourceTests
         // The thread that holds YARP's lock waits for a reader, as it waits for the lock that a reader of another composite source holds.
         Assert.Empty(second.Endpoints);
         routes.Announcing = () => Task.Run(() => first.Endpoints).Wait(TimeSpan.FromSeconds(10));
-        await Task.Run(() => routes.Set([Named("a")])).WaitAsync(TimeSpan.FromSeconds(30));
+        await Task.Run(() => routes.Set([Named("a")])).WaitAsync(TimeSpan.FromSeconds(60));
         Assert.True(routes.HasFinished, "The reader waited for the lock.");
 
         source.ConfigurationApplied([]);

@@ -25,7 +25,7 @@ public sealed class ReplayLoopTests
             return call();
         });
 
-        Assert.Equal("home", await gateway.Follower.GetStringAsync("/a").WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal("home", await gateway.Follower.GetStringAsync("/a").WaitAsync(TimeSpan.FromSeconds(60)));
         AssertIsUp(gateway);
         Assert.Equal(2, log.Of(LookFailed).Count);
     }
@@ -46,8 +46,8 @@ public sealed class ReplayLoopTests
         });
 
         using var first = await gateway.Client.GetAsync("/a");
-        await Eventually.TrueAsync(() => broken is not null, "the first run is claimed", seconds: 30);
-        Assert.Equal("home", await gateway.Follower.GetStringAsync("/b").WaitAsync(TimeSpan.FromSeconds(30)));
+        await Eventually.TrueAsync(() => broken is not null, "the first run is claimed");
+        Assert.Equal("home", await gateway.Follower.GetStringAsync("/b").WaitAsync(TimeSpan.FromSeconds(60)));
         AssertIsUp(gateway);
         Assert.Contains($"{broken}", log.Of(ClaimFailed)[0].Text, StringComparison.Ordinal);
         Assert.Empty(log.Of(LookFailed));
@@ -68,8 +68,8 @@ public sealed class ReplayLoopTests
 
         await Eventually.TrueAsync(
             async () => await connection.ExecuteAsync(db => db.SortedSetScoreAsync(keys.Due, run.ToString())) is null,
-            "it has left the queue", seconds: 30);
-        Assert.Equal("home", await gateway.Follower.GetStringAsync("/a").WaitAsync(TimeSpan.FromSeconds(30)));
+            "it has left the queue");
+        Assert.Equal("home", await gateway.Follower.GetStringAsync("/a").WaitAsync(TimeSpan.FromSeconds(60)));
         AssertIsUp(gateway);
         Assert.Empty(log.Of(LookFailed));
     }
@@ -95,9 +95,9 @@ public sealed class ReplayLoopTests
         slots = gateway.Services.GetRequiredService<ReplaySlots>();
 
         using var first = await gateway.Client.GetAsync("/first");
-        await arrived.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await arrived.Task.WaitAsync(TimeSpan.FromSeconds(60));
         var second = gateway.Follower.GetStringAsync("/second");
-        Assert.Equal("home", await second.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal("home", await second.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.NotEqual(0, passedOver);
 
         async Task<DueRuns> LookAsync(Task<DueRuns> look)
@@ -105,7 +105,7 @@ public sealed class ReplayLoopTests
             var due = await look;
             if (due.Held.Count == 0 || Interlocked.Increment(ref passedOver) > 1) return due;
             goOn.SetResult();
-            await Eventually.TrueAsync(() => slots!.InFlight == 0, "the slot is free", seconds: 30);
+            await Eventually.TrueAsync(() => slots!.InFlight == 0, "the slot is free");
             return due;
         }
     }

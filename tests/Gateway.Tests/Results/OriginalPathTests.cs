@@ -275,7 +275,7 @@ public sealed class OriginalPathTests
             using var request = new HttpRequestMessage(new HttpMethod(method), target);
             if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/x-www-form-urlencoded");
             foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
-            return await gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(TimeSpan.FromSeconds(30));
+            return await gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(TimeSpan.FromSeconds(60));
         }
 
         public void AssertNoMember() => Assert.DoesNotContain(Seen,

@@ -49,7 +49,7 @@ public abstract class FlowTurnTests<TStore> where TStore : IStoreChoice
         {
             var answers = await Task.WhenAll(gateway.Follower.GetStringAsync("/a"), gateway.Follower.GetStringAsync("/b"),
                 gateway.Follower.GetStringAsync("/c"))
-                .WaitAsync(TimeSpan.FromSeconds(30));
+                .WaitAsync(TimeSpan.FromSeconds(60));
             Assert.All(answers, answer => Assert.Equal("done", answer));
         }
     }

@@ -50,7 +50,7 @@ public sealed class BulkConnectionTests : IAsyncLifetime
         Assert.True(await WriteAsync());
 
         Assert.InRange(link.Sent - before, Bytes, Bytes * 3L / 2);
-        await Eventually.TrueAsync(() => link.Broken == 1, "the connection is closed", seconds: 30);
+        await Eventually.TrueAsync(() => link.Broken == 1, "the connection is closed");
 
         async Task<bool> WriteAsync() => kind switch
         {
@@ -73,11 +73,11 @@ public sealed class BulkConnectionTests : IAsyncLifetime
         await node.Store.CreateRunningAsync(run, Owner, Now.AddMinutes(1));
 
         var write = EndAsync(node, run);
-        await Eventually.TrueAsync(() => link.Carrying > 0, "the record is on its way", seconds: 30);
+        await Eventually.TrueAsync(() => link.Carrying > 0, "the record is on its way");
         Assert.True(await node.Store.RenewAsync(new AttemptKey(run.Id, 1, Owner), Now.AddMinutes(1)));
         var error = await Assert.ThrowsAsync<StoreUnavailableException>(() => write);
         Assert.True(error is { MayHaveHappened: true, CarriesMuch: true }, error.Message);
-        await Eventually.TrueAsync(() => link.Carrying == 0, "the connection is closed", seconds: 30);
+        await Eventually.TrueAsync(() => link.Carrying == 0, "the connection is closed");
         Assert.InRange(link.Sent, 1, Bytes);
 
         link.BytesPerSecond = Fast;

@@ -38,7 +38,7 @@ public sealed class ClockJumpTests
             clock.Set(clock.GetUtcNow() > now.AddMinutes(40) ? clock.GetUtcNow() : now.AddHours(1), clock.GetTimestamp());
             gateway.Services.GetRequiredService<IRunSignals>().Parked(waits.Id, due = due.AddMilliseconds(-1));
             return arrived.Task.IsCompleted;
-        }, "the run that waits is sent", seconds: 30);
+        }, "the run that waits is sent");
         var snapshot = (await gateway.Store.GetSnapshotAsync(atWork.Id))!;
         Assert.Equal((RunState.Running, 1), (snapshot.State, snapshot.Attempt));
     }

@@ -98,7 +98,7 @@ public sealed class FullStoreTests
         {
             using var answer = await StoreFirstAsync(gateway, "/small");
             return answer.StatusCode == HttpStatusCode.Accepted;
-        }, "new runs are taken again", seconds: 60);
+        }, "new runs are taken again");
     }
 
     private static Task AnswerAsync(HttpContext context, int count)

@@ -102,7 +102,7 @@ public sealed class LargeRecordTests
     {
         using var control = new HttpClient { BaseAddress = gateway.Control };
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK,
-            "the gateway is ready", seconds: 30);
+            "the gateway is ready");
     }
 
     private static async Task<RunState?> StateAsync(GatewayHost gateway, RunId run)

@@ -39,7 +39,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         using var answer = await live;
         Assert.Equal("once", await answer.Content.ReadAsStringAsync());
 
-        await Eventually.TrueAsync(async () => await StateAsync(gateway, held.Run) == RunState.Completed, "the run has ended", seconds: 30);
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, held.Run) == RunState.Completed, "the run has ended");
         Assert.Equal(executions, service.Service.Seen.Count);
     }
 
@@ -70,10 +70,10 @@ public sealed class LostAnswerTests : IAsyncLifetime
             });
             var lost = TimeProvider.System.GetTimestamp();
             await Eventually.TrueAsync(() => TimeProvider.System.GetElapsedTime(lost) > TimeSpan.FromSeconds(1),
-                "the lease that was asked for is over", seconds: 30);
+                "the lease that was asked for is over");
             held.GoOn.SetResult();
             var retried = log.Of(143).Count;
-            await Eventually.TrueAsync(() => log.Of(143).Count > retried + 3, "the end could not be written", seconds: 30);
+            await Eventually.TrueAsync(() => log.Of(143).Count > retried + 3, "the end could not be written");
             Assert.False(live.IsCompleted);
         }
         finally
@@ -83,7 +83,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
 
         using var answer = await live;
         Assert.Equal("once", await answer.Content.ReadAsStringAsync());
-        await Eventually.TrueAsync(async () => await StateAsync(gateway, held.Run) == RunState.Completed, "the run has ended", seconds: 30);
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, held.Run) == RunState.Completed, "the run has ended");
         Assert.Equal(executions, service.Service.Seen.Count);
     }
 
@@ -132,7 +132,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         using var redirect = await live;
         Assert.Equal((HttpStatusCode.SeeOther, true), (redirect.StatusCode, redirect.Headers.ConnectionClose));
         await _admin.GetDatabase().ExecuteAsync("CLIENT", "UNPAUSE");
-        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Failed, "the run has ended", seconds: 30);
+        await Eventually.TrueAsync(async () => await StateAsync(gateway, run) == RunState.Failed, "the run has ended");
         Assert.Single(service.Seen);
     }
 
@@ -180,7 +180,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
             using var answer = await gateway.Follower.GetAsync(result);
             found = answer.StatusCode;
             return found is HttpStatusCode.OK or HttpStatusCode.NotFound;
-        }, "what became of the request is where the client was told", seconds: 30);
+        }, "what became of the request is where the client was told");
         if (found == HttpStatusCode.OK) Assert.Single(service.Seen);
         if (header != "Idempotency-Key") return;
 
@@ -214,7 +214,7 @@ public sealed class LostAnswerTests : IAsyncLifetime
         var connection = gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>();
         while (true)
         {
-            await Eventually.TrueAsync(async () => connection.IsReady && await RespondsAsync(), "the store is there", seconds: 30);
+            await Eventually.TrueAsync(async () => connection.IsReady && await RespondsAsync(), "the store is there");
             await StandStillAsync(milliseconds);
             var answer = await SendAsync(gateway, header, value);
             if (answer.StatusCode != HttpStatusCode.ServiceUnavailable || answer.Headers.Contains("Durable-Result")) return answer;
@@ -233,12 +233,12 @@ public sealed class LostAnswerTests : IAsyncLifetime
         var connection = gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>();
         for (var executions = 1; ; executions++)
         {
-            await Eventually.TrueAsync(async () => await responds() && connection.IsReady, "the store is there", seconds: 30);
+            await Eventually.TrueAsync(async () => await responds() && connection.IsReady, "the store is there");
             await stop();
             var live = gateway.Client.GetAsync("/pay");
             var held = await service.NextAsync();
             await Eventually.TrueAsync(() => Attempt(gateway, held.Run) is { MayBeStored: true } || !connection.IsReady,
-                "the answer to the write was lost", seconds: 30);
+                "the answer to the write was lost");
             if (Attempt(gateway, held.Run) is { MayBeStored: true }) return (live, held, executions);
             held.GoOn.SetResult();
             await responds();

@@ -18,11 +18,11 @@ public sealed class RedisStoreTests : StoreContract, IClassFixture<RedisStoreFix
         await node.Store.CreateRunningAsync(run, "owner", Make.Start);
         await server.KillAsync();
         await Assert.ThrowsAsync<StoreUnavailableException>(
-            () => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), 10).WaitAsync(TimeSpan.FromSeconds(10)));
+            () => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), 10).WaitAsync(TimeSpan.FromSeconds(60)));
         await Eventually.TrueAsync(() => !node.Connection.IsReady, "the connection notices");
 
         await server.StartAgainAsync();
-        await Eventually.TrueAsync(() => node.Connection.IsReady, "the connection is back", seconds: 30);
+        await Eventually.TrueAsync(() => node.Connection.IsReady, "the connection is back");
         Assert.Equal(StepVerdict.Unknown, (await node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), 10)).Verdict);
     }
 
@@ -35,11 +35,11 @@ public sealed class RedisStoreTests : StoreContract, IClassFixture<RedisStoreFix
         await using var connection = new StoreConnection(
             StoreFixture.Settings(server.ConnectionString), keys, new StoreClock(TimeProvider.System),
             Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
-        await connection.StartAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(5));
+        await connection.StartAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60));
         Assert.False(connection.IsReady);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ExecuteAsync(db => db.PingAsync()));
         await server.StartAgainAsync();
-        await connection.Opened.WaitAsync(TimeSpan.FromSeconds(30));
+        await connection.Opened.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.True(connection.IsReady);
         Assert.True(keys.IsReady);
     }

@@ -94,7 +94,7 @@ public sealed class ReplicaTests
         await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(cluster.ConnectionString, minReplicas: 1));
         var run = Make.Run();
         await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)),
-            "the run is stored", seconds: 30);
+            "the run is stored");
         var key = new StoreKeys(run.Id, StoreFixture.Shards).Run.ToString();
         var primary = (await cluster.PrimaryOfAsync(key))!;
 
@@ -118,10 +118,10 @@ public sealed class ReplicaTests
                 }
             }
         });
-        await enough.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await enough.Task.WaitAsync(TimeSpan.FromSeconds(60));
         await primary.KillAsync();
         await Eventually.TrueAsync(async () => await cluster.PrimaryOfAsync(key) is { } successor && successor != primary,
-            "a replica has taken over", seconds: 30);
+            "a replica has taken over");
 
         // The old primary comes back as the replica that the new primary needs.
         await primary.StartAgainAsync();
@@ -142,18 +142,18 @@ public sealed class ReplicaTests
             minReplicas: 1));
         var run = Make.Run();
         await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)),
-            "the run is stored", seconds: 30);
+            "the run is stored");
 
         await RedisCluster.AskAsync(second, "replicaof", "no", "one");
         await RedisCluster.AskAsync(first, "replicaof", "127.0.0.1", $"{second.Port}");
         await Eventually.TrueAsync(
             async () => (await RedisCluster.AskAsync(second, "info", "replication")).Contains("state=online", StringComparison.Ordinal),
-            "the new primary has a replica", seconds: 30);
+            "the new primary has a replica");
 
         // The connection for writes has found the new primary, but the connection of the barrier has not. Only the barrier's calls fail.
         await node.Connection.ExecuteAsync(db => db.Multiplexer.ConfigureAsync());
         await Eventually.TrueAsync(() => WorksAsync(() => node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty)),
-            "a write is accepted", seconds: 20);
+            "a write is accepted");
     }
 
     /// <summary>If no server for a key is connected, the client library throws an exception that is not one of its own types.</summary>
@@ -167,7 +167,7 @@ public sealed class ReplicaTests
         await using var node = await StoreNode.OpenAsync(StoreFixture.Settings(primary.ConnectionString, minReplicas: 1));
         var run = Make.Run();
         await Eventually.TrueAsync(() => WorksAsync(() => node.Store.CreateRunningAsync(run, "owner", Make.Start)),
-            "the replica has it", seconds: 30);
+            "the replica has it");
 
         Signals.Stop(replica.ProcessId);
         var write = node.Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a"), Plenty);

@@ -100,7 +100,7 @@ public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFi
             _time.Advance(TimeSpan.FromSeconds(1));
             Assert.True(++looks < LooksBeforeTheSweep, "Only the sweep finds the mark.");
             return await MarkAsync(run) is null;
-        }, "the index shows the run", seconds: 60);
+        }, "the index shows the run");
         await writer.StopAsync(TestContext.Current.CancellationToken);
     }
 

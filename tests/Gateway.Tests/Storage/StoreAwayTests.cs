@@ -50,7 +50,7 @@ public sealed class StoreAwayTests
         await redis.StartAgainAsync();
         Assert.Equal(HttpStatusCode.NotFound, (await result).StatusCode);
         await Eventually.TrueAsync(async () => (await control.GetAsync("/readyz")).StatusCode == HttpStatusCode.OK,
-            "the gateway is ready", seconds: 30);
+            "the gateway is ready");
         Assert.Equal("ok", await gateway.Follower.GetStringAsync("/flaky"));
     }
 
@@ -77,9 +77,9 @@ public sealed class StoreAwayTests
 
             // The loop that claims runs calls the store once a second.
             return told.Count > 0 && log.Of(120).Count >= 3;
-        }, "the claims have failed several times", seconds: 30);
+        }, "the claims have failed several times");
         await redis.StartAgainAsync();
-        await Eventually.TrueAsync(() => log.Of(108).Count > 0, "the log says that the store is back", seconds: 30);
+        await Eventually.TrueAsync(() => log.Of(108).Count > 0, "the log says that the store is back");
 
         Assert.Single(log.Of(100));
         Assert.Single(log.Of(108));
@@ -222,7 +222,7 @@ public sealed class StoreAwayTests
         {
             time.Leap();
             return end.IsCompleted;
-        }, "the client is cut off", seconds: 60);
+        }, "the client is cut off");
         await Assert.ThrowsAnyAsync<IOException>(() => end);
     }
 

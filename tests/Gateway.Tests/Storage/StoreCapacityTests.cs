@@ -84,7 +84,7 @@ public sealed class StoreCapacityTests : IDisposable
                 await node.Store.CreateRunningAsync(run, Owner, Make.Start);
                 await node.Store.EndAsync(KeyOf(run), RunState.Completed, Make.Response() with { Body = body }, Brief);
             })), most);
-            await Eventually.TrueAsync(() => node.Connection.Capacity!.Used < Limit / 4 * 3, "there is room", seconds: 60);
+            await Eventually.TrueAsync(() => node.Connection.Capacity!.Used < Limit / 4 * 3, "there is room");
             Assert.NotNull(await node.Store.GetSnapshotAsync(alive.Id));
         }
     }

@@ -157,7 +157,7 @@ internal sealed class StoreNode : IAsyncDisposable
         try
         {
             await node.Connection.StartAsync(CancellationToken.None);
-            await node.Connection.Opened.WaitAsync(TimeSpan.FromSeconds(20));
+            await node.Connection.Opened.WaitAsync(TimeSpan.FromSeconds(60));
             return node;
         }
         catch

@@ -27,7 +27,7 @@ internal sealed class RedisCluster : IAsyncDisposable
         var cluster = new RedisCluster(servers);
         await ManageAsync(["create", .. servers.Select(server => server.ConnectionString), "--cluster-replicas",
             $"{replicas}", "--cluster-yes"]);
-        await Eventually.TrueAsync(() => cluster.IsHealthyAsync(replicas), "the cluster is healthy", seconds: 30);
+        await Eventually.TrueAsync(() => cluster.IsHealthyAsync(replicas), "the cluster is healthy");
         return cluster;
     }
 

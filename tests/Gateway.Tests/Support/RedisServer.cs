@@ -12,7 +12,7 @@ internal sealed partial class RedisServer : IAsyncDisposable
         ? other
         : "redis-server";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-redis-").FullName;
     private readonly string[] _options;

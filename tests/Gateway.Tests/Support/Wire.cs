@@ -32,7 +32,7 @@ internal sealed record WireMessage(WireHead Head, byte[] Body, IReadOnlyList<str
 /// <summary>One end of a raw connection.</summary>
 internal sealed class Wire(Stream stream) : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly byte[] _buffer = new byte[64 * 1024];
     private int _start;

@@ -14,7 +14,7 @@ namespace DurableGateway.Tests.Support;
 /// </summary>
 internal sealed class World : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>A retry delay that is longer than any test.</summary>
     public const string RetryMuchLater = "Durable:Policies:default:Retry:Delay=00:04:00";
@@ -36,7 +36,13 @@ internal sealed class World : IAsyncDisposable
     public GatewayHost Gateway => _hub.Gateway;
     public string Path => _path;
 
-    public static async Task<World> StartAsync(params string[] settings) => new(await Hub.RentAsync(settings));
+    public static async Task<World> StartAsync(params string[] settings)
+    {
+        var world = new World(await Hub.RentAsync(settings));
+        var connection = world.Gateway.Services.GetRequiredService<DurableGateway.Storage.StoreConnection>();
+        await Eventually.TrueAsync(() => connection.IsReady, "the store is there");
+        return world;
+    }
 
     public static async Task<World> StartAsync<TStore>(params string[] settings) where TStore : IStoreChoice =>
         await StartAsync([.. settings, .. await TStore.SettingsAsync(settings)]);
@@ -94,7 +100,7 @@ internal sealed class Hub
 {
     private const int MaxIdle = 6;
 
-    private static readonly object ConcurrencyLimit = new();
+    private static readonly object HubsLock = new();
     private static readonly Dictionary<string, Hub> Hubs = [];
 
     private readonly string _settings;
@@ -117,7 +123,7 @@ internal sealed class Hub
     public static async Task<Hub> RentAsync(params string[] settings)
     {
         Hub? hub;
-        lock (ConcurrencyLimit)
+        lock (HubsLock)
         {
             var key = string.Join(' ', settings);
             if (!Hubs.TryGetValue(key, out hub)) Hubs[key] = hub = new Hub(settings);
@@ -131,7 +137,7 @@ internal sealed class Hub
     public async Task ReturnAsync()
     {
         Hub? oldest = null;
-        lock (ConcurrencyLimit)
+        lock (HubsLock)
         {
             _idleSince = Environment.TickCount64;
             if (--_users > 0) return;

@@ -24,9 +24,9 @@ public sealed class FinalExportTests
 
         var time = new FakeTimeProvider();
         var stopping = new FinalExport(services, time).StoppedAsync(CancellationToken.None);
-        await exporter.Began.WaitAsync(TimeSpan.FromSeconds(30));
+        await exporter.Began.WaitAsync(TimeSpan.FromSeconds(60));
         time.Advance(FinalExport.Limit);
-        await stopping.WaitAsync(TimeSpan.FromSeconds(30));
+        await stopping.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.False(tracing.Shutdown(), "A second shutdown would wait for the export again.");
         exporter.Release();
     }

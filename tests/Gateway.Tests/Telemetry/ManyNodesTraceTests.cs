@@ -103,7 +103,7 @@ public sealed class ManyNodesTraceTests : IAsyncLifetime
         await _redis.KillAsync();
 
         await Eventually.TrueAsync(async () => await HasAsync("durable_store_ready{} 0") && await HasAsync("durable_store_errors_total{"),
-            "the store is seen to be away", seconds: 30);
+            "the store is seen to be away");
         Assert.False(await HasAsync("durable_runs_open{"));
 
         async Task<bool> HasAsync(string start) =>

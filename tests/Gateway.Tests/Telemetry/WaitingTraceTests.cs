@@ -59,7 +59,7 @@ public sealed class WaitingTraceTests : IAsyncLifetime
         await using var gateway = await GatewayProcess.StartAsync(service.Url,
             [.. _receiver.Settings, "Durable:Policies:default:Concurrency:Limit=1"]);
         var first = gateway.Client.GetAsync("/first");
-        await arrived.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await arrived.Task.WaitAsync(TimeSpan.FromSeconds(60));
         using var request = ToldRun.Request("/second", Trace);
         using var redirect = await gateway.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);

@@ -54,7 +54,7 @@ internal sealed class FakeGateway : HttpMessageHandler
     public static FakeGateway With(Func<Call, Answer?> script) => new() { Script = call => Task.FromResult(script(call)) };
 
     /// <summary>Completes when the step is reported for the first time.</summary>
-    public Task<Call> ReportOf(string step) => Seen(step).Task.WaitAsync(TimeSpan.FromSeconds(15));
+    public Task<Call> ReportOf(string step) => Seen(step).Task.WaitAsync(TimeSpan.FromSeconds(60));
 
     /// <summary>The headers of an attempt.</summary>
     public static Dictionary<string, string> Headers(string? steps = null, int? count = null, string callback = Url, int attempt = 1)
@@ -88,7 +88,7 @@ internal sealed class FakeGateway : HttpMessageHandler
         Func<IStep, Task> handler, string? steps = null, int? count = null, string callback = Url, DurableStepsOptions? options = null)
     {
         using var attempt = Begin(steps, count, callback, options);
-        return await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(15));
+        return await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

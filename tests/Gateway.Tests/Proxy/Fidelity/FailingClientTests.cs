@@ -81,7 +81,7 @@ public sealed class FailingClientTests
         using var result = await gateway.Follower.GetAsync(await ReadResultUrlAsync(client));
 
         await AssertProblemAsync(result, HttpStatusCode.BadGateway, "response-too-large");
-        await cut.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await cut.Task.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Single(service.Seen);
     }
 

@@ -14,7 +14,7 @@ namespace DurableGateway.Tests.Proxy.Fidelity;
 /// </remarks>
 public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static TheoryData<string> Kinds { get; } = [Lanes.Plain, Lanes.Disabled, Lanes.Durable];
 
