@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { Readable } from "node:stream";
 import { Body, Controller, Get, Module, Post, Res } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
+import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import express from "express";
-import fastify from "fastify";
+import fastify, { type FastifyReply } from "fastify";
 import { durable as onExpress } from "../src/express.js";
 import { durable as onFastify } from "../src/fastify.js";
 import { Durable, InjectStep } from "../src/nest.js";
@@ -93,6 +94,11 @@ export const hosts: Record<string, (port: number) => Promise<unknown>> = {
     const app = await NestFactory.create(App, { logger: ["error"] });
     await app.listen(port, "127.0.0.1");
   },
+
+  "nest-fastify": async (port) => {
+    const app = await NestFactory.create<NestFastifyApplication>(App, new FastifyAdapter(), { logger: ["error"] });
+    await app.listen(port, "127.0.0.1");
+  },
 };
 
 @Controller()
@@ -104,14 +110,13 @@ class Programs {
 
   @Post("program")
   @Durable(options)
-  async program(@Body() program: Program, @Res() res: express.Response, @InjectStep() step: Step) {
+  async program(@Body() program: Program, @Res() res: express.Response | FastifyReply, @InjectStep() step: Step) {
     const refused = refusal(program);
     if (refused) return void res.status(501).send(refused);
     const response = await execute(program, step);
-    res
-      .status(response.status)
-      .set(Object.fromEntries(response.headers))
-      .send(await response.text());
+    const body = await response.text();
+    for (const [name, value] of response.headers) res.header(name, value);
+    res.status(response.status).send(body);
   }
 }
 

@@ -26,6 +26,8 @@ interface HttpResponse {
   header(name: string, value: string | string[]): unknown;
   getHeaders(): Record<string, unknown>;
   removeHeader(name: string): unknown;
+  /** Of Fastify: nobody else answers. */
+  hijack?(): unknown;
 }
 
 const rawRequest = (context: ExecutionContext) => {
@@ -56,6 +58,8 @@ export class DurableInterceptor implements NestInterceptor {
         case "threw":
           throw served.error;
         case "gone":
+          // Otherwise Nest would answer on a connection that is closed.
+          response.hijack?.();
           throw new HttpException("The response was cut off.", 500);
         case "answer":
           restore();

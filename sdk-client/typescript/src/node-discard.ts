@@ -1,7 +1,18 @@
 import type { ServerResponse } from "node:http";
 
-type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
+export type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
 type Name = "writeHead" | "flushHeaders" | "addTrailers" | "write" | "end";
+
+/** Tells the one who wrote that it is done. */
+export function callBack(args: unknown[]): void {
+  const written = args.find((arg) => typeof arg === "function");
+  if (written) queueMicrotask(written as () => void);
+}
+
+/** Tells those who wait for the end of a response, except for those who waited before the handler: they wait for what is sent. */
+export function tellFinished(response: ServerResponse, before: ReadonlySet<unknown>): void {
+  for (const listener of response.rawListeners("finish")) if (!before.has(listener)) listener.call(response);
+}
 
 /**
  * Discards what is written to a response. Those who write are told that it was sent: a handler that waits for its response to end does not
@@ -23,10 +34,6 @@ export function discard(response: ServerResponse, isLate: () => boolean): () => 
       return (released && !isLate() ? method : instead).apply(this, args);
     };
   };
-  const callBack = (args: unknown[]) => {
-    const written = args.find((arg) => typeof arg === "function");
-    if (written) queueMicrotask(written as () => void);
-  };
   replace("writeHead", function () {
     begun = true;
     return this;
@@ -45,9 +52,7 @@ export function discard(response: ServerResponse, isLate: () => boolean): () => 
     callBack(args);
     if (ended) return this;
     ended = true;
-    queueMicrotask(() => {
-      for (const listener of this.rawListeners("finish")) if (!before.has(listener)) listener.call(this);
-    });
+    queueMicrotask(() => tellFinished(this, before));
     return this;
   });
   Object.defineProperty(response, "headersSent", { configurable: true, get: () => begun });

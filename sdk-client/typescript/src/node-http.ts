@@ -7,6 +7,7 @@ import { PROBLEM_TYPE } from "./core/problem.js";
 import type { Step } from "./core/step.js";
 import type { Verdict } from "./core/verdict.js";
 import { discard } from "./node-discard.js";
+import { hold } from "./node-hold.js";
 
 /** What to answer in place of the handler. */
 export interface Answer {
@@ -82,14 +83,18 @@ export async function serve<T>(
   };
 
   // The verdict of a rollback is known when the handler has ended. What the handler had sent by then would become the run's result.
-  let release = () => {};
+  let release: (() => void) | undefined;
   try {
     if (await attempt.hasRollbackBegun()) release = discard(response, () => currentContext()?.step === attempt.step);
   } catch (error) {
     return attempt.override ? overrule(attempt.override) : { kind: "threw", error };
   }
+  // What the handler has ended is sent when it is known how the handler itself has ended.
+  const held = release === undefined && attempt.step.info.isDurable ? hold(response) : undefined;
   const ending: Ending<T> = await attempt.run(handler);
-  release();
+  release?.();
+  if (ending.kind === "returned") held?.send();
+  else held?.drop();
   return ending.kind === "overruled" ? overrule(ending.verdict) : ending;
 }
 

@@ -7,8 +7,9 @@ import { pipeline } from "node:stream/promises";
 import { after, test } from "node:test";
 import { ConflictException, Controller, Get, Module, Param, Post, Res } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
+import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import express from "express";
-import fastify from "fastify";
+import fastify, { type FastifyReply } from "fastify";
 import { durable as onExpress } from "../src/express.js";
 import { durable as onFastify } from "../src/fastify.js";
 import { step as ambient, Durable, InjectStep, NonRetriableError, type Step } from "../src/nest.js";
@@ -74,6 +75,15 @@ async function send(how: string, step: Step, response: ServerResponse, own: () =
   }
 }
 
+/** A handler that has ended its response itself, and goes on. */
+async function goOn(how: string, step: Step, response: ServerResponse, own: () => unknown) {
+  await send(how, step, response, own);
+  await step.run("after", () => 1);
+  if (what === "bug") throw new Error("bug");
+  if (what === "fail") await scenarios.fail(step);
+}
+let what = "";
+
 async function expressApp() {
   const app = express();
   app.use((_req, res, next) => {
@@ -112,6 +122,10 @@ async function expressApp() {
       (req, res, step) => undo(String(req.params.how), step, res, () => res.status(201).location("/a").cookie("a", "1").json("done")),
       options,
     ),
+  );
+  app.get(
+    "/ended/:how",
+    onExpress((req, res, step) => goOn(String(req.params.how), step, res, () => res.status(201).location("/a").json("done")), options),
   );
   return new Promise<import("node:http").Server>((resolve) => {
     const server = app.listen(0, "127.0.0.1", () => resolve(server));
@@ -173,9 +187,22 @@ async function fastifyApp() {
       await undo(how, step, reply.raw, send);
     }, options),
   );
+  app.get<{ Params: { how: string } }>(
+    "/ended/:how",
+    onFastify<{ Params: { how: string } }>(
+      ({ params: { how } }, reply, step) => goOn(how, step, reply.raw, () => reply.code(201).header("location", "/a").send('"done"')),
+      options,
+    ),
+  );
   await app.listen({ port: 0, host: "127.0.0.1" });
   return app.server;
 }
+
+const rawOf = (res: express.Response | FastifyReply) => ("raw" in res ? res.raw : res);
+const done = (res: express.Response | FastifyReply) =>
+  "raw" in res
+    ? res.code(201).headers({ location: "/a", "set-cookie": "a=1" }).send('"done"')
+    : res.status(201).location("/a").cookie("a", "1").json("done");
 
 class Handlers {
   checkOut(id: string, step: Step) {
@@ -197,8 +224,11 @@ class Handlers {
     step.onRollback("undo", () => assert.fail("undone"));
     throw new ConflictException();
   }
-  async undo(how: string, step: Step, res: express.Response) {
-    await undo(how, step, res, () => res.status(201).location("/a").cookie("a", "1").json("done"));
+  async ended(how: string, step: Step, res: express.Response | FastifyReply) {
+    await goOn(how, step, rawOf(res), () => done(res));
+  }
+  async undo(how: string, step: Step, res: express.Response | FastifyReply) {
+    await undo(how, step, rawOf(res), () => done(res));
   }
 }
 // Decorators are applied by hand, as the compiler does it: this file is compiled without their metadata.
@@ -212,6 +242,7 @@ const decorate = (name: keyof Handlers, method: MethodDecorator, ...parameters: 
 decorate("checkOut", Post("/orders/:id"), Param("id"), InjectStep());
 for (const name of ["sleep", "fail", "swallow", "missing"] as const) decorate(name, Get(`/${name}`), InjectStep());
 decorate("bug", Get("/bug"));
+decorate("ended", Get("/ended/:how"), Param("how"), InjectStep(), Res());
 decorate("undo", Get("/undo/:how"), Param("how"), InjectStep(), Res());
 Durable(options)(Handlers);
 Controller()(Handlers);
@@ -228,10 +259,23 @@ async function nestApp() {
   return app.getHttpServer() as import("node:http").Server;
 }
 
+async function nestOnFastifyApp() {
+  const app = await NestFactory.create<NestFastifyApplication>(App, new FastifyAdapter(), { logger: false });
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook("onRequest", async (_, reply) => {
+      reply.headers({ "x-before": "stays", vary: "a, b" });
+    });
+  await app.listen(0, "127.0.0.1");
+  return app.getHttpServer() as import("node:http").Server;
+}
+
 for (const [framework, start] of [
   ["Express", expressApp],
   ["Fastify", fastifyApp],
   ["Nest", nestApp],
+  ["Nest on Fastify", nestOnFastifyApp],
 ] as const) {
   const starting = start();
   after(async () => {
@@ -285,7 +329,7 @@ for (const [framework, start] of [
 
   test(`${framework}: an error below 500 is an answer, and rolls nothing back`, async () => {
     const response = await call("/missing", "GET", { final: true });
-    assert.equal(response.status, framework === "Nest" ? 409 : 404);
+    assert.equal(response.status, framework.startsWith("Nest") ? 409 : 404);
     assert.equal(response.headers.get("durable-retry"), null);
   });
 
@@ -325,7 +369,45 @@ for (const [framework, start] of [
     assert.deepEqual([undone, run.calls.map(({ method }) => method)], [[], ["GET"]]);
   });
 
-  if (framework !== "Nest") {
+  for (const [how, body] of [
+    ["own", '"done"'],
+    ["pipeline", "it is done"],
+    ["flushed", "it is done"],
+  ] as const) {
+    test(`${framework}: a handler that ends its response and goes on is waited for (${how})`, { timeout: 10_000 }, async () => {
+      what = "";
+      const response = await call(`/ended/${how}`);
+      assert.deepEqual(
+        [response.headers.get("location"), response.headers.get("durable-build"), await response.text()],
+        ["/a", '"7"', body],
+      );
+      assert.ok(run.gateway.stored.has("after"));
+    });
+  }
+
+  test(`${framework}: a handler that ends its response and then fails for good has failed`, { timeout: 10_000 }, async () => {
+    what = "fail";
+    const response = await call("/ended/own");
+    assert.deepEqual(
+      [response.status, response.headers.get("durable-retry"), response.headers.get("location"), response.headers.get("x-before")],
+      [500, "?0", null, "stays"],
+    );
+    assert.equal(((await response.json()) as { detail: string }).detail, "Declined.");
+  });
+
+  test(`${framework}: a handler that ends its response and then throws is tried again`, { timeout: 10_000 }, async () => {
+    what = "bug";
+    const response = await call("/ended/own");
+    assert.deepEqual([response.status, response.headers.get("durable-retry")], [500, null]);
+    await response.text();
+  });
+
+  test(`${framework}: what was sent before the handler failed for good does not end well`, { timeout: 10_000 }, async () => {
+    what = "fail";
+    await assert.rejects(call("/ended/pipeline").then((response) => response.text()));
+  });
+
+  if (!framework.startsWith("Nest")) {
     test(`${framework}: a response that is under way is cut off`, async () => {
       await assert.rejects(call("/cut").then((response) => response.text()));
     });
