@@ -28,14 +28,14 @@ internal sealed class RunAdmin(
         }
 
         if (RunIdPrefix.Parse(query.Search) is { } prefix) return await ListByPrefixAsync(query, prefix, beyond, limit, cancellation);
-        return await ListAsync(NameOf(query), query, beyond, limit, cancellation);
+        return await ListAsync(NamesOf(query), query, beyond, limit, cancellation);
     }
 
     /// <summary>Searches for an idempotency key first, because a key may look like the prefix of an id.</summary>
     private async Task<RunPage> ListByPrefixAsync(
         RunQuery query, RunIdPrefix prefix, RunPlace? beyond, int limit, CancellationToken cancellation)
     {
-        var page = await ListAsync(NameOf(query), query, beyond, limit, cancellation);
+        var page = await ListAsync(NamesOf(query), query, beyond, limit, cancellation);
         if (page.Runs.Count > 0) return page;
         page = await ListAsync(RunIndex.All,
             query with { After = Later(query.After, prefix.Earliest), Before = prefix.Latest.AddMilliseconds(1) },
@@ -47,23 +47,24 @@ internal sealed class RunAdmin(
             beyond, limit, cancellation, prefix);
     }
 
-    private static string NameOf(RunQuery query) => query switch
+    private static IReadOnlyList<string> NamesOf(RunQuery query) => query switch
     {
-        { Search: { } key } => RunIndex.OfSearched(key),
-        { Step: { } step } => RunIndex.OfStep(step),
-        { State: { } state, Route: { } route } => RunIndex.Of(state, route),
-        { State: { } state } => RunIndex.Of(state),
+        { Search: { } key } => [RunIndex.OfSearched(key)],
+        { Step: { } step } => [RunIndex.OfStep(step)],
+        { State: { } state, Route: { } route } => [RunIndex.Of(state, route)],
+        { State: { } state } => [RunIndex.Of(state)],
         { Route: { } route } => RunIndex.OfRoute(route),
         _ => RunIndex.All,
     };
 
     private async Task<RunPage> ListAsync(
-        string name, RunQuery query, RunPlace? beyond, int limit, CancellationToken cancellation, RunIdPrefix? prefix = null)
+        IReadOnlyList<string> names, RunQuery query, RunPlace? beyond, int limit, CancellationToken cancellation,
+        RunIdPrefix? prefix = null)
     {
         var rows = new List<RunRow>();
         for (var looked = 0; looked < MaxLookedAt; looked += limit + 1)
         {
-            var places = await index.NewestAsync(name, beyond, Milliseconds(query.After), Milliseconds(query.Before), limit + 1);
+            var places = await index.NewestAsync(names, beyond, Milliseconds(query.After), Milliseconds(query.Before), limit + 1);
             var found = await Task.WhenAll(places.Take(limit).Select(place => records.GetAsync(place.Id)));
             cancellation.ThrowIfCancellationRequested();
             for (var i = 0; i < found.Length; i++)

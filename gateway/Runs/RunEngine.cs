@@ -11,7 +11,7 @@ internal sealed partial class RunEngine(
     private static readonly TimeSpan KeyRetry = TimeSpan.FromSeconds(30);
 
     /// <summary>The owner of this node's leases: the name of the machine, and an id of the process.</summary>
-    public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid():N}";
+    public string Owner { get; } = $"{Environment.MachineName}/{Guid.NewGuid().ToString("N")[..16]}";
 
     public TimeSpan LeaseTime => settings.Lease;
 

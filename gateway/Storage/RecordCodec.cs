@@ -36,7 +36,9 @@ internal sealed class RecordCodec(KeyRing keys)
         if (request.Trailers.Count > 0) Write(writer, request.Trailers);
     });
 
-    public StoredRequest DecodeRequest(RunId run, byte[]? record) => Open(run, "request", record, reader => new StoredRequest
+    public StoredRequest DecodeRequest(RunId run, ReadOnlyMemory<byte> record) => Open(run, "request", record.Span, ReadRequest);
+
+    private static StoredRequest ReadRequest(BinaryReader reader) => new()
     {
         Method = reader.ReadString(),
         Scheme = reader.ReadString(),
@@ -56,11 +58,11 @@ internal sealed class RecordCodec(KeyRing keys)
         RouteValues = [.. ReadLines(reader).Select(line => KeyValuePair.Create(line.Name, line.Value))],
         Body = ReadBytes(reader),
         Trailers = reader.BaseStream.Position < reader.BaseStream.Length ? ReadLines(reader) : [],
-    });
+    };
 
     /// <summary>
-    /// Method, path and target, stored separately. Lists of runs show them, and results are relative to the target, without reading the
-    /// whole request.
+    /// Method, path and target, in the head of the request (<see cref="RequestRecord"/>). Lists of runs show them, and results are
+    /// relative to the target, without reading the whole request.
     /// </summary>
     public byte[] EncodeLabel(RunId run, StoredRequest request) => Seal(run, "label", writer =>
     {
@@ -175,6 +177,9 @@ internal sealed class RecordCodec(KeyRing keys)
 
     private T Open<T>(RunId run, string field, byte[]? record, Func<BinaryReader, T> read) => Open(run.ToString(), field, record, read);
 
+    private T Open<T>(RunId run, string field, ReadOnlySpan<byte> record, Func<BinaryReader, T> read) =>
+        Open(run.ToString(), field, record, read);
+
     private byte[] Seal(string owner, string field, Action<BinaryWriter> write)
     {
         using var stream = new MemoryStream();
@@ -188,6 +193,11 @@ internal sealed class RecordCodec(KeyRing keys)
     private T Open<T>(string owner, string field, byte[]? record, Func<BinaryReader, T> read)
     {
         if (record is null) throw new UnreadableRecordException($"The {field} of {owner} is missing.");
+        return Open(owner, field, record.AsSpan(), read);
+    }
+
+    private T Open<T>(string owner, string field, ReadOnlySpan<byte> record, Func<BinaryReader, T> read)
+    {
         try
         {
             using var reader = new BinaryReader(new MemoryStream(keys.Open(record, $"{owner}/{field}")));

@@ -28,7 +28,7 @@ internal sealed class RedisRunStore(
     private const int MaxStepPage = 1000;
 
     private static readonly RedisValue[] SizeFields = ["state", "bytes"];
-    private static readonly RedisValue[] OriginFields = ["route", "policy", "attempt", "started", "trace"];
+    private static readonly RedisValue[] OriginFields = ["route", "attempt", "started"];
     private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
@@ -45,7 +45,7 @@ internal sealed class RedisRunStore(
         var answer = (RedisValue[])(await connection.EvaluateSafelyAsync(keys.Run, () =>
         {
             var call = NewCreateCall(Scripts.CreateWithStep, keys, run, new FirstAttempt(RunState.Running, owner, leaseEnd));
-            call["request"] = codec.Encode(run.Id, run.Request);
+            call["request"] = RequestRecord.Encode(codec, run);
             if (outcome is not null) call["record"] = codec.Encode(run.Id, outcome);
             SetReport(call, run.Id, report);
             return call;
@@ -124,33 +124,35 @@ internal sealed class RedisRunStore(
         }))!;
         if ((int)answer[0] == 0) return null;
         var attempt = (int)answer[1];
+        RequestRecord? record = null;
         try
         {
             if ((int)answer[2] != StoreKeys.Format)
                 throw new UnreadableRecordException($"Run {run} was written in format {answer[2]}; this gateway reads {StoreKeys.Format}.");
+            record = RequestRecord.Decode(run, (byte[]?)answer[6]);
             return new ClaimedRun
             {
                 Id = run,
                 Attempt = attempt,
                 Failures = (int)answer[3],
                 StartedAt = FromMilliseconds((long)answer[4]),
-                Policy = PolicyRecord.Decode((byte[]?)answer[5]),
-                Route = (string)answer[6]!,
-                Request = answer[7] == RedisValue.EmptyString ? null : codec.DecodeRequest(run, (byte[]?)answer[7]),
-                StepCount = (int)answer[8],
-                Build = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
-                LastEventId = answer[10].IsNullOrEmpty ? null : answer[10].ToString(),
-                DueAt = FromMilliseconds((long)(double)answer[11]),
-                UnreachableSince = answer[12].IsNullOrEmpty ? null : FromMilliseconds((long)answer[12]),
-                InlinesSteps = answer[13].IsNullOrEmpty,
-                SleepsOver = (int)answer[14],
-                Steps = values.Outcomes(run, answer.AsSpan(15)),
+                Policy = PolicyRecord.Decode(record.Policy),
+                Route = (string)answer[5]!,
+                Request = record.Request.IsEmpty ? null : codec.DecodeRequest(run, record.Request),
+                StepCount = (int)answer[7],
+                Build = answer[8].IsNullOrEmpty ? null : answer[8].ToString(),
+                LastEventId = answer[9].IsNullOrEmpty ? null : answer[9].ToString(),
+                DueAt = FromMilliseconds((long)(double)answer[10]),
+                UnreachableSince = answer[11].IsNullOrEmpty ? null : FromMilliseconds((long)answer[11]),
+                InlinesSteps = answer[12].IsNullOrEmpty,
+                SleepsOver = (int)answer[13],
+                Steps = values.Outcomes(run, answer.AsSpan(14)),
             };
         }
         catch (UnreadableRecordException e)
         {
             if (!e.KeyIsMissing) throw new UnreadableRecordException(e.Message, e) { Attempt = attempt };
-            var policy = PolicyRecord.Decode((byte[]?)answer[5]);
+            var policy = PolicyRecord.Decode(record!.Policy);
             throw new UnreadableRecordException(e.Message, e)
             {
                 Attempt = attempt,
@@ -288,7 +290,8 @@ internal sealed class RedisRunStore(
             NextAttemptAt = state == RunState.Waiting ? FromMilliseconds(next) : null,
             Binding = fields[6].ToString(),
         };
-        if (!countSteps || !fields[4].TryParse(out int completed) || !fields[5].TryParse(out int failed)) return snapshot;
+        if (!countSteps) return snapshot;
+        int completed = (int)fields[4], failed = (int)fields[5];
         var steps = (int)await connection.ExecuteAsync(db => db.HashLengthAsync(keys.Steps));
         return snapshot with { CompletedSteps = completed, FailedSteps = failed, PendingSteps = Math.Max(0, steps - completed - failed) };
     }
@@ -326,17 +329,19 @@ internal sealed class RedisRunStore(
 
     public async Task<RunPolicy?> GetPolicyAsync(RunId run)
     {
-        var record = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, "policy"));
-        return record.IsNull ? null : PolicyRecord.Decode(record);
+        var head = await RequestRecord.ReadHeadAsync(connection, run);
+        return head is null ? null : PolicyRecord.Decode(head.Policy);
     }
 
     public async Task<RunOrigin?> GetOriginAsync(RunId run)
     {
-        var fields = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, OriginFields));
-        return fields[0].IsNull || !fields[2].TryParse(out int attempt) || !fields[3].TryParse(out long started)
+        var asked = connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, OriginFields));
+        var head = await RequestRecord.ReadHeadAsync(connection, run);
+        var fields = await asked;
+        return head is null || fields[0].IsNull || !fields[1].TryParse(out int attempt) || !fields[2].TryParse(out long started)
             ? null
             : new RunOrigin(
-                fields[0].ToString(), PolicyRecord.Decode(fields[1]).Name, attempt, FromMilliseconds(started), fields[4].ToString());
+                fields[0].ToString(), PolicyRecord.Decode(head.Policy).Name, attempt, FromMilliseconds(started), head.TraceParent);
     }
 
     public async Task<QueueFigures> GetQueueFiguresAsync(DateTimeOffset now)
@@ -365,8 +370,8 @@ internal sealed class RedisRunStore(
 
     public async Task<string?> GetTargetAsync(RunId run)
     {
-        var record = await connection.ExecuteAsync(db => db.HashGetAsync(Keys(run).Run, "label"));
-        return record.IsNull ? null : codec.DecodeTarget(run, record!);
+        var head = await RequestRecord.ReadHeadAsync(connection, run);
+        return head is null ? null : codec.DecodeTarget(run, head.Label);
     }
 
     /// <exception cref="IdempotencyKeyTakenException">The request's key belongs to another run.</exception>
@@ -377,7 +382,7 @@ internal sealed class RedisRunStore(
         var keys = KeysToChange(run.Id);
         var began = time.GetTimestamp();
         var bytes = run.Request.Body.Length;
-        var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => codec.Encode(run.Id, run.Request), () =>
+        var answer = (RedisValue)await connection.WriteAsync(keys.Run, bytes, () => RequestRecord.Encode(codec, run), () =>
         {
             // A lease that ended during the transfer of the request would give the run to another node immediately.
             var underway = connection.IsLarge(bytes) && first.State == RunState.Running
@@ -400,21 +405,18 @@ internal sealed class RedisRunStore(
         ["due"] = Milliseconds(first.Due),
         ["started"] = Milliseconds(run.StartedAt),
         ["deadline"] = Milliseconds(run.Deadline),
-        ["policy"] = PolicyRecord.Encode(run.Policy),
         ["route"] = run.Route,
         ["failures"] = first.Failures,
         ["lifetime"] = (long)run.Policy.Lifetime.TotalMilliseconds,
         ["version"] = StoreKeys.Format,
         ["now"] = Milliseconds(time.GetUtcNow()),
         ["note"] = Text(first.Note),
-        ["trace"] = run.Request.TraceParent,
         ["idempotency_value"] = run.Idempotency?.Format(run),
         ["invoker"] = run.Invoker?.Format(),
         ["concurrency"] = run.ConcurrencyLimit?.Format(),
         ["binding"] = codec.Binding(run),
         ["unreachable_since"] = Milliseconds(first.UnreachableSince),
         ["search"] = RunIndex.SearchHashes(run.Request, recording.SearchHeaders),
-        ["label"] = codec.EncodeLabel(run.Id, run.Request),
     };
 
     /// <summary>Reports on a step, and stores the outcome if there is one.</summary>

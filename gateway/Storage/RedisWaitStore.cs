@@ -89,7 +89,7 @@ internal sealed class RedisWaitStore(
     {
         var key = Keys(run).Request;
         var record = await connection.ReadLargeAsync(db => db.StringLengthAsync(key), db => db.StringGetAsync(key));
-        return record.IsNull ? null : codec.DecodeRequest(run, record);
+        return record.IsNull ? null : codec.DecodeRequest(run, RequestRecord.Decode(run, record!).Request);
     }
 
     private StoreKeys Keys(RunId run) => new(run, connection.Shards);

@@ -15,11 +15,11 @@ internal sealed class RunHistory(StoreConnection connection, RecordCodec codec) 
         var entries = (string[])(await connection.EvaluateAsync(
             new ScriptCall(Scripts.ReadHistory, new StoreKeys(run, connection.Shards)) { ["after"] = after }))!;
 
-        // Where a server died while entries moved to the list, they are there twice.
+        // Where a server died while entries moved to the list, they are there twice. The first of the two may lack its end.
         return
         [
             .. entries.Select(entry => HistoryEntry.Parse(entry, open)).OfType<HistoryEntry>().Where(entry => entry.Number > after)
-                .DistinctBy(entry => entry.Number),
+                .GroupBy(entry => entry.Number, (_, same) => same.Last()),
         ];
     }
 

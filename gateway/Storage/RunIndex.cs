@@ -15,10 +15,13 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
     /// <summary>The number of runs that the first query asks of each shard. The newest runs are spread over all shards.</summary>
     private const int FirstLook = 8;
 
-    public const string All = "ix:a";
+    private static readonly RunState[] States = Enum.GetValues<RunState>();
 
+    /// <summary>All runs: those of each state. A list of all would cost each run a command and its place.</summary>
+    public static IReadOnlyList<string> All { get; } = [.. States.Select(Of)];
+
+    public static IReadOnlyList<string> OfRoute(string route) => [.. States.Select(state => Of(state, route))];
     public static string Of(RunState state) => "ix:s:" + state.Name();
-    public static string OfRoute(string route) => "ix:r:" + route;
     public static string Of(RunState state, string route) => $"ix:q:{state.Name()}:{route}";
     public static string OfStep(string step) => "ix:p:" + step;
     public static string OfSearched(string text) => "ix:k:" + Hash(text);
@@ -34,26 +37,29 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
             : null)
         .OfType<string>().Where(text => text.Length > 0).Select(Hash).Distinct());
 
-    /// <summary>The newest runs of a set that are older than a place and within a time range.</summary>
-    /// <param name="index">The name of the set.</param>
+    /// <summary>The newest runs of some sets that are older than a place and within a time range.</summary>
+    /// <param name="indexes">The names of the sets.</param>
     /// <param name="beyond">The end of the previous page.</param>
     /// <param name="after">The earliest start (ms).</param>
     /// <param name="before">The end of the range, exclusive (ms).</param>
     /// <param name="limit">The maximum number of runs.</param>
-    public async Task<IReadOnlyList<RunPlace>> NewestAsync(string index, RunPlace? beyond, long? after, long? before, int limit)
+    public async Task<IReadOnlyList<RunPlace>> NewestAsync(
+        IReadOnlyList<string> indexes, RunPlace? beyond, long? after, long? before, int limit)
     {
         await writer.FlushAsync();
         var first = Math.Min(limit, FirstLook);
-        var shards = await Task.WhenAll(Enumerable.Range(0, connection.Shards).Select(shard => OfShardAsync(shard, first)));
+        RedisKey[] sets = [.. Enumerable.Range(0, connection.Shards)
+            .SelectMany(shard => indexes.Select(index => StoreKeys.InShard(shard, index)))];
+        var found = await Task.WhenAll(sets.Select(set => OfSetAsync(set, first)));
         var newest = Merge();
         if (first < limit)
         {
-            // A shard can have more runs for this page only if all runs that it returned are among the newest.
-            var again = Enumerable.Range(0, shards.Length)
-                .Where(shard => shards[shard].Count == first
-                    && (newest.Count < limit || Newer(shards[shard][^1], newest[^1]) >= 0)).ToArray();
-            foreach (var (shard, places) in again.Zip(await Task.WhenAll(again.Select(shard => OfShardAsync(shard, limit)))))
-                shards[shard] = places;
+            // A set can have more runs for this page only if all runs that it returned are among the newest.
+            var again = Enumerable.Range(0, found.Length)
+                .Where(set => found[set].Count == first
+                    && (newest.Count < limit || Newer(found[set][^1], newest[^1]) >= 0)).ToArray();
+            foreach (var (set, places) in again.Zip(await Task.WhenAll(again.Select(set => OfSetAsync(sets[set], limit)))))
+                found[set] = places;
             newest = Merge();
         }
 
@@ -61,18 +67,18 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
 
         List<RunPlace> Merge()
         {
-            var all = shards.SelectMany(places => places).ToList();
+            // A run that changes its state meanwhile may be in two sets.
+            var all = found.SelectMany(places => places).DistinctBy(place => place.Id).ToList();
             all.Sort((one, other) => -Newer(one, other));
             if (all.Count > limit) all.RemoveRange(limit, all.Count - limit);
             return all;
         }
 
-        async Task<List<RunPlace>> OfShardAsync(int shard, int count)
+        async Task<List<RunPlace>> OfSetAsync(RedisKey key, int count)
         {
-            var key = StoreKeys.InShard(shard, index);
             var max = Math.Min(beyond?.Started ?? long.MaxValue, before - 1 ?? long.MaxValue);
-            var found = new List<RunPlace>();
-            for (var skip = 0; found.Count < count;)
+            var places = new List<RunPlace>();
+            for (var skip = 0; places.Count < count;)
             {
                 // The query includes the runs of the cursor's millisecond again, so skip those already listed.
                 var offset = skip;
@@ -83,14 +89,14 @@ internal sealed class RunIndex(StoreConnection connection, RunIndexWriter writer
                 {
                     if (!RunId.TryParse(entry.Element, out var id)) continue;
                     var place = new RunPlace((long)entry.Score, id);
-                    if (found.Count < count && (beyond is null || Newer(place, beyond.Value) < 0)) found.Add(place);
+                    if (places.Count < count && (beyond is null || Newer(place, beyond.Value) < 0)) places.Add(place);
                 }
 
                 if (entries.Length < count) break;
                 skip += entries.Length;
             }
 
-            return found;
+            return places;
         }
     }
 

@@ -18,7 +18,10 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
     /// <summary>How long a few changes of a shard wait for others. Readers do not wait for this.</summary>
     private const int LooksUntilFlush = 30;
 
-    /// <summary>Marks of a node that has died are found by the readers of the index, or after this.</summary>
+    /// <summary>
+    /// Marks of a node that has died are found by the readers of the index, or after this. Runs that have expired leave the lists then, if
+    /// no new runs have removed them.
+    /// </summary>
     private const int LooksUntilSweep = 600;
 
     private readonly SharedRound<bool> _flush = new();
@@ -45,7 +48,7 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
                     var changes = unlisted.Count(shard);
                     waits[shard] = changes == 0 ? 0 : waits[shard] + 1;
                     var isDue = isSweep || changes >= Batch || waits[shard] >= LooksUntilFlush;
-                    if (isDue && await TryFlushAsync(shard)) waits[shard] = 0;
+                    if (isDue && await TryFlushAsync(shard, isSweep)) waits[shard] = 0;
                 }
             }
         }
@@ -55,11 +58,12 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
         }
     }
 
-    private async Task<bool> TryFlushAsync(int shard)
+    private async Task<bool> TryFlushAsync(int shard, bool isSweep)
     {
         try
         {
             await FlushAsync(shard);
+            if (isSweep) await UpdateAsync(shard, []);
             return true;
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
@@ -111,7 +115,7 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
 
         // What is no run would stay at the head for ever.
         if (others.Count > 0) await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.UnlistedOf(shard), [.. others]));
-        if (runs.Count == 0) return;
+        if (runs.Count == 0 && marked.Length > 0) return;
         await connection.EvaluateAsync(new ScriptCall(Scripts.UpdateIndex)
         {
             [ScriptKey.Unlisted] = StoreKeys.UnlistedOf(shard),

@@ -9,22 +9,27 @@ namespace DurableGateway.Storage;
 internal sealed class RunRecordReader(StoreConnection connection, RecordCodec codec, StepValueReader values)
 {
     private static readonly RedisValue[] Fields =
-        ["state", "paused", "attempt", "started", "ended", "next", "completed", "failed", "label", "why", "route", "mismatches", "idem"];
+        ["state", "paused", "attempt", "started", "ended", "next", "completed", "failed", "why", "route", "mismatches", "idem"];
+
+    /// <summary>The most parts of an entry of the history.</summary>
+    private const int MostParts = 5;
+
 
     /// <returns><see langword="null"/> if the run no longer exists.</returns>
     public async Task<RunRecord?> GetAsync(RunId run)
     {
         var keys = new StoreKeys(run, connection.Shards);
         var asked = connection.ExecuteAsync(db => db.HashGetAsync(keys.Run, Fields));
+        var head = RequestRecord.ReadHeadAsync(connection, run);
         var steps = (int)await connection.ExecuteAsync(db => db.HashLengthAsync(keys.Steps));
         var fields = await asked;
         if (!RunStates.TryParse(fields[0], out var state)) return null;
-        var (method, path) = fields[8].IsNullOrEmpty ? ("", "") : Label(run, fields[8]!);
+        var (method, path) = await LabelAsync(run, head);
         int completed = (int)fields[6], failed = (int)fields[7];
         return new RunRecord
         {
             Id = run,
-            Route = fields[10].ToString(),
+            Route = fields[9].ToString(),
             Method = method,
             Path = path,
             State = state,
@@ -36,9 +41,9 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
             CompletedSteps = completed,
             FailedSteps = failed,
             PendingSteps = state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed),
-            Note = Note(run, fields[9].ToString()),
-            Mismatches = fields[11].IsNull ? 0 : (int)fields[11],
-            HasIdempotencyKey = !fields[12].IsNull,
+            Note = fields[8].TryParse(out long entry) ? await NoteAsync(run, keys, entry) : default,
+            Mismatches = (int)fields[10],
+            HasIdempotencyKey = !fields[11].IsNull,
         };
     }
 
@@ -68,11 +73,11 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
         await connection.ExecuteAsync(db => db.HashExistsAsync(new StoreKeys(run, connection.Shards).Steps, step));
 
     /// <summary>A missing key affects only its run, not the whole list.</summary>
-    private (string Method, string Path) Label(RunId run, byte[] record)
+    private async Task<(string Method, string Path)> LabelAsync(RunId run, Task<RequestRecord?> reading)
     {
         try
         {
-            return codec.DecodeLabel(run, record);
+            return await reading is { } head ? codec.DecodeLabel(run, head.Label) : ("", "");
         }
         catch (UnreadableRecordException)
         {
@@ -80,18 +85,34 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
         }
     }
 
-    /// <summary>Reads a note: plain text of an attempt, or '~' and the sealed reason of a step (see <c>step.lua</c>).</summary>
-    private AttemptNote Note(RunId run, string why)
+    /// <summary>Reads why the run failed last from an entry of its history: an attempt's note, or the sealed reason of a step.</summary>
+    private async Task<AttemptNote> NoteAsync(RunId run, StoreKeys keys, long number)
     {
-        if (!why.StartsWith('~')) return AttemptNote.Parse(why);
-        try
+        var parts = (string[])(await connection.EvaluateAsync(
+            new ScriptCall(Scripts.ReadHistory, keys) { ["after"] = number - 1, ["most"] = MostParts }))!;
+        string? reason = null;
+        if (parts.Length == 0 || HistoryEntry.Parse(parts[0], Open) is not { } entry || entry.Number != number) return default;
+        return entry.Kind switch
         {
-            var (step, reason) = codec.DecodeReason(run, why[1..]);
-            return new AttemptNote($"step {step}: {reason}");
-        }
-        catch (UnreadableRecordException)
+            HistoryKind.AttemptFailed => new AttemptNote(entry.Text, entry.Status, entry.Destination),
+            HistoryKind.Ended => new AttemptNote(
+                entry.Text[(entry.Text.IndexOf(' ', StringComparison.Ordinal) is var end and >= 0 ? end + 1 : entry.Text.Length)..],
+                entry.Status, entry.Destination),
+            _ => new AttemptNote(reason is null
+                ? "a step failed; this node does not have the key that sealed the reason"
+                : $"step {entry.Text}: {reason}"),
+        };
+
+        string? Open(string sealedReason)
         {
-            return new AttemptNote("a step failed; this node does not have the key that sealed the reason");
+            try
+            {
+                return reason = codec.DecodeReason(run, sealedReason).Reason;
+            }
+            catch (UnreadableRecordException)
+            {
+                return null;
+            }
         }
     }
 

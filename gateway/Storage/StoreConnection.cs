@@ -479,20 +479,23 @@ internal sealed class StoreConnection(
     private void SetClock(RedisValue[] answer, long asked) =>
         clock.Set(DateTimeOffset.FromUnixTimeSeconds((long)answer[0]).AddMicroseconds((long)answer[1]), asked);
 
-    /// <summary>Refuses a store of format 1. Its keys have other names, so this gateway would not see its open runs.</summary>
-    private async Task RefuseFormat1Async(IDatabase db)
+    /// <summary>Refuses a store of an earlier format. Its keys have other names, so this gateway would not see its open runs.</summary>
+    private async Task RefuseEarlierFormatAsync(IDatabase db)
     {
-        if (await db.KeyExistsAsync(StoreKeys.Meta) || !await db.KeyExistsAsync(StoreKeys.MetaOfFormat1)) return;
+        if (await db.KeyExistsAsync(StoreKeys.Meta)) return;
+        var format = StoreKeys.Format - 1;
+        while (format > 0 && !await db.KeyExistsAsync(StoreKeys.MetaOf(format))) format--;
+        if (format == 0) return;
         throw new ConfigurationException(
             settings.IsEmbedded ? "Durable:Store:DataDirectory" : "Durable:Store:ConnectionString", null,
-            $"the store has format 1, and this gateway reads format {StoreKeys.Format}; "
+            $"the store has format {format}, and this gateway reads format {StoreKeys.Format}; "
                 + "let the earlier version end its runs there, and give this one an empty store");
     }
 
     /// <summary>Initializes a new store or checks that an existing one is compatible. Loads or generates the keys.</summary>
     private async Task CheckAsync(IDatabase db)
     {
-        await RefuseFormat1Async(db);
+        await RefuseEarlierFormatAsync(db);
         await db.HashSetAsync(StoreKeys.Meta, "format", StoreKeys.Format, When.NotExists);
         await db.HashSetAsync(StoreKeys.Meta, "shards", settings.Shards, When.NotExists);
         var format = (int)await db.HashGetAsync(StoreKeys.Meta, "format");

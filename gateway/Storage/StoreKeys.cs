@@ -10,17 +10,17 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal readonly struct StoreKeys(RunId run, int shards)
 {
-    public const int Format = 2;
-    public const string Meta = "dg2:meta";
+    public const int Format = 3;
+    public const string Meta = "dg3:meta";
 
-    /// <summary>What a store of format 1 has in the place of <see cref="Meta"/>.</summary>
-    public const string MetaOfFormat1 = "dg1:meta";
+    /// <summary>What a store of an earlier format has in the place of <see cref="Meta"/>.</summary>
+    public static string MetaOf(int format) => string.Create(CultureInfo.InvariantCulture, $"dg{format}:meta");
 
-    public const string EndedChannel = "dg2:ended";
-    public const string DueChannel = "dg2:due";
+    public const string EndedChannel = "dg3:ended";
+    public const string DueChannel = "dg3:due";
 
     /// <summary>The channel on which the client library announces that it has changed the role of a server.</summary>
-    public const string ClientChannel = "dg2:client";
+    public const string ClientChannel = "dg3:client";
 
     private const string UnlistedName = "ix:w";
 

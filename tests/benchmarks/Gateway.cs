@@ -64,7 +64,7 @@ internal sealed class Gateway : IAsyncDisposable
     public async Task ListRunsAsync()
     {
         using var client = new HttpClient();
-        await client.GetStringAsync(new Uri($"http://127.0.0.1:{_control}/_durable/v1/admin/runs?limit=1"));
+        await client.GetStringAsync(new Uri($"http://127.0.0.1:{_control}/_durable/v1/admin/runs?state=running&limit=1"));
     }
 
     public async Task StartAgainAsync()

@@ -7,9 +7,9 @@
 -- @arg owner, nonce       of the new attempt
 -- @arg max_step_bytes     the maximum number of bytes of steps in the answer
 -- @arg max_request_bytes  the maximum number of bytes of the request in the answer
--- Answer: {0} the run is not due or no longer exists; otherwise {1, attempt, v, failures, started, policy, route, request, outcomes,
+-- Answer: {0} the run is not due or no longer exists; otherwise {1, attempt, v, failures, started, route, request, outcomes,
 --   build, last event, due, unreachable since, noinline, sleeps, id1, step1, id2, step2, …}
---     request            empty if it is larger than max_request_bytes
+--     request            only its head (RequestRecord.cs) if it is larger than max_request_bytes
 --     outcomes           the number of stored outcomes
 --     last event         the id of the last event of a resumable stream
 --     due                the score in the queue
@@ -21,7 +21,7 @@
 -- that is over gets its outcome, as if the handler had asked for it.
 local score = redis.call('ZSCORE', keys.due, args.run_id)
 if not score or tonumber(score) > tonumber(args.now) then return {0} end
-local run = read_run_of_steps(keys.run, 'v', 'started', 'policy', 'route', 'since', 'paused', 'build', 'lastid', 'away', 'noinline')
+local run = read_run_of_steps(keys.run, 'v', 'started', 'route', 'since', 'paused', 'build', 'lastid', 'away', 'noinline')
 if not is_open(run.state) then
   redis.call('ZREM', keys.due, args.run_id)
   return {0}
@@ -59,10 +59,11 @@ local request = redis.call('GETRANGE', keys.request, 0, args.max_request_bytes)
 if request == '' then
   request = false
 elseif #request > tonumber(args.max_request_bytes) then
-  request = ''
+  local one, two, three = string.byte(request, 1, 3)
+  request = string.sub(request, 1, 3 + one + 256 * two + 65536 * three)
 end
 local started = run.since or run.started
-local answer = {1, attempt, run.v or false, run.failures or false, started or false, run.policy or false, run.route or false, request,
+local answer = {1, attempt, run.v or false, run.failures or false, started or false, run.route or false, request,
   count_of(run, 'completed') + count_of(run, 'failed'), run.build or '', run.lastid or '', score, since, run.noinline or '', sleeps}
 local bytes, left = count_of(run, 'bytes'), tonumber(args.max_step_bytes)
 if count_of(run, 'steps') == 0 then return answer end

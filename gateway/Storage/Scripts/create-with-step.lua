@@ -8,21 +8,19 @@
 -- @arg attempt             1
 -- @arg due                 the end of the lease
 -- @arg started, deadline
--- @arg policy, route
--- @arg request             the request, sealed
+-- @arg route
+-- @arg request             the request (RequestRecord.cs)
 -- @arg failures            '0'
 -- @arg lifetime            of the keys (ms)
 -- @arg version             of the records
 -- @arg now
 -- @arg note                empty
--- @arg trace               trace parent of the client's request; may be empty
 -- @arg idempotency_value?  as in create.lua, and so are the next ones
 -- @arg invoker?
 -- @arg concurrency?
 -- @arg binding?
 -- @arg unreachable_since?
 -- @arg search?
--- @arg label
 -- @arg step                as in step.lua, and so are the next ones
 -- @arg max_steps
 -- @arg report

@@ -27,7 +27,7 @@ if not args.record then return {'send'} end
 if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) end
 if args.tell_operators then add_notice(keys.due, 'f', args.now, args.run_id) end
 redis.call('SET', keys.result, args.record, 'PX', args.retention)
-set_fields(run, 'by', args.attempt, 'why', args.note)
+set_fields(run, 'by', args.attempt)
 end_run(keys, run, args.run_id, args.state, args.now, args.retention, 'e', args.attempt, args.state .. ' ' .. args.note)
 if run.idem and args.release_key then
   release_idempotency_key(keys.run, args.run_id, run.idem)

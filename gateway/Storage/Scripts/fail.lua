@@ -25,6 +25,5 @@ if args.expected_failures or args.unreachable_since then
   record_failure(run, keys.due, args.run_id, args.now, args.stuck_after)
 end
 if args.unreachable_since then set_fields(run, 'away', args.unreachable_since .. ':' .. args.attempt) end
-set_fields(run, 'why', args.note)
 local due = limit_to_deadline(args.next_attempt, run.deadline, args.now)
 return park(keys, run, args.run_id, args.attempt, due, args.now, {kind = 'f', text = args.note})

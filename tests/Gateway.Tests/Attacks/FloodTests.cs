@@ -38,7 +38,7 @@ public sealed class FloodTests
 
         // Those without an end are of shards, not of runs, and hold no more than the entries of their runs.
         var lasting = await flood.LastingAsync(keys);
-        Assert.All(lasting, key => Assert.Matches("^dg2:(meta|ended|\\{s[0-9]+\\}:(due|ix:[asrqxpw].*|barrier|in:.*|queue:.*))$", key));
+        Assert.All(lasting, key => Assert.Matches("^dg3:(meta|ended|\\{s[0-9]+\\}:(due|ix:[asrqxpw].*|barrier|in:.*|queue:.*))$", key));
         Assert.InRange(keys.Count - lasting.Count, Many, 8 * Many);
     }
 

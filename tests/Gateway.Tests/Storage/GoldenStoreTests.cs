@@ -11,7 +11,7 @@ using StackExchange.Redis;
 namespace DurableGateway.Tests.Storage;
 
 /// <summary>
-/// This build reads a store that an earlier build has written (<c>golden/v2.json</c>). If a change of format or meaning breaks this, it
+/// This build reads a store that an earlier build has written (<c>golden/v3.json</c>). If a change of format or meaning breaks this, it
 /// needs a new format number and its own golden store. The file is rewritten only on purpose (<c>DURABLE_GOLDEN_WRITE=1</c>).
 /// </summary>
 public sealed class GoldenStoreTests
@@ -33,7 +33,7 @@ public sealed class GoldenStoreTests
         await using var redis = await RedisServer.StartAsync();
         if (Environment.GetEnvironmentVariable("DURABLE_GOLDEN_WRITE") == "1") await WriteAsync();
         var golden = JsonSerializer.Deserialize<Golden>(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory,
-            "Storage", "golden", "v2.json")))!;
+            "Storage", "golden", "v3.json")))!;
         await FillAsync(redis, golden);
         await using var service = await TestService.StartAsync((context, _) => context.Response.WriteAsync("today"));
         await using var gateway = await GatewayHost.StartAsync(service.Url, $"Durable:Store:ConnectionString={redis.ConnectionString}",
@@ -70,19 +70,22 @@ public sealed class GoldenStoreTests
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
 
-    /// <summary>Keys of format 1 have other names. A gateway that ignored them would start with an empty store beside open runs.</summary>
-    [Fact]
-    public async Task StoreOfFormat1_IsRefusedAtStart_InOneSentence()
+    /// <summary>Keys of other formats have other names. A gateway that ignored them would start empty beside open runs.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task StoreOfAnEarlierFormat_IsRefusedAtStart_InOneSentence(int format)
     {
         RedisServer.SkipIfMissing();
         await using var redis = await RedisServer.StartAsync();
         await using (var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString))
-            await connection.GetDatabase().HashSetAsync("dg1:meta", [new("format", 1), new("shards", 64)]);
+            await connection.GetDatabase().HashSetAsync($"dg{format}:meta", [new("format", format), new("shards", 64)]);
         var (status, error) = await GatewayProcess.RunAsync("--upstream", "http://127.0.0.1:1",
             $"--Durable:Store:ConnectionString={redis.ConnectionString}",
             "--Durable:Listeners:Public=http://127.0.0.1:0", "--Durable:Listeners:Control=http://127.0.0.1:0");
         Assert.Equal(2, status);
-        Assert.Contains("the store has format 1, and this gateway reads format 2; let the earlier version end its runs there", error,
+        Assert.Contains(
+            $"the store has format {format}, and this gateway reads format 3; let the earlier version end its runs there", error,
             StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
@@ -126,7 +129,7 @@ public sealed class GoldenStoreTests
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         var (db, golden) = (connection.GetDatabase(),
             new Golden(waiting.Id.ToString(), completed.Id.ToString(), running.Id.ToString(), [], [], []));
-        await foreach (var key in connection.GetServer(redis.ConnectionString).KeysAsync(pattern: "dg2:*"))
+        await foreach (var key in connection.GetServer(redis.ConnectionString).KeysAsync(pattern: "dg3:*"))
         {
             switch (await db.KeyTypeAsync(key))
             {
@@ -149,7 +152,7 @@ public sealed class GoldenStoreTests
         foreach (var path in new[] { Path.GetDirectoryName(source)!, Path.Combine(AppContext.BaseDirectory, "Storage") })
         {
             Directory.CreateDirectory(Path.Combine(path, "golden"));
-            await File.WriteAllTextAsync(Path.Combine(path, "golden", "v2.json"), json, new UTF8Encoding(false));
+            await File.WriteAllTextAsync(Path.Combine(path, "golden", "v3.json"), json, new UTF8Encoding(false));
         }
     }
 

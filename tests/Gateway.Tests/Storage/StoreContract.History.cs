@@ -39,6 +39,47 @@ public abstract partial class StoreContract
         Assert.Equal(1199, (await fixture.Node.History.GetAsync(run.Id, 1198))[0].Number);
     }
 
+    /// <summary>An entry that is longer than a field has several, also where the first of them move to the list.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    [InlineData(8)]
+    public async Task History_OfLongEntries_HasThemWhole(int before)
+    {
+        var run = await RunningAsync(ShortlyKept);
+        for (var i = 2; i <= before; i++) await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{i}"), Plenty);
+        foreach (var length in new[] { 63, 64, 100, 150, 200, 300 })
+            await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome(new string('é', length)), Plenty);
+        await Store.FailAsync(Key(run), 0, Now.AddSeconds(1), new AttemptNote(new string('x', 120), 503, "http://orders:8080"));
+        var history = await fixture.Node.History.GetAsync(run.Id);
+        Assert.Equal([63, 64, 100, 150, 200, 300], history.Skip(before).SkipLast(1).Select(entry => entry.Text.Length));
+        Assert.All(history.Skip(before).SkipLast(1), entry => Assert.DoesNotContain(entry.Text, letter => letter != 'é'));
+        Assert.Equal((new string('x', 120), 503, "http://orders:8080"), (history[^1].Text, history[^1].Status, history[^1].Destination));
+        foreach (var entry in history)
+            Assert.Equal(history.Where(other => other.Number > entry.Number), await fixture.Node.History.GetAsync(run.Id, entry.Number));
+    }
+
+    /// <summary>A row of the list of runs says why a run failed last. The entry of the history may be in the list by then.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    [InlineData(30)]
+    public async Task History_SaysWhyTheRunFailedLast(int later)
+    {
+        var run = await RunningAsync(ShortlyKept);
+        var note = new AttemptNote(new string('x', 120), 503, "http://orders:8080");
+        await Store.FailAsync(Key(run), 0, Now.AddSeconds(1), note);
+        await Store.ClaimAsync(run.Id, Owner, LeaseEnd, LeaseEnd.AddSeconds(10));
+        for (var i = 0; i < later; i++) await Store.StoreOutcomeAsync(run.Id, 2, Make.Outcome($"s{i}"), Plenty);
+        Assert.Equal(note, (await fixture.Node.Records.GetAsync(run.Id))!.Note);
+        await Store.ScheduleStepAsync(run.Id, 2, "last", Plenty, 0, Now.AddSeconds(1), "no paper");
+        Assert.Equal("step last: no paper", (await fixture.Node.Records.GetAsync(run.Id))!.Note.Reason);
+        await Store.EndAsync(new AttemptKey(run.Id, 2, Owner), RunState.Failed, Make.Response("no", 502), ShortlyKept, null, note);
+        Assert.Equal(note with { Status = 502 }, (await fixture.Node.Records.GetAsync(run.Id))!.Note);
+    }
+
     [Fact]
     public async Task History_InAList_ExpiresWithTheRun()
     {

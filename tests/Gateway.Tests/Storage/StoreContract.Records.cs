@@ -95,13 +95,38 @@ public abstract partial class StoreContract
     [InlineData("v", "")]
     [InlineData("v", "one")]
     [InlineData("started", "noon")]
-    [InlineData("policy", "{")]
-    [InlineData("policy", """{"RetryStatuses":{"Text":"x"}}""")]
     public async Task UnknownVersionOrField_IsUnreadable(string field, string value)
     {
         var run = await RunningAsync();
         await ExecuteAsync(db => db.HashSetAsync(KeysOf(run.Id).Run, field, value));
         await AssertUnreadableAsync(run);
+    }
+
+    /// <summary>The head of the request has its length in three bytes, and the length of the policy in the fourth.</summary>
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0, 255)]
+    [InlineData(2, 255)]
+    [InlineData(3, 255)]
+    [InlineData(4, 'x')]
+    public async Task DamagedHeadOfTheRequest_IsUnreadable(int at, int value)
+    {
+        var run = await RunningAsync();
+        var key = KeysOf(run.Id).Request;
+        var record = (byte[])(await ExecuteAsync(db => db.StringGetAsync(key)))!;
+        record[at] = (byte)value;
+        await ExecuteAsync(db => db.StringSetAsync(key, record));
+        await AssertUnreadableAsync(run);
+    }
+
+    [Fact]
+    public async Task LongTarget_IsReadFromTheHeadOfTheRequest()
+    {
+        var target = "/" + new string('a', 3000);
+        var run = await RunningAsync(new RunPolicy { MaxAttempts = 3 }, Make.Request() with { RawTarget = target });
+        Assert.Equal(target, await Store.GetTargetAsync(run.Id));
+        Assert.Equal(3, (await Store.GetPolicyAsync(run.Id))!.MaxAttempts);
+        Assert.Equal(run.Request.TraceParent, (await Store.GetOriginAsync(run.Id))!.TraceParent);
     }
 
     [Theory]
@@ -168,6 +193,6 @@ public abstract partial class StoreContract
         await Store.ScheduleStepAsync(run.Id, 1, "b", Plenty, 0, Now);
         var names = await NamesAsync(run.Id);
         Assert.Equal(4, names.Length);
-        Assert.All(names, name => Assert.StartsWith($"dg2:{{s{run.Id.Shard(StoreFixture.Shards)}}}:", name, StringComparison.Ordinal));
+        Assert.All(names, name => Assert.StartsWith($"dg3:{{s{run.Id.Shard(StoreFixture.Shards)}}}:", name, StringComparison.Ordinal));
     }
 }

@@ -132,6 +132,7 @@ internal sealed class StoreNode : IAsyncDisposable
         Flow = new FlowStore(connection, new EngineSettings(settings.Lease), TimeProvider.System);
         Streams = new StreamStore(connection, codec);
         History = new RunHistory(connection, codec);
+        Records = new RunRecordReader(connection, codec, new StepValueReader(codec));
         Operations = new OperatorCommandStore(connection, codec, unlisted, TimeProvider.System);
         WaitService = new RedisWaitStore(connection, codec, new StepValueReader(codec), unlisted, TimeProvider.System);
         Index = new RunIndexWriter(connection, unlisted, TimeProvider.System);
@@ -143,6 +144,7 @@ internal sealed class StoreNode : IAsyncDisposable
     public FlowStore Flow { get; }
     public StreamStore Streams { get; }
     public RunHistory History { get; }
+    public RunRecordReader Records { get; }
     public OperatorCommandStore Operations { get; }
     public IWaitStore WaitService { get; }
     public IEventStore Events { get; }

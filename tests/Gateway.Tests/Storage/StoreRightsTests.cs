@@ -14,7 +14,7 @@ public sealed partial class StoreRightsTests
     [InlineData("-publish", "refuses PUBLISH to this user")]
     [InlineData("-eval -evalsha", "refuses commands to this user (NOPERM")]
     [InlineData("resetkeys ~other:*", "refuses commands to this user (NOPERM")]
-    [InlineData("resetchannels", "SUBSCRIBE dg2:due, SUBSCRIBE dg2:ended to this user")]
+    [InlineData("resetchannels", "SUBSCRIBE dg3:due, SUBSCRIBE dg3:ended to this user")]
     [InlineData("resetpass >other", "refuses the user or the password")]
     [InlineData("off", "refuses the user or the password")]
     public async Task RightIsMissing_StartNamesIt(string changes, string message)

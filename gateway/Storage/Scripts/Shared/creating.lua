@@ -24,9 +24,8 @@ local function begin_run(keys, args, request)
   if run.is_new then run.ix = nil end
   mark_for_index(keys, run, args.now)
   if run.is_new then
-    set_fields(run, 'v', args.version, 'attempt', args.attempt, 'started', args.started, 'deadline', args.deadline, 'policy', args.policy,
-      'route', args.route, 'trace', args.trace, 'nonce', args.nonce, 'label', args.label, 'seq', '0', 'bytes', '0', 'completed', '0',
-      'failed', '0', 'expires', args.now + args.lifetime)
+    set_fields(run, 'v', args.version, 'attempt', args.attempt, 'started', args.started, 'deadline', args.deadline, 'route', args.route,
+      'nonce', args.nonce, 'expires', args.now + args.lifetime)
     if args.idempotency_value then
       redis.call('SET', keys.idempotency, args.idempotency_value, 'PX', args.lifetime)
       set_fields(run, 'idem', keys.idempotency)
@@ -39,11 +38,11 @@ local function begin_run(keys, args, request)
       add_history(keys, run, args.started, 'q', 0, 0, '')
     else
       add_history(keys, run, args.started, 'a', args.attempt, 0, args.owner)
-      if args.state == 'waiting' then add_history(keys, run, args.now, 'f', args.attempt, args.due, args.note) end
     end
   end
-  set_fields(run, 'state', args.state, 'owner', args.state == 'waiting' and '' or args.owner, 'next', args.due, 'failures', args.failures,
-    'why', args.note)
+  if args.state == 'waiting' and args.attempt ~= '0' then add_history(keys, run, args.now, 'f', args.attempt, args.due, args.note) end
+  set_fields(run, 'state', args.state, 'owner', args.state == 'waiting' and '' or args.owner, 'next', args.due)
+  if args.failures ~= (run.failures or '0') then set_fields(run, 'failures', args.failures) end
   if args.unreachable_since then set_fields(run, 'away', args.unreachable_since .. ':' .. args.attempt) end
   if args.failures ~= '0' or args.unreachable_since then record_failure(run, keys.due, args.run_id, args.now) end
   return run

@@ -2,8 +2,10 @@
 -- @include runs, index
 --
 -- An entry is '<n> <time> <kind> <attempt> <number> <text>', and <n> only increases. The newest entries are the fields 'h:<n>' of the run,
--- so that one command writes an entry and the change that it records. Entries move to a list, eight at a time. The list has the newest
--- thousand entries and expires with the run. If a step failed, <number> is '<number>:<why>', where <why> is the sealed reason.
+-- so that one command writes an entry and the change that it records. Redis keeps a run in a third of the bytes as long as no field is
+-- longer than 64. An entry of up to 256 therefore has several fields, and as many numbers: its other parts begin with '+'. Parts move to
+-- a list, eight at a time. The list has the newest thousand parts and expires with the run. If a step failed, <number> is
+-- '<number>:<why>', where <why> is the sealed reason. The field 'why' is the number of the entry that says why the run failed last.
 --   a  an attempt begins: text is the node                      q  the run was accepted, and has had no attempt yet
 --   C  a step completed, F failed for good: text is the step    P  a try of it failed: number is when the next is due
 --   S  a step that is executed at most once begins              W  it sleeps: number is until when
@@ -13,7 +15,7 @@
 --   e  the run ended: text is its state, and a note             c  it was cancelled
 --   o  an operator did something: text is what, and who
 
--- The number of entries that are in the list, if the history has had <noted> entries.
+-- The number of parts that are in the list, if the history has had <noted> parts.
 local function entries_in_list(noted)
   return math.max(0, math.floor((noted - 1) / 8) * 8)
 end
@@ -24,20 +26,33 @@ local function fields_of_entries(first, last)
   return names
 end
 
--- Reads the entries after the entry n.
-local function entries_after(run, history, noted, n)
-  local in_list = entries_in_list(noted)
-  local entries = n < in_list and redis.call('LRANGE', history, n - in_list, -1) or {}
-  if noted > math.max(in_list, n) then
-    local names = fields_of_entries(math.max(in_list, n) + 1, noted)
-    for _, entry in ipairs(redis.call('HMGET', run, unpack(names))) do
-      if entry then entries[#entries + 1] = entry end
+-- Puts the parts of entries together.
+local function join_parts(parts)
+  local entries = {}
+  for _, part in ipairs(parts) do
+    if string.sub(part, 1, 1) ~= '+' then
+      entries[#entries + 1] = part
+    elseif #entries > 0 then
+      entries[#entries] = entries[#entries] .. string.sub(part, 2)
     end
   end
   return entries
 end
 
--- Moves the last eight entries to the list. add_history calls it before it adds the next entry.
+-- Reads the entries after the entry n, or what <most> parts have of them.
+local function entries_after(run, history, noted, n, most)
+  local in_list, last = entries_in_list(noted), most and math.min(noted, n + most) or noted
+  local parts = n < in_list and redis.call('LRANGE', history, n - in_list, math.min(last - in_list - 1, -1)) or {}
+  if last > math.max(in_list, n) then
+    local names = fields_of_entries(math.max(in_list, n) + 1, last)
+    for _, part in ipairs(redis.call('HMGET', run, unpack(names))) do
+      if part then parts[#parts + 1] = part end
+    end
+  end
+  return join_parts(parts)
+end
+
+-- Moves the last eight parts to the list. add_history calls it before it adds the next one.
 local function move_to_list(keys, run, noted)
   write_fields(run, keys.run)
   local names, entries = fields_of_entries(noted - 7, noted), {}
@@ -55,9 +70,16 @@ end
 -- run   with noted and expires; with entries of steps, ix
 local function add_history(keys, run, now, kind, attempt, number, text, why)
   if string.find('CFPSWE', kind, 1, true) then mark_for_index(keys, run, now) end
-  local noted = count_of(run, 'noted')
-  if noted > 0 and noted % 8 == 0 then move_to_list(keys, run, noted) end
-  local n = string.format('%.0f', noted + 1)
+  local first = string.format('%.0f', count_of(run, 'noted') + 1)
+  if why or kind == 'f' or kind == 'e' then set_fields(run, 'why', first) end
   if why then number = number .. ':' .. why end
-  set_fields(run, 'noted', n, 'h:' .. n, n .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text)
+  local entry = first .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text
+  local at, mark, size = 1, '', #entry <= 256 and 64 or #entry
+  repeat
+    local noted = count_of(run, 'noted')
+    if noted > 0 and noted % 8 == 0 then move_to_list(keys, run, noted) end
+    local n, last = string.format('%.0f', noted + 1), at + size - 1 - #mark
+    set_fields(run, 'noted', n, 'h:' .. n, mark .. string.sub(entry, at, last))
+    at, mark = last + 1, '+'
+  until at > #entry
 end

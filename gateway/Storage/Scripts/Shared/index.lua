@@ -2,7 +2,7 @@
 -- @include runs
 --
 -- The index has the lists of runs that operators ask for. They are sorted sets of the shard, of run ids by the time of their start (ms):
---   ix:a all   ix:s:<state>   ix:r:<route>   ix:q:<state>:<route>   ix:p:<step>   ix:k:<hash of an idempotency key>
+--   ix:s:<state>   ix:q:<state>:<route>   ix:p:<step>   ix:k:<hash of an idempotency key>
 --   ix:x '<id> <final state, or ->  <route>' by the time at which the run's keys expire
 --   ix:w the runs that are marked, by the time of their mark
 -- No transition changes a list: update-index.lua does that later, for many runs at once, from what it finds in the run. The field 'ix' of

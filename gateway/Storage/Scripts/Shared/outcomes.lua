@@ -58,7 +58,8 @@ end
 -- outcome  kind: 'C' or 'F'; record; attempt: the attempt that the history names; now; entry: the kind of the history entry, if it
 --          differs from the outcome's; why: the sealed reason, if the step failed
 local function store_outcome(keys, run, step, value, outcome)
-  set_fields(run, 'seq', count_of(run, 'seq') + 1, 'failures', '0', 'bytes', count_of(run, 'bytes') + #step + #outcome.record)
+  set_fields(run, 'seq', count_of(run, 'seq') + 1, 'bytes', count_of(run, 'bytes') + #step + #outcome.record)
+  if count_of(run, 'failures') > 0 then set_fields(run, 'failures', '0') end
   local counter = outcome.kind == 'C' and 'completed' or 'failed'
   set_fields(run, counter, count_of(run, counter) + 1)
   local stored = outcome.kind .. run.seq .. ':' .. outcome.record

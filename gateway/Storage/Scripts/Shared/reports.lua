@@ -42,6 +42,5 @@ local function report_step(keys, run, args)
       {kind = args.report == 'C' and 'C' or 'F', record = args.record, attempt = args.attempt, now = args.now, why = args.why})
     answer = args.report == 'S' and {'stored', stored} or {'created'}
   end
-  if args.why then set_fields(run, 'why', '~' .. args.why) end
   return answer
 end

@@ -113,7 +113,7 @@ public abstract class StoreModelTests(StoreFixture fixture)
         Assert.Equal(expected, model.State is null
             ? fields.Keys.ToArray()
             : ["state", "attempt", "owner", "failures", "completed", "failed", "seq"],
-            (wanted, name) => model.State is not null && wanted == $"{name} {fields[name]}");
+            (wanted, name) => model.State is not null && wanted == $"{name} {fields.GetValueOrDefault(name, "0")}");
         Assert.Equal(model.Queued, (await asks.Queued) is { } score ? Operation.From(score) : null);
         Assert.Equal(model.Pending,
             (await asks.Pending).ToDictionary(entry => entry.Element.ToString(), entry => Operation.From(entry.Score)));
