@@ -38,6 +38,49 @@ public sealed class RunIndexWriterTests(EmbeddedStoreFixture fixture) : IClassFi
         Assert.Null(await MarkAsync(run));
     }
 
+    /// <summary>The call has written the run's field, and not its lists. The list of an earlier state may still have the run.</summary>
+    [Fact]
+    public async Task UpdateThatWasInterrupted_IsMadeAgain()
+    {
+        var run = await RunningAsync();
+        await fixture.Node.Index.FlushAsync();
+        var shard = run.Id.Shard(StoreFixture.Shards);
+        foreach (var (state, isListed) in new[] { (RunState.Running, false), (RunState.Waiting, true) })
+        {
+            foreach (var list in new[] { RunIndex.Of(state), RunIndex.Of(state, run.Route) })
+            {
+                var key = StoreKeys.InShard(shard, list);
+                await ExecuteAsync(db => isListed
+                    ? db.SortedSetAddAsync(key, run.Id.ToString(), 1)
+                    : db.SortedSetRemoveAsync(key, run.Id.ToString()));
+            }
+        }
+
+        Assert.Equal([RunState.Waiting], await StatesAsync(run));
+        await ExecuteAsync(db =>
+            db.SortedSetAddAsync(new StoreKeys(run.Id, StoreFixture.Shards)[ScriptKey.Unlisted], run.Id.ToString(), 1));
+        await fixture.Node.Index.FlushAsync();
+        Assert.Equal([RunState.Running], await StatesAsync(run));
+    }
+
+    [Fact]
+    public async Task RunThatHasExpired_LeavesTheLists_AlsoIfNoNewRunComes()
+    {
+        using var writer = new RunIndexWriter(fixture.Node.Connection, new UnlistedRuns(StoreFixture.Shards), _time);
+        var run = await RunningAsync();
+        await writer.FlushAsync();
+        Assert.Equal([RunState.Running], await StatesAsync(run));
+        await ExecuteAsync(db => db.KeyDeleteAsync(new StoreKeys(run.Id, StoreFixture.Shards).Run));
+        _time.Advance(run.Policy.Lifetime + TimeSpan.FromDays(1));
+        await writer.StartAsync(TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(async () =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return (await StatesAsync(run)).Length == 0;
+        }, "the lists no longer have the run", seconds: 60);
+        await writer.StopAsync(TestContext.Current.CancellationToken);
+    }
+
     [Fact]
     public async Task EntryThatIsNoRun_DoesNotStayAtTheHead()
     {
