@@ -42,7 +42,6 @@ internal sealed record RequestRecord(byte[] Policy, string TraceParent, byte[] L
     {
         if (record is null) throw new UnreadableRecordException($"The request of {run} is missing.");
         var end = End(record);
-        if (end > record.Length) throw Damaged(run, null);
         try
         {
             using var reader = new BinaryReader(new MemoryStream(record, LengthBytes, end - LengthBytes));
@@ -52,7 +51,7 @@ internal sealed record RequestRecord(byte[] Policy, string TraceParent, byte[] L
         }
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)
         {
-            throw Damaged(run, e);
+            throw new UnreadableRecordException($"The request of {run} cannot be read: {e.Message}", e);
         }
     }
 
@@ -83,8 +82,4 @@ internal sealed record RequestRecord(byte[] Policy, string TraceParent, byte[] L
         writer.Write7BitEncodedInt(bytes.Length);
         writer.Write(bytes);
     }
-
-    private static UnreadableRecordException Damaged(RunId run, Exception? e) => e is null
-        ? new UnreadableRecordException($"The request of {run} cannot be read.")
-        : new UnreadableRecordException($"The request of {run} cannot be read: {e.Message}", e);
 }

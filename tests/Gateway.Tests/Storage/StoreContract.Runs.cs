@@ -84,7 +84,9 @@ public abstract partial class StoreContract
             run, Owner, LeaseEnd.AddDays(1), new StepReport.Ended(Make.Outcome("a"), Plenty, null, ""));
         Assert.Equal((false, StepVerdict.Superseded), (isOwn, answer!.Value.Verdict));
         Assert.Empty((await Store.GetStepsAsync(run.Id))!);
-        Assert.True(await Store.RenewAsync(new AttemptKey(run.Id, 2, OtherOwner, 5), LeaseEnd.AddSeconds(20)));
+
+        // The lease of the other attempt is as long as it was.
+        Assert.NotNull(await Store.ClaimAsync(run.Id, OtherOwner, LeaseEnd.AddSeconds(10), LeaseEnd.AddSeconds(20), nonce: 6));
     }
 
     [Fact]
