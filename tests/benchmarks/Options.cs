@@ -13,6 +13,7 @@ internal sealed record Options
           --against <commit>     the gateway of that commit too, in the same rounds
           --rounds <n>           measured rounds of each comparison (5)
           --seconds <s>          of each round (3)
+          --warm-up <s>          of each contender before the first round (15)
           --runs <n>             runs that are parked and that are due at once (5000)
           --out <path>           figures as <path>.md and <path>.json
         """;
@@ -23,6 +24,7 @@ internal sealed record Options
     public string? Against { get; private init; }
     public int Rounds { get; private init; } = 5;
     public TimeSpan Span { get; private init; } = TimeSpan.FromSeconds(3);
+    public TimeSpan WarmUp { get; private init; } = TimeSpan.FromSeconds(15);
     public int Runs { get; private init; } = 5000;
     public string? Out { get; private init; }
 
@@ -39,11 +41,13 @@ internal sealed record Options
                 "--scenario" => options with { Scenarios = [.. options.Scenarios, Value()] },
                 "--against" => options with { Against = Value() },
                 "--rounds" => options with { Rounds = int.Parse(Value(), CultureInfo.InvariantCulture) },
-                "--seconds" => options with { Span = TimeSpan.FromSeconds(double.Parse(Value(), CultureInfo.InvariantCulture)) },
+                "--seconds" => options with { Span = Seconds() },
+                "--warm-up" => options with { WarmUp = Seconds() },
                 "--runs" => options with { Runs = int.Parse(Value(), CultureInfo.InvariantCulture) },
                 "--out" => options with { Out = Value() },
                 var other => throw new FormatException($"{other} is not understood."),
             };
+            TimeSpan Seconds() => TimeSpan.FromSeconds(double.Parse(Value(), CultureInfo.InvariantCulture));
             string Value() => ++i < args.Length ? args[i] : throw new FormatException($"{args[i - 1]} needs a value.");
         }
 
