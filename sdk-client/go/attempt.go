@@ -78,7 +78,7 @@ func newAttempt(r *http.Request, c *config) (*attempt, *CheckpointError) {
 	complete := true
 	if version := r.Header.Get(hProtocol); version != "" {
 		if version != protocolVersion {
-			text := fmt.Sprintf("the gateway speaks version %q of the contract and this SDK version %s; update the SDK of this service", version,
+			text := fmt.Sprintf("the gateway uses version %q of the contract, and this SDK uses version %s; update the SDK of this service", version,
 				protocolVersion)
 			return nil, &CheckpointError{message: text, clientMessage: text}
 		}
@@ -96,7 +96,7 @@ func (a *attempt) read(header http.Header) (known []storedStep, complete bool, e
 		text := strings.TrimSpace(header.Get(name))
 		n, failure := strconv.ParseUint(text, 10, 31)
 		if failure != nil && err == nil {
-			err = fmt.Errorf("%s has %q, which is no number", name, text)
+			err = fmt.Errorf("%s has %q, which is not a number", name, text)
 		}
 		return int(n)
 	}
@@ -116,7 +116,7 @@ func (a *attempt) read(header http.Header) (known []storedStep, complete bool, e
 	for _, text := range strings.Split(strings.Join(header.Values(hCallback), ","), ",") {
 		text = strings.TrimSpace(text)
 		if u, failure := url.Parse(text); failure != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, false, fmt.Errorf("%s has %q, which is no http URL", hCallback, text)
+			return nil, false, fmt.Errorf("%s has %q, which is not an HTTP URL", hCallback, text)
 		}
 		callbacks = append(callbacks, text)
 	}
@@ -157,7 +157,7 @@ func (a *attempt) overrule(v *verdict) {
 // fail ends the attempt: the gateway begins another one.
 func (a *attempt) fail(err *CheckpointError) {
 	if v := a.verdictSoFar(); v == nil || v.isSuspended() {
-		a.log(LogEntry{Level: LogWarn, Message: "the attempt has failed; the gateway begins another", Err: err})
+		a.log(LogEntry{Level: LogWarn, Message: "the attempt has failed; the gateway starts another", Err: err})
 	}
 	a.overrule(failed(err, a.config.errorDetails))
 }

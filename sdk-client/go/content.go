@@ -37,7 +37,7 @@ func codecOf[T any]() codec[T] {
 			write: func(v T) ([]byte, error) {
 				reader, _ := any(v).(io.Reader)
 				if reader == nil {
-					return nil, misuse("a step gives nil where a stream is expected; give an empty one")
+					return nil, misuse("a step returns nil instead of a stream; return an empty stream")
 				}
 				if closer, ok := reader.(io.Closer); ok {
 					defer func() { _ = closer.Close() }()
@@ -52,7 +52,7 @@ func codecOf[T any]() codec[T] {
 			write: func(v T) ([]byte, error) {
 				response, _ := any(v).(*http.Response)
 				if response == nil {
-					return nil, misuse("a step gives nil where a response is expected")
+					return nil, misuse("a step returns nil instead of a response; return the response of the HTTP client")
 				}
 				return writeResponse(response)
 			},
@@ -67,15 +67,15 @@ func codecOf[T any]() codec[T] {
 
 func writeJSON[T any](v T) ([]byte, error) {
 	if lost := lostIn(reflect.TypeOf(&v).Elem()); lost != nil {
-		return nil, misuse("the result is a %v, of which JSON keeps nothing, because the fields of %v are not exported",
+		return nil, misuse("the result is a %v, which JSON cannot store, because the fields of %v are not exported",
 			reflect.TypeOf(&v).Elem(), lost)
 	}
 	body, err := json.Marshal(v)
 	if err != nil {
-		return nil, misuse("the result, a %T, cannot be written as JSON: %v", v, err)
+		return nil, misuse("the result, a %T, cannot be serialized to JSON: %v", v, err)
 	}
 	if _, err := readJSON[T](body); err != nil {
-		return nil, misuse("the result, a %T, cannot be read again from its JSON: %v", v, err)
+		return nil, misuse("the result, a %T, cannot be deserialized from its JSON: %v", v, err)
 	}
 	return body, nil
 }
@@ -124,11 +124,11 @@ func payloadOf(v any) (payload, error) {
 		return payload{bytesType, v}, nil
 	}
 	if t := reflect.TypeOf(v); lostIn(t) != nil {
-		return payload{}, misuse("what is sent, a %v, has no exported fields, and JSON keeps nothing of it", t)
+		return payload{}, misuse("the data to send, a %v, has no exported fields, so JSON cannot store it", t)
 	}
 	body, err := json.Marshal(v)
 	if err != nil {
-		return payload{}, misuse("what is sent, a %T, cannot be written as JSON: %v", v, err)
+		return payload{}, misuse("the data to send, a %T, cannot be serialized to JSON: %v", v, err)
 	}
 	return payload{jsonType, body}, nil
 }
@@ -185,7 +185,7 @@ func readResponse(body []byte) (*http.Response, error) {
 		return nil, err
 	}
 	if stored.Status < 100 || stored.Status > 999 {
-		return nil, fmt.Errorf("%d is no status of a response", stored.Status)
+		return nil, fmt.Errorf("%d is not the status of a response", stored.Status)
 	}
 	r := &http.Response{
 		StatusCode: stored.Status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(stored.Body)),

@@ -10,17 +10,17 @@ import (
 
 // ErrSuspended says that a step goes on in a later attempt, and that this attempt is over. Return it from the handler. It is also a
 // [context.Canceled] for [errors.Is], so that code which passes over cancellations is right as it is.
-var ErrSuspended error = &overError{"durable: the attempt is suspended; the step goes on in a later attempt"}
+var ErrSuspended error = &overError{"durable: the attempt is suspended; the step continues in a later attempt"}
 
 // ErrAbandoned says that the run has ended, or that a later attempt owns it. What this handler does is no longer wanted. It is also a
 // [context.Canceled] for [errors.Is].
 var ErrAbandoned error = &overError{"durable: the attempt is abandoned; the run has ended or a later attempt owns it"}
 
 // ErrStepTimeout matches the [StepError] of a step whose event or callback did not come in time.
-var ErrStepTimeout = errors.New("durable: what the step waited for did not come in time")
+var ErrStepTimeout = errors.New("durable: the step timed out")
 
 // ErrStepInterrupted matches the [StepError] of a step with [AtMostOnce] that was begun, and of which nobody knows how it ended.
-var ErrStepInterrupted = errors.New("durable: the step was begun, and nobody knows how it ended")
+var ErrStepInterrupted = errors.New("durable: the step was interrupted; it is not known how it ended")
 
 type overError struct{ text string }
 

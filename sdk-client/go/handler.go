@@ -76,7 +76,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a, err := newAttempt(r, c)
 	if err != nil {
-		c.log(LogEntry{Level: LogError, Message: "an attempt cannot begin", Err: err})
+		c.log(LogEntry{Level: LogError, Message: "an attempt cannot start", Err: err})
 		answerVerdict(w, failed(err, c.errorDetails))
 		return
 	}

@@ -68,12 +68,13 @@ func (n *names) reserve(b *branch, name string) (string, error) {
 func (n *names) enterHandOut(callback string) (string, error) {
 	id := handOutOf(callback)
 	if len(id) > maxIDBytes {
-		return "", misuse("%q is too long for the name of a callback: with %q it is at most %d bytes", callback, handedOut, maxIDBytes)
+		return "", misuse("%q is too long for the name of a callback: with %q, it must be at most %d bytes of UTF-8", callback, handedOut,
+			maxIDBytes)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ids[id] {
-		return "", misuse("the name %q is that of the step that hands the URL of %q out; give the other step of that name another one", id,
+		return "", misuse("the name %q belongs to the step that hands out the URL of %q; give the other step with that name another name", id,
 			callback)
 	}
 	n.ids[id], n.begun[id] = true, true
@@ -118,34 +119,34 @@ func (n *names) join(branches []*branch) {
 }
 
 func tooLate(name string) error {
-	return misuse("step %q begins when the handler has ended; wait for every step in the handler", name)
+	return misuse("step %q starts after the handler has ended; wait for every step in the handler", name)
 }
 
 func (n *names) assign(b *branch, name string) (string, error) {
 	switch {
 	case name == "":
-		return "", misuse("a step has no name; give each step a name of its own, because the stored outcome is found by it")
+		return "", misuse("a step has no name; give each step its own name, because the name identifies the stored outcome")
 	case name == rollbackBegun:
-		return "", misuse("%q is the name of the step that keeps why a run is rolled back; give the step another name", name)
+		return "", misuse("%q is the name of the step that stores the reason of a rollback; give the step another name", name)
 	case n.closed:
 		return "", tooLate(name)
 	}
 	uses := n.uses[name]
 	if uses > 0 && n.begun[idOf(name, uses)] {
-		return "", misuse("two steps named %q run at the same time, so a replay could not tell which is which; give each its own name, such "+
+		return "", misuse("two steps named %q run at the same time, so a replay could not distinguish them; give each step its own name, such "+
 			"as \"%s-\" and the item's id", name, name)
 	}
 	if before, ok := n.latest[name]; ok && !before.branch.precedes(before.turn, b) {
-		return "", misuse("two branches that run at the same time use the name %q, so a replay in which they come in another order would mix "+
-			"the outcomes up; give the steps of each branch names of their own, such as \"%s-\" and the item's id", name, name)
+		return "", misuse("two branches that run at the same time use the name %q; a replay in which they start in another order would "+
+			"confuse their outcomes; give the steps of each branch their own names, such as \"%s-\" and the item's id", name, name)
 	}
 	id := idOf(name, uses+1)
 	if id == "." || id == ".." || strings.IndexByte(id, 0) >= 0 || len(id) > maxIDBytes || !utf8.ValidString(id) {
-		return "", misuse("%q cannot be the name of a step; a name is at most %d bytes of UTF-8 without NUL, and not \".\" or \"..\"", name,
-			maxIDBytes)
+		return "", misuse("%q cannot be the name of a step; a name must be at most %d bytes of UTF-8 without NUL, and must not be \".\" or "+
+			"\"..\"", name, maxIDBytes)
 	}
 	if n.ids[id] {
-		return "", misuse("the name %q was made to look like use %d of another; do not use names that end in \"#\" and a number, or in %q",
+		return "", misuse("the name %q looks like use %d of another name; do not use names that end in \"#\" and a number, or in %q",
 			name, uses+1, handedOut)
 	}
 	n.turn++

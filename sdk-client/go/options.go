@@ -126,7 +126,7 @@ type RetryOption interface {
 func WithMaxAttempts(n int) RetryOption {
 	return stepOption(func(c *stepConfig) {
 		if c.maxAttempts = n; n < 1 {
-			c.refuse(errors.New("a step is tried at least once, so WithMaxAttempts takes 1 or more"))
+			c.refuse(errors.New("WithMaxAttempts must be 1 or more"))
 		}
 	})
 }
@@ -136,7 +136,7 @@ func WithMaxAttempts(n int) RetryOption {
 func WithRetryDelay(d time.Duration) RetryOption {
 	return stepOption(func(c *stepConfig) {
 		if c.retryDelay = &d; d < 0 {
-			c.refuse(errors.New("WithRetryDelay takes a delay that is not negative"))
+			c.refuse(errors.New("WithRetryDelay must not be negative"))
 		}
 	})
 }
@@ -146,7 +146,7 @@ func WithRetryDelay(d time.Duration) RetryOption {
 func WithMaxRetryDelay(d time.Duration) RetryOption {
 	return stepOption(func(c *stepConfig) {
 		if c.maxRetryDelay = &d; d < 0 {
-			c.refuse(errors.New("WithMaxRetryDelay takes a delay that is not negative"))
+			c.refuse(errors.New("WithMaxRetryDelay must not be negative"))
 		}
 	})
 }
@@ -155,7 +155,7 @@ func WithMaxRetryDelay(d time.Duration) RetryOption {
 func WithBackoff(b Backoff) RetryOption {
 	return stepOption(func(c *stepConfig) {
 		if c.backoff = b; b != Exponential && b != Linear && b != Constant {
-			c.refuse(fmt.Errorf("%q is no backoff", b))
+			c.refuse(fmt.Errorf("WithBackoff must be exponential, linear or constant, and not %q", b))
 		}
 	})
 }
@@ -179,7 +179,7 @@ func WithTimeout(d time.Duration) TimeoutOption { return TimeoutOption(d) }
 
 func (o TimeoutOption) applyStep(c *stepConfig) {
 	if c.timeout = time.Duration(o); o <= 0 {
-		c.refuse(errors.New("WithTimeout takes more than zero; leave it out for none"))
+		c.refuse(errors.New("WithTimeout must be more than zero; omit it for no timeout"))
 	}
 }
 
@@ -188,7 +188,7 @@ func (o TimeoutOption) applyDo(c *doConfig) { o.applyStep(&c.step) }
 func (o TimeoutOption) applyWait(c *waitConfig) {
 	d := time.Duration(o)
 	if c.timeout = &d; d < 0 {
-		c.refuse(errors.New("WithTimeout takes a time that is not negative; leave it out to wait for as long as the run may take"))
+		c.refuse(errors.New("WithTimeout must not be negative; omit it to wait for as long as the run may take"))
 	}
 }
 
@@ -216,7 +216,7 @@ func WithKey(key string) KeyOption { return KeyOption(key) }
 func (o KeyOption) applyWait(c *waitConfig) {
 	key := string(o)
 	if c.key = &key; key == "" {
-		c.refuse(errors.New("a key is not empty; leave WithKey out to take the next event of the type"))
+		c.refuse(errors.New("the key must not be empty; omit WithKey to accept the next event of the type with any key"))
 	}
 }
 
@@ -233,7 +233,7 @@ func (o waitOption) applyWait(c *waitConfig) { o(c) }
 func WithLookback(d time.Duration) WaitOption {
 	return waitOption(func(c *waitConfig) {
 		if c.lookback = &d; d < 0 {
-			c.refuse(errors.New("WithLookback takes a time that is not negative"))
+			c.refuse(errors.New("WithLookback must not be negative; omit it to accept events since the start of the run"))
 		}
 	})
 }

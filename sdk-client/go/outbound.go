@@ -21,12 +21,12 @@ func SendEvent(ctx context.Context, name, eventType string, data any, options ..
 		a := s.branch.attempt
 		switch {
 		case strings.TrimSpace(eventType) == "":
-			return 0, misuse("step %q sends an event without a type; give what those who wait for it name", id)
+			return 0, misuse("step %q sends an event without a type; steps that wait for the event name it", id)
 		case c.key != nil && *c.key == "":
-			return 0, misuse("step %q sends an event with an empty key; leave WithKey out for an event without one", id)
+			return 0, misuse("step %q sends an event with an empty key; omit WithKey for an event without a key", id)
 		case a.gateway == nil:
-			return 0, misuse("step %q sends an event, which a gateway delivers, and this request did not come through one; call the service "+
-				"through the gateway, by a durable route, or in a unit test by package durabletest", id)
+			return 0, misuse("step %q sends an event, which needs a gateway, but this request did not come through one; call the service "+
+				"through the gateway, by a durable route; in a unit test, use package durabletest", id)
 		}
 		sent, err := payloadOf(data)
 		if err != nil {

@@ -67,8 +67,8 @@ func (a *attempt) end(failure error, wasOver bool) *verdict {
 	if !suspendedAt.IsZero() {
 		if late := time.Since(suspendedAt); late > a.config.suspendAfter && late > 100*time.Millisecond {
 			a.log(LogEntry{Level: LogWarn, Elapsed: late, Message: "the attempt was suspended while the handler worked outside of steps; the " +
-				"next attempt does " +
-				"that work again, and does not come further if it takes as long; put the work into a step, or raise WithSuspendAfter"})
+				"next attempt repeats that work, and does not get further if the work takes as long; put the work into a step, or " +
+				"increase WithSuspendAfter"})
 		}
 	}
 	a.activity.drain()
@@ -82,7 +82,7 @@ func (a *attempt) end(failure error, wasOver bool) *verdict {
 	a.names.close()
 	var usage *UsageError
 	if errors.As(failure, &usage) {
-		a.log(LogEntry{Level: LogError, Message: "a step is used wrongly", Err: failure})
+		a.log(LogEntry{Level: LogError, Message: "a durable step is used incorrectly", Err: failure})
 	}
 	// The failure of a step is known by now, and another branch that still waits cannot take it back.
 	if v := a.verdictSoFar(); v != nil && !(v.isSuspended() && failure != nil && isForGood(failure)) {
@@ -216,7 +216,7 @@ func (a *attempt) compensate() ([]*StepError, error) {
 		case errors.As(err, &failure):
 			failures = append(failures, failure)
 		case errors.As(err, &usage):
-			a.log(LogEntry{Level: LogError, Message: "a step is used wrongly", Step: c.id, Err: err})
+			a.log(LogEntry{Level: LogError, Message: "a durable step is used incorrectly", Step: c.id, Err: err})
 			failures = append(failures, &StepError{Step: c.id, Problem: problemOf(err, false), Err: err})
 		case err != nil:
 			return nil, err

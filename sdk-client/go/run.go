@@ -49,8 +49,8 @@ func run[T any](ctx context.Context, name string, c codec[T], f func(ctx context
 			body, err := c.write(v)
 			var usage *UsageError
 			if errors.As(err, &usage) {
-				return payload{}, misuse("step %q was executed, and its outcome is not stored: %s; return plain data from the step: a struct of "+
-					"what the rest of the handler needs", id, usage.message)
+				return payload{}, misuse("step %q was executed, but its outcome is not stored: %s; return plain data from the step: a struct of "+
+					"the data that the rest of the handler needs", id, usage.message)
 			}
 			return payload{c.contentType, body}, err
 		}, how)
@@ -75,9 +75,8 @@ func decoded[T any](ctx context.Context, c codec[T], got outcome, err error) (T,
 		}
 	}
 	unreadable := &CheckpointError{
-		message: fmt.Sprintf("the stored result of step %q (%s) cannot be read as %T: %v; give the step a new name when the shape of its "+
-			"result changes, "+
-			"or keep reading the old one", got.id, got.contentType, zero, err),
+		message: fmt.Sprintf("the stored result of step %q (%s) cannot be read as %T: %v; if the type of the result has changed since it "+
+			"was stored, give the step a new name, or use a type that can read the stored result", got.id, got.contentType, zero, err),
 		err: err,
 	}
 	if s, ok := scopeOf(ctx); ok {

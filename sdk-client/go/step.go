@@ -40,14 +40,13 @@ type stepFunc func(ctx context.Context, id string) (payload, error)
 func begin(ctx context.Context, name, stepType string, f func(a *attempt, b *branch, id string) (outcome, error)) (outcome, error) {
 	s, ok := scopeOf(ctx)
 	if !ok {
-		return outcome{}, misuse("step %q has a context of no durable handler; wrap the handler with durable.Handler, and give steps the "+
-			"context of its request", name)
+		return outcome{}, misuse("step %q has a context that is not from a durable handler; wrap the handler with durable.Handler, and "+
+			"give steps the context of its request", name)
 	}
 	a := s.branch.attempt
 	if s.inside != "" {
-		return outcome{}, misuse("step %q begins inside step %q; steps do not nest, because the outer one's stored outcome would hide the "+
-			"inner one; "+
-			"begin it after the other, and pass results along", name, s.inside)
+		return outcome{}, misuse("step %q starts inside step %q; steps do not nest, because the stored outcome of the outer step would hide "+
+			"the inner step; start one step after the other, and pass results along", name, s.inside)
 	}
 	id, err := a.names.enter(s.branch, name)
 	if err != nil {
@@ -72,7 +71,7 @@ func (a *attempt) begin(
 		return outcome{}, ErrSuspended
 	case err == errPending:
 		// The other branches go on. This one waits as long as they do.
-		a.log(LogEntry{Level: LogDebug, Message: "the step goes on in a later attempt", Step: id})
+		a.log(LogEntry{Level: LogDebug, Message: "the step continues in a later attempt", Step: id})
 		parent := ""
 		if who == roleHandOut {
 			parent = callbackOf(id)
@@ -102,7 +101,7 @@ func (a *attempt) outcomeOf(
 		}
 	}
 	if ok {
-		a.log(LogEntry{Level: LogDebug, Message: "the step has its outcome already", Step: id})
+		a.log(LogEntry{Level: LogDebug, Message: "the step already has its outcome", Step: id})
 		return use(id, stored)
 	}
 	if err := a.mayBegin(id, who); err != nil {
@@ -141,7 +140,7 @@ func (a *attempt) mayBegin(id string, who role) error {
 		case http.StatusServiceUnavailable:
 			return ErrAbandoned
 		}
-		return &CheckpointError{message: fmt.Sprintf("step %q does not begin: an earlier checkpoint of this attempt failed", id)}
+		return &CheckpointError{message: fmt.Sprintf("step %q does not start: an earlier checkpoint of this attempt failed", id)}
 	}
 	// What comes up to here has no outcome, and all of them are known by now.
 	if cause, ok := a.stored.peek(rollbackBegun); ok && who != roleCompensation {
@@ -204,7 +203,7 @@ func (a *attempt) try(ctx context.Context, b *branch, id string, body stepFunc, 
 	case isCancelled && !statesFailure(err):
 		return outcome{}, &cancelledError{id, err}
 	case !isCancelled && patience.Err() != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
-		err = fmt.Errorf("the step was not done within its time-out of %s s: %w", seconds(how.timeout), err)
+		err = fmt.Errorf("the step did not finish within its timeout of %s s: %w", seconds(how.timeout), err)
 	}
 	return a.failTry(ctx, id, err, elapsed, how)
 }
@@ -289,7 +288,7 @@ func (a *attempt) storeFailure(ctx context.Context, id string, failure *StepErro
 	case err != nil:
 		return outcome{}, err
 	case got.status == http.StatusCreated:
-		a.log(LogEntry{Level: LogWarn, Message: "the step failed for good", Step: id, Elapsed: try.elapsed, Err: cause})
+		a.log(LogEntry{Level: LogWarn, Message: "the step failed finally", Step: id, Elapsed: try.elapsed, Err: cause})
 		return outcome{}, failure
 	case got.status == http.StatusAccepted:
 		a.log(LogEntry{Level: LogWarn, Message: "a try failed", Step: id, Elapsed: try.elapsed, Err: cause})

@@ -250,7 +250,7 @@ func TestRun_Timeout_IsAFailedTry(t *testing.T) {
 		}, WithTimeout(time.Millisecond))
 	})
 	equal(t, "response", described(response), "202 Suspended=?1")
-	if body := g.of("s").body; !strings.Contains(body, "not done within its time-out of 0.001 s") {
+	if body := g.of("s").body; !strings.Contains(body, "did not finish within its timeout of 0.001 s") {
 		t.Error(body)
 	}
 }
@@ -313,8 +313,8 @@ func TestHandler_FailureForGood_TellsClientsOnlyWhatIsMeantForThem(t *testing.T)
 		{"misuse", func(ctx context.Context) error { return Exec(ctx, "", failing(nil)) }, nil,
 			`500 Retry=?0 {"title":"The request failed","status":500}`},
 		{"misuse, for developers", func(ctx context.Context) error { return Exec(ctx, "", failing(nil)) }, []HandlerOption{WithErrorDetails()},
-			`500 Retry=?0 {"title":"A durable step is used wrongly","detail":"durable: a step has no name; give each step a name of its ` +
-				`own, because the stored outcome is found by it","exceptionType":"*durable.UsageError","status":500}`},
+			`500 Retry=?0 {"title":"A durable step is used wrongly","detail":"durable: a step has no name; give each step its own name, ` +
+				`because the name identifies the stored outcome","exceptionType":"*durable.UsageError","status":500}`},
 		{"that is handled", func(ctx context.Context) error { _ = Exec(ctx, "charge", failing(declined)); return nil }, nil, "200"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -545,11 +545,11 @@ func TestRun_Results_AreKeptAsTheirTypeSays(t *testing.T) {
 		pointer, err := Run(ctx, "nil", giving[*charge](nil))
 		equal(t, "nil", fmt.Sprint(pointer, err), "<nil> <nil>")
 		_, err = Run(ctx, "lost", giving(struct{ a, b int }{1, 2}))
-		if err == nil || !strings.Contains(err.Error(), "JSON keeps nothing") {
+		if err == nil || !strings.Contains(err.Error(), "JSON cannot store") {
 			t.Error(err)
 		}
 		_, err = Run(ctx, "chan", giving(make(chan int)))
-		if err == nil || !strings.Contains(err.Error(), "cannot be written as JSON") {
+		if err == nil || !strings.Contains(err.Error(), "cannot be serialized to JSON") {
 			t.Error(err)
 		}
 		when, err := Run(ctx, "time", giving(time.Unix(1, 5).UTC()))

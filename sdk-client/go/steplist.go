@@ -72,7 +72,7 @@ func parseRecord(record []byte) (storedStep, error) {
 	}
 	kind := record[0]
 	if kind != 'C' && kind != 'F' {
-		return storedStep{}, malformed(fmt.Sprintf("an outcome is of the unknown kind %d", kind))
+		return storedStep{}, malformed(fmt.Sprintf("an outcome has the unknown kind %d", kind))
 	}
 	step := storedStep{failed: kind == 'F'}
 	rest := record[recordHeadBytes:]

@@ -27,7 +27,7 @@ func sleepStep(ctx context.Context, name string, w write, valid bool, left func(
 	_, err := begin(ctx, name, typeSleep, func(a *attempt, _ *branch, id string) (outcome, error) {
 		switch {
 		case !valid:
-			return outcome{}, misuse("step %q: a sleep is not negative", id)
+			return outcome{}, misuse("step %q: the duration of a sleep must not be negative", id)
 		case a.gateway != nil:
 			return a.ask(ctx, id, "", w)
 		}
@@ -63,7 +63,7 @@ func WaitForEvent[T any](ctx context.Context, name, eventType string, options ..
 		case strings.TrimSpace(eventType) == "":
 			return outcome{}, misuse("step %q waits for an event without a type; give the type of the CloudEvent", id)
 		}
-		return a.ask(ctx, id, "waits for an event, which a gateway delivers", w)
+		return a.ask(ctx, id, "waits for an event, which needs a gateway", w)
 	})
 	return decoded(ctx, codecOf[T](), got, err)
 }
@@ -89,7 +89,7 @@ func WaitForCallback[T any](ctx context.Context, name string, handOut func(ctx c
 		if c.err != nil {
 			return outcome{}, misuse("step %q: %v", id, c.err)
 		}
-		answer, err := a.putParked(ctx, id, "waits for a callback, whose URL a gateway gives", w)
+		answer, err := a.putParked(ctx, id, "waits for a callback, which needs a gateway", w)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -106,8 +106,8 @@ func WaitForCallback[T any](ctx context.Context, name string, handOut func(ctx c
 // handOut hands the URL of a callback out, as a step of its own.
 func (a *attempt) handOut(ctx context.Context, b *branch, callback, url string, f func(ctx context.Context, url string) error) error {
 	if url == "" {
-		return &CheckpointError{message: fmt.Sprintf("step %q: the gateway gave no URL for the callback (%s); does it know its public address?",
-			callback, hCallbackURL)}
+		return &CheckpointError{message: fmt.Sprintf("step %q: the gateway returned no URL for the callback (%s); check whether the gateway "+
+			"knows its public address", callback, hCallbackURL)}
 	}
 	id, err := a.names.enterHandOut(callback)
 	if err != nil {
@@ -130,7 +130,7 @@ func Invoke[T any](ctx context.Context, name, path string, body any, options ...
 	}
 	got, err := begin(ctx, name, typeInvoke, func(a *attempt, _ *branch, id string) (outcome, error) {
 		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, "#") {
-			return outcome{}, misuse("step %q: %q is no path of a route; give what follows the host, such as \"/invoices?dry=1\"", id, path)
+			return outcome{}, misuse("step %q: %q is not the path of a route; give the part after the host, such as \"/invoices?dry=1\"", id, path)
 		}
 		sent, err := payloadOf(body)
 		if err != nil {
@@ -159,9 +159,8 @@ func (a *attempt) ask(ctx context.Context, id, what string, w write) (outcome, e
 
 func (a *attempt) putParked(ctx context.Context, id, what string, w write) (answer, error) {
 	if a.gateway == nil {
-		return answer{}, misuse("step %q %s, and this request did not come through one; call the service through the gateway, by a durable "+
-			"route, or "+
-			"in a unit test by package durabletest", id, what)
+		return answer{}, misuse("step %q %s, but this request did not come through one; call the service through the gateway, by a durable "+
+			"route; in a unit test, use package durabletest", id, what)
 	}
 	got, err := a.gateway.put(ctx, id, w)
 	// The invoked route takes no request of this size, and it never will.

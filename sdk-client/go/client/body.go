@@ -201,7 +201,7 @@ func (e *events) reconnect(err error) error {
 			drop(response)
 		default:
 			drop(response)
-			return &CutOffError{e.at.String(), errors.New("the run came to another response: " + response.Status)}
+			return &CutOffError{e.at.String(), errors.New("the run has another response: " + response.Status)}
 		}
 	}
 	return err

@@ -206,7 +206,7 @@ func (r *Run) Serve(h http.Handler, request *http.Request) *http.Response {
 		}
 		if response.Header.Get("Durable-Suspended") == "?1" {
 			if goesOn, waitsFor := r.gateway.pass(); !goesOn {
-				r.tb.Fatalf("durabletest: the handler waits for %s; say with Complete what comes, or with TimeOut that nothing does, or execute "+
+				r.tb.Fatalf("durabletest: the handler waits for %s; complete the step with Complete, time it out with TimeOut, or execute "+
 					"single attempts with Attempt", waitsFor)
 			}
 			continue

@@ -184,7 +184,7 @@ def test_the_first_branch_may_raise(gateway: ScriptedGateway) -> None:
 
 def test_no_branch_ends_first_where_all_wait(gateway: ScriptedGateway) -> None:
     assert attempt_sync(gateway, lambda: step.first(lambda: step.sleep("a", 9), lambda: step.sleep("b", 9))).is_suspended
-    with pytest.raises(ValueError, match="branches"):
+    with pytest.raises(ValueError, match="at least one branch"):
         attempt_sync(gateway, lambda: step.first())
 
 

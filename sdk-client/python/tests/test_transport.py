@@ -113,7 +113,7 @@ async def test_responses_of_other_libraries(gateway: ScriptedGateway) -> None:
         assert (await step.fetch("aiohttp", aiohttp)).body == b"later"
         assert (await step.fetch("urllib", lambda: Urllib(b"now"))).body == b"now"
         assert (await step.fetch("httpx", httpx)).headers.get_list("a") == ["1", "2"]
-        with pytest.raises(StepUsageError, match="where a response is expected"):
+        with pytest.raises(StepUsageError, match="instead of a response"):
             await step.fetch("none", lambda: 5)
 
     await attempt(gateway, handler)

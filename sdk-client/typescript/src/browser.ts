@@ -110,7 +110,9 @@ export async function cancelRun(
   if (response.status === 204) return true;
   if (response.status === 409) return false;
   throw new Error(
-    response.status === 403 ? "The policy of the route does not let clients cancel its runs." : `The gateway answered ${response.status}.`,
+    response.status === 403
+      ? "The policy of the route does not allow clients to cancel its runs."
+      : `The gateway answered ${response.status}.`,
   );
 }
 

@@ -57,7 +57,8 @@ function requestOf(input: Input): Request {
   const { req } = input as { req?: Request | { raw: Request } };
   if (req) return "raw" in req ? req.raw : req;
   throw new TypeError(
-    "durable() wraps a handler that is called with a Request, or with what has one as its request or req. See /express, /fastify and /nest for others.",
+    "durable() wraps a handler that is called with a Request, or with an object that has one as its request or req. " +
+      "See /express, /fastify and /nest for others.",
   );
 }
 

@@ -88,8 +88,7 @@ export function Durable(options?: DurableOptions): MethodDecorator & ClassDecora
 /** The step of the request, as a parameter of a handler. */
 export const InjectStep: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext) => {
   const step = stepOf(rawRequest(context));
-  if (!step)
-    throw new StepUsageError("@InjectStep() is used by a handler that is not durable. Add @Durable() to it, or to its controller.");
+  if (!step) throw new StepUsageError("A handler that is not durable uses @InjectStep(). Add @Durable() to it, or to its controller.");
   return step;
 });
 

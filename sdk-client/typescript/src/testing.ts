@@ -235,14 +235,14 @@ export class TestRun {
       if (result.state === "completed") return result.value;
       if (result.state === "failed") {
         if (failure) throw failure.error;
-        throw new Error(`The run has failed: ${JSON.stringify(result.problem)}`);
+        throw new Error(`The run failed: ${JSON.stringify(result.problem)}`);
       }
       const pending = [...this.#gateway.pending];
       for (const [step, type] of pending) if (type === "sleep") this.complete(step);
       if (pending.some(([, type]) => type === "sleep" || type === "run") || this.#gateway.canGoOn) continue;
       throw new Error(
-        `The handler waits for ${this.pending.map((step) => `'${step}'`).join(", ")}. Say with complete() what comes, or with timeOut() that nothing does; ` +
-          "or execute single attempts with attempt().",
+        `The handler waits for ${this.pending.map((step) => `'${step}'`).join(", ")}. ` +
+          "Complete the step with complete(), time it out with timeOut(), or execute single attempts with attempt().",
       );
     }
     throw new Error(`The handler has not ended after ${MAX_ROUNDS} attempts.`);

@@ -65,7 +65,7 @@ test("A branch that nobody awaits any more does not end the process", async () =
 test("A handler that works outside of steps while another branch waits is not suspended before its time", async () => {
   const run = new FakeRun();
   const parked = deferred();
-  const logger = { warn() {}, error() {}, debug: (line: string) => /'nap' goes on/.test(line) && parked.resolve() };
+  const logger = { warn() {}, error() {}, debug: (line: string) => /'nap' continues/.test(line) && parked.resolve() };
   const ending = await run.attempt(
     async (step) => {
       const work = async () => {

@@ -75,7 +75,7 @@ test("What is no list is refused as soon as it has come, and the rest of it is n
   for (const [bytes, why] of [
     [joined(record("X", "a", "run", "", utf8("1")), END), /unknown kind 88/],
     [joined(END, Uint8Array.of(1)), /bytes follow its end/],
-    [short([67, 0, 0]), /too few/],
+    [short([67, 0, 0]), /too short/],
     [short(head), /longer than its record/],
     [short([...head, 0]), /longer than its record/],
     [short([...head, 0, 1]), /longer than its record/],

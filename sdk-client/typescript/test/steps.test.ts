@@ -336,7 +336,7 @@ test("A body that gives in to its timeout has failed", async () => {
       timeout: 10,
     }),
   );
-  assert.match(run.puts[0]?.text ?? "", /not done within its timeout of 0.01 s/);
+  assert.match(run.puts[0]?.text ?? "", /did not finish within its timeout of 0.01 s/);
 });
 
 test("What a step throws after the request was cancelled is no failure", async () => {
@@ -424,5 +424,5 @@ test("Headers of another version, or that cannot be read, are refused", () => {
   const run = new FakeRun();
   assert.throws(() => run.begin({ headers: { "durable-protocol": "2" } }), /Update the SDK/);
   assert.throws(() => run.begin({ headers: { "durable-steps": '"a' } }), /cannot be read/);
-  assert.throws(() => run.begin({ headers: { "durable-callback": "ftp://x" } }), /no http URL/);
+  assert.throws(() => run.begin({ headers: { "durable-callback": "ftp://x" } }), /not an HTTP URL/);
 });

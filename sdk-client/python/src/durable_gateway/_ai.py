@@ -65,8 +65,8 @@ class ModelContent(ValueContent):
     def receive(self, result: Any) -> Any:
         if _is_stream(type(result)):
             raise StepUsageError(
-                f"Step '{self._step}' gives a stream ({type(result).__name__}), of which nothing can be kept. Use the form of the call "
-                "that returns the complete response."
+                f"Step '{self._step}' returns a stream ({type(result).__name__}), which cannot be stored. Use the form of the call that "
+                "returns the complete response."
             )
         return result
 

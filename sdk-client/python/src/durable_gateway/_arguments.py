@@ -33,9 +33,9 @@ def timeout(span: Optional[Seconds]) -> Headers:
 
 def wait_for_event(event_type: str, key: Optional[str], span: Optional[Seconds], lookback: Optional[Seconds]) -> Headers:
     if not event_type or not event_type.strip():
-        raise ValueError("What is waited for has a type: that of the CloudEvent.")
+        raise ValueError("A wait must have an event type: the type of the CloudEvent.")
     if key == "":
-        raise ValueError("A key that is empty is no event's. Leave it out to take the next event of the type, whatever its key.")
+        raise ValueError("The key must not be empty. Omit it to accept the next event of the type with any key.")
     headers = [(h.EVENT_TYPE, h.encoded_text(event_type)), *timeout(span)]
     if key is not None:
         headers.append((h.EVENT_KEY, h.encoded_text(key)))
@@ -46,9 +46,9 @@ def wait_for_event(event_type: str, key: Optional[str], span: Optional[Seconds],
 
 def invoke(path: str, method: str) -> Headers:
     if not path.startswith("/") or path.startswith("//") or "#" in path:
-        raise ValueError(f"'{path}' is no path of a route. Give what follows the host, such as '/invoices?dry=1'.")
+        raise ValueError(f"'{path}' is not the path of a route. Give the part after the host, such as '/invoices?dry=1'.")
     if not _TOKEN.fullmatch(method):
-        raise ValueError(f"'{method}' is no method of HTTP.")
+        raise ValueError(f"'{method}' is not an HTTP method.")
     return [(h.INVOKE_PATH, h.encoded_target(path)), (h.INVOKE_METHOD, method)]
 
 

@@ -70,8 +70,8 @@ class DurableAttempt:
             return cls(RunInfo(None, 0), None, {}, True, options)
         if version != _VERSION:
             words = (
-                f"The gateway speaks version '{version}' of the contract and this SDK version {_VERSION}. "
-                "Update durable-gateway-client in this service."
+                f"The gateway uses version '{version}' of the contract, and this SDK uses version {_VERSION}. "
+                "Update the SDK of this service."
             )
             raise CheckpointError(words, client_message=words)
 
@@ -85,7 +85,7 @@ class DurableAttempt:
             callbacks = [url.strip() for url in required(h.CALLBACK).split(",")]
             for url in callbacks:
                 if not url.startswith(("http://", "https://")):
-                    raise ValueError(f"{h.CALLBACK} has '{url}', which is no http URL.")
+                    raise ValueError(f"{h.CALLBACK} has '{url}', which is not an HTTP URL.")
             known = h.parse_steps(header(h.STEPS))
             info = RunInfo(required(h.RUN_ID), int(required(h.ATTEMPT)), (header(h.FINAL_ATTEMPT) or "").strip() == "?1")
             count = int(header(h.STEP_COUNT) or 0)
@@ -249,9 +249,9 @@ class DurableAttempt:
         took = time.monotonic() - started
         if took > self._options.suspend_after:
             log.warning(
-                "Attempt %s of run %s was suspended while the handler worked outside of steps; it ended %.0f ms later. The next attempt "
-                "does that work "
-                "again, and does not come further if it takes as long. Put the work into a step, or raise suspend_after (%.0f ms)",
+                "Attempt %s of run %s was suspended while the handler worked outside of steps. The handler ended %.0f ms later. The next "
+                "attempt repeats that work, and does not get further if the work takes as long. Put the work into a step, or increase "
+                "suspend_after (%.0f ms)",
                 self.info.attempt,
                 self.info.id,
                 took * 1000,
@@ -264,5 +264,5 @@ class DurableAttempt:
 
 def refusal(error: CheckpointError, options: Optional[DurableOptions] = None) -> Verdict:
     """What to answer where :meth:`DurableAttempt.begin` raises."""
-    log.warning("An attempt cannot begin. %s", error)
+    log.warning("An attempt cannot start. %s", error)
     return Verdict.failed(error, options is not None and options.error_details)

@@ -74,7 +74,7 @@ class Fetch:
         store_key: Optional[str] = None,
     ) -> None:
         if (store is None) != (store_key is None):
-            raise ValueError("store and store_key belong together: the result URL is kept in the one under the other.")
+            raise ValueError("store and store_key must be given together: the store keeps the result URL under the key.")
         self._io = io
         self._transport = transport
         self._headers: Headers = list((headers or {}).items())
@@ -255,7 +255,7 @@ class Fetch:
             return None
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise ResultPendingError("The result has not come in time. The run goes on.", self._result_url)
+            raise ResultPendingError("The result did not arrive in time. The run continues.", self._result_url)
         return left
 
     async def _failed(self, error: Exception) -> None:

@@ -134,11 +134,11 @@ class StreamContent(Content):
                 getattr(result, "close", lambda: None)()
         if isinstance(result, collections.abc.Iterable):
             return b"".join(result)
-        raise StepUsageError(f"Step '{self._step}' gives {type(result).__name__} where a stream is expected.")
+        raise StepUsageError(f"Step '{self._step}' returns {type(result).__name__} instead of a stream.")
 
     def write(self, result: Any) -> tuple[str, bytes, Any]:
         if not isinstance(result, bytes):
-            raise TypeError("a stream of text; open it in binary mode.")
+            raise TypeError("the stream is a text stream; open it in binary mode.")
         return BYTES_TYPE, result, self._open(result)
 
     def read(self, content_type: str, body: bytes) -> Any:
@@ -186,7 +186,7 @@ def payload(step: str, value: Any, codec: Codec) -> tuple[bytes, str]:
     try:
         return codec.dump(value, type(value)), JSON_TYPE
     except (TypeError, ValueError) as e:
-        raise StepUsageError(f"Step '{step}' sends {type(value).__name__}, which cannot be written as JSON: {e} Give plain data.") from e
+        raise StepUsageError(f"Step '{step}' sends {type(value).__name__}, which cannot be serialized to JSON: {e} Send plain data.") from e
 
 
 def returned_by(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -328,7 +328,7 @@ def _key(name: Any, declared: bool = False) -> str:
         return name
     if declared and isinstance(name, (int, float)):
         return json.dumps(name)
-    raise TypeError(f"The key {name!r} of a dictionary is no string, and would come back as one.")
+    raise TypeError(f"The key {name!r} of a dictionary is not a string, and would be read as one.")
 
 
 def _plain(value: Any) -> Any:
@@ -339,8 +339,8 @@ def _plain(value: Any) -> Any:
     if type(value) is dict:
         return {_key(name): _plain(member) for name, member in value.items()}
     raise TypeError(
-        f"{type(value).__module__}.{type(value).__qualname__} is no plain data. Annotate what the step returns, "
-        f"or give its type: returns={type(value).__name__}."
+        f"{type(value).__module__}.{type(value).__qualname__} is not plain data. Annotate the return type of the step, "
+        f"or state it: returns={type(value).__name__}."
     )
 
 
@@ -363,7 +363,7 @@ def _decode(value: Any, declared: Any) -> Any:
         return _decode_union(value, get_args(declared))
     if origin is Literal:
         if value not in get_args(declared):
-            raise ValueError(f"{value!r} is none of {get_args(declared)}.")
+            raise ValueError(f"{value!r} is not one of {get_args(declared)}.")
         return value
     if not isinstance(origin, type) or origin is object:
         return value
@@ -429,12 +429,12 @@ def _decode_key(name: str, declared: Any) -> Any:
 
 def _members(value: Any, declared: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise TypeError(f"{type(value).__name__} is no {getattr(declared, '__name__', declared)}.")
+        raise TypeError(f"{type(value).__name__} is not {getattr(declared, '__name__', declared)}.")
     return value
 
 
 def _zulu(text: Any) -> str:
     # Python reads the suffix from 3.11 on.
     if not isinstance(text, str):
-        raise TypeError(f"{text!r} is no time.")
+        raise TypeError(f"{text!r} is not a time.")
     return text[:-1] + "+00:00" if text.endswith("Z") else text

@@ -50,7 +50,7 @@ class RetryAfterError(DurableError):
     def __init__(self, delay: Union[float, timedelta], message: Optional[str] = None) -> None:
         seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
         if not 0 <= seconds < float("inf"):
-            raise ValueError("A delay is a finite number of seconds, and not negative.")
+            raise ValueError("The delay must be a finite number of seconds, and must not be negative.")
         super().__init__(message or f"Try again in {seconds:g} s.")
         self.delay = seconds
 

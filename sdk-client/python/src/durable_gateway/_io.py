@@ -139,7 +139,7 @@ class ThreadIo:
     async def send(self, transport: Union[Transport, AsyncTransport], request: HttpRequest, timeout: float) -> HttpResponse:
         if isinstance(transport, AsyncTransport):
             raise StepUsageError(
-                "A transport that is awaited cannot serve synchronous handlers. Give DurableOptions a transport with 'send'."
+                "An asynchronous transport cannot serve synchronous handlers. Give DurableOptions a transport with 'send'."
             )
         return transport.send(request, timeout)
 

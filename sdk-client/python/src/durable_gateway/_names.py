@@ -27,7 +27,7 @@ def callback_of(step: str) -> Optional[str]:
 
 
 def too_late(name: str) -> StepUsageError:
-    return StepUsageError(f"Step '{name}' begins when the handler has ended. Await every step in the handler, or join its thread.")
+    return StepUsageError(f"Step '{name}' starts after the handler has ended. Await every step in the handler, or join its thread.")
 
 
 class _Flow:
@@ -97,13 +97,14 @@ class StepNames:
         step = hand_out_of(callback)
         if not _is_within_bytes(step):
             raise StepUsageError(
-                f"'{callback}' is too long for the name of a callback: with '{_HANDED_OUT}' it is at most {_MAX_ID_BYTES} bytes of UTF-8."
+                f"'{callback}' is too long for the name of a callback: with '{_HANDED_OUT}', it must be at most {_MAX_ID_BYTES} bytes of "
+                "UTF-8."
             )
         with self._lock:
             if step in self._ids:
                 raise StepUsageError(
-                    f"The name '{step}' is that of the step that hands the URL of '{callback}' out. Give the other step of that name "
-                    "another one."
+                    f"The name '{step}' belongs to the step that hands out the URL of '{callback}'. Give the other step with that name "
+                    "another name."
                 )
             self._ids.add(step)
             self._begin(step)
@@ -130,17 +131,16 @@ class StepNames:
 
     def _assign(self, name: str) -> str:
         if not isinstance(name, str) or not name:
-            raise StepUsageError("A step has no name. Give each step a name of its own: the stored outcome is found by it.")
+            raise StepUsageError("A step has no name. Give each step its own name, because the name identifies the stored outcome.")
         if name == ROLLBACK_BEGUN:
-            raise StepUsageError(f"'{name}' is the name of the step that keeps why a run is rolled back. Give the step another name.")
+            raise StepUsageError(f"'{name}' is the name of the step that stores the reason of a rollback. Give the step another name.")
         if self._closed:
             raise too_late(name)
         uses = self._uses.get(name, 0)
         if uses and _id_of(name, uses) in self._begun:
             raise StepUsageError(
-                f"Two steps named '{name}' run at the same time, so a replay could not tell which is which. Give each its own name, "
-                f"such as '{name}-' "
-                "and the item's id."
+                f"Two steps named '{name}' run at the same time, so a replay could not distinguish them. Give each step its own name, "
+                f"such as '{name}-' and the item's id."
             )
         self._turn += 1
         before = _flow.get()
@@ -149,19 +149,19 @@ class StepNames:
         latest = self._latest.get(name)
         if latest is not None and flow.might_precede(latest):
             raise StepUsageError(
-                f"Two branches that run at the same time use the name '{name}', so a replay in which they come in another order would "
-                "mix the outcomes up. "
-                f"Give the steps of each branch names of their own, such as '{name}-' and the item's id."
+                f"Two branches that run at the same time use the name '{name}'. A replay in which they start in another order would "
+                f"confuse their outcomes. Give the steps of each branch their own names, such as '{name}-' and the item's id."
             )
         step = _id_of(name, uses + 1)
         if step in (".", "..") or "\0" in step or not _is_within_bytes(step):
             raise StepUsageError(
-                f"'{name}' cannot be the name of a step. A name is at most {_MAX_ID_BYTES} bytes of UTF-8 without NUL, and not '.' or '..'."
+                f"'{name}' cannot be the name of a step. A name must be at most {_MAX_ID_BYTES} bytes of UTF-8 without NUL, and must not "
+                "be '.' or '..'."
             )
         if step in self._ids:
             raise StepUsageError(
-                f"The name '{name}' was made to look like use {uses + 1} of another. Do not use names that end in '#' and a number, or "
-                f"in '{_HANDED_OUT}'."
+                f"The name '{name}' looks like use {uses + 1} of another name. Do not use names that end in '#' and a number, or in "
+                f"'{_HANDED_OUT}'."
             )
         self._ids.add(step)
         self._uses[name] = uses + 1

@@ -22,7 +22,7 @@ def seconds(value: Seconds, what: str) -> float:
     """:raises ValueError: It is negative, or no finite number."""
     number = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{what} is a finite span of time, and not negative: {value!r}.")
+        raise ValueError(f"{what} must be a finite time span, and must not be negative: {value!r}.")
     return number
 
 
@@ -64,7 +64,7 @@ class DurableOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.suspend_after <= _LONGEST:
-            raise ValueError("suspend_after is more than zero, and at most 24 days in seconds.")
+            raise ValueError("suspend_after must be more than zero and at most 24 days, in seconds.")
 
     @property
     def build_header(self) -> Optional[str]:
@@ -97,12 +97,12 @@ class StepOptions:
     ) -> StepOptions:
         """:raises ValueError: One of them is out of its range."""
         if max_attempts is not None and (isinstance(max_attempts, bool) or not isinstance(max_attempts, int) or max_attempts < 1):
-            raise ValueError("A step is tried at least once: max_attempts is a whole number from 1.")
+            raise ValueError("max_attempts must be a whole number, 1 or more.")
         if backoff is not None and backoff not in BACKOFFS:
-            raise ValueError(f"backoff is one of {', '.join(BACKOFFS)}.")
+            raise ValueError("backoff must be exponential, linear or constant.")
         limit = None if timeout is None else seconds(timeout, "timeout")
         if limit is not None and not 0 < limit <= _LONGEST:
-            raise ValueError("A time-out of a step is more than zero and at most 24 days. Leave it out for none.")
+            raise ValueError("The timeout of a step must be more than zero and at most 24 days. Omit it for no timeout.")
         return cls(
             max_attempts,
             None if retry_delay is None else seconds(retry_delay, "retry_delay"),

@@ -115,7 +115,7 @@ class ResponseContent(Content):
         stored = json.loads(body)
         status = stored["status"]
         if not isinstance(status, int) or not 100 <= status <= 999:
-            raise ValueError(f"{status!r} is no status of a response.")
+            raise ValueError(f"{status!r} is not the status of a response.")
         headers = [(str(name), str(value)) for name, value in stored["headers"]]
         return Response(status, headers, base64.b64decode(stored["body"], validate=True), reason=stored.get("reason") or "")
 
@@ -126,7 +126,7 @@ class ResponseContent(Content):
         headers = getattr(result, "headers", None)
         if headers is None:
             raise StepUsageError(
-                f"Step '{self._step}' gives {type(result).__name__} where a response is expected. Return what the HTTP client gave."
+                f"Step '{self._step}' returns {type(result).__name__} instead of a response. Return the response of the HTTP client."
             )
         url = str(getattr(result, "url", "") or "") or None
         items = list(getattr(headers, "multi_items", headers.items)())

@@ -172,12 +172,12 @@ class Runner:
 
     async def send_event(self, io: Io, name: str, event_type: str, key: Optional[str], data: Any) -> Any:
         if not event_type or not event_type.strip():
-            raise ValueError("An event has a type: what those who wait for it name.")
+            raise ValueError("An event must have a type. Steps that wait for the event name it.")
         if key == "":
-            raise ValueError("A key is not empty. Leave it out for an event without one.")
+            raise ValueError("The key must not be empty. Omit it for an event without a key.")
 
         async def begin(step: str, content: Content) -> Any:
-            gateway = self._require_gateway(step, "sends an event, which a gateway delivers")
+            gateway = self._require_gateway(step, "sends an event, which needs a gateway")
             body, content_type = payload(step, data, self.options.codec)
             assert self.info.id is not None
             event = cloud_event(self.info.id, step, event_type, key, body, content_type)
@@ -208,7 +208,7 @@ class Runner:
                 name,
                 "wait",
                 lambda step: PayloadContent(content_of(step, declared, self.options.codec)),
-                lambda step, content: self._ask(io, step, "waits for an event, which a gateway delivers", "wait", headers, b"", content),
+                lambda step, content: self._ask(io, step, "waits for an event, which needs a gateway", "wait", headers, b"", content),
             )
         except StepFailedError as e:
             if e.problem.is_step_timeout:
@@ -217,7 +217,7 @@ class Runner:
 
     async def wait_for_callback(self, io: Io, name: str, hand_out: Callable[[str], Any], headers: Headers, declared: Any) -> Any:
         async def begin(step: str, content: Content) -> Any:
-            response = await self._put_parked(io, step, "waits for a callback, whose URL a gateway gives", "callback", headers, b"")
+            response = await self._put_parked(io, step, "waits for a callback, which needs a gateway", "callback", headers, b"")
             if response.status == 202:
                 await self._hand_out(io, step, response, hand_out)
             return self._act_on(step, response, content)
@@ -230,7 +230,7 @@ class Runner:
         async def begin(step: str, content: Content) -> Any:
             body, content_type = payload(step, value, self.options.codec)
             said = headers if value is None else [*headers, ("Content-Type", content_type)]
-            return await self._ask(io, step, "calls another route, which a gateway does", "invoke", said, body, content)
+            return await self._ask(io, step, "calls another route, which needs a gateway", "invoke", said, body, content)
 
         return await self._handlers(io, name, "invoke", lambda step: PayloadContent(content_of(step, declared, self.options.codec)), begin)
 
@@ -267,7 +267,7 @@ class Runner:
         self.names.close()
         final = for_good(failure)
         if isinstance(final, StepUsageError):
-            log.error("Attempt %s of run %s uses a durable step wrongly. %s", self.info.attempt, self.info.id, final, exc_info=failure)
+            log.error("Attempt %s of run %s uses a durable step incorrectly. %s", self.info.attempt, self.info.id, final, exc_info=failure)
 
         # The failure of a step is known by now, and another branch that still waits cannot take it back.
         verdict = self.override
@@ -285,7 +285,7 @@ class Runner:
             if self._gateway is not None or final is not None:
                 return Verdict.failed_for_good(cause, failures, self.options.error_details)
             for each in failures:
-                log.error("A compensation failed after the handler had: %s", each, exc_info=each)
+                log.error("A compensation failed after the failure of the handler: %s", each, exc_info=each)
             return None
         except (CheckpointError, AttemptOver):
             if self.override is not None:
@@ -300,9 +300,8 @@ class Runner:
         outer = inside.get()
         if outer is not None and outer[0] is self:
             raise StepUsageError(
-                f"Step '{name}' begins inside step '{outer[1]}'. Steps do not nest, because the outer one's stored outcome would hide "
-                "the inner one. "
-                "Begin it after the other, and pass results along."
+                f"Step '{name}' starts inside step '{outer[1]}'. Steps do not nest, because the stored outcome of the outer step would "
+                "hide the inner step. Start one step after the other, and pass results along."
             )
         step = self.names.enter(name)
         try:
@@ -322,7 +321,7 @@ class Runner:
         """What all kinds of steps have in common: a name of their own, and a stored outcome that is used where there is one."""
         try:
             if self.over:
-                raise RunAbandoned(f"Step '{step}' does not begin: the attempt is over.")
+                raise RunAbandoned(f"Step '{step}' does not start: the attempt is over.")
             content = content_for(step)
 
             # A handler that was told once that its callback cannot be handed out is told so always, even if it is called after all.
@@ -332,22 +331,22 @@ class Runner:
                     return self._use(hand_out_of(step), unsent, content)
             outcome = await self.stored.find(io, step, kind)
             if outcome is not None:
-                log.debug("Step '%s' has its outcome already in attempt %s of run %s", step, self.info.attempt, self.info.id)
+                log.debug("Step '%s' already has its outcome in attempt %s of run %s", step, self.info.attempt, self.info.id)
                 return self._use(step, outcome, content)
             self._raise_if_ending(step, role)
             result = await begin(step, content)
         except StepPending:
             if role is Role.COMPENSATION:
                 self._overrule(Verdict.suspended())
-                raise RunSuspended(f"Step '{step}' goes on in a later attempt.") from None
+                raise RunSuspended(f"Step '{step}' continues in a later attempt.") from None
             # The other branches go on. This one waits as long as they do.
-            log.debug("Step '%s' goes on in a later attempt than attempt %s of run %s", step, self.info.attempt, self.info.id)
+            log.debug("Step '%s' continues in an attempt after attempt %s of run %s", step, self.info.attempt, self.info.id)
             self.activity.park(step, callback_of(step) if role is Role.HAND_OUT else None)
             if io.cancelled:
                 # The caller was cancelled while the gateway was asked: it has given up the step, and does not wait for it.
                 raise asyncio.CancelledError from None
             await io.released(self.activity)
-            raise RunSuspended(f"Step '{step}' goes on in a later attempt.") from None
+            raise RunSuspended(f"Step '{step}' continues in a later attempt.") from None
         except CheckpointError as e:
             # Its effect may not be stored, so nothing that the handler makes of it may count as the run's result.
             self._fail(e)
@@ -369,10 +368,10 @@ class Runner:
         if verdict is not None and not (verdict.is_suspended and role is Role.COMPENSATION):
             self.activity.refuse()
             if verdict.is_suspended:
-                raise RunSuspended(f"Step '{step}' does not begin: the attempt is suspended.")
+                raise RunSuspended(f"Step '{step}' does not start: the attempt is suspended.")
             if verdict.status == 503:
-                raise RunAbandoned(f"Step '{step}' does not begin: the attempt is over.")
-            raise CheckpointError(f"Step '{step}' does not begin: an earlier checkpoint of this attempt failed.")
+                raise RunAbandoned(f"Step '{step}' does not start: the attempt is over.")
+            raise CheckpointError(f"Step '{step}' does not start: an earlier checkpoint of this attempt failed.")
 
         # What comes up to here has no outcome, and all of them are known by now.
         cause = self.stored.peek(ROLLBACK_BEGUN)
@@ -412,9 +411,8 @@ class Runner:
             content_type, encoded, result = content.write(called.result)
         except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as e:
             raise StepUsageError(
-                f"The result of step '{step}' cannot be written as JSON and read again: {e} The step was executed, and its outcome is "
-                "not stored. "
-                "Return plain data from the step: what the rest of the handler needs."
+                f"The result of step '{step}' cannot be serialized to JSON and deserialized: {e} The step was executed, but its outcome is "
+                "not stored. Return plain data from the step: the data that the rest of the handler needs."
             ) from e
         return await self._complete(io, step, content_type, encoded, result, duration, content, options)
 
@@ -436,7 +434,7 @@ class Runner:
                 raise error
             raise asyncio.CancelledError(f"Step '{step}' was cancelled: {error}") from error
         if called.timed_out and isinstance(error, (asyncio.CancelledError, TimeoutError)):
-            late = TimeoutError(f"The step was not done within its time-out of {options.timeout:g} s.")
+            late = TimeoutError(f"The step did not finish within its timeout of {options.timeout:g} s.")
             late.__cause__ = error
             return late
         return error
@@ -474,7 +472,7 @@ class Runner:
         body = problem.to_json()
         response = await self._gateway.put(io, step, write.headers(), body)
         if response.status == 201:
-            self._log_failure("Step '%s' failed for good after %.0f ms: %s: %s (attempt %s of run %s)", step, write, error)
+            self._log_failure("Step '%s' failed finally after %.0f ms: %s: %s (attempt %s of run %s)", step, write, error)
             raise StepFailedError(step, problem) from error
         if response.status == 202:
             self._log_failure("A try of step '%s' failed after %.0f ms: %s: %s (attempt %s of run %s)", step, write, error)
@@ -513,8 +511,8 @@ class Runner:
             raise CheckpointError(
                 f"The stored result of step '{step}' ({stored.content_type}, of a step of type {stored.type or 'unknown'}) cannot be "
                 f"read: {e} "
-                "Has its type changed since it was stored? Give the step a new name when its result's shape changes, or keep reading "
-                "the old one."
+                "If the type of the result has changed since it was stored, give the step a new name, or use a type that can read the "
+                "stored result."
             ) from e
 
     def _abandon(self, step: str, response: HttpResponse) -> RunAbandoned:
@@ -527,7 +525,7 @@ class Runner:
 
     def _fail(self, error: CheckpointError) -> None:
         if self._override is None or self._override.is_suspended:
-            log.warning("Attempt %s of run %s has failed; the gateway begins another. %s", self.info.attempt, self.info.id, error)
+            log.warning("Attempt %s of run %s has failed. The gateway starts another. %s", self.info.attempt, self.info.id, error)
         self._overrule(Verdict.failed(error, self.options.error_details))
 
     def _overrule(self, verdict: Verdict) -> None:
@@ -558,7 +556,8 @@ class Runner:
         url = response.header(h.CALLBACK_URL)
         if not url:
             raise CheckpointError(
-                f"Step '{callback}': the gateway gave no URL for the callback ({h.CALLBACK_URL}). Does it know its public address?"
+                f"Step '{callback}': the gateway returned no URL for the callback ({h.CALLBACK_URL}). Check whether the gateway knows its "
+                "public address."
             )
         given = url
         await self._begin(
@@ -583,9 +582,8 @@ class Runner:
     def _require_gateway(self, step: str, what: str) -> Gateway:
         if self._gateway is None:
             raise StepUsageError(
-                f"Step '{step}' {what}, and this request did not come through one. Call the service through the gateway, by a durable "
-                "route; in a unit "
-                "test, use durable_gateway.testing.TestRun."
+                f"Step '{step}' {what}, but this request did not come through one. Call the service through the gateway, by a durable "
+                "route. In a unit test, use durable_gateway.testing.TestRun."
             )
         return self._gateway
 
@@ -669,7 +667,7 @@ class Runner:
             except StepFailedError as e:
                 failures.append(e)
             except StepUsageError as e:
-                log.error("Attempt %s of run %s uses a durable step wrongly. %s", self.info.attempt, self.info.id, e, exc_info=e)
+                log.error("Attempt %s of run %s uses a durable step incorrectly. %s", self.info.attempt, self.info.id, e, exc_info=e)
                 failures.append(StepFailedError(each.id, StepProblem("A durable step is used wrongly", detail=str(e))))
         return failures
 
@@ -714,6 +712,6 @@ def _woken(answer: bytes) -> int:
 def until(time_: datetime) -> tuple[str, Callable[[], float]]:
     """A point in time as the contract has it, and how far ahead it is."""
     if time_.tzinfo is None:
-        raise ValueError("Give a time with a time zone: without one it is not known when that is. For example datetime.now(timezone.utc).")
+        raise ValueError("The time must have a time zone. For example, use datetime.now(timezone.utc).")
     utc = time_.astimezone(timezone.utc)
     return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), lambda: (utc - datetime.now(timezone.utc)).total_seconds()

@@ -26,8 +26,8 @@ def runner() -> Runner:
     if attempt is None:
         raise StepUsageError(
             "A step is used outside of an attempt. Wrap the application in the middleware of durable_gateway (asgi, wsgi, flask or "
-            "django); in a thread or "
-            "executor of your own, run the code in contextvars.copy_context(); in a unit test, use durable_gateway.testing.TestRun."
+            "django). In your own thread or executor, run the code in contextvars.copy_context(). In a unit test, use "
+            "durable_gateway.testing.TestRun."
         )
     return attempt.runner
 

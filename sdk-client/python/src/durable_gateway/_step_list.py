@@ -62,7 +62,7 @@ def _step(record: memoryview) -> tuple[str, Outcome]:
         raise ValueError("a record is too short.")
     failed = _KINDS.get(record[0])
     if failed is None:
-        raise ValueError(f"an outcome is of the unknown kind {record[0]}.")
+        raise ValueError(f"an outcome has the unknown kind {record[0]}.")
     at = _HEAD_BYTES
     texts = []
     for _ in range(3):

@@ -200,7 +200,7 @@ class HttpTransport:
     def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("There was no response in time.")
+            raise TimeoutError("The response did not arrive in time.")
         if connection.sock is not None:
             connection.sock.settimeout(left)
 

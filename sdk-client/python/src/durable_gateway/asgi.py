@@ -186,7 +186,7 @@ class _ResponseFilter:
             if not more:
                 verdict = await self._attempt.end(None)
                 if not verdict.is_completed and not self._told:
-                    raise _CutOff("The attempt has ended otherwise than its response.")
+                    raise _CutOff("The attempt did not end as its response says.")
                 self._done = True
             await self._send(message)
             return
@@ -208,7 +208,7 @@ class _ResponseFilter:
             return
         if self._passing:
             if not verdict.is_completed and not self._told:
-                raise _CutOff("The attempt has ended otherwise than its response.")
+                raise _CutOff("The attempt did not end as its response says.")
             return
         if not verdict.is_completed:
             self._done = True

@@ -117,7 +117,7 @@ def _streamed(attempt: DurableAttempt, content: Any) -> Iterator[bytes]:
             break
         yield chunk
     if not attempt.end_sync(None).is_completed:
-        raise RuntimeError("The response is under way, and must not end well: the attempt has ended otherwise.")
+        raise RuntimeError("The response is cut off, because the attempt did not end as its response says.")
 
 
 def _with(response: Any, headers: Any) -> Any:

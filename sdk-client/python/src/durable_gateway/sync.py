@@ -76,7 +76,7 @@ class SyncStep:
         """
         event = cancellation.get()
         if event is None:
-            raise StepUsageError("'step.cancelled' belongs to the body of a step: nothing tells the code outside of steps.")
+            raise StepUsageError("'step.cancelled' is available only in the body of a step.")
         return event
 
     def run(
@@ -251,7 +251,7 @@ class SyncStep:
         """
         runner()
         if not branches:
-            raise ValueError("Give the branches, of which one may end first.")
+            raise ValueError("Give at least one branch.")
         futures = [_in_thread(_in_context(branch)) for branch in branches]
         wait(futures, return_when=FIRST_COMPLETED)
         result: T = next(future for future in futures if future.done()).result()

@@ -155,7 +155,7 @@ class TestRun:
         if not verdict.is_suspended:
             if raised:
                 raise raised[0]
-            raise RuntimeError("The run has failed: " + (verdict.problem or b"").decode())
+            raise RuntimeError("The run failed: " + (verdict.problem or b"").decode())
         pending = self._gateway.pending
         for step, kind in pending.items():
             if kind == "sleep":
@@ -164,8 +164,8 @@ class TestRun:
             return False
         names = ", ".join(f"'{step}'" for step in pending)
         raise RuntimeError(
-            f"The handler waits for {names}. Say with complete() what comes, or with time_out() that nothing does; or execute single "
-            "attempts with attempt()."
+            f"The handler waits for {names}. Complete the step with complete(), time it out with time_out(), or execute single attempts "
+            "with attempt()."
         )
 
 

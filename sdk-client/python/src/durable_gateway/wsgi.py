@@ -154,7 +154,7 @@ class _Stream:
         if failure is not None:
             raise failure
         if not verdict.is_completed:
-            raise RuntimeError("The response is under way, and must not end well: the attempt has ended otherwise.")
+            raise RuntimeError("The response is cut off, because the attempt did not end as its response says.")
 
     def close(self) -> None:
         self._response.close()

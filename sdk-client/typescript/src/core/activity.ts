@@ -100,7 +100,7 @@ export class StepActivity {
     ]);
     signal?.removeEventListener("abort", give);
     if (!released) throw signal?.reason;
-    throw new AttemptOverError("suspended", `Step '${id}' goes on in a later attempt.`);
+    throw new AttemptOverError("suspended", `Step '${id}' continues in a later attempt.`);
   }
 
   /**

@@ -82,7 +82,7 @@ export class Attempt {
       return new Attempt(info, undefined, new Map(), true, false, settings, parts);
     }
     if (version !== VERSION) {
-      const words = `The gateway speaks version '${version}' of the contract and this SDK version ${VERSION}. Update the SDK of this service.`;
+      const words = `The gateway uses version '${version}' of the contract, and this SDK uses version ${VERSION}. Update the SDK of this service.`;
       throw new CheckpointError(words, { clientMessage: words });
     }
     try {
@@ -107,7 +107,7 @@ export class Attempt {
 
   /** What an attempt that cannot begin is answered with. */
   static refuse(error: CheckpointError, settings: Settings): Verdict {
-    settings.logger.warn(`An attempt cannot begin. ${error.message}`);
+    settings.logger.warn(`An attempt cannot start. ${error.message}`);
     return failed(error, settings.errorDetails);
   }
 
@@ -194,8 +194,9 @@ export class Attempt {
     const elapsed = performance.now() - began;
     if (elapsed > suspendAfter) {
       logger.warn(
-        `${line} was suspended while the handler worked outside of steps; it ended ${elapsed.toFixed(0)} ms later. The next attempt does that work ` +
-          `again, and does not come further if it takes as long. Put the work into a step, or raise suspendAfter (${suspendAfter} ms)`,
+        `${line} was suspended while the handler worked outside of steps. The handler ended ${elapsed.toFixed(0)} ms later. ` +
+          "The next attempt repeats that work, and does not get further if the work takes as long. " +
+          `Put the work into a step, or increase suspendAfter (${suspendAfter} ms)`,
       );
     }
   }
@@ -213,7 +214,7 @@ export class Attempt {
     this.#activity.release();
     if (rollback.isToCome(end)) await rollback.registered();
     runner.names.close();
-    if (failure instanceof StepUsageError) this.#settings.logger.error(`A durable step is used wrongly: ${failure.message}`);
+    if (failure instanceof StepUsageError) this.#settings.logger.error(`A durable step is used incorrectly: ${failure.message}`);
 
     // The failure of a step is known by now, and another branch that still waits cannot take it back.
     const verdict = runner.override;
@@ -224,7 +225,7 @@ export class Attempt {
       if (!cause) return runner.override;
       const failures = await rollback.execute();
       if (this.#gateway || isForGood(failure)) return failedForGood(cause, failures, this.#settings.errorDetails);
-      if (failures.length > 0) throw new AggregateError([failure, ...failures], "The handler failed, and so did compensations.");
+      if (failures.length > 0) throw new AggregateError([failure, ...failures], "The handler and compensations failed.");
       return undefined;
     } catch (error) {
       if ((error instanceof CheckpointError || error instanceof AttemptOverError) && runner.override) return runner.override;
@@ -234,13 +235,13 @@ export class Attempt {
 }
 
 function wholeNumber(text: string, name: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new SyntaxError(`${name} has '${text}', which is no whole number.`);
+  if (!/^\d{1,15}$/.test(text)) throw new SyntaxError(`${name} has '${text}', which is not a whole number.`);
   return Number(text);
 }
 
 function address(text: string): string {
   const trimmed = text.trim();
   if (!/^https?:\/\//i.test(trimmed) || !URL.canParse(trimmed))
-    throw new SyntaxError(`durable-callback has '${trimmed}', which is no http URL.`);
+    throw new SyntaxError(`durable-callback has '${trimmed}', which is not an HTTP URL.`);
   return trimmed;
 }

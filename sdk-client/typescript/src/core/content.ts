@@ -29,7 +29,7 @@ export async function encodeResult(step: string, result: unknown): Promise<Encod
   if (bytes) return { body: bytes, contentType: BYTES_TYPE };
   if (result instanceof Response) {
     throw new StepUsageError(
-      `Step '${step}' gives a Response. Use step.fetch, which keeps responses, or return what the handler needs of it.`,
+      `Step '${step}' returns a Response. Use step.fetch, which stores responses, or return the data that the handler needs.`,
     );
   }
   return { body: json(step, "gives", result), contentType: JSON_TYPE };
@@ -58,7 +58,8 @@ export function decodeResult(step: string, { body, contentType, type }: Outcome)
   } catch (error) {
     throw new CheckpointError(
       `The stored result of step '${step}' (${contentType}, of a step of type ${type ?? "unknown"}) cannot be read: ${messageOf(error)} ` +
-        "Give the step a new name when its result's shape changes, or keep reading the old one.",
+        "If the type of the result has changed since it was stored, give the step a new name, " +
+        "or use a type that can read the stored result.",
       { cause: error },
     );
   }
@@ -76,7 +77,8 @@ export function decodePayload(step: string, { body, contentType }: Outcome, form
     return parseJson(body);
   } catch (error) {
     throw new CheckpointError(
-      `What came for step '${step}' (${contentType}) cannot be read as JSON: ${messageOf(error)} Ask for it as "bytes" or "text" to judge it in the handler.`,
+      `The data for step '${step}' (${contentType}) cannot be read as JSON: ${messageOf(error)} ` +
+        'Use "bytes" or "text" to examine it in the handler.',
       { cause: error },
     );
   }
@@ -84,7 +86,7 @@ export function decodePayload(step: string, { body, contentType }: Outcome, form
 
 /** Takes a fetched response in. Statuses that ask to be called again are failures of the step. */
 export async function encodeResponse(step: string, response: unknown, now: () => number): Promise<Encoded> {
-  if (!(response instanceof Response)) throw new StepUsageError(`Step '${step}' gives no Response. Return what fetch gave.`);
+  if (!(response instanceof Response)) throw new StepUsageError(`Step '${step}' does not return a Response. Return the response of fetch.`);
   if ([408, 429, 500, 502, 503, 504].includes(response.status)) {
     await response.body?.cancel();
     // Neither path nor query: they may hold what no log should.
@@ -140,15 +142,16 @@ export function json(step: string, does: "gives" | "sends", value: unknown): Uin
   try {
     text = JSON.stringify(value, function (this: Record<string, unknown>, key, written) {
       const lost = nameOfLost(this[key]);
-      if (lost) throw new TypeError(key === "" ? `of a ${lost} JSON keeps nothing.` : `of the ${lost} in '${key}' JSON keeps nothing.`);
+      if (lost) throw new TypeError(key === "" ? `JSON cannot store a ${lost}.` : `JSON cannot store the ${lost} in '${key}'.`);
       return written;
     });
-    if (text === undefined) throw new TypeError(`a ${typeof value} has no form in JSON.`);
+    if (text === undefined) throw new TypeError(`JSON cannot store a ${typeof value}.`);
   } catch (error) {
     if (error instanceof StepUsageError) throw error;
-    const executed = does === "gives" ? " The step was executed, and its outcome is not stored." : "";
+    const what = does === "gives" ? `The result of step '${step}'` : `The data that step '${step}' sends`;
+    const executed = does === "gives" ? " The step was executed, but its outcome is not stored." : "";
     throw new StepUsageError(
-      `What step '${step}' ${does} cannot be written as JSON: ${messageOf(error)}${executed} Use plain data: an object of what the rest of the handler needs.`,
+      `${what} cannot be serialized to JSON: ${messageOf(error).replace(/\.?$/, ".")}${executed} Use plain data: an object of the data that is needed later.`,
       { cause: error },
     );
   }

@@ -67,7 +67,8 @@ export function currentStep(): Step {
   const context = currentContext();
   if (context) return context.step;
   throw new StepUsageError(
-    "step is used outside of a handler that durable() wraps, or this runtime has no AsyncLocalStorage (on Workers, set the flag nodejs_compat). " +
-      "Wrap the handler, and take the step from its second argument where there is no AsyncLocalStorage.",
+    "step is used outside of a handler that durable() wraps, or this runtime has no AsyncLocalStorage " +
+      "(on Workers, set the flag nodejs_compat). " +
+      "Wrap the handler. If there is no AsyncLocalStorage, use the step that is the handler's second argument.",
   );
 }

@@ -84,7 +84,7 @@ export class RetryAfterError extends DurableError {
   constructor(message: string, retryAfter: Duration | Date, options?: ErrorOptions) {
     super("RetryAfterError", message, options);
     this.delay = retryAfter instanceof Date ? Math.max(0, retryAfter.getTime() - Date.now()) : milliseconds(retryAfter, "retryAfter");
-    if (Number.isNaN(this.delay)) throw new RangeError("retryAfter is no valid Date.");
+    if (Number.isNaN(this.delay)) throw new RangeError("retryAfter is not a valid Date.");
   }
 
   static override [Symbol.hasInstance](value: unknown): value is RetryAfterError {

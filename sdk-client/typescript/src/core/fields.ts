@@ -60,7 +60,7 @@ export function retryField(how: {
 export function parseSteps(value: string | null): Map<string, Outcome> {
   const steps = new Map<string, Outcome>();
   for (const [id, parameters] of value?.trim() ? parseList(value) : []) {
-    if (typeof id !== "string") throw new SyntaxError("a member of Durable-Steps is no String");
+    if (typeof id !== "string") throw new SyntaxError("a member of Durable-Steps is not a String");
     const ok = bytes(parameters.get("ok"));
     const err = bytes(parameters.get("err"));
     const body = ok ?? err;

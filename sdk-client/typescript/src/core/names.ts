@@ -15,7 +15,7 @@ export const handOutOf = (callback: string) => callback + HANDED_OUT;
 export const callbackOf = (id: string) => (id.endsWith(HANDED_OUT) ? id.slice(0, -HANDED_OUT.length) : undefined);
 
 export const tooLate = (name: string) =>
-  new StepUsageError(`Step '${name}' begins when the handler has ended. Await every step in the handler.`);
+  new StepUsageError(`Step '${name}' starts after the handler has ended. Await every step in the handler.`);
 
 /** The ids of an attempt's steps. */
 export class StepNames {
@@ -48,11 +48,11 @@ export class StepNames {
     const id = handOutOf(callback);
     if (!isWithinBytes(id)) {
       const bytes = MAX_ID_BYTES - HANDED_OUT.length;
-      throw new StepUsageError(`'${callback}' is too long for the name of a callback, which has at most ${bytes} bytes of UTF-8.`);
+      throw new StepUsageError(`'${callback}' is too long for the name of a callback: it must be at most ${bytes} bytes of UTF-8.`);
     }
     if (this.#ids.has(id)) {
       throw new StepUsageError(
-        `The name '${id}' is that of the step that hands the URL of '${callback}' out. Give the other step of that name another one.`,
+        `The name '${id}' belongs to the step that hands out the URL of '${callback}'. Give the other step with that name another name.`,
       );
     }
     this.#ids.add(id);
@@ -78,35 +78,38 @@ export class StepNames {
 
   #assign(name: string): string {
     if (typeof name !== "string" || name === "") {
-      throw new StepUsageError("A step has no name. Give each step a name of its own: the stored outcome is found by it.");
+      throw new StepUsageError("A step has no name. Give each step its own name, because the name identifies the stored outcome.");
     }
     if (name === ROLLBACK_BEGUN) {
-      throw new StepUsageError(`'${name}' is the name of the step that keeps why a run is rolled back. Give the step another name.`);
+      throw new StepUsageError(`'${name}' is the name of the step that stores the reason of a rollback. Give the step another name.`);
     }
     if (this.#closed) throw tooLate(name);
     const uses = this.#uses.get(name) ?? 0;
     if (uses > 0 && this.#begun.has(idOf(name, uses))) {
       throw new StepUsageError(
-        `Two steps named '${name}' run at the same time, so a replay could not tell which is which. Give each its own name, such as '${name}-' and the item's id.`,
+        `Two steps named '${name}' run at the same time, so a replay could not distinguish them. ` +
+          `Give each step its own name, such as '${name}-' and the item's id.`,
       );
     }
     const flow = this.nextFlow();
     const before = this.#latest.get(name);
     if (flow && before && flow.mightPrecede(before.flow, this.#underWay())) {
       throw new StepUsageError(
-        `Two branches that run at the same time use the name '${name}', so a replay in which they come in another order would mix the outcomes up. ` +
-          `Give the steps of each branch names of their own, such as '${name}-' and the item's id.`,
+        `Two branches that run at the same time use the name '${name}'. A replay in which they start in another order would confuse ` +
+          `their outcomes. Give the steps of each branch their own names, such as '${name}-' and the item's id.`,
       );
     }
     const id = idOf(name, uses + 1);
     if (id === "." || id === ".." || id.includes("\0") || !isWithinBytes(id)) {
       throw new StepUsageError(
-        `'${name}' cannot be the name of a step. A name is at most ${MAX_ID_BYTES} bytes of UTF-8 without NUL and lone surrogates, and not '.' or '..'.`,
+        `'${name}' cannot be the name of a step. A name must be at most ${MAX_ID_BYTES} bytes of UTF-8 without NUL and lone surrogates, ` +
+          "and must not be '.' or '..'.",
       );
     }
     if (this.#ids.has(id)) {
       throw new StepUsageError(
-        `The name '${name}' was made to look like the ${uses + 1}. use of another. Do not use names that end in '#' and a number, or in '${HANDED_OUT}'.`,
+        `The name '${name}' looks like use ${uses + 1} of another name. Do not use names that end in '#' and a number, ` +
+          `or in '${HANDED_OUT}'.`,
       );
     }
     this.#ids.add(id);

@@ -97,15 +97,15 @@ export interface Retries {
 export function checked(options: StepOptions = {}): Retries {
   const { maxAttempts, backoff } = options;
   if (maxAttempts !== undefined && !(Number.isSafeInteger(maxAttempts) && maxAttempts >= 1)) {
-    throw new RangeError(`maxAttempts is ${maxAttempts}. A step is tried at least once: give a whole number, 1 or more.`);
+    throw new RangeError(`maxAttempts must be a whole number, 1 or more, and not ${maxAttempts}.`);
   }
   if (backoff !== undefined && !["exponential", "linear", "constant"].includes(backoff)) {
-    throw new RangeError(`backoff is '${backoff}'. It is exponential, linear or constant.`);
+    throw new RangeError(`backoff must be exponential, linear or constant, and not '${backoff}'.`);
   }
   const delay = options.retryDelay === undefined ? undefined : milliseconds(options.retryDelay, "retryDelay");
   const maxDelay = options.maxRetryDelay === undefined ? undefined : milliseconds(options.maxRetryDelay, "maxRetryDelay");
   const timeout = options.timeout === undefined ? undefined : milliseconds(options.timeout, "timeout");
-  if (timeout === 0) throw new RangeError("timeout is zero. Leave it out for none.");
+  if (timeout === 0) throw new RangeError("The timeout of a step must be more than zero. Omit it for no timeout.");
   return {
     maxAttempts,
     delay,
@@ -141,7 +141,7 @@ const CONSOLE: Logger = { warn: (message) => console.warn(message), error: (mess
 
 export function settle(options: DurableOptions = {}): Settings {
   const suspendAfter = milliseconds(options.suspendAfter ?? 500, "suspendAfter");
-  if (suspendAfter === 0) throw new RangeError("suspendAfter is zero. Give the handler some time to begin its next step.");
+  if (suspendAfter === 0) throw new RangeError("suspendAfter must be more than zero.");
   return {
     build: options.build ?? environment("DURABLE_BUILD"),
     suspendAfter,

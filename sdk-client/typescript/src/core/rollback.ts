@@ -110,7 +110,7 @@ export class Rollback {
       } catch (error) {
         if (error instanceof StepError) failures.push(error);
         else if (error instanceof StepUsageError) {
-          this.settings.logger.error(this.steps.line(`The compensation '${id}' uses a durable step wrongly: ${error.message}`));
+          this.settings.logger.error(this.steps.line(`The compensation '${id}' uses a durable step incorrectly: ${error.message}`));
           failures.push(new StepError(id, { title: "A durable step is used wrongly", detail: error.message }, error));
         } else throw error;
       }

@@ -193,9 +193,8 @@ export class StepRunner implements Undoing {
   }
 
   async #waitForEvent<T, F extends Form>(name: string, type: string, options: WaitForEventOptions<F> = {}): Promise<Payload<T, F> | null> {
-    if (typeof type !== "string" || type.trim() === "") throw new TypeError("What is waited for has a type: that of the CloudEvent.");
-    if (options.key === "")
-      throw new TypeError("A key that is empty is no event's. Leave it out to take the next event of the type, whatever its key.");
+    if (typeof type !== "string" || type.trim() === "") throw new TypeError("A wait must have an event type: the type of the CloudEvent.");
+    if (options.key === "") throw new TypeError("The key must not be empty. Omit it to accept the next event of the type with any key.");
     const headers = {
       "durable-step-type": "wait",
       "durable-event-type": textField(type),
@@ -206,7 +205,7 @@ export class StepRunner implements Undoing {
     try {
       return (await this.#begin(name, "wait", options.signal, {
         decode: (id) => (outcome) => decodePayload(id, outcome, options.as),
-        begin: (id, decode) => this.#ask(id, "waits for an event, which a gateway delivers", { headers }, decode),
+        begin: (id, decode) => this.#ask(id, "waits for an event, which needs a gateway", { headers }, decode),
       })) as Payload<T, F> | null;
     } catch (error) {
       if (error instanceof StepError && isStepTimeout(error.problem)) return null;
@@ -219,12 +218,12 @@ export class StepRunner implements Undoing {
     handOut: (url: string, context: StepContext) => unknown,
     options: WaitForCallbackOptions<F> = {},
   ): Promise<unknown> {
-    requireFunction(handOut, "What tells a third party its URL");
+    requireFunction(handOut, "The function that sends the URL to the third party");
     const headers = { "durable-step-type": "callback", "durable-step-timeout": span(options.timeout, "timeout") };
     return this.#begin(name, "callback", options.signal, {
       decode: (id) => (outcome) => decodePayload(id, outcome, options.as),
       begin: async (id, decode) => {
-        const answer = await this.#requireGateway(id, "waits for a callback, whose URL a gateway gives").put(id, { headers });
+        const answer = await this.#requireGateway(id, "waits for a callback, which needs a gateway").put(id, { headers });
         if (answer.status === 202) await this.#handOut(id, answer, handOut, options.signal);
         return this.#actOn(id, answer, decode);
       },
@@ -241,7 +240,8 @@ export class StepRunner implements Undoing {
     const url = answer.headers.get("durable-callback-url");
     if (!url) {
       throw new CheckpointError(
-        `Step '${callback}': the gateway gave no URL for the callback (Durable-Callback-Url). Does it know its public address?`,
+        `Step '${callback}': the gateway returned no URL for the callback (Durable-Callback-Url). ` +
+          "Check whether the gateway knows its public address.",
       );
     }
     const id = this.#names.enterHandOut(callback);
@@ -254,7 +254,7 @@ export class StepRunner implements Undoing {
 
   #invoke<F extends Form>(name: string, path: string, options: InvokeOptions<F> = {}): Promise<unknown> {
     if (typeof path !== "string" || !/^\/(?!\/)[^#]*$/.test(path)) {
-      throw new TypeError(`'${String(path)}' is no path of a route. Give what follows the host, such as '/invoices?dry=1'.`);
+      throw new TypeError(`'${String(path)}' is not the path of a route. Give the part after the host, such as '/invoices?dry=1'.`);
     }
     return this.#begin(name, "invoke", options.signal, {
       decode: (id) => (outcome) => decodePayload(id, outcome, options.as),
@@ -267,15 +267,17 @@ export class StepRunner implements Undoing {
           },
           ...(options.body === undefined ? {} : encodePayload(id, options.body)),
         };
-        return this.#ask(id, "calls another route, which a gateway does", write, decode);
+        return this.#ask(id, "calls another route, which needs a gateway", write, decode);
       },
     });
   }
 
   #sendEvent(name: string, event: SentEvent, options: StepOptions | undefined): Promise<unknown> {
     const { type, key, data } = event;
-    if (typeof type !== "string" || type.trim() === "") throw new TypeError("An event has a type: what those who wait for it name.");
-    if (key === "") throw new TypeError("A key is not empty. Leave it out for an event without one.");
+    if (typeof type !== "string" || type.trim() === "") {
+      throw new TypeError("An event must have a type. Steps that wait for the event name it.");
+    }
+    if (key === "") throw new TypeError("The key must not be empty. Omit it for an event without a key.");
     const how = checked(options);
     return this.#begin(name, "run", how.signal, {
       decode: (id) => (outcome) => decodeResult(id, outcome),
@@ -291,7 +293,7 @@ export class StepRunner implements Undoing {
   }
 
   async #postEvent(id: string, { type, key, data }: SentEvent, signal: AbortSignal): Promise<number> {
-    const gateway = this.#requireGateway(id, "sends an event, which a gateway delivers");
+    const gateway = this.#requireGateway(id, "sends an event, which needs a gateway");
     const { body, contentType } = encodePayload(id, data);
     const cloudEvent: Record<string, unknown> = {
       specversion: "1.0",
@@ -368,8 +370,8 @@ export class StepRunner implements Undoing {
     const inside = this.#inside();
     if (inside !== undefined) {
       throw new StepUsageError(
-        `Step '${name}' begins inside step '${inside}'. Steps do not nest, because the outer one's stored outcome would hide the inner one. ` +
-          "Begin it after the other, and pass results along.",
+        `Step '${name}' starts inside step '${inside}'. Steps do not nest, because the stored outcome of the outer step would hide ` +
+          "the inner step. Start one step after the other, and pass results along.",
       );
     }
     const id = this.#names.enter(name);
@@ -398,7 +400,7 @@ export class StepRunner implements Undoing {
       }
       const outcome = await this.stored.find(id, type);
       if (outcome) {
-        this.settings.logger.debug?.(this.line(`Step '${id}' has its outcome already`));
+        this.settings.logger.debug?.(this.line(`Step '${id}' already has its outcome`));
         return this.#use(id, outcome, decode);
       }
       this.#throwIfEnding(id, role);
@@ -407,10 +409,10 @@ export class StepRunner implements Undoing {
       if (error instanceof StepPending) {
         if (role === "compensation") {
           this.#overrule(SUSPENDED);
-          throw new AttemptOverError("suspended", `Step '${id}' goes on in a later attempt.`);
+          throw new AttemptOverError("suspended", `Step '${id}' continues in a later attempt.`);
         }
         // The other branches go on. This one waits as long as they do.
-        this.settings.logger.debug?.(this.line(`Step '${id}' goes on in a later attempt`));
+        this.settings.logger.debug?.(this.line(`Step '${id}' continues in a later attempt`));
         return await this.activity.park(id, role === "hand-out" ? callbackOf(id) : undefined, signal);
       }
       // Its effect may not be stored, so nothing that the handler makes of it may count as the run's result.
@@ -428,9 +430,9 @@ export class StepRunner implements Undoing {
     // A suspended attempt may have failed for good all the same: what it has done is undone.
     if (verdict && !(isSuspended(verdict) && role === "compensation")) {
       this.activity.refuse();
-      if (isSuspended(verdict)) throw new AttemptOverError("suspended", `Step '${id}' goes on in a later attempt.`);
-      if (verdict.status === 503) throw new AttemptOverError("abandoned", `Step '${id}' does not begin: the attempt is over.`);
-      throw new CheckpointError(`Step '${id}' does not begin: an earlier checkpoint of this attempt failed.`);
+      if (isSuspended(verdict)) throw new AttemptOverError("suspended", `Step '${id}' continues in a later attempt.`);
+      if (verdict.status === 503) throw new AttemptOverError("abandoned", `Step '${id}' does not start: the attempt is over.`);
+      throw new CheckpointError(`Step '${id}' does not start: an earlier checkpoint of this attempt failed.`);
     }
     // What comes up to here has no outcome, and all of them are known by now.
     const cause = role === "compensation" ? undefined : this.stored.peek(ROLLBACK_BEGUN);
@@ -604,7 +606,7 @@ export class StepRunner implements Undoing {
 
   fail(error: CheckpointError): void {
     if (!this.override || isSuspended(this.override)) {
-      this.settings.logger.warn(this.line(`The attempt has failed; the gateway begins another. ${error.message}`));
+      this.settings.logger.warn(this.line(`The attempt has failed. The gateway starts another. ${error.message}`));
     }
     this.#overrule(failed(error, this.settings.errorDetails));
   }
@@ -618,8 +620,8 @@ export class StepRunner implements Undoing {
   #requireGateway(id: string, what: string): GatewayClient {
     if (this.gateway) return this.gateway;
     throw new StepUsageError(
-      `Step '${id}' ${what}, and this request did not come through one. Call the service through the gateway, by a durable route; ` +
-        "in a unit test, use TestRun of @durable-gateway/client/testing.",
+      `Step '${id}' ${what}, but this request did not come through one. Call the service through the gateway, by a durable route. ` +
+        "In a unit test, use TestRun of @durable-gateway/client/testing.",
     );
   }
 
@@ -629,7 +631,7 @@ export class StepRunner implements Undoing {
 }
 
 function requireFunction(value: unknown, what: string): void {
-  if (typeof value !== "function") throw new TypeError(`${what} is a function.`);
+  if (typeof value !== "function") throw new TypeError(`${what} must be a function.`);
 }
 
 const span = (duration: Duration | undefined, what: string) => (duration === undefined ? undefined : seconds(milliseconds(duration, what)));
@@ -649,7 +651,7 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
 }
 
 function timeoutError(ms: number, cause: unknown): Error {
-  const error = new Error(`The step was not done within its timeout of ${seconds(ms)} s.`, { cause });
+  const error = new Error(`The step did not finish within its timeout of ${seconds(ms)} s.`, { cause });
   error.name = "TimeoutError";
   return error;
 }

@@ -22,7 +22,7 @@ export async function readStepList(list: ReadableStream<Uint8Array> | null): Pro
     while (true) {
       const length = numberAt(await bytes.take(4), 0, 4);
       if (length === 0) break;
-      if (length < HEAD_BYTES) throw unreadable(`a record has ${length} bytes, which are too few`);
+      if (length < HEAD_BYTES) throw unreadable(`a record is too short`);
       const [id, outcome] = outcomeOf(await bytes.take(length));
       steps.set(id, outcome);
     }
@@ -35,7 +35,7 @@ export async function readStepList(list: ReadableStream<Uint8Array> | null): Pro
 
 function outcomeOf(record: Uint8Array): [string, Outcome] {
   const kind = record[0];
-  if (kind !== COMPLETED && kind !== FAILED) throw unreadable(`an outcome is of the unknown kind ${kind}`);
+  if (kind !== COMPLETED && kind !== FAILED) throw unreadable(`an outcome has the unknown kind ${kind}`);
   let at = HEAD_BYTES;
   const text = () => {
     if (at + 2 > record.length) throw unreadable("a text is longer than its record");
@@ -90,7 +90,7 @@ class Bytes {
       if (pieces.length === 0 && missing === 0) return piece;
       pieces.push(piece);
       if (missing === 0) return concatenated(pieces, count);
-      if (!(await this.#next())) throw new Error("The gateway's list of steps was cut off.");
+      if (!(await this.#next())) throw new Error("The gateway's list of steps is cut off.");
     }
   }
 
