@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, Optional, cast
 
 import pytest
 
@@ -47,10 +47,28 @@ async def test_a_handler_may_end_without_a_branch_that_is_parked(gateway: Script
     assert (await attempt(gateway, handler, suspend_after=5)).is_completed
 
 
-async def test_an_attempt_is_not_suspended_while_a_step_is_executing(gateway: ScriptedGateway) -> None:
+async def test_an_attempt_is_not_suspended_while_a_step_is_executing(gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, parked = asyncio.get_running_loop(), asyncio.Event()
+    park, piece = Activity.park, cast("property", Activity.__dict__["piece"])
+    executing: list[set[str]] = []
+
+    def parks(self: Activity, step: str, parent: Optional[str]) -> None:
+        park(self, step, parent)
+        loop.call_soon_threadsafe(parked.set)
+
+    def measured(self: Activity) -> float:
+        """The time after which an attempt is suspended is measured in pieces."""
+        executing.append(set(self._executing))
+        return cast(float, piece.__get__(self))
+
+    monkeypatch.setattr(Activity, "park", parks)
+    monkeypatch.setattr(Activity, "piece", property(measured))
+
     async def slow() -> int:
-        # Nothing tells that nothing happens: this is ten times as long as it would take.
-        await asyncio.sleep(0.2)
+        await parked.wait()
+        # More turns of the loop than it takes to see that a step is parked.
+        for _ in range(20):
+            await asyncio.sleep(0)
         return 1
 
     async def handler() -> None:
@@ -58,6 +76,7 @@ async def test_an_attempt_is_not_suspended_while_a_step_is_executing(gateway: Sc
 
     assert (await attempt(gateway, handler, suspend_after=0.02)).is_suspended
     assert sorted(gateway.said) == ["PUT nap sleep", "PUT slow completed"]
+    assert executing and not any(executing)
 
 
 async def test_a_suspended_handler_is_cancelled_and_waited_for(gateway: ScriptedGateway) -> None:
