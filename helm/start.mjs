@@ -11,10 +11,14 @@ import { pathToFileURL } from "node:url";
 
 const [tools, file, program] = process.argv.slice(2);
 const { parseAllDocuments } = await import(pathToFileURL(createRequire(join(tools, "package.json")).resolve("yaml")));
-const objects = parseAllDocuments(readFileSync(file, "utf8")).map(document => document.toJS()).filter(Boolean);
+const objects = parseAllDocuments(readFileSync(file, "utf8"))
+  .map(document => document.toJS())
+  .filter(Boolean);
 const workload = objects.find(object => ["Deployment", "StatefulSet"].includes(object.kind));
 const gateway = workload.spec.template.spec.containers.find(container => container.name === "gateway");
-const settings = objects.find(object => object.kind === "ConfigMap" && object.metadata.name === workload.metadata.name).data["gateway.json"];
+const settings = objects.find(object => object.kind === "ConfigMap" && object.metadata.name === workload.metadata.name).data[
+  "gateway.json"
+];
 
 const folder = mkdtempSync(join(tmpdir(), "durable-gateway-start-"));
 writeFileSync(join(folder, "gateway.json"), settings);
@@ -29,24 +33,32 @@ const secret = ({ name, key }) => {
 const podIp = gateway.env.some(variable => variable.value?.includes("[$(POD_IP)]")) ? "::1" : "127.0.0.1";
 const env = { PATH: process.env.PATH, HOME: folder, DOTNET_ROOT: process.env.DOTNET_ROOT ?? "" };
 for (const { name, value, valueFrom } of gateway.env) {
-  const plain = valueFrom?.secretKeyRef ? secret(valueFrom.secretKeyRef)
-    : valueFrom?.fieldRef ? (valueFrom.fieldRef.fieldPath === "status.podIP" ? podIp : "pod")
-    : value.replace(/\$\((\w+)\)/g, (all, other) => env[other] ?? all);
+  const plain = valueFrom?.secretKeyRef
+    ? secret(valueFrom.secretKeyRef)
+    : valueFrom?.fieldRef
+      ? valueFrom.fieldRef.fieldPath === "status.podIP"
+        ? podIp
+        : "pod"
+      : value.replace(/\$\((\w+)\)/g, (all, other) => env[other] ?? all);
   env[name] = plain.replace("*:8080", `*:${publicPort}`).replace("*:8081", `*:${controlPort}`);
 }
 if (env.Durable__Store__DataDirectory) env.Durable__Store__DataDirectory = join(folder, "data");
 
-const args = gateway.args.map(arg => arg === "/etc/durable-gateway/gateway.json" ? join(folder, "gateway.json") : arg);
+const args = gateway.args.map(arg => (arg === "/etc/durable-gateway/gateway.json" ? join(folder, "gateway.json") : arg));
 const command = program.endsWith(".dll") ? ["dotnet", resolve(program)] : [resolve(program)];
 const child = spawn(command[0], [...command.slice(1), ...args], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-let said = "", status;
-child.stdout.on("data", data => said += data);
-child.stderr.on("data", data => said += data);
-const ended = new Promise(done => child.on("exit", code => done(status = code ?? -1)));
+let said = "",
+  status;
+child.stdout.on("data", data => (said += data));
+child.stderr.on("data", data => (said += data));
+const ended = new Promise(done => child.on("exit", code => done((status = code ?? -1))));
 
 let alive = false;
-for (const until = Date.now() + 30_000; !alive && status === undefined && Date.now() < until;) {
-  alive = await fetch(`http://127.0.0.1:${controlPort}/healthz`).then(response => response.ok, () => false);
+for (const until = Date.now() + 30_000; !alive && status === undefined && Date.now() < until; ) {
+  alive = await fetch(`http://127.0.0.1:${controlPort}/healthz`).then(
+    response => response.ok,
+    () => false,
+  );
   if (!alive) await new Promise(done => setTimeout(done, 100));
 }
 child.kill("SIGTERM");

@@ -15,7 +15,10 @@ const { parseAllDocuments, parse } = await import(pathToFileURL(createRequire(jo
 const problems = [];
 let count = 0;
 
-const packages = { "monitoring.coreos.com": "@kubernetes-models/prometheus-operator", "gateway.networking.k8s.io": "@kubernetes-models/gateway-api" };
+const packages = {
+  "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
+  "gateway.networking.k8s.io": "@kubernetes-models/gateway-api",
+};
 const place = ({ apiVersion, kind }) => {
   const group = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
   return `${packages[group] ?? "kubernetes-models"}/${apiVersion}/${kind}`;
@@ -52,21 +55,46 @@ for (const file of files) {
 // One program with every object in it as a literal: the compiler names each field that its type has not.
 const folder = join(tools, "typed");
 mkdirSync(folder, { recursive: true });
-const lines = typed.map(({ module, kind, object }, i) => `{ const o: import(${JSON.stringify(module)}).I${kind} = ${JSON.stringify(object)}; void o; }`);
+const lines = typed.map(
+  ({ module, kind, object }, i) => `{ const o: import(${JSON.stringify(module)}).I${kind} = ${JSON.stringify(object)}; void o; }`,
+);
 writeFileSync(join(folder, "objects.mts"), lines.join("\n") + "\nexport {};\n");
 try {
-  execFileSync(process.execPath, [join(tools, "node_modules/typescript/bin/tsc"), "--noEmit", "--skipLibCheck", "--strict", "--pretty", "false",
-    "--target", "es2022", "--module", "nodenext", "--moduleResolution", "nodenext", join(folder, "objects.mts")], { stdio: ["ignore", "pipe", "pipe"], cwd: folder });
+  execFileSync(
+    process.execPath,
+    [
+      join(tools, "node_modules/typescript/bin/tsc"),
+      "--noEmit",
+      "--skipLibCheck",
+      "--strict",
+      "--pretty",
+      "false",
+      "--target",
+      "es2022",
+      "--module",
+      "nodenext",
+      "--moduleResolution",
+      "nodenext",
+      join(folder, "objects.mts"),
+    ],
+    { stdio: ["ignore", "pipe", "pipe"], cwd: folder },
+  );
 } catch (error) {
-  for (const line of error.stdout.toString().split("\n").filter(line => line.trim())) {
+  for (const line of error.stdout
+    .toString()
+    .split("\n")
+    .filter(line => line.trim())) {
     const at = /objects\.mts\((\d+),/.exec(line);
     problems.push(at ? `${typed[at[1] - 1]?.where}: ${line.replace(/^.*?: error /, "")}` : line);
   }
 }
 
 function references(file, objects) {
-  const named = (kind, name, namespace) => objects.find(object => object.kind === kind && object.metadata.name === name
-    && (namespace === undefined || object.metadata.namespace === namespace));
+  const named = (kind, name, namespace) =>
+    objects.find(
+      object =>
+        object.kind === kind && object.metadata.name === name && (namespace === undefined || object.metadata.namespace === namespace),
+    );
   const expect = (condition, text) => condition || problems.push(`${file}: ${text}`);
   const within = (wanted, labels) => Object.entries(wanted).every(([key, value]) => labels[key] === value);
   const workloads = objects.filter(object => ["Deployment", "StatefulSet"].includes(object.kind));
@@ -78,12 +106,18 @@ function references(file, objects) {
   expect(within(workload.spec.selector.matchLabels, metadata.labels), "the workload does not select its own pods");
   for (const service of objects.filter(object => object.kind === "Service")) {
     expect(within(service.spec.selector, metadata.labels), `Service ${service.metadata.name} selects no pod`);
-    for (const port of service.spec.ports) expect(gateway.ports.some(each => each.name === port.targetPort), `Service ${service.metadata.name}: no port ${port.targetPort}`);
+    for (const port of service.spec.ports)
+      expect(
+        gateway.ports.some(each => each.name === port.targetPort),
+        `Service ${service.metadata.name}: no port ${port.targetPort}`,
+      );
   }
   for (const test of objects.filter(object => object.kind === "Pod"))
     expect(!within(workload.spec.selector.matchLabels, test.metadata.labels), `the pod ${test.metadata.name} is taken for a gateway`);
 
-  const volumes = [...(spec.volumes ?? []), ...(workload.spec.volumeClaimTemplates ?? []).map(claim => claim.metadata)].map(volume => volume.name);
+  const volumes = [...(spec.volumes ?? []), ...(workload.spec.volumeClaimTemplates ?? []).map(claim => claim.metadata)].map(
+    volume => volume.name,
+  );
   expect(new Set(volumes).size === volumes.length, "two volumes have one name");
   for (const mount of gateway.volumeMounts) expect(volumes.includes(mount.name), `nothing is mounted at ${mount.mountPath}`);
   const own = workload.metadata.name;
@@ -96,22 +130,38 @@ function references(file, objects) {
 
   for (const ingress of objects.filter(object => object.kind === "Ingress"))
     for (const { service } of ingress.spec.rules.flatMap(rule => rule.http.paths.map(path => path.backend)))
-      expect(named("Service", service.name)?.spec.ports.some(port => port.name === service.port.name), `Ingress: no Service ${service.name}:${service.port.name}`);
+      expect(
+        named("Service", service.name)?.spec.ports.some(port => port.name === service.port.name),
+        `Ingress: no Service ${service.name}:${service.port.name}`,
+      );
   for (const route of objects.filter(object => object.kind === "HTTPRoute"))
     for (const ref of route.spec.rules.flatMap(rule => rule.backendRefs))
-      expect(named("Service", ref.name)?.spec.ports.some(port => port.port === ref.port), `HTTPRoute: no Service ${ref.name}:${ref.port}`);
+      expect(
+        named("Service", ref.name)?.spec.ports.some(port => port.port === ref.port),
+        `HTTPRoute: no Service ${ref.name}:${ref.port}`,
+      );
   for (const scaler of objects.filter(object => object.kind === "HorizontalPodAutoscaler")) {
     expect(named(scaler.spec.scaleTargetRef.kind, scaler.spec.scaleTargetRef.name), "the autoscaler scales nothing");
     expect(workload.spec.replicas === undefined, "the autoscaler and the workload both say how many pods there are");
     expect(scaler.spec.metrics.length > 0, "the autoscaler looks at nothing");
   }
   for (const kind of ["PodDisruptionBudget", "NetworkPolicy"])
-    for (const { spec: { selector, podSelector } } of objects.filter(object => object.kind === kind))
+    for (const {
+      spec: { selector, podSelector },
+    } of objects.filter(object => object.kind === kind))
       expect(within((selector ?? podSelector).matchLabels, metadata.labels), `${kind} selects no pod`);
   for (const monitor of objects.filter(object => object.kind === "ServiceMonitor")) {
-    const services = objects.filter(object => object.kind === "Service" && within(monitor.spec.selector.matchLabels, object.metadata.labels));
-    expect(services.length === 1 && services[0].spec.ports.some(port => port.name === monitor.spec.endpoints[0].port), "the ServiceMonitor finds not just the control service");
-    expect(services.every(service => monitor.spec.namespaceSelector.matchNames.includes(service.metadata.namespace)), "the ServiceMonitor looks in another namespace");
+    const services = objects.filter(
+      object => object.kind === "Service" && within(monitor.spec.selector.matchLabels, object.metadata.labels),
+    );
+    expect(
+      services.length === 1 && services[0].spec.ports.some(port => port.name === monitor.spec.endpoints[0].port),
+      "the ServiceMonitor finds not just the control service",
+    );
+    expect(
+      services.every(service => monitor.spec.namespaceSelector.matchNames.includes(service.metadata.namespace)),
+      "the ServiceMonitor looks in another namespace",
+    );
   }
   for (const dashboards of objects.filter(object => object.metadata.name.endsWith("-dashboards")))
     for (const [name, text] of Object.entries(dashboards.data)) expect(JSON.parse(text).title, `the dashboard ${name} has no title`);
@@ -125,13 +175,22 @@ function references(file, objects) {
     expect(pod.securityContext.seccompProfile.type === "RuntimeDefault", "has no seccomp profile");
     expect(pod.automountServiceAccountToken === false, "mounts a token");
     const { securityContext: own } = pod.containers[0];
-    expect(own.readOnlyRootFilesystem && own.allowPrivilegeEscalation === false && own.capabilities.drop.includes("ALL"), "is not hardened");
+    expect(
+      own.readOnlyRootFilesystem && own.allowPrivilegeEscalation === false && own.capabilities.drop.includes("ALL"),
+      "is not hardened",
+    );
   }
   const value = name => gateway.env.findLast(variable => variable.name === name)?.value;
   const [hours, minutes, seconds] = value("Durable__ShutdownTimeout").split(":").map(Number);
   const pause = gateway.lifecycle?.preStop.sleep.seconds ?? 0;
-  expect(spec.terminationGracePeriodSeconds >= pause + hours * 3600 + minutes * 60 + seconds + 10, "is killed before it has handed its runs back");
-  expect(gateway.env.findIndex(each => each.name === "POD_IP") < gateway.env.findIndex(each => each.name === "Durable__AdvertisedAddress"), "the pod's address is not known when it is used");
+  expect(
+    spec.terminationGracePeriodSeconds >= pause + hours * 3600 + minutes * 60 + seconds + 10,
+    "is killed before it has handed its runs back",
+  );
+  expect(
+    gateway.env.findIndex(each => each.name === "POD_IP") < gateway.env.findIndex(each => each.name === "Durable__AdvertisedAddress"),
+    "the pod's address is not known when it is used",
+  );
 }
 
 // Keys of values.yaml that the schema lacks are refused by helm lint; here the other way round.

@@ -28,12 +28,14 @@ function parse(text) {
 }
 
 function copies(stage) {
-  return stage.lines.filter(line => ["COPY", "ADD"].includes(line.op)).map(line => {
-    const words = line.args.split(/\s+/);
-    const flags = Object.fromEntries(words.filter(word => word.startsWith("--")).map(word => word.slice(2).split("=")));
-    const paths = words.filter(word => !word.startsWith("--"));
-    return { op: line.op, from: flags.from, chown: flags.chown, sources: paths.slice(0, -1), target: paths.at(-1) };
-  });
+  return stage.lines
+    .filter(line => ["COPY", "ADD"].includes(line.op))
+    .map(line => {
+      const words = line.args.split(/\s+/);
+      const flags = Object.fromEntries(words.filter(word => word.startsWith("--")).map(word => word.slice(2).split("=")));
+      const paths = words.filter(word => !word.startsWith("--"));
+      return { op: line.op, from: flags.from, chown: flags.chown, sources: paths.slice(0, -1), target: paths.at(-1) };
+    });
 }
 
 function values(stage, op) {
@@ -54,7 +56,8 @@ function lint(root) {
         const path = source.replace(/\/$/, "");
         if (path === ".") continue;
         if (!existsSync(join(root, path))) problems.push(`COPY ${source}: is not there`);
-        else if (![...let_in].some(name => name === path || name.startsWith(path + "/"))) problems.push(`COPY ${source}: the ignore file keeps it out`);
+        else if (![...let_in].some(name => name === path || name.startsWith(path + "/")))
+          problems.push(`COPY ${source}: the ignore file keeps it out`);
       }
     }
     if (!/:[^:]+$/.test(each.from)) problems.push(`FROM ${each.from}: no tag`);
@@ -62,9 +65,16 @@ function lint(root) {
   const id = values(last, "USER").at(-1) ?? "";
   if (!/^[1-9]\d*(:[1-9]\d*)?$/.test(id)) problems.push(`USER ${id}: is not the number of a user who is not root`);
   if (values(last, "RUN").length > 0) problems.push("RUN in the last stage, which has no shell");
-  for (const args of [...values(last, "ENTRYPOINT"), ...values(last, "CMD"), ...values(last, "HEALTHCHECK").map(args => args.replace(/^.*?CMD /, ""))])
+  for (const args of [
+    ...values(last, "ENTRYPOINT"),
+    ...values(last, "CMD"),
+    ...values(last, "HEALTHCHECK").map(args => args.replace(/^.*?CMD /, "")),
+  ])
     if (!args.startsWith("[")) problems.push(`${args}: wants a shell`);
-  if (values(last, "VOLUME").length && !copies(last).some(copy => copy.target.replace(/\/$/, "") === values(last, "VOLUME")[0] && copy.chown === id))
+  if (
+    values(last, "VOLUME").length &&
+    !copies(last).some(copy => copy.target.replace(/\/$/, "") === values(last, "VOLUME")[0] && copy.chown === id)
+  )
     problems.push("the volume's directory does not belong to the user");
   for (const problem of problems) console.error(problem);
   console.log(`${stages.length} stages, ${let_in.size} files in the context`);
@@ -74,15 +84,24 @@ function lint(root) {
 /** The files that the ignore file lets in: the last pattern that fits decides. */
 function visible(root) {
   const own = `${file}.dockerignore`;
-  const patterns = readFileSync(existsSync(own) ? own : join(root, ".dockerignore"), "utf8").split("\n").map(line => line.trim())
-    .filter(line => line && !line.startsWith("#")).map(line => {
+  const patterns = readFileSync(existsSync(own) ? own : join(root, ".dockerignore"), "utf8")
+    .split("\n")
+    .map(line => line.trim())
+    .filter(line => line && !line.startsWith("#"))
+    .map(line => {
       const keep = line.startsWith("!");
       const glob = line.replace(/^!/, "").replace(/^\/|\/$/g, "");
-      const source = glob.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*\*\//g, "\u0001").replace(/\*\*/g, "\u0002").replace(/\*/g, "[^/]*")
-        .replace(/\?/g, "[^/]").replaceAll("\u0001", "(?:.*/)?").replaceAll("\u0002", ".*");
+      const source = glob
+        .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+        .replace(/\*\*\//g, "\u0001")
+        .replace(/\*\*/g, "\u0002")
+        .replace(/\*/g, "[^/]*")
+        .replace(/\?/g, "[^/]")
+        .replaceAll("\u0001", "(?:.*/)?")
+        .replaceAll("\u0002", ".*");
       return { keep, fits: new RegExp(`^${source}(?:/.*)?$`) };
     });
-  const kept = path => patterns.reduce((decided, { keep, fits }) => fits.test(path) ? keep : decided, true);
+  const kept = path => patterns.reduce((decided, { keep, fits }) => (fits.test(path) ? keep : decided), true);
   const files = [];
   (function walk(folder) {
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
@@ -120,7 +139,10 @@ function stage(name, from, to) {
       const target = copy.target.startsWith("/") ? to + copy.target : copy.target;
       script.push(`mkdir -p ${quote(copy.target.endsWith("/") ? target : dirname(target))}`);
       // As Docker does it: of a directory its content, of a file itself.
-      for (const source of copy.sources) script.push(`cp -R ${quote(source === "." || source.endsWith("/") ? `${join(from, source)}/.` : join(from, source))} ${quote(target)}`);
+      for (const source of copy.sources)
+        script.push(
+          `cp -R ${quote(source === "." || source.endsWith("/") ? `${join(from, source)}/.` : join(from, source))} ${quote(target)}`,
+        );
     } else {
       throw new Error(`${op} is not known to this test`);
     }

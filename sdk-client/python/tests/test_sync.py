@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -69,11 +69,12 @@ def test_a_thread_goes_on_while_another_is_parked(gateway: ScriptedGateway) -> N
     assert sorted(gateway.said) == ["PUT b0 completed", "PUT b1 completed", "PUT b2 completed", "PUT nap sleep"]
 
 
-def test_a_failure_for_good_goes_before_the_end_of_the_attempt(gateway: ScriptedGateway) -> None:
+@pytest.mark.parametrize("combine", [step.parallel, step.first])
+def test_a_final_failure_precedes_the_end_of_the_attempt(gateway: ScriptedGateway, combine: Callable[..., Any]) -> None:
     gateway.answer("pay", status(201))
 
     def handler() -> None:
-        step.parallel(lambda: step.sleep("nap", 9), lambda: step.run("pay", lambda: 1 // 0))
+        combine(lambda: step.sleep("nap", 9), lambda: step.run("pay", lambda: 1 // 0))
 
     assert attempt_sync(gateway, handler).headers == (("Durable-Retry", "?0"),)
 
@@ -171,15 +172,6 @@ def test_the_first_branch_ends_the_handler_and_the_other_begins_nothing(gateway:
     results: list[Any] = []
     verdict = attempt_sync(gateway, lambda: results.append(step.first(patience, lambda: step.run("quick", lambda: "q"))))
     assert verdict.is_completed and results == ["q"] and ended.wait(5) and isinstance(left[0], RunSuspended)
-
-
-def test_the_first_branch_may_raise(gateway: ScriptedGateway) -> None:
-    gateway.answer("pay", status(201))
-
-    def handler() -> None:
-        step.first(lambda: step.sleep("nap", 9), lambda: step.run("pay", lambda: 1 // 0))
-
-    assert attempt_sync(gateway, handler).headers == (("Durable-Retry", "?0"),)
 
 
 def test_no_branch_ends_first_where_all_wait(gateway: ScriptedGateway) -> None:

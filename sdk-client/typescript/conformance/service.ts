@@ -1,4 +1,5 @@
-// The scenario service of tests/conformance/PROGRAM.md. ADAPTER is the host that its handler runs in: fetch, express, fastify, nest or nest-fastify.
+// The scenario service of tests/conformance/PROGRAM.md. ADAPTER is the host that its handler runs in: fetch, express, fastify, nest or
+// nest-fastify.
 import { hosts } from "./hosts.js";
 
 const name = process.env.ADAPTER || "fetch";

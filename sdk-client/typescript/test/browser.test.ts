@@ -151,7 +151,8 @@ test("Progress is told event by event, across a lost connection", async () => {
   script = [
     accepted,
     events(
-      'id: h1\nevent: attempt\ndata: {"attempt":1,"time":"t"}\n\nid: h2\r\nevent: step\r\ndata: {"attempt":1,"step":"charge","state":"completed","time":"t"}\r\n\r\nid: h3\nevent: st',
+      'id: h1\nevent: attempt\ndata: {"attempt":1,"time":"t"}\n\n' +
+        'id: h2\r\nevent: step\r\ndata: {"attempt":1,"step":"charge","state":"completed","time":"t"}\r\n\r\nid: h3\nevent: st',
       false,
     ),
     events(': comment\n\nid: h3\nevent: suspended\ndata: {"attempt":1,"time":"t"}\n\nid: h-end\nevent: result\ndata: {}\n\n', true),

@@ -166,7 +166,8 @@ describe("In a browser", { skip: skipped, timeout: 300_000 }, () => {
         response
           .writeHead(200, history)
           .end(
-            'id: h2\nevent: step\ndata: {"attempt":1,"step":"charge","state":"completed","time":"t"}\n\nid: h-end\nevent: result\ndata: {}\n\n',
+            'id: h2\nevent: step\ndata: {"attempt":1,"step":"charge","state":"completed","time":"t"}\n\n' +
+              "id: h-end\nevent: result\ndata: {}\n\n",
           ),
       done,
     ];

@@ -1,6 +1,7 @@
 using System.Text;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Storage;
 
@@ -8,47 +9,6 @@ namespace DurableGateway.Tests.Storage;
 [Trait("Category", "Unit")]
 public sealed class PolicyRecordTests
 {
-    private static readonly RunPolicy Changed = new()
-    {
-        Name = "orders",
-        Persist = PersistMode.OnStart,
-        PersistAfter = TimeSpan.FromSeconds(2),
-        HoldClientFor = TimeSpan.FromSeconds(3),
-        AttemptTimeout = TimeSpan.FromSeconds(4),
-        RunTimeout = TimeSpan.FromDays(400),
-        Retention = TimeSpan.FromMilliseconds(1),
-        MaxAttempts = 1,
-        UnreachableFor = TimeSpan.Zero,
-        RetryDelay = TimeSpan.FromMilliseconds(50),
-        MaxRetryDelay = TimeSpan.FromHours(1),
-        Backoff = BackoffShape.Constant,
-        Jitter = false,
-        RetryStatuses = new StatusRanges("500-599"),
-        MaxRequestBytes = 1,
-        MaxResponseBytes = 2,
-        MaxStepBytes = 3,
-        OversizedRequests = OversizedRequests.Refuse,
-        MaxSteps = 5,
-        InlineStepBytes = 0,
-        InlineHeaderBytes = 16_384,
-        IdempotencyScope = "",
-        IdempotencyKeepsFailures = true,
-        SendIdempotencyKey = true,
-        AllowCancel = true,
-        ConcurrencyLimit = 7,
-        ConcurrencyKey = "header:X-Tenant",
-        RatePermits = 9,
-        RateWindow = TimeSpan.FromMinutes(1),
-        RateKey = "query:tenant",
-        Priority = "header:Priority",
-        BindResultTo = "header:Authorization",
-        ResultUrl = ResultUrlPlace.OriginalPath,
-        CorsOrigins = "https://a.example",
-        CorsCredentials = true,
-        Mismatch = MismatchHandling.Fail,
-        PinToBuild = true,
-    };
-
     [Fact]
     public void Defaults_AreOmitted()
     {
@@ -60,11 +20,12 @@ public sealed class PolicyRecordTests
     [Fact]
     public void EveryMember_IsRestored()
     {
+        var policy = Make.ChangedPolicy();
         foreach (var member in typeof(RunPolicy).GetProperties().Where(member => member.CanWrite))
-            Assert.False(Equals(member.GetValue(new RunPolicy()), member.GetValue(Changed)), $"{member.Name} is not changed.");
+            Assert.False(Equals(member.GetValue(new RunPolicy()), member.GetValue(policy)), $"{member.Name} is not changed.");
 
         var unlimited = new RunPolicy { InlineHeaderBytes = null };
-        Assert.Equal(Changed, PolicyRecord.Decode(PolicyRecord.Encode(Changed)));
+        Assert.Equal(policy, PolicyRecord.Decode(PolicyRecord.Encode(policy)));
         Assert.Equal(unlimited, PolicyRecord.Decode(PolicyRecord.Encode(unlimited)));
     }
 

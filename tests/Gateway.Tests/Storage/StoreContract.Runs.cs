@@ -233,32 +233,7 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Claim_BringsEverythingBackByteForByte()
     {
-        var policy = new RunPolicy
-        {
-            Name = "größe",
-            Persist = PersistMode.OnStart,
-            PersistAfter = TimeSpan.FromMilliseconds(51),
-            HoldClientFor = TimeSpan.FromSeconds(3),
-            AttemptTimeout = TimeSpan.FromSeconds(4),
-            RunTimeout = TimeSpan.FromHours(5),
-            Retention = TimeSpan.FromHours(6),
-            MaxAttempts = 7,
-            RetryDelay = TimeSpan.FromSeconds(8),
-            MaxRetryDelay = TimeSpan.FromSeconds(9),
-            Backoff = BackoffShape.Linear,
-            Jitter = false,
-            RetryStatuses = new StatusRanges("429, 500-599"),
-            MaxRequestBytes = 10,
-            MaxResponseBytes = 11,
-            MaxStepBytes = 12,
-            OversizedRequests = OversizedRequests.Refuse,
-            ResultUrl = ResultUrlPlace.OriginalPath,
-            MaxSteps = 13,
-            InlineStepBytes = 14,
-            InlineHeaderBytes = 15,
-            IdempotencyScope = "X-Tenant",
-            SendIdempotencyKey = true,
-        };
+        var policy = Make.ChangedPolicy();
         var allBytes = Enumerable.Range(0, 256).Select(value => (byte)value).ToArray();
         var run = await RunningAsync(policy, Make.Request(allBytes));
         var failure = Make.Failure("größe/2 \"x\"", "{}") with { Type = "sleep", Attempt = 1, EndedAt = Now.AddSeconds(7) };

@@ -66,6 +66,48 @@ internal static class Make
         Body = body,
     };
 
+    /// <summary>A policy whose members all differ from their defaults.</summary>
+    public static RunPolicy ChangedPolicy() => new()
+    {
+        Name = "größe",
+        Persist = PersistMode.OnStart,
+        PersistAfter = TimeSpan.FromSeconds(2),
+        HoldClientFor = TimeSpan.FromSeconds(3),
+        AttemptTimeout = TimeSpan.FromSeconds(4),
+        RunTimeout = TimeSpan.FromDays(400),
+        Retention = TimeSpan.FromMilliseconds(1),
+        MaxAttempts = 1,
+        UnreachableFor = TimeSpan.Zero,
+        RetryDelay = TimeSpan.FromMilliseconds(50),
+        MaxRetryDelay = TimeSpan.FromHours(1),
+        Backoff = BackoffShape.Constant,
+        Jitter = false,
+        RetryStatuses = new StatusRanges("500-599"),
+        MaxRequestBytes = 1,
+        MaxResponseBytes = 2,
+        MaxStepBytes = 3,
+        OversizedRequests = OversizedRequests.Refuse,
+        MaxSteps = 5,
+        InlineStepBytes = 0,
+        InlineHeaderBytes = 16_384,
+        IdempotencyScope = "",
+        IdempotencyKeepsFailures = true,
+        SendIdempotencyKey = true,
+        AllowCancel = true,
+        ConcurrencyLimit = 7,
+        ConcurrencyKey = "header:X-Tenant",
+        RatePermits = 9,
+        RateWindow = TimeSpan.FromMinutes(1),
+        RateKey = "query:tenant",
+        Priority = "header:Priority",
+        BindResultTo = "header:Authorization",
+        ResultUrl = ResultUrlPlace.OriginalPath,
+        CorsOrigins = "https://a.example",
+        CorsCredentials = true,
+        Mismatch = MismatchHandling.Fail,
+        PinToBuild = true,
+    };
+
     public static NewRun Run(RunPolicy? policy = null, StoredRequest? request = null) =>
         new(RunId(), policy ?? new RunPolicy(), "orders", Start, request ?? Request("body"u8.ToArray()));
 

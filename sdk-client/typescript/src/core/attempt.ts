@@ -82,7 +82,8 @@ export class Attempt {
       return new Attempt(info, undefined, new Map(), true, false, settings, parts);
     }
     if (version !== VERSION) {
-      const words = `The gateway uses version '${version}' of the contract, and this SDK uses version ${VERSION}. Update the SDK of this service.`;
+      const versions = `The gateway uses version '${version}' of the contract, and this SDK uses version ${VERSION}.`;
+      const words = `${versions} Update the SDK of this service.`;
       throw new CheckpointError(words, { clientMessage: words });
     }
     try {

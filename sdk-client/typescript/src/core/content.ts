@@ -150,8 +150,9 @@ export function json(step: string, does: "gives" | "sends", value: unknown): Uin
     if (error instanceof StepUsageError) throw error;
     const what = does === "gives" ? `The result of step '${step}'` : `The data that step '${step}' sends`;
     const executed = does === "gives" ? " The step was executed, but its outcome is not stored." : "";
+    const reason = messageOf(error).replace(/\.?$/, ".");
     throw new StepUsageError(
-      `${what} cannot be serialized to JSON: ${messageOf(error).replace(/\.?$/, ".")}${executed} Use plain data: an object of the data that is needed later.`,
+      `${what} cannot be serialized to JSON: ${reason}${executed} Use plain data: an object of the data that is needed later.`,
       { cause: error },
     );
   }
