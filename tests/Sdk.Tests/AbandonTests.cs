@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Attempts that are no longer wanted, addresses that do not know the run, results that are too large.</summary>
+/// <summary>Abandoned attempts, addresses that do not know the run, and results that are too large.</summary>
 public sealed class AbandonTests
 {
     [Theory]

@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What each answer to a checkpoint makes of the step and of the attempt (§3 of the contract).</summary>
+/// <summary>The effect of each answer to a checkpoint on the step and the attempt (§3 of the contract).</summary>
 public sealed class AnswerTests
 {
     [Fact]

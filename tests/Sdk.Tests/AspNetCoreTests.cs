@@ -4,10 +4,10 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>The SDK in a host: what goes out on the wire for each end of an attempt.</summary>
+/// <summary>The SDK in a host: the response for each end of an attempt.</summary>
 public sealed class AspNetCoreTests
 {
-    /// <summary>The handler succeeds in this attempt, and its response must not become the result of a run that rolls back.</summary>
+    /// <summary>The handler succeeds in this attempt, but its response must not become the result, because the run rolls back.</summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -108,7 +108,7 @@ public sealed class AspNetCoreTests
             }).WithDurableSteps(),
             FakeGateway.That(Answer.Later));
 
-        // A response that ends well would be taken for the run's result.
+        // A complete response would become the run's result.
         await Assert.ThrowsAsync<HttpRequestException>(() => service.AttemptAsync("/"));
     }
 
@@ -142,7 +142,7 @@ public sealed class AspNetCoreTests
                 }
                 catch (CheckpointException)
                 {
-                    // As if all were well.
+                    // The handler responds as if it had succeeded.
                 }
             }).WithDurableSteps(),
             FakeGateway.That(Answer.Problem(401, "token-invalid")));

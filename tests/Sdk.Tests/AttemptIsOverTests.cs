@@ -3,13 +3,13 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What an attempt throws after its request was cancelled is no failure, whatever its type.</summary>
+/// <summary>An exception after the request was cancelled is not a failure, whatever its type.</summary>
 public sealed class AttemptIsOverTests : IDisposable
 {
     private readonly FakeRun _run = new() { MaxAttempts = 1 };
     private readonly CancellationTokenSource _aborted = new();
 
-    /// <summary>What libraries throw when their token is cancelled.</summary>
+    /// <summary>Exceptions that libraries throw when their token is cancelled.</summary>
     public static TheoryData<Exception> Cancellations => new()
     {
         new IOException("The connection was closed."),
@@ -80,7 +80,7 @@ public sealed class AttemptIsOverTests : IDisposable
     {
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => AttemptAsync(step => step.RunAsync("call", async _ =>
         {
-            // Callbacks that are registered last come first.
+            // The callback that is registered last is called first.
             var ended = new TaskCompletionSource();
             using var registration = _aborted.Token.Register(ended.SetResult);
             var aborting = Task.Run(_aborted.Cancel, CancellationToken.None);
@@ -157,7 +157,7 @@ public sealed class AttemptIsOverTests : IDisposable
     private Task<AttemptVerdict> AttemptAsync(Func<IStep, Task> handler) =>
         _run.AttemptAsync(handler, isLast: true, aborted: _aborted.Token);
 
-    /// <summary>Executes a step whose failure the host is not told of, because it listens no more.</summary>
+    /// <summary>Executes a step whose failure the host ignores, because the request was cancelled.</summary>
     private async Task StepAsync(Func<IStep, Task> handler)
     {
         Exception? thrown = null;

@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 namespace DurableGateway.Client.Tests;
 
 /// <summary>
-/// A sleep or a wait that the run's policy leaves no time for (<c>422</c>, <c>beyond-run-timeout</c>): trying again cannot help.
+/// A sleep or a wait that exceeds the run's timeout (<c>422</c>, <c>beyond-run-timeout</c>). A retry cannot help.
 /// </summary>
 public sealed class BeyondRunTimeoutTests
 {

@@ -2,7 +2,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What the branches have done that a handler leaves behind when it fails for good is undone as well.</summary>
+/// <summary>When a handler fails finally, the rollback includes the steps of the branches that it does not await.</summary>
 public sealed class BranchRollbackTests : IDisposable
 {
     private readonly FakeRun _run = new();
@@ -44,7 +44,7 @@ public sealed class BranchRollbackTests : IDisposable
         {
             await inner.RunAsync("hotel", _ => _released.Task);
 
-            // A rollback that did not wait would begin now.
+            // A rollback that does not wait would start now.
             _undoing.Wait(TimeSpan.FromSeconds(1));
             inner.OnRollback("cancel hotel", Undo("hotel"));
         }));
@@ -184,7 +184,7 @@ public sealed class BranchRollbackTests : IDisposable
 
     private static Task Decline(CancellationToken cancellationToken) => throw new NonRetryableException("declined");
 
-    /// <summary>The form that the documentation shows.</summary>
+    /// <summary>The form in the documentation.</summary>
     private async Task HotelAsync(IStep step)
     {
         await step.RunAsync("hotel", _ => _released.Task);
@@ -206,8 +206,8 @@ public sealed class BranchRollbackTests : IDisposable
         throw new NonRetryableException($"declined in attempt {step.Run.Attempt}");
     }
 
-    /// <summary>Executes the handler, which leaves while the hotel is being booked, and lets that go on then.</summary>
-    /// <remarks>Not in the context of the test: continuations of the handler run where its steps are completed, as in a host.</remarks>
+    /// <summary>Executes the handler, which ends while the hotel is being booked. Then the booking continues.</summary>
+    /// <remarks>It runs outside the context of the test, so that the handler continues where a step is completed, as in a host.</remarks>
     private Task<AttemptVerdict> LeaveAsync(
         Func<IStep, Task> handler, DurableStepsOptions? options = null, bool inlined = true, bool isLast = false) => Task.Run(() =>
         {

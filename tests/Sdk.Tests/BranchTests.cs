@@ -3,13 +3,13 @@ using DurableGateway.Client.Tests.Support;
 namespace DurableGateway.Client.Tests;
 
 /// <summary>
-/// Branches of a handler are independent: one that waits does not keep the others from going on, nor the handler from ending.
+/// Branches of a handler are independent: while one waits, the others continue, and the handler may end.
 /// </summary>
 public sealed class BranchTests
 {
     private readonly FakeRun _run = new();
 
-    /// <summary>An attempt with it ends by the handler's own end, or not at all.</summary>
+    /// <summary>With these options, an attempt ends only when the handler ends.</summary>
     private static DurableStepsOptions Patient => new() { SuspendAfter = TimeSpan.FromHours(1), ErrorDetails = true };
 
     [Fact]

@@ -4,7 +4,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What a host says of its build, and of how its handler differs from what is stored.</summary>
+/// <summary>The headers with the build of a host, and with the differences between its handler and the stored steps.</summary>
 public sealed class BuildTests
 {
     [Theory]

@@ -5,7 +5,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>The client's side: a request to a durable route, until there is its final response.</summary>
+/// <summary>The client: a request to a durable route, until its final response.</summary>
 public sealed class DurableClientTests
 {
     private const string Result = "http://gateway/_durable/v1/results/01a20679-cce6-73be-b275-852ca4b597ac?token=t0k3n";
@@ -454,7 +454,7 @@ public sealed class DurableClientTests
 
     private sealed record Sent(string Method, string Url, string? Key, string Body);
 
-    /// <summary>A gateway that gives the n-th answer, from 1, to the n-th request; and the progress apart.</summary>
+    /// <summary>A gateway that gives the n-th answer, from 1, to the n-th request. The progress is separate.</summary>
     private sealed class Script(Func<int, HttpResponseMessage> answer) : HttpMessageHandler
     {
         public List<Sent> Requests { get; } = [];

@@ -5,7 +5,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Fetching and undoing before the real gateway.</summary>
+/// <summary>Fetches and compensations behind the real gateway.</summary>
 public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journeys>
 {
     [Fact]
@@ -114,7 +114,7 @@ public sealed class EndToEndStepTests(Journeys journeys) : IClassFixture<Journey
         using var live = new StreamReader(await response.Content.ReadAsStreamAsync());
         while (await live.ReadLineAsync() != "data: part 3")
         {
-            // The events before it.
+            // The events before the last one.
         }
 
         seen.SetResult();

@@ -5,7 +5,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>A client that follows redirects, the real gateway, a real service with the SDK.</summary>
+/// <summary>A client that follows redirects, the real gateway, and a real service with the SDK.</summary>
 public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
 {
     [Theory]
@@ -67,7 +67,7 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
                 step.RunAsync("hotel", _ => Task.FromResult($"H{me.Count("hotel")}")),
                 step.RunAsync("car", async _ =>
                 {
-                    // Still running when the flight fails.
+                    // It still executes when the flight fails.
                     await failed.Task;
                     return $"C{me.Count("car")}";
                 }));
@@ -202,7 +202,7 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
             }
             catch (Exception)
             {
-                // As careless code does.
+                // A careless handler does this.
             }
 
             await context.Response.WriteAsync(label);

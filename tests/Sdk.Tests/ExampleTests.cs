@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>The examples of the README, as one handler from its first attempt to its result.</summary>
+/// <summary>The examples of the README as one handler, from its first attempt to its result.</summary>
 public sealed class ExampleTests
 {
     [Fact]

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Steps that send an HTTP request, and keep its response.</summary>
+/// <summary>Steps that send an HTTP request and store its response.</summary>
 public sealed class FetchTests
 {
     private readonly FakeRun _run = new();

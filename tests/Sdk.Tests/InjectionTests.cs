@@ -2,7 +2,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Outcomes that come with the request, and those that have to be fetched (§2 of the contract).</summary>
+/// <summary>Outcomes in the request's headers, and outcomes that the SDK has to read (§2 of the contract).</summary>
 public sealed class InjectionTests
 {
     private const string Listed = """

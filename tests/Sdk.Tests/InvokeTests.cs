@@ -2,7 +2,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Steps that are a run of another route.</summary>
+/// <summary>Steps that are runs of another route.</summary>
 public sealed class InvokeTests
 {
     private readonly FakeRun _run = new();

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What is logged of steps.</summary>
+/// <summary>The log lines about steps.</summary>
 public sealed class LogTests : IDisposable
 {
     private readonly Lines _lines = new();

@@ -2,7 +2,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Handlers that have been changed while a run was under way.</summary>
+/// <summary>Handlers that were changed during a run.</summary>
 public sealed class MismatchTests
 {
     private const string Mismatch = "Durable-Mismatch";

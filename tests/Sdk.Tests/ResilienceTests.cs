@@ -4,7 +4,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Checkpoint calls that get no answer, or <c>503</c>. The delays are real: about three seconds where all fail.</summary>
+/// <summary>Checkpoint calls without an answer, or with <c>503</c>. The delays are real: about three seconds if all calls fail.</summary>
 public sealed class ResilienceTests
 {
     private static readonly Answer Away = new(503, """{"title":"store-unavailable"}""", "application/problem+json", ("Retry-After", "1"));

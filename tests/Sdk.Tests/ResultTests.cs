@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>How results are written, and come back in a replay.</summary>
+/// <summary>How results are serialized, and read in a replay.</summary>
 public sealed class ResultTests
 {
     [Fact]
@@ -248,7 +248,7 @@ public sealed class ResultTests
         verdict.AssertFailed("?1");
     }
 
-    /// <summary>Executes the step; then replays it, with what was stored.</summary>
+    /// <summary>Executes the step, and then replays it with the stored outcome.</summary>
     private static async Task RoundTripAsync<T>(Func<IStep, Task<T>> handler, string stored, string contentType, Action<T, T> equal)
     {
         var gateway = new FakeGateway();

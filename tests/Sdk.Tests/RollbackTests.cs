@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What is undone when a handler fails for good.</summary>
+/// <summary>The rollback of a handler that fails finally.</summary>
 public sealed class RollbackTests
 {
     private readonly FakeRun _run = new();
@@ -222,7 +222,7 @@ public sealed class RollbackTests
         (await _run.AttemptAsync(step => Handler(step, new InvalidOperationException("mine")), isLast: true)).AssertSuspended();
         busy = false;
 
-        // The checkpoints have set the count of attempts back, so this is not the last one; and nothing fails any more.
+        // The checkpoints have reset the count of attempts, so this is not the last one. Nothing fails any more.
         var verdict = await _run.AttemptAsync(step => Handler(step, null));
 
         verdict.AssertFailed("?0");

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>How one step is tried.</summary>
+/// <summary>The options of a step.</summary>
 public sealed class StepOptionsTests
 {
     private readonly FakeTimeProvider _time = new();

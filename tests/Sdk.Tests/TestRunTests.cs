@@ -2,7 +2,7 @@ using DurableGateway.Client.Testing;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What the README says of unit tests, on the handler that it shows.</summary>
+/// <summary>The README's examples of unit tests, with its handler.</summary>
 public sealed class TestRunTests
 {
     private readonly TestRun _run = new();

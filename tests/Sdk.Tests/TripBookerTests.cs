@@ -7,7 +7,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>The README's first command, as a newcomer gives it.</summary>
+/// <summary>The README's first command, as a newcomer runs it.</summary>
 public sealed partial class TripBookerTests
 {
     [Theory]
@@ -46,7 +46,7 @@ public sealed partial class TripBookerTests
     [GeneratedRegex("^ *curl .*/booking$")]
     private static partial Regex Curl();
 
-    /// <summary>Ports that somebody listens at: this test, or whoever did before.</summary>
+    /// <summary>Ports on which a process listens: this test, or another process.</summary>
     private sealed class TakenPorts : IDisposable
     {
         private readonly List<TcpListener> _listeners = [];
@@ -121,7 +121,7 @@ public sealed partial class TripBookerTests
         {
             if (!_process.HasExited)
             {
-                // As Ctrl-C does it: both processes are told, and end by themselves.
+                // Both processes get the signal, as with Ctrl+C, and end by themselves.
                 foreach (var process in Children().Append(_process.Id)) Signals.Terminate(process);
                 await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
             }

@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Handlers that ask for their steps and are not wrapped.</summary>
+/// <summary>Handlers that use steps and are not wrapped.</summary>
 public sealed class UnwrappedTests
 {
     [Fact]

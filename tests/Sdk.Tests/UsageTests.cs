@@ -3,7 +3,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>Names of steps, and what a wrong use is told.</summary>
+/// <summary>Names of steps, and the messages about incorrect use.</summary>
 public sealed class UsageTests
 {
     [Fact]
@@ -82,7 +82,7 @@ public sealed class UsageTests
     [Fact]
     public async Task SameNameAtTheSameTime_InAReplayThatKnowsThemBoth_IsNoGuess()
     {
-        // Stored outcomes return at once, so the same code is not caught here; it must not give the wrong one.
+        // Stored outcomes return at once, so the SDK does not detect this code here. It must not return the wrong outcome.
         await new FakeGateway().RunAsync(
             async step =>
             {
@@ -274,7 +274,7 @@ public sealed class UsageTests
     [Fact]
     public async Task NameThatIsNoText_IsToldSo()
     {
-        // A lone surrogate has no UTF-8: two such names would be stored under one id.
+        // A lone surrogate has no UTF-8 form: two such names would be stored under one id.
         var gateway = new FakeGateway();
         AssertUsage(await gateway.RunAsync(step => step.RunAsync("a\ud800", _ => Task.FromResult(1))), "name");
         Assert.Empty(gateway.Calls);
@@ -362,7 +362,7 @@ public sealed class UsageTests
         Assert.DoesNotContain("stackTrace", Encoding.UTF8.GetString(verdict.Problem!), StringComparison.Ordinal);
     }
 
-    /// <summary>"before" may come anywhere; the others in their order.</summary>
+    /// <summary>"before" may be at any position. The others are in order.</summary>
     private sealed class ByUse : IComparer<string>
     {
         public int Compare(string? x, string? y) => (x == "before" ? 0 : 1).CompareTo(y == "before" ? 0 : 1);

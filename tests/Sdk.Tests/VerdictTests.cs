@@ -4,7 +4,7 @@ using DurableGateway.Client.Tests.Support;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>What becomes of the handler's own end (§4 of the contract).</summary>
+/// <summary>The response for each end of the handler (§4 of the contract).</summary>
 public sealed class VerdictTests
 {
     [Fact]

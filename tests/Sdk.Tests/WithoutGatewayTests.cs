@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Client.Tests;
 
-/// <summary>The same handler, called directly.</summary>
+/// <summary>A handler that is called directly, without a gateway.</summary>
 public sealed class WithoutGatewayTests
 {
     private readonly FakeTimeProvider _time = new();
@@ -56,7 +56,7 @@ public sealed class WithoutGatewayTests
         var running = RunAsync(async step => Assert.Equal(3, await step.RunAsync(
             "busy", _ => ++tries < 3 ? throw new TimeoutException("busy") : Task.FromResult(tries), new StepOptions { MaxAttempts = 3 })));
 
-        // Nothing here is asynchronous but the delays, so each try has been made when Advance returns.
+        // Only the delays are asynchronous, so each try has ended when Advance returns.
         Assert.Equal(1, tries);
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(2, tries);

@@ -1,7 +1,7 @@
 
 namespace DurableGateway.Chaos;
 
-/// <summary>Holds a history against the promises (§7). It knows no more than clients and the service do.</summary>
+/// <summary>Checks a history against the promises (§7). It knows only what clients and the service know.</summary>
 internal static class Checker
 {
     public static List<string> Check(History history)
@@ -15,8 +15,8 @@ internal static class Checker
         return violations;
     }
 
-    /// <summary>Proves that it can fail: each of these histories is broken in one way, and must be found so.</summary>
-    /// <exception cref="InvalidOperationException">One of them was not.</exception>
+    /// <summary>Proves that the check can fail: each of these histories breaks one promise, and the check must detect it.</summary>
+    /// <exception cref="InvalidOperationException">The check did not detect one of them.</exception>
     public static void CheckItself()
     {
         Expect("a whole history", found: false,

@@ -28,24 +28,24 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
 
     public int Requests => _requests;
 
-    /// <summary>Requests that were answered while their client waited.</summary>
+    /// <summary>Requests that were answered while the client waited.</summary>
     public int Direct => _direct;
 
-    /// <summary>Requests of which the client heard nothing: no connection, or cut off. It was never promised anything.</summary>
+    /// <summary>Requests without an answer: there was no connection, or it was cut. The client has no promise for them.</summary>
     public int Unanswered => _unanswered;
 
-    /// <summary>Requests that were answered without durability, because the store was away.</summary>
+    /// <summary>Requests that were answered without durability, because the store was unavailable.</summary>
     public int NotDurable => _notDurable;
 
-    /// <summary>Events that were taken in.</summary>
+    /// <summary>Events that were accepted.</summary>
     public int Events => _events;
 
-    /// <summary>Streams that broke off, and were gone on with.</summary>
+    /// <summary>Streams that broke off and were resumed.</summary>
     public int Resumed => _resumed;
 
     public Task RunAsync(int count, CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, count).Select(_ => SendUntilAsync(stop)));
 
-    /// <summary>Comes for every result that was promised, and once more for those that are there: they must not have changed.</summary>
+    /// <summary>Requests every promised result, and requests each result that exists again, because it must not change.</summary>
     public async Task CollectAsync(TimeSpan limit)
     {
         using var over = new CancellationTokenSource(limit);
@@ -96,7 +96,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
 
         if (isStream && response.StatusCode == HttpStatusCode.OK && run.ResultUrl is not null)
         {
-            // Where the store was away nothing is kept, and the response says so.
+            // If the store was unavailable, nothing is stored, and the response says so.
             run.Promised = Header(response, "Durable-Status") != "not-durable";
             await FollowAsync(run, response, stop);
             return;
@@ -105,7 +105,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
         var body = await BodyAsync(response, cancellation);
         if (isStream) body = await Ticker.SumAsync(run.Request, body);
 
-        // Without the store a failure cannot be kept, and says so.
+        // Without the store, a failure cannot be stored, and the response says so.
         if (response.StatusCode == HttpStatusCode.ServiceUnavailable || Header(response, "Durable-Status") == "not-durable")
         {
             Interlocked.Increment(ref _notDurable);
@@ -117,7 +117,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
     }
 
     /// <summary>
-    /// Reads a stream as EventSource does: where it breaks off or ends it goes on from its last event, until there is no more.
+    /// Reads a stream as EventSource does: after each end, it continues after its last event, until there are no more events.
     /// </summary>
     private async Task FollowAsync(ClientRun run, HttpResponseMessage live, CancellationToken stop)
     {
@@ -149,7 +149,7 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
             {
-                // What it has it keeps; the whole is fetched in the end.
+                // It keeps what it has, and requests the complete response at the end.
                 if (stop.IsCancellationRequested) return;
                 Interlocked.Increment(ref _resumed);
                 await Task.Delay(20, CancellationToken.None);
@@ -194,13 +194,13 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
             {
-                // That node is down, or hangs: another one will do.
+                // That node is down, or hangs. Another one can answer.
                 await Task.Delay(20, CancellationToken.None);
             }
         }
     }
 
-    /// <summary>An event whose answer was lost is sent again: it is the same one.</summary>
+    /// <summary>An event whose answer was lost is sent again with the same id.</summary>
     private async Task SendEventAsync(ClientRun run, CancellationToken cancellation)
     {
         using var content = new StringContent($"\"{run.Request}\"", System.Text.Encoding.UTF8, "application/json");

@@ -2,7 +2,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Chaos;
 
-/// <summary>Does harm, at random from a seed: one fault after the other, several of them under way at a time.</summary>
+/// <summary>Injects random faults from a seed. Several faults can be active at a time.</summary>
 internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOnlyList<RedisServer> redis, IReadOnlyList<Link> links,
     TimeSpan lease, int seed) : IDisposable
 {
@@ -12,14 +12,14 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
 
-    /// <summary>Until the time is over, and what was harmed is whole again.</summary>
+    /// <summary>Injects faults until the time is over, and waits until everything works again.</summary>
     public async Task RunAsync(TimeSpan time, CancellationToken cancellation)
     {
         var under = new Dictionary<object, Task>();
         var end = Environment.TickCount64 + (long)time.TotalMilliseconds;
         while (Environment.TickCount64 < end && !cancellation.IsCancellationRequested)
         {
-            // One gateway alone needs time to be up at all.
+            // A single gateway needs time to start between two faults.
             await Task.Delay(_random.Next(100, 900) * (gateways.Count == 1 ? 5 : 1), CancellationToken.None);
             var (what, victim, harm) = Choose();
             if (under.TryGetValue(victim, out var last) && !last.IsCompleted) continue;
@@ -74,7 +74,7 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
     }
 
     /// <summary>
-    /// One server of a cluster at a time: with two of three primaries gone there is no majority, and nothing to be learnt.
+    /// Stops only one server of a cluster at a time: without two of three primaries there is no majority, and the run shows nothing.
     /// </summary>
     private async Task KillRedisAsync(RedisServer server, TimeSpan down)
     {
@@ -83,7 +83,7 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         {
             await server.KillAsync();
 
-            // Long enough for a replica to take over, where there is one.
+            // This is long enough for a replica, if there is one, to take over.
             await Task.Delay(redis.Count > 1 ? TimeSpan.FromSeconds(3) + down : down);
             await server.StartAgainAsync();
             if (redis.Count > 1) await Task.Delay(TimeSpan.FromSeconds(3));

@@ -2,47 +2,47 @@ using System.Collections.Concurrent;
 
 namespace DurableGateway.Chaos;
 
-/// <summary>A step that the service has begun to execute, or whose checkpoint was answered <c>201</c>.</summary>
+/// <summary>A step that the service has started to execute, or whose checkpoint was answered <c>201</c>.</summary>
 internal readonly record struct StepEvent(string Run, string Step, int Attempt, bool Done);
 
-/// <summary>A request that came to the service.</summary>
+/// <summary>A request that reached the service.</summary>
 internal readonly record struct Sending(string Run, int Attempt, string Method);
 
-/// <summary>A response that a client got of a run: while it waited, or at the result URL.</summary>
+/// <summary>A response of a run that a client got: while it waited, or at the result URL.</summary>
 internal readonly record struct Answer(int Status, string Body);
 
-/// <summary>What one client knows of one run.</summary>
+/// <summary>What one client knows about one run.</summary>
 internal sealed class ClientRun(string request)
 {
-    /// <summary>What was asked for; every right answer begins with it.</summary>
+    /// <summary>The content of the request. Every correct answer starts with it.</summary>
     public string Request { get; } = request;
 
     public string? Run { get; set; }
 
-    /// <summary>The result URL that was given, by a redirect or beside a response.</summary>
+    /// <summary>The result URL, from a redirect or from a header of the response.</summary>
     public string? ResultUrl { get; set; }
 
-    /// <summary>The client was told to come for the result: it must be there.</summary>
+    /// <summary>Whether the client was redirected to the result, so that the result must exist.</summary>
     public bool Promised { get; set; }
 
-    /// <summary>The event that the run waits for was answered 202.</summary>
+    /// <summary>Whether the event that the run waits for was answered <c>202</c>.</summary>
     public bool EventTaken { get; set; }
 
-    /// <summary>Every whole answer it got, in order.</summary>
+    /// <summary>The complete answers that the client got, in order.</summary>
     public List<Answer> Answers { get; } = [];
 
-    /// <summary>What the result URL said in the end, where it was not the result.</summary>
+    /// <summary>The last answer of the result URL, if it was not the result.</summary>
     public string? Missing { get; set; }
 }
 
-/// <summary>What happened, as those outside the gateway saw it: nothing here comes from the gateway's own records.</summary>
+/// <summary>What happened as seen from outside the gateway. Nothing here comes from the gateway's records.</summary>
 internal sealed class History
 {
     public ConcurrentQueue<ClientRun> Runs { get; } = new();
 
-    /// <summary>In the order in which the service wrote them down.</summary>
+    /// <summary>In the order in which the service recorded them.</summary>
     public List<StepEvent> Steps { get; } = [];
 
-    /// <summary>Every request that came to the service, also those that it did not answer.</summary>
+    /// <summary>Every request that reached the service, including those that it did not answer.</summary>
     public List<Sending> Sendings { get; } = [];
 }

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace DurableGateway.Chaos;
 
 /// <summary>
-/// The network between two processes: it can be cut, or stand still. Both are up then, and do not hear each other; what was on its way
-/// through a still network arrives late.
+/// The network between two processes. It can be cut or frozen while both processes run. Data that is sent through a frozen network arrives
+/// late.
 /// </summary>
 internal sealed class Link : IAsyncDisposable
 {
@@ -28,7 +28,7 @@ internal sealed class Link : IAsyncDisposable
 
     public static Link To(int port) => new(port);
 
-    /// <summary>Connections are reset, and new ones are.</summary>
+    /// <summary>Resets connections, including new ones.</summary>
     public async Task CutAsync(TimeSpan time)
     {
         _isCut = true;
@@ -37,7 +37,7 @@ internal sealed class Link : IAsyncDisposable
         _isCut = false;
     }
 
-    /// <summary>Connections stay, and nothing passes.</summary>
+    /// <summary>Keeps connections open, and forwards nothing.</summary>
     public async Task FreezeAsync(TimeSpan time)
     {
         _flows = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,7 +60,7 @@ internal sealed class Link : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // It is over.
+            // The link is closed.
         }
     }
 
@@ -78,7 +78,7 @@ internal sealed class Link : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
-            // One of the two has gone, or the link was cut.
+            // One of the two processes has closed its connection, or the link was cut.
         }
         finally
         {
@@ -103,7 +103,7 @@ internal sealed class Link : IAsyncDisposable
         }
         catch
         {
-            // As a process that dies does, neither end is left with half a connection.
+            // Both ends are closed, as when a process dies.
             Reset(from);
             Reset(to);
             throw;
@@ -118,7 +118,7 @@ internal sealed class Link : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or NullReferenceException)
         {
-            // It is closed already.
+            // It is already closed.
         }
 
         connection.Dispose();

@@ -10,7 +10,7 @@ internal sealed class Node(string name, string assembly, string[] args, Uri heal
 
     public string Name { get; } = name;
 
-    /// <summary>Started, or about to answer again.</summary>
+    /// <summary>Whether the process runs, or is about to answer again.</summary>
     public bool IsUp { get; private set; }
 
     public void Start()
@@ -42,7 +42,7 @@ internal sealed class Node(string name, string assembly, string[] args, Uri heal
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
             {
-                // Not yet.
+                // The process does not answer yet.
             }
 
             if (_process!.HasExited) throw new InvalidOperationException($"{Name} has exited with {_process.ExitCode}.");
@@ -60,7 +60,7 @@ internal sealed class Node(string name, string assembly, string[] args, Uri heal
         _process.Dispose();
     }
 
-    /// <summary>SIGTERM: it drains. A node that does not exit is killed, as an orchestrator does it, and the output says so.</summary>
+    /// <summary>Sends SIGTERM, so that the node drains. A node that does not exit is killed, and the output says so.</summary>
     public async Task TerminateAsync()
     {
         IsUp = false;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace DurableGateway.Chaos;
 
-/// <summary>What the command line asks for.</summary>
+/// <summary>The options of the command line.</summary>
 internal sealed record Options
 {
     public const string Usage = """

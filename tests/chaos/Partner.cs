@@ -4,7 +4,7 @@ using System.Net;
 namespace DurableGateway.Chaos;
 
 /// <summary>
-/// A third party: it is given the URLs of callbacks, and calls them at any gateway until it is told what came of it. It never dies.
+/// A third party. It gets the URLs of callbacks, and calls them at any gateway until it gets an answer. It never dies.
 /// </summary>
 internal sealed class Partner : IAsyncDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class Partner : IAsyncDisposable
 
     private Partner(WebApplication app, IReadOnlyList<Uri> gateways) => (_app, _gateways) = (app, gateways);
 
-    /// <summary>Callbacks that were taken.</summary>
+    /// <summary>Callbacks that were accepted.</summary>
     public int Taken => _taken;
 
     public static async Task<Partner> StartAsync(int port, IReadOnlyList<Uri> gateways)
@@ -27,7 +27,7 @@ internal sealed class Partner : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
         var partner = new Partner(builder.Build(), gateways);
 
-        // A service that dies before it knows that it has told gives the URL again: it is the same one.
+        // A service that dies before it has recorded the hand-out sends the same URL again.
         partner._app.MapPost("/calls", (Handed handed) =>
         {
             partner._calls.GetOrAdd(handed.Url, _ => partner.CallAsync(handed));
@@ -61,14 +61,14 @@ internal sealed class Partner : IAsyncDisposable
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
             {
-                // That node is down, or hangs: another one will do.
+                // That node is down, or hangs. Another one can answer.
             }
 
             await Task.Delay(50, CancellationToken.None);
         }
     }
 
-    /// <param name="Request">What is to be called back.</param>
-    /// <param name="Url">Where.</param>
+    /// <param name="Request">The request that waits for the callback.</param>
+    /// <param name="Url">The URL to call.</param>
     internal sealed record Handed(string Request, string Url);
 }

@@ -38,7 +38,7 @@ await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[
     new Uri($"http://127.0.0.1:{ports[6]}/up"));
 service.Start();
 
-// Each gateway has a network of its own to the service and to Redis; the servers of a cluster tell their own addresses.
+// Each gateway has a separate network to the service and to Redis. The servers of a cluster announce their own addresses.
 Link[] toService = [.. Enumerable.Range(0, nodes).Select(_ => Link.To(ports[6]))];
 Link[] toRedis = single is null ? [] : [.. Enumerable.Range(0, nodes).Select(_ => Link.To(single.Port))];
 string[] StoreOf(int gateway) => cluster is null && single is null

@@ -1,7 +1,7 @@
 
 namespace DurableGateway.Chaos;
 
-/// <summary>What the run came to, in one table.</summary>
+/// <summary>The results of the run, in one table.</summary>
 internal static class Report
 {
     public static void Print(History history, Clients clients, Partner partner, Faults faults, List<string> violations, TimeSpan elapsed)

@@ -17,18 +17,18 @@ internal enum Kind
 }
 
 /// <summary>
-/// The service behind the gateways, as a process that can be killed. It writes down each real execution of a step, and each
-/// checkpoint that was answered, in a file that outlives it.
+/// The service behind the gateways, as a process that can be killed. It records each execution of a step, and each answered
+/// checkpoint, in a file that remains when it dies.
 /// </summary>
 internal static class Service
 {
-    /// <summary>What clients send to runs that wait for them.</summary>
+    /// <summary>The type of the event that clients send to waiting runs.</summary>
     public const string EventType = "chaos.approved";
 
-    /// <summary>The answer of an order, also where the method allows no body.</summary>
+    /// <summary>The header with the answer of an order, for methods without a body.</summary>
     public const string AnswerHeader = "X-Answer";
 
-    /// <summary>The methods of orders. All but the first have no body.</summary>
+    /// <summary>The methods of orders. Only the first has a body.</summary>
     private static readonly string[] Methods = ["POST", "GET", "HEAD", "DELETE", "OPTIONS", "LOCK"];
 
     public static async Task<int> RunAsync(int port, string journal, Uri partner)
@@ -46,7 +46,7 @@ internal static class Service
             file.WriteSending(run, context.Request.Headers["Durable-Attempt"].ToString(), context.Request.Method);
             if (Random.Shared.Next(15) != 0) return next(context);
 
-            // Taken, and not answered: the connection just ends, as where a process dies.
+            // The request is read but not answered: the connection ends, as if the process died.
             context.Abort();
             return Task.CompletedTask;
         });
@@ -57,7 +57,7 @@ internal static class Service
             var request = context.Request.Query["request"] is [{ } named] ? named : await reader.ReadToEndAsync();
             Task<string> StepAsync(string name) => ExecuteAsync(file, step, name);
 
-            // What the steps made is part of the answer, so an answer tells which executions it is made of.
+            // The results of the steps are part of the answer, so the answer shows which executions it contains.
             var first = await StepAsync("first");
             var both = await Task.WhenAll(StepAsync("left"), StepAsync("right"));
             if (Random.Shared.Next(10) == 0) return Microsoft.AspNetCore.Http.Results.StatusCode(503);
@@ -81,19 +81,19 @@ internal static class Service
     }
 
     /// <summary>
-    /// What requests are, by their number: orders that wait for nothing, a time, an event that their client sends, a run of its own, a
-    /// third party; and streams.
+    /// The kind of a request, by its number: an order that waits for nothing, a time, an event of its client, another run or a third party;
+    /// or a stream.
     /// </summary>
     public static Kind KindOf(string request) => (Kind)(int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 6);
 
-    /// <summary>The method of an order, by its number, and whether it has a body.</summary>
+    /// <summary>The method of an order by its number, and whether it has a body.</summary>
     public static (HttpMethod Method, bool HasBody) MethodOf(string request)
     {
         var number = int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) / 6 % (Methods.Length + 1);
         return number == Methods.Length ? (HttpMethod.Post, false) : (new HttpMethod(Methods[number]), number == 0);
     }
 
-    /// <returns>What came instead of what was waited for; <see langword="null"/> where that came.</returns>
+    /// <returns>The unexpected result of the wait; <see langword="null"/> if the result is as expected.</returns>
     private static async Task<string?> WaitAsync(IStep step, string request, HttpClient partner)
     {
         switch (KindOf(request))
@@ -136,7 +136,7 @@ internal static class Service
 
     public static IEnumerable<StepEvent> Read(string journal)
     {
-        // The last line may be torn: the service is killed in mid-write.
+        // The last line may be incomplete, because the service is killed while it writes.
         foreach (var line in File.ReadAllText(journal).Split('\n'))
         {
             if (line.Split(' ') is [var run, var step, var attempt, "exec" or "done", "."])
@@ -154,7 +154,7 @@ internal static class Service
         }
     }
 
-    /// <summary>Written through to the operating system line by line, so that SIGKILL takes nothing back.</summary>
+    /// <summary>The file is written to the operating system line by line, so that SIGKILL loses no line.</summary>
     private sealed class Journal(string path) : IAsyncDisposable
     {
         private readonly FileStream _file = new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);

@@ -4,18 +4,18 @@ using System.Text;
 
 namespace DurableGateway.Chaos;
 
-/// <summary>A stream of events that clients resume: so many, in order, each naming its request.</summary>
+/// <summary>A stream of events that clients resume. It has a fixed number of events in order, and each names its request.</summary>
 internal static class Ticker
 {
     public const string Path = "/ticker";
     private const int Length = 30;
 
-    /// <summary>Sends the stream, from the start or from where a client is; now and then it breaks off.</summary>
+    /// <summary>Sends the stream, from the start or after the client's last event. Sometimes it breaks off.</summary>
     public static async Task ServeAsync(HttpContext context)
     {
         var request = context.Request.Query["request"].ToString();
 
-        // A service need not know of Last-Event-ID: the gateway passes over what it has.
+        // A service need not support Last-Event-ID: the gateway skips the events that the client has.
         var last = Random.Shared.Next(2) == 0
             && int.TryParse(context.Request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var id)
             ? id
@@ -33,7 +33,7 @@ internal static class Ticker
         }
     }
 
-    /// <summary>Reads events of a stream until it ends or breaks off.</summary>
+    /// <summary>Reads the events of a stream until it ends or breaks off.</summary>
     public static async Task ReadAsync(Stream stream, List<SseItem<string>> events, CancellationToken cancellation)
     {
         var parser = SseParser.Create(stream);
@@ -41,7 +41,7 @@ internal static class Ticker
             events.Add(new SseItem<string>(one.Data) { EventId = parser.LastEventId });
     }
 
-    /// <summary>What came, in a form that can be compared: begins with the request where all is there, once, in order.</summary>
+    /// <summary>The events in a form for comparison. It starts with the request if each event is present once and in order.</summary>
     public static string Sum(string request, IReadOnlyList<SseItem<string>> events)
     {
         var wanted = Enumerable.Range(1, Length).Select(i =>

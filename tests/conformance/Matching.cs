@@ -3,19 +3,18 @@ using System.Text.RegularExpressions;
 
 namespace DurableGateway.Conformance;
 
-/// <summary>Holds what was seen against what a scenario expects.</summary>
+/// <summary>Compares what happened with what a scenario expects.</summary>
 internal static class Matching
 {
     private static readonly TimeSpan RegexTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>Says what differs; <see langword="null"/>: nothing.</summary>
+    /// <summary>Returns the difference; <see langword="null"/> if there is none.</summary>
     /// <param name="expected">
-    /// Objects name the members that count (<see langword="null"/>: absent, or null); lists are whole; a string <c>/…/</c> is a regular
-    /// expression;
-    /// <c>{"any": […]}</c> is one of these.
+    /// Objects have the members to compare (<see langword="null"/>: absent or null). Lists are complete. A string <c>/…/</c> is a regular
+    /// expression. <c>{"any": […]}</c> matches one of its members.
     /// </param>
-    /// <param name="actual">What was seen.</param>
-    /// <param name="path">Where, for the message.</param>
+    /// <param name="actual">The actual value.</param>
+    /// <param name="path">The position, for the message.</param>
     public static string? Differ(JsonNode? expected, JsonNode? actual, string path)
     {
         switch (expected)

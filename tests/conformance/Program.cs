@@ -93,7 +93,7 @@ async Task<(IReadOnlyDictionary<string, string?> Result, bool IsHost)> SuiteAsyn
             .Where(scenario => !scenario.Needs.Any(service.Lacks.Contains)).ToList();
         var faults = new Dictionary<string, string?>();
 
-        // Those in which the service exits would take the others with them.
+        // Scenarios in which the service exits would interrupt the others.
         var gentle = mine.Where(scenario => !scenario.Alone && !scenario.Needs.Contains("exit")).ToList();
         await Parallel.ForEachAsync(gentle, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (scenario, _) =>
         {

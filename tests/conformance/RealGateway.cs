@@ -39,7 +39,7 @@ internal sealed class RealGateway : IAsyncDisposable
         _process.ErrorDataReceived += (_, line) => Keep(line.Data);
     }
 
-    /// <summary>Calls as clients do. It follows redirects.</summary>
+    /// <summary>A client. It follows redirects.</summary>
     public HttpClient Public { get; }
 
     public HttpClient Control { get; }
@@ -77,7 +77,7 @@ internal sealed class RealGateway : IAsyncDisposable
         }
         catch (InvalidOperationException)
         {
-            // It never started.
+            // The process did not start.
         }
 
         _process.Dispose();

@@ -7,14 +7,14 @@ namespace DurableGateway.Conformance;
 /// <summary>Runs scenarios against one scenario service.</summary>
 internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, RealGateway real)
 {
-    /// <summary>How long what is written behind a response may take.</summary>
+    /// <summary>The maximum time for entries that are written after a response.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
     private static int _cases;
 
-    /// <summary>Says what a scenario has shown to be wrong; <see langword="null"/>: nothing.</summary>
+    /// <summary>Runs a scenario, and returns what is wrong; <see langword="null"/> if nothing is.</summary>
     public async Task<string?> RunAsync(Scenario scenario)
     {
         var id = $"{scenario.Name}-{Interlocked.Increment(ref _cases)}";
@@ -80,7 +80,7 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
         return difference is null ? null : difference + Unanswered(seen);
     }
 
-    /// <summary>Why there was no response, which no expectation shows.</summary>
+    /// <summary>Why there was no response. Expectations do not show this.</summary>
     private static string Unanswered(JsonObject seen) => (int)seen["status"]! == 0 ? $" ({seen["body"]})" : "";
 
     private async Task<string?> MeanwhileAsync(Scenario scenario, string id)
@@ -136,7 +136,7 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
 
     private StringContent Program(Scenario scenario, string id)
     {
-        // Placeholders stand in names of events, programs of invoked routes, and what is fetched.
+        // Placeholders occur in event names, in programs of invoked routes and in fetched URLs.
         var program = new JsonObject { ["case"] = id, ["do"] = scenario.Do.DeepClone() };
         return Json(program.ToJsonString().Replace("{case}", id, StringComparison.Ordinal)
             .Replace("{service}", service.Url, StringComparison.Ordinal));

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace DurableGateway.Conformance;
 
-/// <summary>One rule of the contract, as a program and what has to be seen of it. The format is told in README.md.</summary>
+/// <summary>One rule of the contract, as a program and its expected effects. README.md describes the format.</summary>
 internal sealed record Scenario
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web)
@@ -16,7 +16,7 @@ internal sealed record Scenario
 
     public required string Name { get; init; }
 
-    /// <summary>The part of the contract that it holds an SDK to, for the reader of the table.</summary>
+    /// <summary>The part of the contract that it checks, for the table.</summary>
     public required string Rule { get; init; }
 
     public IReadOnlyList<string> Needs { get; init; } = [];
@@ -34,13 +34,13 @@ internal sealed record Scenario
 
     public required JsonArray Do { get; init; }
 
-    /// <summary>Attempts that the scripted gateway sends, one after the other; empty: a real gateway is in front.</summary>
+    /// <summary>The attempts that the scripted gateway sends, in order. If empty, the scenario uses a real gateway.</summary>
     public IReadOnlyList<AttemptScript> Attempts { get; init; } = [];
 
-    /// <summary>Of a real gateway: what happens while the client waits.</summary>
+    /// <summary>With a real gateway: the actions while the client waits.</summary>
     public IReadOnlyList<OutsideAction> Meanwhile { get; init; } = [];
 
-    /// <summary>Of a real gateway: what the client gets in the end.</summary>
+    /// <summary>With a real gateway: the final response for the client.</summary>
     public JsonObject? Expect { get; init; }
 
     /// <param name="directory">Where the files of scenarios are.</param>
@@ -53,24 +53,24 @@ internal sealed record Scenario
     ];
 }
 
-/// <summary>An attempt of the scripted gateway, and what has to be seen of it.</summary>
+/// <summary>An attempt of the scripted gateway, and its expected effects.</summary>
 internal sealed record AttemptScript
 {
-    /// <summary>Headers in place of the usual ones; <see langword="null"/>: none of that name.</summary>
+    /// <summary>Headers that replace the usual ones; <see langword="null"/> removes a header.</summary>
     public Dictionary<string, string?> Headers { get; init; } = [];
 
-    /// <summary>Addresses of <c>Durable-Callback</c>: <c>a</c>, <c>b</c>, and <c>closed</c>, where nobody listens.</summary>
+    /// <summary>Addresses of <c>Durable-Callback</c>: <c>a</c>, <c>b</c>, and <c>closed</c>, where no server listens.</summary>
     public IReadOnlyList<string> Callback { get; init; } = ["a"];
 
-    /// <summary>Whether stored outcomes are in <c>Durable-Steps</c>; else the SDK has to read them.</summary>
+    /// <summary>Whether stored outcomes are in <c>Durable-Steps</c>. Otherwise the SDK has to read them.</summary>
     public bool Inline { get; init; } = true;
 
-    /// <summary>Outcomes that are stored before the attempt, beside those of earlier ones.</summary>
+    /// <summary>Outcomes that are stored before the attempt, in addition to those of earlier attempts.</summary>
     public IReadOnlyList<StoredStep> Stored { get; init; } = [];
 
     public IReadOnlyList<AnswerRule> Answers { get; init; } = [];
 
-    /// <summary>The gateway gives the attempt up as soon as the body of this step has begun.</summary>
+    /// <summary>The gateway abandons the attempt as soon as the body of this step has started.</summary>
     public string? CancelAtStep { get; init; }
 
     public required JsonObject Expect { get; init; }
@@ -89,14 +89,14 @@ internal sealed record StoredStep
     /// <summary>JSON.</summary>
     public JsonNode? Value { get; init; }
 
-    /// <summary>Base64, in place of <see cref="Value"/>.</summary>
+    /// <summary>Base64, instead of <see cref="Value"/>.</summary>
     public string? Bytes { get; init; }
 
-    /// <summary>How many such outcomes there are: with <c>#2</c>, <c>#3</c>, … from the second on.</summary>
+    /// <summary>The number of such outcomes. From the second on, their ids end in <c>#2</c>, <c>#3</c>, …</summary>
     public int Count { get; init; } = 1;
 }
 
-/// <summary>How calls are answered that the scripted gateway would answer otherwise.</summary>
+/// <summary>Overrides the scripted gateway's answers to calls.</summary>
 internal sealed record AnswerRule
 {
     /// <summary>Method and step id (<c>PUT charge</c>), or <c>GET</c>, <c>PUT</c>, <c>POST</c>, or <c>*</c>.</summary>
@@ -105,7 +105,7 @@ internal sealed record AnswerRule
     /// <summary>Only calls at this address.</summary>
     public string? At { get; init; }
 
-    /// <summary>How many calls it holds for; absent: all.</summary>
+    /// <summary>The number of calls that it applies to. If absent, it applies to all.</summary>
     public int? Times { get; init; }
 
     public int? Status { get; init; }
@@ -117,20 +117,20 @@ internal sealed record AnswerRule
 
     public Dictionary<string, string> Headers { get; init; } = [];
 
-    /// <summary><c>before</c>: the connection is cut and nothing stored; <c>after</c>: it is stored, and the answer is lost.</summary>
+    /// <summary>Cuts the connection <c>before</c> the call is stored, or <c>after</c> that, so that the answer is lost.</summary>
     public string? Cut { get; init; }
 
-    /// <summary>There is no answer, until the SDK ends the call. Nothing is stored.</summary>
+    /// <summary>The call has no answer until the SDK ends it. Nothing is stored.</summary>
     public bool Hang { get; init; }
 
-    /// <summary>The answer is not given before this call (as in <see cref="On"/>) has come.</summary>
+    /// <summary>The answer waits until this call (as in <see cref="On"/>) has arrived.</summary>
     public string? WaitFor { get; init; }
 }
 
-/// <summary>What somebody does to a run behind a real gateway.</summary>
+/// <summary>An action on a run behind a real gateway.</summary>
 internal sealed record OutsideAction
 {
-    /// <summary>The entry that the journal has before: <c>url approve</c>, <c>step a</c>, <c>handler</c>.</summary>
+    /// <summary>The journal entry that precedes the action: <c>url approve</c>, <c>step a</c>, <c>handler</c>.</summary>
     public required string When { get; init; }
 
     /// <summary>Posts this to the callback URL of the step that <see cref="When"/> names.</summary>

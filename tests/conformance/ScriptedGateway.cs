@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace DurableGateway.Conformance;
 
 /// <summary>
-/// The control listener of a gateway that misbehaves as scenarios say, at two addresses and a third where nobody listens.
+/// The control listener of a gateway that misbehaves as scenarios describe. It has two addresses, and a third where no server listens.
 /// </summary>
 internal sealed class ScriptedGateway : IAsyncDisposable
 {
@@ -49,12 +49,12 @@ internal sealed class ScriptedGateway : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    /// <summary>A port that is taken, so that nobody else gets it, and refuses connections.</summary>
+    /// <summary>A port that is reserved for this process and refuses connections.</summary>
     private int ClosedPort { get; } = Reserve();
 
     private static int Reserve()
     {
-        // Bound and not listening: the socket is kept for the life of the process.
+        // The socket is bound but does not listen. It remains until the process ends.
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         Reserved.Add(socket);
@@ -94,7 +94,7 @@ internal sealed class ScriptedGateway : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes an event of the structured mode one of the binary mode, so that scenarios see either alike. It names its run as its source.
+    /// Converts an event in structured mode to binary mode, so that scenarios see both alike. Its source is its run.
     /// </summary>
     private static (string Target, byte[] Data) ReadEvent(Dictionary<string, string> headers, byte[] body)
     {
@@ -117,7 +117,7 @@ internal sealed class ScriptedGateway : IAsyncDisposable
         if (slash < 0) return (rest, null);
         var step = rest[slash..];
 
-        // A bare slash in an id is a fault of the SDK.
+        // An unencoded slash in an id is an error of the SDK.
         if (step.LastIndexOf('/') > StepsPath.Length) return (null, null);
         return (rest[..slash], step.Length > StepsPath.Length + 1 ? Uri.UnescapeDataString(step[(StepsPath.Length + 1)..]) : null);
     }

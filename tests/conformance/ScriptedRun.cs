@@ -10,7 +10,7 @@ internal sealed record Call(string Method, string? Step, string At, IReadOnlyDic
 {
     public bool Is(string pattern) => pattern == "*" || pattern == Method || (Step is not null && pattern == $"{Method} {Step}");
 
-    /// <summary>As scenarios describe it.</summary>
+    /// <summary>The form of the call in scenarios.</summary>
     public JsonObject ToJson() => new()
     {
         ["method"] = Method,
@@ -43,11 +43,11 @@ internal sealed record Answer(int Status, byte[] Body, string ContentType, param
 }
 
 /// <summary>
-/// A run at the scripted gateway: it keeps outcomes from attempt to attempt as a gateway does, as far as no rule says otherwise.
+/// A run at the scripted gateway. Without other rules, it keeps outcomes between attempts, as a gateway does.
 /// </summary>
 internal sealed class ScriptedRun
 {
-    /// <summary>How often a step is tried that says nothing else.</summary>
+    /// <summary>The maximum number of tries of a step without options.</summary>
     private const int MaxAttempts = 3;
 
     private readonly Lock _lock = new();
@@ -103,7 +103,7 @@ internal sealed class ScriptedRun
     }
 
     /// <summary>Answers a call.</summary>
-    /// <returns>The answer; <see langword="null"/>: the connection is cut.</returns>
+    /// <returns>The answer; <see langword="null"/> if the connection is cut.</returns>
     public async Task<Answer?> AnswerAsync(Call call, CancellationToken cancellationToken)
     {
         AnswerRule? rule;

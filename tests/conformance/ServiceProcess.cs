@@ -5,10 +5,10 @@ using System.Text.Json.Nodes;
 
 namespace DurableGateway.Conformance;
 
-/// <summary>The scenario service of a language. It is started again when a program has made it exit.</summary>
+/// <summary>The scenario service of a language. It is started again after a program has made it exit.</summary>
 internal sealed class ServiceProcess : IAsyncDisposable
 {
-    /// <summary>The first start may build it.</summary>
+    /// <summary>The time limit of a start. The first one may build the service.</summary>
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(4);
 
     private readonly string _command;
@@ -26,7 +26,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         _journal = journal;
         _port = port;
 
-        // No connection is used twice: a small server may close it after a response (HTTP/1.0), and the next request would be lost.
+        // No connection is reused: a small server may close it after a response (HTTP/1.0), and the next request would be lost.
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero };
         Client = new HttpClient(handler) { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(60) };
     }
@@ -35,16 +35,16 @@ internal sealed class ServiceProcess : IAsyncDisposable
 
     public string Url => $"http://127.0.0.1:{_port}";
 
-    /// <summary>How often it has been started.</summary>
+    /// <summary>The number of starts.</summary>
     public int Starts => Volatile.Read(ref _starts);
 
-    /// <summary>What the service says it has no place for.</summary>
+    /// <summary>The features that the service does not support.</summary>
     public IReadOnlySet<string> Lacks { get; private set; } = new HashSet<string>();
 
     /// <summary>Whether it is another host of an SDK whose steps are tested elsewhere.</summary>
     public bool HttpOnly { get; private set; }
 
-    /// <summary>The last lines that it wrote.</summary>
+    /// <summary>The last lines of its output.</summary>
     public string Output => string.Join(Environment.NewLine, _output);
 
     public static async Task<ServiceProcess> StartAsync(string command, string journal, int port)
@@ -67,10 +67,10 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Completes when the process, a new one where the last has exited, serves.</summary>
+    /// <summary>Completes when the process answers. If the last one has exited, a new one starts.</summary>
     public Task ReadyAsync() => Volatile.Read(ref _ready).Task.WaitAsync(StartTimeout);
 
-    /// <summary>How often the journal has each event of a case, by event and name.</summary>
+    /// <summary>How often the journal contains each event of a case, by event and name.</summary>
     public JsonObject Journal(string id)
     {
         var counts = new JsonObject();
@@ -88,7 +88,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
 
         return counts;
 
-        // The last line may not be whole yet.
+        // The last line may be incomplete.
         static JsonNode? Entry(string line)
         {
             try
@@ -109,7 +109,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         if (_process is null) return;
         try
         {
-            // What has children is ended with them.
+            // A process is ended with its child processes.
             if (!_process.HasExited) _process.Kill(entireProcessTree: true);
             await _process.WaitForExitAsync();
         }
@@ -124,7 +124,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         var start = new ProcessStartInfo(_command) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PORT"] = _port.ToString(CultureInfo.InvariantCulture);
         start.Environment["JOURNAL"] = _journal;
-        // What ASP.NET Core gave this process is not meant for others.
+        // The settings that ASP.NET Core gives this process are not for others.
         start.Environment.Remove("ASPNETCORE_URLS");
         var process = new Process { StartInfo = start, EnableRaisingEvents = true };
         process.OutputDataReceived += (_, line) => Read(line.Data);

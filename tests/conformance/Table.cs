@@ -9,7 +9,7 @@ internal static class Table
     private const string End = "<!-- /conformance -->";
 
     /// <param name="scenarios">The rows.</param>
-    /// <param name="results">By language and scenario: what is wrong, <see langword="null"/> where nothing is; absent: left out.</param>
+    /// <param name="results">The errors by language and scenario: <see langword="null"/> if there is none, absent if skipped.</param>
     public static string Of(IReadOnlyList<Scenario> scenarios, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string?>> results)
     {
         var text = new StringBuilder();
@@ -29,7 +29,7 @@ internal static class Table
     private static string Mark(IReadOnlyDictionary<string, string?> result, string scenario) =>
         !result.TryGetValue(scenario, out var fault) ? " – " : fault is null ? " ✓ " : " ✗ ";
 
-    /// <summary>Puts the table between its marks.</summary>
+    /// <summary>Replaces the table between its marks.</summary>
     public static void Write(string file, string table)
     {
         var text = File.ReadAllText(file);

@@ -3,23 +3,23 @@ using System.Text;
 
 namespace DurableGateway.Services;
 
-/// <summary>What a command said, and how it ended.</summary>
+/// <summary>The output of a command, and how it ended.</summary>
 internal sealed record Output(int Status, string Text, string Error)
 {
     public string Last => (Error.Length > 0 ? Error : Text).TrimEnd().Split('\n')[^1];
 }
 
-/// <summary>Runs programs to their end.</summary>
+/// <summary>Runs programs until they end.</summary>
 internal static class Command
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>Where the command is found, or <see langword="null"/>.</summary>
+    /// <summary>The path of the command, or <see langword="null"/> if it is missing.</summary>
     public static string? Find(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(directory => Path.Combine(directory, name))
             .FirstOrDefault(File.Exists);
 
-    /// <param name="directory">Where it runs, and what it takes for its home: nobody's own configuration matters.</param>
+    /// <param name="directory">The working directory and home of the program, so that no user's configuration has an effect.</param>
     /// <param name="file">The program.</param>
     /// <param name="args">Its arguments.</param>
     public static Task<Output> RunAsync(string directory, string file, params string[] args)

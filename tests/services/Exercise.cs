@@ -1,29 +1,29 @@
 namespace DurableGateway.Services;
 
-/// <summary>One thing that was tried: what came of it, and whether that is what a client hopes for.</summary>
+/// <summary>One check: its result, and whether a client expects that result.</summary>
 internal readonly record struct Observation(string What, string Seen, bool Good);
 
-/// <summary>One round of a part's checks, straight at the service or through the gateway.</summary>
+/// <summary>One round of a part's checks, directly at the service or through the gateway.</summary>
 internal sealed class Exercise(Uri address, string lane, string directory)
 {
-    /// <summary>Where the clients are sent.</summary>
+    /// <summary>The address for the clients.</summary>
     public Uri Address => address;
 
-    /// <summary>A name for what this round makes, so that the rounds do not meet.</summary>
+    /// <summary>A name for what this round creates, so that the rounds do not conflict.</summary>
     public string Lane => lane;
 
-    /// <summary>A directory of its own.</summary>
+    /// <summary>The directory of this round.</summary>
     public string Directory => directory;
 
     public List<Observation> Observations { get; } = [];
 
     public string Url(string target) => address.GetLeftPart(UriPartial.Authority) + target;
 
-    /// <summary>Writes down what was seen, without what differs from round to round by its nature.</summary>
+    /// <summary>Records a result, without the parts that differ in every round.</summary>
     public void See(string what, string seen, bool good = true) =>
         Observations.Add(new Observation(Normalize(what), Normalize(seen).Trim(), good));
 
-    /// <summary>Runs a command and sees its status and, where asked for, what it said.</summary>
+    /// <summary>Runs a command, and records its status and, if requested, its output.</summary>
     public async Task<Output> TryAsync(string what, Func<Output, string>? see, int status, string file, params string[] args)
     {
         var output = await Command.RunAsync(directory, file, args);
@@ -32,7 +32,7 @@ internal sealed class Exercise(Uri address, string lane, string directory)
         return output;
     }
 
-    /// <summary>A script of ours tells its checks itself: name, tab, what it saw.</summary>
+    /// <summary>Runs a script that prints its checks: a name, a tab and the result.</summary>
     public async Task ScriptAsync(Tools tools, string script, params string[] args)
     {
         var start = Command.Start(directory, "node", [Path.Combine(AppContext.BaseDirectory, "scripts", script), .. args]);

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace DurableGateway.Services;
 
-/// <summary>A part, tried straight at its service and through a gateway, and what differs.</summary>
+/// <summary>Runs a part directly at its service and through a gateway, and compares the results.</summary>
 internal sealed class Round
 {
     private readonly string _name;
@@ -25,7 +25,7 @@ internal sealed class Round
         var watch = Stopwatch.StartNew();
         var directory = Directory.CreateTempSubdirectory($"durable-services-{part.Name}-").FullName;
 
-        // Services that do not run as root must find their files.
+        // Services that do not run as root must be able to read their files.
         File.SetUnixFileMode(directory, (UnixFileMode)0b111_111_111);
         try
         {

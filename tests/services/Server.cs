@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Services;
 
-/// <summary>A server in a process of its own, on a free port of loopback. It is stopped by its own id.</summary>
+/// <summary>A server in a separate process, on a free port of the loopback interface. It is stopped by its process id.</summary>
 internal sealed class Server : IAsyncDisposable
 {
     private readonly Func<ProcessStartInfo> _start;
@@ -22,8 +22,8 @@ internal sealed class Server : IAsyncDisposable
     public int Port { get; }
     public Uri Url => new($"http://127.0.0.1:{Port}");
 
-    /// <param name="name">What it is called where it fails.</param>
-    /// <param name="start">Its command, given its port.</param>
+    /// <param name="name">Its name in error messages.</param>
+    /// <param name="start">Returns its command for a port.</param>
     public static async Task<Server> StartAsync(string name, Func<int, ProcessStartInfo> start)
     {
         var port = FreePort.Next();
@@ -32,7 +32,7 @@ internal sealed class Server : IAsyncDisposable
         return server;
     }
 
-    /// <summary>A gateway with one durable route, to all of the service.</summary>
+    /// <summary>A gateway with one durable route for all paths of the service.</summary>
     public static async Task<Server> GatewayAsync(Uri service, string directory, IReadOnlyList<string> settings)
     {
         var control = FreePort.Next();
@@ -56,7 +56,7 @@ internal sealed class Server : IAsyncDisposable
         return gateway;
     }
 
-    /// <summary>The last of what it said.</summary>
+    /// <summary>The last lines of its output.</summary>
     public string Said
     {
         get
@@ -65,7 +65,7 @@ internal sealed class Server : IAsyncDisposable
         }
     }
 
-    /// <summary>On the same port.</summary>
+    /// <summary>Starts it again on the same port.</summary>
     public async Task StartAgainAsync()
     {
         _process = Process.Start(_start())!;
@@ -81,20 +81,20 @@ internal sealed class Server : IAsyncDisposable
         }
     }
 
-    /// <summary>SIGKILL.</summary>
+    /// <summary>Sends SIGKILL.</summary>
     public async Task KillAsync()
     {
         _process.Kill();
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>SIGSTOP: it takes connections, as the system does that for it, and reads nothing.</summary>
+    /// <summary>Sends SIGSTOP. The system still accepts connections for the process, which reads nothing.</summary>
     public void Stop() => Signals.Stop(_process.Id);
 
-    /// <summary>Bytes have arrived that the stopped process has not read.</summary>
+    /// <summary>Whether bytes have arrived that the stopped process has not read.</summary>
     public bool HasUnread()
     {
-        // Address and port in hexadecimal; state 01 is an open connection; the second queue is what was received.
+        // Address and port are hexadecimal. State 01 is an open connection. The second queue has the received bytes.
         var local = $"0100007F:{Port:X4}";
         return File.ReadLines("/proc/net/tcp").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Any(field => field[1] == local && field[3] == "01" && !field[4].EndsWith(":00000000", StringComparison.Ordinal));

@@ -1,6 +1,6 @@
 namespace DurableGateway.Services;
 
-/// <summary>What the suite needs and does not bring: commands of the system, and packages that are installed outside the tree.</summary>
+/// <summary>What the suite needs: commands of the system, and packages that are installed outside the repository.</summary>
 internal sealed class Tools
 {
     private static readonly string Scripts = Path.Combine(AppContext.BaseDirectory, "scripts");
@@ -15,7 +15,7 @@ internal sealed class Tools
 
     public string NodeModules { get; }
 
-    /// <summary>Installs the npm packages, unless an earlier run has.</summary>
+    /// <summary>Installs the npm packages, unless an earlier run has installed them.</summary>
     public static async Task<Tools> PrepareAsync(bool npm)
     {
         var manifest = await File.ReadAllTextAsync(Path.Combine(Scripts, "package.json"));
@@ -35,7 +35,7 @@ internal sealed class Tools
         return new Tools(modules, null);
     }
 
-    /// <summary>Why the part cannot be run here, or <see langword="null"/>.</summary>
+    /// <summary>Why the part cannot run here, or <see langword="null"/>.</summary>
     public string? Missing(Part part)
     {
         var absent = part.Commands

@@ -4,19 +4,19 @@ using StackExchange.Redis;
 
 namespace DurableGateway.Soak;
 
-/// <summary>What must not grow.</summary>
+/// <summary>The values that must not grow.</summary>
 internal readonly record struct Sample(long Keys, double StoreMiB, double GatewayMiB)
 {
-    /// <summary>What grew between the second quarter of the run and its last; <see langword="null"/> where nothing did.</summary>
+    /// <summary>The values that grew between the second and the last quarter of the run; <see langword="null"/> if none did.</summary>
     public static string? Growth(IReadOnlyList<Sample> samples, bool empties)
     {
         var count = empties ? samples.Count - 1 : samples.Count;
         var early = samples.Take(count).Skip(count / 4).Take(Math.Max(1, count / 4)).ToArray();
         var late = samples.Take(count).Skip(count * 3 / 4).ToArray();
 
-        // Keys and store follow the rate of requests, which rises while the gateway warms up; that none of them stays is seen at the end.
-        // The embedded store's files grow by 128 MiB before they are compacted, and its memory is the gateway's: bounded,
-        // and not judged here.
+        // Keys and store grow with the rate of requests, which rises while the gateway warms up. The end shows that none remains.
+        // The embedded store's files grow by 128 MiB before a compaction, and its memory is the gateway's. Both are limited,
+        // so they are not checked here.
         if (!empties)
             return late.Average(sample => sample.StoreMiB) > early.Average(sample => sample.StoreMiB) + 200 ? "the files grow" : null;
         if (late.Average(sample => sample.Keys) > (1.6 * early.Average(sample => sample.Keys)) + 300) return "the keys grow";
@@ -27,10 +27,10 @@ internal readonly record struct Sample(long Keys, double StoreMiB, double Gatewa
     }
 }
 
-/// <summary>Reads them.</summary>
+/// <summary>Reads the values.</summary>
 internal sealed class Gauges(int gateway, RedisServer? redis, string directory)
 {
-    /// <summary>The keys that are left, each with its type and the seconds until it expires.</summary>
+    /// <summary>The remaining keys, each with its type and the seconds until it expires.</summary>
     public static async Task<IReadOnlyList<string>> LeftAsync(RedisServer redis)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString + ",allowAdmin=true");
@@ -57,7 +57,7 @@ internal sealed class Gauges(int gateway, RedisServer? redis, string directory)
         var server = connection.GetServer(redis.ConnectionString);
         var memory = (await server.InfoAsync("memory")).SelectMany(section => section).First(line => line.Key == "used_memory").Value;
 
-        // What the dashboard counts by the minute stays for an hour: a key for each minute.
+        // The dashboard's counts of each minute have one key, which is kept for an hour.
         var minutes = await server.KeysAsync(pattern: "*:ct:*", pageSize: 5000).CountAsync();
         return new Sample(await server.DatabaseSizeAsync() - minutes,
             double.Parse(memory, CultureInfo.InvariantCulture) / 1048576, gatewayMiB);

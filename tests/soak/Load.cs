@@ -1,6 +1,6 @@
 namespace DurableGateway.Soak;
 
-/// <summary>A mixture that never stops: quick successes, runs with steps that come home, runs that never end by themselves, keys.</summary>
+/// <summary>Mixed load: quick successes, runs with steps that succeed later, runs that never end, and idempotency keys.</summary>
 internal sealed class Load(HttpClient http)
 {
     private int _requests;

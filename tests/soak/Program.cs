@@ -27,7 +27,7 @@ using var gateway = Process.Start(new ProcessStartInfo("dotnet",
     $"--Durable:Listeners:Control=http://127.0.0.1:{controlPort}",
     redis is null ? $"--Durable:Store:DataDirectory={directory}" : $"--Durable:Store:ConnectionString={redis.ConnectionString}",
 
-    // Everything is gone two seconds after its end, and whatever does not end is made to.
+    // A run is removed two seconds after its end. Runs that do not end by themselves time out.
     "--Durable:Policies:default:Retention=00:00:02",
     "--Durable:Policies:default:RunTimeout=00:00:05",
     "--Durable:Policies:default:Retry:Delay=00:00:00.050",
@@ -61,8 +61,8 @@ try
     await work;
     if (redis is not null)
     {
-        // All that is left when the last run has expired is the store's own mark, and what is counted by the minute. The runs expire after
-        // some seconds. The index follows within half a minute, and half a minute later once more.
+        // When the last run has expired, only the store's metadata and the counts of the minutes remain. The runs expire after some
+        // seconds. The index follows within half a minute, and once more half a minute later.
         var began = Stopwatch.StartNew();
         Sample left;
         do
@@ -130,7 +130,7 @@ static async Task AwaitAsync(Uri ready)
         }
         catch (HttpRequestException)
         {
-            // Not up yet.
+            // The gateway does not answer yet.
         }
 
         await Task.Delay(50);

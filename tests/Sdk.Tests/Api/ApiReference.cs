@@ -4,7 +4,7 @@ using System.Xml.Linq;
 
 namespace DurableGateway.Client.Tests.Api;
 
-/// <summary>The page of what is public, from the assemblies and the doc comments beside them.</summary>
+/// <summary>The reference page of the public API, from the assemblies and their doc comments.</summary>
 internal sealed class ApiReference
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance
@@ -118,7 +118,7 @@ internal sealed class ApiReference
                     $"`{Short((see.Attribute("cref") ?? see.Attribute("langword") ?? see.Attribute("href"))!.Value)}`",
                 XElement { Name.LocalName: "paramref" or "typeparamref" } name => $"`{name.Attribute("name")!.Value}`",
                 XElement { Name.LocalName: "c" } code => $"`{code.Value}`",
-                // Its line breaks are kept by a mark that is no white space.
+                // A mark that is not white space preserves the line breaks.
                 XElement { Name.LocalName: "code" } code => $"\u0001```csharp\u0002{Unindented(code.Value)}\u0002```\u0001",
                 XElement { Name.LocalName: "para" } paragraph => $"\u0001{Markdown(paragraph)}\u0001",
                 XElement other => Markdown(other),
@@ -138,7 +138,7 @@ internal sealed class ApiReference
         return string.Join('\u0002', lines.Select(line => (line.Length > indent ? line[indent..] : "").Replace(' ', '\u0003')));
     }
 
-    /// <summary>What of a reference is read: the name, and the type of a member.</summary>
+    /// <summary>The visible text of a reference: the name, with the type for a member.</summary>
     private static string Short(string reference)
     {
         if (reference.Length < 2 || reference[1] != ':') return reference;

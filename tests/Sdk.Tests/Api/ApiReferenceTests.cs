@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace DurableGateway.Client.Tests.Api;
 
-/// <summary><c>sdk-client/dotnet/API.md</c> is made of the doc comments, and is never older than they are.</summary>
+/// <summary><c>sdk-client/dotnet/API.md</c> is generated from the doc comments, and is up to date.</summary>
 public sealed class ApiReferenceTests
 {
     private static readonly ApiReference Reference = ApiReference.Of(typeof(IStep).Assembly,
         typeof(DurableStepsEndpointExtensions).Assembly);
 
-    /// <summary>With DURABLE_TESTS_WRITE=api it writes the page instead.</summary>
+    /// <summary>With <c>DURABLE_TESTS_WRITE=api</c>, the test writes the page.</summary>
     [Fact]
     public async Task Reference_IsUpToDate()
     {

@@ -3,7 +3,7 @@ using System.Reflection;
 
 namespace DurableGateway.Client.Tests.Api;
 
-/// <summary>The ids by which the compiler names members in the file of doc comments (C# specification, annex D.4.2).</summary>
+/// <summary>The ids of members in the compiler's file of doc comments (C# specification, annex D.4.2).</summary>
 internal static class DocIds
 {
     public static string Of(MemberInfo member) => member switch

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace DurableGateway.Client.Tests.Api;
 
-/// <summary>Types and members as C# would declare them, without their namespaces.</summary>
+/// <summary>C# declarations of types and members, without namespaces.</summary>
 internal static class Signatures
 {
     private static readonly Dictionary<Type, string> Keywords = new()

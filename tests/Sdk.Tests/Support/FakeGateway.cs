@@ -5,13 +5,13 @@ using System.Text;
 
 namespace DurableGateway.Client.Tests.Support;
 
-/// <summary>A call of the SDK, as a gateway would see it.</summary>
+/// <summary>A call of the SDK, as a gateway receives it.</summary>
 internal sealed record Call(string Method, string Url, IReadOnlyDictionary<string, string> Headers, byte[] Body)
 {
     public string? this[string header] => Headers.GetValueOrDefault(header);
     public string Text => Encoding.UTF8.GetString(Body);
 
-    /// <summary>The step's id as it stands in the path.</summary>
+    /// <summary>The step's id, as in the path.</summary>
     public string Step =>
         Url.Contains("/steps/", StringComparison.Ordinal) ? Url[(Url.LastIndexOf("/steps/", StringComparison.Ordinal) + 7)..] : "";
 }
@@ -31,7 +31,7 @@ internal sealed record Answer(
     public static Answer AlreadyFailed(string problem) => new(200, problem, "application/problem+json", ("Durable-Step-Outcome", "failed"));
 }
 
-/// <summary>A gateway that answers as the test says, and remembers what it was asked. It stores whatever is not scripted.</summary>
+/// <summary>A gateway that answers as the test specifies, and records the calls. It stores everything that is not scripted.</summary>
 internal sealed class FakeGateway : HttpMessageHandler
 {
     public const string Run = "01a20679-cce6-73be-b275-852ca4b597ac";
@@ -45,10 +45,10 @@ internal sealed class FakeGateway : HttpMessageHandler
     public IEnumerable<Call> Puts => Calls.Where(call => call.Method == "PUT");
     public IEnumerable<Call> Gets => Calls.Where(call => call.Method == "GET");
 
-    /// <summary>Answers a call; <see langword="null"/>: as a gateway that has everything and stores everything.</summary>
+    /// <summary>Answers a call; <see langword="null"/> for the answer of a gateway that stores everything.</summary>
     public Func<Call, Task<Answer?>> Script { get; set; } = _ => Task.FromResult<Answer?>(null);
 
-    /// <summary>Answers every call alike.</summary>
+    /// <summary>Gives every call the same answer.</summary>
     public static FakeGateway That(Answer answer) => With(_ => answer);
 
     public static FakeGateway With(Func<Call, Answer?> script) => new() { Script = call => Task.FromResult(script(call)) };
@@ -80,7 +80,7 @@ internal sealed class FakeGateway : HttpMessageHandler
         Dictionary<string, string> headers, DurableStepsOptions? options = null, CancellationToken aborted = default) =>
         DurableAttempt.Begin(headers.GetValueOrDefault, new HttpClient(this, disposeHandler: false), options ?? Options(), aborted);
 
-    /// <summary>An attempt that cannot go on ends soon, and its problem tells a test what the exception was.</summary>
+    /// <summary>An attempt that cannot continue ends soon, and its problem contains the exception.</summary>
     public static DurableStepsOptions Options() => new() { SuspendAfter = TimeSpan.FromMilliseconds(50), ErrorDetails = true };
 
     /// <summary>Executes a handler as an attempt.</summary>

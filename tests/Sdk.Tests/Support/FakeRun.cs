@@ -10,7 +10,7 @@ internal sealed record Row(string Type, bool Failed, string ContentType, byte[] 
     public string Text => Encoding.UTF8.GetString(Body);
 }
 
-/// <summary>A run before a fake gateway that keeps its outcomes from attempt to attempt, as a real one would.</summary>
+/// <summary>A run behind a fake gateway, which keeps the outcomes between attempts, as a real one does.</summary>
 internal sealed class FakeRun
 {
     public const string CallbackUrl = "https://gw.example/_durable/v1/callbacks/c4p4b1l1ty";
@@ -26,21 +26,21 @@ internal sealed class FakeRun
 
     public FakeGateway Gateway { get; }
 
-    /// <summary>How often a step is tried that says nothing else.</summary>
+    /// <summary>The maximum number of tries of a step without options.</summary>
     public int MaxAttempts { get; init; } = 3;
 
-    /// <summary>Answers a call in place of the gateway.</summary>
+    /// <summary>Answers a call instead of the gateway.</summary>
     public Func<Call, Answer?> Instead { get; set; } = _ => null;
 
     public IEnumerable<string> Stored => _stored.Select(row => row.Step);
 
     public Row this[string step] => _stored.Single(row => row.Step == step).Row;
 
-    /// <summary>Completes what a step waits for.</summary>
+    /// <summary>Completes a step that waits.</summary>
     public void Complete(string step, string type, string body, string contentType = "application/json") =>
         _stored.Add((step, new Row(type, false, contentType, Encoding.UTF8.GetBytes(body))));
 
-    /// <summary>Fails what a step waits for.</summary>
+    /// <summary>Fails a step that waits.</summary>
     public void Fail(string step, string type, string problem) =>
         _stored.Add((step, new Row(type, true, "application/problem+json", Encoding.UTF8.GetBytes(problem))));
 

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace DurableGateway.Client.Tests.Support;
 
-/// <summary>What a handler does, and how often it and its steps were executed.</summary>
+/// <summary>A handler, and how often it and its steps were executed.</summary>
 internal sealed class Journey(Func<IStep, HttpContext, Journey, Task> handler)
 {
     private readonly ConcurrentDictionary<string, int> _executed = new();
@@ -23,7 +23,7 @@ internal sealed class Journey(Func<IStep, HttpContext, Journey, Task> handler)
     }
 }
 
-/// <summary>A real gateway before a real service that uses the SDK in each of its ways, for all tests.</summary>
+/// <summary>A real gateway in front of a real service that hosts the SDK in every supported way, shared by all tests.</summary>
 public sealed class Journeys : IAsyncLifetime
 {
     public const int MaxAttempts = 4;
@@ -52,9 +52,9 @@ public sealed class Journeys : IAsyncLifetime
         await _service.DisposeAsync();
     }
 
-    /// <summary>Gives a journey a path of its own.</summary>
+    /// <summary>Gives a journey its own path.</summary>
     /// <param name="host">How the handler is hosted: minimal, group, mvc, mapped, handled, plain; stream, for a GET.</param>
-    /// <param name="journey">What the handler does.</param>
+    /// <param name="journey">The handler.</param>
     internal string Add(string host, Journey journey)
     {
         var id = $"{Interlocked.Increment(ref _count)}";
@@ -88,7 +88,7 @@ public sealed class Journeys : IAsyncLifetime
     }
 }
 
-/// <summary>A controller that is given its steps.</summary>
+/// <summary>A controller with injected steps.</summary>
 [ApiController]
 public sealed class JourneyController(Journeys journeys, IStep step) : ControllerBase
 {

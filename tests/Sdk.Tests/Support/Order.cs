@@ -4,6 +4,6 @@ namespace DurableGateway.Client.Tests.Support;
 
 internal sealed record Order(int Id, string? Name);
 
-/// <summary>Writes names as they are, so that one sees which metadata was used.</summary>
+/// <summary>Serializes names unchanged, so that a test sees which metadata was used.</summary>
 [JsonSerializable(typeof(Order))]
 internal sealed partial class PlainContext : JsonSerializerContext;

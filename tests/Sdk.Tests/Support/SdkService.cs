@@ -18,9 +18,9 @@ internal sealed class SdkService : IAsyncDisposable
     public HttpClient Client { get; }
 
     /// <param name="map">The service's endpoints.</param>
-    /// <param name="fake">What its checkpoints go to; by default, the gateway that the attempt names.</param>
-    /// <param name="configure">More services.</param>
-    /// <param name="controllers">Whether the controllers of the tests are known.</param>
+    /// <param name="fake">The receiver of its checkpoints; by default, the gateway that the attempt names.</param>
+    /// <param name="configure">Adds services.</param>
+    /// <param name="controllers">Whether the controllers of the tests are mapped.</param>
     public static async Task<SdkService> StartAsync(
         Action<WebApplication> map, HttpMessageHandler? fake = null, Action<IServiceCollection>? configure = null, bool controllers = true)
     {
@@ -38,7 +38,7 @@ internal sealed class SdkService : IAsyncDisposable
         return new SdkService(app);
     }
 
-    /// <summary>Sends an attempt, as a gateway would.</summary>
+    /// <summary>Sends an attempt, as a gateway does.</summary>
     public async Task<HttpResponseMessage> AttemptAsync(string path, Dictionary<string, string>? headers = null, HttpMethod? method = null)
     {
         using var request = new HttpRequestMessage(method ?? HttpMethod.Get, path);

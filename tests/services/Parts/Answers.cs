@@ -4,15 +4,15 @@ using System.Text.RegularExpressions;
 
 namespace DurableGateway.Services.Parts;
 
-/// <summary>Responses as curl shows them with <c>-i</c>, made comparable.</summary>
+/// <summary>Makes responses comparable that curl prints with <c>-i</c>.</summary>
 internal static partial class Answers
 {
-    /// <summary>What is of the hop, or of the time.</summary>
+    /// <summary>Fields that depend on the connection or on the time.</summary>
     private static readonly string[] Others = ["date", "connection", "keep-alive", "transfer-encoding"];
 
     public static string Normalize(string answer)
     {
-        // Interim responses are of the hop, too; names of fields have no case; a message without content may say so.
+        // Interim responses depend on the connection too. Field names have no case. A message without content may say so.
         var shown = new StringBuilder();
         while (answer.StartsWith("HTTP/", StringComparison.Ordinal)
             && answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) is > 0 and var end)
@@ -29,7 +29,7 @@ internal static partial class Answers
             shown.Append(status).Append("; ").AppendJoin("; ", fields).Append('\n');
         }
 
-        // Boundaries of multipart bodies are drawn at random.
+        // Boundaries of multipart bodies are random.
         shown.Append(answer.Length <= 4000
             ? answer
             : $"{answer.Length} characters {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(answer)))[..16]}");

@@ -32,7 +32,7 @@ internal static class Apache
         return Command.Start(directory, Command.Find("apache2")!, "-f", file, "-DFOREGROUND");
     });
 
-    /// <summary>A directory that the server may write.</summary>
+    /// <summary>A directory in which the server may write.</summary>
     public static string Open(string directory, string name)
     {
         var path = Directory.CreateDirectory(Path.Combine(directory, name)).FullName;

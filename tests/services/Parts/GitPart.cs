@@ -51,7 +51,7 @@ internal sealed class GitPart : Part
         Fill(work);
         await CommitAsync("one");
 
-        // 6 MB in chunks: a body with no length, larger than a durable request may be.
+        // 6 MB in chunks: a body without a length that is larger than a durable request may be.
         await Try("push of 6 MB, chunked", null, "push", "-q", "origin", "main");
         await Try("push of a tag", null, "push", "-q", "origin", "HEAD:refs/tags/v1%2F;x");
         await Try("push of 6 MB again, with a length", null, "-c", "http.postBuffer=50000000", "push", "-q", "origin", "main:copy");
@@ -92,7 +92,7 @@ internal sealed class GitPart : Part
             remote + "/info/refs?service=git-upload-pack");
     }
 
-    /// <summary>The same in every round.</summary>
+    /// <summary>Creates the same files in every round.</summary>
     private static void Fill(string work)
     {
         var random = new Random(7);

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace DurableGateway.Services.Parts;
 
-/// <summary>An npm registry (verdaccio) and npm: packages with a scope have <c>%2f</c> in their URLs, which must stay so.</summary>
+/// <summary>An npm registry (verdaccio) and npm: packages with a scope have <c>%2f</c> in their URLs, which must not change.</summary>
 internal sealed class NpmPart : Part
 {
     public override string Name => "npm";
@@ -84,7 +84,7 @@ internal sealed class NpmPart : Part
             exercise.Url($"/{scope}%2fbeta.x_y"));
     }
 
-    /// <summary>The registry is killed with a request in its hands, and started again.</summary>
+    /// <summary>The registry is killed while it handles a request, and started again.</summary>
     public override async Task ComeHomeAsync(Exercise exercise, Server service)
     {
         var url = exercise.Url("/@laneone%2falpha");
@@ -113,7 +113,7 @@ internal sealed class NpmPart : Part
         var directory = Directory.CreateDirectory(Path.Combine(exercise.Directory, name)).FullName;
         await File.WriteAllTextAsync(Path.Combine(directory, "package.json"), manifest);
 
-        // As random as letters are: it does not become small when it is packed.
+        // Random letters do not become small when they are packed.
         var random = new Random(5);
         await File.WriteAllTextAsync(Path.Combine(directory, "index.js"),
             $"module.exports = '{new string([.. Enumerable.Range(0, size).Select(_ => (char)('a' + random.Next(26)))])}';");

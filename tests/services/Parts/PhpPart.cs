@@ -53,7 +53,7 @@ internal sealed class PhpPart : Part
                 jar + "s", exercise.Url("/session"));
     }
 
-    /// <summary>The application is killed in the middle of a request, and started again.</summary>
+    /// <summary>The application is killed during a request, and started again.</summary>
     public override async Task ComeHomeAsync(Exercise exercise, Server service)
     {
         var client = Command.RunAsync(exercise.Directory, "curl", "-s", "-L", "-w", " %{num_redirects}",

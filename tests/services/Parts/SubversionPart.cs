@@ -8,8 +8,8 @@ internal sealed class SubversionPart : Part
     public override IReadOnlyList<string> Commands => ["svn", "svnadmin", "apache2", Apache.Module("dav_svn")];
 
     /// <summary>
-    /// Subversion says 500 where its user is wrong, and its client does not follow redirects:
-    /// only what is of the gateway's making is tried again.
+    /// Subversion answers 500 to errors of its user, and its client does not follow redirects.
+    /// So only failures that the gateway reports are retried.
     /// </summary>
     public override IReadOnlyList<string> Settings => ["Durable:Policies:default:Retry:Statuses=502-504"];
 
@@ -23,7 +23,7 @@ internal sealed class SubversionPart : Part
             await Command.RunAsync(directory, "chmod", "-R", "a+rwX", path);
         }
 
-        // Locks are for users with names; the password is "secret".
+        // Locks need a user name. The password is "secret".
         var users = Path.Combine(directory, "users");
         await File.WriteAllTextAsync(users, "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
         return await Apache.StartAsync(directory, ["dav", "dav_svn", "authn_core", "authn_file", "authz_user", "auth_basic"], $"""
@@ -77,7 +77,7 @@ internal sealed class SubversionPart : Part
         await exercise.TryAsync("unknown repository", null, 1, "svn", ["list", exercise.Url("/svn/none"), .. quiet]);
     }
 
-    /// <summary>Lines with the time.</summary>
+    /// <summary>Removes the lines with a mark, which contain the time.</summary>
     private static string Without(string text, string mark) =>
         string.Join('\n', text.Split('\n').Where(line => !line.Contains(mark, StringComparison.Ordinal)));
 }

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace DurableGateway.Services.Parts;
 
-/// <summary>WebDAV on Apache's mod_dav, by the litmus suite; and what curl asks of plain files: ranges and conditions.</summary>
+/// <summary>WebDAV on Apache's mod_dav, with the litmus suite, and ranges and conditions of plain files with curl.</summary>
 internal sealed partial class WebDavPart : Part
 {
     public override string Name => "webdav";
@@ -55,7 +55,7 @@ internal sealed partial class WebDavPart : Part
     [GeneratedRegex("^-> running `([a-z]+)':")]
     private static partial Regex Heading();
 
-    /// <summary>" 3. put_get.............. pass": pass, FAIL or SKIPPED.</summary>
+    /// <summary>Matches lines such as <c>3. put_get.............. pass</c>, with pass, FAIL or SKIPPED.</summary>
     [GeneratedRegex(@"^\s*\d+\. ([a-z_0-9]+)\.+ (pass|FAIL|SKIPPED|WARNING)")]
     private static partial Regex Test();
 }

@@ -38,7 +38,7 @@ switch ($path) {
         echo 'visit ' . $_SESSION['visits'];
         break;
     case '/slow':
-        // Whoever asks first waits for so long that the process is killed meanwhile.
+        // The first request waits for so long that the process is killed in the meantime.
         $journal = getenv('JOURNAL');
         file_put_contents($journal, file_get_contents('php://input') . "\n", FILE_APPEND);
         if (count(file($journal)) === 1) sleep(600);

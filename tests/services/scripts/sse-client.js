@@ -1,4 +1,4 @@
-// Takes events from sse-server.js one by one and tells what it saw: node sse-client.js <url> <stream>
+// Requests events from sse-server.js one by one, and prints what it received: node sse-client.js <url> <stream>
 const [base, stream] = process.argv.slice(2);
 const say = (what, seen) => console.log(`${what}\t${JSON.stringify(seen)}`);
 const late = ms => new Promise((_, reject) => setTimeout(() => reject(new Error(`nothing came in ${ms} ms`)), ms).unref());

@@ -1,4 +1,4 @@
-// A service of events, plain node: node sse-server.js <port>. An event is sent when a client asks for the next one.
+// A service of events on plain node: node sse-server.js <port>. An event is sent when a client asks for the next one.
 const http = require('node:http');
 
 const streams = new Map();

@@ -1,4 +1,4 @@
-// Talks to ws-server.js and tells what it saw, a line for each check: node ws-client.js <url>
+// Exchanges messages with ws-server.js, and prints a line for each check: node ws-client.js <url>
 const { createHash, randomBytes } = require('node:crypto');
 const WebSocket = require('ws');
 

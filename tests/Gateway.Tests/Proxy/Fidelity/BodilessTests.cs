@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>Responses that have no body and declare one reach the client without, from every kind of route and as stored results.</summary>
+/// <summary>A response that declares a body and has none reaches the client without one, on every route and as a stored result.</summary>
 public sealed class BodilessTests(Lanes lanes) : IClassFixture<Lanes>
 {
     private const string Kept = "X-Kept: 1\r\n";
@@ -41,7 +41,7 @@ public sealed class BodilessTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.NotNull(exchange.Received.Head["Durable-Run-Id"]);
         Assert.Empty(exchange.Received.Body);
 
-        // The length that the body would have had (RFC 9110 §8.6).
+        // The length that the body would have (RFC 9110 §8.6).
         if (response.Contains("1234", StringComparison.Ordinal)) Assert.Equal("1234", exchange.Received.Head["Content-Length"]);
     }
 
@@ -65,7 +65,7 @@ public sealed class BodilessTests(Lanes lanes) : IClassFixture<Lanes>
         await AssertResultAsync(method, response, ("Prefer", "respond-async"));
     }
 
-    /// <summary>Nothing in the request asks for another protocol.</summary>
+    /// <summary>The request does not ask for another protocol.</summary>
     [Theory]
     [InlineData(Lanes.Plain)]
     [InlineData(Lanes.Durable)]

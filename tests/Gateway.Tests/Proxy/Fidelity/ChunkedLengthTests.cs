@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
 /// <summary>
-/// A response in chunks that declares a length, too, ends with its last chunk (RFC 9112 §6.3): it is whole, and executed once.
+/// A chunked response that also declares a length ends with its last chunk (RFC 9112 §6.3). It is complete, and the request is sent once.
 /// </summary>
 public sealed class ChunkedLengthTests(Lanes lanes) : IClassFixture<Lanes>
 {

@@ -3,11 +3,11 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>Services that keep no connection open. A gateway of their own: its pool holds no connection of a service that does.</summary>
+/// <summary>Services that keep no connection open. They have a separate gateway, whose pool has no connections of other services.</summary>
 public sealed class ClosingServiceTests(Lanes lanes) : IClassFixture<Lanes>
 {
     /// <summary>
-    /// A connection that the service has said to be over (HTTP/1.0 says it by saying nothing) is not used for another request.
+    /// The gateway does not reuse a connection that the service has declared closed. HTTP/1.0 does so by default.
     /// </summary>
     [Theory]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nold")]
@@ -19,7 +19,7 @@ public sealed class ClosingServiceTests(Lanes lanes) : IClassFixture<Lanes>
         var served = new ConcurrentDictionary<Wire, bool>();
         lanes.Service.Handler = async (wire, head) =>
         {
-            // It closes in its own time: at the latest when something more comes, which it does not read.
+            // It closes later: at the latest when more data arrives, which it does not read.
             if (!served.TryAdd(wire, true))
             {
                 wire.Close();

@@ -7,10 +7,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>A result is whole, or it is not a result: whatever the client does while the response is on its way.</summary>
+/// <summary>A result is always complete, whatever the client does while the response is sent.</summary>
 public sealed class FailingClientTests
 {
-    /// <summary>More than all the buffers on the way to a client, less than <c>MaxResponseBytes</c>.</summary>
+    /// <summary>More than all buffers between the gateway and a client hold, and less than <c>MaxResponseBytes</c>.</summary>
     private const int Size = 15_000_000;
 
     private const string ShortPatience = "ReverseProxy:Clusters:upstream:HttpRequest:ActivityTimeout=00:00:01";
@@ -64,7 +64,7 @@ public sealed class FailingClientTests
 
         await AssertWholeAsync(gateway, response.Headers.GetValues("Durable-Result").Single());
 
-        // A part is not taken for the whole.
+        // The client does not take a part for the whole response.
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => response.Content.ReadAsByteArrayAsync());
         Assert.Single(service.Seen);
     }
@@ -85,7 +85,7 @@ public sealed class FailingClientTests
         Assert.Single(service.Seen);
     }
 
-    /// <summary>YARP may report the failure of the request's body in place of that of the response. Only HTTP/2 answers so early.</summary>
+    /// <summary>YARP may report a failure of the request's body instead of the response. Only HTTP/2 services answer so early.</summary>
     [Fact]
     public async Task ReplayCutOff_WhileTheRequestIsStillSent_IsNoResult()
     {
@@ -96,7 +96,7 @@ public sealed class FailingClientTests
             await context.Response.WriteAsync(count == 2 ? "part" : "whole");
             if (count != 2) return;
 
-            // Most of the request has no room on its way.
+            // The buffers do not hold most of the request.
             await context.Response.Body.FlushAsync();
             context.Abort();
         }, readBody: false, protocols: HttpProtocols.Http2);
@@ -110,7 +110,7 @@ public sealed class FailingClientTests
         Assert.Equal(3, service.Seen.Count);
     }
 
-    /// <summary>Silence is the service's own failure, in the first attempt and in a replay.</summary>
+    /// <summary>Silence is a failure of the service, in the first attempt and in a replay.</summary>
     [Fact]
     public async Task ServiceThatFallsSilentInTheMiddle_IsTriedAgain()
     {
@@ -138,7 +138,7 @@ public sealed class FailingClientTests
                 await context.Response.Body.WriteAsync(Block);
         });
 
-    /// <summary>A client that takes little more than the head of its response.</summary>
+    /// <summary>A client that reads little more than the head of its response.</summary>
     private static async Task<Wire> OpenAsync(GatewayHost gateway)
     {
         var socket = new TcpClient { NoDelay = true, ReceiveBufferSize = 4096 };

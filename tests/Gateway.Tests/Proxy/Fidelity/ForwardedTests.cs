@@ -2,7 +2,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>Whose <c>X-Forwarded-*</c> reach the service, on every kind of route, live and in a replay.</summary>
+/// <summary>Which <c>X-Forwarded-*</c> headers reach the service, on every kind of route, in a live attempt and in a replay.</summary>
 public sealed class ForwardedTests : IAsyncDisposable
 {
     private const string Failure = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
@@ -71,7 +71,7 @@ public sealed class ForwardedTests : IAsyncDisposable
         else Assert.Equal("127.0.0.1", seen[1].Head["X-Forwarded-For"]);
     }
 
-    /// <summary>By default the public listener is of IPv6 and IPv4 alike, and IPv4 addresses look otherwise there.</summary>
+    /// <summary>By default, the public listener accepts IPv6 and IPv4, and shows IPv4 addresses as IPv6 addresses.</summary>
     [Fact]
     public async Task Listener_OfBothFamilies_KnowsIPv4Addresses()
     {
@@ -82,7 +82,7 @@ public sealed class ForwardedTests : IAsyncDisposable
         AssertContinued((await lanes.SameAsync(Lanes.Get("/f", Claims))).Seen!.Head);
     }
 
-    /// <summary>YARP's own transforms of a route say otherwise.</summary>
+    /// <summary>YARP's transforms of a route override the default.</summary>
     [Fact]
     public async Task Route_WithTransformsOfItsOwn_KeepsThem()
     {

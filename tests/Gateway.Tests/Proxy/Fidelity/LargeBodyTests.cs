@@ -4,13 +4,13 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>Bodies of 100 MB pass in both directions, whole, and the gateway's memory does not grow with them.</summary>
+/// <summary>Bodies of 100 MB pass completely in both directions, and the gateway's memory does not grow with them.</summary>
 public sealed class LargeBodyTests : IAsyncLifetime
 {
     private const int Size = 100_000_000;
 
     /// <summary>
-    /// MiB: what a durable attempt may keep of its request and response (4 and 16), their growing, and the collector's slack.
+    /// In MiB: what a durable attempt may keep of its request and response (4 and 16), their growth, and memory not yet collected.
     /// </summary>
     private const int Allowed = 120;
 

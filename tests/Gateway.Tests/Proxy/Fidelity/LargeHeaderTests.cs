@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
 /// <summary>
-/// Responses with large header sections pass, up to a limit that is a setting; a larger one is an error and is not tried again.
+/// Responses with large header sections pass, up to a configurable limit. A larger one is an error, and the request is not retried.
 /// </summary>
 public sealed class LargeHeaderTests
 {
@@ -69,7 +69,7 @@ public sealed class LargeHeaderTests
         Assert.Equal(2, lanes.Service.Seen.Count);
     }
 
-    /// <summary>Of HTTP/2 the limit is counted elsewhere.</summary>
+    /// <summary>For HTTP/2, another component counts the limit.</summary>
     [Theory]
     [InlineData("1 MiB", HttpStatusCode.OK)]
     [InlineData("8 KiB", HttpStatusCode.BadGateway)]

@@ -3,7 +3,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>What a replay sends is what the live attempt sent, byte for byte.</summary>
+/// <summary>A replay sends the same bytes as the live attempt.</summary>
 public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
 {
     private const string Failure = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
@@ -80,8 +80,8 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
     }
 
     /// <summary>
-    /// The stored response, fetched from the result URL, is the response that the service gave. Only the URL is kept from other sites, and
-    /// what is relative to the URL of the request is resolved.
+    /// The response at the result URL is the response of the service. The gateway only hides the URL from other sites, and resolves what is
+    /// relative to the URL of the request.
     /// </summary>
     [Theory]
     [InlineData("HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/x\r\nSet-Cookie: b=2, 3; path=/\r\nX-Empty:\r\nContent-Encoding: gzip\r\n"
@@ -100,12 +100,12 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
 
         var result = await lanes.SendAsync(Lanes.Durable, Lanes.Get(redirect.Received.Head["Location"]!));
 
-        // Whoever goes on from there is not to tell others the URL, and no cache is to keep what is there.
+        // A page at this URL must not disclose the URL to other sites, and no cache may store the response.
         Assert.Equal(("no-referrer", "no-store"), (result.Received.Head["Referrer-Policy"], result.Received.Head["Cache-Control"]));
         await Lanes.AssertAsAnsweredAsync(response, result, "Referrer-Policy", "Cache-Control");
     }
 
-    /// <summary>A client that turns every method into GET on a 303 finds a length that no body goes with.</summary>
+    /// <summary>Some clients change every method to GET on a 303, and keep a length that has no body.</summary>
     [Fact]
     public async Task Result_OfAHead_CanBeFetchedWithGet()
     {
@@ -139,9 +139,9 @@ public sealed class ReplayTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Equal(Baggage(live), Baggage(replay));
     }
 
-    /// <summary>The trace goes on: its id is the same, the span is another.</summary>
+    /// <summary>The trace continues: the trace id is the same, and the span is another.</summary>
     private static string? Trace(WireMessage message) => message.Head["traceparent"]?.Split('-')[1];
 
-    /// <summary>.NET writes spaces around the equals sign, where it writes the header itself.</summary>
+    /// <summary>.NET writes spaces around the equals sign if it writes the header itself.</summary>
     private static string? Baggage(WireMessage message) => message.Head["baggage"]?.Replace(" ", "", StringComparison.Ordinal);
 }

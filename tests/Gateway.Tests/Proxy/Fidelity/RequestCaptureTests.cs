@@ -3,7 +3,7 @@ using DurableGateway.Proxy;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>The copy of a request's body, which the service and the store read.</summary>
+/// <summary>The copy of a request's body for the service and the store.</summary>
 [Trait("Category", "Unit")]
 public sealed class RequestCaptureTests
 {

@@ -4,7 +4,7 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>What reaches the service: on every kind of route the same, and what the client sent.</summary>
+/// <summary>The service receives what the client sent, and the same on every kind of route.</summary>
 public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
 {
     [Theory]
@@ -89,7 +89,7 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         await lanes.SameAsync(Lanes.Head("OPTIONS", "*") + "\r\n");
     }
 
-    /// <summary>A tunnel is for a forward proxy; it is not tried, and not tried again.</summary>
+    /// <summary>A tunnel is for a forward proxy. The gateway neither sends nor retries such a request.</summary>
     [Theory]
     [InlineData(Lanes.Plain)]
     [InlineData(Lanes.Durable)]
@@ -216,7 +216,7 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Equal(exchange.Sent.Head["Transfer-Encoding"], exchange.Seen!.Head["Transfer-Encoding"]);
     }
 
-    /// <summary>What a service decides by before it reads the body is not believed after it.</summary>
+    /// <summary>Trailers must not set fields that a service uses before it reads the body.</summary>
     [Fact]
     public async Task Trailers_ThatNoneMayBe_AreRemoved()
     {

@@ -5,9 +5,9 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>What reaches the client: on every kind of route the same, and what the service answered.</summary>
+/// <summary>The client receives what the service answered, and the same on every kind of route.</summary>
 /// <remarks>
-/// Trailers that the service did not announce with <c>Trailer</c> reach clients of HTTP/2 only: see <see cref="Http2Tests"/>.
+/// Trailers that the service did not announce with <c>Trailer</c> reach only HTTP/2 clients: see <see cref="Http2Tests"/>.
 /// </remarks>
 public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
 {
@@ -67,7 +67,7 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         await Lanes.AssertAsAnsweredAsync(response, exchange);
     }
 
-    /// <summary>Nor does a response that is never finished get a last chunk because it has trailers.</summary>
+    /// <summary>An unfinished response with trailers also gets no last chunk.</summary>
     [Theory]
     [InlineData(Lanes.Plain, "3\r\nabc\r\n")]
     [InlineData(Lanes.Durable, "3\r\nabc\r\n")]
@@ -90,7 +90,7 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         }
         catch (IOException)
         {
-            // The connection was cut, as it should be.
+            // The connection was cut, as expected.
         }
 
         Assert.True(whole is null or { Head.Status: 303, Body.Length: 0 }, $"The client got a whole response: {whole?.Head.StartLine}");
@@ -174,11 +174,11 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
         await Lanes.AssertAsAnsweredAsync(response, await lanes.SendAsync(Lanes.Durable, Lanes.Get("/r")));
     }
 
-    /// <summary>A service that closes a kept-alive connection without a word, as HTTP/1.0 services and short timeouts do.</summary>
+    /// <summary>A service that closes a kept-alive connection without notice, as services with short timeouts do.</summary>
     [Fact]
     public async Task Service_ThatClosesAnIdleConnection_ServesTheNextRequest()
     {
-        // A request that is on its way while the service closes may be lost with the connection: this is about one that comes after that.
+        // A request that is sent while the service closes may be lost with the connection. This request is sent later.
         using var closed = new SemaphoreSlim(0);
         lanes.Service.Handler = async (wire, head) =>
         {

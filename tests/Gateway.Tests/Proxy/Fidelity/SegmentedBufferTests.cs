@@ -3,7 +3,7 @@ using DurableGateway.Proxy;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>The copy of a response takes memory for what it has, and for nothing once it is too large to be kept.</summary>
+/// <summary>The copy of a response takes memory for its content, and none once it is too large to be stored.</summary>
 [Trait("Category", "Unit")]
 public sealed class SegmentedBufferTests
 {
@@ -34,7 +34,7 @@ public sealed class SegmentedBufferTests
         const int Limit = 16 << 20;
         var block = new byte[64 * 1024];
 
-        // Of this thread: nothing below waits for anything.
+        // This counts one thread, which is enough because nothing below waits.
         var before = GC.GetAllocatedBytesForCurrentThread();
         using var capture = new ResponseCapture(client: null, Limit, () => { });
         for (var sent = 0; sent < Limit; sent += block.Length) await capture.WriteAsync(block, TestContext.Current.CancellationToken);

@@ -4,20 +4,20 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>To a service without TLS.</summary>
+/// <summary>The tests with a service without TLS.</summary>
 public sealed class SentOnceTests(SentOnceTests.Gateway gateway) : SentOnceRules(gateway.Lanes), IClassFixture<SentOnceTests.Gateway>
 {
     public sealed class Gateway() : ClosingLanes(new RawService());
 }
 
-/// <summary>To a service with TLS.</summary>
+/// <summary>The tests with a service with TLS.</summary>
 public sealed class SentOnceWithTlsTests(SentOnceWithTlsTests.Gateway gateway)
     : SentOnceRules(gateway.Lanes), IClassFixture<SentOnceWithTlsTests.Gateway>
 {
     public sealed class Gateway() : ClosingLanes(new RawService(Make.Certificate("service")));
 }
 
-/// <summary>A gateway that tries twice.</summary>
+/// <summary>A gateway whose policy allows two attempts.</summary>
 public abstract class ClosingLanes : IAsyncLifetime
 {
     private protected ClosingLanes(RawService service) => Lanes = new Lanes(
@@ -36,8 +36,8 @@ public abstract class ClosingLanes : IAsyncLifetime
 }
 
 /// <summary>
-/// A service that takes a request and closes the connection without a response may have executed it. Each attempt reaches it once, whatever
-/// the method, on a new connection and on a kept one.
+/// A service that reads a request and closes the connection without a response may have executed it. Each attempt reaches the service once,
+/// for every method, on a new connection and on a reused one.
 /// </summary>
 public abstract class SentOnceRules
 {
@@ -57,7 +57,7 @@ public abstract class SentOnceRules
                 return;
             }
 
-            // The last words of a server that was killed: the connection just ends.
+            // As if the server was killed: the connection ends without a response.
             _seen.Enqueue(head);
             wire.Close();
         };
@@ -81,19 +81,19 @@ public abstract class SentOnceRules
         await AssertEachOnceAsync(onAKeptOne, lane);
     }
 
-    /// <summary>.NET's client also repeats what waits for <c>100 Continue</c>: the service has its head.</summary>
+    /// <summary>.NET's client also repeats a request that waits for <c>100 Continue</c>, although the service has its head.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task Request_ThatExpectsToContinue_IsSentOnceInEachAttempt(string lane)
     {
-        // The body follows without a word from the gateway, as from a client that does not wait for long.
+        // The body follows without 100 Continue, as from a client that does not wait for it.
         var exchange = await _lanes.SendAsync(lane,
             Lanes.Head("POST", "/r", "Content-Length: 2000", "Expect: 100-continue") + "\r\n" + new string('x', 2000));
 
         await AssertEachOnceAsync(exchange, lane);
     }
 
-    /// <summary>Over HTTP/2 a request has no body where its head ends the stream.</summary>
+    /// <summary>Over HTTP/2, a request whose head ends the stream has no body.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task Request_OfAClientOfHttp2_IsSentOnceInEachAttempt(string lane)
@@ -113,7 +113,7 @@ public abstract class SentOnceRules
         AssertEachOnce(lane);
     }
 
-    /// <summary>What was never sent may be: a connection that was closed while nobody used it costs no attempt.</summary>
+    /// <summary>A request that was not sent may be sent again: a connection that was closed while idle costs no attempt.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task Request_OnAConnectionThatWasClosedBefore_IsSentOnAnother(string lane)
@@ -158,7 +158,7 @@ public abstract class SentOnceRules
         _seen.Clear();
     }
 
-    /// <summary>The last attempt has ended when the run has.</summary>
+    /// <summary>When the run has ended, the last attempt has ended too.</summary>
     private async Task FollowAsync(string location)
     {
         using var result = await _lanes.Gateway.Follower.GetAsync(location);

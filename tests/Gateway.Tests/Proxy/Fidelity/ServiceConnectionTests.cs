@@ -6,8 +6,8 @@ using DurableGateway.Proxy;
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
 /// <summary>
-/// A connection as .NET's client uses it: it reads ahead on a kept one, writes a request,
-/// and takes the end of the connection for a reason to repeat it.
+/// A connection as .NET's client uses it. The client reads ahead on an idle connection, writes a request,
+/// and repeats the request if the connection ends.
 /// </summary>
 public sealed class ServiceConnectionTests : IAsyncLifetime
 {
@@ -57,7 +57,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         await Assert.ThrowsAsync<HttpIOException>(() => ahead);
     }
 
-    /// <summary>The client reads ahead on idle connections only. One that a waiting request takes over is written to at once.</summary>
+    /// <summary>The client reads ahead only on idle connections. If a request waits for one, it writes at once.</summary>
     [Fact]
     public async Task End_AfterTheSecondRequest_IsAnError_WithoutAReadAheadOfIt()
     {
@@ -69,7 +69,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         await Assert.ThrowsAsync<HttpIOException>(ReadAsync);
     }
 
-    /// <summary>.NET's own client: the second request waits for the only connection, and gets it as the first response ends.</summary>
+    /// <summary>.NET's client itself: the second request waits for the only connection, and gets it when the first response ends.</summary>
     [Fact]
     public async Task Request_ThatTakesOverAConnection_IsSentOnce()
     {
@@ -86,14 +86,14 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         Assert.StartsWith("GET /second", await ReceiveAsync(service), StringComparison.Ordinal);
         service.Dispose();
 
-        // A second sending would come on another connection, and be waited for.
+        // The gateway would send a repeated request on another connection, and wait for its response.
         var again = listener.AcceptSocketAsync(Cancellation).AsTask();
         Assert.Same(second, await Task.WhenAny(second, again).WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
         await Assert.ThrowsAsync<HttpRequestException>(() => second);
         Assert.Equal(HttpStatusCode.OK, (await first).StatusCode);
     }
 
-    /// <summary>A service may answer while it is still being sent the request, and what it has answered may lie unread meanwhile.</summary>
+    /// <summary>A service may answer while it still receives the request, and the answer may remain unread meanwhile.</summary>
     [Fact]
     public async Task RestOfARequest_IsSent_WhileItsResponseComes()
     {
@@ -111,7 +111,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         Assert.Equal("echo", await ReadAsync());
     }
 
-    /// <summary>The head of a request is known by its first line, however long that is.</summary>
+    /// <summary>The first line identifies the head of a request, however long the line is.</summary>
     [Fact]
     public async Task Request_WithALongTarget_IsSentOnceToo()
     {
@@ -134,7 +134,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await first).StatusCode);
     }
 
-    /// <summary>The client is told of an end, and repeats the request on another connection; this one has had nothing of it.</summary>
+    /// <summary>The client sees the end of the connection, and repeats the request on another one.</summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -154,7 +154,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         Assert.Equal(0, await _service.ReceiveAsync(_buffer, Cancellation));
     }
 
-    /// <summary>Servers that close an idle connection with <c>408</c> do not mean the request that follows.</summary>
+    /// <summary>A server that closes an idle connection with <c>408</c> does not answer the next request with it.</summary>
     [Fact]
     public async Task Response_BeforeTheSecondRequest_IsNotTakenForItsResponse()
     {
@@ -181,7 +181,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         Assert.Equal("HTTP/1.1 200 OK\r\n\r\nabc", text);
     }
 
-    /// <summary>After an upgrade both sides write when they like, and either may end.</summary>
+    /// <summary>After an upgrade, both sides write at any time, and either may end the connection.</summary>
     [Theory]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\n\r\n")]
     [InlineData("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n")]
@@ -189,7 +189,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
     {
         await _connection.WriteAsync("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"u8.ToArray(), Cancellation);
 
-        // The status line may come in pieces.
+        // The status line may arrive in pieces.
         await _service.SendAsync(Encoding.ASCII.GetBytes(response[..9]), Cancellation);
         var head = ReadAsync();
         await _service.SendAsync(Encoding.ASCII.GetBytes(response[9..]), Cancellation);
@@ -204,7 +204,7 @@ public sealed class ServiceConnectionTests : IAsyncLifetime
         Assert.Equal("", await read);
     }
 
-    /// <summary>A service that answers with another version from one response to the next is told each time.</summary>
+    /// <summary>The HTTP version may differ from one response to the next. HTTP/1.0 is marked each time.</summary>
     [Fact]
     public async Task Http10_IsMarked_AlsoAfterAnotherVersion()
     {

@@ -3,7 +3,7 @@ using DurableGateway.Proxy;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>When the body of a response counts as whole.</summary>
+/// <summary>When the body of a response counts as complete.</summary>
 [Trait("Category", "Unit")]
 public sealed class ServiceContentTests
 {
@@ -21,7 +21,7 @@ public sealed class ServiceContentTests
         var content = ServiceContent.Watch(response, Timeout.InfiniteTimeSpan, TimeProvider.System, TestContext.Current.CancellationToken);
         var body = await content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
 
-        // YARP waits for bytes before it takes a buffer for them: that is not the end.
+        // YARP waits for bytes with an empty buffer before it takes a buffer for them. This read is not the end.
         Assert.Equal(0, await body.ReadAsync(Memory<byte>.Empty, TestContext.Current.CancellationToken));
         Assert.False(content.HasEnded);
         var error = await Record.ExceptionAsync(async () => await body.CopyToAsync(Stream.Null));

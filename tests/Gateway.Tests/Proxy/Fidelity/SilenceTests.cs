@@ -6,7 +6,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>Conversations may be silent, unless their cluster says for how long.</summary>
+/// <summary>Connections may be silent for any time, unless their cluster sets a limit.</summary>
 public sealed class SilenceTests
 {
     [Fact]
@@ -48,7 +48,7 @@ public sealed class SilenceTests
         await client.WriteAsync($"{method} /s HTTP/1.1\r\nHost: {Lanes.HostOf(Lanes.Durable)}\r\n{headers}\r\n\r\n");
         Assert.True((await client.ReadHeadAsync())!.Status is 101 or 200);
 
-        // The connection ends, one way or the other.
+        // The connection ends, with or without an error.
         Assert.True(await Record.ExceptionAsync(async () => Assert.Empty(await client.ReadSomeAsync())) is null or IOException);
     }
 }

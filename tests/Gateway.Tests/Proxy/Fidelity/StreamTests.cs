@@ -7,10 +7,10 @@ using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Proxy.Fidelity;
 
-/// <summary>What flows while it is made: bodies both ways, events, upgrades, interim responses.</summary>
+/// <summary>Content that is forwarded while it is produced: bodies in both directions, events, upgrades, interim responses.</summary>
 /// <remarks>
-/// To an HTTP/1.1 service .NET's client sends the whole request before it reads the response, so a conversation of both at once
-/// needs HTTP/2 there (see <see cref="Http2Tests"/>) or an upgrade.
+/// .NET's client sends the whole request to an HTTP/1.1 service before it reads the response. So two simultaneous directions
+/// need HTTP/2 (see <see cref="Http2Tests"/>) or an upgrade.
 /// </remarks>
 public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
 {
@@ -39,7 +39,7 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
     }
 
-    /// <summary>However few: a client that waits for the service to react to what it has sent must not wait for ever.</summary>
+    /// <summary>Even a few bytes are forwarded at once: a client may wait until the service has reacted to them.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task Upload_InSmallPieces_FlowsAsItComes(string lane)
@@ -132,7 +132,7 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
     }
 
     /// <summary>
-    /// A subscription is over with its client, also where it is stored because its first event took long, and nothing repeats it.
+    /// A subscription ends with its client, and is not repeated, even if it is stored because its first event took long.
     /// </summary>
     [Theory]
     [InlineData(Lanes.Plain, "")]
@@ -210,8 +210,8 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Equal(200, exchange.Received.Head.Status);
     }
 
-    /// <summary>The client waits to be told to go on; a service that will not take the body says so before it has been sent.</summary>
-    /// <remarks>A body of up to 1 KiB .NET's client sends all the same, to keep the connection.</remarks>
+    /// <summary>The client waits for <c>100 Continue</c>. A service that refuses the body says so before the client sends it.</summary>
+    /// <remarks>.NET's client sends a body of up to 1 KiB anyway, to keep the connection.</remarks>
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task Expect_100Continue_IsTheServicesToRefuse(string lane)
@@ -246,7 +246,7 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Equal("body", (await client.ReadRestAsync((await client.ReadHeadAsync())!)).Text);
     }
 
-    /// <summary>ASP.NET Core cannot send interim responses other than 100 and 101; they must not be taken for the final one.</summary>
+    /// <summary>ASP.NET Core cannot send interim responses other than 100 and 101. They must not be taken for the final response.</summary>
     [Theory]
     [InlineData("HTTP/1.1 102 Processing\r\n\r\n")]
     [InlineData("HTTP/1.1 103 Early Hints\r\nLink: </s.css>; rel=preload\r\n\r\n")]
@@ -261,7 +261,7 @@ public sealed class StreamTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Null(exchange.Received.Head["Link"]);
     }
 
-    /// <summary>A response cut short is not passed off as whole.</summary>
+    /// <summary>A truncated response does not look complete to the client.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task Response_CutShort_CutsTheClientsConnection(string lane)
