@@ -14,6 +14,9 @@ internal sealed class AttemptRegistry : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>The number of ticks without an attempt after which the clock stops, so that an idle node does not wake up.</summary>
+    private const int MaxIdleTicks = 20;
+
     private readonly ConcurrentDictionary<RunId, Attempt> _attempts = new();
 
     private readonly RunEngine _engine;
@@ -21,12 +24,15 @@ internal sealed class AttemptRegistry : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger<AttemptRegistry> _log;
     private readonly TimeSpan _storeRetry;
+    private readonly PeriodicTimer _clock;
+    private int _isClockStopped;
     private TaskCompletionSource? _drained;
     private AttemptInterrupt _interruptAll;
 
     public AttemptRegistry(RunEngine engine, IRunSignals signals, EngineSettings settings, TimeProvider time, ILogger<AttemptRegistry> log)
     {
         (_engine, _settings, _time, _log) = (engine, settings, time, log);
+        _clock = new PeriodicTimer(Tick, time);
         _storeRetry = TimeSpan.FromMilliseconds(Math.Min(500, settings.Lease.TotalMilliseconds / 10));
         signals.EndHeard += run =>
         {
@@ -48,6 +54,10 @@ internal sealed class AttemptRegistry : BackgroundService
         }
 
         if (_interruptAll != AttemptInterrupt.None) attempt.Interrupt(_interruptAll);
+
+        // The attempt is visible before the state of the clock is read: see StopClock.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _isClockStopped) != 0) StartClock();
     }
 
     public bool TryGet(RunId run, [NotNullWhen(true)] out Attempt? attempt) => _attempts.TryGetValue(run, out attempt);
@@ -79,14 +89,40 @@ internal sealed class AttemptRegistry : BackgroundService
         foreach (var (_, attempt) in _attempts) attempt.Interrupt(reason);
     }
 
+    public override void Dispose()
+    {
+        _clock.Dispose();
+        base.Dispose();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // Leases must be renewed while attempts are in flight, which is longer than the host counts as running.
-        using var timer = new PeriodicTimer(Tick, _time);
-        while (await timer.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && IsEmpty))
+        await using var stopping = stoppingToken.Register(StartClock);
+        var idleTicks = 0;
+        while (await _clock.WaitForNextTickAsync(CancellationToken.None) && !(stoppingToken.IsCancellationRequested && IsEmpty))
         {
             WatchAll();
+            idleTicks = IsEmpty ? idleTicks + 1 : 0;
+            if (idleTicks < MaxIdleTicks) continue;
+            idleTicks = 0;
+            StopClock(stoppingToken);
         }
+    }
+
+    /// <summary>Stops the clock until an attempt begins or the host stops.</summary>
+    private void StopClock(CancellationToken stoppingToken)
+    {
+        _clock.Period = Timeout.InfiniteTimeSpan;
+        Interlocked.Exchange(ref _isClockStopped, 1);
+
+        // Who adds an attempt first adds it and then reads the state of the clock. One of the two sees the other.
+        if (!IsEmpty || stoppingToken.IsCancellationRequested) StartClock();
+    }
+
+    private void StartClock()
+    {
+        if (Interlocked.Exchange(ref _isClockStopped, 0) != 0) _clock.Period = Tick;
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace DurableGateway.Tests.Runs;
 
@@ -92,6 +93,36 @@ public sealed class AttemptRegistryTests
         Assert.True(registry.WhenEmptyAsync().IsCompleted);
     }
 
+    /// <summary>An idle node would otherwise wake up twenty times a second.</summary>
+    [Fact]
+    public async Task Clock_StopsWithoutAttempts_AndStartsWithTheNext_AndForTheEndOfTheHost()
+    {
+        var time = new TimerCount();
+        var bench = new EngineBench(time);
+        using var registry = Registry(bench);
+        await registry.StartAsync(CancellationToken.None);
+        Assert.True(IsRunning());
+        await Eventually.TrueAsync(() => !IsRunning(), "the clock stops");
+
+        var live = bench.Live();
+        registry.Add(live);
+        Assert.True(IsRunning());
+        await Eventually.TrueAsync(() => IsRunning() && bench.Store.Calls.Count == 1, "the clock stores the run");
+        registry.Remove(live);
+        await Eventually.TrueAsync(() => !IsRunning(), "the clock stops again");
+
+        var stopped = registry.StopAsync(CancellationToken.None);
+        Assert.True(IsRunning());
+        await stopped.WaitAsync(TimeSpan.FromSeconds(60));
+
+        bool IsRunning()
+        {
+            var before = time.Fired;
+            time.Advance(TimeSpan.FromSeconds(1));
+            return time.Fired > before;
+        }
+    }
+
     private static AttemptRegistry Registry(EngineBench bench) =>
         new(bench.Engine, new NoSignals(), new EngineSettings(EngineBench.Lease), bench.Time, NullLogger<AttemptRegistry>.Instance);
 
@@ -101,6 +132,22 @@ public sealed class AttemptRegistryTests
         registry.WatchAll();
         return condition();
     }, "the clock has done it");
+
+    /// <summary>Counts how often timers fire.</summary>
+    private sealed class TimerCount() : FakeTimeProvider(Make.Start)
+    {
+        private int _fired;
+
+        public int Fired => Volatile.Read(ref _fired);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => base.CreateTimer(
+            value =>
+            {
+                Interlocked.Increment(ref _fired);
+                callback(value);
+            },
+            state, dueTime, period);
+    }
 
     private sealed class NoSignals : IRunSignals
     {

@@ -12,10 +12,13 @@ internal sealed class EngineBench : IRunObserver
     public static readonly StoreUnavailableException Refused = new("The store is away.");
     public static readonly StoreUnavailableException Unanswered = new("No answer.") { MayHaveHappened = true };
 
-    public EngineBench() => Engine = new RunEngine(
-        Store, new RunEvents([this]), new EngineSettings(Lease), Time, NullLogger<RunEngine>.Instance);
+    public EngineBench(FakeTimeProvider? time = null)
+    {
+        Time = time ?? new FakeTimeProvider(Make.Start);
+        Engine = new RunEngine(Store, new RunEvents([this]), new EngineSettings(Lease), Time, NullLogger<RunEngine>.Instance);
+    }
 
-    public FakeTimeProvider Time { get; } = new(Make.Start);
+    public FakeTimeProvider Time { get; }
     public FakeRunStore Store { get; } = new();
     public RunEngine Engine { get; }
 
