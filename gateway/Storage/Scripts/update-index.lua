@@ -85,7 +85,7 @@ local function update(run_key, steps, history)
   -- A run that is about to expire must not come back as a key of one field. It stays marked until it is gone.
   local stays_marked = tonumber(expires) < tonumber(args.now) + 1000
   if not stays_marked then
-    redis.call('HSET', run_key, 'ix', state .. ' ' .. string.format('%.0f', noted) .. (digit or ''))
+    redis.call('HSET', run_key, 'ix', state .. ' ' .. string.format('%d', noted) .. (digit or ''))
   end
   for name in pairs(names) do add('p:' .. name, started, id, expires) end
   if is_new or has_ended or has_reopened then

@@ -70,7 +70,7 @@ end
 -- run   with noted and expires; with entries of steps, ix
 local function add_history(keys, run, now, kind, attempt, number, text, why)
   if string.find('CFPSWE', kind, 1, true) then mark_for_index(keys, run, now) end
-  local first = string.format('%.0f', count_of(run, 'noted') + 1)
+  local first = string.format('%d', count_of(run, 'noted') + 1)
   if why or kind == 'f' or kind == 'e' then set_fields(run, 'why', first) end
   if why then number = number .. ':' .. why end
   local entry = first .. ' ' .. now .. ' ' .. kind .. ' ' .. attempt .. ' ' .. number .. ' ' .. text
@@ -78,7 +78,7 @@ local function add_history(keys, run, now, kind, attempt, number, text, why)
   repeat
     local noted = count_of(run, 'noted')
     if noted > 0 and noted % 8 == 0 then move_to_list(keys, run, noted) end
-    local n, last = string.format('%.0f', noted + 1), at + size - 1 - #mark
+    local n, last = at == 1 and first or string.format('%d', noted + 1), at + size - 1 - #mark
     set_fields(run, 'noted', n, 'h:' .. n, mark .. string.sub(entry, at, last))
     at, mark = last + 1, '+'
   until at > #entry

@@ -16,13 +16,13 @@ end
 
 -- Changes fields of a run that read_fields has read. write_fields writes all changes with one command.
 local function set_fields(run, ...)
-  local pairs_of = {...}
+  local pairs_of, changes = {...}, run.changes
+  local count = #changes
   for i = 1, #pairs_of, 2 do
     local name, value = pairs_of[i], pairs_of[i + 1]
-    if type(value) == 'number' then value = string.format('%.0f', value) end
-    run[name] = value
-    run.changes[#run.changes + 1] = name
-    run.changes[#run.changes + 1] = value
+    -- All counts and times are whole. %d costs half of what %.0f does.
+    if type(value) == 'number' then value = string.format('%d', value) end
+    run[name], changes[count + i], changes[count + i + 1] = value, name, value
   end
 end
 
