@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
@@ -56,16 +57,20 @@ internal sealed record RequestRecord(byte[] Policy, string TraceParent, byte[] L
     }
 
     /// <summary>Reads the head.</summary>
+    /// <param name="connection">The store.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="caller">The name of the operation in traces.</param>
     /// <returns><see langword="null"/> if there is no request.</returns>
     /// <exception cref="UnreadableRecordException">It is damaged.</exception>
     /// <exception cref="StoreUnavailableException">The store is unavailable.</exception>
-    public static async Task<RequestRecord?> ReadHeadAsync(StoreConnection connection, RunId run)
+    public static async Task<RequestRecord?> ReadHeadAsync(
+        StoreConnection connection, RunId run, [CallerMemberName] string caller = "")
     {
         var key = new StoreKeys(run, connection.Shards).Request;
         for (var bytes = UsualBytes; ;)
         {
             var read = bytes;
-            var start = (byte[]?)await connection.ExecuteAsync(db => db.StringGetRangeAsync(key, 0, read - 1));
+            var start = (byte[]?)await connection.ExecuteAsync(db => db.StringGetRangeAsync(key, 0, read - 1), caller);
             if (start is not { Length: > 0 }) return null;
             var end = End(start);
             if (end <= start.Length || start.Length < read) return Decode(run, start[..Math.Min(end, start.Length)]);
