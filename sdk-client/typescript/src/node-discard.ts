@@ -9,9 +9,22 @@ export function callBack(args: unknown[]): void {
   if (written) queueMicrotask(written as () => void);
 }
 
-/** Tells those who wait for the end of a response, except for those who waited before the handler: they wait for what is sent. */
-export function tellFinished(response: ServerResponse, before: ReadonlySet<unknown>): void {
-  for (const listener of response.rawListeners("finish")) if (!before.has(listener)) listener.call(response);
+const ENDS = ["finish", "close"] as const;
+
+/** Those who wait for the end of a response now: the server, and what stands before the handler. They wait for what is really sent. */
+export function waitingFor(response: ServerResponse): ReadonlySet<unknown> {
+  return new Set(ENDS.flatMap((event) => response.rawListeners(event)));
+}
+
+/** Tells those who have come since then that the response has ended. Some wait for the one event, and some for the other. */
+export function tellEnded(response: ServerResponse, before: ReadonlySet<unknown>): void {
+  for (const event of ENDS) {
+    for (const listener of response.rawListeners(event)) {
+      if (before.has(listener)) continue;
+      response.removeListener(event, listener as () => void);
+      listener.call(response);
+    }
+  }
 }
 
 /**
@@ -25,8 +38,7 @@ export function discard(response: ServerResponse, isLate: () => boolean): () => 
   let released = false;
   let begun = false;
   let ended = false;
-  // They belong to the server, and to what stands before the handler: the response that they wait for is another one.
-  const before = new Set(response.rawListeners("finish"));
+  const before = waitingFor(response);
   const methods = response as unknown as Record<Name, Method>;
   const replace = (name: Name, instead: Method) => {
     const method = methods[name];
@@ -52,7 +64,8 @@ export function discard(response: ServerResponse, isLate: () => boolean): () => 
     callBack(args);
     if (ended) return this;
     ended = true;
-    queueMicrotask(() => tellFinished(this, before));
+    // After the handler, the response that takes the place of this one tells them: Fastify waits for it as well.
+    if (!released) queueMicrotask(() => tellEnded(this, before));
     return this;
   });
   Object.defineProperty(response, "headersSent", { configurable: true, get: () => begun });

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { callBack, type Method, tellFinished } from "./node-discard.js";
+import { callBack, type Method, tellEnded, waitingFor } from "./node-discard.js";
 
 /** The end of a response that is held back. */
 export interface Held {
@@ -17,7 +17,7 @@ export interface Held {
 export function hold(response: ServerResponse): Held {
   const methods = response as unknown as Record<"writeHead" | "flushHeaders" | "write" | "end", Method>;
   const { writeHead, flushHeaders, write, end } = methods;
-  const before = new Set(response.rawListeners("finish"));
+  const before = waitingFor(response);
   let head: unknown[] | undefined;
   let last: unknown[] | undefined;
   let passes = false;
@@ -54,7 +54,7 @@ export function hold(response: ServerResponse): Held {
     last = args.filter((arg) => typeof arg !== "function");
     Object.defineProperty(this, "writableEnded", { configurable: true, get: () => true });
     callBack(args);
-    queueMicrotask(() => tellFinished(this, before));
+    queueMicrotask(() => tellEnded(this, before));
     return this;
   };
   const sent = response.headersSent;

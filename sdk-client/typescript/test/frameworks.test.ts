@@ -58,6 +58,7 @@ async function undo(how: string, step: Step, response: ServerResponse, own: () =
 async function send(how: string, step: Step, response: ServerResponse, own: () => unknown): Promise<unknown> {
   switch (how) {
     case "own":
+    case "stream":
       return own();
     case "pipeline":
       response.writeHead(201, { location: "/a", "content-type": "text/plain" });
@@ -182,7 +183,8 @@ async function fastifyApp() {
     "/undo/:how",
     onFastify<{ Params: { how: string } }>(async ({ params: { how } }, reply, step) => {
       if (how === "hijack") reply.hijack();
-      const send = () => reply.code(201).headers({ location: "/a", "set-cookie": "a=1" }).send("done");
+      const body = how === "stream" ? Readable.from(["it ", "is done"]) : "done";
+      const send = () => reply.code(201).headers({ location: "/a", "set-cookie": "a=1" }).send(body);
       if (how === "late") void send();
       await undo(how, step, reply.raw, send);
     }, options),
@@ -190,7 +192,7 @@ async function fastifyApp() {
   app.get<{ Params: { how: string } }>(
     "/ended/:how",
     onFastify<{ Params: { how: string } }>(
-      ({ params: { how } }, reply, step) => goOn(how, step, reply.raw, () => reply.code(201).header("location", "/a").send('"done"')),
+      ({ params: { how } }, reply, step) => goOn(how, step, reply.raw, () => done(reply, how)),
       options,
     ),
   );
@@ -199,9 +201,12 @@ async function fastifyApp() {
 }
 
 const rawOf = (res: express.Response | FastifyReply) => ("raw" in res ? res.raw : res);
-const done = (res: express.Response | FastifyReply) =>
+const done = (res: express.Response | FastifyReply, how: string) =>
   "raw" in res
-    ? res.code(201).headers({ location: "/a", "set-cookie": "a=1" }).send('"done"')
+    ? res
+        .code(201)
+        .headers({ location: "/a", "set-cookie": "a=1" })
+        .send(how === "stream" ? Readable.from(["it ", "is done"]) : '"done"')
     : res.status(201).location("/a").cookie("a", "1").json("done");
 
 class Handlers {
@@ -225,10 +230,10 @@ class Handlers {
     throw new ConflictException();
   }
   async ended(how: string, step: Step, res: express.Response | FastifyReply) {
-    await goOn(how, step, rawOf(res), () => done(res));
+    await goOn(how, step, rawOf(res), () => done(res, how));
   }
   async undo(how: string, step: Step, res: express.Response | FastifyReply) {
-    await undo(how, step, rawOf(res), () => done(res));
+    await undo(how, step, rawOf(res), () => done(res, how));
   }
 }
 // Decorators are applied by hand, as the compiler does it: this file is compiled without their metadata.
@@ -338,7 +343,15 @@ for (const [framework, start] of [
     stored.set("a", { type: "run", failed: false, contentType: "application/json", body: new TextEncoder().encode("1") });
     stored.set("rollback begun", { type: "run", failed: true, contentType: "application/problem+json", body });
   };
-  const manners = ["own", "pipeline", "flushed", "half", ...(framework === "Fastify" ? ["late", "hijack"] : [])];
+  const isFastify = framework.endsWith("Fastify");
+  const manners = [
+    "own",
+    "pipeline",
+    "flushed",
+    "half",
+    ...(isFastify ? ["stream"] : []),
+    ...(framework === "Fastify" ? ["late", "hijack"] : []),
+  ];
   for (const how of manners) {
     for (const inlined of [true, false]) {
       const name = `${framework}: while a run is rolled back, what its handler sends is not sent (${how}, ${inlined ? "" : "not "}inlined)`;
@@ -373,6 +386,7 @@ for (const [framework, start] of [
     ["own", '"done"'],
     ["pipeline", "it is done"],
     ["flushed", "it is done"],
+    ...(isFastify ? ([["stream", "it is done"]] as const) : []),
   ] as const) {
     test(`${framework}: a handler that ends its response and goes on is waited for (${how})`, { timeout: 10_000 }, async () => {
       what = "";
