@@ -18,7 +18,7 @@ const (
 	maxQuiet = 5 * time.Second
 )
 
-// activity knows which steps of an attempt are executing and which are parked, and so whether the handler can go on. A
+// activity knows which steps of an attempt are executing and which are parked, and so whether the handler can continue. A
 // step is executing from its beginning until its outcome is known, its checkpoint included. It is parked while its
 // outcome belongs to a later attempt.
 type activity struct {
@@ -56,7 +56,7 @@ func newActivity(main *branch, suspendAfter time.Duration) *activity {
 	return a
 }
 
-// update changes the state, and suspends the attempt where the change leaves nothing that could go on.
+// update changes the state, and suspends the attempt where the change leaves nothing that could continue.
 func (a *activity) update(change func()) {
 	a.mu.Lock()
 	change()
@@ -159,7 +159,7 @@ func (a *activity) fork(g *Group) {
 	})
 }
 
-// end notes that a branch has ended. Who waits for the last one of a group can go on, and is told later.
+// end notes that a branch has ended. Who waits for the last one of a group can continue, and is told later.
 func (a *activity) end(g *Group, b *branch) {
 	a.update(func() {
 		if !b.still() {

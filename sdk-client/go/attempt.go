@@ -154,7 +154,7 @@ func (a *attempt) overrule(v *verdict) {
 	}
 }
 
-// fail ends the attempt: the gateway begins another one.
+// fail ends the attempt: the gateway starts another one.
 func (a *attempt) fail(err *CheckpointError) {
 	if v := a.verdictSoFar(); v == nil || v.isSuspended() {
 		a.log(LogEntry{Level: LogWarn, Message: "the attempt has failed; the gateway starts another", Err: err})
@@ -169,7 +169,7 @@ func (a *attempt) giveUp(why error) {
 	a.abandon()
 }
 
-// suspend ends what the handler waits for: it cannot go on.
+// suspend ends what the handler waits for: it cannot continue.
 func (a *attempt) suspend() {
 	a.log(LogEntry{Level: LogDebug, Message: "the attempt is suspended; it waits for " + a.activity.parkedSteps()})
 	a.mu.Lock()

@@ -50,8 +50,8 @@ func WithBuild(build string) HandlerOption {
 	return func(c *config) { c.build = build }
 }
 
-// WithSuspendAfter says how long an attempt goes on in which a step is parked and no other is executing. When no step
-// has begun in that time, the handler cannot go on: its context is cancelled, parked steps return [ErrSuspended], and
+// WithSuspendAfter says how long an attempt continues in which a step is parked and no other is executing. When no step
+// has begun in that time, the handler cannot continue: its context is cancelled, parked steps return [ErrSuspended], and
 // the attempt is suspended. The default is half a second.
 //
 // It leaves time for what a goroutine does between two of its steps while another one waits. A handler that waits for a [Group] of branches

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// ErrSuspended says that a step goes on in a later attempt, and that this attempt is over. Return it from the handler. It is also a
-// [context.Canceled] for [errors.Is], so that code which passes over cancellations is right as it is.
+// ErrSuspended says that a step continues in a later attempt, and that this attempt is over. Return it from the handler. It is also a
+// [context.Canceled] for [errors.Is], so that code which passes over cancellations works unchanged.
 var ErrSuspended error = &overError{"durable: the attempt is suspended; the step continues in a later attempt"}
 
-// ErrAbandoned says that the run has ended, or that a later attempt owns it. What this handler does is no longer wanted. It is also a
+// ErrAbandoned says that the run has ended, or that a later attempt owns it. What this handler does is discarded. It is also a
 // [context.Canceled] for [errors.Is].
 var ErrAbandoned error = &overError{"durable: the attempt is abandoned; the run has ended or a later attempt owns it"}
 
@@ -27,7 +27,7 @@ type overError struct{ text string }
 func (e *overError) Error() string        { return e.text }
 func (e *overError) Is(target error) bool { return target == context.Canceled }
 
-// StepError says that a step has failed for good: its tries are used up, or no retry may help. The failure is part of the run, so the step
+// StepError says that a step has failed finally: its tries are used up, or no retry may help. The failure is part of the run, so the step
 // returns it in every replay. Handle it to compensate. Where it leaves the handler, the run ends with it.
 type StepError struct {
 	// Step is the step's id.
@@ -57,7 +57,7 @@ func (e *StepError) Is(target error) bool {
 	return false
 }
 
-// NonRetryableError says that no retry may help. Returned from a step's function, the step fails for good at once; returned from the
+// NonRetryableError says that no retry may help. Returned from a step's function, the step fails finally; returned from the
 // handler, the run does. It counts wherever it is in the chain of an error.
 type NonRetryableError struct {
 	// Message is what went wrong, for the run's record and the log. Clients do not see it. It may be empty where Err says it.
@@ -65,7 +65,7 @@ type NonRetryableError struct {
 	// ClientMessage is what the client of the run is told, as the problem's detail, where the failure ends the run.
 	// Where it is empty, the client is told that the request failed, and not why.
 	ClientMessage string
-	// Err is the cause, if there is one. An error that comes from a cancelled request and has a cause is no failure: the next attempt goes on.
+	// Err is the cause, if there is one. An error from a cancelled request that has a cause is not a failure: the next attempt continues.
 	Err error
 }
 
@@ -131,7 +131,7 @@ func misuse(format string, args ...any) *UsageError {
 	return &UsageError{fmt.Sprintf(format, args...)}
 }
 
-// CheckpointError says that an outcome could not be stored, or a stored one not be read. The attempt is over; the gateway begins another,
+// CheckpointError says that an outcome could not be stored, or a stored one not be read. The attempt is over; the gateway starts another,
 // whatever the handler makes of it.
 type CheckpointError struct {
 	message       string

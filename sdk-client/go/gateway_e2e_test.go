@@ -220,7 +220,7 @@ func TestRealGateway(t *testing.T) {
 			t.Error(steps)
 		}
 	})
-	t.Run("a failure for good is undone and told", func(t *testing.T) {
+	t.Run("a final failure is undone and told", func(t *testing.T) {
 		status, body := post(t, "/refused")
 		if status != 500 || undone != 1 ||
 			body != `{"title":"A step of the request failed","detail":"Your card was declined.","step":"pay","status":500}` {

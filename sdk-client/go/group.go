@@ -8,7 +8,7 @@ import (
 // Group executes branches of a handler at the same time. A branch whose step waits (for its retry, an event, the end of
 // a sleep) does not keep the others from going on.
 //
-// It is like errgroup.Group, with three differences. The SDK knows the branches, so it knows when none can go on, and
+// It is like errgroup.Group, with three differences. The SDK knows the branches, so it knows when none can continue, and
 // suspends the attempt at once. [Group.Wait] gives the error of the first branch in the order of the calls of
 // [Group.Go], which is the same in each attempt. And an error of one branch does not cancel the others: what their steps
 // do is worth its checkpoint.
@@ -95,7 +95,7 @@ func (g *Group) Wait() error {
 	return first
 }
 
-// rank orders what branches end with: a failure for good ends the run even where another branch waits.
+// rank orders what branches end with: a final failure ends the run even where another branch waits.
 func rank(err error) int {
 	switch {
 	case isOver(err):

@@ -13,7 +13,7 @@ type compensation struct {
 	how    *stepConfig
 }
 
-// OnRollback registers how something is undone. If the handler fails for good, or the policy allows no further attempt,
+// OnRollback registers how something is undone. If the handler fails finally, or the policy allows no further attempt,
 // what was registered is executed in reverse, each as a step that is tried again as any other. Then the client gets the
 // failure. A failure that the handler does not return is its own affair.
 //
@@ -52,7 +52,7 @@ func OnRollback(ctx context.Context, name string, f func(ctx context.Context) er
 	a.activity.touch()
 }
 
-// end ends the attempt: it waits for what is executing, and rolls back where the handler has failed for good. Failure is
+// end ends the attempt: it waits for what is executing, and rolls back where the handler has failed finally. Failure is
 // what the handler gave, and wasOver whether the attempt was over then. A nil verdict lets stand what the handler did.
 func (a *attempt) end(failure error, wasOver bool) *verdict {
 	// Branches that still run may checkpoint before the attempt ends, so that they need not run again. Those that wait do not matter any more.
@@ -147,10 +147,10 @@ func (a *attempt) rollBack(failure error, wasOver bool) *verdict {
 	return nil
 }
 
-// cause tells why the run has failed for good; nil where it has not.
+// cause tells why the run has failed finally; nil where it has not.
 func (a *attempt) cause(failure error, wasOver bool) (*Problem, error) {
 	rollsBack := len(a.registered()) > 0 && a.gateway != nil
-	// A run that has begun to roll back cannot go on, even if what failed would succeed now.
+	// A run that has begun to roll back cannot continue, even if what failed would succeed now.
 	begun, ok := a.stored.peek(rollbackBegun)
 	if rollsBack {
 		var err error
@@ -185,7 +185,7 @@ func (a *attempt) cause(failure error, wasOver bool) (*Problem, error) {
 }
 
 // beginRollback keeps why the run is rolled back, before the first compensation is executed: a stored outcome sets the
-// count of failed attempts back, and a branch that was parked could go on in the next attempt.
+// count of failed attempts back, and a branch that was parked could continue in the next attempt.
 func (a *attempt) beginRollback(problem Problem) (*Problem, error) {
 	kept := problem.shortened()
 	failure := &StepError{Step: rollbackBegun, Problem: kept}

@@ -10,7 +10,7 @@ import (
 // Run executes a function as a step, or returns the stored outcome of an earlier attempt.
 //
 // The result is kept as JSON; []byte, [io.Reader], [io.ReadCloser] and [*http.Response] are kept as they are. Run
-// returns what the stored form reads as, also when the function has just been executed, so that a replay goes on with
+// returns what the stored form reads as, also when the function has just been executed, so that a replay continues with
 // the same.
 //
 // An error of the function is a failed try: the step is tried again in a later attempt, by the policy of the route. When

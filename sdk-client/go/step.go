@@ -70,7 +70,7 @@ func (a *attempt) begin(
 		a.overrule(suspended())
 		return outcome{}, ErrSuspended
 	case err == errPending:
-		// The other branches go on. This one waits as long as they do.
+		// The other branches continue. This one waits as long as they do.
 		a.log(LogEntry{Level: LogDebug, Message: "the step continues in a later attempt", Step: id})
 		parent := ""
 		if who == roleHandOut {
@@ -132,7 +132,7 @@ func (a *attempt) mayBegin(id string, who role) error {
 	if ended && who == roleHandler {
 		return tooLate(id)
 	}
-	// A suspended attempt may have failed for good all the same: what it has done is undone.
+	// A suspended attempt may have failed finally all the same: what it has done is undone.
 	if v := a.verdictSoFar(); v != nil && !(v.isSuspended() && who == roleCompensation) {
 		switch v.status {
 		case http.StatusAccepted:

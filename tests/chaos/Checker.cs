@@ -39,7 +39,7 @@ internal static class Checker
     private static void CheckRun(ClientRun run, List<string> violations)
     {
         var name = $"run {run.Run} of request {run.Request}";
-        if (run.Promised && run.Answers.Count == 0) violations.Add($"{name} was promised and never came home ({run.Missing ?? "no end"})");
+        if (run.Promised && run.Answers.Count == 0) violations.Add($"{name} was promised and has no result ({run.Missing ?? "no end"})");
         foreach (var answer in run.Answers)
         {
             if (answer.Status != 200) violations.Add($"{name} ended with status {answer.Status}");

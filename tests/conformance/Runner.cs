@@ -45,7 +45,7 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
             if (attempt.CancelAtStep is { } step)
             {
                 if (!await UntilAsync(() => service.Journal(id).ContainsKey("step " + step)))
-                    return $"attempt {number}: step {step} has not begun";
+                    return $"attempt {number}: step {step} has not started";
                 await gaveUp.CancelAsync();
             }
 
@@ -87,7 +87,7 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
     {
         foreach (var action in scenario.Meanwhile)
         {
-            if (!await UntilAsync(() => service.Journal(id).ContainsKey(action.When))) return $"'{action.When}' has not come";
+            if (!await UntilAsync(() => service.Journal(id).ContainsKey(action.When))) return $"'{action.When}' has not happened";
             if (action.Callback is { } sent)
             {
                 var url = (string)service.Journal(id)["value of " + action.When["url ".Length..]]!;

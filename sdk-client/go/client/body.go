@@ -25,7 +25,7 @@ func (e *CutOffError) Error() string { return "durable: the response was cut off
 func (e *CutOffError) Unwrap() error { return e.err }
 
 // whole gives a response that is not cut off, as far as that can be done: what is small is read before it is given out,
-// and what is cut off is had from the URL of the result. A stream of events goes on after the last one that came.
+// and what is cut off is had from the URL of the result. A stream of events continues after the last one that came.
 func (d *call) whole(response *http.Response, at *url.URL) (*http.Response, error) {
 	if at == nil && !d.isRepeatable() && d.key == "" || response.Request.Method == http.MethodHead {
 		return response, nil
@@ -105,7 +105,7 @@ func (r *rest) Read(p []byte) (int, error) {
 // Close implements [io.Closer].
 func (r *rest) Close() error { return r.body.Close() }
 
-// events is a stream of events that goes on where its connection is lost. It gives whole events only, so that none is torn.
+// events is a stream of events that continues where its connection is lost. It gives whole events only, so that none is torn.
 type events struct {
 	call  *call
 	at    *url.URL
@@ -172,7 +172,7 @@ func endOfEvent(text []byte) int {
 	return end
 }
 
-// reconnect goes on behind the last event, at the URL of the result.
+// reconnect continues behind the last event, at the URL of the result.
 func (e *events) reconnect(err error) error {
 	_ = e.current().Close()
 	e.part = nil

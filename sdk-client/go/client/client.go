@@ -2,7 +2,7 @@
 //
 // Plain net/http works too: a client that follows redirects gets its result. [Client.Do] does more. It repeats a request
 // whose answer was lost, under one Idempotency-Key, so that it is executed as one run; it waits for the result as long
-// as its context lasts, however many redirects that takes; it goes on where a connection is lost; it tells of the
+// as its context lasts, however many redirects that takes; it continues where a connection is lost; it tells of the
 // progress; and a process that is restarted can ask for the result again.
 //
 //	var c client.Client
@@ -85,7 +85,7 @@ type call struct {
 }
 
 // Do sends a request, and gives the final response after whatever happened in between. As of [http.Client.Do], the
-// caller closes the body, and a response of any status is no error. The run goes on when the context of the request
+// caller closes the body, and a response of any status is no error. The run continues when the context of the request
 // ends: [Client.Resume] asks for its result, and [Client.Cancel] ends it.
 func (c *Client) Do(request *http.Request, options ...Option) (*http.Response, error) {
 	d, err := c.newCall(request, options)

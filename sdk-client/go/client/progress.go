@@ -22,7 +22,7 @@ type Progress struct {
 	State string `json:"state"`
 	// Failed says that the attempt failed, of the event "suspended".
 	Failed bool `json:"-"`
-	// Until is when the run goes on, where that is known.
+	// Until is when the run continues, where that is known.
 	Until time.Time `json:"until"`
 	// Time is when it happened.
 	Time time.Time `json:"time"`

@@ -22,7 +22,7 @@ type entry struct {
 
 type counted struct{ id, event, name string }
 
-// journal is what the service has executed, on disk before it goes on, so that a crash takes nothing back.
+// journal is what the service has executed, on disk before it continues, so that a crash takes nothing back.
 type journal struct {
 	mu     sync.Mutex
 	file   *os.File

@@ -121,7 +121,7 @@ func (r *Run) TimeOut(step string) {
 	r.script(outcome{ID: step, Outcome: "failed", ContentType: problemType, Body: []byte(timedOut)})
 }
 
-// Fail says with which problem a step fails for good that calls another route.
+// Fail says with which problem a step fails finally that calls another route.
 func (r *Run) Fail(step string, problem durable.Problem) {
 	r.tb.Helper()
 	body, err := json.Marshal(problem)
@@ -138,7 +138,7 @@ func (r *Run) script(o outcome) {
 }
 
 // Attempt executes a durable handler as the next attempt, and gives what the gateway gets: with Durable-Suspended: ?1
-// for one that waits. A final attempt is one after which the policy allows no other: any failure is for good then.
+// for one that waits. A final attempt is one after which the policy allows no other: any failure is final then.
 func (r *Run) Attempt(h http.Handler, request *http.Request, final bool) *http.Response {
 	r.tb.Helper()
 	body, err := bodyOf(request)

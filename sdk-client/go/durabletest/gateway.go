@@ -177,7 +177,7 @@ func (g *gateway) triesOf(r *http.Request) int {
 	return g.maxAttempts
 }
 
-// pass lets the time of what sleeps be over, and reports whether another attempt can go on; else what it waits for.
+// pass lets the time of what sleeps be over, and reports whether another attempt can continue; else what it waits for.
 func (g *gateway) pass() (goesOn bool, waitsFor string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -46,7 +46,7 @@ export interface DurableFetchOptions extends RequestInit {
 
 /**
  * Sends a request through a Durable Gateway and gives the final response, after whatever happened in between: it follows the redirect to
- * the result, and goes on after a lost connection. Called as `fetch` is. To abort the signal ends the waiting, and not the run.
+ * the result, and continues after a lost connection. Called as `fetch` is. To abort the signal ends the waiting, and not the run.
  *
  * The body is read whole before this resolves, so that a response that is cut off is fetched again; but streams of events pass as they
  * come.

@@ -191,7 +191,7 @@ export class TestRun {
   }
 
   /**
-   * Executes the handler as the next attempt. An error of the handler that is no failure for good is thrown here: the gateway would try
+   * Executes the handler as the next attempt. An error of the handler that is not a final failure is thrown here: the gateway would try
    * again.
    */
   async attempt<T>(handler: (step: Step) => T | PromiseLike<T>, { final = false } = {}): Promise<AttemptResult<T>> {
@@ -219,7 +219,7 @@ export class TestRun {
 
   /**
    * Executes the handler from attempt to attempt until it ends, and gives what it returned. Sleeps are over at once, and delays before
-   * retries are left out. What fails the run for good is thrown, after the compensations.
+   * retries are left out. What fails the run finally is thrown, after the compensations.
    */
   async run<T>(handler: (step: Step) => T | PromiseLike<T>): Promise<T> {
     for (let round = 0; round < MAX_ROUNDS; round++) {

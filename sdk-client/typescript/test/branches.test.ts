@@ -80,7 +80,7 @@ test("A handler that works outside of steps while another branch waits is not su
   assert.equal(resultOf(ending), "done");
 });
 
-test("A failure for good leaves the handler though another branch waits", async () => {
+test("A final failure leaves the handler though another branch waits", async () => {
   const run = new FakeRun();
   const ending = await run.attempt((step) =>
     Promise.all([
@@ -104,7 +104,7 @@ test("Steps that are executing when the handler ends are stored before the answe
   assert.ok(run.gateway.stored.has("late"));
 });
 
-test("Compensations are executed in reverse when the handler fails for good", async () => {
+test("Compensations are executed in reverse when the handler fails finally", async () => {
   const run = new FakeRun();
   const done: string[] = [];
   const handler = async (step: Step) => {
@@ -132,7 +132,7 @@ test("Compensations are executed in reverse when the handler fails for good", as
   assert.deepEqual(done, ["flight", "hotel", "cancel flight"]);
 });
 
-test("A compensation that fails is tried again, and the run is not gone on with", async () => {
+test("A compensation that fails is tried again, and the run does not continue", async () => {
   const run = new FakeRun();
   let undone = 0;
   let paid = 0;

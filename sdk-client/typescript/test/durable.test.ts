@@ -8,7 +8,7 @@ import { FakeRun } from "./support/fake-gateway.js";
 const request = (headers: Record<string, string> = {}, init: RequestInit = {}) =>
   new Request("http://service/orders", { method: "POST", ...init, headers });
 
-test("A handler is wrapped as it is, and its response goes on with what the gateway must know", async () => {
+test("A handler is wrapped as it is, and its response continues with what the gateway must know", async () => {
   const run = new FakeRun();
   const POST = durable(
     async (req: Request) => {
@@ -68,7 +68,7 @@ test("A suspended attempt is answered 202 without a body", async () => {
   assert.deepEqual([response.status, response.headers.get("durable-suspended"), await response.text()], [202, "?1", ""]);
 });
 
-test("A failure for good is a problem; another error is the framework's affair", async () => {
+test("A final failure is a problem; another error is the framework's affair", async () => {
   const run = new FakeRun();
   const fail = (error: Error) =>
     durable((_: Request) => {

@@ -70,7 +70,7 @@ test("Sleeps, events, callbacks and other routes", { skip: skipped }, async () =
   assert.deepEqual(await response.json(), { paid: { amount: 9 }, approved: { ok: true }, inner: { doubled: 42 } });
 });
 
-test("A failure for good is undone, and the client is told what is meant for it", { skip: skipped }, async () => {
+test("A final failure is undone, and the client is told what is meant for it", { skip: skipped }, async () => {
   const undone: string[] = [];
   route("/trip", async (step) => {
     await step.run("flight", () => 1);

@@ -76,7 +76,7 @@ async function send(how: string, step: Step, response: ServerResponse, own: () =
   }
 }
 
-/** A handler that has ended its response itself, and goes on. */
+/** A handler that has ended its response itself, and continues. */
 async function goOn(how: string, step: Step, response: ServerResponse, own: () => unknown) {
   await send(how, step, response, own);
   await step.run("after", () => 1);
@@ -314,7 +314,7 @@ for (const [framework, start] of [
     assert.deepEqual([response.status, response.headers.get("durable-suspended")], [202, "?1"]);
   });
 
-  test(`${framework}: a failure for good`, async () => {
+  test(`${framework}: a final failure`, async () => {
     const response = await call("/fail");
     assert.deepEqual([response.status, response.headers.get("durable-retry")], [500, "?0"]);
     assert.match(response.headers.get("content-type") ?? "", /^application\/problem\+json/);
@@ -388,7 +388,7 @@ for (const [framework, start] of [
     ["flushed", "it is done"],
     ...(isFastify ? ([["stream", "it is done"]] as const) : []),
   ] as const) {
-    test(`${framework}: a handler that ends its response and goes on is waited for (${how})`, { timeout: 10_000 }, async () => {
+    test(`${framework}: a handler that ends its response and continues is waited for (${how})`, { timeout: 10_000 }, async () => {
       what = "";
       const response = await call(`/ended/${how}`);
       assert.deepEqual(
@@ -399,7 +399,7 @@ for (const [framework, start] of [
     });
   }
 
-  test(`${framework}: a handler that ends its response and then fails for good has failed`, { timeout: 10_000 }, async () => {
+  test(`${framework}: a handler that ends its response and then fails finally has failed`, { timeout: 10_000 }, async () => {
     what = "fail";
     const response = await call("/ended/own");
     assert.deepEqual(
@@ -416,7 +416,7 @@ for (const [framework, start] of [
     await response.text();
   });
 
-  test(`${framework}: what was sent before the handler failed for good does not end well`, { timeout: 10_000 }, async () => {
+  test(`${framework}: what was sent before the handler failed finally does not end well`, { timeout: 10_000 }, async () => {
     what = "fail";
     await assert.rejects(call("/ended/pipeline").then((response) => response.text()));
   });

@@ -247,7 +247,7 @@ for (const [status, name] of [
   });
 }
 
-test("413 fails the step for good with a small problem", async () => {
+test("413 fails the step finally with a small problem", async () => {
   const run = new FakeRun();
   run.instead = (call) => (call.body.length > 1024 ? problem(413, "step-too-large") : undefined);
   const handler = (step: Step) => step.run("a", () => "x".repeat(5000)).catch((error) => (error as StepError).problem.title);
@@ -262,7 +262,7 @@ test("413 fails the step for good with a small problem", async () => {
   assert.ok((run.putsOf("b")[1]?.body.length ?? 9999) <= 1024);
 });
 
-test("422 beyond-run-timeout fails the step for good, and stores nothing", async () => {
+test("422 beyond-run-timeout fails the step finally, and stores nothing", async () => {
   const run = new FakeRun();
   run.instead = () => problem(422, "beyond-run-timeout");
   const verdict = verdictOf(await run.attempt((step) => step.sleep("nap", "365d")));

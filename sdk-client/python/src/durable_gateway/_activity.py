@@ -1,4 +1,4 @@
-"""Which steps of an attempt are executing and which are parked, and so whether the handler can go on."""
+"""Which steps of an attempt are executing and which are parked, and so whether the handler can continue."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Activity:
 
     @property
     def piece(self) -> float:
-        """A part of the time that an attempt goes on in which nothing happens."""
+        """A part of the time that an attempt continues in which nothing happens."""
         return max(0.001, self.suspend_after / _PIECES)
 
     @property
@@ -76,7 +76,7 @@ class Activity:
         :param goes_on: Whether :meth:`went_on` follows.
         """
         with self.lock:
-            # Who was parked has nothing to go on with.
+            # Who was parked has nothing to continue with.
             if step in self._executing:
                 self._executing.remove(step)
                 if goes_on:
@@ -85,7 +85,7 @@ class Activity:
             self.changed()
 
     def went_on(self, step: str) -> None:
-        """The branch that waited for a step has gone on with its outcome, up to its next wait."""
+        """The branch that waited for a step has continued with its outcome, up to its next wait."""
         with self.lock:
             self._going_on.discard(step)
             self.changed()
@@ -165,7 +165,7 @@ class Activity:
         await io.wait(self, lambda: not self._executing)
 
     async def gone_on(self, io: Io) -> None:
-        """Waits until, moreover, each branch has gone on with the outcome that it has got."""
+        """Waits until, moreover, each branch has continued with the outcome that it has got."""
         await io.wait(self, lambda: not self._executing and not self._going_on)
 
     async def quiet(self, io: Io, is_over: Callable[[], bool]) -> None:
@@ -180,9 +180,9 @@ class Activity:
             begun = self._begun
 
     async def watch(self, io: Io) -> bool:
-        """Waits until the handler has ended, or cannot go on: steps are parked, none is executing, and none has begun for a time.
+        """Waits until the handler has ended, or cannot continue: steps are parked, none is executing, and none has begun for a time.
 
-        :returns: Whether it cannot go on. The attempt is suspended then.
+        :returns: Whether it cannot continue. The attempt is suspended then.
         """
         while True:
             await io.wait(self, lambda: self._ended or (bool(self._parked) and not self._executing))

@@ -97,8 +97,8 @@ class DurableAttempt:
     async def run(self, handler: Callable[[], Awaitable[Any]]) -> Verdict:
         """Executes an asynchronous handler, and tells what to answer.
 
-        Branches of the handler are independent: where one waits for a step, the others go on, and the handler may end without it. The
-        attempt is suspended when none can go on; then the handler is cancelled. When this returns, no step is executing any more. An
+        Branches of the handler are independent: where one waits for a step, the others continue, and the handler may end without it. The
+        attempt is suspended when none can continue; then the handler is cancelled. When this returns, no step is executing any more. An
         exception of the handler that no step is the cause of is raised, as it would be without steps.
         """
         token = current.set(self)

@@ -46,7 +46,7 @@ class Progress:
 
 
 class ResultPendingError(DurableError, TimeoutError):
-    """The result has not come in time, or cannot be asked for now. The run goes on."""
+    """The result has not come in time, or cannot be asked for now. The run continues."""
 
     def __init__(self, message: str, result_url: Optional[str]) -> None:
         super().__init__(message)

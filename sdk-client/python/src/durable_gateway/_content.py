@@ -69,7 +69,7 @@ class Content:
         return result
 
     def write(self, result: Any) -> tuple[str, bytes, Any]:
-        """The content type, the bytes to store, and the result that the handler goes on with: as a replay reads it, so that both go on
+        """The content type, the bytes to store, and the result that the handler continues with: as a replay reads it, so that both continue
         alike."""
         raise NotImplementedError
 

@@ -15,7 +15,7 @@ class DurableError(Exception):
 
 
 class StepFailedError(DurableError):
-    """A step has failed for good: its tries are used up, or no retry may help.
+    """A step has failed finally: its tries are used up, or no retry may help.
 
     The failure is part of the run, so every replay raises it here again. Catch it to compensate. Where it leaves the handler, the run
     ends with it. The exception itself is its ``__cause__``, only in the attempt in which the step was executed.
@@ -30,7 +30,7 @@ class StepFailedError(DurableError):
 
 
 class NonRetryableError(DurableError):
-    """Raise it in a step's body, or in the handler, where no retry may help: the step, or the run, fails for good at once.
+    """Raise it in a step's body, or in the handler, where no retry may help: the step, or the run, fails finally.
 
     :param message: What went wrong: for the run's record and the log. Clients do not see it.
     :param client_message: What the client of the run is told where the failure ends it. Without it: that the request failed, and not why.
@@ -77,18 +77,18 @@ class CheckpointError(DurableError):
 
 
 class AttemptOver(asyncio.CancelledError):
-    """The handler cannot go on in this attempt.
+    """The handler cannot continue in this attempt.
 
     A cancellation, in synchronous code too: ``except Exception`` lets it pass, and ``finally`` and ``with`` do their work.
     """
 
 
 class RunSuspended(AttemptOver):
-    """A step has no outcome yet, and the handler cannot go on without it. The run is parked, and the handler executed again later."""
+    """A step has no outcome yet, and the handler cannot continue without it. The run is parked, and the handler executed again later."""
 
 
 class RunAbandoned(AttemptOver):
-    """The run has ended, or a later attempt owns it: what this handler does is no longer wanted."""
+    """The run has ended, or a later attempt owns it: what this handler does is discarded."""
 
 
 class StepPending(Exception):
@@ -122,7 +122,7 @@ def leaves(error: BaseException) -> list[BaseException]:
 
 
 def for_good(error: Optional[BaseException]) -> Optional[BaseException]:
-    """The error in it by which the run fails for good; None where there is none. Task groups wrap what their tasks raise."""
+    """The error in it by which the run fails finally; None where there is none. Task groups wrap what their tasks raise."""
     if error is None:
         return None
     found = [e for e in leaves(error) if isinstance(e, (StepFailedError, NonRetryableError, StepUsageError))]

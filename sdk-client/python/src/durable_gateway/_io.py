@@ -95,7 +95,7 @@ class Io(Protocol):
         """Executes the body of a step, or of a compensation, in a context of its own."""
 
     def went_on(self, callback: Callable[[], None]) -> None:
-        """Calls when the caller has gone on, up to its next wait, with what it is about to be given."""
+        """Calls when the caller has continued, up to its next wait, with what it is about to be given."""
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -178,7 +178,7 @@ class ThreadIo:
 
 
 class LoopIo:
-    # A step that a task is made of has gone on when the task has told who waits for it: a few turns of the loop later (gather takes two).
+    # A step that a task is made of has continued when the task has told who waits for it: a few turns of the loop later (gather takes two).
     _TURNS = 4
 
     def __init__(self, blocking: bool = False) -> None:

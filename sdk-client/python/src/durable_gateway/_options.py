@@ -43,8 +43,8 @@ class DurableOptions:
     ``DURABLE_BUILD``."""
 
     suspend_after: float = 0.5
-    """How long, in seconds, an attempt goes on in which a step is parked and no other is executing. When none has begun in that time, the
-    handler cannot go on, and the attempt is suspended. Work of a branch outside of steps that takes longer, while another branch waits,
+    """How long, in seconds, an attempt continues in which a step is parked and no other is executing. When none has begun in that time, the
+    handler cannot continue, and the attempt is suspended. Work of a branch outside of steps that takes longer, while another branch waits,
     is cut off, and done again by the next attempt: put it into a step."""
 
     error_details: bool = False

@@ -120,7 +120,7 @@ class Runner:
         self.stored = stored
         self.names = StepNames(activity)
         self.over = False
-        """Whether what the attempt does is no longer wanted."""
+        """Whether what the attempt does is discarded."""
         self.handler_ended = False
         self.on_over: Callable[[], None] = lambda: None
         """Cancels the handler, where that can be."""
@@ -140,7 +140,7 @@ class Runner:
         return self._override or (Verdict.suspended() if self.activity.suspended else None)
 
     def end_early(self) -> None:
-        """What the attempt does is no longer wanted: the request was cancelled, or a later attempt owns the run."""
+        """What the attempt does is discarded: the request was cancelled, or a later attempt owns the run."""
         self.over = True
         self._bodies.cancel()
         self.activity.release()
@@ -234,7 +234,7 @@ class Runner:
 
         return await self._handlers(io, name, "invoke", lambda step: PayloadContent(content_of(step, declared, self.options.codec)), begin)
 
-    # What is undone when the handler fails for good.
+    # What is undone when the handler fails finally.
 
     def on_rollback(self, name: str, body: Callable[[], Any], options: StepOptions, blocking: bool) -> None:
         outer = inside.get()
@@ -250,7 +250,7 @@ class Runner:
         self.activity.touch()
 
     async def end(self, io: Io, failure: Optional[BaseException], was_over: bool, blocking_io: Callable[[], Io]) -> Optional[Verdict]:
-        """Ends the attempt: waits for what is executing, and rolls back where the handler has failed for good.
+        """Ends the attempt: waits for what is executing, and rolls back where the handler has failed finally.
 
         :param failure: What the handler raised; None where it returned.
         :param was_over: Whether the attempt was over when it raised that.
@@ -339,7 +339,7 @@ class Runner:
             if role is Role.COMPENSATION:
                 self._overrule(Verdict.suspended())
                 raise RunSuspended(f"Step '{step}' continues in a later attempt.") from None
-            # The other branches go on. This one waits as long as they do.
+            # The other branches continue. This one waits as long as they do.
             log.debug("Step '%s' continues in an attempt after attempt %s of run %s", step, self.info.attempt, self.info.id)
             self.activity.park(step, callback_of(step) if role is Role.HAND_OUT else None)
             if io.cancelled:
@@ -364,7 +364,7 @@ class Runner:
             raise too_late(step)
         verdict = self.override
 
-        # A suspended attempt may have failed for good all the same: what it has done is undone.
+        # A suspended attempt may have failed finally all the same: what it has done is undone.
         if verdict is not None and not (verdict.is_suspended and role is Role.COMPENSATION):
             self.activity.refuse()
             if verdict.is_suspended:
@@ -617,8 +617,8 @@ class Runner:
         await self.activity.gone_on(io)
 
     async def _cause(self, io: Io, failure: Optional[BaseException], was_over: bool) -> Optional[StepProblem]:
-        """Why the run has failed for good, if it has."""
-        # A run that has begun to roll back cannot go on, even if what failed would succeed now.
+        """Why the run has failed finally, if it has."""
+        # A run that has begun to roll back cannot continue, even if what failed would succeed now.
         rolls_back = bool(self._compensations) and self._gateway is not None
         begun = await self.stored.find(io, ROLLBACK_BEGUN, "run") if rolls_back else self.stored.peek(ROLLBACK_BEGUN)
         if begun is not None:
@@ -641,7 +641,7 @@ class Runner:
         return await self._begin_rollback(io, own) if rolls_back else own
 
     async def _begin_rollback(self, io: Io, problem: StepProblem) -> StepProblem:
-        """Stores why the run is rolled back. Without it a replay whose handler does not fail again would go on with what has been
+        """Stores why the run is rolled back. Without it a replay whose handler does not fail again would continue with what has been
         undone."""
         kept = problem.shortened()
         try:
@@ -656,7 +656,7 @@ class Runner:
         return problem
 
     async def _compensate(self, io: Io, blocking_io: Callable[[], Io]) -> list[StepFailedError]:
-        """Executes the compensations, the last one first. One that fails for good does not stop the others."""
+        """Executes the compensations, the last one first. One that fails finally does not stop the others."""
         failures: list[StepFailedError] = []
         with self._lock:
             registered = list(reversed(self._compensations))

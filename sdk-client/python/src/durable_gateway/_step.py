@@ -64,14 +64,15 @@ class Ai(ModelCalls):
 
 
 class Step:
-    """Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler goes on; when the request is
+    """Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler continues; when the request is
     replayed, the stored outcome is returned, and the step's body is not executed again.
 
     A step is known by its name. The second use of a name within an attempt is ``name#2``, the third ``name#3``, so a loop may use one
     name. Steps of different names may run at the same time.
 
-    Every method raises :class:`StepFailedError` where the step has failed for good (catch it to compensate), and :class:`StepUsageError`
-    where it is used wrongly. :class:`AttemptOver`, which is a cancellation, and :class:`CheckpointError` end this attempt; let them pass.
+    Every method raises :class:`StepFailedError` where the step has failed finally (catch it to compensate), and :class:`StepUsageError`
+    where it is used incorrectly. :class:`AttemptOver`, which is a cancellation, and :class:`CheckpointError` end this attempt. Do not
+    catch them.
     """
 
     __slots__ = ()
@@ -246,7 +247,7 @@ class Step:
 
     async def invoke(self, name: str, path: str, body: Any = None, *, method: str = "POST", returns: Any = UNDECLARED) -> Any:
         """Sends a request to a route of the gateway, as a run of its own, and waits for its result. Nothing is held meanwhile. The other
-        run goes on even if this one ends.
+        run continues even if this one ends.
 
         :param path: The path of a durable route, with a query where it has one. It begins with a slash.
         :param body: The request's body: bytes as they are, anything else as JSON; None: none.
@@ -307,10 +308,10 @@ class Step:
         backoff: Optional[str] = None,
         timeout: Optional[Seconds] = None,
     ) -> None:
-        """Registers what undoes the pieces that have finished so far. When the handler fails for good, all that was registered is
+        """Registers what undoes the pieces that have finished so far. When the handler fails finally, all that was registered is
         executed, the last one first, each as a step of its own.
 
-        The handler fails for good by a :class:`StepFailedError`, a :class:`NonRetryableError` or a :class:`StepUsageError` that leaves it,
+        The handler fails finally by a :class:`StepFailedError`, a :class:`NonRetryableError` or a :class:`StepUsageError` that leaves it,
         and by any exception in the last attempt that the policy allows. Register right after the step that it undoes, and await nothing in
         between; before the step if a failed try may have an effect.
 

@@ -38,7 +38,7 @@ async def durable_fetch(
     store_key: Optional[str] = None,
     transport: Optional[HttpTransport] = None,
 ) -> Response:
-    """Sends a request, and gives its final response: it follows the redirect to the result, waits for that, and goes on after lost
+    """Sends a request, and gives its final response: it follows the redirect to the result, waits for that, and continues after lost
     connections.
 
     :param method: By default ``POST`` where there is a body, else ``GET``.
@@ -46,8 +46,8 @@ async def durable_fetch(
     :param idempotency_key: By default a random one, unless the method is ``GET``, ``HEAD`` or ``OPTIONS``.
     :param on_progress: Called with each event of the run once the request has been redirected to its result.
     :param on_accepted: Called with the result URL when it is known. Who has it can read the result.
-    :param timeout: How long to wait in all. The run goes on after it.
-    :param store: Keeps the result URL under ``store_key``, so that the same call in another process goes on with the same run: a
+    :param timeout: How long to wait in all. The run continues after it.
+    :param store: Keeps the result URL under ``store_key``, so that the same call in another process continues with the same run: a
         dictionary, a ``shelve``.
     :raises ResultPendingError: The result has not come in time, or nobody answers.
     """

@@ -79,7 +79,7 @@ class DurableMiddleware:
             response = await self.get_response(request)
             responses.append(response)
             attempt.responds(response.status_code)
-            # It goes on outside of the middleware, where no step can begin.
+            # It continues outside of the middleware, where no step can begin.
             streams = response.streaming and attempt.override is None
 
         failure: Optional[BaseException] = None

@@ -52,8 +52,8 @@ class SyncAi(ModelCalls):
 class SyncStep:
     """Durable steps of the request at hand: those of :class:`durable_gateway.Step`, whose methods this has, for code that blocks.
 
-    A thread cannot be cancelled. A step that waits leaves the handler by a :class:`RunSuspended` when no branch can go on; a body that is
-    late for its ``timeout`` is left behind in a thread of its own. A body that takes long may look at :attr:`cancelled`.
+    A thread cannot be cancelled. A step that waits leaves the handler by a :class:`RunSuspended` when no branch can continue. A body that
+    exceeds its ``timeout`` continues in a separate thread. A body that takes long may look at :attr:`cancelled`.
     """
 
     __slots__ = ()
@@ -94,7 +94,7 @@ class SyncStep:
     ) -> T:
         """Executes a piece of the handler, once: see :meth:`durable_gateway.Step.run`.
 
-        :param timeout: How long one try may take. The body is executed in a thread of its own then. One that is late goes on there, and
+        :param timeout: How long one try may take. The body is executed in a thread of its own then. One that is late continues there, and
             nobody waits for it: give what it calls a time-out of its own, too.
         """
         options = StepOptions.of(max_attempts, retry_delay, max_retry_delay, backoff, timeout, at_most_once)
@@ -225,7 +225,7 @@ class SyncStep:
     def parallel(self, *branches: Callable[[], Any]) -> list[Any]:
         """Calls functions at the same time, each in a thread, as branches of the handler: their steps are steps of this request.
 
-        It waits for all of them. Where branches raise, a failure for good goes before other exceptions, and these before the end of the
+        It waits for all of them. Where branches raise, a final failure goes before other exceptions, and these before the end of the
         attempt.
 
         :returns: What they gave, in the order of the branches.

@@ -44,7 +44,7 @@ class TestRun:
     depends on something outside of its steps shows it here.
 
     :param max_attempts: How often a step is tried that says nothing else.
-    :param options: How steps are kept. Without them attempts that cannot go on end sooner than by default.
+    :param options: How steps are kept. Without them attempts that cannot continue end sooner than by default.
     """
 
     # It is no test, whatever its name says to pytest.
@@ -85,8 +85,8 @@ class TestRun:
     async def attempt(self, handler: Callable[[], Awaitable[Any]], *, is_final: bool = False) -> Verdict:
         """Executes an asynchronous handler as the next attempt.
 
-        :param is_final: Whether the policy allows no further attempt: any failure is for good then.
-        :returns: What a gateway would be told. An exception that is no failure for good is raised: the gateway would try again.
+        :param is_final: Whether the policy allows no further attempt: any failure is final then.
+        :returns: What a gateway would be told. An exception that is not a final failure is raised: the gateway would try again.
         """
         return await self._begin(is_final).run(handler)
 
@@ -99,7 +99,7 @@ class TestRun:
         left out.
 
         :returns: What the handler returned.
-        :raises StepFailedError: A step has failed for good, and the handler did not catch it. Other exceptions of the handler are raised,
+        :raises StepFailedError: A step has failed finally, and the handler did not catch it. Other exceptions of the handler are raised,
             too.
         :raises RuntimeError: The handler waits for what the test has not said.
         """

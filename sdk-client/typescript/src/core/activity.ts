@@ -10,7 +10,7 @@ const MAX_PIECES = 10 * PIECES;
 const MAX_QUIET = 5000;
 
 /**
- * Which steps of an attempt are executing and which are parked, and so whether the handler can go on. A step is executing from its
+ * Which steps of an attempt are executing and which are parked, and so whether the handler can continue. A step is executing from its
  * beginning until its outcome is known, its checkpoint included. It is parked while its outcome belongs to a later attempt.
  */
 export class StepActivity {
@@ -61,13 +61,13 @@ export class StepActivity {
 
   /** The step's outcome is known. `goesOn`: whether `wentOn` will follow. */
   leave(id: string, goesOn: boolean): void {
-    // A branch that was parked has nothing to go on with.
+    // A branch that was parked has nothing to continue with.
     if (this.#executing.delete(id) && goesOn) this.#goingOn.add(id);
     this.#parked.delete(id);
     this.#signal();
   }
 
-  /** The branch that waited for a step has gone on with its outcome, up to its next wait. */
+  /** The branch that waited for a step has continued with its outcome, up to its next wait. */
   wentOn(id: string): void {
     this.#goingOn.delete(id);
     this.#signal();
@@ -104,7 +104,7 @@ export class StepActivity {
   }
 
   /**
-   * Suspends the attempt when the handler cannot go on: steps are parked, none is executing, and none has begun for a while.
+   * Suspends the attempt when the handler cannot continue: steps are parked, none is executing, and none has begun for a while.
    *
    * @returns Whether it was suspended; `false` where the handler ended first.
    */
@@ -150,7 +150,7 @@ export class StepActivity {
     return this.#idle.promise;
   }
 
-  /** Resolves when, moreover, each branch has gone on with the outcome that it has got. */
+  /** Resolves when, moreover, each branch has continued with the outcome that it has got. */
   goneOn(): Promise<void> {
     if (this.#executing.size + this.#goingOn.size === 0) return Promise.resolve();
     this.#still ??= deferred();

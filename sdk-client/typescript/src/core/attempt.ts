@@ -177,7 +177,7 @@ export class Attempt {
     };
   }
 
-  /** Resolves when the handler has ended: by itself, or because it cannot go on. */
+  /** Resolves when the handler has ended: by itself, or because it cannot continue. */
   async #suspendWhenStill(handling: Promise<unknown>): Promise<void> {
     const ended = new AbortController();
     const end = () => ended.abort();
@@ -202,7 +202,7 @@ export class Attempt {
     }
   }
 
-  /** Waits for what is executing, and rolls back where the handler has failed for good. */
+  /** Waits for what is executing, and rolls back where the handler has failed finally. */
   async #end(end: HandlerEnd): Promise<Verdict | undefined> {
     const { failure } = end;
     const runner = this.#runner;

@@ -47,7 +47,7 @@ export function inContext<T>(context: Context, callback: () => T): T {
   return als ? als.run(context, callback) : callback();
 }
 
-/** Changes the context of the code that is executing, and of what it goes on with. Returns whether the runtime can. */
+/** Changes the context of the code that is executing, and of what it continues with. Returns whether the runtime can. */
 export function enterContext(context: Context): boolean {
   const als = storage();
   if (!als?.enterWith || !canEnter) return false;

@@ -25,7 +25,7 @@ function isInstance(of: object, own: object, kind: Kind, value: unknown): boolea
 }
 
 /**
- * A step has failed for good: its tries are used up, or no retry may help. The failure is part of the run, so every replay throws it here
+ * A step has failed finally: its tries are used up, or no retry may help. The failure is part of the run, so every replay throws it here
  * again. Catch it to compensate. Where it leaves the handler, the run ends with it.
  */
 export class StepError extends DurableError {
@@ -56,7 +56,7 @@ export interface NonRetriableErrorOptions extends ErrorOptions {
 }
 
 /**
- * Throw it in a step's body, or in the handler, where no retry may help: the step, or the run, fails for good at once.
+ * Throw it in a step's body, or in the handler, where no retry may help: the step, or the run, fails finally.
  *
  * @example
  * throw new NonRetriableError(`The acquirer answered ${code}.`, { clientMessage: "Your card was declined." });
@@ -121,11 +121,11 @@ export class CheckpointError extends DurableError {
 }
 
 /**
- * The handler cannot go on in this attempt. Let it pass: it is thrown so that `finally` blocks are executed. Its `name` is `AbortError`,
- * so code that tells cancellations from failures is right as it is.
+ * The handler cannot continue in this attempt. Let it pass: it is thrown so that `finally` blocks are executed. Its `name` is `AbortError`,
+ * so code that tells cancellations from failures works unchanged.
  */
 export class AttemptOverError extends DurableError {
-  /** `suspended`: a step goes on in a later attempt. `abandoned`: the run has ended, or a later attempt owns it. */
+  /** `suspended`: a step continues in a later attempt. `abandoned`: the run has ended, or a later attempt owns it. */
   readonly reason: "suspended" | "abandoned";
 
   /** @internal */

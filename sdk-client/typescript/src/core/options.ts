@@ -17,8 +17,8 @@ export interface DurableOptions {
   build?: string | undefined;
 
   /**
-   * How long an attempt goes on in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no
-   * step has begun in that time, the handler cannot go on, and the attempt is suspended. The default is `"500ms"`. What a branch does
+   * How long an attempt continues in which a step is parked (it sleeps, waits, or is tried again later) and no other is executing. When no
+   * step has begun in that time, the handler cannot continue, and the attempt is suspended. The default is `"500ms"`. What a branch does
    * between two of its steps for longer than this, while another branch waits, is cut off and done again by the next attempt: put it into a
    * step.
    */

@@ -83,7 +83,7 @@ export const isBeyondRunTimeout = (problem: Problem) => problem.type?.endsWith(`
  * As a client may see it: which step failed, and what the developer meant for clients.
  *
  * @param details Whether the client is a developer, who may see the error.
- * @param compensations Those that failed for good.
+ * @param compensations Those that failed finally.
  */
 export function toClientProblem(problem: Problem, details: boolean, compensations: readonly StepError[] = []): Record<string, unknown> {
   const forClient = (of: Problem, step: string | undefined) => ({

@@ -22,9 +22,9 @@ export interface HandlerEnd {
 export interface Undoing {
   readonly over: AbortSignal;
   readonly names: StepNames;
-  /** Executes a compensation as a step. @throws StepError It has failed for good. */
+  /** Executes a compensation as a step. @throws StepError It has failed finally. */
   compensate(id: string, compensation: Compensation, how: Retries): Promise<unknown>;
-  /** Stores a failure for good. @throws StepError The one that is stored. */
+  /** Stores a final failure. @throws StepError The one that is stored. */
   storeFailure(id: string, problem: Problem): Promise<unknown>;
   fail(error: CheckpointError): void;
   line(what: string): string;
@@ -83,11 +83,11 @@ export class Rollback {
     await this.activity.goneOn();
   }
 
-  /** Why the run has failed for good, if it has. Where there are compensations, it is stored. */
+  /** Why the run has failed finally, if it has. Where there are compensations, it is stored. */
   async cause({ failure, threw, wasOver }: HandlerEnd): Promise<Problem | undefined> {
     const hasCompensations = this.#compensations.length > 0;
     const rollsBack = hasCompensations && this.hasGateway;
-    // A run that has begun to roll back cannot go on, even if what failed would succeed now.
+    // A run that has begun to roll back cannot continue, even if what failed would succeed now.
     const begun = rollsBack ? await this.#find() : this.stored.peek(ROLLBACK_BEGUN);
     if (begun) return parseProblem(begun.body);
     if (!threw || isCancellation(failure, wasOver)) return undefined;
@@ -101,7 +101,7 @@ export class Rollback {
     return rollsBack ? this.#begin(own) : own;
   }
 
-  /** Executes the compensations, the last one first. One that fails for good does not stop the others. */
+  /** Executes the compensations, the last one first. One that fails finally does not stop the others. */
   async execute(): Promise<StepError[]> {
     const failures: StepError[] = [];
     for (const { id, compensation, how } of [...this.#compensations].reverse()) {
@@ -118,7 +118,7 @@ export class Rollback {
     return failures;
   }
 
-  /** Stores why the run is rolled back. Without it a replay whose handler does not fail again would go on with what has been undone. */
+  /** Stores why the run is rolled back. Without it a replay whose handler does not fail again would continue with what has been undone. */
   async #begin(problem: Problem): Promise<Problem> {
     const kept = shortened(problem);
     try {

@@ -91,7 +91,7 @@ export class StepRunner implements Undoing {
     this.step = this.#steps(handlerOver);
   }
 
-  /** Aborted when what the attempt does is no longer wanted. */
+  /** Aborted when what the attempt does is discarded. */
   get over(): AbortSignal {
     return this.#over.signal;
   }
@@ -329,7 +329,7 @@ export class StepRunner implements Undoing {
   // ── Undoing
   // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Executes a compensation as a step. @throws StepError It has failed for good. */
+  /** Executes a compensation as a step. @throws StepError It has failed finally. */
   compensate(id: string, compensation: Body, how: Retries): Promise<unknown> {
     this.#names.enterReserved(id);
     const decode: Decode = () => undefined;
@@ -339,7 +339,7 @@ export class StepRunner implements Undoing {
     return this.#beginAs(id, "run", "compensation", undefined, decode, () => this.#execute(id, body, () => NOTHING, decode, how));
   }
 
-  /** Stores a failure for good that is no body's. @throws StepError The one that is stored. */
+  /** Stores a final failure that is no body's. @throws StepError The one that is stored. */
   storeFailure(id: string, problem: Problem): Promise<unknown> {
     return this.#storeFailure(id, problem, 0, checked(), { noRetry: true }, undefined, () => undefined);
   }
@@ -411,7 +411,7 @@ export class StepRunner implements Undoing {
           this.#overrule(SUSPENDED);
           throw new AttemptOverError("suspended", `Step '${id}' continues in a later attempt.`);
         }
-        // The other branches go on. This one waits as long as they do.
+        // The other branches continue. This one waits as long as they do.
         this.settings.logger.debug?.(this.line(`Step '${id}' continues in a later attempt`));
         return await this.activity.park(id, role === "hand-out" ? callbackOf(id) : undefined, signal);
       }
@@ -427,7 +427,7 @@ export class StepRunner implements Undoing {
   #throwIfEnding(id: string, role: Role): void {
     if (this.#handlerEnded && role === "handler") throw tooLate(id);
     const verdict = this.override;
-    // A suspended attempt may have failed for good all the same: what it has done is undone.
+    // A suspended attempt may have failed finally all the same: what it has done is undone.
     if (verdict && !(isSuspended(verdict) && role === "compensation")) {
       this.activity.refuse();
       if (isSuspended(verdict)) throw new AttemptOverError("suspended", `Step '${id}' continues in a later attempt.`);

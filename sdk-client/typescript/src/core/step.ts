@@ -84,14 +84,14 @@ export type Payload<T, F extends Form> = F extends "bytes"
       : T;
 
 /**
- * Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler goes on; when the request is replayed,
+ * Durable steps of the request at hand. A step's outcome is stored by the gateway before the handler continues. In a replay,
  * the stored outcome is returned and the step's body is not executed again.
  *
  * A step is known by its name: 1 to 256 bytes of UTF-8. The second use of a name within an attempt is `name#2`, so a loop may use one name.
  * Steps of different names may run at the same time.
  *
- * Every method rejects with a {@link StepError} where the step has failed for good (catch it to compensate), and with a {@link
- * StepUsageError} where it is used wrongly. {@link AttemptOverError} and {@link CheckpointError} end this attempt; let them pass.
+ * Every method rejects with a {@link StepError} where the step has failed finally (catch it to compensate), and with a {@link
+ * StepUsageError} where it is used incorrectly. {@link AttemptOverError} and {@link CheckpointError} end this attempt; let them pass.
  */
 export interface Step {
   /** The run and the attempt that this request is. */
@@ -159,7 +159,7 @@ export interface Step {
   fetch(name: string, input: FetchInput, init?: RequestInit, options?: StepOptions): Promise<Response>;
 
   /**
-   * Registers what undoes the pieces that have finished so far. When the handler fails for good, all that was registered is executed, the
+   * Registers what undoes the pieces that have finished so far. When the handler fails finally, all that was registered is executed, the
    * last one first, each as a step of its own.
    */
   onRollback(name: string, compensation: (context: StepContext) => unknown, options?: StepOptions): void;
