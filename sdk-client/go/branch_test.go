@@ -231,7 +231,11 @@ func TestHandler_EndsWhileABranchWaits_ItsAnswerCounts(t *testing.T) {
 			left <- err
 			return 0, err
 		})
-		paid := Go(group, func(ctx context.Context) (int, error) { return Run(ctx, "paid", giving(9)) })
+		paid := Go(group, func(ctx context.Context) (int, error) {
+			// Otherwise the handler may end before the other branch has asked for its step.
+			untilAttempt(t, ctx, func(a *attempt) bool { return a.activity.parkedSteps() == "patience" })
+			return Run(ctx, "paid", giving(9))
+		})
 		select {
 		case <-late.Done():
 			t.Error("a step that waits is no result")
