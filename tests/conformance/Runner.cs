@@ -118,14 +118,17 @@ internal sealed class Runner(ServiceProcess service, ScriptedGateway scripted, R
     {
         try
         {
-            using var response = await (client ?? service.Client).SendAsync(request, gaveUp);
+            client ??= service.Client;
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, gaveUp);
             var headers = response.Headers.Concat(response.Content.Headers)
                 .Select(header => KeyValuePair.Create(header.Key.ToLowerInvariant(), (JsonNode?)string.Join(", ", header.Value)));
             return new JsonObject
             {
                 ["status"] = (int)response.StatusCode,
                 ["headers"] = new JsonObject(headers),
-                ["body"] = Call.Parse(await response.Content.ReadAsByteArrayAsync(gaveUp)),
+                ["body"] = Call.Parse(response.Content.Headers.ContentType?.MediaType == EventStream.MediaType
+                    ? await EventStream.ReadAsync(client, response, gaveUp)
+                    : await response.Content.ReadAsByteArrayAsync(gaveUp)),
             };
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)

@@ -88,6 +88,9 @@ internal sealed class Interpreter(IStep step, Journal journal, HttpClient http, 
             case "respond":
                 var headers = op["headers"]?.AsObject().ToDictionary(header => header.Key, header => (string)header.Value!) ?? [];
                 throw new RespondException((int)op["status"]!, op["body"]?.ToJsonString() ?? "null", headers);
+            case "stream":
+                var crash = execution <= ((int?)op["exit"]?["times"] ?? 0) ? (int?)op["exit"]!["after"] : null;
+                throw new StreamException((int)op["events"]!, crash);
             case "exit":
                 Crash.Now();
                 return null;

@@ -40,6 +40,11 @@ app.MapPost("/program", async (HttpContext context, IStep step, Journal journal,
         foreach (var (name, value) in e.Headers) context.Response.Headers[name] = value;
         return Results.Text(e.Body, "application/json", statusCode: e.Status);
     }
+    catch (StreamException e)
+    {
+        await e.SendAsync(context);
+        return Results.Empty;
+    }
     finally
     {
         journal.Write(id, "end");

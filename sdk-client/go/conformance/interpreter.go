@@ -44,6 +44,7 @@ type operation struct {
 	Status   int               `json:"status"`
 	Headers  map[string]string `json:"headers"`
 	Inner    string            `json:"inner"`
+	Events   int               `json:"events"`
 	Options  options           `json:"options"`
 
 	// Those of a failure, where the operation throws.
@@ -67,6 +68,7 @@ type body struct {
 
 type times struct {
 	Times int `json:"times"`
+	After int `json:"after"`
 }
 
 type failure struct {
@@ -237,7 +239,13 @@ func (i *interpreter) do(ctx context.Context, op operation) (any, error) {
 		if op.Body == nil {
 			op.Body = json.RawMessage("null")
 		}
-		return nil, &responded{op.Status, op.Body, op.Headers}
+		return nil, &responded{status: op.Status, body: op.Body, header: op.Headers}
+	case "stream":
+		response := &responded{status: http.StatusOK, events: op.Events}
+		if op.Exit != nil && i.execution <= op.Exit.Times {
+			response.exitAfter = op.Exit.After
+		}
+		return nil, response
 	case "exit":
 		os.Exit(exitStatus)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -28,6 +29,9 @@ type responded struct {
 	status int
 	body   json.RawMessage
 	header map[string]string
+
+	// Of a stream: how many events it has, and after which of them the process ends.
+	events, exitAfter int
 }
 
 func (r *responded) Error() string { return fmt.Sprintf("the program responds with %d", r.status) }
@@ -76,6 +80,8 @@ func serve(w http.ResponseWriter, r *http.Request, j *journal) error {
 	values, err := i.list(ctx, p.Do)
 	var response *responded
 	switch {
+	case errors.As(err, &response) && response.events > 0:
+		return stream(w, r, response)
 	case errors.As(err, &response):
 		for name, value := range response.header {
 			w.Header().Set(name, value)
@@ -86,6 +92,23 @@ func serve(w http.ResponseWriter, r *http.Request, j *journal) error {
 		return err
 	}
 	writeJSON(w, http.StatusOK, values)
+	return nil
+}
+
+// stream sends the events that the client does not have.
+func stream(w http.ResponseWriter, r *http.Request, response *responded) error {
+	last, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Durable-Stream", "resume")
+	for id := last + 1; id <= response.events; id++ {
+		if _, err := fmt.Fprintf(w, "id: %d\ndata: part %d\n\n", id, id); err != nil {
+			return err
+		}
+		w.(http.Flusher).Flush()
+		if id == response.exitAfter {
+			os.Exit(exitStatus)
+		}
+	}
 	return nil
 }
 

@@ -10,7 +10,7 @@ import os
 from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, Iterator, Optional
 
 from durable_gateway import NonRetryableError, RetryAfterError, StepFailedError
 
@@ -45,6 +45,24 @@ class Respond(Exception):
         self.status = status
         self.body = body
         self.headers = headers
+
+
+class Stream(Exception):
+    """Ends the handler with a stream of events."""
+
+    def __init__(self, events: int, exit_after: Optional[int]) -> None:
+        super().__init__(events)
+        self._events = events
+        self._exit_after = exit_after
+
+    headers = {"Content-Type": "text/event-stream", "Durable-Stream": "resume"}
+
+    def parts(self, last: Optional[str]) -> Iterator[bytes]:
+        """The events that the client does not have. One is asked for when the one before has been sent."""
+        for id in range(int(last or 0) + 1, self._events + 1):
+            yield f"id: {id}\ndata: part {id}\n\n".encode()
+            if id == self._exit_after:
+                os._exit(7)
 
 
 class Program:
@@ -156,6 +174,10 @@ class Program:
 
     async def _op_respond(self, op: Operation) -> Any:
         raise Respond(op["status"], op.get("body"), op.get("headers", {}))
+
+    async def _op_stream(self, op: Operation) -> Any:
+        exits = "exit" in op and self._execution <= op["exit"].get("times", self._execution)
+        raise Stream(op["events"], op["exit"]["after"] if exits else None)
 
     async def _op_exit(self, op: Operation) -> Any:
         os._exit(7)

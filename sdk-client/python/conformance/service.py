@@ -13,7 +13,7 @@ from durable_gateway import asgi as durable_asgi
 from durable_gateway import wsgi as durable_wsgi
 
 from .journal import Journal
-from .program import Program, unknown_operation
+from .program import Program, Stream, unknown_operation
 from .twins import InThreads, OnLoop, finish
 
 OPTIONS = DurableOptions(build="conformance", suspend_after=0.2)
@@ -34,7 +34,17 @@ def on_loop(journal: Journal) -> Any:
         await send({"type": "http.response.body", "body": body})
 
     async def handler(scope: Any, receive: Any, send: Any) -> None:
-        await answer(send, *await Program(scope["program"], journal, twin).handle())
+        try:
+            response = await Program(scope["program"], journal, twin).handle()
+        except Stream as e:
+            last = dict(scope["headers"]).get(b"last-event-id")
+            headers = [(name.encode(), value.encode()) for name, value in e.headers.items()]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for part in e.parts(last and last.decode()):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await answer(send, *response)
 
     durable = durable_asgi.DurableMiddleware(handler, OPTIONS)
 
@@ -66,7 +76,11 @@ def in_threads(journal: Journal) -> Any:
         return [body]
 
     def handler(environ: Any, start_response: Any) -> Any:
-        return answer(start_response, *finish(Program(environ["program"], journal, twin).handle()))
+        try:
+            return answer(start_response, *finish(Program(environ["program"], journal, twin).handle()))
+        except Stream as e:
+            start_response("200 OK", list(e.headers.items()))
+            return e.parts(environ.get("HTTP_LAST_EVENT_ID"))
 
     durable = durable_wsgi.DurableMiddleware(handler, OPTIONS)
 

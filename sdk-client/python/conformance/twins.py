@@ -82,8 +82,8 @@ class OnLoop:
 
 
 class InThreads:
-    # WSGI does not tell an application that its request was cancelled.
-    lacks = ["disconnect"]
+    # WSGI does not tell an application that its request was cancelled. Its server speaks HTTP/1.0: a response ends with its connection.
+    lacks = ["disconnect", "chunked"]
 
     def info(self) -> RunInfo:
         return sync_step.info

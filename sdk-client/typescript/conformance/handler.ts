@@ -8,7 +8,7 @@ const journal = new Journal(process.env.JOURNAL ?? "journal.jsonl");
 export const options = { suspendAfter: 200, build: "conformance" } as const;
 
 /** The handler that every host wraps: executes a program, and gives what it answers. */
-export async function execute(program: Program, step: Step): Promise<Response> {
+export async function execute(program: Program, step: Step, lastEventId: unknown): Promise<Response> {
   const execution = journal.write({
     case: program.case,
     event: "handler",
@@ -16,7 +16,7 @@ export async function execute(program: Program, step: Step): Promise<Response> {
     ...(step.info.isDurable ? { runId: step.info.id, attempt: step.info.attempt } : {}),
   });
   try {
-    return Response.json(await new Interpreter(program, execution, step, journal).all(program.do));
+    return Response.json(await new Interpreter(program, execution, step, journal, Number(lastEventId ?? 0)).all(program.do));
   } catch (error) {
     if (error instanceof Responding) return error.response;
     throw error;

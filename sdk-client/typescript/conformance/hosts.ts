@@ -1,7 +1,8 @@
 import "reflect-metadata";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import { Body, Controller, Get, Module, Post, Res } from "@nestjs/common";
+import { pipeline } from "node:stream/promises";
+import { Body, Controller, Get, Headers, Module, Post, Res } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import express from "express";
@@ -21,10 +22,16 @@ const refusal = (program: Program) => {
   return unknown.length > 0 ? `unknown: ${unknown}` : undefined;
 };
 
+const isStream = (response: Response) => response.headers.get("content-type") === "text/event-stream";
+const bodyOf = (response: Response) => Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0], { highWaterMark: 1 });
+
 /** Starts a host on a port of 127.0.0.1. The handlers of all but the first write the response themselves, as is usual with them. */
 export const hosts: Record<string, (port: number) => Promise<unknown>> = {
   fetch: async (port) => {
-    const handle = durable((_: Request, step, program: Program) => execute(program, step), options);
+    const handle = durable(
+      (request: Request, step, program: Program) => execute(program, step, request.headers.get("last-event-id")),
+      options,
+    );
     const answer = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
       if (incoming.url === "/ready") return Response.json(READY);
       const left = new AbortController();
@@ -43,8 +50,9 @@ export const hosts: Record<string, (port: number) => Promise<unknown>> = {
         console.error(error);
         return new Response("Internal Server Error", { status: 500 });
       });
-      const body = Buffer.from(await response.arrayBuffer());
-      outgoing.writeHead(response.status, [...response.headers].flat()).end(body);
+      outgoing.writeHead(response.status, [...response.headers].flat());
+      if (response.body) for await (const part of response.body) outgoing.write(part);
+      outgoing.end();
     });
     await new Promise<void>((done) => server.listen(port, "127.0.0.1", done));
   },
@@ -61,11 +69,10 @@ export const hosts: Record<string, (port: number) => Promise<unknown>> = {
         else next();
       },
       onExpress(async (req, res, step) => {
-        const response = await execute(req.body, step);
-        res
-          .status(response.status)
-          .set(Object.fromEntries(response.headers))
-          .send(await response.text());
+        const response = await execute(req.body, step, req.headers["last-event-id"]);
+        res.status(response.status).set(Object.fromEntries(response.headers));
+        if (isStream(response)) await pipeline(bodyOf(response), res);
+        else res.send(await response.text());
       }, options),
     );
     await new Promise<void>((done) => app.listen(port, "127.0.0.1", () => done()));
@@ -80,11 +87,11 @@ export const hosts: Record<string, (port: number) => Promise<unknown>> = {
         return refused ? reply.code(501).send(refused) : undefined;
       },
       handler: onFastify<{ Body: Program }>(async (request, reply, step) => {
-        const response = await execute(request.body, step);
+        const response = await execute(request.body, step, request.headers["last-event-id"]);
         return reply
           .code(response.status)
           .headers(Object.fromEntries(response.headers))
-          .send(await response.text());
+          .send(isStream(response) ? bodyOf(response) : await response.text());
       }, options),
     });
     await app.listen({ port, host: "127.0.0.1" });
@@ -110,13 +117,20 @@ class Programs {
 
   @Post("program")
   @Durable(options)
-  async program(@Body() program: Program, @Res() res: express.Response | FastifyReply, @InjectStep() step: Step) {
+  async program(
+    @Headers("last-event-id") last: string | undefined,
+    @Body() program: Program,
+    @Res() res: express.Response | FastifyReply,
+    @InjectStep() step: Step,
+  ) {
     const refused = refusal(program);
     if (refused) return void res.status(501).send(refused);
-    const response = await execute(program, step);
-    const body = await response.text();
+    const response = await execute(program, step, last);
     for (const [name, value] of response.headers) res.header(name, value);
-    res.status(response.status).send(body);
+    res.status(response.status);
+    if (!isStream(response)) res.send(await response.text());
+    else if ("raw" in res) await res.send(bodyOf(response));
+    else await pipeline(bodyOf(response), res);
   }
 }
 

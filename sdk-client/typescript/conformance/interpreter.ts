@@ -18,6 +18,21 @@ class Item {
   ) {}
 }
 
+/** The events that the client does not have. One is asked for when the one before has been sent. */
+function eventsAfter(last: number, events: number, exitAfter: number | undefined): ReadableStream<Uint8Array> {
+  let id = last;
+  return new ReadableStream(
+    {
+      pull(controller) {
+        if (id === exitAfter) process.exit(7);
+        if (++id > events) controller.close();
+        else controller.enqueue(new TextEncoder().encode(`id: ${id}\ndata: part ${id}\n\n`));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 const ms = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1000);
 
 /** Executes a program as a handler would that was written by hand. */
@@ -27,6 +42,7 @@ export class Interpreter {
     private readonly execution: number,
     private readonly step: Step,
     private readonly journal: Journal,
+    private readonly lastEventId: number,
   ) {}
 
   async all(operations: readonly Operation[]): Promise<unknown[]> {
@@ -105,6 +121,12 @@ export class Interpreter {
         return delay(operation.ms, null, { signal: step.signal });
       case "respond":
         throw new Responding(Response.json(operation.body, { status: operation.status, headers: operation.headers ?? {} }));
+      case "stream": {
+        const { events, exit } = operation;
+        const exitAfter = exit && this.execution <= exit.times ? exit.after : undefined;
+        const headers = { "content-type": "text/event-stream", "durable-stream": "resume" };
+        throw new Responding(new Response(eventsAfter(this.lastEventId, events, exitAfter), { headers }));
+      }
       case "exit":
         return process.exit(7);
       case "nested":

@@ -50,12 +50,15 @@ export type Operation = { in?: number[] } & (
   | ({ op: "throw" } & Failure)
   | { op: "work"; ms: number }
   | { op: "respond"; status: number; body: unknown; headers?: Record<string, string> }
+  | { op: "stream"; events: number; exit?: { times: number; after: number } }
   | { op: "exit" }
   | { op: "nested"; name: string; inner: string }
 );
 
 const KNOWN = new Set<string>(
-  "run rollback sleep sleepUntil event callback invoke send fetch parallel first repeat try throw work respond exit nested".split(" "),
+  "run rollback sleep sleepUntil event callback invoke send fetch parallel first repeat try throw work respond stream exit nested".split(
+    " ",
+  ),
 );
 
 /** The operations of a program that this service does not know. */
