@@ -13,6 +13,14 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Listeners:Control</c>: the address for step calls, events, the admin API and health probes.</summary>
     public required BindingAddress Control { get; init; }
 
+    /// <summary>
+    /// <c>Durable:Listeners:Egress</c>: the address for the calls that services make; <see langword="null"/> for no such listener.
+    /// </summary>
+    public BindingAddress? Egress { get; init; }
+
+    /// <summary><c>Durable:Egress:AdvertisedAddress</c>: the egress address of this node; by default that of the egress listener.</summary>
+    public string? EgressAddress { get; init; }
+
     /// <summary><c>Durable:Limits</c>: the limits of the public listener.</summary>
     public ServerLimits Limits { get; init; } = new();
 

@@ -17,9 +17,10 @@ internal static class RouteChecks
     /// <summary>The prefix of the gateway's metadata keys.</summary>
     public const string Prefix = "Durable.";
 
-    private static readonly string[] Known = [PolicyMetadata, RenamedFromMetadata];
+    private static readonly string[] Known = [PolicyMetadata, RenamedFromMetadata, .. StepRules.Metadata];
 
-    public static void Check(IConfigurationSection proxy, ImmutableDictionary<string, RunPolicy> policies, List<ConfigurationError> errors)
+    public static void Check(
+        IConfigurationSection proxy, ImmutableDictionary<string, RunPolicy> policies, bool hasEgress, List<ConfigurationError> errors)
     {
         var clusters = proxy.GetSection("Clusters").GetChildren().Select(cluster => cluster.Key)
             .ToHashSet(StringComparer.OrdinalIgnoreCase);
@@ -37,12 +38,29 @@ internal static class RouteChecks
                 errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster ?? "",
                     $"is not a cluster of ReverseProxy:Clusters; route '{route.Key}' needs one"));
             RefuseUnknown(route.GetSection("Metadata"), Known, errors);
+            CheckStep(route, hasEgress, errors);
             if (route["Match:Path"] is { } path && HasLiteralAsterisk(path))
                 errors.Add(new ConfigurationError($"{route.Path}:Match:Path", path,
                     "has an asterisk that would match literally; write {**rest} for everything below, or {name} for one segment"));
         }
 
         CheckRenames(routes, errors);
+    }
+
+    /// <summary>Checks the metadata of a route for the calls that services make.</summary>
+    private static void CheckStep(IConfigurationSection route, bool hasEgress, List<ConfigurationError> errors)
+    {
+        var metadata = route.GetSection("Metadata").GetChildren()
+            .Where(item => item.Value is not null).ToDictionary(item => item.Key, item => item.Value!, StringComparer.OrdinalIgnoreCase);
+        StepRules.Read(metadata, (key, why) => errors.Add(
+            new ConfigurationError($"{route.Path}:Metadata:{key}", metadata.GetValueOrDefault(key), why)));
+        if (metadata.GetValueOrDefault(StepRules.StepMetadata) is not { } step) return;
+        var name = $"{route.Path}:Metadata:{StepRules.StepMetadata}";
+        if (metadata.ContainsKey(PolicyMetadata))
+            errors.Add(new ConfigurationError(name, step, $"is for calls of services, and {PolicyMetadata} for requests of clients; "
+                + "use a route for each"));
+        if (!hasEgress)
+            errors.Add(new ConfigurationError(name, step, "needs Durable:Listeners:Egress, which is not set; no listener serves this route"));
     }
 
     /// <summary>Whether the path has an asterisk outside braces, where it has no special meaning.</summary>

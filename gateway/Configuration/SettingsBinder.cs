@@ -13,6 +13,13 @@ internal static class SettingsBinder
     public const string DefaultControl = "http://127.0.0.1:8081";
 
     private static readonly string[] Sections = [Section, ProxyChecks.Section];
+    private const string DefaultEgress = "http://127.0.0.1:8082";
+
+    /// <summary>RFC 1918, RFC 6598, RFC 3927, RFC 4193 and RFC 4291.</summary>
+    private static readonly IPNetwork[] PrivateNetworks =
+        [.. new[] { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10" }
+            .Select(IPNetwork.Parse)];
+
     private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
 
     /// <exception cref="ConfigurationException">The configuration is invalid.</exception>
@@ -39,7 +46,14 @@ internal static class SettingsBinder
         var listeners = durable.Section("Listeners");
         var publicAddress = Address(listeners, "Public", $"http://*:{DefaultPublicPort}");
         var controlAddress = Address(listeners, "Control", DefaultControl);
+        var egressAddress = listeners.Text("Egress") is null ? null : Address(listeners, "Egress", DefaultEgress);
         listeners.RefuseUnknownKeys();
+        if (egressAddress is not null) CheckEgress(listeners, egressAddress, publicAddress, controlAddress);
+        var egress = durable.Section("Egress");
+        var advertisedEgress = egress.Url("AdvertisedAddress");
+        if (advertisedEgress is not null && egressAddress is null)
+            egress.Report("AdvertisedAddress", advertisedEgress, "needs Durable:Listeners:Egress, which is not set", false);
+        egress.RefuseUnknownKeys();
         if (publicAddress.Port == controlAddress.Port && publicAddress.Port != 0)
             listeners.Report("Control", controlAddress.ToString(),
                 $"has the same port as Durable:Listeners:Public ({publicAddress}); choose different ports", false);
@@ -86,6 +100,8 @@ internal static class SettingsBinder
         {
             Public = publicAddress,
             Control = controlAddress,
+            Egress = egressAddress,
+            EgressAddress = advertisedEgress,
             Limits = LimitsBinder.Bind(durable),
             TrustedProxies = TrustedProxies(durable),
             AdvertisedAddress = durable.Url("AdvertisedAddress"),
@@ -119,7 +135,7 @@ internal static class SettingsBinder
             listeners.Report("Control", controlAddress.ToString(), "is reachable from other machines; set Durable:Admin:ApiKeys (or Oidc, "
                 + "or ClientCertificates), or use a loopback address", false);
         var proxy = configuration.GetSection(ProxyChecks.Section);
-        RouteChecks.Check(proxy, settings.Policies, errors);
+        RouteChecks.Check(proxy, settings.Policies, hasEgress: egressAddress is not null, errors);
         ClusterChecks.Check(proxy, errors);
         return settings;
     }
@@ -198,6 +214,20 @@ internal static class SettingsBinder
 
         return listeners.Report(key, text, Remedy, BindingAddress.Parse(fallback));
     }
+
+    /// <summary>Whoever reaches the egress listener reaches the destinations of its routes.</summary>
+    private static void CheckEgress(SettingsReader listeners, BindingAddress egress, BindingAddress open, BindingAddress control)
+    {
+        var taken = egress.Port == 0 ? null : egress.Port == open.Port ? "Public" : egress.Port == control.Port ? "Control" : null;
+        if (taken is not null)
+            listeners.Report("Egress", egress.ToString(), $"has the same port as Durable:Listeners:{taken}; choose different ports", false);
+        if (IPAddress.TryParse(egress.Host.Trim('[', ']'), out var ip) && !IsPrivate(ip))
+            listeners.Report("Egress", egress.ToString(), "is a public address, so anyone could call the destinations of its routes; "
+                + "use a loopback address or one of a private network", false);
+    }
+
+    private static bool IsPrivate(IPAddress ip) => IPAddress.IsLoopback(ip) || ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any)
+        || PrivateNetworks.Any(network => network.Contains(ip.IsIPv4MappedToIPv6 ? ip.MapToIPv4() : ip));
 
     private static bool IsLoopback(BindingAddress address) =>
         address.Host is "localhost" || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));

@@ -27,6 +27,12 @@ internal static class Instruments
 
     public static Counter<long> Steps { get; } = Meter.CreateCounter<long>(Metrics.Steps, "{step}", "Step calls, by outcome");
 
+    public static Counter<long> EgressCalls { get; } = Meter.CreateCounter<long>(Metrics.EgressCalls, "{call}",
+        "Calls of services that belong to a run, by outcome");
+
+    public static Counter<long> EgressUnbound { get; } = Meter.CreateCounter<long>(Metrics.EgressUnbound, "{call}",
+        "Calls of services that belong to no run");
+
     public static Counter<long> Redirects { get; } = Meter.CreateCounter<long>(Metrics.Redirects, "{redirect}",
         "Clients that were redirected to the result URL");
 

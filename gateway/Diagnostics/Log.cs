@@ -186,4 +186,14 @@ internal static partial class Log
 
     [LoggerMessage(138, LogLevel.Error, "The certificate in {Path} cannot be read, so the previous one stays in use: {Reason}")]
     public static partial void CertificateUnreadable(this ILogger log, string path, string reason);
+
+    [LoggerMessage(190, LogLevel.Warning, "Attempt {Attempt} of run {RunId} makes another call than the attempt before it: {What}")]
+    public static partial void CallDrifted(this ILogger log, RunId runId, int attempt, string what);
+
+    [LoggerMessage(191, LogLevel.Information, "A call of attempt {Attempt} of run {RunId} is not remembered: {What}")]
+    public static partial void CallNotRemembered(this ILogger log, RunId runId, int attempt, string what);
+
+    [LoggerMessage(192, LogLevel.Warning,
+        "Call {Step} of run {RunId} was made in attempt {Attempt}, and its outcome could not be stored: {Reason}")]
+    public static partial void CallNotStored(this ILogger log, string step, RunId runId, int attempt, string reason);
 }

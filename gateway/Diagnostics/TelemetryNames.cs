@@ -58,6 +58,15 @@ public static class TelemetryNames
         public const string Redirects = "durable.redirects";
 
         /// <summary>
+        /// Counter, <c>{call}</c>, by route and outcome: calls of services that belong to a run. The outcome is <c>remembered</c>,
+        /// <c>answered</c> (from memory), <c>passed</c>, <c>failed</c>, <c>drifted</c> or <c>refused</c>.
+        /// </summary>
+        public const string EgressCalls = "durable.egress.calls";
+
+        /// <summary>Counter, <c>{call}</c>, by route: calls of services that belong to no run, and are forwarded without durability.</summary>
+        public const string EgressUnbound = "durable.egress.unbound";
+
+        /// <summary>
         /// Gauge, <c>{run}</c>: stored runs that have not ended, waiting or in flight. The same on every node of a store.
         /// </summary>
         public const string RunsOpen = "durable.runs.open";

@@ -1,6 +1,7 @@
 using DurableGateway.Admin;
 using DurableGateway.Configuration;
 using DurableGateway.Dashboard;
+using DurableGateway.Egress;
 using DurableGateway.Events;
 using DurableGateway.Http;
 using DurableGateway.Listeners;
@@ -42,6 +43,7 @@ internal static class GatewayApp
             .AddAdmin()
             .AddEvents()
             .AddSteps()
+            .AddEgress()
             .AddDashboard();
         builder.AddTelemetry();
 
@@ -80,6 +82,12 @@ internal static class GatewayApp
                 open.UseMiddleware<DotSegmentMiddleware>();
                 open.UseMiddleware<DashboardCookieMiddleware>();
                 open.UseMiddleware<ResultMemberMiddleware>();
+            },
+            settings.Egress is null ? null : egress =>
+            {
+                // Services are limited by the policy of their run only.
+                egress.UseMiddleware<ControlLimitsMiddleware>();
+                egress.UseMiddleware<DotSegmentMiddleware>();
             });
         app.UseRouting();
 
@@ -105,6 +113,9 @@ internal static class GatewayApp
         {
             if (line.Upstream is not null) proxy.UseMiddleware<UpstreamHostHintMiddleware>();
             proxy.UseMiddleware<DurableMiddleware>();
+
+            // Within the durable part, which answers and counts what is forwarded, and before a destination is chosen.
+            if (settings.Egress is not null) proxy.UseMiddleware<EgressMiddleware>();
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();

@@ -1,8 +1,6 @@
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace DurableGateway.Listeners;
 
@@ -25,11 +23,5 @@ internal sealed class CallbackAddressProvider(GatewaySettings settings, IServer 
         : string.Concat(Own, RunPath, run);
 
     /// <summary>The address as bound, because the configuration may set port 0.</summary>
-    private string Bound()
-    {
-        // The listeners are bound in this order: public, control.
-        var address = BindingAddress.Parse(server.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Last());
-        var host = address.Host is "*" or "+" or "0.0.0.0" or "[::]" ? Environment.MachineName : address.Host;
-        return $"{address.Scheme}://{host}:{address.Port}";
-    }
+    private string Bound() => ListenerAddresses.Control(server);
 }

@@ -23,7 +23,7 @@ internal static class ListenerConfiguration
         kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
-        // The control listener is bound last: CallbackAddressProvider relies on it.
+        // The control listener is bound last, and the egress listener before it: ListenerAddresses relies on it.
         foreach (var endPoint in PublicTransport.EndPoints(Parts(settings.Public)))
         {
             kestrel.Listen(endPoint, options =>
@@ -42,6 +42,15 @@ internal static class ListenerConfiguration
         }
 
         if (settings.Public.Scheme == "http") ListenForHttp2(kestrel, connections);
+        if (settings.Egress is { } egress)
+        {
+            Listen(kestrel, egress, own.Configure, options => options.Use(next => connection =>
+            {
+                connection.Features.Set(EgressListener.Instance);
+                return next(connection);
+            }));
+        }
+
         Listen(kestrel, settings.Control, https =>
         {
             own.Configure(https);

@@ -1,41 +1,55 @@
+using DurableGateway.Configuration;
 using DurableGateway.Http;
 using Microsoft.AspNetCore.Routing.Matching;
 
 namespace DurableGateway.Listeners;
 
 /// <summary>
-/// Takes endpoints of the other listener out of the match. It does so in the tree that the matcher walks: a policy that looks at the
+/// Takes endpoints of the other listeners out of the match. It does so in the tree that the matcher walks: a policy that looks at the
 /// candidates would have every request make a set of them.
 /// </summary>
-internal sealed class ListenerMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
+internal sealed class ListenerMatcherPolicy(GatewaySettings settings) : MatcherPolicy, INodeBuilderPolicy
 {
-    /// <summary>Before methods are looked at: what the other listener serves says nothing of what is allowed on this one.</summary>
+    private readonly bool _hasEgress = settings.Egress is not null;
+
+    /// <summary>Before methods are looked at: what another listener serves says nothing of what is allowed on this one.</summary>
     public override int Order => -2000;
 
     public bool AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) => true;
 
     public IReadOnlyList<PolicyNodeEdge> GetEdges(IReadOnlyList<Endpoint> endpoints) =>
-        [.. endpoints.GroupBy(IsOfControl).Select(listener => new PolicyNodeEdge(listener.Key, [.. listener]))];
+        [.. endpoints.GroupBy(Of).Select(listener => new PolicyNodeEdge(listener.Key, [.. listener]))];
 
     public PolicyJumpTable BuildJumpTable(int exitDestination, IReadOnlyList<PolicyJumpTableEdge> edges)
     {
-        return new ByListener(Destination(control: true), Destination(control: false));
+        return new ByListener(Destination(Listener.Control), Destination(Listener.Public), Destination(Listener.Egress), _hasEgress);
 
-        int Destination(bool control)
+        int Destination(Listener listener)
         {
             foreach (var edge in edges)
             {
-                if (edge.State.Equals(control)) return edge.Destination;
+                if (edge.State.Equals(listener)) return edge.Destination;
             }
 
             return exitDestination;
         }
     }
 
-    private static bool IsOfControl(Endpoint endpoint) => endpoint.Metadata.GetMetadata<ControlListener>() is not null;
+    private static Listener Of(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<ControlListener>() is not null ? Listener.Control
+        : StepRules.AreOn(endpoint) ? Listener.Egress
+        : Listener.Public;
 
-    private sealed class ByListener(int control, int open) : PolicyJumpTable
+    private enum Listener
     {
-        public override int GetDestination(HttpContext httpContext) => httpContext.IsControl() ? control : open;
+        Public,
+        Control,
+        Egress,
+    }
+
+    private sealed class ByListener(int control, int open, int egress, bool hasEgress) : PolicyJumpTable
+    {
+        public override int GetDestination(HttpContext httpContext) =>
+            httpContext.IsControl() ? control : hasEgress && EgressListener.Has(httpContext) ? egress : open;
     }
 }

@@ -11,17 +11,24 @@ internal static class ListenerPipeline
     /// <param name="app">The pipeline.</param>
     /// <param name="control">For requests of the control listener.</param>
     /// <param name="open">For requests of the public listener.</param>
-    public static void UseByListener(this IApplicationBuilder app, Action<IApplicationBuilder> control, Action<IApplicationBuilder> open)
+    /// <param name="egress">For requests of the egress listener; <see langword="null"/> if there is no such listener.</param>
+    public static void UseByListener(
+        this IApplicationBuilder app, Action<IApplicationBuilder> control, Action<IApplicationBuilder> open,
+        Action<IApplicationBuilder>? egress)
     {
-        var (forControl, forPublic) = (app.New(), app.New());
+        var (forControl, forPublic, forEgress) = (app.New(), app.New(), app.New());
         control(forControl);
         open(forPublic);
+        egress?.Invoke(forEgress);
         app.Use(next =>
         {
             forControl.Run(next);
             forPublic.Run(next);
             var (onControl, onPublic) = (forControl.Build(), forPublic.Build());
-            return context => context.IsControl() ? onControl(context) : onPublic(context);
+            if (egress is null) return context => context.IsControl() ? onControl(context) : onPublic(context);
+            forEgress.Run(next);
+            var onEgress = forEgress.Build();
+            return context => context.IsControl() ? onControl(context) : EgressListener.Has(context) ? onEgress(context) : onPublic(context);
         });
     }
 }

@@ -20,6 +20,7 @@ internal static class ListenerServices
             .AddSingleton<PublicTransport>()
             .AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<PublicTransport>())
             .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
+            .AddSingleton<EgressAddressProvider>()
             .AddSingleton<CallbackAddressProvider>();
         return builder;
     }

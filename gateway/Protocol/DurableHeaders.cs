@@ -40,6 +40,10 @@ internal static class DurableHeaders
     public const string Mismatch = "Durable-Mismatch";
     public const string Build = "Durable-Build";
 
+    // Service → egress listener.
+    public const string EgressToken = "Durable-Egress-Token";
+    public const string InStep = "Durable-In-Step";
+
     // Gateway → client (§5).
     public const string Status = "Durable-Status";
     public const string Result = "Durable-Result";

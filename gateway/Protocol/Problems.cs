@@ -36,6 +36,15 @@ internal static class Problems
         Make("attempt-superseded", "A later attempt owns the run", 409, "Abandon this handler; its work is being done elsewhere.", run);
     public static Problem TokenInvalid() =>
         Make("token-invalid", "Durable-Token is missing or invalid", 401, "Send the Durable-Token header of the attempt unchanged.");
+    public static Problem AttemptOver(RunId run) =>
+        Make("attempt-superseded", "The attempt is over", 409,
+            "This call belongs to an attempt that is no longer in flight. It was not forwarded.", run);
+    public static Problem StepDrift(RunId run, string what) =>
+        Make("step-drift", "A replay makes another call than the attempt before it", 409, $"{what} Durable.Step.Drift of the route is Fail.",
+            run, Service);
+    public static Problem EgressInterrupted(RunId run, string step) =>
+        Make("step-interrupted", "It is unknown whether the call was carried out", 502,
+            $"The call '{step}' is made at most once, and the attempt that made it ended without a response.", run, Service);
     public static Problem StepMalformed(RunId run, string detail) => Make("step-malformed", "The step call is malformed", 400, detail, run);
     public static Problem StepUnsupported(RunId run, string detail) =>
         Make("step-unsupported", "The gateway does not accept this step", 422, detail, run);

@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
+using System.Text;
 
 namespace DurableGateway.Protocol;
 
 /// <summary>
 /// The capability tokens of the protocol. They are opaque to their bearers: <c>Durable-Token</c> for one attempt of one run (§2), the token
-/// of a result URL, which contains its expiry (§5), and the token of a callback URL (§6).
+/// of a result URL, which contains its expiry (§5), the token of a callback URL (§6), and those of the calls that a service makes.
 /// </summary>
 internal sealed class Tokens(KeyRing keys)
 {
@@ -15,17 +16,18 @@ internal sealed class Tokens(KeyRing keys)
     private const string StepPurpose = "step";
     private const string ResultPurpose = "result";
     private const string CallbackPurpose = "callback";
+    private const string EgressPurpose = "egress";
     private const int ClaimBytes = 8;
     private const int RunBytes = 16;
 
     /// <summary>Whether tokens can be verified. The keys may be in a store that has not answered yet.</summary>
     public bool CanVerify => keys.IsReady;
 
-    public string ForSteps(RunId run, Fence attempt) => Issue(StepPurpose, run, ((long)attempt.Nonce << 32) | (uint)attempt.Attempt);
+    public string ForSteps(RunId run, Fence attempt) => Issue(StepPurpose, run, Claim(attempt));
 
     /// <summary>The attempt of the token; <see langword="null"/> if the token is not valid for this run.</summary>
     public Fence? VerifySteps(RunId run, string? token) =>
-        Verify(StepPurpose, run, token) is { } claim ? new Fence((int)claim, (uint)(claim >> 32)) : null;
+        Verify(StepPurpose, run, token) is { } claim ? FenceOf(claim) : null;
 
     public string ForResult(RunId run, DateTimeOffset end) => Issue(ResultPurpose, run, end.ToUnixTimeSeconds());
 
@@ -45,6 +47,42 @@ internal sealed class Tokens(KeyRing keys)
     public string ForCallback(RunId run, string step) => Issue($"{CallbackPurpose}/{step}", run, 0);
 
     public bool VerifyCallback(RunId run, string step, string? token) => Verify($"{CallbackPurpose}/{step}", run, token) is not null;
+
+    /// <summary>
+    /// Creates the token by which a call of the service belongs to an attempt. It allows its bearer to make such calls, and nothing
+    /// else.
+    /// </summary>
+    /// <param name="carrier">What carries the token. A token of one carrier is not valid in another.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="node">The egress address of the node that holds the attempt.</param>
+    public string ForEgress(string carrier, RunId run, Fence attempt, string node)
+    {
+        Span<byte> token = stackalloc byte[RunBytes + ClaimBytes + KeyRing.MacBytes];
+        Write(token, run, Claim(attempt));
+        keys.Mac($"{EgressPurpose} {carrier} {node}", token[..(RunBytes + ClaimBytes)], token[(RunBytes + ClaimBytes)..]);
+        return $"{Base64Url.EncodeToString(token)}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(node))}";
+    }
+
+    /// <summary>What the token says; <see langword="null"/> if it is not valid in this carrier.</summary>
+    public (RunId Run, Fence Attempt, string Node)? VerifyEgress(string carrier, string? text)
+    {
+        const int Length = RunBytes + ClaimBytes + KeyRing.MacBytes;
+        const int MaxText = 1024;
+        if (!keys.IsReady || text is not { Length: <= MaxText } || text.Split('.') is not [var token, var address]
+            || !Base64Url.IsValid(token) || !Base64Url.IsValid(address)) return null;
+        var bytes = Base64Url.DecodeFromChars(token);
+        if (bytes.Length != Length) return null;
+        var node = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(address));
+        var message = bytes.AsSpan(0, RunBytes + ClaimBytes);
+        if (!keys.Verify($"{EgressPurpose} {carrier} {node}", message, bytes.AsSpan(RunBytes + ClaimBytes))) return null;
+        return (new RunId(new Guid(message[..RunBytes], bigEndian: true)),
+            FenceOf(BinaryPrimitives.ReadInt64BigEndian(message[RunBytes..])), node);
+    }
+
+    private static long Claim(Fence attempt) => ((long)attempt.Nonce << 32) | (uint)attempt.Attempt;
+
+    private static Fence FenceOf(long claim) => new((int)claim, (uint)(claim >> 32));
 
     private string Issue(string purpose, RunId run, long claim)
     {

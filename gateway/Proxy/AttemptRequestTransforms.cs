@@ -2,6 +2,7 @@ using System.Globalization;
 using DurableGateway.Http;
 using DurableGateway.Listeners;
 using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -11,7 +12,8 @@ namespace DurableGateway.Proxy;
 /// Puts the contract's headers on every attempt (§2), in the place of those that a client may have sent. It is the last of the
 /// transforms, because it counts what the others have set.
 /// </summary>
-internal sealed class AttemptRequestTransforms(CallbackAddressProvider addresses, Tokens tokens) : ITransformProvider
+internal sealed class AttemptRequestTransforms(
+    CallbackAddressProvider addresses, Tokens tokens, EgressCarriers carriers) : ITransformProvider
 {
     private const string LastEventId = "Last-Event-ID";
 
@@ -28,6 +30,7 @@ internal sealed class AttemptRequestTransforms(CallbackAddressProvider addresses
     {
         RemoveClaims(request);
         if (request.HttpContext.Features.Get<AttemptFeature>() is { } feature) Describe(request, feature);
+        else if (carriers.IsEnabled) EgressCarriers.Apply(request.ProxyRequest);
         return default;
     });
 
@@ -57,6 +60,7 @@ internal sealed class AttemptRequestTransforms(CallbackAddressProvider addresses
         headers.TryAddWithoutValidation(DurableHeaders.Attempt, attempt.Key.Number.ToString(CultureInfo.InvariantCulture));
         headers.TryAddWithoutValidation(DurableHeaders.Callback, addresses.For(attempt.RunText));
         headers.TryAddWithoutValidation(DurableHeaders.Token, tokens.ForSteps(attempt.Run, attempt.Key.Fence));
+        if (carriers.IsEnabled) carriers.Put(context.ProxyRequest, attempt);
         if (attempt.Policy.SendIdempotencyKey && !headers.Contains(DurableHeaders.IdempotencyKey))
             headers.TryAddWithoutValidation(DurableHeaders.IdempotencyKey, $"\"{attempt.RunText}\"");
         if (attempt.LastEventId is { } last)
@@ -66,8 +70,9 @@ internal sealed class AttemptRequestTransforms(CallbackAddressProvider addresses
         }
 
         if (attempt.Failures + 1 >= attempt.Policy.MaxAttempts) headers.TryAddWithoutValidation(DurableHeaders.FinalAttempt, "?1");
-        if (attempt.StepCount == 0) return;
-        headers.TryAddWithoutValidation(DurableHeaders.StepCount, attempt.StepCount.ToString(CultureInfo.InvariantCulture));
+        var stepCount = attempt.StepCount - (carriers.IsEnabled ? attempt.Steps.Count(StepOutcome.IsCall) : 0);
+        if (stepCount == 0) return;
+        headers.TryAddWithoutValidation(DurableHeaders.StepCount, stepCount.ToString(CultureInfo.InvariantCulture));
         if (attempt.InlinesSteps) feature.HasInlinedSteps = InlinedSteps.TryAdd(context, attempt);
     }
 }

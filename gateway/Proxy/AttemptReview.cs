@@ -33,10 +33,11 @@ internal sealed class AttemptReview
             {
                 HasInlinedSteps: true, Status: StatusCodes.Status400BadRequest or StatusCodes.Status431RequestHeaderFieldsTooLarge,
             },
-            HasMismatch = mismatch is not null,
+            HasMismatch = mismatch is not null || attempt.Drift is not null,
             HasOversizedHead = oversizedHead is not null,
         };
-        _refusal = mismatch is not null ? Problems.HandlerMismatch(attempt.Run, mismatch)
+        _refusal = attempt.Drift is { } drift ? Problems.StepDrift(attempt.Run, drift)
+            : mismatch is not null ? Problems.HandlerMismatch(attempt.Run, mismatch)
             : oversizedHead ?? (Evidence.Interrupted == AttemptInterrupt.ResponseTooLarge ? TooLarge(attempt) : null);
     }
 

@@ -12,6 +12,8 @@ internal sealed class FlushingClientFactory(GatewaySettings settings) : Forwarde
         base.ConfigureHandler(context, handler);
         ServiceHeaderEncoding.PassAsTheyAre(handler);
         ServiceConnection.SendOnce(handler);
+        if (settings.Egress is not null && handler.ActivityHeadersPropagator is { } propagator)
+            handler.ActivityHeadersPropagator = new EgressCarriers.Propagator(propagator);
         handler.MaxResponseHeadersLength = (settings.Limits.MaxResponseHeadersTotalSize + 1023) / 1024;
     }
 

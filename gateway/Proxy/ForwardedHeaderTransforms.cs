@@ -31,6 +31,9 @@ internal sealed class ForwardedHeaderTransforms(GatewaySettings settings) : ITra
             key.Equals("X-Forwarded", StringComparison.OrdinalIgnoreCase) || key.Equals("Forwarded", StringComparison.OrdinalIgnoreCase))))
             return;
         context.UseDefaultForwarders = false;
+
+        // What a service calls must not learn the service's address from the gateway.
+        if (EgressRoutes.Includes(context)) return;
         context.AddRequestTransform(request =>
         {
             var trusted = IsTrusted(request.HttpContext.Connection.RemoteIpAddress);

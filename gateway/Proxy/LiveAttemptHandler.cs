@@ -159,6 +159,7 @@ internal sealed class LiveAttemptHandler(
     private async Task ParkAsync(HttpContext context, AttemptFeature feature, AttemptReview review)
     {
         var attempt = feature.Attempt;
+        await attempt.EndCallsAsync();
 
         // A client that resumes the stream gets what the next attempt adds.
         if (feature is { Keeper: not null, IsWhole: true } && context.Response.HasStarted) context.Abort();

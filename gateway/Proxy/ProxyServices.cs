@@ -29,6 +29,7 @@ internal static class ProxyServices
             .AddTransforms<AttemptRequestTransforms>();
         return services
             .AddSingleton<IForwarderHttpClientFactory, FlushingClientFactory>()
+            .AddSingleton<EgressCarriers>()
             .AddSingleton<RouteEndpointSource>()
             .AddSingleton<IConfigChangeListener>(provider => provider.GetRequiredService<RouteEndpointSource>())
             .AddSingleton<RunIdFactory>()

@@ -15,7 +15,7 @@ internal static class StepsHeader
         foreach (var step in steps)
         {
             var type = step.Failed ? Problem.ContentType : Json;
-            if (!StructuredFields.IsString(step.Id) || !StructuredFields.IsString(step.ContentType)) continue;
+            if (StepOutcome.IsCall(step) || !StructuredFields.IsString(step.Id) || !StructuredFields.IsString(step.ContentType)) continue;
             var start = list.Length;
             if (start > 0) list.Append(", ");
             list.AppendString(step.Id).Append(step.Failed ? ";err=" : ";ok=").AppendBytes(step.Body.Span);

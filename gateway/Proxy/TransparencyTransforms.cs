@@ -22,7 +22,10 @@ internal sealed class TransparencyTransforms : ITransformProvider
     public void Apply(TransformBuilderContext context)
     {
         var transforms = context.Route.Transforms ?? [];
-        if (!transforms.Any(transform => transform.ContainsKey("RequestHeaderOriginalHost"))) context.AddOriginalHost();
+
+        // What a service calls knows itself by its own name, and not by that of the egress listener.
+        if (!EgressRoutes.Includes(context) && !transforms.Any(transform => transform.ContainsKey("RequestHeaderOriginalHost")))
+            context.AddOriginalHost();
         var rewrites = transforms.Any(transform => transform.Keys.Any(key =>
             key.StartsWith("Path", StringComparison.OrdinalIgnoreCase) || key.StartsWith("Query", StringComparison.OrdinalIgnoreCase)));
         if (!rewrites) context.AddRequestTransform(KeepTarget);

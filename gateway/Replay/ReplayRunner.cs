@@ -106,6 +106,7 @@ internal sealed class ReplayRunner(
 
         var review = await AttemptReview.OfAsync(context, feature);
         if (feature.Mismatch is { } mismatch) await engine.NoteMismatchAsync(attempt, mismatch);
+        if (review.Evidence.Decide() is not (Disposition.Complete or Disposition.EndWithResponse)) await attempt.EndCallsAsync();
         await RecordAsync(attempt, review.Evidence, review.Report);
     }
 

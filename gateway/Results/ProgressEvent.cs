@@ -1,3 +1,4 @@
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Results;
@@ -9,7 +10,7 @@ namespace DurableGateway.Results;
 internal sealed record ProgressEvent(long Id, string Type, ProgressData Data)
 {
     /// <summary>Converts an entry of the run's history; <see langword="null"/> if clients do not see that entry.</summary>
-    public static ProgressEvent? From(HistoryEntry entry) => entry.Kind switch
+    public static ProgressEvent? From(HistoryEntry entry) => StepId.HasFormOfCall(entry.Text) ? null : entry.Kind switch
     {
         HistoryKind.AttemptBegan => Make(entry, "attempt", new ProgressData { Attempt = entry.Attempt }),
         HistoryKind.StepCompleted => Step(entry, "completed"),

@@ -13,6 +13,8 @@ namespace DurableGateway.Runs;
 /// </remarks>
 internal sealed class Attempt : IDisposable
 {
+    private static readonly TimeSpan CallsAtShutdown = TimeSpan.FromSeconds(5);
+
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _cancellation = new();
     private AttemptState _state;
@@ -30,6 +32,12 @@ internal sealed class Attempt : IDisposable
     private bool _isClosed;
 
     private string? _runText;
+
+    // The calls of the service that are in flight. The attempt is not parked before they have ended.
+    private int _calls;
+    private bool _refusesCalls;
+    private TaskCompletionSource? _callsEnded;
+
     private AttemptInterrupt _interrupt;
     private bool _responseBegan;
     private volatile bool _lacksStore;
@@ -291,6 +299,56 @@ internal sealed class Attempt : IDisposable
         {
             turn.StopPreparing();
             await ((Task)turn.Outcome).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>How a call of the service differs from those of the attempts before, if the run must fail because of that.</summary>
+    public string? Drift { get; set; }
+
+    /// <summary>Begins a call that the service makes through the egress listener.</summary>
+    /// <returns><see langword="false"/> if the attempt is over or lost. The call must not be made then.</returns>
+    public bool TryBeginCall()
+    {
+        lock (_lock)
+        {
+            if (_refusesCalls || _state == AttemptState.Lost || IsFinal(_state)) return false;
+            _calls++;
+            return true;
+        }
+    }
+
+    public void EndCall()
+    {
+        lock (_lock)
+        {
+            if (--_calls == 0) _callsEnded?.TrySetResult();
+        }
+    }
+
+    /// <summary>
+    /// Waits until the service's calls have ended, and refuses others. The next attempt begins after that, so it finds their outcomes.
+    /// Another attempt does not wait for those of a lost one, and neither does a shutdown for long.
+    /// </summary>
+    public Task EndCallsAsync()
+    {
+        lock (_lock)
+        {
+            _refusesCalls = true;
+            if (_calls == 0 || _state == AttemptState.Lost) return Task.CompletedTask;
+            _callsEnded ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return WaitAsync(_callsEnded.Task, _interrupt == AttemptInterrupt.Shutdown ? CallsAtShutdown : Policy.AttemptTimeout);
+        }
+
+        async Task WaitAsync(Task ended, TimeSpan patience)
+        {
+            try
+            {
+                await ended.WaitAsync(patience, Time);
+            }
+            catch (TimeoutException)
+            {
+                // It is unknown what becomes of such a call, as after a crash.
+            }
         }
     }
 

@@ -14,9 +14,29 @@ internal sealed partial class RunEngine
     public Task NoteMismatchAsync(Attempt attempt, string what) =>
         NoteMismatchAsync(attempt.Run, attempt.Key.Number, what, StructuredFields.CountMembers(what));
 
-    public async Task NoteMismatchAsync(RunId run, int attempt, string what, int count = 1)
+    public Task NoteMismatchAsync(RunId run, int attempt, string what, int count = 1)
     {
         log.Mismatch(run, attempt, OneLine(what));
+        return NoteAsync(run, attempt, what, count);
+    }
+
+    /// <summary>Records that the service makes another call than in the attempt before.</summary>
+    public Task NoteDriftAsync(Attempt attempt, string what)
+    {
+        log.CallDrifted(attempt.Run, attempt.Key.Number, OneLine(what));
+        return NoteAsync(attempt.Run, attempt.Key.Number, OneLine(what), count: 1);
+    }
+
+    /// <summary>Records that a call of the service is not remembered.</summary>
+    public Task NoteNotRememberedAsync(Attempt attempt, string step, string reason)
+    {
+        var what = OneLine($"{step}: {reason}");
+        log.CallNotRemembered(attempt.Run, attempt.Key.Number, what);
+        return NoteAsync(attempt.Run, attempt.Key.Number, "not remembered: " + what, count: 0);
+    }
+
+    private async Task NoteAsync(RunId run, int attempt, string what, int count)
+    {
         try
         {
             await store.NoteMismatchAsync(run, attempt, count, what.Length > MaxMismatchChars ? what[..MaxMismatchChars] : what);

@@ -11,4 +11,9 @@ internal sealed record StepOutcome
     public required DateTimeOffset StartedAt { get; init; }
     public required DateTimeOffset EndedAt { get; init; }
     public string Type { get; init; } = "run";
+
+    /// <summary>The type of a call that the service made through the egress listener. SDKs do not know this type.</summary>
+    public const string CallType = "call";
+
+    public static bool IsCall(StepOutcome outcome) => outcome.Type == CallType;
 }

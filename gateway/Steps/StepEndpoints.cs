@@ -79,7 +79,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         if (steps is null) await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
         else
             await WriteAsync(context,
-                JsonSerializer.SerializeToUtf8Bytes(steps.Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
+                JsonSerializer.SerializeToUtf8Bytes(steps.Where(step => !StepOutcome.IsCall(step)).Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
     }
 
     private async Task StreamStepsAsync(HttpContext context, RunId run)

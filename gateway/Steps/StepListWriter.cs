@@ -30,7 +30,7 @@ internal sealed class StepListWriter
 
     public async Task WriteAsync(IReadOnlyList<StepOutcome> outcomes, CancellationToken cancellation)
     {
-        foreach (var outcome in outcomes) Write(outcome);
+        foreach (var outcome in outcomes.Where(outcome => !StepOutcome.IsCall(outcome))) Write(outcome);
         await _body.FlushAsync(cancellation);
     }
 

@@ -24,7 +24,7 @@ public sealed partial class RoomTests
         ["Storage", "Listeners", "Results"],
         ["Proxy", "Notices"],
         ["Replay", "Admin"],
-        ["Events", "Dashboard", "Cli"],
+        ["Events", "Dashboard", "Cli", "Egress"],
         ["Steps"],
         ["Hosting"],
         ["Program"],
@@ -34,10 +34,10 @@ public sealed partial class RoomTests
     private static readonly (string Library, string[] Rooms)[] Libraries =
     [
         ("Microsoft.AspNetCore", ["Configuration", "Http", "Telemetry", "Listeners", "Results", "Proxy", "Notices", "Replay", "Admin",
-            "Events", "Dashboard", "Cli", "Steps", "Hosting", "Program"]),
+            "Events", "Dashboard", "Cli", "Egress", "Steps", "Hosting", "Program"]),
         ("StackExchange.Redis", ["Configuration", "Storage", "Cli"]),
         ("Garnet", ["Storage"]),
-        ("Yarp", ["Configuration", "Http", "Proxy", "Replay", "Admin", "Hosting"]),
+        ("Yarp", ["Configuration", "Http", "Proxy", "Replay", "Admin", "Egress", "Hosting"]),
         ("OpenTelemetry", ["Telemetry"]),
         ("System.CommandLine", ["Cli"]),
         ("Spectre.Console", ["Cli"]),

@@ -18,12 +18,16 @@ internal sealed class GatewayHost : IAsyncDisposable
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
         Public = new Uri(addresses[0]);
         Control = new Uri(addresses[^1]);
+        Egress = new Uri(addresses[^2]);
         Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Public };
         Follower = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = Public };
     }
 
     public Uri Public { get; }
     public Uri Control { get; }
+
+    /// <summary>Only if the settings have the listener.</summary>
+    public Uri Egress { get; }
 
     /// <summary>Does not follow redirects.</summary>
     public HttpClient Client { get; }

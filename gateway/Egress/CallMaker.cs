@@ -1,0 +1,222 @@
+using System.Globalization;
+using DurableGateway.Configuration;
+using DurableGateway.Diagnostics;
+using DurableGateway.Http;
+using DurableGateway.Protocol;
+using DurableGateway.Proxy;
+using DurableGateway.Runs;
+using DurableGateway.Telemetry;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace DurableGateway.Egress;
+
+/// <summary>Has a call made, and remembers its outcome before the service has all of it.</summary>
+internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider time, ILogger<CallMaker> log)
+{
+    /// <summary>The headers of a response are part of the outcome, and their size is limited by the server.</summary>
+    private const int RoomForHead = 4096;
+
+    /// <param name="Attempt">The attempt that makes the call.</param>
+    /// <param name="Route">The id of the route.</param>
+    /// <param name="Rules">The rules of the route.</param>
+    /// <param name="Call">The call.</param>
+    /// <param name="Ledger">The ledger of the attempt.</param>
+    /// <param name="Slot">The place of the call in the ledger.</param>
+    internal sealed record Order(Attempt Attempt, string Route, StepRules Rules, ServiceCall Call, CallLedger Ledger, CallSlot Slot);
+
+    /// <summary>Whether the attempt owns its run now: by its lease, or because the store has just extended it.</summary>
+    public async Task<bool> OwnsAsync(Attempt attempt)
+    {
+        if (!attempt.HoldsLease) await engine.RenewAsync(attempt);
+        return attempt.HoldsLease;
+    }
+
+    public async Task MakeAsync(HttpContext context, Order order, RequestDelegate next)
+    {
+        var (attempt, slot) = (order.Attempt, order.Slot);
+        var isSettled = false;
+        try
+        {
+            // Refused before the call is made: its outcome could not be stored.
+            if (attempt.StepCount + order.Ledger.Completed >= attempt.Policy.MaxSteps)
+            {
+                CallCounts.Add(order.Route, CallCounts.Refused);
+                await context.Response.WriteProblemAsync(Problems.TooManySteps(attempt.Run, attempt.Policy.MaxSteps));
+                return;
+            }
+
+            if (order.Rules.Once && await BeginOnceAsync(order) is { } refusal)
+            {
+                CallCounts.Add(order.Route, CallCounts.Refused);
+                await context.Response.WriteProblemAsync(refusal);
+                return;
+            }
+
+            if (context.Request.Headers[DurableHeaders.IdempotencyKey].Count == 0)
+                context.Request.Headers[DurableHeaders.IdempotencyKey] = order.Call.ToIdempotencyKey(attempt.Run, slot.Alike);
+            var began = time.GetUtcNow();
+            var forwarded = await ForwardAsync(context, order, next);
+            using var held = forwarded.Held;
+            if (held is { Overflowed: true }) forwarded.Note ??= CallResponseTransforms.TooLarge;
+            if (forwarded is { IsWhole: true, Note: null } && held is not null)
+            {
+                var remembered = Remember(context, order, forwarded);
+                var record = remembered.ToBytes();
+                if (record.Length <= attempt.Policy.MaxStepBytes)
+                {
+                    isSettled = true;
+                    await StoreAsync(context, order, remembered, record, began);
+                    return;
+                }
+
+                forwarded.Note = CallResponseTransforms.TooLarge;
+            }
+
+            CallCounts.Add(order.Route, forwarded.Status > 0 ? CallCounts.Passed : CallCounts.Failed);
+            if (forwarded.Note is { } note) await engine.NoteNotRememberedAsync(attempt, slot.Id, note);
+            if (order.Rules.Once && HasCertainlyFailed(context, forwarded)) await ForgetBeginningAsync(order);
+            if (held is not null) await held.ReleaseAsync(CancellationToken.None);
+        }
+        finally
+        {
+            if (!isSettled) order.Ledger.Release(slot);
+        }
+    }
+
+    /// <summary>
+    /// Forwards the call. It goes on if the service that made it disconnects, because what it does must be known: the next attempt, or a
+    /// repetition by the service, is answered with the outcome.
+    /// </summary>
+    private static async Task<ForwardedCall> ForwardAsync(HttpContext context, Order order, RequestDelegate next)
+    {
+        var caller = context.RequestAborted;
+        using var lifetime = new CancellationTokenSource();
+        using var gone = caller.Register(() => order.Ledger.Abandon(order.Slot));
+        var maxBytes = Math.Max(0, order.Attempt.Policy.MaxStepBytes - RoomForHead);
+        var forwarded = new ForwardedCall(order.Rules, maxBytes, lifetime.Cancel, caller);
+        context.Features.Set(forwarded);
+        context.RequestAborted = lifetime.Token;
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            context.RequestAborted = caller;
+        }
+
+        return forwarded;
+    }
+
+    private static RememberedCall Remember(HttpContext context, Order order, ForwardedCall forwarded) => new()
+    {
+        Target = order.Call.Target,
+        Number = order.Slot.Number,
+        Alike = order.Slot.Alike,
+        Digest = order.Call.Digest,
+        Request = order.Call.Body,
+        Destination = forwarded.Destination,
+        Response = forwarded.ToResponse(context),
+    };
+
+    /// <summary>Stores the outcome, and gives the service the end of its response after that.</summary>
+    private async Task StoreAsync(HttpContext context, Order order, RememberedCall remembered, byte[] record, DateTimeOffset began)
+    {
+        var (attempt, slot) = (order.Attempt, order.Slot);
+        var outcome = new StepOutcome
+        {
+            Id = slot.Id,
+            Failed = false,
+            ContentType = RememberedCall.ContentType,
+            Body = record,
+            Attempt = attempt.Key.Number,
+            StartedAt = began,
+            EndedAt = time.GetUtcNow(),
+            Type = StepOutcome.CallType,
+        };
+        StepVerdict verdict;
+        try
+        {
+            verdict = (await StoreRetry.RepeatAsync(() => engine.CompleteStepAsync(attempt.Run, attempt.Key.Fence, attempt.Policy, outcome),
+                time, StoreRetry.ForAnswer)).Verdict;
+        }
+        catch (StoreUnavailableException e)
+        {
+            // The service must not go on as if the call were remembered.
+            attempt.NoteCheckpoint(isStored: false);
+            CutOff(context, order, e.Message);
+            return;
+        }
+
+        if (verdict is StepVerdict.Created or StepVerdict.Stored)
+        {
+            attempt.NoteCheckpoint(isStored: true);
+            CallCounts.Add(order.Route, CallCounts.Remembered);
+            StepTelemetry.Count(attempt.Policy.Name, StepOutcome.CallType, "completed");
+            if (attempt.Span is { } span)
+            {
+                Spans.StepEnded(span.Context, attempt.Run, attempt.Key.Number,
+                    new EndedStep(slot.Id, StepOutcome.CallType, Failed: false, outcome.EndedAt - began), "completed");
+            }
+
+            order.Ledger.Complete(slot, remembered);
+        }
+        else if (verdict == StepVerdict.Ended)
+        {
+            // The attempt has ended its run while the call was in flight. No replay makes it again.
+            CallCounts.Add(order.Route, CallCounts.Passed);
+            order.Ledger.Release(slot);
+        }
+        else
+        {
+            CutOff(context, order, verdict.ToString());
+            return;
+        }
+
+        if (context.Response.Body is HeldResponse held) await held.ReleaseAsync(CancellationToken.None);
+    }
+
+    private void CutOff(HttpContext context, Order order, string reason)
+    {
+        log.CallNotStored(order.Slot.Id, order.Attempt.Run, order.Attempt.Key.Number, reason);
+        CallCounts.Add(order.Route, CallCounts.Failed);
+        order.Ledger.Release(order.Slot);
+        context.Abort();
+    }
+
+    /// <summary>Records that a call is about to be made that must not be made twice.</summary>
+    /// <returns>The problem if it may have been made before.</returns>
+    private async Task<Problem?> BeginOnceAsync(Order order)
+    {
+        var attempt = order.Attempt;
+        var execution = Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);
+        var answer = await StoreRetry.ResolveAsync(
+            () => engine.StartStepAsync(attempt.Run, attempt.Key.Fence, attempt.Policy, order.Slot.Id, execution), time);
+        return answer.Verdict switch
+        {
+            StepVerdict.Created => null,
+            StepVerdict.Stored => Problems.EgressInterrupted(attempt.Run, order.Slot.Id),
+            StepVerdict.TooMany => Problems.TooManySteps(attempt.Run, attempt.Policy.MaxSteps),
+            _ => Problems.AttemptSuperseded(attempt.Run),
+        };
+    }
+
+    /// <summary>The call was not carried out as far as anyone can tell: the service said so, or there was no connection.</summary>
+    private static bool HasCertainlyFailed(HttpContext context, ForwardedCall forwarded) =>
+        forwarded.Status > 0 ? !forwarded.Rules.IsOutcome(forwarded.Status)
+        : context.GetForwarderErrorFeature() is { } error && error.Error != ForwarderError.None
+            && ForwardingFailure.IsUnreachable(error.Error, error.Exception);
+
+    /// <summary>Records a failed try, after which the call may be made again.</summary>
+    private async Task ForgetBeginningAsync(Order order)
+    {
+        var (attempt, tries) = (order.Attempt, 0);
+        while (true)
+        {
+            var answer = await store.ScheduleStepAsync(attempt.Run, attempt.Key.Fence, order.Slot.Id, attempt.Policy.MaxSteps, tries,
+                time.GetUtcNow(), "");
+            if (answer.Verdict != StepVerdict.Recount) return;
+            tries = answer.Tries;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.Net;
+using DurableGateway.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace DurableGateway.Egress;
+
+/// <summary>Forwards a call to the node that holds its attempt. That node alone knows the calls of the attempt.</summary>
+internal sealed class NodeForwarder(IHttpForwarder forwarder) : IDisposable
+{
+    private static readonly ForwarderRequestConfig Settings = new() { ActivityTimeout = TimeSpan.FromMinutes(10) };
+    private static readonly AsItIs Transformer = new();
+
+    /// <summary>Without a propagator, because the headers of the call stay as they are.</summary>
+    private readonly HttpMessageInvoker _client = new(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        ActivityHeadersPropagator = null,
+        ConnectTimeout = TimeSpan.FromSeconds(5),
+    });
+
+    /// <param name="context">The call. Its binding names the node, and is authentic.</param>
+    /// <param name="node">The egress address of the node.</param>
+    public async Task ForwardAsync(HttpContext context, string node)
+    {
+        var error = await forwarder.SendAsync(context, node, _client, Settings, Transformer);
+        if (error != ForwarderError.None && !context.Response.HasStarted)
+            await context.Response.WriteProblemAsync(ProblemWriter.Describe(null, error, timedOut: false));
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    private sealed class AsItIs : HttpTransformer
+    {
+        private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+        public override async ValueTask TransformRequestAsync(
+            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        {
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+            var target = httpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+            if (target.StartsWith('/')) proxyRequest.RequestUri = new Uri(destinationPrefix.TrimEnd('/') + target, AsWritten);
+        }
+    }
+}

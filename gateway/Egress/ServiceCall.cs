@@ -1,0 +1,59 @@
+using System.Security.Cryptography;
+using System.Text;
+using DurableGateway.Configuration;
+using DurableGateway.Protocol;
+
+namespace DurableGateway.Egress;
+
+/// <summary>A call of a service, as it is compared with those of other attempts.</summary>
+/// <param name="Target">Route, method, path and query, without query parameters that do not count.</param>
+/// <param name="Digest">Of the body, without what does not count; empty for an empty body.</param>
+/// <param name="Body">The whole body.</param>
+/// <param name="ByDigest">
+/// Whether the digest is part of the step's id. A step that is executed at most once is found again by its id alone.
+/// </param>
+internal sealed record ServiceCall(string Target, string Digest, ReadOnlyMemory<byte> Body, bool ByDigest)
+{
+    private const int DigestBytes = 16;
+    private const int ShortDigest = 8;
+
+    /// <summary>Leaves room for a number and a digest.</summary>
+    private const int MaxTargetBytes = StepId.MaxBytes - 40;
+
+    public static ServiceCall Of(
+        string route, string method, string target, string? contentType, ReadOnlyMemory<byte> body, StepRules rules) => new(
+        $"{route} {method.ToUpperInvariant()} {CallContent.WithoutQuery(target, rules.IgnoredQuery)}",
+        body.IsEmpty ? "" : Hash(CallContent.Significant(contentType, body, rules).Span), body, rules.Once);
+
+    /// <param name="number">The number of the call among those with the same target.</param>
+    /// <param name="alike">The number of the call among those that are alike.</param>
+    public string ToStepId(int number, int alike)
+    {
+        var name = Target;
+        if (Encoding.UTF8.GetByteCount(name) > MaxTargetBytes)
+        {
+            var length = Math.Min(name.Length, MaxTargetBytes - (2 * ShortDigest) - 1);
+            while (Encoding.UTF8.GetByteCount(name.AsSpan(0, length)) > MaxTargetBytes - (2 * ShortDigest) - 1
+                || char.IsHighSurrogate(name[length - 1])) length--;
+            name = $"{name[..length]}~{Hash(Encoding.UTF8.GetBytes(name))[..(2 * ShortDigest)]}";
+        }
+
+        if (ByDigest && Digest.Length > 0) name += $" ~{Digest[..ShortDigest]}";
+        var count = ByDigest ? alike : number;
+        return count > 1 ? $"{name}#{count}" : name;
+    }
+
+    /// <summary>
+    /// The key by which the called service recognizes a repetition. It is the same in every attempt, whatever other calls were made, and
+    /// whoever has it can do nothing with it here.
+    /// </summary>
+    /// <param name="run">The run.</param>
+    /// <param name="alike">The number of the call among those that are alike.</param>
+    public string ToIdempotencyKey(RunId run, int alike)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{run}\n{Target}\n{Digest}\n{alike}"));
+        return $"\"{new Guid(hash.AsSpan(0, DigestBytes), bigEndian: true)}\"";
+    }
+
+    private static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, DigestBytes));
+}
