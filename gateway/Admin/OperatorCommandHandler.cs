@@ -1,3 +1,4 @@
+using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
@@ -82,8 +83,16 @@ internal sealed class OperatorCommandHandler(
             return new ActionResult(false, "The content type is not a valid header value. Use printable ASCII characters only.");
         if (await store.GetPolicyAsync(run) is { } policy && edit.Body.Length > policy.MaxStepBytes)
             return new ActionResult(false, $"The outcome is larger than MaxStepBytes of the run's policy, {policy.MaxStepBytes} bytes.");
-        return await ReviseAsync(run, edit.Step, old with { Failed = edit.Failed, ContentType = edit.ContentType, Body = edit.Body },
-            $"edit-step {edit.Step} by {who}");
+        var edited = old with { Failed = edit.Failed, ContentType = edit.ContentType, Body = edit.Body };
+        if (StepOutcome.IsCall(old))
+        {
+            // The next attempt compares its call with the record, so only the response changes.
+            if (edit.Failed || RememberedCall.Parse(old.Body) is not { } call)
+                return new ActionResult(false, "The outcome of a call is a response. It cannot be a failure.");
+            edited = old with { Body = call.WithBody(edit.ContentType, edit.Body).ToBytes() };
+        }
+
+        return await ReviseAsync(run, edit.Step, edited, $"edit-step {edit.Step} by {who}");
     }
 
     private async Task<ActionResult> ReviseAsync(RunId run, string step, StepOutcome? outcome, string note)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DurableGateway.Http;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 
@@ -67,6 +68,7 @@ internal static class RunViewMapper
             var failed = entries.Count(entry => entry.Kind == HistoryKind.StepTryFailed);
             if (step.Outcome is { } outcome)
             {
+                if (StepOutcome.IsCall(outcome) && RememberedCall.Parse(outcome.Body) is { } call) return Call(outcome, call, failed);
                 return new StepView(step.Id, outcome.Type, outcome.Failed ? "failed" : "completed", failed + 1, outcome.Attempt,
                     first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body,
                     outcome.Failed ? reason : null);
@@ -79,6 +81,22 @@ internal static class RunViewMapper
                 : 1;
             return new StepView(step.Id, type, state, tries, 0, first, null, step.Due, null, default, reason);
         }).OrderBy(step => step.StartedAt ?? DateTimeOffset.MaxValue);
+    }
+
+    /// <summary>
+    /// A call that the service made, with the response that it got. An encoded body is not shown, because it cannot be masked.
+    /// </summary>
+    private static StepView Call(StepOutcome outcome, RememberedCall call, int failed)
+    {
+        string? Header(string name) => call.Response.Headers
+            .Where(line => line.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(line => line.Value).FirstOrDefault();
+        var isEncoded = Header("Content-Encoding") is { Length: > 0 } and not "identity";
+        return new StepView(outcome.Id, outcome.Type, "completed", failed + 1, outcome.Attempt, outcome.StartedAt, outcome.EndedAt, null,
+            Header("Content-Type"), isEncoded ? default : call.Response.Body)
+        {
+            Status = call.Response.Status,
+            Destination = call.Destination,
+        };
     }
 
     private static (string Type, string State) Pending(StepRecord step) => step.Kind switch

@@ -1,7 +1,7 @@
 namespace DurableGateway.Admin;
 
 /// <param name="Id">The id of the step.</param>
-/// <param name="Type"><c>run</c>, <c>sleep</c>, <c>wait</c>, <c>callback</c>, <c>invoke</c>.</param>
+/// <param name="Type"><c>run</c>, <c>sleep</c>, <c>wait</c>, <c>callback</c>, <c>invoke</c>, <c>call</c>.</param>
 /// <param name="State"><c>completed</c>, <c>failed</c>, <c>retrying</c>, <c>sleeping</c>, <c>waiting</c>, <c>begun</c>.</param>
 /// <param name="Tries">The number of tries.</param>
 /// <param name="Attempt">The attempt that stored the outcome; 0 if none did.</param>
@@ -13,4 +13,11 @@ namespace DurableGateway.Admin;
 /// <param name="Reason">Why the last try failed, unless the step completed later.</param>
 internal sealed record StepView(
     string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until,
-    string? ContentType, ReadOnlyMemory<byte> Body, string? Reason = null);
+    string? ContentType, ReadOnlyMemory<byte> Body, string? Reason = null)
+{
+    /// <summary>The status of the response, if the step is a call that the service made.</summary>
+    public int? Status { get; init; }
+
+    /// <summary>The address that was called, if the step is a call that the service made.</summary>
+    public string? Destination { get; init; }
+}

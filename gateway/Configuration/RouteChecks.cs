@@ -60,7 +60,8 @@ internal static class RouteChecks
             errors.Add(new ConfigurationError(name, step, $"is for calls of services, and {PolicyMetadata} for requests of clients; "
                 + "use a route for each"));
         if (!hasEgress)
-            errors.Add(new ConfigurationError(name, step, "needs Durable:Listeners:Egress, which is not set; no listener serves this route"));
+            errors.Add(new ConfigurationError(name, step,
+                "needs Durable:Listeners:Egress, which is not set; no listener serves this route"));
     }
 
     /// <summary>Whether the path has an asterisk outside braces, where it has no special meaning.</summary>

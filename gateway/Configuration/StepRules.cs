@@ -73,8 +73,8 @@ internal sealed record StepRules
         var ignored = List(metadata, IgnoreMetadata);
         if (ignored.FirstOrDefault(item => !IsIgnorable(item)) is { } wrong)
         {
-            refuse(IgnoreMetadata, $"has '{wrong}', which is none of {JsonPrefix}<member>, {FormPrefix}<field> and {QueryPrefix}<parameter>; "
-                + "separate several with commas");
+            refuse(IgnoreMetadata, $"has '{wrong}', which is none of {JsonPrefix}<member>, {FormPrefix}<field> and "
+                + $"{QueryPrefix}<parameter>; separate several with commas");
         }
 
         var methods = List(metadata, MethodsMetadata);
@@ -129,8 +129,9 @@ internal sealed record StepRules
     }
 
     private static bool IsIgnorable(string item) =>
-        new[] { JsonPrefix, FormPrefix, QueryPrefix }.Any(prefix => item.Length > prefix.Length && item.StartsWith(prefix, StringComparison.Ordinal))
-            && !item.Split('.').Contains("");
+        new[] { JsonPrefix, FormPrefix, QueryPrefix }
+            .Any(prefix => item.Length > prefix.Length && item.StartsWith(prefix, StringComparison.Ordinal))
+        && !item.Split('.').Contains("");
 
     private static ImmutableArray<string> Part(ImmutableArray<string> items, string prefix) =>
         [.. items.Where(item => item.StartsWith(prefix, StringComparison.Ordinal)).Select(item => item[prefix.Length..])];

@@ -63,7 +63,7 @@ public static class TelemetryNames
         /// </summary>
         public const string EgressCalls = "durable.egress.calls";
 
-        /// <summary>Counter, <c>{call}</c>, by route: calls of services that belong to no run, and are forwarded without durability.</summary>
+        /// <summary>Counter, <c>{call}</c>, by route: calls of services that belong to no run, and are only forwarded.</summary>
         public const string EgressUnbound = "durable.egress.unbound";
 
         /// <summary>

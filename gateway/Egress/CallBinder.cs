@@ -22,8 +22,10 @@ internal sealed class CallBinder(Tokens tokens)
 
     private static IEnumerable<(string Carrier, string Token)> Candidates(IHeaderDictionary headers)
     {
-        if (TraceState.Find(Field(headers[EgressCarriers.TraceStateName])) is { } state) yield return (EgressCarriers.TraceStateName, state);
-        if (Baggage.Find(Field(headers[EgressCarriers.BaggageName])) is { } baggage) yield return (EgressCarriers.BaggageName, baggage);
+        if (TraceState.Find(Field(headers[EgressCarriers.TraceStateName])) is { } state)
+            yield return (EgressCarriers.TraceStateName, state);
+        if (Baggage.Find(Field(headers[EgressCarriers.BaggageName])) is { } baggage)
+            yield return (EgressCarriers.BaggageName, baggage);
         if (Baggage.Find(Field(headers[EgressCarriers.OldBaggageName])) is { } old) yield return (EgressCarriers.BaggageName, old);
         if (headers[DurableHeaders.EgressToken] is [{ Length: > 0 } token]) yield return (DurableHeaders.EgressToken, token);
     }

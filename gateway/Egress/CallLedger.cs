@@ -28,6 +28,7 @@ internal sealed class CallLedger
     }
 
     /// <summary>Reads what earlier attempts remember, once. No earlier attempt can add to it, because this one has begun.</summary>
+    /// <exception cref="UnreadableRecordException">An outcome cannot be read.</exception>
     public Task LoadAsync(Attempt attempt, IRunStore store)
     {
         lock (_lock)
@@ -115,7 +116,9 @@ internal sealed class CallLedger
 
     private void Add(StepOutcome outcome)
     {
-        if (RememberedCall.Parse(outcome.Body) is not { } call) return;
+        // A call whose outcome cannot be read must not be made again.
+        if (RememberedCall.Parse(outcome.Body) is not { } call)
+            throw new UnreadableRecordException($"The outcome of call '{outcome.Id}' is not one that this release can read.");
         lock (_lock)
         {
             var slots = SlotsOf(call.Target);

@@ -5,7 +5,9 @@ using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace DurableGateway.Egress;
 
-/// <summary>Decides when the head of a response arrives whether it is remembered, and copies it then while it streams to the service.</summary>
+/// <summary>
+/// Decides when the head of a response arrives whether it is remembered, and copies it then while it streams to the service.
+/// </summary>
 internal sealed class CallResponseTransforms(TimeProvider time) : ITransformProvider
 {
     public void ValidateRoute(TransformRouteValidationContext context)

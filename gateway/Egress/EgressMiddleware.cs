@@ -102,7 +102,11 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
             {
                 CallCounts.Add(route, CallCounts.Passed);
                 if (body is null)
-                    await engine.NoteNotRememberedAsync(attempt, $"{route} {request.Method} {request.Path}", "its request is larger than MaxRequestBytes");
+                {
+                    await engine.NoteNotRememberedAsync(
+                        attempt, $"{route} {request.Method} {request.Path}", "its request is larger than MaxRequestBytes");
+                }
+
                 await next(context);
                 return;
             }
@@ -119,6 +123,10 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
             attempt.NoteCheckpoint(isStored: false);
             CallCounts.Add(route, CallCounts.Refused);
             await context.Response.WriteStoreAwayAsync(attempt.Run, e);
+        }
+        catch (UnreadableRecordException)
+        {
+            await RefuseAsync(context, route, Problems.RecordUnreadable(attempt.Run));
         }
     }
 

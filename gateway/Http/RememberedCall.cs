@@ -32,6 +32,21 @@ internal sealed record RememberedCall
     public required string Destination { get; init; }
     public required StoredResponse Response { get; init; }
 
+    /// <summary>The same call with another response body. Headers that describe the former body are replaced.</summary>
+    public RememberedCall WithBody(string contentType, ReadOnlyMemory<byte> body) => this with
+    {
+        Response = Response with
+        {
+            Headers =
+            [
+                .. Response.Headers.Where(line => !line.Name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
+                    && !line.Name.Equals("ETag", StringComparison.OrdinalIgnoreCase)),
+                new HeaderLine("Content-Type", contentType),
+            ],
+            Body = body,
+        },
+    };
+
     public byte[] ToBytes()
     {
         using var bytes = new MemoryStream(Response.Body.Length + 512);

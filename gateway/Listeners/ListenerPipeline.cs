@@ -28,7 +28,9 @@ internal static class ListenerPipeline
             if (egress is null) return context => context.IsControl() ? onControl(context) : onPublic(context);
             forEgress.Run(next);
             var onEgress = forEgress.Build();
-            return context => context.IsControl() ? onControl(context) : EgressListener.Has(context) ? onEgress(context) : onPublic(context);
+            return context => context.IsControl() ? onControl(context)
+                : EgressListener.Has(context) ? onEgress(context)
+                : onPublic(context);
         });
     }
 }

@@ -40,8 +40,8 @@ internal static class Problems
         Make("attempt-superseded", "The attempt is over", 409,
             "This call belongs to an attempt that is no longer in flight. It was not forwarded.", run);
     public static Problem StepDrift(RunId run, string what) =>
-        Make("step-drift", "A replay makes another call than the attempt before it", 409, $"{what} Durable.Step.Drift of the route is Fail.",
-            run, Service);
+        Make("step-drift", "A replay makes another call than the attempt before it", 409,
+            $"{what} Durable.Step.Drift of the route is Fail.", run, Service);
     public static Problem EgressInterrupted(RunId run, string step) =>
         Make("step-interrupted", "It is unknown whether the call was carried out", 502,
             $"The call '{step}' is made at most once, and the attempt that made it ended without a response.", run, Service);

@@ -40,8 +40,10 @@ internal sealed class EgressCarriers(EgressAddressProvider addresses, Tokens tok
     public static void Apply(HttpRequestMessage request)
     {
         var members = request.Options.TryGetValue(Option, out var option) ? option : null;
-        Change(request.Headers, TraceStateName, TraceState.Remove, members is null ? null : field => TraceState.Put(field, members.TraceState));
-        Change(request.Headers, BaggageName, Baggage.Remove, members is null ? null : field => Baggage.Put(field, members.Baggage));
+        Change(request.Headers, TraceStateName, TraceState.Remove,
+            members is null ? null : field => TraceState.Put(field, members.TraceState));
+        Change(request.Headers, BaggageName, Baggage.Remove,
+            members is null ? null : field => Baggage.Put(field, members.Baggage));
         Change(request.Headers, OldBaggageName, Baggage.Remove, put: null);
 
         // Services hand tracestate on only with a trace. It is sampled, because a service that follows its parent would otherwise lose

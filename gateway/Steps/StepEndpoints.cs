@@ -78,8 +78,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
         var steps = await store.GetStepsAsync(run) ?? (registry.TryGet(run, out _) ? [] : null);
         if (steps is null) await context.Response.WriteProblemAsync(Problems.RunUnknown(run));
         else
-            await WriteAsync(context,
-                JsonSerializer.SerializeToUtf8Bytes(steps.Where(step => !StepOutcome.IsCall(step)).Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
+            await WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(
+                steps.Where(step => !StepOutcome.IsCall(step)).Select(StepJson.From), WireJson.Default.IEnumerableStepJson));
     }
 
     private async Task StreamStepsAsync(HttpContext context, RunId run)

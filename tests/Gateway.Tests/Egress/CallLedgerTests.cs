@@ -153,6 +153,17 @@ public sealed class CallLedgerTests
         Assert.Null(RememberedCall.Parse(call.ToBytes().AsMemory()[..^1]));
     }
 
+    [Fact]
+    public void EditedResponse_HasNoHeadersOfTheFormerBody()
+    {
+        var call = Outcome(New(new CallLedger(), "a")) with
+        {
+            Response = new StoredResponse(200, [new("Content-Length", "1"), new("content-type", "a/b"), new("X", "1")], default),
+        };
+
+        Assert.Equal([new("X", "1"), new("Content-Type", "text/plain")], call.WithBody("text/plain", default).Response.Headers);
+    }
+
     private static ServiceCall Call(string body) =>
         ServiceCall.Of("r", "POST", "/x", "text/plain", System.Text.Encoding.UTF8.GetBytes(body), Rules);
 

@@ -19,7 +19,7 @@ public sealed class CarrierTests
         var seen = checkout.Service.Seen.Single();
 
         Assert.Matches("^durable=[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+,congo=t61rcWkgMzE,rojo=00f067aa0ba902b7$", seen["tracestate"]);
-        Assert.Matches("^durable\\.run=[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+,user=alice$", seen["baggage"]?.Replace(", ", ",", StringComparison.Ordinal));
+        Assert.Matches("^durable\\.run=[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+, ?user=alice$", seen["baggage"]);
         Assert.Contains("0af7651916cd43dd8448eb211c80319c", seen["traceparent"], StringComparison.Ordinal);
         Assert.NotNull(seen["Durable-Egress-Token"]);
         Assert.Equal(3, new[] { TraceState.Find(seen["tracestate"]!), Baggage.Find(seen["baggage"]!), seen["Durable-Egress-Token"] }

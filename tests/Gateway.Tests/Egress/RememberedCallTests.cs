@@ -258,7 +258,8 @@ public sealed class RememberedCallTests
             await Checkpoint.PutAsync(request, "label", "1");
             using var call = HeldAttempt.Call(HttpMethod.Get, request["Durable-Callback"] + "/steps", request["Durable-Token"]);
             seen.Enqueue($"{request["Durable-Step-Count"]} {request["Durable-Steps"]}");
-            seen.Enqueue(string.Join(' ', (await HeldAttempt.SendAsync(call)).Json.EnumerateArray().Select(step => step.GetProperty("id"))));
+            var list = (await HeldAttempt.SendAsync(call)).Json;
+            seen.Enqueue(string.Join(' ', list.EnumerateArray().Select(step => step.GetProperty("id"))));
             context.Response.StatusCode = count == 1 ? 503 : 200;
         });
 
@@ -319,6 +320,7 @@ public sealed class RememberedCallTests
             try
             {
                 using var got = await checkout.CallAsync(context, "10 EUR");
+                context.Response.StatusCode = got.IsSuccessStatusCode ? 200 : 503;
                 await context.Response.WriteAsync(await got.Content.ReadAsStringAsync());
             }
             catch (HttpRequestException)

@@ -1,0 +1,64 @@
+using DurableGateway.Configuration;
+
+namespace DurableGateway.Tests.Configuration;
+
+[Trait("Category", "Unit")]
+public sealed class EgressSettingsTests
+{
+    [Theory]
+    [InlineData("http://8.8.8.8:8082", "is a public address")]
+    [InlineData("http://127.0.0.1:8080", "same port as Durable:Listeners:Public")]
+    [InlineData("http://127.0.0.1:8081", "same port as Durable:Listeners:Control")]
+    [InlineData("nonsense", "is not a listener")]
+    public void WrongAddress_IsRefused(string address, string message) =>
+        Assert.Contains(message, Errors(("Durable:Listeners:Egress", address)), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("http://127.0.0.1:8082")]
+    [InlineData("http://localhost:8082")]
+    [InlineData("http://10.1.2.3:8082")]
+    [InlineData("http://[fd00::1]:8082")]
+    [InlineData("http://*:8082")]
+    public void PrivateAddress_IsTaken(string address) => Assert.Equal("", Errors(("Durable:Listeners:Egress", address)));
+
+    [Fact]
+    public void AdvertisedAddressWithoutAListener_IsRefused() => Assert.Contains("needs Durable:Listeners:Egress",
+        Errors(("Durable:Egress:AdvertisedAddress", "http://a:1")), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("Durable.Step", "Sometimes", "is neither Remember nor Pass")]
+    [InlineData("Durable.Step.Drift", "Perhaps", "is none of Remember, Execute, Fail")]
+    [InlineData("Durable.Step.Drift", "1", "is none of Remember, Execute, Fail")]
+    [InlineData("Durable.Step.Ignore", "requestedAt", "has 'requestedAt'")]
+    [InlineData("Durable.Step.Ignore", "$.a..b", "has '$.a..b'")]
+    [InlineData("Durable.Step.Methods", "P/ST", "has 'P/ST'")]
+    [InlineData("Durable.Step.RetryStatuses", "200", "is not a list of status codes")]
+    [InlineData("Durable.Step.Once", "maybe", "is neither true nor false")]
+    [InlineData("Durable.Policy", "default", "use a route for each")]
+    [InlineData("Durable.Step.Retyr", "3", "Durable.Step.Retry")]
+    public void WrongMetadata_IsRefused(string key, string value, string message) => Assert.Contains(message, Errors(
+        ("Durable:Listeners:Egress", "http://127.0.0.1:8082"), ("ReverseProxy:Routes:r:Metadata:Durable.Step", "Remember"),
+        ($"ReverseProxy:Routes:r:Metadata:{key}", value)), StringComparison.Ordinal);
+
+    [Fact]
+    public void RouteWithoutAListener_IsRefused() => Assert.Contains("no listener serves this route",
+        Errors(("ReverseProxy:Routes:r:Metadata:Durable.Step", "Remember")), StringComparison.Ordinal);
+
+    [Fact]
+    public void RuleWithoutAStep_IsRefused() => Assert.Contains("has no effect without Durable.Step",
+        Errors(("ReverseProxy:Routes:r:Metadata:Durable.Step.Once", "true")), StringComparison.Ordinal);
+
+    private static string Errors(params (string Key, string Value)[] settings)
+    {
+        var errors = new List<ConfigurationError>();
+        Dictionary<string, string?> all = new()
+        {
+            ["ReverseProxy:Routes:r:ClusterId"] = "c",
+            ["ReverseProxy:Routes:r:Match:Path"] = "/{**rest}",
+            ["ReverseProxy:Clusters:c:Destinations:one:Address"] = "http://a",
+        };
+        foreach (var (key, value) in settings) all[key] = value;
+        SettingsBinder.Bind(new ConfigurationBuilder().AddInMemoryCollection(all).Build(), errors);
+        return string.Join('\n', errors);
+    }
+}
