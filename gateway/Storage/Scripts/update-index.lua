@@ -135,16 +135,18 @@ local function trim(set, count)
   redis.call('ZREMRANGEBYRANK', set, 0, -10001)
 end
 
--- Many runs use the name of a step, so every eighth call trims its list.
+-- Every eighth call trims the lists of steps, to which most calls add runs.
 local trims_steps = tonumber(args.now) % 8 == 0
 for set, members in pairs(added) do
   local count = 0
   for i = 1, #members, 1000 do count = count + redis.call('ZADD', set, unpack(members, i, math.min(i + 999, #members))) end
   local list = string.sub(set, #prefix + 4, #prefix + 5)
   if list == 'p:' or list == 'k:' then
-    -- Later runs expire later. A tenth more saves changing the expiry with each of them.
+    -- Many runs use the name of a step, and later ones expire later. A tenth more saves changing the expiry with each of them.
     local lifetime = expiries[set] - args.now
-    if redis.call('PTTL', set) < lifetime then redis.call('PEXPIRE', set, string.format('%.0f', lifetime * 1.1)) end
+    if redis.call('PTTL', set) < lifetime then
+      redis.call('PEXPIRE', set, string.format('%.0f', list == 'p:' and lifetime * 1.1 or lifetime))
+    end
     if count > 0 and list == 'k:' then trim(set, count) end
     if count > 0 and list == 'p:' and trims_steps then trim(set, 8 * count) end
   end
