@@ -11,24 +11,17 @@ import {
   JSON_TYPE,
   parseJson,
 } from "./content.js";
-import { currentContext, enterContext, inContext } from "./context.js";
+import { currentContext, enterContext } from "./context.js";
 import { type Duration, instant, milliseconds, seconds } from "./duration.js";
-import {
-  AttemptOverError,
-  CheckpointError,
-  isOfSteps,
-  NonRetriableError,
-  retryAfterOf,
-  StepError,
-  StepUsageError,
-  statesFailure,
-} from "./errors.js";
-import { type Outcome, targetField, textField } from "./fields.js";
+import { AttemptOverError, CheckpointError, NonRetriableError, StepError, StepUsageError } from "./errors.js";
+import { type Body, type Encode, Execution } from "./execution.js";
+import { targetField, textField } from "./fields.js";
 import { Flow } from "./flow.js";
 import { type Answer, type GatewayClient, refused, type StepWrite } from "./gateway.js";
 import { callbackOf, handOutOf, ROLLBACK_BEGUN, StepNames, tooLate } from "./names.js";
-import { checked, localDelay, type Retries, type Settings, type StepOptions } from "./options.js";
-import { isBeyondRunTimeout, isStepTimeout, PROBLEM_TYPE, type Problem, parseProblem, problemOf, shortened } from "./problem.js";
+import { checked, type Retries, type Settings, type StepOptions } from "./options.js";
+import { type Decode, Outcomes, StepPending } from "./outcomes.js";
+import { isStepTimeout, type Problem, parseProblem } from "./problem.js";
 import { Rollback, type Undoing } from "./rollback.js";
 import { anySignal, delay, nextTurn } from "./signals.js";
 import type {
@@ -44,31 +37,22 @@ import type {
   WaitForEventOptions,
 } from "./step.js";
 import type { StoredSteps } from "./stored.js";
-import { abandoned, failed, isSuspended, SUSPENDED, type Verdict } from "./verdict.js";
-
-const SMALL_PROBLEM_BYTES = 1024;
+import { isSuspended, SUSPENDED, type Verdict } from "./verdict.js";
 
 type StepType = "run" | "sleep" | "wait" | "callback" | "invoke";
 
 /** On whose behalf a step begins, and so what keeps it from beginning. */
 type Role = "handler" | "hand-out" | "compensation";
 
-/** An outcome belongs to a later attempt. Inside of the SDK only. */
-class StepPending extends Error {}
-
-type Body = (context: StepContext) => unknown;
-type Encode = (result: unknown) => Encoded | Promise<Encoded>;
-type Decode = (outcome: Outcome) => unknown;
-
 const NOTHING: Encoded = { body: new Uint8Array(), contentType: JSON_TYPE };
 
-/** The steps of one attempt: how each is begun, executed, stored, and what the gateway's answers make of it. */
+/** The steps of one attempt: what each kind asks for, and how it begins. */
 export class StepRunner implements Undoing {
   readonly step: Step;
   readonly rollback: Rollback;
   readonly #names: StepNames;
-  readonly #over = new AbortController();
-  #override: Verdict | undefined;
+  readonly #outcomes: Outcomes;
+  readonly #execution: Execution;
   #handlerEnded = false;
 
   /**
@@ -79,13 +63,15 @@ export class StepRunner implements Undoing {
    */
   constructor(
     readonly info: RunInfo,
-    private readonly gateway: GatewayClient | undefined,
+    gateway: GatewayClient | undefined,
     private readonly stored: StoredSteps,
     private readonly activity: StepActivity,
     private readonly settings: Settings,
     isLast: boolean,
     handlerOver: AbortSignal,
   ) {
+    this.#outcomes = new Outcomes(info, gateway, activity, settings);
+    this.#execution = new Execution(this.#outcomes, settings, () => this.step);
     this.#names = new StepNames(activity, () => this.#nextFlow());
     this.rollback = new Rollback(this, stored, activity, settings, gateway !== undefined, isLast);
     this.step = this.#steps(handlerOver);
@@ -93,7 +79,7 @@ export class StepRunner implements Undoing {
 
   /** Aborted when what the attempt does is discarded. */
   get over(): AbortSignal {
-    return this.#over.signal;
+    return this.#outcomes.over;
   }
 
   get names(): StepNames {
@@ -102,11 +88,11 @@ export class StepRunner implements Undoing {
 
   /** What must be answered, whatever the handler makes of it. */
   get override(): Verdict | undefined {
-    return this.#override ?? (this.activity.isSuspended ? SUSPENDED : undefined);
+    return this.#outcomes.override;
   }
 
   endAttempt(why: string): void {
-    this.#over.abort(new AttemptOverError("abandoned", why));
+    this.#outcomes.endAttempt(why);
   }
 
   handlerHasEnded(): void {
@@ -151,7 +137,7 @@ export class StepRunner implements Undoing {
   #run(name: string, body: Body, how: Retries, encode?: Encode): Promise<unknown> {
     return this.#begin(name, "run", how.signal, {
       decode: (id) => (outcome) => decodeResult(id, outcome),
-      begin: (id, decode) => this.#execute(id, body, encode ?? ((result) => encodeResult(id, result)), decode, how),
+      begin: (id, decode) => this.#execution.execute(id, body, encode ?? ((result) => encodeResult(id, result)), decode, how),
     });
   }
 
@@ -185,7 +171,7 @@ export class StepRunner implements Undoing {
     return this.#begin(name, "sleep", signal, {
       decode: () => () => undefined,
       begin: async (id, decode) => {
-        if (this.gateway) return this.#ask(id, "", { headers: { "durable-step-type": "sleep", ...headers } }, decode);
+        if (this.#outcomes.gateway) return this.#outcomes.ask(id, "", { headers: { "durable-step-type": "sleep", ...headers } }, decode);
         const either = anySignal([this.over, signal]);
         await delay(Math.max(0, left()), either.signal).finally(either.release);
       },
@@ -205,7 +191,7 @@ export class StepRunner implements Undoing {
     try {
       return (await this.#begin(name, "wait", options.signal, {
         decode: (id) => (outcome) => decodePayload(id, outcome, options.as),
-        begin: (id, decode) => this.#ask(id, "waits for an event, which needs a gateway", { headers }, decode),
+        begin: (id, decode) => this.#outcomes.ask(id, "waits for an event, which needs a gateway", { headers }, decode),
       })) as Payload<T, F> | null;
     } catch (error) {
       if (error instanceof StepError && isStepTimeout(error.problem)) return null;
@@ -223,9 +209,9 @@ export class StepRunner implements Undoing {
     return this.#begin(name, "callback", options.signal, {
       decode: (id) => (outcome) => decodePayload(id, outcome, options.as),
       begin: async (id, decode) => {
-        const answer = await this.#requireGateway(id, "waits for a callback, which needs a gateway").put(id, { headers });
+        const answer = await this.#outcomes.requireGateway(id, "waits for a callback, which needs a gateway").put(id, { headers });
         if (answer.status === 202) await this.#handOut(id, answer, handOut, options.signal);
-        return this.#actOn(id, answer, decode);
+        return this.#outcomes.actOn(id, answer, decode);
       },
     });
   }
@@ -249,7 +235,9 @@ export class StepRunner implements Undoing {
     const body: Body = async (context) => {
       await handOut(url, context);
     };
-    await this.#beginAs(id, "run", "hand-out", signal, decode, () => this.#execute(id, body, () => NOTHING, decode, checked({ signal })));
+    await this.#beginAs(id, "run", "hand-out", signal, decode, () =>
+      this.#execution.execute(id, body, () => NOTHING, decode, checked({ signal })),
+    );
   }
 
   #invoke<F extends Form>(name: string, path: string, options: InvokeOptions<F> = {}): Promise<unknown> {
@@ -267,7 +255,7 @@ export class StepRunner implements Undoing {
           },
           ...(options.body === undefined ? {} : encodePayload(id, options.body)),
         };
-        return this.#ask(id, "calls another route, which needs a gateway", write, decode);
+        return this.#outcomes.ask(id, "calls another route, which needs a gateway", write, decode);
       },
     });
   }
@@ -282,7 +270,7 @@ export class StepRunner implements Undoing {
     return this.#begin(name, "run", how.signal, {
       decode: (id) => (outcome) => decodeResult(id, outcome),
       begin: (id, decode) =>
-        this.#execute(
+        this.#execution.execute(
           id,
           ({ signal }) => this.#postEvent(id, { type, key, data }, signal),
           (woken) => encodeResult(id, woken),
@@ -293,7 +281,7 @@ export class StepRunner implements Undoing {
   }
 
   async #postEvent(id: string, { type, key, data }: SentEvent, signal: AbortSignal): Promise<number> {
-    const gateway = this.#requireGateway(id, "sends an event, which needs a gateway");
+    const gateway = this.#outcomes.requireGateway(id, "sends an event, which needs a gateway");
     const { body, contentType } = encodePayload(id, data);
     const cloudEvent: Record<string, unknown> = {
       specversion: "1.0",
@@ -315,7 +303,7 @@ export class StepRunner implements Undoing {
         return wokenOf(answer.body);
       case 409:
       case 410:
-        throw this.#abandon(id, answer);
+        throw this.#outcomes.abandon(id, answer);
       case 400:
       case 413:
       case 415:
@@ -336,12 +324,12 @@ export class StepRunner implements Undoing {
     const body: Body = async (context) => {
       await compensation(context);
     };
-    return this.#beginAs(id, "run", "compensation", undefined, decode, () => this.#execute(id, body, () => NOTHING, decode, how));
+    return this.#beginAs(id, "run", "compensation", undefined, decode, () => this.#execution.execute(id, body, () => NOTHING, decode, how));
   }
 
   /** Stores a final failure that is no body's. @throws StepError The one that is stored. */
   storeFailure(id: string, problem: Problem): Promise<unknown> {
-    return this.#storeFailure(id, problem, 0, checked(), { noRetry: true }, undefined, () => undefined);
+    return this.#outcomes.storeFailure(id, problem, 0, checked(), { noRetry: true }, undefined, () => undefined);
   }
 
   // ── Beginning a step
@@ -396,19 +384,19 @@ export class StepRunner implements Undoing {
       // A handler that was told once that its callback cannot be handed out is told so always, even if it is called after all.
       if (type === "callback") {
         const unsent = await this.stored.find(handOutOf(id), "run");
-        if (unsent?.failed) return this.#use(handOutOf(id), unsent, decode);
+        if (unsent?.failed) return this.#outcomes.use(handOutOf(id), unsent, decode);
       }
       const outcome = await this.stored.find(id, type);
       if (outcome) {
         this.settings.logger.debug?.(this.line(`Step '${id}' already has its outcome`));
-        return this.#use(id, outcome, decode);
+        return this.#outcomes.use(id, outcome, decode);
       }
       this.#throwIfEnding(id, role);
       return await begin();
     } catch (error) {
       if (error instanceof StepPending) {
         if (role === "compensation") {
-          this.#overrule(SUSPENDED);
+          this.#outcomes.overrule(SUSPENDED);
           throw new AttemptOverError("suspended", `Step '${id}' continues in a later attempt.`);
         }
         // The other branches continue. This one waits as long as they do.
@@ -416,7 +404,7 @@ export class StepRunner implements Undoing {
         return await this.activity.park(id, role === "hand-out" ? callbackOf(id) : undefined, signal);
       }
       // Its effect may not be stored, so nothing that the handler makes of it may count as the run's result.
-      if (error instanceof CheckpointError) this.fail(error);
+      if (error instanceof CheckpointError) this.#outcomes.fail(error);
       throw error;
     } finally {
       this.#names.leave(id, role === "handler");
@@ -451,182 +439,12 @@ export class StepRunner implements Undoing {
     return enterContext({ ...context, flow }) ? flow : undefined;
   }
 
-  // ── Executing a body
-  // ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  async #execute(id: string, body: Body, encode: Encode, decode: Decode, how: Retries): Promise<unknown> {
-    if (how.atMostOnce && this.gateway) {
-      const begun = await this.gateway.put(id, { headers: { "durable-step-type": "run", "durable-step-outcome": "started" } });
-      if (begun.status !== 201) return this.#actOn(id, begun, decode);
-    }
-    // Behind a gateway a try that may be repeated ends in a suspension; without one it is repeated here.
-    const localTries = this.gateway || how.atMostOnce ? 1 : (how.maxAttempts ?? 1);
-    for (let tries = 1; tries < localTries; tries++) {
-      try {
-        return await this.#try(id, body, encode, decode, how);
-      } catch (error) {
-        if (!(error instanceof StepError) || error.cause instanceof NonRetriableError) throw error;
-        const either = anySignal([this.over, how.signal]);
-        await delay(localDelay(how, tries, retryAfterOf(error.cause)), either.signal).finally(either.release);
-      }
-    }
-    return this.#try(id, body, encode, decode, how);
-  }
-
-  async #try(id: string, body: Body, encode: Encode, decode: Decode, how: Retries): Promise<unknown> {
-    const cancelled = () => this.over.aborted || how.signal?.aborted === true;
-    const either = anySignal([this.over, how.signal], how.timeout);
-    const began = performance.now();
-    const elapsed = () => performance.now() - began;
-    this.settings.logger.debug?.(this.line(`Step '${id}' is executing`));
-    let encoded: Encoded;
-    try {
-      const context: StepContext = { signal: either.signal, idempotencyKey: `${this.info.id ?? this.#localId}/${id}` };
-      const result = await inContext({ step: this.step, inside: id }, () => body(context));
-      encoded = await encode(result);
-    } catch (error) {
-      // A body that is cancelled may throw anything: libraries have errors of their own for it. So the type does not tell, except where an
-      // error states a failure.
-      if (isOfSteps(error) || !(statesFailure(error) || !cancelled())) throw error;
-      const late = either.timedOut() && isAbort(error, either.signal);
-      const failure = late ? timeoutError(how.timeout as number, error) : error;
-      return this.#fail(id, failure, elapsed(), how, decode);
-    } finally {
-      either.release();
-    }
-    return this.#complete(id, encoded, elapsed(), how, decode);
-  }
-
-  /** Stands for the run's id where there is none. */
-  readonly #localId = crypto.randomUUID();
-
-  // ── Outcomes
-  // ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  async #complete(id: string, encoded: Encoded, ms: number, how: Retries, decode: Decode): Promise<unknown> {
-    const completed = () => {
-      this.settings.logger.debug?.(this.line(`Step '${id}' completed after ${ms.toFixed(0)} ms`));
-      return this.#use(id, { failed: false, ...encoded, type: "run" }, decode);
-    };
-    if (!this.gateway) return completed();
-    const answer = await this.gateway.put(id, { headers: { "durable-step-duration": seconds(ms) }, ...encoded });
-    if (answer.status === 201) return completed();
-    if (answer.status !== 413) return this.#actOn(id, answer, decode);
-    const problem: Problem = {
-      title: "The step's result is too large",
-      detail: `The result has ${encoded.body.length} bytes, more than the route's policy allows (MaxStepBytes).`,
-    };
-    return this.#storeFailure(id, problem, ms, how, { noRetry: true }, undefined, decode);
-  }
-
-  #fail(id: string, error: unknown, ms: number, how: Retries, decode: Decode): Promise<unknown> {
-    const noRetry = error instanceof NonRetriableError || how.atMostOnce;
-    const problem = problemOf(error, this.settings.stackTraces);
-    return this.#storeFailure(id, problem, ms, how, { noRetry, retryAfter: noRetry ? undefined : retryAfterOf(error) }, error, decode);
-  }
-
-  async #storeFailure(
-    id: string,
-    problem: Problem,
-    ms: number,
-    how: Retries,
-    { noRetry, retryAfter }: { noRetry: boolean; retryAfter?: number | undefined },
-    cause: unknown,
-    decode: Decode,
-  ): Promise<unknown> {
-    const failure = new StepError(id, problem, cause);
-    const words = (what: string) =>
-      this.line(`${what} '${id}' failed after ${ms.toFixed(0)} ms: ${problem.exceptionType ?? problem.title}: ${problem.detail ?? ""}`);
-    if (!this.gateway) {
-      this.settings.logger.warn(words("A try of step"));
-      throw failure;
-    }
-    const body = new TextEncoder().encode(JSON.stringify(problem));
-    const answer = await this.gateway.put(id, {
-      headers: {
-        "durable-step-outcome": "failed",
-        "durable-step-duration": seconds(ms),
-        "durable-retry": noRetry ? "?0" : undefined,
-        "durable-step-retry": how.header,
-        "retry-after": retryAfter === undefined ? undefined : seconds(retryAfter),
-      },
-      body,
-      contentType: PROBLEM_TYPE,
-    });
-    switch (answer.status) {
-      case 201:
-        this.settings.logger.warn(words("For good, step"));
-        throw failure;
-      case 202:
-        this.settings.logger.warn(words("A try of step"));
-        throw new StepPending();
-      case 413:
-        if (body.length > SMALL_PROBLEM_BYTES) return this.#storeFailure(id, shortened(problem), ms, how, { noRetry: true }, cause, decode);
-    }
-    return this.#actOn(id, answer, decode);
-  }
-
-  /** Begins a step that the gateway completes, and gives its outcome where it has one already. */
-  async #ask(id: string, what: string, write: StepWrite, decode: Decode): Promise<unknown> {
-    return this.#actOn(id, await this.#requireGateway(id, what).put(id, write), decode);
-  }
-
-  /** Every answer but the plain `201`. */
-  #actOn(id: string, answer: Answer, decode: Decode): unknown {
-    switch (answer.status) {
-      case 200: {
-        const contentType = answer.headers.get("content-type") ?? JSON_TYPE;
-        return this.#use(id, { failed: answer.headers.get("durable-step-outcome") === "failed", contentType, body: answer.body }, decode);
-      }
-      case 202:
-        throw new StepPending();
-      case 409:
-      case 410:
-        throw this.#abandon(id, answer);
-      case 422: {
-        const problem = parseProblem(answer.body);
-        if (isBeyondRunTimeout(problem)) throw new StepError(id, problem);
-      }
-    }
-    throw refused(`Step '${id}'`, answer);
-  }
-
-  #use(id: string, outcome: Outcome, decode: Decode): unknown {
-    if (outcome.failed) throw new StepError(id, parseProblem(outcome.body));
-    return decode(outcome);
-  }
-
-  #abandon(id: string, answer: Answer): AttemptOverError {
-    const { message } = refused(`Step '${id}'`, answer);
-    this.settings.logger.debug?.(this.line(`The attempt is abandoned. ${message}`));
-    this.#overrule(abandoned(message, this.settings.errorDetails));
-    this.endAttempt(message);
-    return new AttemptOverError("abandoned", message);
-  }
-
   fail(error: CheckpointError): void {
-    if (!this.override || isSuspended(this.override)) {
-      this.settings.logger.warn(this.line(`The attempt has failed. The gateway starts another. ${error.message}`));
-    }
-    this.#overrule(failed(error, this.settings.errorDetails));
-  }
-
-  /** The worst that was seen decides: abandoned is final, and a failed checkpoint outweighs a step that waits. */
-  #overrule(verdict: Verdict): void {
-    if (!this.#override || this.#override.status < verdict.status) this.#override = verdict;
-    if (!isSuspended(verdict)) this.activity.release();
-  }
-
-  #requireGateway(id: string, what: string): GatewayClient {
-    if (this.gateway) return this.gateway;
-    throw new StepUsageError(
-      `Step '${id}' ${what}, but this request did not come through one. Call the service through the gateway, by a durable route. ` +
-        "In a unit test, use TestRun of @durable-gateway/client/testing.",
-    );
+    this.#outcomes.fail(error);
   }
 
   line(what: string): string {
-    return this.info.isDurable ? `${what} (attempt ${this.info.attempt} of run ${this.info.id})` : what;
+    return this.#outcomes.line(what);
   }
 }
 
@@ -644,14 +462,4 @@ function wokenOf(body: Uint8Array): number {
   } catch {
     return 0;
   }
-}
-
-function isAbort(error: unknown, signal: AbortSignal): boolean {
-  return error === signal.reason || (error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError"));
-}
-
-function timeoutError(ms: number, cause: unknown): Error {
-  const error = new Error(`The step did not finish within its timeout of ${seconds(ms)} s.`, { cause });
-  error.name = "TimeoutError";
-  return error;
 }
