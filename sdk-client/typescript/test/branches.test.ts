@@ -17,6 +17,16 @@ test("A branch that waits does not keep another from its next step", async () =>
   assert.deepEqual([...run.gateway.stored.keys()], ["b1", "b2"]);
 });
 
+test("Node sees no leak of listeners in many branches", async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => void warnings.push(warning);
+  process.on("warning", note);
+  await new FakeRun().attempt((step) => Promise.all(Array.from({ length: 50 }, (_, i) => step.run(`a${i}`, () => i))));
+  await nextTurn();
+  process.off("warning", note);
+  assert.deepEqual(warnings, []);
+});
+
 test("A handler may end without a branch that waits", async () => {
   const run = new FakeRun();
   const ending = await run.attempt((step) =>

@@ -1,5 +1,5 @@
 import { AttemptOverError } from "./errors.js";
-import { type Deferred, deferred, delay } from "./signals.js";
+import { type Deferred, deferred, delay, onAbort } from "./signals.js";
 
 /** The time is measured in pieces. A process that stands still for longer than all of it loses one piece only. */
 const PIECES = 10;
@@ -88,9 +88,8 @@ export class StepActivity {
     for (const each of parent === undefined ? [id] : [id, parent]) if (this.#executing.delete(each)) this.#parked.add(each);
     this.#signal();
     const given = deferred();
-    const give = () => given.resolve();
-    signal?.addEventListener("abort", give, { once: true });
-    if (signal?.aborted) give();
+    const forget = signal && onAbort(signal, () => given.resolve());
+    if (signal?.aborted) given.resolve();
     let released = false;
     await Promise.race([
       this.#released.promise.then(() => {
@@ -98,7 +97,7 @@ export class StepActivity {
       }),
       given.promise,
     ]);
-    signal?.removeEventListener("abort", give);
+    forget?.();
     if (!released) throw signal?.reason;
     throw new AttemptOverError("suspended", `Step '${id}' continues in a later attempt.`);
   }

@@ -12,6 +12,23 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, resolve };
 }
 
+const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls back when a signal is aborted. However many wait, the signal has one listener: from the eleventh on, Node warns of a leak.
+ *
+ * @returns Releases the callback.
+ */
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
+  const calls = listeners.get(signal) ?? new Set();
+  if (!listeners.has(signal)) {
+    listeners.set(signal, calls);
+    signal.addEventListener("abort", () => calls.forEach((each) => void each()), { once: true });
+  }
+  calls.add(call);
+  return () => calls.delete(call);
+}
+
 /** A longer time overflows, and would be over at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -32,12 +49,12 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
           timer = wait();
           return;
         }
-        signal?.removeEventListener("abort", aborted);
+        release?.();
         resolve();
       }, piece);
     };
     let timer = wait();
-    signal?.addEventListener("abort", aborted, { once: true });
+    const release = signal && onAbort(signal, aborted);
   });
 }
 
@@ -58,9 +75,7 @@ export function anySignal(signals: readonly (AbortSignal | undefined)[], timeout
   for (const signal of signals) {
     if (!signal) continue;
     if (signal.aborted) controller.abort(signal.reason);
-    const aborted = () => controller.abort(signal.reason);
-    signal.addEventListener("abort", aborted, { once: true });
-    releases.push(() => signal.removeEventListener("abort", aborted));
+    releases.push(onAbort(signal, () => controller.abort(signal.reason)));
   }
   if (timeout !== undefined && timeout <= LONGEST_TIMER) {
     const timer = setTimeout(() => {
