@@ -394,11 +394,12 @@ func TestRollback_HadBegun_GoesOnAndExecutesNothingElse(t *testing.T) {
 
 func TestRollback_AnotherBranchIsBooking_IsUndoneToo(t *testing.T) {
 	g := newScriptedGateway(t)
-	refused := make(chan struct{})
+	booking, refused := make(chan struct{}), make(chan struct{})
 	response := serve(g.attempt(), func(ctx context.Context) error {
 		group := NewGroup(ctx)
 		group.Go(func(ctx context.Context) error {
 			err := Exec(ctx, "hotel", func(context.Context) error {
+				close(booking)
 				<-refused
 				untilAttempt(t, ctx, func(a *attempt) bool {
 					a.activity.mu.Lock()
@@ -418,6 +419,8 @@ func TestRollback_AnotherBranchIsBooking_IsUndoneToo(t *testing.T) {
 			}
 			return err
 		})
+		// Otherwise the handler may fail before the other branch has begun.
+		<-booking
 		err := Exec(ctx, "flight", failing(NonRetryable(errors.New("full"))))
 		close(refused)
 		return err // It does not wait for the group.

@@ -152,5 +152,13 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         await asyncio.sleep(0.001)
 
 
+def until_sync(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """The same, in a thread."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "It did not come in time."
+        time.sleep(0.001)
+
+
 def unexpected() -> Any:
     pytest.fail("It is executed, though it has an outcome or must not begin.")

@@ -13,7 +13,7 @@ import pytest
 from durable_gateway import NonRetryableError, RunSuspended, StepFailedError, StepUsageError
 from durable_gateway.sync import step
 
-from .support import ScriptedGateway, attempt, attempt_sync, headers, problem, status, unexpected
+from .support import ScriptedGateway, attempt, attempt_sync, headers, problem, status, unexpected, until_sync
 
 
 def test_steps_are_stored_and_replayed(gateway: ScriptedGateway) -> None:
@@ -169,8 +169,13 @@ def test_the_first_branch_ends_the_handler_and_the_other_begins_nothing(gateway:
         finally:
             ended.set()
 
+    def quick() -> str:
+        # Otherwise the handler may end before the other branch has asked for its step.
+        until_sync(lambda: "PUT patience sleep" in gateway.said)
+        return step.run("quick", lambda: "q")
+
     results: list[Any] = []
-    verdict = attempt_sync(gateway, lambda: results.append(step.first(patience, lambda: step.run("quick", lambda: "q"))))
+    verdict = attempt_sync(gateway, lambda: results.append(step.first(patience, quick)))
     assert verdict.is_completed and results == ["q"] and ended.wait(5) and isinstance(left[0], RunSuspended)
 
 
