@@ -47,12 +47,24 @@ internal sealed class EgressCarriers(EgressAddressProvider addresses, Tokens tok
         Change(request.Headers, OldBaggageName, Baggage.Remove, put: null);
 
         // Services hand tracestate on only with a trace. It is sampled, because a service that follows its parent would otherwise lose
-        // the traces that it begins itself.
-        if (members is not null && !request.Headers.NonValidated.Contains(TraceParentName))
+        // the traces that it begins itself. An invalid one is as good as none.
+        if (members is not null && !HasTrace(request.Headers))
         {
+            request.Headers.Remove(TraceParentName);
             request.Headers.TryAddWithoutValidation(TraceParentName,
                 $"00-{ActivityTraceId.CreateRandom().ToHexString()}-{ActivitySpanId.CreateRandom().ToHexString()}-01");
         }
+    }
+
+    private static bool HasTrace(HttpRequestHeaders headers)
+    {
+        const int Length = 55;
+        if (!headers.NonValidated.TryGetValues(TraceParentName, out var values) || values.Count != 1) return false;
+        var parent = values.ToString();
+        if (parent.Length < Length || !ActivityContext.TryParse(parent[..Length], null, out _)) return false;
+
+        // Later versions may add fields.
+        return parent.Length == Length || (parent[Length] == '-' && !parent.StartsWith("00", StringComparison.Ordinal));
     }
 
     private static void Change(HttpRequestHeaders headers, string name, Func<string, string> remove, Func<string, string>? put)

@@ -35,6 +35,25 @@ public sealed class CarrierTests
         Assert.Matches("^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$", checkout.Service.Seen.Single()["traceparent"]);
     }
 
+    /// <summary>A service begins another trace in the place of such a one, and drops the state. Its calls would belong to no run.</summary>
+    [Theory]
+    [InlineData("garbage")]
+    [InlineData("00-00000000000000000000000000000000-b7ad6b7169203331-01")]
+    [InlineData("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
+    [InlineData("")]
+    public async Task AttemptWithAnInvalidTrace_GetsAnother(string sent)
+    {
+        await using var checkout = await Checkout.StartAsync((_, _, _) => Task.CompletedTask);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/order");
+        request.Headers.TryAddWithoutValidation("traceparent", sent);
+        using var result = await checkout.Gateway.Client.SendAsync(request);
+
+        var seen = checkout.Service.Seen.Single()["traceparent"];
+
+        Assert.Matches("^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$", seen);
+        Assert.NotEqual(sent, seen);
+    }
+
     [Fact]
     public async Task WhatIsOurs_DoesNotLeave_AndWhatIsOthersDoes()
     {
