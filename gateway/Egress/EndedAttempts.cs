@@ -1,3 +1,4 @@
+using DurableGateway.Configuration;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
@@ -7,7 +8,7 @@ namespace DurableGateway.Egress;
 /// The attempts that have ended their run on this node in the last minute. Services may make calls after their response, which no replay
 /// repeats, so these calls pass.
 /// </summary>
-internal sealed class EndedAttempts(TimeProvider time) : IRunObserver
+internal sealed class EndedAttempts(GatewaySettings settings, TimeProvider time) : IRunObserver
 {
     private const int Max = 50_000;
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(30);
@@ -19,6 +20,7 @@ internal sealed class EndedAttempts(TimeProvider time) : IRunObserver
 
     public void RunEnded(Attempt attempt, RunState state, int status, bool isStored)
     {
+        if (settings.Egress is null) return;
         lock (_lock)
         {
             Age();
