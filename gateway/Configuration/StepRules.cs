@@ -101,7 +101,7 @@ internal sealed record StepRules
     /// <summary>Whether a response with this status is an outcome.</summary>
     public bool IsOutcome(int status) => !NeverRemembered.Contains(status) && !RetryStatuses.Contains(status);
 
-    private static bool IsSafe(string method) =>
+    public static bool IsSafe(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method);
 
     private static StepDrift? DriftOf(IReadOnlyDictionary<string, string> metadata, Action<string, string> refuse)

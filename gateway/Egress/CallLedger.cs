@@ -13,10 +13,10 @@ internal sealed class CallLedger
     private readonly Dictionary<string, List<CallSlot>> _targets = new(StringComparer.Ordinal);
     private TaskCompletionSource _change = NewChange();
     private Task? _loaded;
-    private int _completed;
+    private int _made;
 
-    /// <summary>How many outcomes of this attempt are stored.</summary>
-    public int Completed => Volatile.Read(ref _completed);
+    /// <summary>How many calls of this attempt are in flight or have an outcome that is stored.</summary>
+    public int Made => Volatile.Read(ref _made);
 
     /// <summary>Completes with the next change of a call's state. Take it before the state is looked at.</summary>
     public Task NextChange
@@ -41,7 +41,8 @@ internal sealed class CallLedger
     /// <summary>Finds the outcome of a call, or the place in which it is to be made.</summary>
     /// <param name="call">The call.</param>
     /// <param name="ignoresOthers">Whether outcomes of other bodies do not matter.</param>
-    public CallMatch Take(ServiceCall call, bool ignoresOthers)
+    /// <param name="waitsForAlike">Whether the call is not made yet while one that is alike is in flight.</param>
+    public CallMatch Take(ServiceCall call, bool ignoresOthers, bool waitsForAlike = false)
     {
         lock (_lock)
         {
@@ -56,6 +57,7 @@ internal sealed class CallLedger
             if (alike.Any(slot => slot.State == CallSlotState.Abandoned)) return new CallMatch.InFlight();
             if (!ignoresOthers && slots.Find(slot => slot is { State: CallSlotState.Left, IsOfEarlierAttempt: true }) is { } other)
                 return new CallMatch.Drift(other);
+            if (waitsForAlike && alike.Any(slot => slot.State == CallSlotState.InFlight)) return new CallMatch.AlikeInFlight();
             if (alike.FirstOrDefault(slot => slot.State == CallSlotState.Free) is not { } free)
             {
                 // The first number that is free: if calls that are alike were made at once, the outcome of a later one may be known alone.
@@ -65,6 +67,7 @@ internal sealed class CallLedger
                 slots.Add(free);
             }
 
+            _made++;
             Change(free, CallSlotState.InFlight);
             return new CallMatch.New(free);
         }
@@ -97,7 +100,6 @@ internal sealed class CallLedger
         lock (_lock)
         {
             slot.Outcome = outcome;
-            _completed++;
             Change(slot, slot.State == CallSlotState.Abandoned ? CallSlotState.Left : CallSlotState.Used);
         }
     }
@@ -105,7 +107,11 @@ internal sealed class CallLedger
     /// <summary>The call has no outcome that is remembered.</summary>
     public void Release(CallSlot slot)
     {
-        lock (_lock) Change(slot, CallSlotState.Free);
+        lock (_lock)
+        {
+            _made--;
+            Change(slot, CallSlotState.Free);
+        }
     }
 
     private async Task ReadAsync(Attempt attempt, IRunStore store)

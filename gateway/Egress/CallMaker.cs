@@ -35,10 +35,21 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
     {
         var (attempt, slot) = (order.Attempt, order.Slot);
         var isSettled = false;
+
+        // Until the outcome is stored: the store may be slow, and the caller may repeat its call meanwhile.
+        using var gone = context.RequestAborted.Register(() => order.Ledger.Abandon(slot));
         try
         {
+            // The call may have waited for another one.
+            if (!await OwnsAsync(attempt))
+            {
+                CallCounts.Add(order.Route, CallCounts.Refused);
+                await context.Response.WriteProblemAsync(Problems.AttemptSuperseded(attempt.Run));
+                return;
+            }
+
             // Refused before the call is made: its outcome could not be stored.
-            if (attempt.StepCount + order.Ledger.Completed >= attempt.Policy.MaxSteps)
+            if (attempt.StepCount + order.Ledger.Made > attempt.Policy.MaxSteps)
             {
                 CallCounts.Add(order.Route, CallCounts.Refused);
                 await context.Response.WriteProblemAsync(Problems.TooManySteps(attempt.Run, attempt.Policy.MaxSteps));
@@ -91,7 +102,6 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
     {
         var caller = context.RequestAborted;
         using var lifetime = new CancellationTokenSource();
-        using var gone = caller.Register(() => order.Ledger.Abandon(order.Slot));
         var maxBytes = Math.Max(0, order.Attempt.Policy.MaxStepBytes - RoomForHead);
         var forwarded = new ForwardedCall(order.Rules, maxBytes, lifetime.Cancel, caller);
         context.Features.Set(forwarded);

@@ -12,6 +12,9 @@ internal abstract record CallMatch
     /// <summary>The same call is in flight for a caller that has gone.</summary>
     internal sealed record InFlight : CallMatch;
 
+    /// <summary>A call that is alike is in flight, and its caller is there.</summary>
+    internal sealed record AlikeInFlight : CallMatch;
+
     /// <summary>Another body was sent to the same target, and its outcome is left.</summary>
     internal sealed record Drift(CallSlot Slot) : CallMatch;
 }

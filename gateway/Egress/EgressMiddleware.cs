@@ -21,6 +21,12 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
     /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// How long an unsafe call waits while one that is alike is in flight. A service that gives up a call and repeats it uses two
+    /// connections, and the repetition may arrive before the end of the other connection does.
+    /// </summary>
+    private static readonly TimeSpan Overlap = TimeSpan.FromMilliseconds(250);
+
     public Task InvokeAsync(HttpContext context)
     {
         var route = context.GetReverseProxyFeature().Route;
@@ -50,7 +56,9 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
 
         if (binding.Node != addresses.Own)
         {
-            await nodes.ForwardAsync(context, binding.Node);
+            // Addresses change when nodes start again, and an old one may lead back to a node that does not know it.
+            if (NodeForwarder.HasForwarded(context.Request)) await RefuseAsync(context, route, Problems.AttemptOver(binding.Run));
+            else await nodes.ForwardAsync(context, binding.Node);
             return;
         }
 
@@ -136,10 +144,13 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
         var drift = rules.DriftFor(context.Request.Method);
         var began = time.GetTimestamp();
         var ignoresOthers = false;
+        var overlap = StepRules.IsSafe(context.Request.Method) ? TimeSpan.Zero : Overlap;
         while (true)
         {
+            // It would not get the outcome, and its repetition would be another call.
+            if (context.RequestAborted.IsCancellationRequested) return;
             var change = ledger.NextChange;
-            switch (ledger.Take(call, ignoresOthers))
+            switch (ledger.Take(call, ignoresOthers, waitsForAlike: time.GetElapsedTime(began) < overlap))
             {
                 case CallMatch.Remembered(var slot):
                     await AnswerAsync(context, route, slot);
@@ -149,6 +160,9 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
                     return;
                 case CallMatch.InFlight:
                     await change.WaitAsync(context.RequestAborted);
+                    break;
+                case CallMatch.AlikeInFlight:
+                    await WaitAsync(change, overlap - time.GetElapsedTime(began));
                     break;
                 case CallMatch.Drift(var other):
                     if (await WaitAsync(change, Grace - time.GetElapsedTime(began))) break;

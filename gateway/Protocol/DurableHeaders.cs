@@ -42,6 +42,9 @@ internal static class DurableHeaders
 
     // Service → egress listener.
     public const string EgressToken = "Durable-Egress-Token";
+
+    /// <summary>From one node to another only: the call has come from a node.</summary>
+    public const string EgressForwarded = "Durable-Egress-Forwarded";
     public const string InStep = "Durable-In-Step";
 
     // Gateway → client (§5).

@@ -24,6 +24,18 @@ public sealed class CallLedgerTests
     }
 
     [Fact]
+    public void CallThatIsAlike_MayWaitForTheOneInFlight()
+    {
+        var ledger = new CallLedger();
+        var first = New(ledger, "a");
+
+        Assert.IsType<CallMatch.AlikeInFlight>(ledger.Take(Call("a"), ignoresOthers: false, waitsForAlike: true));
+        Assert.IsType<CallMatch.New>(ledger.Take(Call("b"), ignoresOthers: false, waitsForAlike: true));
+        ledger.Complete(first, Outcome(first));
+        Assert.IsType<CallMatch.New>(ledger.Take(Call("a"), ignoresOthers: false, waitsForAlike: true));
+    }
+
+    [Fact]
     public void PlaceOfAFailedCall_IsThatOfItsRepetition()
     {
         var ledger = new CallLedger();

@@ -172,6 +172,37 @@ public sealed class RememberedCallTests
         Assert.Single(checkout.Ledger);
     }
 
+    /// <summary>The end of a connection may arrive after what is sent later on another one.</summary>
+    [Fact]
+    public async Task RepetitionThatOvertakesTheEndOfItsCall_WaitsForItsOutcome()
+    {
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
+        {
+            using var impatience = new CancellationTokenSource();
+            var call = checkout.CallAsync(context, "10 EUR", cancellation: impatience.Token);
+            await reached.Task;
+            var again = checkout.CallAsync(context, "10 EUR");
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
+            await impatience.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+            await Task.WhenAny(again, Task.Delay(TimeSpan.FromMilliseconds(500)));
+            release.SetResult();
+            await context.Response.WriteAsync(await (await again).Content.ReadAsStringAsync());
+        }, async (context, count) =>
+        {
+            reached.TrySetResult();
+            await release.Task;
+            await Checkout.PayAsync(context, count);
+        });
+
+        using var result = await checkout.Gateway.Follower.GetAsync("/order");
+
+        Assert.Equal("receipt 1", await result.Content.ReadAsStringAsync());
+        Assert.Single(checkout.Ledger);
+    }
+
     [Fact]
     public async Task CallOfASupersededAttempt_IsRefusedBeforeItLeaves()
     {
@@ -361,6 +392,71 @@ public sealed class RememberedCallTests
 
         Assert.Equal("422", await result.Content.ReadAsStringAsync());
         Assert.Equal(["1"], checkout.Ledger);
+    }
+
+    [Fact]
+    public async Task TooManyStepsAtOnce_RefusesTheCallBeforeItLeaves()
+    {
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
+        {
+            var call = checkout.CallAsync(context, "1");
+            await reached.Task;
+            var other = checkout.CallAsync(context, "2");
+            await Task.WhenAny(other, Task.Delay(TimeSpan.FromSeconds(5)));
+            release.SetResult();
+            using var one = await call;
+            using var two = await other;
+            await context.Response.WriteAsync($"{(int)one.StatusCode} {(int)two.StatusCode}");
+        }, async (context, count) =>
+        {
+            reached.TrySetResult();
+            await release.Task;
+            await Checkout.PayAsync(context, count);
+        }, "Durable:Policies:default:MaxSteps=1");
+
+        using var result = await checkout.Gateway.Client.GetAsync("/order");
+
+        Assert.Equal("201 422", await result.Content.ReadAsStringAsync());
+        Assert.Equal(["1"], checkout.Ledger);
+    }
+
+    /// <summary>A call that waits for another one may wait for longer than its attempt owns the run.</summary>
+    [Fact]
+    public async Task CallWhoseAttemptIsLostWhileItWaits_IsNotMade()
+    {
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var status = new TaskCompletionSource<HttpStatusCode>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
+        {
+            using var impatience = new CancellationTokenSource();
+            var call = checkout.CallAsync(context, "10 EUR", cancellation: impatience.Token);
+            await reached.Task;
+            await impatience.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+            var again = checkout.CallAsync(context, "10 EUR");
+            await Task.WhenAny(again, Task.Delay(TimeSpan.FromSeconds(1)));
+            Assert.True(checkout.Gateway.Services.GetRequiredService<AttemptRegistry>().TryGet(RunOf(checkout), out var attempt));
+            attempt.Lose();
+            release.SetResult();
+            using var answer = await again;
+            status.TrySetResult(answer.StatusCode);
+        }, async (context, _) =>
+        {
+            reached.TrySetResult();
+            await release.Task;
+            context.Response.StatusCode = 503;
+        });
+
+        using var end = new CancellationTokenSource();
+        var result = checkout.Gateway.Client.GetAsync("/order", end.Token);
+
+        Assert.Equal(HttpStatusCode.Conflict, await status.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Single(checkout.Ledger);
+        await end.CancelAsync();
+        await Task.WhenAny(result);
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Text;
+using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
@@ -123,19 +125,154 @@ public sealed class StoreTests
         Assert.Equal(2, payments.Seen.Count);
     }
 
+    /// <summary>The service gives up while a slow store takes the outcome, and repeats its call. It must not be another call.</summary>
+    [Fact]
+    public async Task RepetitionWhileTheOutcomeIsBeingStored_GetsIt()
+    {
+        var storing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var store = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var payments = await TestService.StartAsync(Checkout.PayAsync);
+        GatewayHost? gateway = null;
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            using var impatience = new CancellationTokenSource();
+            var call = CallAsync(gateway!.Egress, context, impatience.Token);
+            await storing.Task;
+            await impatience.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+            var again = CallAsync(gateway!.Egress, context);
+            await Task.WhenAny(again, Task.Delay(TimeSpan.FromSeconds(1)));
+            store.TrySetResult();
+            using var charged = await again;
+            await context.Response.WriteAsync(await charged.Content.ReadAsStringAsync());
+        });
+        await using (gateway = await GatewayHost.StartAsync(service.Url,
+            ObservedStore.Of((method, _, call) => method == nameof(IRunStore.StoreOutcomeAsync) ? DelayAsync(call) : call()),
+            Checkout.Settings(payments.Url)))
+        {
+            using var result = await gateway.Follower.GetAsync("/order");
+
+            Assert.Equal("receipt 1", await result.Content.ReadAsStringAsync());
+            Assert.Single(payments.Seen);
+        }
+
+        async Task<StepAnswer> DelayAsync(Func<object?> call)
+        {
+            storing.TrySetResult();
+            await store.Task;
+            return await (Task<StepAnswer>)call()!;
+        }
+    }
+
+    /// <summary>The service gives up while a slow store takes its run, and repeats its call. Only the repetition is made.</summary>
+    [Fact]
+    public async Task CallWhoseCallerHasGoneBeforeItLeaves_IsNotMade()
+    {
+        var storing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var store = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var payments = await TestService.StartAsync(Checkout.PayAsync);
+        GatewayHost? gateway = null;
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            using var impatience = new CancellationTokenSource();
+            var call = CallAsync(gateway!.Egress, context, impatience.Token);
+            await storing.Task;
+            await impatience.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+            var again = CallAsync(gateway!.Egress, context);
+            await Task.WhenAny(again, Task.Delay(TimeSpan.FromSeconds(1)));
+            store.TrySetResult();
+            using var charged = await again;
+            await context.Response.WriteAsync(await charged.Content.ReadAsStringAsync());
+        });
+        await using (gateway = await GatewayHost.StartAsync(service.Url,
+            ObservedStore.Of((method, _, call) => method == nameof(IRunStore.CreateRunningAsync) ? DelayAsync(call) : call()),
+            Checkout.Settings(payments.Url)))
+        {
+            using var result = await gateway.Follower.GetAsync("/order");
+
+            Assert.Equal(HttpStatusCode.OK, result.StatusCode);
+            Assert.Single(payments.Seen);
+        }
+
+        async Task<bool> DelayAsync(Func<object?> call)
+        {
+            storing.TrySetResult();
+            await store.Task;
+            return await (Task<bool>)call()!;
+        }
+    }
+
+    /// <summary>The addresses of the nodes have changed, and a token names one that is this node's by another name.</summary>
+    [Fact]
+    public async Task CallThatComesBackFromAnotherNode_IsNotForwardedAgain()
+    {
+        await using var payments = await TestService.StartAsync(Checkout.PayAsync);
+        GatewayHost? gateway = null;
+        HttpStatusCode? status = null;
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            var tokens = gateway!.Services.GetRequiredService<Tokens>();
+            Assert.True(RunId.TryParse(context.Request.Headers["Durable-Run-Id"], out var run));
+            var address = $"http://localhost:{gateway.Egress.Port}";
+            var request = new HttpRequestMessage(HttpMethod.Post, new Uri(gateway.Egress, "/payments/charges"));
+            request.Headers.TryAddWithoutValidation(Checkout.Token,
+                tokens.ForEgress(Checkout.Token, run, new Fence(1, 7), address));
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            using var charged = await Checkout.Client.SendAsync(request, patience.Token);
+            status = charged.StatusCode;
+        });
+        await using (gateway = await GatewayHost.StartAsync(service.Url, Checkout.Settings(payments.Url)))
+        {
+            using var result = await gateway.Client.GetAsync("/order");
+
+            Assert.Equal(HttpStatusCode.Conflict, status);
+            Assert.Empty(payments.Seen);
+        }
+    }
+
+    [Fact]
+    public async Task CallOnAnotherNode_HasItsHeaders()
+    {
+        var settings = await OnRedis.SettingsAsync([nameof(CallOnAnotherNode_HasItsHeaders)]);
+        await using var payments = await TestService.StartAsync(Checkout.PayAsync);
+        GatewayHost? other = null;
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            var request = new HttpRequestMessage(HttpMethod.Delete, new Uri(other!.Egress, "/payments/1"));
+            request.Headers.TryAddWithoutValidation(Checkout.Token, context.Request.Headers[Checkout.Token].ToString());
+            request.Headers.TryAddWithoutValidation("X-Name", "Jos\u00e9");
+            using var deleted = await Utf8.SendAsync(request);
+        });
+        await using var second = other = await GatewayHost.StartAsync(service.Url, [.. Checkout.Settings(payments.Url), .. settings]);
+        await using var first = await GatewayHost.StartAsync(service.Url, [.. Checkout.Settings(payments.Url), .. settings]);
+
+        using var result = await first.Client.GetAsync("/order");
+
+        var call = payments.Seen.Single();
+        Assert.Equal("Jos\u00e9", call["X-Name"]);
+        Assert.DoesNotContain(call.Headers, header => header.Key.StartsWith("Durable", StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static readonly HttpClient Utf8 = new(new SocketsHttpHandler
+    {
+        ActivityHeadersPropagator = null,
+        RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+    });
+
     private static async Task<HttpStatusCode> ChargeAsync(Uri egress, HttpContext context)
     {
         using var charged = await CallAsync(egress, context);
         return charged.StatusCode;
     }
 
-    private static Task<HttpResponseMessage> CallAsync(Uri egress, HttpContext context)
+    private static Task<HttpResponseMessage> CallAsync(Uri egress, HttpContext context, CancellationToken cancellation = default)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, new Uri(egress, "/payments/charges"))
         {
             Content = new StringContent("10 EUR"),
         };
         request.Headers.TryAddWithoutValidation(Checkout.Token, context.Request.Headers[Checkout.Token].ToString());
-        return Checkout.Client.SendAsync(request);
+        return Checkout.Client.SendAsync(request, cancellation);
     }
 }
