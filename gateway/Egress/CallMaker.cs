@@ -221,12 +221,20 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
     private async Task ForgetBeginningAsync(Order order)
     {
         var (attempt, tries) = (order.Attempt, 0);
-        while (true)
+        try
         {
-            var answer = await store.ScheduleStepAsync(attempt.Run, attempt.Key.Fence, order.Slot.Id, attempt.Policy.MaxSteps, tries,
-                time.GetUtcNow(), "");
-            if (answer.Verdict != StepVerdict.Recount) return;
-            tries = answer.Tries;
+            while (true)
+            {
+                var answer = await StoreRetry.RepeatAsync(() => store.ScheduleStepAsync(attempt.Run, attempt.Key.Fence, order.Slot.Id,
+                    attempt.Policy.MaxSteps, tries, time.GetUtcNow(), ""), time, StoreRetry.ForAnswer);
+                if (answer.Verdict != StepVerdict.Recount) return;
+                tries = answer.Tries;
+            }
+        }
+        catch (StoreUnavailableException e)
+        {
+            // The service has its response. The call counts as one whose fate is unknown.
+            log.CallNotStored(order.Slot.Id, attempt.Run, attempt.Key.Number, e.Message);
         }
     }
 }

@@ -125,6 +125,34 @@ public sealed class StoreTests
         Assert.Equal(2, payments.Seen.Count);
     }
 
+    [Fact]
+    public async Task CallThatFailedWhileTheStoreWasAway_CanBeRepeated()
+    {
+        var tries = 0;
+        await using var payments = await TestService.StartAsync((context, count) =>
+        {
+            context.Response.StatusCode = count == 1 ? 503 : 201;
+            return context.Response.WriteAsync("receipt");
+        });
+        GatewayHost? gateway = null;
+        var statuses = new ConcurrentQueue<HttpStatusCode>();
+        await using var service = await TestService.StartAsync(async (context, _) =>
+        {
+            statuses.Enqueue(await ChargeAsync(gateway!.Egress, context));
+            statuses.Enqueue(await ChargeAsync(gateway!.Egress, context));
+        });
+        await using (gateway = await GatewayHost.StartAsync(service.Url,
+            ObservedStore.Of((method, _, call) => method == nameof(IRunStore.ScheduleStepAsync) && Interlocked.Increment(ref tries) <= 1
+                ? Task.FromException<StepAnswer>(new StoreUnavailableException("away"))
+                : call()),
+            Checkout.Settings(payments.Url, "Durable.Step.Once=true")))
+        {
+            using var result = await gateway.Client.GetAsync("/order");
+
+            Assert.Equal([HttpStatusCode.ServiceUnavailable, HttpStatusCode.Created], statuses);
+        }
+    }
+
     /// <summary>The service gives up while a slow store takes the outcome, and repeats its call. It must not be another call.</summary>
     [Fact]
     public async Task RepetitionWhileTheOutcomeIsBeingStored_GetsIt()
