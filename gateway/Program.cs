@@ -32,6 +32,12 @@ try
     {
         // SIGTERM arrived during the start.
     }
+    catch
+    {
+        // Background services that have started would use what is disposed, and the host would report that as errors of their own.
+        await app.StopAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        throw;
+    }
 
     // The store may be refused only after the start, which stops the host.
     if (app.Services.GetRequiredService<StoreConnection>().Opened is { IsFaulted: true } refused) await refused;

@@ -23,7 +23,7 @@ public sealed class ShutdownTests
             Assert.Equal(HttpStatusCode.Created, await Checkpoint.PutAsync(await arrived.Task, "charge", "1"));
             await context.Response.WriteAsync("done");
         });
-        await using var gateway = await GatewayProcess.StartAsync(service.Url);
+        await using var gateway = await GatewayProcess.StartAsync(service.Url, "Durable:ShutdownTimeout=00:02:00");
 
         var live = gateway.Client.GetAsync("/pay");
         await arrived.Task;
@@ -57,7 +57,7 @@ public sealed class ShutdownTests
         Assert.Equal(0, await gateway.TerminateAsync().WaitAsync(Patience));
         using var answer = await waiting.WaitAsync(Patience);
         Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
-        Assert.InRange(Environment.TickCount64 - began, 0, 5000);
+        Assert.InRange(Environment.TickCount64 - began, 0, 30_000);
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class ShutdownTests
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
         using var result = await staying.Follower.GetAsync(redirect.Headers.Location).WaitAsync(Patience);
         Assert.Equal("elsewhere", await result.Content.ReadAsStringAsync());
-        Assert.InRange(Environment.TickCount64 - began, 0, 10_000);
+        Assert.InRange(Environment.TickCount64 - began, 0, 30_000);
     }
 
     private static async Task<bool> AcceptsAsync(Uri address)
