@@ -16,6 +16,9 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
     /// <summary>The headers of a response are part of the outcome, and their size is limited by the server.</summary>
     private const int RoomForHead = 4096;
 
+    /// <summary>RFC 8470, section 5.2.</summary>
+    private const int TooEarly = 425;
+
     /// <param name="Attempt">The attempt that makes the call.</param>
     /// <param name="Route">The id of the route.</param>
     /// <param name="Rules">The rules of the route.</param>
@@ -144,21 +147,26 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
             EndedAt = time.GetUtcNow(),
             Type = StepOutcome.CallType,
         };
-        StepVerdict verdict;
+        StepAnswer answer;
         try
         {
-            verdict = (await StoreRetry.RepeatAsync(() => engine.CompleteStepAsync(attempt.Run, attempt.Key.Fence, attempt.Policy, outcome),
-                time, StoreRetry.ForAnswer)).Verdict;
+            answer = await StoreRetry.RepeatAsync(() => engine.CompleteStepAsync(attempt.Run, attempt.Key.Fence, attempt.Policy, outcome),
+                time, StoreRetry.ForAnswer);
         }
-        catch (StoreUnavailableException e)
+        catch (Exception e)
         {
             // The service must not go on as if the call were remembered.
-            attempt.NoteCheckpoint(isStored: false);
+            if (e is StoreUnavailableException) attempt.NoteCheckpoint(isStored: false);
             CutOff(context, order, e.Message);
-            return;
+            if (e is StoreUnavailableException) return;
+            throw;
         }
 
-        if (verdict is StepVerdict.Created or StepVerdict.Stored)
+        // The same outcome is there if the answer to the first write was lost. Another one belongs to a step of the SDK with this id.
+        var verdict = answer.Verdict;
+        var isStored = verdict == StepVerdict.Created
+            || (verdict == StepVerdict.Stored && answer.Outcome is { } stored && stored.Body.Span.SequenceEqual(record));
+        if (isStored)
         {
             attempt.NoteCheckpoint(isStored: true);
             CallCounts.Add(order.Route, CallCounts.Remembered);
@@ -211,9 +219,14 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
         };
     }
 
-    /// <summary>The call was not carried out as far as anyone can tell: the service said so, or there was no connection.</summary>
+    /// <summary>
+    /// Whether the call was not carried out: the service refused it before it began (RFC 8470, 5.2; RFC 6585, 4; RFC 9110, 15.6.4), or
+    /// there was no connection. Any other failure says nothing: a proxy answers 502 and 504, and often 503, for a call that it has sent.
+    /// </summary>
     private static bool HasCertainlyFailed(HttpContext context, ForwardedCall forwarded) =>
         forwarded.Status > 0 ? !forwarded.Rules.IsOutcome(forwarded.Status)
+            && (forwarded.Status is TooEarly or StatusCodes.Status429TooManyRequests
+                || (forwarded.Status == StatusCodes.Status503ServiceUnavailable && context.Response.Headers.RetryAfter.Count > 0))
         : context.GetForwarderErrorFeature() is { } error && error.Error != ForwarderError.None
             && ForwardingFailure.IsUnreachable(error.Error, error.Exception);
 

@@ -64,14 +64,18 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
 
         if (registry.TryGet(binding.Run, out var attempt) && attempt.Key.Fence == binding.Attempt && attempt.TryBeginCall())
         {
+            bool passes;
             try
             {
-                await CallAsync(context, attempt, route, rules);
+                passes = await CallAsync(context, attempt, route, rules);
             }
             finally
             {
                 attempt.EndCall();
             }
+
+            // The end of the attempt does not wait for a call without an outcome, which may be a stream that never ends.
+            if (passes) await next(context);
         }
         else if (ended.Contains(binding))
         {
@@ -84,7 +88,9 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
         }
     }
 
-    private async Task CallAsync(HttpContext context, Attempt attempt, string route, StepRules rules)
+    /// <summary>Answers a call, or has it made and remembered.</summary>
+    /// <returns>Whether the call is to be forwarded as on a plain route.</returns>
+    private async Task<bool> CallAsync(HttpContext context, Attempt attempt, string route, StepRules rules)
     {
         try
         {
@@ -93,15 +99,14 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
             {
                 // The run cannot be replayed, so nothing has to be remembered.
                 CallCounts.AddUnbound(route);
-                await next(context);
-                return;
+                return true;
             }
 
             // A paused process may be an attempt's that another one has taken over, so what it calls must not be reached any more.
             if (!await maker.OwnsAsync(attempt))
             {
                 await RefuseAsync(context, route, Problems.AttemptSuperseded(attempt.Run));
-                return;
+                return false;
             }
 
             var request = context.Request;
@@ -115,12 +120,11 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
                         attempt, $"{route} {request.Method} {request.Path}", "its request is larger than MaxRequestBytes");
                 }
 
-                await next(context);
-                return;
+                return true;
             }
 
             var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-            var call = ServiceCall.Of(route, request.Method, target, request.ContentType, body.Value, rules);
+            var call = ServiceCall.Of(route, request.Method, target, request.Headers, body.Value, rules);
             var ledger = ledgers.Of(attempt);
             await ledger.LoadAsync(attempt, store);
             await MatchAsync(context, attempt, route, rules, call, ledger);
@@ -136,6 +140,8 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
         {
             await RefuseAsync(context, route, Problems.RecordUnreadable(attempt.Run));
         }
+
+        return false;
     }
 
     private async Task MatchAsync(

@@ -2,12 +2,15 @@ using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Configuration;
 using DurableGateway.Protocol;
+using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Egress;
 
 /// <summary>A call of a service, as it is compared with those of other attempts.</summary>
 /// <param name="Target">Route, method, path and query, without query parameters that do not count.</param>
-/// <param name="Digest">Of the body, without what does not count; empty for an empty body.</param>
+/// <param name="Digest">
+/// Of the body, without what does not count, and of the headers that select another response; empty for an empty body without these.
+/// </param>
 /// <param name="Body">The whole body.</param>
 /// <param name="ByDigest">
 /// Whether the digest is part of the step's id. A step that is executed at most once is found again by its id alone.
@@ -20,10 +23,17 @@ internal sealed record ServiceCall(string Target, string Digest, ReadOnlyMemory<
     /// <summary>Leaves room for a number and a digest.</summary>
     private const int MaxTargetBytes = StepId.MaxBytes - 40;
 
+    /// <summary>The headers by which calls of the same target ask for different things (RFC 9110, 13.1 and 14.2).</summary>
+    private static readonly string[] Selecting =
+    [
+        HeaderNames.Range, HeaderNames.IfRange, HeaderNames.IfMatch, HeaderNames.IfNoneMatch, HeaderNames.IfModifiedSince,
+        HeaderNames.IfUnmodifiedSince,
+    ];
+
     public static ServiceCall Of(
-        string route, string method, string target, string? contentType, ReadOnlyMemory<byte> body, StepRules rules) => new(
+        string route, string method, string target, IHeaderDictionary headers, ReadOnlyMemory<byte> body, StepRules rules) => new(
         $"{route} {method.ToUpperInvariant()} {CallContent.WithoutQuery(target, rules.IgnoredQuery)}",
-        body.IsEmpty ? "" : Hash(CallContent.Significant(contentType, body, rules).Span), body, rules.Once);
+        DigestOf(headers, CallContent.Significant(headers.ContentType, body, rules)), body, rules.Once);
 
     /// <param name="number">The number of the call among those with the same target.</param>
     /// <param name="alike">The number of the call among those that are alike.</param>
@@ -53,6 +63,13 @@ internal sealed record ServiceCall(string Target, string Digest, ReadOnlyMemory<
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{run}\n{Target}\n{Digest}\n{alike}"));
         return $"\"{new Guid(hash.AsSpan(0, DigestBytes), bigEndian: true)}\"";
+    }
+
+    private static string DigestOf(IHeaderDictionary headers, ReadOnlyMemory<byte> body)
+    {
+        var selection = string.Concat(Selecting.Where(headers.ContainsKey).Select(name => $"{name}: {headers[name]}\n"));
+        if (selection.Length == 0) return body.IsEmpty ? "" : Hash(body.Span);
+        return Hash([.. Encoding.UTF8.GetBytes(selection + "\n"), .. body.Span]);
     }
 
     private static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, DigestBytes));

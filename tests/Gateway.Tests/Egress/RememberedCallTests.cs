@@ -480,4 +480,33 @@ public sealed class RememberedCallTests
         async () => (await checkout.Gateway.Services.GetRequiredService<IRunHistory>().GetAsync(RunOf(checkout)))
             .Any(entry => entry.Kind == HistoryKind.Mismatch && entry.Text == text),
         "the history says that the call is not remembered");
+
+    /// <summary>The service must not go on as if its call were remembered.</summary>
+    [Fact]
+    public async Task StepOfTheSdkWithTheIdOfTheCall_IsNotTakenForItsOutcome()
+    {
+        var failures = 0;
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
+        {
+            if (count > 1) return;
+            var step = Uri.EscapeDataString("payments POST /payments/charges");
+            Assert.Equal(HttpStatusCode.Created, await Checkpoint.PutAsync(SeenRequest.Of(context, []), step, "1"));
+            try
+            {
+                using var charged = await checkout.CallAsync(context, "10 EUR");
+                await charged.Content.ReadAsStringAsync();
+            }
+            catch (HttpRequestException)
+            {
+                failures++;
+            }
+
+            context.Response.StatusCode = 503;
+        });
+
+        using var result = await checkout.Gateway.Follower.GetAsync("/order");
+
+        Assert.Equal(HttpStatusCode.OK, result.StatusCode);
+        Assert.Equal(1, failures);
+    }
 }

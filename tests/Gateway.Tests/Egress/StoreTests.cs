@@ -132,6 +132,7 @@ public sealed class StoreTests
         await using var payments = await TestService.StartAsync((context, count) =>
         {
             context.Response.StatusCode = count == 1 ? 503 : 201;
+            if (count == 1) context.Response.Headers.RetryAfter = "1";
             return context.Response.WriteAsync("receipt");
         });
         GatewayHost? gateway = null;
