@@ -19,12 +19,18 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
     private const int LooksUntilFlush = 30;
 
     /// <summary>
-    /// Marks of a node that has died are found by the readers of the index, or after this. Runs that have expired leave the lists then, if
-    /// no new runs have removed them.
+    /// What a node that has died has marked is found by the readers of the index, or after this. What it has listed leaves the lists then,
+    /// if no new runs have removed it.
     /// </summary>
     private const int LooksUntilSweep = 600;
 
+    /// <summary>The keys of a run expire a moment after the run.</summary>
+    private const int ExpiryMargin = 2000;
+
     private readonly SharedRound<bool> _flush = new();
+
+    /// <summary>By shard, the time (ms) at which the last run that this node has listed expires; 0 if there is none.</summary>
+    private readonly long[] _lastExpiry = new long[unlisted.Shards];
 
     /// <summary>Brings the index up to date with all that was changed before the call, by any node.</summary>
     /// <exception cref="StoreUnavailableException">The store does not answer.</exception>
@@ -45,6 +51,8 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
                 var isSweep = looks % LooksUntilSweep == 0;
                 for (var shard = 0; shard < waits.Length; shard++)
                 {
+                    // New runs remove those that have expired. After the last one, nobody else would.
+                    if (HasExpired(shard)) await TryRemoveExpiredAsync(shard);
                     var changes = unlisted.Count(shard);
                     waits[shard] = changes == 0 ? 0 : waits[shard] + 1;
                     var isDue = isSweep || changes >= Batch || waits[shard] >= LooksUntilFlush;
@@ -70,6 +78,24 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
         {
             // The marks are still there.
             return false;
+        }
+    }
+
+    private bool HasExpired(int shard)
+    {
+        var last = Volatile.Read(ref _lastExpiry[shard]);
+        return last > 0 && last + ExpiryMargin < time.GetUtcNow().ToUnixTimeMilliseconds();
+    }
+
+    private async Task TryRemoveExpiredAsync(int shard)
+    {
+        try
+        {
+            await UpdateAsync(shard, []);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRecordException)
+        {
+            // The next look repeats it.
         }
     }
 
@@ -116,11 +142,14 @@ internal sealed class RunIndexWriter(StoreConnection connection, UnlistedRuns un
         // What is no run would stay at the head for ever.
         if (others.Count > 0) await connection.ExecuteAsync(db => db.SortedSetRemoveAsync(StoreKeys.UnlistedOf(shard), [.. others]));
         if (runs.Count == 0 && marked.Length > 0) return;
-        await connection.EvaluateAsync(new ScriptCall(Scripts.UpdateIndex)
+        var before = Volatile.Read(ref _lastExpiry[shard]);
+        var expiry = (long)await connection.EvaluateAsync(new ScriptCall(Scripts.UpdateIndex)
         {
             [ScriptKey.Unlisted] = StoreKeys.UnlistedOf(shard),
             ["now"] = time.GetUtcNow().ToUnixTimeMilliseconds(),
             MoreKeys = runs,
         });
+        if (runs.Count == 0) Interlocked.CompareExchange(ref _lastExpiry[shard], expiry, before);
+        else if (expiry > before) Interlocked.CompareExchange(ref _lastExpiry[shard], expiry, before);
     }
 }

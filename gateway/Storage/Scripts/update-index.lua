@@ -3,10 +3,10 @@
 -- @keys unlisted, runs*
 --   runs: hash, steps and history of each run; none to remove runs that have expired
 -- @arg now
--- Answer: 1
+-- Answer: the time at which the last of these runs has expired, or 0; without runs, that of all runs that the lists know
 -- Invariant: all is derived from the runs, so the call can be repeated, also after a server died in the middle of it. A run is in the
 -- lists of its own state only. Its mark goes when the lists show it, so no change is missed. Lists do not grow with runs that have
--- expired: each new run removes two of them, and a call without runs removes many. The lists of steps and of keys have the newest ten
+-- expired: each new run removes two of them, and a call without runs up to a thousand. The lists of steps and of keys have the newest ten
 -- thousand runs, and expire with the last one.
 local prefix = string.match(keys.unlisted, '^(.-:)ix:w$')
 local added, removed, expiries = {}, {}, {}
@@ -181,4 +181,5 @@ for set in pairs(rare_lists) do
 end
 
 if #marks > 0 then redis.call('ZREM', keys.unlisted, unpack(marks)) end
-return 1
+if #keys.runs == 0 then return tonumber(redis.call('ZRANGE', prefix .. 'ix:x', -1, -1, 'WITHSCORES')[2] or 0) end
+return expiries[prefix .. 'ix:x'] or 0
