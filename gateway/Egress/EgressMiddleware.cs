@@ -25,7 +25,7 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
     /// How long an unsafe call waits while one that is alike is in flight. A service that gives up a call and repeats it uses two
     /// connections, and the repetition may arrive before the end of the other connection does.
     /// </summary>
-    private static readonly TimeSpan Overlap = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(1);
 
     public Task InvokeAsync(HttpContext context)
     {
