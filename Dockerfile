@@ -14,6 +14,7 @@ RUN dotnet restore gateway/Gateway.csproj --arch $TARGETARCH -p:PublishReadyToRu
 
 COPY .editorconfig ./
 COPY gateway/ gateway/
+COPY config/egress.md config/
 RUN dotnet publish gateway/Gateway.csproj --no-restore --configuration Release --arch $TARGETARCH --no-self-contained -p:PublishReadyToRun=true --output out/app
 # docker stop gives ten seconds: attempts may go on for six of them. A file beside appsettings.json, so that all other sources win over it.
 RUN echo '{ "Durable": { "ShutdownTimeout": "00:00:06" } }' >out/app/appsettings.Production.json

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using DurableGateway.Configuration;
@@ -12,6 +13,8 @@ internal sealed class BodyMasker(GatewaySettings settings)
     public const string Mask = "***";
 
     private static readonly JsonDocumentOptions Lenient = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly HashSet<string> _headers = new(
         [.. settings.MaskedHeaders, "Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization", "Durable-Token"],
@@ -57,6 +60,36 @@ internal sealed class BodyMasker(GatewaySettings settings)
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {
             return isJson ? Encoding.UTF8.GetBytes(Mask) : body;
+        }
+    }
+
+    /// <summary>Masks the values of a drift that the configured paths name. A form field counts as a member of an object.</summary>
+    public CallDrift Drift(CallDrift drift) => _paths.Length == 0 || drift.Kind == CallDrift.Digest ? drift : drift with
+    {
+        Differences =
+        [
+            .. drift.Differences.Select(one => one with { Old = Value(one.Path, one.Old), New = Value(one.Path, one.New) }),
+        ],
+    };
+
+    /// <summary>Masks a value at a path in a document.</summary>
+    private string? Value(IReadOnlyList<string> path, string? json)
+    {
+        if (json is null) return null;
+        try
+        {
+            var root = JsonNode.Parse(json);
+            for (var i = path.Count - 1; i >= 0; i--)
+                root = ValueDifference.IsIndex(path[i]) ? new JsonArray(root) : new JsonObject { [path[i]] = root };
+            foreach (var masked in _paths) Apply(root, masked);
+
+            // A mask may be further up than the value.
+            for (var i = 0; i < path.Count && root is JsonObject or JsonArray; i++) root = root is JsonArray ? root[0] : root[path[i]];
+            return root?.ToJsonString(Readable) ?? "null";
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
+        {
+            return $"\"{Mask}\"";
         }
     }
 

@@ -34,6 +34,8 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
             Minute(), response.StatusCode < StatusCodes.Status500InternalServerError ? RunState.Completed : RunState.Failed, took);
     }
 
+    void IRequestObserver.CallWasUnbound(string route) => Traffic(route).WasUnbound(Minute());
+
     /// <summary>The last hour of each route, oldest minute first.</summary>
     public async Task<ILookup<string, MinuteCounts>> GetAsync()
     {
@@ -90,7 +92,7 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
         for (var i = 0; i < buckets.Length; i++) buckets[i] = fields.GetValueOrDefault(RouteTraffic.FieldOf(i, route));
         return new MinuteCounts(
             DateTimeOffset.FromUnixTimeSeconds(minute), Count(RouteTraffic.Started), Count(RouteTraffic.Completed),
-            Count(RouteTraffic.Failed), Median(buckets));
+            Count(RouteTraffic.Failed), Median(buckets), Count(RouteTraffic.Unbound));
 
         long Count(char what) => fields.GetValueOrDefault(RouteTraffic.FieldOf(what, route));
     }

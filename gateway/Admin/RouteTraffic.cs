@@ -10,10 +10,10 @@ namespace DurableGateway.Admin;
 /// </summary>
 internal sealed class RouteTraffic(string route)
 {
-    public const char Started = 's', Completed = 'c', Failed = 'f', Latency = 'l';
+    public const char Started = 's', Completed = 'c', Failed = 'f', Unbound = 'u', Latency = 'l';
     public const int Buckets = 32;
 
-    private const int StartedCell = 0, CompletedCell = 1, FailedCell = 2, FirstBucket = 3;
+    private const int StartedCell = 0, CompletedCell = 1, FailedCell = 2, UnboundCell = 3, FirstBucket = 4;
 
     /// <summary>Longer than it takes from the look for a minute to the addition to it.</summary>
     private const long StaySeconds = 120;
@@ -28,6 +28,10 @@ internal sealed class RouteTraffic(string route)
 
     /// <param name="now">The start of the minute (s).</param>
     public void Began(long now) => Interlocked.Increment(ref Find(now).Cells[StartedCell]);
+
+    /// <summary>A call that belongs to no run has come.</summary>
+    /// <param name="now">The start of the minute (s).</param>
+    public void WasUnbound(long now) => Interlocked.Increment(ref Find(now).Cells[UnboundCell]);
 
     /// <param name="now">The start of the minute (s).</param>
     /// <param name="state">How the run ended, stored or not.</param>
@@ -64,6 +68,7 @@ internal sealed class RouteTraffic(string route)
         StartedCell => FieldOf(Started, route),
         CompletedCell => FieldOf(Completed, route),
         FailedCell => FieldOf(Failed, route),
+        UnboundCell => FieldOf(Unbound, route),
         _ => FieldOf(cell - FirstBucket, route),
     };
 

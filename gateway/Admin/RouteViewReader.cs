@@ -18,7 +18,8 @@ internal sealed class RouteViewReader(IProxyStateLookup proxy, PolicyRegistry po
                     route.Config.RouteId, policies.For(route)?.Name ?? route.Config.Metadata?.GetValueOrDefault(RouteChecks.PolicyMetadata),
                     route.Cluster?.ClusterId,
                     Destinations(route.Cluster),
-                    known.Contains(route.Config.RouteId) ? [.. known[route.Config.RouteId]] : RouteCounter.Nothing(time.GetUtcNow()))),
+                    known.Contains(route.Config.RouteId) ? [.. known[route.Config.RouteId]] : RouteCounter.Nothing(time.GetUtcNow()),
+                    StepRules.For(route) is { } rules ? rules.Remembers ? CallTreatment.Remember : CallTreatment.Pass : null)),
         ];
     }
 

@@ -87,7 +87,8 @@ internal sealed class RunAdmin(
     {
         if (await records.GetAsync(run) is not { } record || await store.GetPolicyAsync(run) is not { } policy
             || await waits.GetRequestAsync(run) is not { } request) return null;
-        var entries = await history.GetWithReasonsAsync(run);
+        var entries = (await history.GetWithReasonsAsync(run))
+            .Select(entry => entry.Drift is { } drift ? entry with { Drift = masking.Drift(drift) } : entry).ToArray();
         var response = record.State.HasEnded() ? await store.GetResultAsync(run) : null;
         var steps = RunViewMapper.Steps(await records.GetStepsAsync(run), entries)
             .Select(step => step with { Body = masking.Body(step.Body, step.ContentType) }).ToArray();

@@ -5,7 +5,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace DurableGateway.Dashboard;
 
-/// <summary>Serves style sheets, script and icon from embedded resources, so that pages load nothing from other sites.</summary>
+/// <summary>Serves style sheets, script, icon and documents from embedded resources, so that pages load nothing from other sites.</summary>
 internal static class StaticFileEndpoint
 {
     public const string Path = "/_durable/dashboard/";
@@ -52,6 +52,7 @@ internal static class StaticFileEndpoint
         ".css" => "text/css; charset=utf-8",
         ".js" => "text/javascript; charset=utf-8",
         ".svg" => "image/svg+xml",
+        ".md" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     };
 

@@ -13,7 +13,8 @@ namespace DurableGateway.Egress;
 /// memory, or has it made and remembered. A call that belongs to no run is forwarded as on a plain route.
 /// </summary>
 internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, CallMaker maker, CallLedgers ledgers, NodeForwarder nodes,
-    EndedAttempts ended, EgressAddressProvider addresses, AttemptRegistry registry, RunEngine engine, IRunStore store, TimeProvider time)
+    EndedAttempts ended, EgressAddressProvider addresses, AttemptRegistry registry, RunEngine engine, IRunStore store,
+    IRequestObserver observer, TimeProvider time)
 {
     /// <summary>
     /// How long a call whose body is unknown waits for other calls to get the outcomes that are left. A service that makes calls at once
@@ -50,6 +51,7 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
         if (binder.Find(context.Request.Headers) is not { } binding)
         {
             CallCounts.AddUnbound(route);
+            observer.CallWasUnbound(route);
             await next(context);
             return;
         }
@@ -172,10 +174,10 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
                     break;
                 case CallMatch.Drift(var other):
                     if (await WaitAsync(change, Grace - time.GetElapsedTime(began))) break;
-                    var what = $"{call.Target} differs from step '{other.Id}' in "
-                        + CallContent.Differences(other.Outcome!.Request, call.Body) + ".";
+                    var differences = BodyComparison.Of(other.Outcome!, call, context.Request.ContentType, rules);
+                    var what = $"{call.Target} differs from step '{other.Id}' in {differences.Names}.";
                     if (drift == StepDrift.Remember && !ledger.TryTake(other)) break;
-                    await engine.NoteDriftAsync(attempt, what);
+                    await engine.NoteDriftAsync(attempt, what, differences.ToDrift(drift.ToString().ToLowerInvariant()));
                     CallCounts.Add(route, CallCounts.Drifted);
                     if (drift == StepDrift.Remember)
                     {

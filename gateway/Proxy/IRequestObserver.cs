@@ -8,4 +8,7 @@ internal interface IRequestObserver
 
     /// <summary>It has its response, which is the service's, or one that the gateway made.</summary>
     void RequestEnded(string route, HttpResponse response, TimeSpan took);
+
+    /// <summary>A call of a service has come to a route whose calls are remembered, and belongs to no run.</summary>
+    void CallWasUnbound(string route);
 }

@@ -14,6 +14,9 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
     /// <summary>The service's reason for the failure of a step. Only operators get it, not clients.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>How a call of the service has drifted, if the entry is that. Only operators get it.</summary>
+    public CallDrift? Drift { get; init; }
+
     /// <summary>The status of the service's response or of the run's result, if the entry is the end of an attempt; otherwise 0.</summary>
     public int Status { get; init; }
 
@@ -39,10 +42,18 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
             : null;
     }
 
-    /// <summary>Parses the text: a note for the end of an attempt; the final state and a note for the end of the run.</summary>
-    private HistoryEntry WithNote()
+    private HistoryEntry WithNote() => Kind switch
     {
-        if (Kind is not (HistoryKind.AttemptFailed or HistoryKind.Ended)) return this;
+        HistoryKind.AttemptFailed or HistoryKind.Ended => WithAttemptNote(),
+
+        // The number is how many steps do not fit, and no time.
+        HistoryKind.Mismatch => this with { Until = null, Reason = null, Drift = Reason is null ? null : CallDrift.Parse(Reason) },
+        _ => this,
+    };
+
+    /// <summary>Parses the text: a note for the end of an attempt; the final state and a note for the end of the run.</summary>
+    private HistoryEntry WithAttemptNote()
+    {
         var state = Kind == HistoryKind.Ended ? Text.Split(' ')[0] + " " : "";
         var note = AttemptNote.Parse(Text[Math.Min(state.Length, Text.Length)..]);
         return this with { Text = (state + note.Reason).TrimEnd(), Status = note.Status, Destination = note.Destination };

@@ -139,7 +139,12 @@ internal interface IRunStore
     Task SetBuildAsync(RunId run, string build);
 
     /// <summary>Records that stored steps no longer fit the handler.</summary>
-    Task NoteMismatchAsync(RunId run, int attempt, int count, string what);
+    /// <param name="run">The run.</param>
+    /// <param name="attempt">The attempt that found it.</param>
+    /// <param name="count">The number of steps that do not fit; 0 for a note that is no mismatch.</param>
+    /// <param name="what">The steps and the reason, without values.</param>
+    /// <param name="drift">The values that differ, if a call of the service has drifted.</param>
+    Task NoteMismatchAsync(RunId run, int attempt, int count, string what, CallDrift? drift = null);
 
     Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps = false);
 

@@ -21,10 +21,13 @@ internal sealed partial class RunEngine
     }
 
     /// <summary>Records that the service makes another call than in the attempt before.</summary>
-    public Task NoteDriftAsync(Attempt attempt, string what)
+    /// <param name="attempt">The attempt that makes the call.</param>
+    /// <param name="what">The call, and what differs, without values.</param>
+    /// <param name="drift">The values that differ. They are sealed.</param>
+    public Task NoteDriftAsync(Attempt attempt, string what, CallDrift drift)
     {
         log.CallDrifted(attempt.Run, attempt.Key.Number, OneLine(what));
-        return NoteAsync(attempt.Run, attempt.Key.Number, OneLine(what), count: 1);
+        return NoteAsync(attempt.Run, attempt.Key.Number, OneLine(what), count: 1, drift);
     }
 
     /// <summary>Records that a call of the service is not remembered.</summary>
@@ -35,11 +38,12 @@ internal sealed partial class RunEngine
         return NoteAsync(attempt.Run, attempt.Key.Number, "not remembered: " + what, count: 0);
     }
 
-    private async Task NoteAsync(RunId run, int attempt, string what, int count)
+    private async Task NoteAsync(RunId run, int attempt, string what, int count, CallDrift? drift = null)
     {
         try
         {
-            await store.NoteMismatchAsync(run, attempt, count, what.Length > MaxMismatchChars ? what[..MaxMismatchChars] : what);
+            await store.NoteMismatchAsync(
+                run, attempt, count, what.Length > MaxMismatchChars ? what[..MaxMismatchChars] : what, drift);
         }
         catch (StoreUnavailableException e)
         {

@@ -261,7 +261,7 @@ internal sealed class RedisRunStore(
     public Task SetBuildAsync(RunId run, string build) =>
         connection.EvaluateAsync(new ScriptCall(Scripts.SetBuild, Keys(run)) { ["build"] = build });
 
-    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what) =>
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what, CallDrift? drift) =>
         connection.EvaluateAsync(new ScriptCall(Scripts.RecordMismatch, Keys(run))
         {
             ["run_id"] = run.ToString(),
@@ -269,6 +269,7 @@ internal sealed class RedisRunStore(
             ["now"] = Milliseconds(time.GetUtcNow()),
             ["count"] = count,
             ["what"] = what,
+            ["why"] = drift is null ? RedisValue.Null : codec.EncodeReason(run, "", drift.ToText()),
             ["tell_operators"] = Flag(recording.Notices.Mismatch),
         });
 

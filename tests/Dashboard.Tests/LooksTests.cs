@@ -37,6 +37,7 @@ public abstract class LooksTests(Browser browser, int width, int height, ColorSc
         site.Admin.Fill(400);
         var run = site.Admin.Put(Samples.Rich()).Run.Id;
         var hostile = site.Admin.Put(Samples.Hostile()).Run.Id;
+        var drifted = site.Admin.Put(Samples.Drifted()).Run.Id;
         var many = site.Admin.Put(Samples.WithSteps(3000)).Run.Id;
         await LookAsync(site, "/", $"overview-{Screen}");
         await LookAsync(site, "/runs", $"runs-{Screen}");
@@ -46,6 +47,7 @@ public abstract class LooksTests(Browser browser, int width, int height, ColorSc
         await LookAsync(site, $"/runs/{run}?attempt=2", $"zoom-{Screen}");
         await LookAsync(site, $"/runs/{many}?from=1000&fit=1", $"many-steps-{Screen}");
         await LookAsync(site, $"/runs/{hostile}", $"hostile-{Screen}");
+        await LookAsync(site, $"/runs/{drifted}", $"drift-{Screen}");
         await LookAsync(site, "/routes", $"routes-{Screen}");
         await LookAsync(site, "/events", $"events-{Screen}");
         await LookAsync(site, $"/runs/{RunId.New(Samples.Now)}", $"unknown-{Screen}");

@@ -185,6 +185,22 @@ public sealed class RunDetailTests(Browser browser)
         Assert.DoesNotContain("secret", await site.Page.ContentAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Drift_IsShownAsADiff()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        var run = site.Admin.Put(Samples.Drifted()).Run.Id;
+        await site.GoAsync($"/runs/{run}");
+
+        await Expect(site.Page.Locator("#drift")).ToContainTextAsync("The call was not made, and the attempt failed.");
+        var rows = site.Page.Locator(".diff tbody tr");
+        await Expect(rows).ToHaveCountAsync(3);
+        await Expect(rows.Nth(0)).ToContainTextAsync("$.requestedAt");
+        await Expect(rows.Nth(0).Locator("del")).ToHaveTextAsync("\"2026-11-23T04:18:27Z\"");
+        await Expect(rows.Nth(0).Locator("ins")).ToHaveTextAsync("\"2026-11-23T04:18:41Z\"");
+        await Expect(rows.Nth(2)).ToContainTextAsync("none");
+    }
+
     private static ILocator Step(Site site, string name) =>
         site.Page.GetByRole(AriaRole.List, new() { Name = "Steps" }).GetByRole(AriaRole.Listitem).Filter(new()
         {

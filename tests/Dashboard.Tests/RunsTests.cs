@@ -8,6 +8,19 @@ namespace DurableGateway.Dashboard.Tests;
 public sealed class RunsTests(Browser browser)
 {
     [Fact]
+    public async Task Routes_SayThatCallsBelongToNoRun_AndWhereToReadOn()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        site.Admin.Overview = Samples.Overview();
+        await site.GoAsync("/routes");
+
+        var card = site.Page.Locator(".route-card").Filter(new() { HasText = "payments" });
+        await Expect(card).ToContainTextAsync("12 calls of this route belonged to no run in the last hour");
+        await card.GetByRole(AriaRole.Link, new() { Name = "How to find out" }).ClickAsync();
+        await Expect(site.Page.GetByText("Does my service hand it on?")).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task Filters_AreInTheUrl_AndGoTogether()
     {
         await using var site = await Site.OpenAsync(browser);

@@ -19,9 +19,7 @@ internal sealed record RunDetailJson(
         [.. detail.Steps.Select(step => new StepDetailJson(
             step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType,
             step.Body.Length, step.Reason))],
-        [.. detail.History.Select(entry =>
-            new HistoryJson(entry.Number, entry.Time, entry.Kind.ToString(), entry.Attempt, entry.Until, entry.Text, entry.Reason,
-                entry.Status > 0 ? entry.Status : null, entry.Destination))],
+        [.. detail.History.Select(HistoryJson.From)],
         detail.ResultUrl);
 
     private static HeaderJson[] Lines(IReadOnlyList<HeaderLine> lines) => [.. lines.Select(line => new HeaderJson(line.Name, line.Value))];

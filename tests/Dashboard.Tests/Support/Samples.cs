@@ -146,6 +146,21 @@ internal static class Samples
             steps, history, "/_durable/v1/results/x");
     }
 
+    /// <summary>A run whose second attempt makes a call with another body.</summary>
+    public static RunDetail Drifted()
+    {
+        var run = Rich(RunState.Failed);
+        var drift = new CallDrift("fail", CallDrift.Json,
+        [
+            new ValueDifference(["requestedAt"], "\"2026-11-23T04:18:27Z\"", "\"2026-11-23T04:18:41Z\""),
+            new ValueDifference(["card", "number"], "\"***\"", "\"***\""),
+            new ValueDifference(["lines", "[0]", "discount"], null, "{\"percent\":10,\"code\":\"WINTER\"}"),
+        ], 0);
+        var entry = new HistoryEntry(13, run.Run.StartedAt.AddSeconds(31), HistoryKind.Mismatch, 2, null,
+            "payments POST /charges differs from step 'payments POST /charges' in $.requestedAt, $.card.number, $.lines[0].discount.");
+        return run with { Run = run.Run with { Mismatches = 1 }, History = [.. run.History, entry with { Drift = drift }] };
+    }
+
     public static RunDetail WithSteps(int count)
     {
         var start = Now.AddMinutes(-30);
@@ -183,7 +198,9 @@ internal static class Samples
                 return new MinuteCounts(minute.AddMinutes(i), started, started - failed, failed,
                     85 + (20 * r) + (i is > 36 and < 46 ? 190 : i * 13 % 31));
             })]));
-        return new Overview([.. routes], 42, Now.AddMinutes(-83));
+        var calls = routes.First() with { Route = "payments", Policy = null, Calls = CallTreatment.Remember };
+        calls = calls with { Minutes = [.. calls.Minutes.Select((one, i) => one with { Unbound = i % 20 == 0 ? 4 : 0 })] };
+        return new Overview([.. routes, calls], 42, Now.AddMinutes(-83));
     }
 
     /// <summary>A run with markup and script in every untrusted value.</summary>

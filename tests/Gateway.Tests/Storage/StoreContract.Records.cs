@@ -54,6 +54,7 @@ public abstract partial class StoreContract
         const string Card = "4111 1111 1111 1111";
         var run = await RunningAsync(request: Make.Request(Encoding.ASCII.GetBytes(Card)));
         await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", Card), Plenty);
+        await Store.NoteMismatchAsync(run.Id, 1, 1, "a call", new CallDrift("fail", CallDrift.Json, [new(["card"], Card, null)], 0));
         await Store.EndAsync(Key(run), RunState.Completed, Make.Response(Card), run.Policy);
         var keys = KeysOf(run.Id);
         byte[] all =
@@ -61,6 +62,7 @@ public abstract partial class StoreContract
             .. (byte[])(await ExecuteAsync(db => db.StringGetAsync(keys.Request)))!,
             .. (byte[])(await ExecuteAsync(db => db.HashGetAsync(keys.Steps, "a")))!,
             .. (byte[])(await ExecuteAsync(db => db.StringGetAsync(keys.Result)))!,
+            .. (await ExecuteAsync(db => db.HashValuesAsync(keys.Run))).SelectMany(value => (byte[])value!),
         ];
         Assert.DoesNotContain(Card, Encoding.Latin1.GetString(all), StringComparison.Ordinal);
     }

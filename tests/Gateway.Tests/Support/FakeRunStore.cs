@@ -98,7 +98,7 @@ internal sealed class FakeRunStore : IRunStore
 
     public Task SetBuildAsync(RunId run, string build) => throw new NotSupportedException();
 
-    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what) => throw new NotSupportedException();
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what, CallDrift? drift) => throw new NotSupportedException();
 
     public Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps) => throw new NotSupportedException();
 

@@ -11,7 +11,7 @@
 --   S  a step that is executed at most once begins              W  it sleeps: number is until when
 --   E  it waits: number is when it gives up (0: never)          D  what it waited for came
 --   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text a note
---   m  the handler has changed: number is how many steps do not fit, text which
+--   m  the handler has changed: number is how many steps do not fit, text which, and <why> the values that differ
 --   e  the run ended: text is its state, and a note             c  it was cancelled
 --   o  an operator did something: text is what, and who
 

@@ -80,7 +80,8 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task SetBuildAsync(RunId run, string build) => inner.SetBuildAsync(run, build);
 
-    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what) => inner.NoteMismatchAsync(run, attempt, count, what);
+    public Task NoteMismatchAsync(RunId run, int attempt, int count, string what, CallDrift? drift) =>
+        inner.NoteMismatchAsync(run, attempt, count, what, drift);
 
     public Task<RunSnapshot?> GetSnapshotAsync(RunId run, bool countSteps) => inner.GetSnapshotAsync(run, countSteps);
 
