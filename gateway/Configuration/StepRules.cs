@@ -14,6 +14,7 @@ internal sealed record StepRules
     public const string MethodsMetadata = "Durable.Step.Methods";
     public const string RetryStatusesMetadata = "Durable.Step.RetryStatuses";
     public const string OnceMetadata = "Durable.Step.Once";
+    public const string RetryMetadata = "Durable.Step.Retry";
 
     private const string QueryPrefix = "query:";
     private const string FormPrefix = "form:";
@@ -27,7 +28,7 @@ internal sealed record StepRules
     private static readonly int[] NeverRemembered = [408, 425, 429];
 
     public static readonly string[] Metadata =
-        [StepMetadata, DriftMetadata, IgnoreMetadata, MethodsMetadata, RetryStatusesMetadata, OnceMetadata];
+        [StepMetadata, DriftMetadata, IgnoreMetadata, MethodsMetadata, RetryStatusesMetadata, OnceMetadata, RetryMetadata];
 
     /// <summary>Whether calls become steps at all. Otherwise the route only forwards.</summary>
     public bool Remembers { get; private init; }
@@ -48,6 +49,9 @@ internal sealed record StepRules
 
     /// <summary>Whether a call whose fate is unknown is not made again.</summary>
     public bool Once { get; private init; }
+
+    /// <summary>How often a call is made before the service sees its failure; <see langword="null"/> for once.</summary>
+    public StepRetry? Retry { get; private init; }
 
     /// <summary>The rules of a route of the egress listener; <see langword="null"/> for a route of the public listener.</summary>
     public static StepRules? For(RouteModel route) =>
@@ -90,6 +94,9 @@ internal sealed record StepRules
             Methods = methods,
             RetryStatuses = StatusesOf(metadata, refuse),
             Once = OnceOf(metadata, refuse),
+            Retry = Value(metadata, RetryMetadata) is { } retry
+                ? StepRetry.Parse(retry, fault => refuse(RetryMetadata, fault))
+                : null,
         };
     }
 

@@ -33,6 +33,9 @@ internal static class Instruments
     public static Counter<long> EgressUnbound { get; } = Meter.CreateCounter<long>(Metrics.EgressUnbound, "{call}",
         "Calls of services that belong to no run");
 
+    public static Counter<long> EgressRetries { get; } = Meter.CreateCounter<long>(Metrics.EgressRetries, "{try}",
+        "Failed tries of calls of services that were followed by another one");
+
     public static Counter<long> Redirects { get; } = Meter.CreateCounter<long>(Metrics.Redirects, "{redirect}",
         "Clients that were redirected to the result URL");
 

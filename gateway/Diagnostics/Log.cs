@@ -196,4 +196,9 @@ internal static partial class Log
     [LoggerMessage(192, LogLevel.Warning,
         "Call {Step} of run {RunId} was made in attempt {Attempt}, and its outcome could not be stored: {Reason}")]
     public static partial void CallNotStored(this ILogger log, string step, RunId runId, int attempt, string reason);
+
+    [LoggerMessage(193, LogLevel.Information,
+        "Call {Step} of run {RunId}, attempt {Attempt}, failed with {Reason}. The gateway makes it again after {Delay:c}")]
+    public static partial void CallRetried(
+        this ILogger log, string step, RunId runId, int attempt, string reason, TimeSpan delay);
 }

@@ -67,6 +67,12 @@ public static class TelemetryNames
         public const string EgressUnbound = "durable.egress.unbound";
 
         /// <summary>
+        /// Counter, <c>{try}</c>, by route and error.type: failed tries of calls of services that were followed by another one
+        /// (<c>Durable.Step.Retry</c>).
+        /// </summary>
+        public const string EgressRetries = "durable.egress.retries";
+
+        /// <summary>
         /// Gauge, <c>{run}</c>: stored runs that have not ended, waiting or in flight. The same on every node of a store.
         /// </summary>
         public const string RunsOpen = "durable.runs.open";
@@ -157,6 +163,9 @@ public static class TelemetryNames
 
         /// <summary>From OpenTelemetry: the status of the service's response.</summary>
         public const string ResponseStatus = "http.response.status_code";
+
+        /// <summary>From OpenTelemetry: how many times the request was sent before. Only on spans.</summary>
+        public const string ResendCount = "http.request.resend_count";
 
         /// <summary>From OpenTelemetry.</summary>
         public const string DbSystem = "db.system.name";

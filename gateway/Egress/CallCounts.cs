@@ -16,5 +16,10 @@ internal static class CallCounts
     public static void Add(string route, string outcome) =>
         Instruments.EgressCalls.Add(1, new Tag(Attributes.Route, route), new Tag(Attributes.Outcome, outcome));
 
+    /// <param name="route">The id of the route.</param>
+    /// <param name="reason">The status of the failed try, or the forwarder's error.</param>
+    public static void AddRetry(string route, string reason) =>
+        Instruments.EgressRetries.Add(1, new Tag(Attributes.Route, route), new Tag(Attributes.ErrorType, reason));
+
     public static void AddUnbound(string route) => Instruments.EgressUnbound.Add(1, new Tag(Attributes.Route, route));
 }

@@ -3,22 +3,14 @@ using DurableGateway.Configuration;
 using DurableGateway.Diagnostics;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
-using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using DurableGateway.Telemetry;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Egress;
 
 /// <summary>Has a call made, and remembers its outcome before the service has all of it.</summary>
-internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider time, ILogger<CallMaker> log)
+internal sealed class CallMaker(RunEngine engine, IRunStore store, CallForwarder forwarder, TimeProvider time, ILogger<CallMaker> log)
 {
-    /// <summary>The headers of a response are part of the outcome, and their size is limited by the server.</summary>
-    private const int RoomForHead = 4096;
-
-    /// <summary>RFC 8470, section 5.2.</summary>
-    private const int TooEarly = 425;
-
     /// <param name="Attempt">The attempt that makes the call.</param>
     /// <param name="Route">The id of the route.</param>
     /// <param name="Rules">The rules of the route.</param>
@@ -26,13 +18,6 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
     /// <param name="Ledger">The ledger of the attempt.</param>
     /// <param name="Slot">The place of the call in the ledger.</param>
     internal sealed record Order(Attempt Attempt, string Route, StepRules Rules, ServiceCall Call, CallLedger Ledger, CallSlot Slot);
-
-    /// <summary>Whether the attempt owns its run now: by its lease, or because the store has just extended it.</summary>
-    public async Task<bool> OwnsAsync(Attempt attempt)
-    {
-        if (!attempt.HoldsLease) await engine.RenewAsync(attempt);
-        return attempt.HoldsLease;
-    }
 
     public async Task MakeAsync(HttpContext context, Order order, RequestDelegate next)
     {
@@ -44,7 +29,7 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
         try
         {
             // The call may have waited for another one.
-            if (!await OwnsAsync(attempt))
+            if (!await engine.OwnsAsync(attempt))
             {
                 CallCounts.Add(order.Route, CallCounts.Refused);
                 await context.Response.WriteProblemAsync(Problems.AttemptSuperseded(attempt.Run));
@@ -69,7 +54,7 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
             if (context.Request.Headers[DurableHeaders.IdempotencyKey].Count == 0)
                 context.Request.Headers[DurableHeaders.IdempotencyKey] = order.Call.ToIdempotencyKey(attempt.Run, slot.Alike);
             var began = time.GetUtcNow();
-            var forwarded = await ForwardAsync(context, order, next);
+            var forwarded = await forwarder.ForwardAsync(context, order, next);
             using var held = forwarded.Held;
             if (held is { Overflowed: true }) forwarded.Note ??= CallResponseTransforms.TooLarge;
             if (forwarded is { IsWhole: true, Note: null } && held is not null)
@@ -88,37 +73,13 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
 
             CallCounts.Add(order.Route, forwarded.Status > 0 ? CallCounts.Passed : CallCounts.Failed);
             if (forwarded.Note is { } note) await engine.NoteNotRememberedAsync(attempt, slot.Id, note);
-            if (order.Rules.Once && HasCertainlyFailed(context, forwarded)) await ForgetBeginningAsync(order);
+            if (order.Rules.Once && forwarded.HasCertainlyFailed) await ForgetBeginningAsync(order);
             if (held is not null) await held.ReleaseAsync(CancellationToken.None);
         }
         finally
         {
             if (!isSettled) order.Ledger.Release(slot);
         }
-    }
-
-    /// <summary>
-    /// Forwards the call. It goes on if the service that made it disconnects, because what it does must be known: the next attempt, or a
-    /// repetition by the service, is answered with the outcome.
-    /// </summary>
-    private static async Task<ForwardedCall> ForwardAsync(HttpContext context, Order order, RequestDelegate next)
-    {
-        var caller = context.RequestAborted;
-        using var lifetime = new CancellationTokenSource();
-        var maxBytes = Math.Max(0, order.Attempt.Policy.MaxStepBytes - RoomForHead);
-        var forwarded = new ForwardedCall(order.Rules, maxBytes, lifetime.Cancel, caller);
-        context.Features.Set(forwarded);
-        context.RequestAborted = lifetime.Token;
-        try
-        {
-            await next(context);
-        }
-        finally
-        {
-            context.RequestAborted = caller;
-        }
-
-        return forwarded;
     }
 
     private static RememberedCall Remember(HttpContext context, Order order, ForwardedCall forwarded) => new()
@@ -218,17 +179,6 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, TimeProvider 
             _ => Problems.AttemptSuperseded(attempt.Run),
         };
     }
-
-    /// <summary>
-    /// Whether the call was not carried out: the service refused it before it began (RFC 8470, 5.2; RFC 6585, 4; RFC 9110, 15.6.4), or
-    /// there was no connection. Any other failure says nothing: a proxy answers 502 and 504, and often 503, for a call that it has sent.
-    /// </summary>
-    private static bool HasCertainlyFailed(HttpContext context, ForwardedCall forwarded) =>
-        forwarded.Status > 0 ? !forwarded.Rules.IsOutcome(forwarded.Status)
-            && (forwarded.Status is TooEarly or StatusCodes.Status429TooManyRequests
-                || (forwarded.Status == StatusCodes.Status503ServiceUnavailable && context.Response.Headers.RetryAfter.Count > 0))
-        : context.GetForwarderErrorFeature() is { } error && error.Error != ForwarderError.None
-            && ForwardingFailure.IsUnreachable(error.Error, error.Exception);
 
     /// <summary>Records a failed try, after which the call may be made again.</summary>
     private async Task ForgetBeginningAsync(Order order)

@@ -1,4 +1,5 @@
 using DurableGateway.Http;
+using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
@@ -34,6 +35,16 @@ internal sealed class CallResponseTransforms(TimeProvider time) : ITransformProv
         call.Status = (int)answer.StatusCode;
         call.Destination = http.GetReverseProxyFeature().ProxiedDestination?.Model.Config.Address ?? "";
         call.Note = NoteOf(http, call);
+        if (!call.Rules.IsOutcome(call.Status))
+        {
+            call.RetryAfter = RetryAfter.Parse(http.Response.Headers.RetryAfter, time.GetUtcNow());
+            if (!http.Response.HasStarted && call.TryPlanNext())
+            {
+                context.SuppressResponseBody = true;
+                return default;
+            }
+        }
+
         if (call.Note is not null || !call.Rules.IsOutcome(call.Status))
         {
             call.EndWithCaller();

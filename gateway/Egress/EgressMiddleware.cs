@@ -105,7 +105,7 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
             }
 
             // A paused process may be an attempt's that another one has taken over, so what it calls must not be reached any more.
-            if (!await maker.OwnsAsync(attempt))
+            if (!await engine.OwnsAsync(attempt))
             {
                 await RefuseAsync(context, route, Problems.AttemptSuperseded(attempt.Run));
                 return false;

@@ -3,13 +3,22 @@ using DurableGateway.Http;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Egress;
 
-/// <summary>Travels with the HTTP context of a call that is forwarded and may be remembered, through YARP's pipeline.</summary>
-internal sealed class ForwardedCall(StepRules rules, long maxBytes, Action cancel, CancellationToken callerGone)
+/// <summary>One try of a call. Travels with the HTTP context through YARP's pipeline.</summary>
+internal sealed class ForwardedCall(
+    StepRules rules, long maxBytes, CallTries? tries, Action cancel, CancellationToken callerGone)
 {
+    /// <summary>RFC 8470, section 5.2.</summary>
+    private const int TooEarly = 425;
+
     public StepRules Rules => rules;
+
+    /// <summary>The tries of the call; <see langword="null"/> if the route allows only one.</summary>
+    public CallTries? Tries => tries;
+
     public long MaxBytes => maxBytes;
 
     /// <summary>Cancelled when the service that made the call disconnects.</summary>
@@ -17,6 +26,9 @@ internal sealed class ForwardedCall(StepRules rules, long maxBytes, Action cance
 
     /// <summary>The status of the response; 0 if none arrived.</summary>
     public int Status { get; set; }
+
+    /// <summary>What a failed response asks for.</summary>
+    public TimeSpan? RetryAfter { get; set; }
 
     public string Destination { get; set; } = "";
     public IReadOnlyList<HeaderLine> Headers { get; set; } = [];
@@ -29,6 +41,22 @@ internal sealed class ForwardedCall(StepRules rules, long maxBytes, Action cance
     public string? Note { get; set; }
 
     public bool IsWhole => Content is { HasEnded: true };
+
+    /// <summary>The failure, if there was no whole response.</summary>
+    public IForwarderErrorFeature? Error { get; set; }
+
+    /// <summary>
+    /// Whether the call was not carried out: the service refused it before it began (RFC 8470, 5.2; RFC 6585, 4; RFC 9110, 15.6.4), or
+    /// there was no connection. Any other failure says nothing: a proxy answers 502 and 504, and often 503, for a call that it has sent.
+    /// </summary>
+    public bool HasCertainlyFailed =>
+        Status > 0 ? !rules.IsOutcome(Status)
+            && (Status is TooEarly or StatusCodes.Status429TooManyRequests
+                || (Status == StatusCodes.Status503ServiceUnavailable && RetryAfter is not null))
+        : Error is not null && ForwardingFailure.IsUnreachable(Error.Error, Error.Exception);
+
+    /// <summary>Plans another try after this one has failed, if it may be made.</summary>
+    public bool TryPlanNext() => tries is not null && (!rules.Once || HasCertainlyFailed) && tries.TryPlan(RetryAfter);
 
     /// <summary>The response is not remembered, so the call need not go on without its caller.</summary>
     public void EndWithCaller() => callerGone.UnsafeRegister(static cancel => ((Action)cancel!)(), cancel);

@@ -57,6 +57,9 @@ internal sealed class RequestCapture(Stream body, long limit, long? length) : St
         }
     }
 
+    /// <summary>Lets the body, which has arrived whole, be read from its beginning again.</summary>
+    public void Rewind() => _position = 0;
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {

@@ -37,6 +37,7 @@ internal sealed class Attempt : IDisposable
     private int _calls;
     private bool _refusesCalls;
     private TaskCompletionSource? _callsEnded;
+    private CancellationTokenSource? _callsOver;
 
     private AttemptInterrupt _interrupt;
     private bool _responseBegan;
@@ -305,6 +306,31 @@ internal sealed class Attempt : IDisposable
     /// <summary>How a call of the service differs from those of the attempts before, if the run must fail because of that.</summary>
     public string? Drift { get; set; }
 
+    /// <summary>
+    /// Cancelled when the attempt is aborted, or waits for the end of its calls. A call that has failed is not made again after that.
+    /// </summary>
+    public CancellationToken CallsOver
+    {
+        get
+        {
+            lock (_lock)
+            {
+                if (_refusesCalls) return new CancellationToken(canceled: true);
+                return (_callsOver ??= CancellationTokenSource.CreateLinkedTokenSource(_cancellation.Token)).Token;
+            }
+        }
+    }
+
+    /// <summary>The time until the attempt times out.</summary>
+    public TimeSpan TimeLeft
+    {
+        get
+        {
+            var end = Volatile.Read(ref _timesOutAt);
+            return end == long.MaxValue ? TimeSpan.MaxValue : Time.GetElapsedTime(Time.GetTimestamp(), end);
+        }
+    }
+
     /// <summary>Begins a call that the service makes through the egress listener.</summary>
     /// <returns><see langword="false"/> if the attempt is over or lost. The call must not be made then.</returns>
     public bool TryBeginCall()
@@ -331,9 +357,16 @@ internal sealed class Attempt : IDisposable
     /// </summary>
     public Task EndCallsAsync()
     {
+        CancellationTokenSource? over;
         lock (_lock)
         {
             _refusesCalls = true;
+            over = _callsOver;
+        }
+
+        over?.Cancel();
+        lock (_lock)
+        {
             if (_calls == 0 || _state == AttemptState.Lost) return Task.CompletedTask;
             _callsEnded ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return WaitAsync(_callsEnded.Task, _interrupt == AttemptInterrupt.Shutdown ? CallsAtShutdown : Policy.AttemptTimeout);
@@ -476,7 +509,11 @@ internal sealed class Attempt : IDisposable
     /// <summary>Ends the work that was taken. It can be taken again after a pause if it failed.</summary>
     internal void EndWork(TimeSpan pause = default) => Volatile.Write(ref _workAt, After(Time.GetTimestamp(), pause));
 
-    public void Dispose() => _cancellation.Dispose();
+    public void Dispose()
+    {
+        _callsOver?.Dispose();
+        _cancellation.Dispose();
+    }
 
     private static bool IsFinal(AttemptState state) =>
         state is AttemptState.Parked or AttemptState.Ended or AttemptState.Passed or AttemptState.Dropped;

@@ -54,6 +54,13 @@ internal sealed partial class RunEngine(
         else attempt.Lose();
     }
 
+    /// <summary>Whether an attempt owns its run now: by its lease, or because the store has just extended it.</summary>
+    public async Task<bool> OwnsAsync(Attempt attempt)
+    {
+        if (!attempt.HoldsLease) await RenewAsync(attempt);
+        return attempt.HoldsLease;
+    }
+
     /// <summary>Claims a due run and begins its next attempt, or ends a run whose record is unreadable.</summary>
     public async Task<(ClaimedRun Run, Attempt Attempt)?> ClaimAsync(RunId id)
     {

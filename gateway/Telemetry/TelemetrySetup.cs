@@ -68,7 +68,7 @@ internal static class TelemetrySetup
         telemetry
             .WithTracing(tracing => tracing
                 .AddAspNetCoreInstrumentation(requests => (requests.Filter, requests.EnrichWithHttpRequest) = (IsNoProbe, HideCapability))
-                .AddHttpClientInstrumentation()
+                .AddHttpClientInstrumentation(calls => calls.EnrichWithHttpRequestMessage = Resends.Enrich)
                 .AddSource(TelemetryNames.Source, "Yarp.ReverseProxy"))
             .WithLogging(configureBuilder: null, logs =>
             {
