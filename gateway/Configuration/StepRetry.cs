@@ -5,8 +5,8 @@ using DurableGateway.Runs;
 namespace DurableGateway.Configuration;
 
 /// <summary>
-/// How often a call of a service is made within one attempt before the service sees its failure: <c>Durable.Step.Retry</c>, which is written
-/// as <c>Durable-Step-Retry</c> of the wire contract is.
+/// How often a call of a service is made within one attempt before the service sees its failure: <c>Durable.Step.Retry</c>, which has the
+/// syntax of <c>Durable-Step-Retry</c> in the wire contract.
 /// </summary>
 internal sealed record StepRetry
 {

@@ -3,7 +3,9 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Egress;
 
-/// <summary>A response that has not started, as it was before a call was forwarded. A failed try leaves its head and its error there.</summary>
+/// <summary>
+/// A response that has not started, as it was before a call was forwarded. A failed try leaves its head and its error there.
+/// </summary>
 internal sealed class UntouchedResponse(HttpContext context)
 {
     private readonly IHttpResponseBodyFeature? _body = context.Features.Get<IHttpResponseBodyFeature>();

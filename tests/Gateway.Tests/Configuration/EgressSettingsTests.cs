@@ -34,11 +34,34 @@ public sealed class EgressSettingsTests
     [InlineData("Durable.Step.Methods", "P/ST", "has 'P/ST'")]
     [InlineData("Durable.Step.RetryStatuses", "200", "is not a list of status codes")]
     [InlineData("Durable.Step.Once", "maybe", "is neither true nor false")]
+    [InlineData("Durable.Step.Retry", "3", "has '3', which is none of max-attempts=<number>")]
+    [InlineData("Durable.Step.Retry", "", "has '', which is none of")]
+    [InlineData("Durable.Step.Retry", "attempts=3", "has 'attempts=3', which is none of")]
+    [InlineData("Durable.Step.Retry", "max-attempts=1", "has max-attempts='1', which is not a number from 2 to 100")]
+    [InlineData("Durable.Step.Retry", "delay=00:00:01", "has delay='00:00:01', which is not a number of seconds")]
+    [InlineData("Durable.Step.Retry", "max-delay=-1", "has max-delay='-1', which is not a number of seconds")]
+    [InlineData("Durable.Step.Retry", "delay=2, max-delay=1", "has a delay that is longer than its max-delay")]
+    [InlineData("Durable.Step.Retry", "backoff=cubic", "has backoff='cubic', which is none of exponential, linear, constant")]
     [InlineData("Durable.Policy", "default", "use a route for each")]
     [InlineData("Durable.Step.Retyr", "3", "Durable.Step.Retry")]
     public void WrongMetadata_IsRefused(string key, string value, string message) => Assert.Contains(message, Errors(
         ("Durable:Listeners:Egress", "http://127.0.0.1:8082"), ("ReverseProxy:Routes:r:Metadata:Durable.Step", "Remember"),
         ($"ReverseProxy:Routes:r:Metadata:{key}", value)), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("max-attempts=5", 5, 0.2, 0.4)]
+    [InlineData("delay=1, backoff=constant", 3, 1, 1)]
+    [InlineData("backoff = linear,delay = 4 , max-delay=6", 3, 4, 6)]
+    [InlineData("delay=60", 3, 60, 60)]
+    public void Retry_HasDefaults(string text, int attempts, double first, double second)
+    {
+        var retry = StepRetry.Parse(text, fault => Assert.Fail(fault));
+
+        Assert.Equal(attempts, retry.MaxAttempts);
+        Assert.Equal(TimeSpan.FromSeconds(first), retry.DelayAfter(1, null, 1));
+        Assert.Equal(TimeSpan.FromSeconds(second), retry.DelayAfter(2, null, 1));
+        Assert.Equal(TimeSpan.FromMinutes(5), retry.DelayAfter(1, TimeSpan.FromMinutes(5), 1));
+    }
 
     [Fact]
     public void RouteWithoutAListener_IsRefused() => Assert.Contains("no listener serves this route",
