@@ -21,6 +21,8 @@ type attempt struct {
 	activity *activity
 	main     *branch
 	isLast   bool
+	// egressToken is handed on with calls to the egress listener; empty where the gateway has none.
+	egressToken string
 
 	// over is done when the request is cancelled, or the attempt abandoned; handlerOver also when it is suspended.
 	over        context.Context
@@ -123,6 +125,7 @@ func (a *attempt) read(header http.Header) (known []storedStep, complete bool, e
 	if known, err = parseSteps(strings.Join(header.Values(hSteps), ", ")); err != nil {
 		return nil, false, err
 	}
+	a.egressToken = header.Get(hEgressToken)
 	a.isLast = strings.TrimSpace(header.Get(hFinalAttempt)) == "?1"
 	a.gateway = newGateway(a.config.client, callbacks, token, a.config.buildHeader())
 	return known, count <= len(known), nil

@@ -89,7 +89,8 @@ func cloudEvent(run, step, eventType string, key *string, data payload) []byte {
 // other status is the handler's affair. The response is stored as it is: leave large bodies and secrets to a [Run] that
 // returns what is needed. A Run that returns a [*http.Response] does the same with any other way to send.
 //
-// The request is sent with the context of the step, not its own. Closing the body of the response is allowed, and not needed.
+// If the gateway has an egress listener, the request is marked as one of a step (see [EgressTransport]).
+// It is sent with the context of the step, not its own. Closing the body of the response is allowed, and not needed.
 func Do(ctx context.Context, name string, request *http.Request, options ...DoOption) (*http.Response, error) {
 	c := doConfig{client: http.DefaultClient}
 	for _, option := range options {
@@ -100,6 +101,12 @@ func Do(ctx context.Context, name string, request *http.Request, options ...DoOp
 			return nil, misuse("step %q has no request", id)
 		}
 		sent := request.Clone(ctx)
+		if sent.Header == nil {
+			sent.Header = http.Header{}
+		}
+		if s, ok := scopeOf(ctx); ok {
+			markInStep(sent, s)
+		}
 		if request.GetBody != nil {
 			body, err := request.GetBody()
 			if err != nil {

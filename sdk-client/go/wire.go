@@ -28,6 +28,8 @@ const (
 	hCallbackURL   = "Durable-Callback-Url"
 	hInvokePath    = "Durable-Invoke-Path"
 	hInvokeMethod  = "Durable-Invoke-Method"
+	hEgressToken   = "Durable-Egress-Token"
+	hInStep        = "Durable-In-Step"
 	hContentType   = "Content-Type"
 	hRetryAfter    = "Retry-After"
 
