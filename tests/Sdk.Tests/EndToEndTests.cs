@@ -95,7 +95,7 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
         using var response = await SendAsync("minimal", journey);
 
         Assert.Equal("1", await response.Content.ReadAsStringAsync());
-        Assert.InRange(watch.ElapsedMilliseconds, 290, 10_000);
+        Assert.InRange(watch.ElapsedMilliseconds, 290, 60_000);
         Assert.Equal((1, 1, 2), (journey.Executed("before"), journey.Executed("after"), journey.Attempts));
     }
 
@@ -306,7 +306,7 @@ public sealed class EndToEndTests(Journeys journeys) : IClassFixture<Journeys>
         using var response = await SendAsync("minimal", journey);
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.7), TimeSpan.FromSeconds(15));
+        Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.7), TimeSpan.FromSeconds(60));
     }
 
     [Fact]

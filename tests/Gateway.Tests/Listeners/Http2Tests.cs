@@ -137,7 +137,7 @@ public abstract class Http2Tests(string scheme) : IAsyncLifetime
         var sending = _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         var upload = await content.Stream.WaitAsync(TimeSpan.FromSeconds(60));
 
-        using var timer = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var timer = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         byte[] message = [0, 0, 0, 0, 3, 1, 2, 3];
         await upload.WriteAsync(message, timer.Token);
         await upload.FlushAsync(timer.Token);

@@ -53,7 +53,7 @@ internal sealed class FakeRun
         var headers = FakeGateway.Headers(inlined && steps.Length > 0 ? steps : null, _stored.Count, attempt: ++_attempt);
         if (isLast) headers["Durable-Final-Attempt"] = "?1";
         using var attempt = Gateway.Begin(headers, options, aborted);
-        return await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(15), CancellationToken.None);
+        return await attempt.RunAsync(_ => handler(attempt.Step)).WaitAsync(TimeSpan.FromSeconds(60), CancellationToken.None);
     }
 
     private static string Inline((string Step, Row Row) row) =>
