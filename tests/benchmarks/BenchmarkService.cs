@@ -46,6 +46,9 @@ internal static class BenchmarkService
             case "steps":
                 await TakeStepsAsync(context.Request, Number(context.Request, "count"), 27, null);
                 break;
+            case "calls":
+                await context.Response.WriteAsync(await MakeCallsAsync(context.Request));
+                return;
             case "flaky" when isFirst:
                 Fail(context.Response, "0");
                 return;
@@ -101,6 +104,31 @@ internal static class BenchmarkService
         var (early, late) = Longs[run];
         await context.Response.WriteAsync(string.Create(CultureInfo.InvariantCulture,
             $"{early} {late} {Stopwatch.GetElapsedTime(began).TotalMilliseconds} {bytes}"));
+    }
+
+    /// <summary>Makes calls to two addresses in turn, and returns the median time of each in milliseconds.</summary>
+    private static async Task<string> MakeCallsAsync(HttpRequest request)
+    {
+        const int WarmUp = 20;
+        var token = request.Headers["Durable-Egress-Token"].ToString();
+        string[] addresses = [request.Query["plain"].ToString(), request.Query["remembered"].ToString()];
+        List<double>[] times = [[], []];
+        for (var i = 0; i < Number(request, "count"); i++)
+        {
+            // Every other turn goes backwards: what one call leaves to do must not always be the same address's burden.
+            foreach (var at in i % 2 == 0 ? new[] { 0, 1 } : [1, 0])
+            {
+                var began = Stopwatch.GetTimestamp();
+                using var call = new HttpRequestMessage(HttpMethod.Post, addresses[at]);
+                call.Content = new StringContent($$"""{"number":{{i}}}""", null, "application/json");
+                call.Headers.Add("Durable-Egress-Token", token);
+                using var answer = await Gateway.SendAsync(call);
+                answer.EnsureSuccessStatusCode();
+                if (i >= WarmUp) times[at].Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            }
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{Report.Median(times[0])} {Report.Median(times[1])}");
     }
 
     private static async Task TakeStepsAsync(HttpRequest request, long steps, int bytes, List<double>? times)

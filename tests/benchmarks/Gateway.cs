@@ -9,6 +9,7 @@ internal sealed class Gateway : IAsyncDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-bench-").FullName;
     private readonly int _public = FreePort.Next();
     private readonly int _control = FreePort.Next();
+    private readonly int _egress = FreePort.Next();
     private readonly Build _build;
     private readonly Uri _service;
     private readonly bool _isTiered;
@@ -58,6 +59,9 @@ internal sealed class Gateway : IAsyncDisposable
     /// <param name="route">One of <c>plain</c>, <c>durable</c>, <c>onstart</c>.</param>
     public Uri On(string route, string path) => new($"http://127.0.0.1:{_public}/{route}/{path}");
 
+    /// <summary>The address for a call of the service that is remembered.</summary>
+    public Uri OnEgress(string path) => new($"http://127.0.0.1:{_egress}/remembered/{path}");
+
     public Uri Result(Uri location) => new(new Uri($"http://127.0.0.1:{_public}"), location);
 
     /// <summary>Lists runs as an operator does. The index is then up to date.</summary>
@@ -75,6 +79,7 @@ internal sealed class Gateway : IAsyncDisposable
         [
             $"--Durable:Listeners:Public=http://127.0.0.1:{_public}",
             $"--Durable:Listeners:Control=http://127.0.0.1:{_control}",
+            $"--Durable:Listeners:Egress=http://127.0.0.1:{_egress}",
             _connection is null
                 ? $"--Durable:Store:DataDirectory={_directory}"
                 : $"--Durable:Store:ConnectionString={_connection}",
@@ -90,6 +95,9 @@ internal sealed class Gateway : IAsyncDisposable
             "--ReverseProxy:Routes:onstart:ClusterId=service",
             "--ReverseProxy:Routes:onstart:Match:Path=/onstart/{**rest}",
             "--ReverseProxy:Routes:onstart:Metadata:Durable.Policy=onstart",
+            "--ReverseProxy:Routes:remembered:ClusterId=service",
+            "--ReverseProxy:Routes:remembered:Match:Path=/remembered/{**rest}",
+            "--ReverseProxy:Routes:remembered:Metadata:Durable.Step=Remember",
             $"--ReverseProxy:Clusters:service:Destinations:one:Address={_service}",
         ], _isTiered);
         await Site.AwaitAsync(new Uri($"http://127.0.0.1:{_control}/readyz"), _process);
