@@ -15,8 +15,8 @@ switch (args)
 IScenario[] counts = [new RunCounts(), new ParkedBytes(), new Allocations()];
 IScenario[] all =
 [
-    new LivePath(), new StoredOnStart(), new OneStep(), new CallOfService(), new TenSteps(), new LongRun(), new FailureToReplay(), new DueStorm(),
-    new StartAndIdle(), new ScaleOut(),
+    new LivePath(), new StoredOnStart(), new OneStep(), new CallOfService(), new TenSteps(), new LongRun(), new FailureToReplay(),
+    new DueStorm(), new StartAndIdle(), new ScaleOut(),
     .. counts,
 ];
 

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace DurableGateway.Benchmarks;
 
 /// <summary>
-/// A call that a service makes through the egress listener and that is remembered, against the same call through YARP. The service makes them
-/// in turn, in one run, and measures them itself.
+/// A call that a service makes through the egress listener and that is remembered, against the same call through YARP. The service makes
+/// them in turn, in one run, and measures them itself.
 /// </summary>
 internal sealed class CallOfService : IScenario
 {
@@ -20,8 +20,8 @@ internal sealed class CallOfService : IScenario
         using var client = new HttpClient();
         foreach (var gateway in await site.GatewaysAsync(Store.EverySec, Store.Embedded))
         {
-            var call = gateway.On("durable", string.Create(CultureInfo.InvariantCulture,
-                $"calls?count={Calls}&remembered={Uri.EscapeDataString($"{gateway.OnEgress("x")}")}&plain={Uri.EscapeDataString($"{yarp}")}"));
+            var remembered = Uri.EscapeDataString($"{gateway.OnEgress("x")}");
+            var call = gateway.On("durable", $"calls?count={Calls}&remembered={remembered}&plain={Uri.EscapeDataString($"{yarp}")}");
             for (var warm = 0; warm < 3; warm++) await MeasureAsync();
             var rounds = new List<double[]>();
             var before = gateway.Redis is { } redis ? await redis.ReadAsync() : default;
