@@ -11,6 +11,9 @@ internal abstract class Part
     /// <summary>Whether it needs npm packages.</summary>
     public virtual bool NeedsNpm => false;
 
+    /// <summary>Whether calls of its clients become steps of a run, if they pass through an egress listener.</summary>
+    public virtual bool MakesSteps => true;
+
     /// <summary>Settings of the gateway for the service, in addition to the address.</summary>
     public virtual IReadOnlyList<string> Settings => [];
 

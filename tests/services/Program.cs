@@ -15,7 +15,7 @@ var watch = Stopwatch.StartNew();
 parts = [.. parts.Where(part => chosen.Contains(part.Name))];
 var tools = await Tools.PrepareAsync(parts.Any(part => part.NeedsNpm));
 int passed = 0, failed = 0, skipped = 0;
-Console.WriteLine($"{"",-12}{"direct",10}{"gateway",10}{"alike",10}{"home",8}{"s",8}");
+Console.WriteLine($"{"",-12}{"direct",10}{"gateway",10}{"alike",10}{"egress",10}{"alike",10}{"steps",8}{"home",8}{"s",8}");
 foreach (var part in parts)
 {
     if (tools.Missing(part) is { } missing)

@@ -1,14 +1,24 @@
 using System.Diagnostics;
+using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Services;
 
-/// <summary>Runs a part directly at its service and through a gateway, and compares the results.</summary>
+/// <summary>
+/// Runs a part directly at its service, through the public listener of a gateway, and through the egress listener of another, and compares
+/// the results.
+/// </summary>
 internal sealed class Round
 {
+    /// <summary>A name for each way to the service, so that what they create does not conflict.</summary>
+    public static readonly IReadOnlyList<string> Lanes = ["laneone", "lanetwo", "lanethree"];
+
     private readonly string _name;
     private int _direct;
     private int _gateway;
     private int _alike;
+    private int _egress;
+    private int _egressAlike;
+    private int _steps;
     private int _home;
     private int _homes;
     private int _checks;
@@ -17,7 +27,7 @@ internal sealed class Round
     private Round(string name) => _name = name;
 
     public List<string> Failures { get; } = [];
-    public int Passed => _alike + _home;
+    public int Passed => _alike + _egressAlike + _home;
 
     public static async Task<Round> RunAsync(Part part, Tools tools)
     {
@@ -30,10 +40,18 @@ internal sealed class Round
         try
         {
             await using var service = await part.StartAsync(tools, directory);
-            await using var gateway = await Server.GatewayAsync(service.Url, directory, part.Settings);
-            var direct = await TryAsync(part, tools, service.Url, "laneone", directory);
-            var through = await TryAsync(part, tools, gateway.Url, "lanetwo", directory);
-            round.Compare(direct, through);
+            await using var gateway = await Server.GatewayAsync(service.Url, directory, FreePort.Next(), part.Settings);
+            var direct = await TryAsync(part, tools, service.Url, Lanes[0], directory);
+            var through = await TryAsync(part, tools, gateway.Url, Lanes[1], directory);
+            (round._gateway, round._alike) = round.Compare("gateway", direct, through);
+            await using (var run = await HeldRun.StartAsync(service.Url, directory))
+            {
+                var calls = await TryAsync(part, tools, run.Url, Lanes[2], directory);
+                (round._egress, round._egressAlike) = round.Compare("egress", direct, calls);
+                round._steps = await run.CountStepsAsync();
+                if (round._steps == 0 && part.MakesSteps) round.Failures.Add("no call through the egress listener was remembered");
+            }
+
             var home = new Exercise(gateway.Url, "home", directory);
             await part.ComeHomeAsync(home, service);
             round._homes = home.Observations.Count;
@@ -56,6 +74,7 @@ internal sealed class Round
 
     public override string ToString() =>
         $"{_name,-12}{$"{_direct}/{_checks}",10}{$"{_gateway}/{_checks}",10}{$"{_alike}/{_checks}",10}"
+        + $"{$"{_egress}/{_checks}",10}{$"{_egressAlike}/{_checks}",10}{_steps,8}"
         + $"{(_homes == 0 ? "" : $"{_home}/{_homes}"),8}{_seconds,8:0.0}";
 
     private static async Task<List<Observation>> TryAsync(Part part, Tools tools, Uri address, string lane, string directory)
@@ -65,19 +84,22 @@ internal sealed class Round
         return exercise.Observations;
     }
 
-    private void Compare(List<Observation> direct, List<Observation> through)
+    /// <returns>The checks that succeed through the gateway, and those of them that are as they are without it.</returns>
+    private (int Good, int Alike) Compare(string way, List<Observation> direct, List<Observation> through)
     {
+        var alike = 0;
         _checks = Math.Max(direct.Count, through.Count);
         _direct = direct.Count(each => each.Good);
-        _gateway = through.Count(each => each.Good);
         for (var i = 0; i < _checks; i++)
         {
             var one = i < direct.Count ? direct[i] : new Observation("(nothing)", "", false);
             var other = i < through.Count ? through[i] : new Observation("(nothing)", "", false);
-            if (one == other && one.Good) _alike++;
+            if (one == other && one.Good) alike++;
             else Failures.Add(one == other
                 ? $"{one.What}: {one.Seen}"
-                : $"{one.What}\n    direct:  {one.Seen}\n    gateway: {other.What}: {other.Seen}");
+                : $"{one.What}\n    direct:  {one.Seen}\n    {way}: {other.What}: {other.Seen}");
         }
+
+        return (through.Count(each => each.Good), alike);
     }
 }

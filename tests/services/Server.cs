@@ -33,9 +33,9 @@ internal sealed class Server : IAsyncDisposable
     }
 
     /// <summary>A gateway with one durable route for all paths of the service.</summary>
-    public static async Task<Server> GatewayAsync(Uri service, string directory, IReadOnlyList<string> settings)
+    public static async Task<Server> GatewayAsync(Uri service, string directory, int control, IReadOnlyList<string> settings)
     {
-        var control = FreePort.Next();
+        Directory.CreateDirectory(directory);
         var gateway = await StartAsync("the gateway", port => Command.Start(directory, "dotnet",
         [
             Path.Combine(AppContext.BaseDirectory, "gateway.dll"),

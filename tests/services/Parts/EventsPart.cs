@@ -4,6 +4,7 @@ namespace DurableGateway.Services.Parts;
 internal sealed class EventsPart : Part
 {
     public override string Name => "events";
+    public override bool MakesSteps => false;
     public override IReadOnlyList<string> Commands => ["node"];
 
     public override Task<Server> StartAsync(Tools tools, string directory) => Server.StartAsync("sse-server.js",

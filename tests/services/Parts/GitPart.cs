@@ -12,7 +12,7 @@ internal sealed class GitPart : Part
     public override async Task<Server> StartAsync(Tools tools, string directory)
     {
         var repositories = Apache.Open(directory, "repositories");
-        foreach (var lane in new[] { "laneone", "lanetwo" })
+        foreach (var lane in Round.Lanes)
         {
             var bare = Path.Combine(repositories, lane + ".git");
             await Command.RunAsync(directory, "git", "init", "-q", "--bare", "--shared=0777", "-b", "main", bare);

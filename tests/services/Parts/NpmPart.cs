@@ -87,7 +87,7 @@ internal sealed class NpmPart : Part
     /// <summary>The registry is killed while it handles a request, and started again.</summary>
     public override async Task ComeHomeAsync(Exercise exercise, Server service)
     {
-        var url = exercise.Url("/@laneone%2falpha");
+        var url = exercise.Url($"/@{Round.Lanes[0]}%2falpha");
         var before = await Command.RunAsync(exercise.Directory, "curl", "-s", url);
         service.Stop();
         var client = Command.RunAsync(exercise.Directory, "curl", "-s", "-L", "-w", "\n%{num_redirects}", url);

@@ -16,7 +16,7 @@ internal sealed class SubversionPart : Part
     public override async Task<Server> StartAsync(Tools tools, string directory)
     {
         var repositories = Apache.Open(directory, "repositories");
-        foreach (var lane in new[] { "laneone", "lanetwo" })
+        foreach (var lane in Round.Lanes)
         {
             var path = Path.Combine(repositories, lane);
             await Command.RunAsync(directory, "svnadmin", "create", path);

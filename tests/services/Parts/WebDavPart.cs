@@ -12,7 +12,7 @@ internal sealed partial class WebDavPart : Part
     public override async Task<Server> StartAsync(Tools tools, string directory)
     {
         var files = Apache.Open(directory, "files");
-        foreach (var lane in new[] { "laneone", "lanetwo" }) Apache.Open(files, lane);
+        foreach (var lane in Round.Lanes) Apache.Open(files, lane);
         var plain = Path.Combine(files, "plain.bin");
         await File.WriteAllBytesAsync(plain, [.. Enumerable.Range(0, 100_000).Select(i => (byte)(i / 7))]);
         File.SetLastWriteTimeUtc(plain, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));

@@ -4,6 +4,7 @@ namespace DurableGateway.Services.Parts;
 internal sealed class WebSocketPart : Part
 {
     public override string Name => "websocket";
+    public override bool MakesSteps => false;
     public override IReadOnlyList<string> Commands => ["node"];
     public override bool NeedsNpm => true;
 

@@ -46,7 +46,7 @@ switch ($path) {
         echo 'report on ' . file_get_contents('php://input') . ', made by attempt ' . count(file($journal));
         break;
     default:
-        $headers = array_filter(getallheaders(), fn ($name) => !preg_match('/^(durable-|x-forwarded-|traceparent|tracestate|connection$|transfer-encoding$)/i', $name), ARRAY_FILTER_USE_KEY);
+        $headers = array_filter(getallheaders(), fn ($name) => !preg_match('/^(durable-|x-forwarded-|traceparent|tracestate|baggage|idempotency-key|connection$|transfer-encoding$)/i', $name), ARRAY_FILTER_USE_KEY);
         ksort($headers);
         $files = array_map(fn ($file) => [$file['name'], $file['type'], $file['size'], hash_file('sha256', $file['tmp_name'])], $_FILES);
         header('Content-Type: application/json');
