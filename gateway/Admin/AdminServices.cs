@@ -35,6 +35,7 @@ internal static class AdminServices
             .AddSingleton<OidcTokenValidator>()
             .AddSingleton<AdminAccess>()
             .AddSingleton<BodyMasker>()
+            .AddSingleton<IFailureReader, FailureReader>()
             .AddSingleton<OperatorCommandHandler>()
             .AddSingleton<RouteViewReader>()
             .AddSingleton<BulkActionRunner>()

@@ -1,3 +1,5 @@
+using DurableGateway.Runs;
+
 namespace DurableGateway.Admin;
 
 /// <param name="Number">The number of the attempt.</param>
@@ -10,4 +12,8 @@ namespace DurableGateway.Admin;
 /// <param name="Status">The status of the service's response, or of the result if the attempt ended the run.</param>
 internal sealed record AttemptView(
     int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason,
-    int? Status = null);
+    int? Status = null)
+{
+    /// <summary>What the service said about the failure, with the beginning of its body.</summary>
+    public FailureText Failure { get; init; }
+}

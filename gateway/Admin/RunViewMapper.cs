@@ -35,7 +35,7 @@ internal static class RunViewMapper
                     attempts[^1] = open with { Reason = $"step {entry.Text}: {entry.Reason}" };
                     break;
                 case HistoryKind.Suspended when open is not null:
-                    attempts[^1] = open with { EndedAt = entry.Time, Outcome = "suspended" };
+                    attempts[^1] = open with { EndedAt = entry.Time, Outcome = "suspended", Destination = entry.Destination };
                     break;
                 case HistoryKind.AttemptFailed when open is not null:
                     attempts[^1] = Closed(open, entry, "failed", entry.Text);
@@ -66,20 +66,24 @@ internal static class RunViewMapper
             DateTimeOffset? first = entries.Length > 0 ? entries[0].Time : null;
             var reason = entries.LastOrDefault(entry => entry.Reason is not null)?.Reason;
             var failed = entries.Count(entry => entry.Kind == HistoryKind.StepTryFailed);
+            var tries = entries.Where(entry => entry.Kind == HistoryKind.StepTryFailed)
+                .Select(entry => new StepTry(entry.Time, entry.Attempt, entry.Until, entry.Failure ?? default)).ToArray();
             if (step.Outcome is { } outcome)
             {
-                if (StepOutcome.IsCall(outcome) && RememberedCall.Parse(outcome.Body) is { } call) return Call(outcome, call, failed);
+                if (StepOutcome.IsCall(outcome) && RememberedCall.Parse(outcome.Body) is { } call)
+                    return Call(outcome, call, failed) with { FailedTries = tries };
                 return new StepView(step.Id, outcome.Type, outcome.Failed ? "failed" : "completed", failed + 1, outcome.Attempt,
                     first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body,
-                    outcome.Failed ? reason : null);
+                    outcome.Failed ? reason : null)
+                { FailedTries = tries };
             }
 
             var (type, state) = Pending(step);
-            var tries = step.Kind == 'P' && int.TryParse(step.Value.AsSpan(1).ToString().Split(':')[0], NumberStyles.None,
+            var count = step.Kind == 'P' && int.TryParse(step.Value.AsSpan(1).ToString().Split(':')[0], NumberStyles.None,
                 CultureInfo.InvariantCulture, out var counted)
                 ? counted
                 : 1;
-            return new StepView(step.Id, type, state, tries, 0, first, null, step.Due, null, default, reason);
+            return new StepView(step.Id, type, state, count, 0, first, null, step.Due, null, default, reason) { FailedTries = tries };
         }).OrderBy(step => step.StartedAt ?? DateTimeOffset.MaxValue);
     }
 
@@ -117,7 +121,8 @@ internal static class RunViewMapper
         Outcome = outcome,
         Status = Known(entry.Status),
         Destination = entry.Destination,
-        Reason = outcome == "completed" ? null : reason,
+        Reason = outcome == "completed" ? null : entry.Reason is { } said ? $"{reason}: {said}" : reason,
+        Failure = entry.Failure ?? default,
     };
 
     private static int? Known(int status) => status > 0 ? status : null;

@@ -15,6 +15,9 @@ internal sealed record StepView(
     string Id, string Type, string State, int Tries, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, DateTimeOffset? Until,
     string? ContentType, ReadOnlyMemory<byte> Body, string? Reason = null)
 {
+    /// <summary>The tries that failed, oldest first.</summary>
+    public IReadOnlyList<StepTry> FailedTries { get; init; } = [];
+
     /// <summary>The status of the response, if the step is a call that the service made.</summary>
     public int? Status { get; init; }
 

@@ -44,6 +44,13 @@ internal static class RunTables
             + $"route {Text(run, "route")}, policy {Text(detail, "policy")}");
         Section(console, detail, "attempts", "number", "startedAt", "endedAt", "node", "destination", "outcome", "status", "reason");
         Section(console, detail, "steps", "id", "type", "state", "tries", "startedAt", "endedAt", "until", "reason");
+        foreach (var attempt in detail.GetProperty("attempts").EnumerateArray())
+        {
+            if (!attempt.TryGetProperty("failure", out var failure) || failure.ValueKind != JsonValueKind.Object) continue;
+            console.WriteLine($"attempt {Text(attempt, "number")}: what the service said ({Text(failure, "contentType")})");
+            foreach (var line in failure.GetProperty("body").GetString()!.Split('\n')) console.WriteLine("  " + Printable(line));
+        }
+
         Section(console, detail, "history", "time", "kind", "attempt", "until", "text", "reason");
     }
 
@@ -78,6 +85,8 @@ internal static class RunTables
     private static string Text(JsonElement element, string name) =>
         !element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? ""
         : value.ValueKind == JsonValueKind.String
-        ? new string([.. value.GetString()!.Where(letter => !char.IsControl(letter))])
+        ? Printable(value.GetString()!)
         : value.GetRawText();
+
+    private static string Printable(string text) => new([.. text.Where(letter => !char.IsControl(letter))]);
 }

@@ -35,6 +35,12 @@ internal sealed class AttemptFeature(Attempt attempt)
     /// <summary>The service declared its failure final (<c>Durable-Retry: ?0</c>).</summary>
     public bool IsFinalAnswer { get; set; }
 
+    /// <summary>Reads what the response says about its failure, from its body; <see langword="null"/> if it is no failure.</summary>
+    public Func<ReadOnlyMemory<byte>, bool, FailureText>? Explain { get; set; }
+
+    /// <summary>What a suppressed response says about its failure.</summary>
+    public FailureText Failure { get; set; }
+
     /// <summary><c>Retry-After</c> of a failed response.</summary>
     public TimeSpan? RetryAfter { get; set; }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Results;
@@ -9,8 +10,15 @@ namespace DurableGateway.Proxy;
 
 /// <summary>Reads the contract's headers of an attempt's answer (§4), and decides what becomes of its response.</summary>
 internal sealed class AttemptResponseTransforms(
-    ResultUrlFactory results, ServiceBuildTracker builds, IStreamStore streams, RunEngine engine, TimeProvider time) : ITransformProvider
+    ResultUrlFactory results, ServiceBuildTracker builds, IStreamStore streams, RunEngine engine, IFailureReader failures,
+    TimeProvider time) : ITransformProvider
 {
+    /// <summary>How long a client may wait for its redirect because the body of a failure comes late.</summary>
+    private static readonly TimeSpan FailurePatience = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The most that is read of the body of a failure. A whole JSON body can be masked precisely.</summary>
+    private const int MaxFailureBytes = 64 * 1024;
+
     public void ValidateRoute(TransformRouteValidationContext context)
     {
     }
@@ -63,11 +71,18 @@ internal sealed class AttemptResponseTransforms(
         var isStream = feature.Outcome == AttemptOutcome.Completed && said.Stream == "resume"
             && answer.Content.Headers.ContentType?.MediaType?.Equals(ProgressStream.ContentType,
                 StringComparison.OrdinalIgnoreCase) is true;
+        if (feature.Outcome == AttemptOutcome.Failed)
+        {
+            var headers = answer.Content.Headers;
+            var (type, encoding) = (headers.ContentType?.ToString(), string.Join(',', headers.ContentEncoding));
+            feature.Explain = (body, isWhole) => failures.Read(type, encoding, body, isWhole);
+        }
+
         if (attempt.IsReplay) return OnReplayAsync(http, answer, feature, isStream);
         if (feature.Outcome is AttemptOutcome.Failed or AttemptOutcome.Suspended || (attempt.IsStored && !attempt.HoldsLease))
         {
             Suppress(context, feature);
-            return default;
+            return feature.Explain is null ? default : ReadFailureAsync(answer, feature);
         }
 
         if (feature.Status == StatusCodes.Status101SwitchingProtocols)
@@ -132,6 +147,32 @@ internal sealed class AttemptResponseTransforms(
     {
         context.SuppressResponseBody = true;
         feature.IsSuppressed = true;
+    }
+
+    /// <summary>Reads the beginning of a suppressed body, for operators.</summary>
+    private async ValueTask ReadFailureAsync(HttpResponseMessage answer, AttemptFeature feature)
+    {
+        if (answer.Content.Headers.ContentLength == 0) return;
+        var (buffer, length, isWhole) = (ArrayPool<byte>.Shared.Rent(MaxFailureBytes), 0, false);
+        using var patience = new CancellationTokenSource(FailurePatience, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, feature.Attempt.Aborted);
+        try
+        {
+            var body = await answer.Content.ReadAsStreamAsync(stop.Token);
+            while (length < MaxFailureBytes && !isWhole)
+            {
+                var count = await body.ReadAsync(buffer.AsMemory(length, MaxFailureBytes - length), stop.Token);
+                isWhole = count == 0;
+                length += count;
+            }
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException or OperationCanceledException)
+        {
+            // What has come is enough for operators.
+        }
+
+        feature.Failure = feature.Explain!(buffer.AsMemory(0, length), isWhole);
+        ArrayPool<byte>.Shared.Return(buffer);
     }
 
     /// <summary>Stores the run before the first event of a stream that its client can resume.</summary>

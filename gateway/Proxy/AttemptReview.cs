@@ -95,7 +95,12 @@ internal sealed class AttemptReview
         var isFinal = Attempt is { IsReplay: false, Policy.MaxAttempts: 1 };
         if (_feature.Outcome == AttemptOutcome.Failed && Evidence.Response != Arrival.None)
         {
-            return new AttemptFailure($"status {_feature.Status}", _feature.Status, FailedResponse, _feature.RetryAfter, isFinal);
+            return new AttemptFailure($"status {_feature.Status}", _feature.Status, FailedResponse, _feature.RetryAfter, isFinal)
+            {
+                Text = _feature is { Capture: { Overflowed: false } capture, Explain: { } explain }
+                    ? explain(capture.Body, true)
+                    : _feature.Failure,
+            };
         }
 
         var timedOut = Evidence.Interrupted == AttemptInterrupt.TimedOut;

@@ -151,7 +151,11 @@ internal sealed class Attempt : IDisposable
     public AttemptNote Note(string reason, int status = 0) => new(reason, status, Destination);
 
     /// <summary>For the run's history: how the attempt failed, and its destination.</summary>
-    public AttemptNote Note(AttemptFailure failure) => Note(failure.Reason, failure.Status);
+    public AttemptNote Note(AttemptFailure failure) => Note(failure.Reason, failure.Status) with { Failure = failure.Text };
+
+    /// <summary>The same for the last attempt. The result of the run has the body of a replay's failure.</summary>
+    public AttemptNote LastNote(AttemptFailure failure) =>
+        IsReplay ? Note(failure) with { Failure = failure.Text.Reason } : Note(failure);
 
     public AttemptState State
     {

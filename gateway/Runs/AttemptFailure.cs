@@ -12,6 +12,9 @@ namespace DurableGateway.Runs;
 internal sealed record AttemptFailure(
     string Reason, int Status, Func<StoredResponse> Result, TimeSpan? RetryAfter = null, bool Final = false, bool Unreachable = false)
 {
+    /// <summary>What the service said about it, for operators.</summary>
+    public FailureText Text { get; init; }
+
     /// <summary>Creates a failure that ends the run, even if tries are left.</summary>
     public static AttemptFailure Of(Problem problem) => new(problem.Title, 0, problem.ToResponse, Final: true);
 }

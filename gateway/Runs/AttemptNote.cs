@@ -10,8 +10,13 @@ internal readonly record struct AttemptNote(string Reason, int Status = 0, strin
 {
     private const string NoDestination = "-";
 
+    /// <summary>What the service said about its failure. It is stored sealed, beside the note.</summary>
+    public FailureText Failure { get; init; }
+
     /// <summary>The note for display.</summary>
-    public override string ToString() => Destination is null ? Reason ?? "" : $"{Reason}, {Destination}";
+    public override string ToString() =>
+        (string.IsNullOrEmpty(Failure.Reason) ? Reason ?? "" : $"{Reason}: {Failure.Reason}")
+        + (Destination is null ? "" : $", {Destination}");
 
     /// <summary>The stored form: <c>&lt;status&gt; &lt;destination, or -&gt; &lt;reason&gt;</c>.</summary>
     public string Format() => string.Create(CultureInfo.InvariantCulture,

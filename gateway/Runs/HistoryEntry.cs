@@ -11,8 +11,11 @@ namespace DurableGateway.Runs;
 /// <param name="Text">The step, the node, or the reason; see <c>history.lua</c>.</param>
 internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKind Kind, int Attempt, DateTimeOffset? Until, string Text)
 {
-    /// <summary>The service's reason for the failure of a step. Only operators get it, not clients.</summary>
-    public string? Reason { get; init; }
+    /// <summary>What the service said about the failure of a step or an attempt. Only operators get it, not clients.</summary>
+    public FailureText? Failure { get; init; }
+
+    /// <summary>The same in one line.</summary>
+    public string? Reason => Failure is { Reason: { Length: > 0 } reason } ? reason : null;
 
     /// <summary>How a call of the service has drifted, if the entry is that. Only operators get it.</summary>
     public CallDrift? Drift { get; init; }
@@ -26,7 +29,7 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
     /// <returns><see langword="null"/> if the text is not an entry.</returns>
     /// <param name="text">The stored entry.</param>
     /// <param name="open">Opens a sealed reason. Without it, entries have no reason.</param>
-    public static HistoryEntry? Parse(string text, Func<string, string?>? open = null)
+    public static HistoryEntry? Parse(string text, Func<string, FailureText?>? open = null)
     {
         var parts = text.Split(' ', 6);
         if (parts.Length < 6 || parts[2].Length != 1 || !Enum.IsDefined((HistoryKind)parts[2][0])) return null;
@@ -37,17 +40,17 @@ internal sealed record HistoryEntry(long Number, DateTimeOffset Time, HistoryKin
             && double.TryParse(told[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var until) && IsTime(time) && IsTime(until)
             ? new HistoryEntry(number, At(time), (HistoryKind)parts[2][0], attempt, until == 0 ? null : At(until), parts[5])
             {
-                Reason = told.Length > 1 ? open?.Invoke(told[1]) : null,
+                Failure = told.Length > 1 ? open?.Invoke(told[1]) : null,
             }.WithNote()
             : null;
     }
 
     private HistoryEntry WithNote() => Kind switch
     {
-        HistoryKind.AttemptFailed or HistoryKind.Ended => WithAttemptNote(),
+        HistoryKind.AttemptFailed or HistoryKind.Ended or HistoryKind.Suspended => WithAttemptNote(),
 
         // The number is how many steps do not fit, and no time.
-        HistoryKind.Mismatch => this with { Until = null, Reason = null, Drift = Reason is null ? null : CallDrift.Parse(Reason) },
+        HistoryKind.Mismatch => this with { Until = null, Failure = null, Drift = Reason is null ? null : CallDrift.Parse(Reason) },
         _ => this,
     };
 

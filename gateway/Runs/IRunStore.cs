@@ -76,11 +76,12 @@ internal interface IRunStore
     /// <param name="expectedTries">The number of failed tries that the caller assumes; <see langword="null"/> for any number.</param>
     /// <param name="why">The reason of the failure, for operators. It is stored sealed.</param>
     Task<StepAnswer> StoreOutcomeAsync(
-        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null, string why = "");
+        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries = null, FailureText why = default);
 
     /// <summary>Counts a failed try of a step and schedules the next one.</summary>
     Task<StepAnswer> ScheduleStepAsync(
-        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why = "");
+        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry,
+        FailureText why = default);
 
     /// <summary>
     /// Marks a step as begun by this execution of its handler. If another execution began it, stores the given outcome and returns it.
@@ -103,7 +104,7 @@ internal interface IRunStore
     Task<StepAnswer> WaitAsync(RunId run, Fence attempt, StepOutcome outcome, int maxSteps, DateTimeOffset due, DateTimeOffset now);
 
     /// <summary>Parks the run until the earliest of its pending steps is due.</summary>
-    Task<ParkAnswer> SuspendAsync(AttemptKey attempt);
+    Task<ParkAnswer> SuspendAsync(AttemptKey attempt, AttemptNote note = default);
 
     /// <summary>Parks the run after a failed attempt.</summary>
     /// <param name="attempt">The attempt that failed.</param>

@@ -62,13 +62,16 @@ internal sealed partial class RunEngine
     /// <param name="attempt">The attempt that reports it.</param>
     /// <param name="policy">The policy of the run.</param>
     /// <param name="outcome">The outcome.</param>
-    /// <param name="reason">The reason of the failure, in one line; empty if the step did not fail.</param>
+    /// <param name="why">What the service said; empty if the step did not fail.</param>
     /// <param name="live">The attempt, if it is on this node. If its run is not stored yet, the same call stores it.</param>
     public async Task<StepAnswer> CompleteStepAsync(
-        RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome, string reason = "", Attempt? live = null)
+        RunId run, Fence attempt, RunPolicy policy, StepOutcome outcome, FailureText why = default, Attempt? live = null)
     {
+        // The outcome has the body.
+        FailureText reason = why.Reason ?? "";
         var answer = await ReportAsync(run, attempt, live, new StepReport.Ended(outcome, policy.MaxSteps, null, reason));
-        if (outcome.Failed && answer.Verdict == StepVerdict.Created) log.StepFailed(OneLine(outcome.Id), run, attempt.Attempt, reason);
+        if (outcome.Failed && answer.Verdict == StepVerdict.Created)
+            log.StepFailed(OneLine(outcome.Id), run, attempt.Attempt, reason.Reason);
         return answer;
     }
 
@@ -98,15 +101,16 @@ internal sealed partial class RunEngine
 
     /// <summary>Counts a failed try of a step. Schedules the next try, or stores the failure if no tries are left.</summary>
     public async Task<StepAnswer> FailStepAsync(
-        RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter, string reason, Attempt? live = null)
+        RunId run, Fence attempt, RunPolicy policy, StepOutcome failure, TimeSpan? retryAfter, FailureText why, Attempt? live = null)
     {
-        var tries = 0;
+        var (tries, reason) = (0, why.Reason ?? "");
+        var full = why with { Took = failure.EndedAt - failure.StartedAt };
         while (true)
         {
             var delay = RetrySchedule.Delay(policy, tries + 1, retryAfter, Random.Shared.NextDouble());
             var answer = await ReportAsync(run, attempt, live, tries + 1 >= policy.MaxAttempts
                 ? new StepReport.Ended(failure, policy.MaxSteps, tries, reason)
-                : new StepReport.TryFailed(failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay, reason));
+                : new StepReport.TryFailed(failure.Id, policy.MaxSteps, tries, time.GetUtcNow() + delay, full));
             if (answer.Verdict == StepVerdict.Recount)
             {
                 tries = answer.Tries;

@@ -201,7 +201,7 @@ internal sealed partial class RunEngine(
                     ? Problems.RunTimeout(attempt.Run, attempt.Policy.RunTimeout).ToResponse()
                     : failure.Result();
                 var end = await store.EndAsync(attempt.Key, RunState.Failed, result, attempt.Policy,
-                    failure.Final || isOverdue ? null : failures, attempt.Note(failure), ReleasesKey(attempt.Policy));
+                    failure.Final || isOverdue ? null : failures, attempt.LastNote(failure), ReleasesKey(attempt.Policy));
                 if (end.Verdict != ParkVerdict.Recount) return Ended(attempt, end, RunState.Failed, result, failure.Reason);
                 failures = end.Failures;
             }
@@ -277,7 +277,7 @@ internal sealed partial class RunEngine(
     {
         // A checkpoint stored the pending step and the run.
         if (!attempt.IsStored) return null;
-        var answer = await store.SuspendAsync(attempt.Key);
+        var answer = await store.SuspendAsync(attempt.Key, attempt.Note(""));
         if (answer.Verdict == ParkVerdict.Lost) return Lost(attempt);
         if (answer.Verdict != ParkVerdict.Done) return null;
         attempt.Settle(AttemptState.Parked);

@@ -7,10 +7,11 @@ namespace DurableGateway.Runs;
 internal abstract record StepReport(int MaxSteps)
 {
     /// <summary>The step has an outcome. See <see cref="IRunStore.StoreOutcomeAsync"/>.</summary>
-    public sealed record Ended(StepOutcome Outcome, int MaxSteps, int? ExpectedTries, string Why) : StepReport(MaxSteps);
+    public sealed record Ended(StepOutcome Outcome, int MaxSteps, int? ExpectedTries, FailureText Why) : StepReport(MaxSteps);
 
     /// <summary>A try has failed. See <see cref="IRunStore.ScheduleStepAsync"/>.</summary>
-    public sealed record TryFailed(string Step, int MaxSteps, int ExpectedTries, DateTimeOffset NextTry, string Why) : StepReport(MaxSteps);
+    public sealed record TryFailed(string Step, int MaxSteps, int ExpectedTries, DateTimeOffset NextTry, FailureText Why)
+        : StepReport(MaxSteps);
 
     /// <summary>A step that is executed at most once begins. See <see cref="IRunStore.StartStepAsync"/>.</summary>
     public sealed record Begun(StepOutcome Interrupted, int MaxSteps, string Execution) : StepReport(MaxSteps);

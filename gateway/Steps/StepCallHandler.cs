@@ -8,18 +8,25 @@ namespace DurableGateway.Steps;
 /// <summary>Executes the calls of services for each type of step.</summary>
 internal sealed class StepCallHandler(
     RunEngine engine, WaitService waits, InvocationDispatcher invocations, CallbackUrls callbacks,
-    FailureReasonReader reasons, TimeProvider time)
+    IFailureReader failures, TimeProvider time)
 {
+    /// <summary>What a call says about the failure of its step; empty if the step did not fail.</summary>
+    public FailureText Explain(StepCall call, byte[] body) => call is not RunStepCall { Failed: true } failed ? default
+        : body.Length == 0 ? "no message"
+        : failures.Read(failed.ContentType, null, body, isWhole: true);
+
     /// <param name="call">The call.</param>
     /// <param name="run">The run.</param>
     /// <param name="attempt">The attempt that makes the call.</param>
     /// <param name="live">The attempt, if it is on this node. Only a report on a step may find its run unstored.</param>
     /// <param name="policy">The policy of the run.</param>
     /// <param name="body">The body of the call.</param>
+    /// <param name="failure">See <see cref="Explain"/>.</param>
     /// <param name="response">The response to the call.</param>
     /// <returns>The answer, or the problem if the call is refused.</returns>
     public async Task<(StepAnswer Answer, Problem? Problem)> ExecuteAsync(
-        StepCall call, RunId run, Fence attempt, Attempt? live, RunPolicy policy, byte[] body, HttpResponse response)
+        StepCall call, RunId run, Fence attempt, Attempt? live, RunPolicy policy, byte[] body, FailureText failure,
+        HttpResponse response)
     {
         var waiter = new Waiter(run, call.Id);
 
@@ -33,10 +40,10 @@ internal sealed class StepCallHandler(
             case RunStepCall { Failed: true, IsFinal: false } failed:
                 return (await engine.FailStepAsync(run, attempt, failed.Retry.Over(policy),
                     failed.ToOutcome(attempt.Attempt, body, now), failed.RetryAfter,
-                    reasons.Of(failed.ContentType, body), live), null);
+                    failure, live), null);
             case RunStepCall ended:
                 return (await engine.CompleteStepAsync(run, attempt, policy, ended.ToOutcome(attempt.Attempt, body, now),
-                    ended.Failed ? reasons.Of(ended.ContentType, body) : "", live), null);
+                    failure, live), null);
             case StartStepCall start:
                 return (await engine.StartStepAsync(run, attempt, policy, start.Id, start.Execution, live), null);
             case SleepStepCall sleep:

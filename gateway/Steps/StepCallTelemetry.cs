@@ -16,8 +16,10 @@ internal sealed class StepCallTelemetry(AttemptRegistry registry, StepTelemetry 
     /// <param name="policy">The policy of the run.</param>
     /// <param name="call">The call.</param>
     /// <param name="answer">The answer of the store.</param>
+    /// <param name="failure">What the service said, if the step failed.</param>
     /// <param name="began">The timestamp of the call's arrival.</param>
-    public async ValueTask ReportedAsync(RunId run, int attempt, RunPolicy policy, StepCall call, StepAnswer answer, long began)
+    public async ValueTask ReportedAsync(RunId run, int attempt, RunPolicy policy, StepCall call, StepAnswer answer, FailureText failure,
+        long began)
     {
         var executed = call as RunStepCall;
         var outcome = answer.Verdict switch
@@ -35,7 +37,7 @@ internal sealed class StepCallTelemetry(AttemptRegistry registry, StepTelemetry 
         if (!Tracing.IsEnabled || !(outcome is "completed" or "failed" || (outcome == "pending" && executed is not null))) return;
         if (await ParentAsync(run, attempt) is not { } parent) return;
         var failed = executed?.Failed ?? answer.Outcome?.Failed ?? false;
-        Spans.StepEnded(parent, run, attempt, new EndedStep(call.Id, call.Type, failed, executed?.Duration ?? default), outcome);
+        Spans.StepEnded(parent, run, attempt, new EndedStep(call.Id, call.Type, failed, executed?.Duration ?? default, failure), outcome);
     }
 
     /// <summary>

@@ -142,7 +142,8 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
 
         if (policy.PinToBuild && StructuredFields.ParseText(context.Request.Headers[DurableHeaders.Build]) is { } build)
             await store.SetBuildAsync(run, build);
-        var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, live, policy, body, response);
+        var failure = calls.Explain(call, body);
+        var (answer, refused) = await calls.ExecuteAsync(call, run, attempt, live, policy, body, failure, response);
         if (refused is not null)
         {
             await response.WriteProblemAsync(refused);
@@ -156,7 +157,7 @@ internal sealed class StepEndpoints(AttemptRegistry registry, RunEngine engine, 
 
         // The store answered, possibly after failed calls.
         live?.NoteCheckpoint(isStored: true);
-        await telemetry.ReportedAsync(run, attempt.Attempt, policy, call, answer, began);
+        await telemetry.ReportedAsync(run, attempt.Attempt, policy, call, answer, failure, began);
         await AnswerAsync(response, run, call.Id, policy, answer);
     }
 

@@ -3,7 +3,6 @@ namespace DurableGateway.Steps;
 internal static class StepServices
 {
     public static IServiceCollection AddSteps(this IServiceCollection services) => services
-        .AddSingleton<FailureReasonReader>()
         .AddSingleton<StepCallHandler>()
         .AddSingleton<StepCallTelemetry>()
         .AddSingleton<StepEndpoints>();

@@ -1,4 +1,6 @@
 using System.Buffers.Text;
+using System.IO.Compression;
+using System.Text;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 
@@ -121,17 +123,50 @@ internal sealed class RecordCodec(KeyRing keys)
             Body = ReadBytes(reader),
         });
 
-    /// <summary>The reason of a step's failure, as text for the entries of the history and the run's field <c>why</c>.</summary>
-    public string EncodeReason(RunId run, string step, string reason) => Base64Url.EncodeToString(Seal(run, "reason", writer =>
+    /// <summary>What a service said about a failure, as text for the entries of the history.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="step">The step; empty if an attempt failed.</param>
+    /// <param name="failure">The failure.</param>
+    public string EncodeReason(RunId run, string step, FailureText failure) => Base64Url.EncodeToString(Seal(run, "reason", writer =>
     {
         writer.Write(step);
-        writer.Write(reason);
+        writer.Write(failure.Reason ?? "");
+
+        // Records of earlier releases end here.
+        if (string.IsNullOrEmpty(failure.Body) && failure.Took == default) return;
+        writer.Write7BitEncodedInt64((long)failure.Took.TotalMilliseconds);
+        writer.Write(failure.ContentType ?? "");
+        writer.Write(failure.IsCut);
+        Write(writer, Deflated(failure.Body ?? ""));
     }));
 
-    public (string Step, string Reason) DecodeReason(RunId run, string record)
+    public (string Step, FailureText Failure) DecodeReason(RunId run, string record)
     {
         if (!Base64Url.IsValid(record)) throw new UnreadableRecordException($"The reason of {run} cannot be read.");
-        return Open(run, "reason", Base64Url.DecodeFromChars(record), reader => (reader.ReadString(), reader.ReadString()));
+        return Open(run, "reason", Base64Url.DecodeFromChars(record), reader =>
+        {
+            var (step, failure) = (reader.ReadString(), new FailureText(reader.ReadString()));
+            if (reader.BaseStream.Position == reader.BaseStream.Length) return (step, failure);
+            var took = TimeSpan.FromMilliseconds(reader.Read7BitEncodedInt64());
+            var (type, isCut) = (reader.ReadString(), reader.ReadBoolean());
+            return (step, failure with { ContentType = type, IsCut = isCut, Took = took, Body = Inflated(ReadBytes(reader)) });
+        });
+    }
+
+    /// <summary>Bodies of failures are compressed, because a run can have many of them, and markup and stacks repeat themselves.</summary>
+    private static byte[] Deflated(string text)
+    {
+        using var bytes = new MemoryStream();
+        using (var deflate = new DeflateStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
+            deflate.Write(Encoding.UTF8.GetBytes(text));
+        return bytes.ToArray();
+    }
+
+    private static string Inflated(byte[] bytes)
+    {
+        using var inflate = new DeflateStream(new MemoryStream(bytes, writable: false), CompressionMode.Decompress);
+        using var text = new StreamReader(inflate, Encoding.UTF8);
+        return text.ReadToEnd();
     }
 
     /// <summary>Status and headers of a response whose body is stored elsewhere.</summary>
@@ -211,7 +246,8 @@ internal sealed class RecordCodec(KeyRing keys)
             throw new UnreadableRecordException($"The {field} of {owner} cannot be read: {e.Message}", e) { KeyIsMissing = true };
         }
         catch (Exception e) when (
-            e is IOException or System.Security.Cryptography.CryptographicException or ArgumentException or FormatException)
+            e is IOException or InvalidDataException or System.Security.Cryptography.CryptographicException
+            or ArgumentException or FormatException)
         {
             throw new UnreadableRecordException($"The {field} of {owner} cannot be read: {e.Message}", e);
         }

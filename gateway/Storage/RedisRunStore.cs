@@ -176,11 +176,11 @@ internal sealed class RedisRunStore(
     }
 
     public Task<StepAnswer> StoreOutcomeAsync(
-        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) =>
+        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, FailureText why) =>
         ReportAsync(run, attempt, new StepReport.Ended(outcome, maxSteps, expectedTries, why));
 
     public Task<StepAnswer> ScheduleStepAsync(
-        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
+        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, FailureText why) =>
         ReportAsync(run, attempt, new StepReport.TryFailed(step, maxSteps, expectedTries, nextTry, why));
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
@@ -204,8 +204,13 @@ internal sealed class RedisRunStore(
         return values.Answer(run, outcome.Id, (RedisValue[])answer!);
     }
 
-    public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt) =>
-        Park(await connection.EvaluateSafelyAsync(KeysToChange(attempt.Run).Run, () => NewEndingCall(Scripts.Suspend, attempt)));
+    public async Task<ParkAnswer> SuspendAsync(AttemptKey attempt, AttemptNote note) =>
+        Park(await connection.EvaluateSafelyAsync(KeysToChange(attempt.Run).Run, () =>
+        {
+            var call = NewEndingCall(Scripts.Suspend, attempt);
+            call["note"] = Text(note);
+            return call;
+        }));
 
     public async Task<ParkAnswer> FailAsync(
         AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
@@ -216,6 +221,7 @@ internal sealed class RedisRunStore(
             call["expected_failures"] = expectedFailures;
             call["next_attempt"] = Milliseconds(nextAttempt);
             call["note"] = Text(note);
+            call["why"] = Reason(attempt.Run, "", note.Failure);
             call["stuck_after"] = StuckAfter;
             call["unreachable_since"] = Milliseconds(unreachableSince);
             return call;
@@ -236,6 +242,7 @@ internal sealed class RedisRunStore(
             call["retention"] = (long)policy.Retention.TotalMilliseconds;
             call["expected_failures"] = expectedFailures;
             call["note"] = (note with { Status = result.Status }).Format();
+            call["why"] = Reason(attempt.Run, "", note.Failure);
             call["tell_operators"] = Flag(recording.Notices.Failed && state == RunState.Failed);
             call["release_key"] = Flag(releaseKey);
             return call;
@@ -412,6 +419,7 @@ internal sealed class RedisRunStore(
         ["version"] = StoreKeys.Format,
         ["now"] = Milliseconds(time.GetUtcNow()),
         ["note"] = Text(first.Note),
+        ["why"] = Reason(run.Id, "", first.Note.Failure),
         ["idempotency_value"] = run.Idempotency?.Format(run),
         ["invoker"] = run.Invoker?.Format(),
         ["concurrency"] = run.ConcurrencyLimit?.Format(),
@@ -507,7 +515,8 @@ internal sealed class RedisRunStore(
         return call;
     }
 
-    private RedisValue Reason(RunId run, string step, string why) => why.Length > 0 ? codec.EncodeReason(run, step, why) : RedisValue.Null;
+    private RedisValue Reason(RunId run, string step, FailureText why) =>
+        why.IsEmpty ? RedisValue.Null : codec.EncodeReason(run, step, why);
 
     private static ParkAnswer Park(RedisResult result) => Park((RedisValue[])result!);
 

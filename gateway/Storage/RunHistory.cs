@@ -10,7 +10,7 @@ internal sealed class RunHistory(StoreConnection connection, RecordCodec codec) 
 
     public Task<IReadOnlyList<HistoryEntry>> GetWithReasonsAsync(RunId run) => GetAsync(run, 0, sealedReason => Open(run, sealedReason));
 
-    private async Task<IReadOnlyList<HistoryEntry>> GetAsync(RunId run, long after, Func<string, string?>? open)
+    private async Task<IReadOnlyList<HistoryEntry>> GetAsync(RunId run, long after, Func<string, FailureText?>? open)
     {
         var entries = (string[])(await connection.EvaluateAsync(
             new ScriptCall(Scripts.ReadHistory, new StoreKeys(run, connection.Shards)) { ["after"] = after }))!;
@@ -24,11 +24,11 @@ internal sealed class RunHistory(StoreConnection connection, RecordCodec codec) 
     }
 
     /// <summary>Reads a sealed reason. A missing key hides only the reason, not the whole history.</summary>
-    private string? Open(RunId run, string record)
+    private FailureText? Open(RunId run, string record)
     {
         try
         {
-            return codec.DecodeReason(run, record).Reason;
+            return codec.DecodeReason(run, record).Failure;
         }
         catch (UnreadableRecordException)
         {

@@ -90,24 +90,24 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
     {
         var parts = (string[])(await connection.EvaluateAsync(
             new ScriptCall(Scripts.ReadHistory, keys) { ["after"] = number - 1, ["most"] = MostParts }))!;
-        string? reason = null;
         if (parts.Length == 0 || HistoryEntry.Parse(parts[0], Open) is not { } entry || entry.Number != number) return default;
         return entry.Kind switch
         {
-            HistoryKind.AttemptFailed => new AttemptNote(entry.Text, entry.Status, entry.Destination),
+            HistoryKind.AttemptFailed => new AttemptNote(entry.Text, entry.Status, entry.Destination) { Failure = entry.Reason },
             HistoryKind.Ended => new AttemptNote(
                 entry.Text[(entry.Text.IndexOf(' ', StringComparison.Ordinal) is var end and >= 0 ? end + 1 : entry.Text.Length)..],
-                entry.Status, entry.Destination),
-            _ => new AttemptNote(reason is null
+                entry.Status, entry.Destination)
+            { Failure = entry.Reason },
+            _ => new AttemptNote(entry.Reason is null
                 ? "a step failed; this node does not have the key that sealed the reason"
-                : $"step {entry.Text}: {reason}"),
+                : $"step {entry.Text}: {entry.Reason}"),
         };
 
-        string? Open(string sealedReason)
+        FailureText? Open(string sealedReason)
         {
             try
             {
-                return reason = codec.DecodeReason(run, sealedReason).Reason;
+                return codec.DecodeReason(run, sealedReason).Failure;
             }
             catch (UnreadableRecordException)
             {

@@ -67,7 +67,8 @@ internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
 
     public void AttemptFailed(Attempt attempt, AttemptFailure failure, DateTimeOffset due) =>
         // OpenTelemetry convention: the error type is the status alone if the status is the error.
-        AttemptEnded(attempt, "failed", failure.Status, failure.Status > 0 ? $"{failure.Status}" : failure.Reason);
+        AttemptEnded(attempt, "failed", failure.Status, failure.Status > 0 ? $"{failure.Status}" : failure.Reason,
+            failure.Text);
 
     public void AttemptHandedBack(Attempt attempt, DateTimeOffset due, bool forOthers) => AttemptEnded(attempt, "handed_back", 0, null);
 
@@ -90,13 +91,13 @@ internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
     private static void Queued(string route, RunPolicy policy) =>
         Instruments.RunsQueued.Add(1, new Tag(Attributes.Route, route), new Tag(Attributes.Policy, policy.Name));
 
-    private static void AttemptEnded(Attempt attempt, string outcome, int status, string? error)
+    private static void AttemptEnded(Attempt attempt, string outcome, int status, string? error, FailureText failure = default)
     {
         Instruments.Attempts.Add(
             1,
             new Tag(Attributes.Route, attempt.Route), new Tag(Attributes.Policy, attempt.Policy.Name),
             new Tag(Attributes.AttemptKind, Spans.Kind(attempt.IsReplay)), new Tag(Attributes.Outcome, outcome));
-        if (attempt.Span is not null) Spans.AttemptEnded(attempt, outcome, status, error);
+        if (attempt.Span is not null) Spans.AttemptEnded(attempt, outcome, status, error, failure);
     }
 
     private static RunIdentity Identity(Attempt attempt) => new(attempt.Run, attempt.Route, attempt.Policy.Name);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using DurableGateway.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
@@ -24,12 +25,13 @@ internal static class Spans
     }
 
     /// <summary>Ends the span of an attempt with the attempt, before later work for the client or the store.</summary>
-    public static void AttemptEnded(Attempt attempt, string outcome, int status, string? error)
+    public static void AttemptEnded(Attempt attempt, string outcome, int status, string? error, FailureText failure = default)
     {
         if (attempt.Span is not { IsAllDataRequested: true } span) return;
         span.SetTag(Attributes.Outcome, outcome);
         if (status > 0) span.SetTag(Attributes.ResponseStatus, status);
         if (error is not null) span.SetTag(Attributes.ErrorType, error).SetStatus(ActivityStatusCode.Error, error);
+        AddException(span, failure);
         span.SetEndTime(Now.UtcDateTime);
     }
 
@@ -73,6 +75,7 @@ internal static class Spans
         span.SetTag(Attributes.RunId, run.ToString()).SetTag(Attributes.AttemptNumber, attempt)
             .SetTag(Attributes.StepId, step.Id).SetTag(Attributes.StepType, step.Type).SetTag(Attributes.Outcome, outcome);
         if (step.Failed) span.SetTag(Attributes.ErrorType, "step-failed").SetStatus(ActivityStatusCode.Error);
+        AddException(span, step.Failure);
         span.SetEndTime(now.UtcDateTime);
     }
 
@@ -86,6 +89,37 @@ internal static class Spans
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static string Kind(bool isReplay) => isReplay ? "replay" : "live";
+
+    /// <summary>Adds what the service said as the event <c>exception</c> of OpenTelemetry. It is masked.</summary>
+    private static void AddException(Activity span, FailureText failure)
+    {
+        if (failure.IsEmpty) return;
+        var (type, stack) = ExceptionOf(failure.Body);
+        var tags = new ActivityTagsCollection { { "exception.type", type ?? "failure" }, { "exception.message", failure.Reason } };
+        if (stack is not null) tags.Add("exception.stacktrace", stack);
+        span.AddEvent(new ActivityEvent("exception", Now, tags));
+    }
+
+    /// <summary>Type and stack, as SDKs put them into problem details.</summary>
+    private static (string? Type, string? Stack) ExceptionOf(string? body)
+    {
+        if (body is not ['{', ..]) return default;
+        try
+        {
+            using var problem = JsonDocument.Parse(body);
+            return (Text("exceptionType"), Text("stackTrace"));
+
+            string? Text(string name) =>
+                problem.RootElement.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+                    ? value.GetString()
+                    : null;
+        }
+        catch (JsonException)
+        {
+            // The body is cut, or is not JSON.
+            return default;
+        }
+    }
 
     private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 }

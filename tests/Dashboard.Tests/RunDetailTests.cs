@@ -56,6 +56,23 @@ public sealed class RunDetailTests(Browser browser)
     }
 
     [Fact]
+    public async Task FailedTriesAndAttempts_ShowWhatTheServiceSaid()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        var run = site.Admin.Put(Samples.Rich()).Run.Id;
+        await site.GoAsync($"/runs/{run}?step=authorise-payment");
+
+        var step = Step(site, "authorise-payment");
+        await Expect(step).ToContainTextAsync("1 failed try");
+        await Expect(step).ToContainTextAsync("BankClosedException");
+        await Expect(step.GetByLabel("Stack")).ToContainTextAsync("Bank.cs:line 12");
+        var first = site.Page.GetByRole(AriaRole.List, new() { Name = "Attempts" }).GetByRole(AriaRole.Listitem).First;
+        await first.GetByText("What the service said").ClickAsync();
+        await Expect(first.GetByLabel("Body of the failure")).ToContainTextAsync("upstream connect error");
+        Assert.Empty(site.Errors);
+    }
+
+    [Fact]
     public async Task ThousandsOfSteps_ComeInWindows()
     {
         await using var site = await Site.OpenAsync(browser);

@@ -2,4 +2,4 @@ namespace DurableGateway.Admin.Json;
 
 internal sealed record AttemptJson(
     int Number, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Node, string? Destination, string Outcome, string? Reason,
-    int? Status);
+    int? Status, FailureJson? Failure);

@@ -15,10 +15,10 @@ internal sealed record RunDetailJson(
             : null,
         [.. detail.Attempts.Select(attempt => new AttemptJson(
             attempt.Number, attempt.StartedAt, attempt.EndedAt, attempt.Node, attempt.Destination, attempt.Outcome, attempt.Reason,
-            attempt.Status))],
+            attempt.Status, FailureJson.From(attempt.Failure)))],
         [.. detail.Steps.Select(step => new StepDetailJson(
             step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType,
-            step.Body.Length, step.Reason))],
+            step.Body.Length, step.Reason, [.. step.FailedTries.Select(TryJson.From)]))],
         [.. detail.History.Select(HistoryJson.From)],
         detail.ResultUrl);
 

@@ -15,6 +15,7 @@
 -- @arg version             of the records
 -- @arg now
 -- @arg note                on the first attempt, if it failed (AttemptNote.cs); may be empty
+-- @arg why?                what the service said, sealed
 -- @arg idempotency_value?  the value of the idempotency key: '<run id>:…'
 -- @arg invoker?            the run and the step that invoked this run
 -- @arg concurrency?        the concurrency limit of the run

@@ -9,6 +9,7 @@
 -- @arg now
 -- @arg expected_failures?     the number of failures that the caller assumes; any number if absent
 -- @arg note                   on the attempt (AttemptNote.cs)
+-- @arg why?                   what the service said, sealed
 -- @arg tell_operators?        '1' if operators get a notice
 -- @arg release_key?           '1' if the idempotency key is released
 -- Answer: {'send'} the record is needed | {'ended'}, followed by now if another run invoked this one | {'failures', n} the caller
@@ -28,7 +29,8 @@ if run.parent then redis.call('ZADD', keys.due, args.now, 'p:' .. args.run_id) e
 if args.tell_operators then add_notice(keys.due, 'f', args.now, args.run_id) end
 redis.call('SET', keys.result, args.record, 'PX', args.retention)
 set_fields(run, 'by', args.attempt)
-end_run(keys, run, args.run_id, args.state, args.now, args.retention, 'e', args.attempt, args.state .. ' ' .. args.note)
+end_run(keys, run, args.run_id, args.state, args.now, args.retention, 'e', args.attempt, args.state .. ' ' .. args.note,
+  args.why)
 if run.idem and args.release_key then
   release_idempotency_key(keys.run, args.run_id, run.idem)
 elseif run.idem then

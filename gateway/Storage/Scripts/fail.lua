@@ -7,6 +7,7 @@
 -- @arg next_attempt           when the next attempt is due
 -- @arg now
 -- @arg note                   on the attempt (AttemptNote.cs); may be empty
+-- @arg why?                   what the service said, sealed
 -- @arg stuck_after?           see notices.lua
 -- @arg unreachable_since?     if the service could not be reached
 -- Answer: {'parked', due} | {'failures', n} the caller assumed another number | {'lost'} the attempt no longer owns the run
@@ -26,4 +27,4 @@ if args.expected_failures or args.unreachable_since then
 end
 if args.unreachable_since then set_fields(run, 'away', args.unreachable_since .. ':' .. args.attempt) end
 local due = limit_to_deadline(args.next_attempt, run.deadline, args.now)
-return park(keys, run, args.run_id, args.attempt, due, args.now, {kind = 'f', text = args.note})
+return park(keys, run, args.run_id, args.attempt, due, args.now, {kind = 'f', text = args.note, why = args.why})

@@ -4,6 +4,7 @@
 -- @arg run_id
 -- @arg attempt, owner, nonce  the attempt that suspends
 -- @arg now
+-- @arg note                   on the attempt (AttemptNote.cs); may be empty
 -- Answer: {'parked', due} | {'nothing'} no step is pending | {'lost'} the attempt no longer owns the run
 -- Invariant: a waiting run is in the due queue, never later than its deadline. A run that was woken during this attempt is due
 -- immediately. A caller that got no answer may call again.
@@ -17,4 +18,4 @@ if run.woken ~= run.attempt then
   due = first[2]
 end
 if tonumber(due) > tonumber(run.deadline) then due = run.deadline end
-return park(keys, run, args.run_id, args.attempt, due, args.now, {kind = 'z', text = ''})
+return park(keys, run, args.run_id, args.attempt, due, args.now, {kind = 'z', text = args.note})

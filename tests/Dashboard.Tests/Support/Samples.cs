@@ -117,9 +117,25 @@ internal static class Samples
             Step("cool-down", 41.2, 61.2, type: "sleep", attempt: 3),
             Step("payment-settled", 61.5, null, "waiting", type: "wait", until: 4000),
         };
+        steps[1] = steps[1] with
+        {
+            FailedTries =
+            [
+                new StepTry(At(6), 1, At(26), new FailureText("The bank is closed", "application/problem+json",
+                    """
+                    {"title":"The bank is closed","detail":"It opens on Monday.","exceptionType":"Shop.BankClosedException",
+                    """
+                    + @"""stackTrace"":""   at Shop.Bank.PayAsync() in /src/Bank.cs:line 12\n   at Shop.Orders.PlaceAsync()""}",
+                    Took: TimeSpan.FromSeconds(2.8))),
+            ],
+        };
         var attempts = new[]
         {
-            new AttemptView(1, At(0.1), At(14), "gateway-1", "http://orders-1:5000/", "failed", "The service answered 503."),
+            new AttemptView(1, At(0.1), At(14), "gateway-1", "http://orders-1:5000/", "failed", "status 503: upstream connect error")
+            {
+                Failure = new FailureText("upstream connect error", "text/html",
+                    "<html><head><title>503</title></head>\n<body>upstream connect error or disconnect/reset before headers</body></html>"),
+            },
             new AttemptView(2, At(30.5), At(41.3), "gateway-2", "http://orders-2:5000/", "suspended", null),
             new AttemptView(3, At(61.3), At(61.9), "gateway-1", "http://orders-2:5000/", "suspended", null),
         };

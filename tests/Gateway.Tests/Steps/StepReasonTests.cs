@@ -45,6 +45,42 @@ public abstract class StepReasonTests<TStore> where TStore : IStoreChoice
         Assert.Contains(Expected, WebUtility.HtmlDecode(await page.Content.ReadAsStringAsync()), StringComparison.Ordinal);
     }
 
+    /// <summary>Each failed try is kept with its problem, and each failed attempt with the beginning of its body.</summary>
+    [Fact]
+    public async Task EveryFailedTryAndAttempt_KeepsWhatTheServiceSaid()
+    {
+        await using var world = await World.StartAsync<TStore>(
+            "Durable:Policies:default:Retry:Delay=00:00:00.010", "Durable:Admin:Mask:JsonPaths:0=secret");
+        var first = await world.BeginAsync();
+        await first.PutAsync("pay", """{"title":"Busy","detail":"one","stackTrace":"   at Bank.Pay()\n   at Shop.Buy()","secret":"4111"}""",
+            [.. Failed, ("Durable-Step-Duration", "0.25")]);
+        first.Answer(503, "the bank is closed");
+        var second = await world.NextAttemptAsync();
+        await second.PutAsync("pay", """{"title":"Busy","detail":"two"}""", Failed);
+        second.Answer(500, $$"""{"detail":"no pool","secret":"4111","page":"{{new string('x', 10_000)}}"}""",
+            ("Content-Type", "application/json"));
+        var third = await world.NextAttemptAsync();
+
+        var answer = await world.CallAsync(HttpMethod.Get, $"runs/{first.RunId}");
+        Assert.DoesNotContain("4111", answer.Text, StringComparison.Ordinal);
+        var run = JsonDocument.Parse(answer.Text).RootElement;
+        var tries = run.GetProperty("steps")[0].GetProperty("failedTries").EnumerateArray().ToArray();
+        Assert.Equal(["Busy: one", "Busy: two"], tries.Select(one => one.GetProperty("reason").GetString()));
+        Assert.Equal(250, tries[0].GetProperty("tookMilliseconds").GetDouble());
+        Assert.Contains("at Bank.Pay()", tries[0].GetProperty("failure").GetProperty("body").GetString(), StringComparison.Ordinal);
+        var attempts = run.GetProperty("attempts").EnumerateArray().ToArray();
+        Assert.Equal("status 503: the bank is closed", attempts[0].GetProperty("reason").GetString());
+        Assert.Equal("status 500: no pool", attempts[1].GetProperty("reason").GetString());
+        var body = attempts[1].GetProperty("failure");
+        Assert.True(body.GetProperty("isCut").GetBoolean());
+        Assert.InRange(body.GetProperty("body").GetString()!.Length, 3000, 4096);
+        Assert.Contains("status 500: no pool", run.GetProperty("run").GetProperty("lastError").GetString(), StringComparison.Ordinal);
+        using StringWriter output = new(), error = new();
+        await RunsCommand.RunAsync(["runs", "show", first.RunId, "--url", world.Gateway.Control.ToString()], output, error);
+        Assert.Contains("the bank is closed", output.ToString(), StringComparison.Ordinal);
+        third.Answer(200);
+    }
+
     [Fact]
     public async Task StepThatFailedForGood_IsExplained_AndOneThatCompletedAfterAll_Not()
     {

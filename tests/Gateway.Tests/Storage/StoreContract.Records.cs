@@ -55,7 +55,9 @@ public abstract partial class StoreContract
         var run = await RunningAsync(request: Make.Request(Encoding.ASCII.GetBytes(Card)));
         await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome("a", Card), Plenty);
         await Store.NoteMismatchAsync(run.Id, 1, 1, "a call", new CallDrift("fail", CallDrift.Json, [new(["card"], Card, null)], 0));
-        await Store.EndAsync(Key(run), RunState.Completed, Make.Response(Card), run.Policy);
+        await Store.ScheduleStepAsync(run.Id, 1, "b", Plenty, 0, Now, new FailureText(Card, "text/plain", Card));
+        await Store.EndAsync(Key(run), RunState.Failed, Make.Response(Card), run.Policy,
+            note: new AttemptNote("status 500") { Failure = new FailureText(Card, "text/plain", Card) });
         var keys = KeysOf(run.Id);
         byte[] all =
         [

@@ -50,7 +50,7 @@ internal sealed class FakeRunStore : IRunStore
 
     public Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd) => Said("renew", Renew);
 
-    public Task<ParkAnswer> SuspendAsync(AttemptKey attempt) => Said("suspend", Suspend);
+    public Task<ParkAnswer> SuspendAsync(AttemptKey attempt, AttemptNote note) => Said("suspend", Suspend);
 
     public Task<ParkAnswer> FailAsync(
         AttemptKey attempt, int? expectedFailures, DateTimeOffset nextAttempt, AttemptNote note, DateTimeOffset? unreachableSince)
@@ -81,10 +81,11 @@ internal sealed class FakeRunStore : IRunStore
     public Task SetAsideAsync(RunId run) => throw new NotSupportedException();
 
     public Task<StepAnswer> StoreOutcomeAsync(
-        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why) => throw new NotSupportedException();
+        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, FailureText why) =>
+        throw new NotSupportedException();
 
     public Task<StepAnswer> ScheduleStepAsync(
-        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
+        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, FailureText why) =>
         throw new NotSupportedException();
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>

@@ -8,7 +8,7 @@ namespace DurableGateway.Tests.Telemetry;
 
 internal sealed record OtlpSpan(
     string TraceId, string SpanId, string ParentId, string Name, string Scope, ulong Start, ulong End, bool Failed,
-    IReadOnlyDictionary<string, string> Attributes)
+    IReadOnlyDictionary<string, string> Attributes, IReadOnlyList<IReadOnlyDictionary<string, string>> Exceptions)
 {
     public TimeSpan Duration => TimeSpan.FromTicks((long)(End - Start) / 100);
     public string? this[string attribute] => Attributes.GetValueOrDefault(attribute);
@@ -94,7 +94,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
                 Spans.Enqueue(new OtlpSpan(
                     Proto.Of(span, 1).Hex, Proto.Of(span, 2).Hex, Proto.Of(span, 4).Hex, Proto.Of(span, 5).Text, scope,
                     Proto.Of(span, 7).Value, Proto.Of(span, 8).Value,
-                    Proto.All(span, 15).Any(status => Proto.Of(status, 3).Value == 2), Attributes(span, 9)));
+                    Proto.All(span, 15).Any(status => Proto.Of(status, 3).Value == 2), Attributes(span, 9),
+                    [.. Proto.All(span, 11).Where(item => Proto.Of(item, 2).Text == "exception").Select(item => Attributes(item, 3))]));
             }
         }
     }

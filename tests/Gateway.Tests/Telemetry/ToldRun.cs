@@ -41,7 +41,7 @@ public sealed class ToldRun : IAsyncLifetime
             if (count == 1) await Checkpoint.PutAsync(seen, "charge", "1", ("Durable-Step-Duration", "0.25"));
             lock (_secrets) _secrets.Add(seen["Durable-Token"]!);
             context.Response.StatusCode = count == 1 ? 503 : 200;
-            await context.Response.WriteAsync(count == 1 ? "" : "done");
+            await context.Response.WriteAsync(count == 1 ? "the bank is closed" : "done");
         });
         Gateway = await GatewayProcess.StartAsync(_service.Url, Receiver.Settings);
         using var request = Request("/told");

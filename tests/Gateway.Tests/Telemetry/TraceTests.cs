@@ -40,6 +40,8 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Equal(["503", null], attempts.Select(span => span[TelemetryNames.Attributes.ErrorType]));
         Assert.Equal([true, false], attempts.Select(span => span.Failed));
         Assert.True(attempts[0].End <= attempts[1].Start);
+        Assert.Equal("the bank is closed", Assert.Single(attempts[0].Exceptions)["exception.message"]);
+        Assert.Empty(attempts[1].Exceptions);
     }
 
     [Fact]

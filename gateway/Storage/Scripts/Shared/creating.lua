@@ -40,7 +40,9 @@ local function begin_run(keys, args, request)
       add_history(keys, run, args.started, 'a', args.attempt, 0, args.owner)
     end
   end
-  if args.state == 'waiting' and args.attempt ~= '0' then add_history(keys, run, args.now, 'f', args.attempt, args.due, args.note) end
+  if args.state == 'waiting' and args.attempt ~= '0' then 
+    add_history(keys, run, args.now, 'f', args.attempt, args.due, args.note, args.why)
+  end
   set_fields(run, 'state', args.state, 'owner', args.state == 'waiting' and '' or args.owner, 'next', args.due)
   if args.failures ~= (run.failures or '0') then set_fields(run, 'failures', args.failures) end
   if args.unreachable_since then set_fields(run, 'away', args.unreachable_since .. ':' .. args.attempt) end

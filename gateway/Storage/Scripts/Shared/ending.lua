@@ -3,11 +3,11 @@
 
 -- keys  run, request, steps, pending, history, unlisted, due
 -- run   with ix, noted, steps and pends
--- kind, text  of the entry in the history
-local function end_run(keys, run, run_id, state, now, retention, kind, attempt, text)
+-- kind, text, why  of the entry in the history
+local function end_run(keys, run, run_id, state, now, retention, kind, attempt, text, why)
   mark_for_index(keys, run, now)
   set_fields(run, 'state', state, 'owner', '', 'ended', now, 'expires', now + retention)
-  add_history(keys, run, now, kind, attempt, 0, text)
+  add_history(keys, run, now, kind, attempt, 0, text, why)
   write_fields(run, keys.run)
   redis.call('ZREM', keys.due, run_id)
   redis.call('PEXPIRE', keys.run, retention)

@@ -4,13 +4,15 @@
 -- An entry is '<n> <time> <kind> <attempt> <number> <text>', and <n> only increases. The newest entries are the fields 'h:<n>' of the run,
 -- so that one command writes an entry and the change that it records. Redis keeps a run in a third of the bytes as long as no field is
 -- longer than 64. An entry of up to 256 therefore has several fields, and as many numbers: its other parts begin with '+'. Parts move to
--- a list, eight at a time. The list has the newest thousand parts and expires with the run. If a step failed, <number> is
--- '<number>:<why>', where <why> is the sealed reason. The field 'why' is the number of the entry that says why the run failed last.
+-- a list, eight at a time. The list has the newest thousand parts and expires with the run. If a step or an attempt failed, <number> is
+-- '<number>:<why>', where <why> is what the service said, sealed. The field 'why' is the number of the entry that says why the run failed
+-- last.
 --   a  an attempt begins: text is the node                      q  the run was accepted, and has had no attempt yet
 --   C  a step completed, F failed for good: text is the step    P  a try of it failed: number is when the next is due
 --   S  a step that is executed at most once begins              W  it sleeps: number is until when
 --   E  it waits: number is when it gives up (0: never)          D  what it waited for came
---   z  the run is suspended: number is when it is due           f  the attempt failed: number is when the next is due, text a note
+--   z  the run is suspended: number is when it is due, text a note
+--   f  the attempt failed: number is when the next is due, text a note
 --   m  the handler has changed: number is how many steps do not fit, text which, and <why> the values that differ
 --   e  the run ended: text is its state, and a note             c  it was cancelled
 --   o  an operator did something: text is what, and who

@@ -9,11 +9,11 @@ end
 
 -- keys  run, history, unlisted, due
 -- run   with noted, expires and ix
--- entry  kind and text of the entry in the history
+-- entry  kind, text and why of the entry in the history
 local function park(keys, run, run_id, attempt, due, now, entry)
   mark_for_index(keys, run, now)
   set_fields(run, 'state', 'waiting', 'owner', '', 'next', due)
-  add_history(keys, run, now, entry.kind, attempt, due, entry.text)
+  add_history(keys, run, now, entry.kind, attempt, due, entry.text, entry.why)
   write_fields(run, keys.run)
   redis.call('ZADD', keys.due, due, run_id)
   return {'parked', due}

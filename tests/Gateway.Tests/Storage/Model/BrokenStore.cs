@@ -20,7 +20,7 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     public Task<bool> CreateDueAsync(NewRun run, string owner, DateTimeOffset due) => inner.CreateDueAsync(run, owner, due);
 
     public async Task<StepAnswer> StoreOutcomeAsync(
-        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, string why)
+        RunId run, Fence attempt, StepOutcome outcome, int maxSteps, int? expectedTries, FailureText why)
     {
         if (how == "forgets the fence" && await inner.GetSnapshotAsync(run) is { } snapshot) attempt = snapshot.Attempt;
         var answer = await inner.StoreOutcomeAsync(run, attempt, outcome, maxSteps, expectedTries, why);
@@ -62,7 +62,7 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
     public Task<bool> RenewAsync(AttemptKey attempt, DateTimeOffset leaseEnd) => inner.RenewAsync(attempt, leaseEnd);
 
     public Task<StepAnswer> ScheduleStepAsync(
-        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, string why) =>
+        RunId run, Fence attempt, string step, int maxSteps, int expectedTries, DateTimeOffset nextTry, FailureText why) =>
         inner.ScheduleStepAsync(run, attempt, step, maxSteps, expectedTries, nextTry, why);
 
     public Task<StepAnswer> StartStepAsync(RunId run, Fence attempt, int maxSteps, StepOutcome interrupted, string execution) =>
@@ -74,7 +74,7 @@ internal sealed class BrokenStore(IRunStore inner, StoreConnection connection, s
 
     public Task<bool> StopInliningAsync(AttemptKey attempt) => inner.StopInliningAsync(attempt);
 
-    public Task<ParkAnswer> SuspendAsync(AttemptKey attempt) => inner.SuspendAsync(attempt);
+    public Task<ParkAnswer> SuspendAsync(AttemptKey attempt, AttemptNote note) => inner.SuspendAsync(attempt, note);
 
     public Task<bool?> CancelAsync(RunId run, TimeSpan retention, string who) => inner.CancelAsync(run, retention, who);
 
