@@ -35,11 +35,10 @@ internal sealed class Tools
         return new Tools(modules, null);
     }
 
-    /// <summary>Why the part cannot run here, or <see langword="null"/>.</summary>
-    public string? Missing(Part part)
+    /// <summary>Why a part with these needs cannot run here, or <see langword="null"/>.</summary>
+    public string? Missing(IEnumerable<string> commands, bool needsNpm)
     {
-        var absent = part.Commands
-            .Where(command => command.StartsWith('/') ? !File.Exists(command) : Command.Find(command) is null).ToArray();
-        return absent.Length > 0 ? $"there is no {string.Join(", no ", absent)}" : part.NeedsNpm ? _npmFailure : null;
+        var absent = commands.Where(command => command.StartsWith('/') ? !File.Exists(command) : Command.Find(command) is null).ToArray();
+        return absent.Length > 0 ? $"there is no {string.Join(", no ", absent)}" : needsNpm ? _npmFailure : null;
     }
 }
