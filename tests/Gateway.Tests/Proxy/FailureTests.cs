@@ -231,9 +231,10 @@ public sealed class FailureTests
         await using var world = await World.StartAsync("Durable:Policies:default:AttemptTimeout=00:00:01");
         await world.BeginAsync();
 
-        var second = await world.NextAttemptAsync();
+        // On a busy machine, an attempt may time out before it reaches the service.
+        var next = await world.NextAttemptAsync();
 
-        Assert.Equal("2", second.Request["Durable-Attempt"]);
+        Assert.NotEqual("1", next.Request["Durable-Attempt"]);
         using var redirect = await world.LiveAnswerAsync();
         Assert.Equal(HttpStatusCode.SeeOther, redirect.StatusCode);
     }
