@@ -1,6 +1,7 @@
 export type { Ai } from "./core/ai.js";
 export type { Form } from "./core/content.js";
 export type { Duration } from "./core/duration.js";
+export { egressFetch, egressHeaders } from "./core/egress.js";
 export {
   AttemptOverError,
   CheckpointError,

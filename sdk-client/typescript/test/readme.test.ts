@@ -44,7 +44,7 @@ test("The examples of the README compile as they are shown", () => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const blocks = [...readFileSync("README.md", "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block]) => block as string);
-  assert.ok(blocks.length === 25, `${blocks.length} examples were found, not 25`);
+  assert.ok(blocks.length === 26, `${blocks.length} examples were found, not 26`);
   writeFileSync(join(folder, "prelude.ts"), PRELUDE);
   blocks.forEach((block, index) => {
     const imports = [...block.matchAll(/^import .*\n/gm)].join("");

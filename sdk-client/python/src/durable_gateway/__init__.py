@@ -14,6 +14,7 @@ Wrap the application in :class:`durable_gateway.asgi.DurableMiddleware`. Synchro
 
 from ._attempt import DurableAttempt, refusal
 from ._content import Codec, JsonCodec
+from ._egress import egress_headers
 from ._errors import (
     AttemptOver,
     CheckpointError,
@@ -64,6 +65,7 @@ __all__ = [
     "StepUsageError",
     "Transport",
     "Verdict",
+    "egress_headers",
     "refusal",
     "step",
 ]

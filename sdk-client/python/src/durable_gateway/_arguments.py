@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, Optional, Union
 
 from . import _headers as h
 from . import _response
+from ._egress import in_step
 from ._options import Seconds, seconds
 from ._response import Response
 from ._runner import until
@@ -61,6 +62,6 @@ def send(
     span: Optional[float],
 ) -> Response:
     if isinstance(target, str):
-        return _response.send(target, method, headers, body, json, span)
+        return _response.send(target, method, {**(headers or {}), **in_step()}, body, json, span)
     data = target.data if isinstance(target.data, bytes) else None
-    return _response.send(target.full_url, target.get_method(), dict(target.header_items()), data, None, span)
+    return _response.send(target.full_url, target.get_method(), {**dict(target.header_items()), **in_step()}, data, None, span)

@@ -47,6 +47,8 @@ class DurableAttempt:
         self._noted: Optional[BaseException] = None
         self._noted_counts = False
         self._handler: Optional[asyncio.Task[Any]] = None
+        self.egress_token = ""
+        """What calls to the egress listener bear; empty where the gateway has none."""
 
     @property
     def info(self) -> RunInfo:
@@ -92,7 +94,9 @@ class DurableAttempt:
             gateway = Gateway(callbacks, required(h.TOKEN), options.build_header, options.transport)
         except ValueError as e:
             raise CheckpointError(f"The headers of the attempt cannot be read: {e}") from e
-        return cls(info, gateway, known, count <= len(known), options)
+        attempt = cls(info, gateway, known, count <= len(known), options)
+        attempt.egress_token = (header(h.EGRESS_TOKEN) or "").strip()
+        return attempt
 
     async def run(self, handler: Callable[[], Awaitable[Any]]) -> Verdict:
         """Executes an asynchronous handler, and tells what to answer.

@@ -35,6 +35,8 @@ EVENT_LOOKBACK = "Durable-Event-Lookback"
 CALLBACK_URL = "Durable-Callback-Url"
 INVOKE_PATH = "Durable-Invoke-Path"
 INVOKE_METHOD = "Durable-Invoke-Method"
+EGRESS_TOKEN = "Durable-Egress-Token"
+IN_STEP = "Durable-In-Step"
 RESULT = "Durable-Result"
 STATUS = "Durable-Status"
 

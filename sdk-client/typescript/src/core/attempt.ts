@@ -97,7 +97,8 @@ export class Attempt {
       const known = parseSteps(header("durable-steps") ?? null);
       const count = header("durable-step-count")?.trim();
       const complete = (count ? wholeNumber(count, "durable-step-count") : 0) <= known.size;
-      const gateway = new GatewayClient(callbacks, required("durable-token"), settings.build, settings.fetch, parts.times ?? CALL_TIMES);
+      const [token, egress] = [required("durable-token"), header("durable-egress-token")?.trim() || undefined];
+      const gateway = new GatewayClient(callbacks, token, settings.build, settings.fetch, parts.times ?? CALL_TIMES, egress);
       const info = { id: required("durable-run-id"), attempt, isDurable: true, isReplay: attempt > 1 };
       return new Attempt(info, gateway, known, complete, header("durable-final-attempt")?.trim() === "?1", settings, parts);
     } catch (error) {
@@ -124,7 +125,8 @@ export class Attempt {
     let ending: Ending<T>;
     try {
       // In a function of its own: a handler that is no async function may throw at once.
-      const handling = (async () => await inContext({ step: this.step }, () => handler(this.step)))();
+      const context = { step: this.step, egressToken: this.#gateway?.egressToken };
+      const handling = (async () => await inContext(context, () => handler(this.step)))();
       await this.#suspendWhenStill(handling);
       ending = { kind: "returned", value: await handling };
     } catch (error) {

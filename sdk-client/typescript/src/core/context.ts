@@ -7,6 +7,8 @@ export interface Context {
   readonly step: Step;
   /** The step whose body is executing here. */
   readonly inside?: string | undefined;
+  /** What calls to the egress listener of the gateway bear; absent where it has none. */
+  readonly egressToken?: string | undefined;
   /** The step that was begun last in this chain of calls. */
   readonly flow?: Flow | undefined;
 }

@@ -47,7 +47,8 @@ export class Execution {
     let encoded: Encoded;
     try {
       const context: StepContext = { signal: either.signal, idempotencyKey: `${this.outcomes.info.id ?? this.#localId}/${id}` };
-      const result = await inContext({ step: this.step(), inside: id }, () => body(context));
+      const inside = { step: this.step(), inside: id, egressToken: this.outcomes.gateway?.egressToken };
+      const result = await inContext(inside, () => body(context));
       encoded = await encode(result);
     } catch (error) {
       // A body that is cancelled may throw anything: libraries have errors of their own for it. So the type does not tell, except where an

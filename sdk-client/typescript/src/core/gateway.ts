@@ -47,6 +47,7 @@ export class GatewayClient {
     build: string | undefined,
     private readonly fetch: typeof globalThis.fetch,
     private readonly times: CallTimes = CALL_TIMES,
+    readonly egressToken?: string | undefined,
   ) {
     this.#build = build === undefined ? undefined : stringField(build);
   }
