@@ -32,13 +32,15 @@ public sealed class DurableAttempt : IDisposable
     private readonly StepRunner _runner;
     private readonly StoredSteps _stored;
     private readonly string? _build;
+    private readonly string? _egressToken;
     private readonly bool _isLast;
     private bool _threw;
 
     private DurableAttempt(
         RunInfo run, GatewayClient? gateway, Dictionary<string, StepOutcome> known, bool complete, bool isLast,
-        DurableStepsOptions options, CancellationToken aborted)
+        DurableStepsOptions options, string? egressToken, CancellationToken aborted)
     {
+        _egressToken = egressToken;
         _over = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         _handlerOver = CancellationTokenSource.CreateLinkedTokenSource(_over.Token);
         _activity = new StepActivity(options);
@@ -47,7 +49,7 @@ public sealed class DurableAttempt : IDisposable
         _stored = new StoredSteps(known, complete, gateway);
         _build = gateway is null ? null : options.BuildHeader;
         _isLast = isLast;
-        _runner = new StepRunner(run, gateway, _stored, _activity, options, _over, aborted);
+        _runner = new StepRunner(run, gateway, _stored, _activity, options, egressToken, _over, aborted);
     }
 
     /// <summary>The steps of the handler.</summary>
@@ -75,7 +77,7 @@ public sealed class DurableAttempt : IDisposable
         if (http is null) throw new ArgumentNullException(nameof(http));
         options ??= new DurableStepsOptions();
         var version = header(DurableHeaders.Protocol);
-        if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, false, options, aborted);
+        if (string.IsNullOrEmpty(version)) return new DurableAttempt(RunInfo.None, null, [], true, false, options, null, aborted);
         if (version != Version)
         {
             var words = $"The gateway uses version '{version}' of the contract, and this SDK uses version {Version}. "
@@ -94,7 +96,7 @@ public sealed class DurableAttempt : IDisposable
                 : 0;
             var gateway = new GatewayClient(http, callbacks, Required(DurableHeaders.Token), options.BuildHeader);
             return new DurableAttempt(run, gateway, known, count <= known.Count,
-                header(DurableHeaders.FinalAttempt)?.Trim() == "?1", options, aborted);
+                header(DurableHeaders.FinalAttempt)?.Trim() == "?1", options, header(DurableHeaders.EgressToken), aborted);
         }
         catch (Exception e) when (e is FormatException or OverflowException)
         {
@@ -133,6 +135,7 @@ public sealed class DurableAttempt : IDisposable
         ExceptionDispatchInfo? failure = null;
         try
         {
+            EgressFlow.Enter(_egressToken, isInStep: false);
             var handling = handler(_handlerOver.Token);
             if (!handling.IsCompleted) await SuspendWhenStillAsync(handling).ConfigureAwait(false);
             await handling.ConfigureAwait(false);

@@ -29,6 +29,8 @@ internal static class DurableHeaders
     public const string CallbackUrl = "Durable-Callback-Url";
     public const string InvokePath = "Durable-Invoke-Path";
     public const string InvokeMethod = "Durable-Invoke-Method";
+    public const string EgressToken = "Durable-Egress-Token";
+    public const string InStep = "Durable-In-Step";
     public const string Result = "Durable-Result";
     public const string Status = "Durable-Status";
     public const string IdempotencyKey = "Idempotency-Key";

@@ -32,6 +32,7 @@ public static class StepHttpExtensions
         async Task<HttpResponseMessage> SendAsync(CancellationToken token)
         {
             using var message = request();
+            EgressFlow.MarkInStep(message);
             return await client.SendAsync(message, token).ConfigureAwait(false);
         }
     }

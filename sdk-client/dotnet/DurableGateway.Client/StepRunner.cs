@@ -14,12 +14,13 @@ namespace DurableGateway.Client;
 /// <param name="stored">The outcomes of earlier attempts.</param>
 /// <param name="activity">The executing and parked steps.</param>
 /// <param name="options">The options of the steps.</param>
+/// <param name="egressToken">What calls to the egress listener of the gateway have; <see langword="null"/> if it has none.</param>
 /// <param name="over">Cancelled when the attempt ends.</param>
 /// <param name="aborted">Cancelled when the request is cancelled. It cancels <paramref name="over"/>; the handler may see it
 /// earlier.</param>
 internal sealed partial class StepRunner(
     RunInfo run, GatewayClient? gateway, StoredSteps stored, StepActivity activity, DurableStepsOptions options,
-    CancellationTokenSource over, CancellationToken aborted) : IStep
+    string? egressToken, CancellationTokenSource over, CancellationToken aborted) : IStep
 {
     /// <summary>The step whose body is executing in this context, to detect nested steps.</summary>
     private static readonly AsyncLocal<(StepRunner Runner, string Step)?> Inside = new();
@@ -242,6 +243,7 @@ internal sealed partial class StepRunner(
     {
         // Set in this async method, so that the value does not flow to the caller.
         Inside.Value = (this, id);
+        EgressFlow.Enter(egressToken, isInStep: true);
         return await body(cancellationToken).ConfigureAwait(false);
     }
 
