@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using DurableGateway.Client.Http;
 
 namespace DurableGateway.Client.Conformance;
 
@@ -66,6 +67,8 @@ internal sealed class Interpreter(IStep step, Journal journal, HttpClient http, 
                 return null;
             case "fetch":
                 return await FetchAsync(name, op);
+            case "egress":
+                return await EgressAsync(name);
             case "rollback":
                 step.OnRollback(name, token => _bodies.ExecuteAsync(name, op, token), Options(op));
                 return null;
@@ -97,6 +100,20 @@ internal sealed class Interpreter(IStep step, Journal journal, HttpClient http, 
             default:
                 throw new RespondException(
                     StatusCodes.Status501NotImplemented, $"\"unknown operation {op["op"]}\"", new Dictionary<string, string>());
+        }
+    }
+
+    private async Task<JsonNode?> EgressAsync(string name)
+    {
+        using var calls = new HttpMessageInvoker(new DurableEgressHandler(new Nowhere()));
+        return new JsonObject { ["handler"] = await HeadersAsync(ended), ["step"] = await step.RunAsync(name, HeadersAsync) };
+
+        async Task<JsonObject> HeadersAsync(CancellationToken token)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "http://egress.invalid/");
+            using var response = await calls.SendAsync(request, token);
+            return new JsonObject(request.Headers.Select(header =>
+                KeyValuePair.Create(header.Key.ToLowerInvariant(), (JsonNode?)string.Join(',', header.Value))));
         }
     }
 
@@ -209,4 +226,11 @@ internal sealed class Interpreter(IStep step, Journal journal, HttpClient http, 
     };
 
     private sealed record Item(int Id, string? Name);
+
+    /// <summary>Sends nothing.</summary>
+    private sealed class Nowhere : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage());
+    }
 }

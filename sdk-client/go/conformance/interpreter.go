@@ -210,6 +210,8 @@ func (i *interpreter) do(ctx context.Context, op operation) (any, error) {
 		return nil, err
 	case "fetch":
 		return i.fetch(ctx, op)
+	case "egress":
+		return i.egress(ctx, op)
 	case "rollback":
 		durable.OnRollback(ctx, op.Name, func(ctx context.Context) error { return i.execute(ctx, op) }, op.Options.list()...)
 		return nil, nil
@@ -322,6 +324,35 @@ func (i *interpreter) execute(ctx context.Context, op operation) error {
 		}
 	}
 	return op.Fail.of(execution)
+}
+
+// nowhere sends nothing, and records the headers.
+type nowhere struct{ sent http.Header }
+
+func (n *nowhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.sent = r.Header
+	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody, Request: r}, nil
+}
+
+// egress gives what calls to the egress listener bear, of the handler and of a step.
+func (i *interpreter) egress(ctx context.Context, op operation) (any, error) {
+	headers := func(ctx context.Context) (map[string]string, error) {
+		sent, values := &nowhere{}, map[string]string{}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://egress.invalid/", nil)
+		if err == nil {
+			_, err = durable.EgressTransport(sent).RoundTrip(request)
+		}
+		for name := range sent.sent {
+			values[strings.ToLower(name)] = sent.sent.Get(name)
+		}
+		return values, err
+	}
+	handler, err := headers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inStep, err := durable.Run(ctx, op.Name, headers)
+	return map[string]any{"handler": handler, "step": inStep}, err
 }
 
 func (i *interpreter) fetch(ctx context.Context, op operation) (any, error) {

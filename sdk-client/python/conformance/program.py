@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Iterator, Optional
 
-from durable_gateway import NonRetryableError, RetryAfterError, StepFailedError
+from durable_gateway import NonRetryableError, RetryAfterError, StepFailedError, egress_headers
 
 from .journal import Journal
 from .twins import Twin
@@ -143,6 +143,12 @@ class Program:
     async def _op_fetch(self, op: Operation) -> Any:
         response = await self._twin.fetch(op["name"], op["url"], lambda: self._journal.write(self._case, "step", name=op["name"]))
         return {"status": response.status, "body": response.text}
+
+    async def _op_egress(self, op: Operation) -> Any:
+        async def said() -> dict[str, str]:
+            return {name.lower(): value for name, value in egress_headers().items()}
+
+        return {"handler": await said(), "step": await self._twin.call("run", op["name"], self._twin.body(said))}
 
     async def _op_rollback(self, op: Operation) -> Any:
         options = {OPTIONS[key]: value for key, value in op.get("options", {}).items()}

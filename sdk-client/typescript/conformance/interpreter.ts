@@ -1,5 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { NonRetriableError, RetryAfterError, type Step, type StepContext, StepError, type StepOptions } from "../src/node.js";
+import {
+  egressHeaders,
+  NonRetriableError,
+  RetryAfterError,
+  type Step,
+  type StepContext,
+  StepError,
+  type StepOptions,
+} from "../src/node.js";
 import type { Journal } from "./journal.js";
 import type { Body, Failure, Operation, Program } from "./program.js";
 
@@ -98,6 +106,8 @@ export class Interpreter {
         });
         return { status: response.status, body: await response.text() };
       }
+      case "egress":
+        return { handler: egressHeaders(), step: await step.run(operation.name, () => egressHeaders()) };
       case "parallel":
         return Promise.all(operation.branches.map((branch) => this.#last(branch)));
       case "first":

@@ -44,6 +44,7 @@ export type Operation = { in?: number[] } & (
   | { op: "invoke"; name: string; path: string; method?: string; body?: unknown }
   | { op: "send"; name: string; type: string; key?: string; data?: unknown }
   | { op: "fetch"; name: string; url: string }
+  | { op: "egress"; name: string }
   | { op: "parallel" | "first"; branches: Lists }
   | { op: "repeat"; times: number; do: Operation[] }
   | { op: "try"; do: Operation[]; catch: Operation[] }
