@@ -15,6 +15,9 @@ internal sealed class LiveAttemptHandler(
     AsyncRequestHandler accepted, LiveResponses responses,
     LiveResponder answers, TimeProvider time, ILogger<LiveAttemptHandler> log)
 {
+    /// <summary>How long a client waits at least for the calls of a failed attempt.</summary>
+    private static readonly TimeSpan ForCalls = TimeSpan.FromSeconds(1);
+
     /// <param name="context">The request.</param>
     /// <param name="policy">The policy of its route.</param>
     /// <param name="idempotencyKey">The key that the client sent, or <see langword="null"/>.</param>
@@ -159,7 +162,8 @@ internal sealed class LiveAttemptHandler(
     private async Task ParkAsync(HttpContext context, AttemptFeature feature, AttemptReview review)
     {
         var attempt = feature.Attempt;
-        await attempt.EndCallsAsync();
+        var calls = attempt.EndCallsAsync();
+        var areOver = calls.IsCompleted || await AreOverAsync();
 
         // A client that resumes the stream gets what the next attempt adds.
         if (feature is { Keeper: not null, IsWhole: true } && context.Response.HasStarted) context.Abort();
@@ -167,6 +171,8 @@ internal sealed class LiveAttemptHandler(
         // Registered before the run can end on another node.
         using var waiter = answers.Watch(attempt);
         var isRedirected = false;
+        if (!areOver && attempt.IsStored) await RedirectAsync();
+        await calls;
         var end = await ParkAsync(attempt, review, RedirectAsync);
 
         // The attempt is over. The client may be held for long after that, and the run's next attempt takes its own permit.
@@ -182,7 +188,22 @@ internal sealed class LiveAttemptHandler(
         if (end.State == AttemptState.Unstorable) await LiveResponder.AsItIsAsync(context, review);
         else await answers.LaterAsync(context, feature, end, waiter);
 
-        // The client does not wait for the store.
+        // A redirect before the end of the calls also ends the client's connection, so the calls have a moment.
+        async Task<bool> AreOverAsync()
+        {
+            var hold = answers.HoldOf(context, attempt);
+            try
+            {
+                await calls.WaitAsync(hold > ForCalls ? hold : ForCalls, time);
+                return true;
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+        }
+
+        // The client does not wait for the store, nor for a call of the service that hangs.
         async Task RedirectAsync()
         {
             if (context.Response.HasStarted) return;

@@ -24,9 +24,7 @@ internal sealed class LiveResponder(
         context.Response.Clear();
         if (end.State != AttemptState.Ended)
         {
-            var hold = attempt.Policy.HoldClientFor;
-            if (PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) is { } wait && wait < hold) hold = wait;
-            await waiter.WaitAsync(hold - time.GetElapsedTime(attempt.Began), context.RequestAborted)
+            await waiter.WaitAsync(HoldOf(context, attempt), context.RequestAborted)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
@@ -35,6 +33,14 @@ internal sealed class LiveResponder(
             await StoredResponseWriter.WriteAsync(context, attempt.Run, found.Result, found.State);
         else
             Redirect(context, feature, end.Due - time.GetUtcNow());
+    }
+
+    /// <summary>How long the client still waits for the result.</summary>
+    public TimeSpan HoldOf(HttpContext context, Attempt attempt)
+    {
+        var hold = attempt.Policy.HoldClientFor;
+        if (PreferHeader.Wait(context.Request.Headers[DurableHeaders.Prefer]) is { } wait && wait < hold) hold = wait;
+        return hold - time.GetElapsedTime(attempt.Began);
     }
 
     /// <summary>Answers a request whose idempotency key belongs to another run.</summary>
