@@ -201,4 +201,7 @@ internal static partial class Log
         "Call {Step} of run {RunId}, attempt {Attempt}, failed with {Reason}. The gateway makes it again after {Delay:c}")]
     public static partial void CallRetried(
         this ILogger log, string step, RunId runId, int attempt, string reason, TimeSpan delay);
+
+    [LoggerMessage(194, LogLevel.Information, "A call of attempt {Attempt} of run {RunId} is remembered. {What}")]
+    public static partial void CallUncertain(this ILogger log, RunId runId, int attempt, string what);
 }

@@ -10,14 +10,33 @@ namespace DurableGateway.Egress;
 internal static class CallContent
 {
     private const string Any = "*";
+    private const string Mask = "***";
 
-    /// <summary>Removes query parameters. What remains is as the service wrote it.</summary>
-    public static string WithoutQuery(string target, ImmutableArray<string> ignored)
+    /// <summary>
+    /// Removes query parameters that do not count, and masks the values of those that operators must not see. What remains is as the
+    /// service wrote it.
+    /// </summary>
+    /// <param name="target">The target of the call.</param>
+    /// <param name="ignored">The names of parameters that do not count.</param>
+    /// <param name="masked">The names of parameters whose values are masked, in any case; <c>*</c> for all.</param>
+    /// <returns>The target that is shown, and the masked parameters with their values.</returns>
+    public static (string Target, string Secret) Readable(string target, ImmutableArray<string> ignored, ImmutableArray<string> masked)
     {
         var start = target.IndexOf('?', StringComparison.Ordinal);
-        if (start < 0 || ignored.IsEmpty) return target;
+        if (start < 0 || (ignored.IsEmpty && masked.IsEmpty)) return (target, "");
         var kept = Fields(target[(start + 1)..]).Where(field => !ignored.Contains(NameOf(field), StringComparer.Ordinal)).ToArray();
-        return kept.Length == 0 ? target[..start] : $"{target[..start]}?{string.Join('&', kept)}";
+        var secrets = new List<string>();
+        for (var i = 0; i < kept.Length; i++)
+        {
+            if (!IsMasked(kept[i])) continue;
+            secrets.Add(kept[i]);
+            kept[i] = $"{kept[i].Split('=')[0]}={Mask}";
+        }
+
+        return (kept.Length == 0 ? target[..start] : $"{target[..start]}?{string.Join('&', kept)}", string.Join('&', secrets));
+
+        bool IsMasked(string field) => field.Contains('=', StringComparison.Ordinal)
+            && masked.Any(name => name == Any || name.Equals(NameOf(field), StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>The body without what does not count. A body that cannot be read as its type says counts as a whole.</summary>

@@ -14,9 +14,13 @@ internal sealed class CallLedger
     private TaskCompletionSource _change = NewChange();
     private Task? _loaded;
     private int _made;
+    private int _waiting;
 
     /// <summary>How many calls of this attempt are in flight or have an outcome that is stored.</summary>
     public int Made => Volatile.Read(ref _made);
+
+    /// <summary>How many calls wait for a change.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Completes with the next change of a call's state. Take it before the state is looked at.</summary>
     public Task NextChange
@@ -35,6 +39,30 @@ internal sealed class CallLedger
         {
             if (_loaded is null or { IsFaulted: true }) _loaded = ReadAsync(attempt, store);
             return _loaded;
+        }
+    }
+
+    /// <param name="change">The <see cref="NextChange"/> of the moment before the state was looked at.</param>
+    /// <param name="patience">How long to wait; infinite for as long as it takes.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="callerGone">Cancelled when nobody waits for the call.</param>
+    /// <returns>Whether something has changed in time.</returns>
+    public async Task<bool> WaitAsync(Task change, TimeSpan patience, TimeProvider time, CancellationToken callerGone)
+    {
+        if (patience <= TimeSpan.Zero && patience != Timeout.InfiniteTimeSpan) return false;
+        Interlocked.Increment(ref _waiting);
+        try
+        {
+            await change.WaitAsync(patience, time, callerGone);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
         }
     }
 

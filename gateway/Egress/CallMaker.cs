@@ -9,7 +9,8 @@ using DurableGateway.Telemetry;
 namespace DurableGateway.Egress;
 
 /// <summary>Has a call made, and remembers its outcome before the service has all of it.</summary>
-internal sealed class CallMaker(RunEngine engine, IRunStore store, CallForwarder forwarder, TimeProvider time, ILogger<CallMaker> log)
+internal sealed class CallMaker(
+    RunEngine engine, IRunStore store, IWaitStore repetitions, CallForwarder forwarder, TimeProvider time, ILogger<CallMaker> log)
 {
     /// <param name="Attempt">The attempt that makes the call.</param>
     /// <param name="Route">The id of the route.</param>
@@ -44,6 +45,14 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, CallForwarder
                 return;
             }
 
+            if (context.Request.Headers[DurableHeaders.IdempotencyKey].Count == 0)
+            {
+                // The first attempt is before anything that an operator does.
+                var repetition = attempt.IsReplay ? await repetitions.GetRepetitionAsync(new Waiter(attempt.Run, slot.Id)) : 0;
+                context.Request.Headers[DurableHeaders.IdempotencyKey] =
+                    order.Call.ToIdempotencyKey(attempt.Run, slot.Alike, repetition);
+            }
+
             if (order.Rules.Once && await BeginOnceAsync(order) is { } refusal)
             {
                 CallCounts.Add(order.Route, CallCounts.Refused);
@@ -51,8 +60,6 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, CallForwarder
                 return;
             }
 
-            if (context.Request.Headers[DurableHeaders.IdempotencyKey].Count == 0)
-                context.Request.Headers[DurableHeaders.IdempotencyKey] = order.Call.ToIdempotencyKey(attempt.Run, slot.Alike);
             var began = time.GetUtcNow();
             var forwarded = await forwarder.ForwardAsync(context, order, next);
             using var held = forwarded.Held;
@@ -64,6 +71,7 @@ internal sealed class CallMaker(RunEngine engine, IRunStore store, CallForwarder
                 if (record.Length <= attempt.Policy.MaxStepBytes)
                 {
                     isSettled = true;
+                    if (forwarded.EndsWithConnection) await engine.NoteUncertainAsync(attempt, slot.Id, CallResponseTransforms.Endless);
                     await StoreAsync(context, order, remembered, record, began);
                     return;
                 }

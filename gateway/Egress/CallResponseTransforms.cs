@@ -1,3 +1,4 @@
+using DurableGateway.Configuration;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
@@ -34,6 +35,9 @@ internal sealed class CallResponseTransforms(TimeProvider time) : ITransformProv
         if (http.Features.Get<ForwardedCall>() is not { } call) return default;
         call.Status = (int)answer.StatusCode;
         call.Destination = http.GetReverseProxyFeature().ProxiedDestination?.Model.Config.Address ?? "";
+        var hasBody = !HttpMethods.IsHead(http.Request.Method) && !BodilessStatus.Includes(call.Status);
+        call.EndsWithConnection = hasBody && answer.Version.Major < 2 && http.Response.ContentLength is null
+            && answer.Headers.TransferEncodingChunked is not true;
         call.Note = NoteOf(http, call);
         if (!call.Rules.IsOutcome(call.Status))
         {
@@ -54,7 +58,6 @@ internal sealed class CallResponseTransforms(TimeProvider time) : ITransformProv
         var silence = LongLivedRequest.IdleTimeoutOf(http);
         call.Content = ServiceContent.Watch(answer, silence, time, CancellationToken.None);
         call.Headers = HopByHopHeaders.Keep(http.Response.Headers);
-        var hasBody = !HttpMethods.IsHead(http.Request.Method) && !BodilessStatus.Includes(call.Status);
         var service = new ClientStream(http.Response.Body, silence, http, time, call.CallerGone);
         call.Held = new HeldResponse(service, call.MaxBytes, hasBody ? http.Response.ContentLength : null);
         http.Response.Body = call.Held;
@@ -66,7 +69,15 @@ internal sealed class CallResponseTransforms(TimeProvider time) : ITransformProv
         : http.Response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true
             ? "its response is a stream of events"
         : http.Response.ContentLength > call.MaxBytes && !HttpMethods.IsHead(http.Request.Method) ? TooLarge
+        : call.EndsWithConnection && StepRules.IsSafe(http.Request.Method) ? Endless
         : null;
+
+    /// <summary>
+    /// Such a response counts as whole if its connection ends without an error, but a process that dies also ends its connections like
+    /// this. A safe call is rather made again. An unsafe one is remembered: a response that may be incomplete is better than a second
+    /// charge.
+    /// </summary>
+    public const string Endless = "its response has no length, so it may be incomplete";
 
     public const string TooLarge = "its response is larger than MaxStepBytes";
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using DurableGateway.Configuration;
 using DurableGateway.Http;
 using DurableGateway.Listeners;
@@ -14,7 +15,7 @@ namespace DurableGateway.Egress;
 /// </summary>
 internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, CallMaker maker, CallLedgers ledgers, NodeForwarder nodes,
     EndedAttempts ended, EgressAddressProvider addresses, AttemptRegistry registry, RunEngine engine, IRunStore store,
-    IRequestObserver observer, TimeProvider time)
+    IRequestObserver observer, GatewaySettings settings, TimeProvider time)
 {
     /// <summary>
     /// How long a call whose body is unknown waits for other calls to get the outcomes that are left. A service that makes calls at once
@@ -27,6 +28,9 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
     /// connections, and the repetition may arrive before the end of the other connection does.
     /// </summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(1);
+
+    /// <summary>A query parameter counts as a member of an object.</summary>
+    private readonly ImmutableArray<string> _masked = [.. settings.MaskedJsonPaths.Where(path => !path.Contains('.'))];
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -126,7 +130,7 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
             }
 
             var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-            var call = ServiceCall.Of(route, request.Method, target, request.Headers, body.Value, rules);
+            var call = ServiceCall.Of(route, request.Method, target, request.Headers, body.Value, rules, _masked);
             var ledger = ledgers.Of(attempt);
             await ledger.LoadAsync(attempt, store);
             await MatchAsync(context, attempt, route, rules, call, ledger);
@@ -167,13 +171,13 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
                     await maker.MakeAsync(context, new CallMaker.Order(attempt, route, rules, call, ledger, slot), next);
                     return;
                 case CallMatch.InFlight:
-                    await change.WaitAsync(context.RequestAborted);
+                    await ledger.WaitAsync(change, Timeout.InfiniteTimeSpan, time, context.RequestAborted);
                     break;
                 case CallMatch.AlikeInFlight:
-                    await WaitAsync(change, overlap - time.GetElapsedTime(began));
+                    await ledger.WaitAsync(change, overlap - time.GetElapsedTime(began), time, context.RequestAborted);
                     break;
                 case CallMatch.Drift(var other):
-                    if (await WaitAsync(change, Grace - time.GetElapsedTime(began))) break;
+                    if (await ledger.WaitAsync(change, Grace - time.GetElapsedTime(began), time, context.RequestAborted)) break;
                     var differences = BodyComparison.Of(other.Outcome!, call, context.Request.ContentType, rules);
                     var what = $"{call.Target} differs from step '{other.Id}' in {differences.Names}.";
                     if (drift == StepDrift.Remember && !ledger.TryTake(other)) break;
@@ -194,21 +198,6 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
 
                     ignoresOthers = true;
                     break;
-            }
-        }
-
-        // Whether something has changed in time.
-        async Task<bool> WaitAsync(Task change, TimeSpan patience)
-        {
-            if (patience <= TimeSpan.Zero) return false;
-            try
-            {
-                await change.WaitAsync(patience, time, context.RequestAborted);
-                return true;
-            }
-            catch (TimeoutException)
-            {
-                return false;
             }
         }
     }

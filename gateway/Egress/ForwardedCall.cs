@@ -40,6 +40,9 @@ internal sealed class ForwardedCall(
     /// <summary>Why the response is not remembered, for operators; <see langword="null"/> if that is nothing unusual.</summary>
     public string? Note { get; set; }
 
+    /// <summary>Whether only the end of the connection says that the response is whole (RFC 9112, 8).</summary>
+    public bool EndsWithConnection { get; set; }
+
     public bool IsWhole => Content is { HasEnded: true };
 
     /// <summary>The failure, if there was no whole response.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Configuration;
@@ -9,7 +10,8 @@ namespace DurableGateway.Egress;
 /// <summary>A call of a service, as it is compared with those of other attempts.</summary>
 /// <param name="Target">Route, method, path and query, without query parameters that do not count.</param>
 /// <param name="Digest">
-/// Of the body, without what does not count, and of the headers that select another response; empty for an empty body without these.
+/// Of the body, without what does not count, of the headers that select another response, and of masked query parameters; empty for an
+/// empty body without these.
 /// </param>
 /// <param name="Body">The whole body.</param>
 /// <param name="ByDigest">
@@ -30,10 +32,22 @@ internal sealed record ServiceCall(string Target, string Digest, ReadOnlyMemory<
         HeaderNames.IfUnmodifiedSince,
     ];
 
-    public static ServiceCall Of(
-        string route, string method, string target, IHeaderDictionary headers, ReadOnlyMemory<byte> body, StepRules rules) => new(
-        $"{route} {method.ToUpperInvariant()} {CallContent.WithoutQuery(target, rules.IgnoredQuery)}",
-        DigestOf(headers, CallContent.Significant(headers.ContentType, body, rules)), body, rules.Once);
+    /// <param name="route">The id of the route.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="target">The target as the service wrote it.</param>
+    /// <param name="headers">The headers.</param>
+    /// <param name="body">The whole body.</param>
+    /// <param name="rules">The rules of the route.</param>
+    /// <param name="masked">
+    /// The names of query parameters whose values operators must not see. Their digest counts, because the id is not secret.
+    /// </param>
+    public static ServiceCall Of(string route, string method, string target, IHeaderDictionary headers, ReadOnlyMemory<byte> body,
+        StepRules rules, ImmutableArray<string> masked)
+    {
+        var (readable, secret) = CallContent.Readable(target, rules.IgnoredQuery, masked);
+        return new ServiceCall($"{route} {method.ToUpperInvariant()} {readable}",
+            DigestOf(headers, secret, CallContent.Significant(headers.ContentType, body, rules)), body, rules.Once);
+    }
 
     /// <param name="number">The number of the call among those with the same target.</param>
     /// <param name="alike">The number of the call among those that are alike.</param>
@@ -55,19 +69,23 @@ internal sealed record ServiceCall(string Target, string Digest, ReadOnlyMemory<
 
     /// <summary>
     /// The key by which the called service recognizes a repetition. It is the same in every attempt, whatever other calls were made, and
-    /// whoever has it can do nothing with it here.
+    /// whoever has it can do nothing with it here. If an operator has the run continue from the call or an earlier step, the key is
+    /// another one: a service that knows the former key would give its former response.
     /// </summary>
     /// <param name="run">The run.</param>
     /// <param name="alike">The number of the call among those that are alike.</param>
-    public string ToIdempotencyKey(RunId run, int alike)
+    /// <param name="repetition">How often an operator has had the call made again.</param>
+    public string ToIdempotencyKey(RunId run, int alike, int repetition)
     {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{run}\n{Target}\n{Digest}\n{alike}"));
+        var again = repetition > 0 ? $"\n{repetition}" : "";
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{run}\n{Target}\n{Digest}\n{alike}{again}"));
         return $"\"{new Guid(hash.AsSpan(0, DigestBytes), bigEndian: true)}\"";
     }
 
-    private static string DigestOf(IHeaderDictionary headers, ReadOnlyMemory<byte> body)
+    private static string DigestOf(IHeaderDictionary headers, string secret, ReadOnlyMemory<byte> body)
     {
         var selection = string.Concat(Selecting.Where(headers.ContainsKey).Select(name => $"{name}: {headers[name]}\n"));
+        if (secret.Length > 0) selection += $"?{secret}\n";
         if (selection.Length == 0) return body.IsEmpty ? "" : Hash(body.Span);
         return Hash([.. Encoding.UTF8.GetBytes(selection + "\n"), .. body.Span]);
     }

@@ -38,6 +38,14 @@ internal sealed partial class RunEngine
         return NoteAsync(attempt.Run, attempt.Key.Number, "not remembered: " + what, count: 0);
     }
 
+    /// <summary>Records that the response of a call is remembered, although it may be incomplete.</summary>
+    public Task NoteUncertainAsync(Attempt attempt, string step, string reason)
+    {
+        var what = OneLine($"{step}: {reason}");
+        log.CallUncertain(attempt.Run, attempt.Key.Number, what);
+        return NoteAsync(attempt.Run, attempt.Key.Number, "remembered: " + what, count: 0);
+    }
+
     private async Task NoteAsync(RunId run, int attempt, string what, int count, CallDrift? drift = null)
     {
         try

@@ -97,8 +97,8 @@ public sealed class CallLedgerTests
     [Fact]
     public void StepId_IsShortAndHasTheFormOfACall()
     {
-        var call = ServiceCall.Of("r", "POST", "/" + new string('x', 5000), new HeaderDictionary(), "a"u8.ToArray(), Rules);
-        var other = ServiceCall.Of("r", "POST", "/" + new string('x', 5001), new HeaderDictionary(), "a"u8.ToArray(), Rules);
+        var call = ServiceCall.Of("r", "POST", "/" + new string('x', 5000), new HeaderDictionary(), "a"u8.ToArray(), Rules, []);
+        var other = ServiceCall.Of("r", "POST", "/" + new string('x', 5001), new HeaderDictionary(), "a"u8.ToArray(), Rules, []);
 
         Assert.True(call.ToStepId(12_345, 1).Length <= StepId.MaxBytes);
         Assert.NotEqual(call.ToStepId(1, 1), other.ToStepId(1, 1));
@@ -125,7 +125,7 @@ public sealed class CallLedgerTests
 
         string Digest(string body) =>
             ServiceCall.Of("r", "POST", "/x", new HeaderDictionary { ["Content-Type"] = "application/json" },
-                System.Text.Encoding.UTF8.GetBytes(body), rules).Digest;
+                System.Text.Encoding.UTF8.GetBytes(body), rules, []).Digest;
 
         Assert.Equal(alike, Digest(one) == Digest(other));
     }
@@ -135,7 +135,7 @@ public sealed class CallLedgerTests
     public void CallsForDifferentParts_AreNotAlike()
     {
         static string Digest(string name, string value) =>
-            ServiceCall.Of("r", "GET", "/x", new HeaderDictionary { [name] = value }, default, Rules).Digest;
+            ServiceCall.Of("r", "GET", "/x", new HeaderDictionary { [name] = value }, default, Rules, []).Digest;
 
         Assert.NotEqual(Digest("Range", "bytes=0-9"), Digest("Range", "bytes=10-19"));
         Assert.NotEqual(Digest("If-None-Match", "\"1\""), Digest("Accept", "a/b"));
@@ -147,7 +147,34 @@ public sealed class CallLedgerTests
     [InlineData("/x?t=5", "/x")]
     [InlineData("/x?a=%2F", "/x?a=%2F")]
     public void IgnoredQuery_IsNotInTheTarget(string target, string kept) =>
-        Assert.Equal(kept, CallContent.WithoutQuery(target, ["t"]));
+        Assert.Equal(kept, CallContent.Readable(target, ["t"], []).Target);
+
+    /// <summary>The id of a step is not sealed, and operators see it.</summary>
+    [Fact]
+    public void MaskedQuery_IsNotInTheTarget_AndCounts()
+    {
+        static ServiceCall Call(string target) =>
+            ServiceCall.Of("r", "GET", target, new HeaderDictionary(), default, Rules, ["Token", "pin"]);
+
+        var call = Call("/x?a=1&token=se%63ret&b");
+
+        Assert.Equal("r GET /x?a=1&token=***&b", call.Target);
+        Assert.NotEqual(call.Digest, Call("/x?a=1&token=other&b").Digest);
+        Assert.Equal("", Call("/x?a=1").Digest);
+        Assert.Equal("r GET /x?a=***", ServiceCall.Of("r", "GET", "/x?a=1", new HeaderDictionary(), default, Rules, ["*"]).Target);
+    }
+
+    /// <summary>A service that knows the key of the former call would give its former response.</summary>
+    [Fact]
+    public void KeyOfARepetitionByAnOperator_IsAnother()
+    {
+        var run = RunId.New(DateTimeOffset.UnixEpoch);
+
+        string[] keys = [.. new[] { 0, 1, 2 }.Select(repetition => Call("a").ToIdempotencyKey(run, 1, repetition))];
+
+        Assert.Equal(3, keys.Distinct().Count());
+        Assert.Equal(keys[1], Call("a").ToIdempotencyKey(run, 1, 1));
+    }
 
     [Fact]
     public void IgnoredFormFields_DoNotCount()
@@ -190,7 +217,7 @@ public sealed class CallLedgerTests
     }
 
     private static ServiceCall Call(string body) =>
-        ServiceCall.Of("r", "POST", "/x", new HeaderDictionary(), System.Text.Encoding.UTF8.GetBytes(body), Rules);
+        ServiceCall.Of("r", "POST", "/x", new HeaderDictionary(), System.Text.Encoding.UTF8.GetBytes(body), Rules, []);
 
     private static CallSlot New(CallLedger ledger, string body) =>
         Assert.IsType<CallMatch.New>(ledger.Take(Call(body), ignoresOthers: false)).Slot;

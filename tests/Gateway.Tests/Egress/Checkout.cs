@@ -1,4 +1,7 @@
 using System.Text;
+using DurableGateway.Egress;
+using DurableGateway.Protocol;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Egress;
@@ -21,6 +24,12 @@ internal sealed class Checkout : IAsyncDisposable
     public required TestService Service { get; init; }
     public GatewayHost Gateway { get; private set; } = null!;
 
+    /// <summary>What the gateway knows of the service's calls.</summary>
+    public Callers Callers { get; } = new();
+
+    public RunId Run =>
+        RunId.TryParse(Service.Seen.First()["Durable-Run-Id"], out var run) ? run : throw new InvalidOperationException();
+
     /// <summary>The bodies of the calls that reached the service that is called.</summary>
     public string[] Ledger => [.. Payments.Seen.Select(call => Encoding.UTF8.GetString(call.Body))];
 
@@ -28,7 +37,15 @@ internal sealed class Checkout : IAsyncDisposable
     /// <param name="pay">The handler of the service that is called. By default it answers <c>201</c>.</param>
     /// <param name="settings">Settings of the gateway, and metadata of the route as <c>Durable.Step.Drift=Fail</c>.</param>
     public static async Task<Checkout> StartAsync(
-        Func<Checkout, HttpContext, int, Task> handle, Func<HttpContext, int, Task>? pay = null, params string[] settings)
+        Func<Checkout, HttpContext, int, Task> handle, Func<HttpContext, int, Task>? pay = null, params string[] settings) =>
+        await StartAsync(handle, pay, null, settings);
+
+    /// <param name="handle">The handler of the service; its second argument counts the attempts.</param>
+    /// <param name="pay">The handler of the service that is called. By default it answers <c>201</c>.</param>
+    /// <param name="customize">Changes the gateway.</param>
+    /// <param name="settings">Settings of the gateway, and metadata of the route as <c>Durable.Step.Drift=Fail</c>.</param>
+    public static async Task<Checkout> StartAsync(Func<Checkout, HttpContext, int, Task> handle, Func<HttpContext, int, Task>? pay,
+        Action<WebApplicationBuilder>? customize, params string[] settings)
     {
         Checkout? checkout = null;
         checkout = new Checkout
@@ -36,7 +53,11 @@ internal sealed class Checkout : IAsyncDisposable
             Payments = await TestService.StartAsync(pay ?? PayAsync),
             Service = await TestService.StartAsync((context, count) => handle(checkout!, context, count), readBody: false),
         };
-        checkout.Gateway = await GatewayHost.StartAsync(checkout.Service.Url, Settings(checkout.Payments.Url, settings));
+        checkout.Gateway = await GatewayHost.StartAsync(checkout.Service.Url, builder =>
+        {
+            builder.Services.AddSingleton<IStartupFilter>(checkout.Callers);
+            customize?.Invoke(builder);
+        }, Settings(checkout.Payments.Url, settings));
         return checkout;
     }
 
@@ -65,6 +86,32 @@ internal sealed class Checkout : IAsyncDisposable
         HttpContext context, string body, string carrier = TraceState, string path = "/payments/charges",
         Uri? egress = null, CancellationToken cancellation = default) =>
         Client.SendAsync(Request(context.Request.Headers[carrier], body, carrier, path, egress), cancellation);
+
+    /// <summary>Makes a call, and disconnects when it has got somewhere. Returns when the gateway has noticed that.</summary>
+    public async Task LeaveAsync(HttpContext context, string body, Task reached)
+    {
+        using var impatience = new CancellationTokenSource();
+        var call = CallAsync(context, body, cancellation: impatience.Token);
+        await reached;
+        await impatience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        await Callers.Gone;
+    }
+
+    public Attempt Attempt =>
+        Gateway.Services.GetRequiredService<AttemptRegistry>().TryGet(Run, out var attempt)
+            ? attempt
+            : throw new InvalidOperationException("The attempt is over.");
+
+    /// <summary>Returns when a number of calls wait for another one.</summary>
+    public Task WaitingAsync(int calls) => Eventually.TrueAsync(
+        () => Gateway.Services.GetRequiredService<CallLedgers>().Of(Attempt).Waiting == calls, "a call waits for another one");
+
+    /// <summary>Returns when the history of the run says something about a call.</summary>
+    public Task NotedAsync(string text) => Eventually.TrueAsync(
+        async () => (await Gateway.Services.GetRequiredService<IRunHistory>().GetAsync(Run))
+            .Any(entry => entry.Kind == HistoryKind.Mismatch && entry.Text == text),
+        "the history says what became of the call");
 
     public HttpRequestMessage Request(
         string? carried, string body, string carrier = TraceState, string path = "/payments/charges", Uri? egress = null)

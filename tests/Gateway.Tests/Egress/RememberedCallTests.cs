@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Egress;
@@ -68,30 +66,8 @@ public sealed class RememberedCallTests
         Assert.Equal("receipt 1receipt 2", await result.Content.ReadAsStringAsync());
         Assert.Equal(["10 EUR", "10 EUR"], checkout.Ledger);
         Assert.Equal(2, checkout.Payments.Seen.Select(call => call["Idempotency-Key"]).Distinct().Count());
-        var steps = await checkout.Gateway.Store.GetStepsAsync(RunOf(checkout));
+        var steps = await checkout.Gateway.Store.GetStepsAsync(checkout.Run);
         Assert.Equal(["payments POST /payments/charges", "payments POST /payments/charges#2"], steps!.Select(step => step.Id));
-    }
-
-    [Fact]
-    public async Task FailedCall_IsRepeatedUnderItsKey_ByTheServiceAndByTheReplay()
-    {
-        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
-        {
-            using var first = await checkout.CallAsync(context, "10 EUR");
-            using var again = count == 1 ? await checkout.CallAsync(context, "10 EUR") : null;
-            context.Response.StatusCode = first.IsSuccessStatusCode ? 200 : 503;
-        }, (context, count) =>
-        {
-            context.Response.StatusCode = count <= 2 ? 503 : 201;
-            return Task.CompletedTask;
-        });
-
-        using var result = await checkout.Gateway.Follower.GetAsync("/order");
-
-        Assert.Equal(HttpStatusCode.OK, result.StatusCode);
-        Assert.Equal(3, checkout.Ledger.Length);
-        Assert.Single(checkout.Payments.Seen.Select(call => call["Idempotency-Key"]).Distinct());
-        Assert.Single((await checkout.Gateway.Store.GetStepsAsync(RunOf(checkout)))!);
     }
 
     [Fact]
@@ -107,100 +83,6 @@ public sealed class RememberedCallTests
         using var result = await checkout.Gateway.Client.GetAsync("/order");
 
         Assert.Equal("mine", checkout.Payments.Seen.Single()["Idempotency-Key"]);
-    }
-
-    /// <summary>The service waits no longer than this call takes, and its next attempt needs its outcome.</summary>
-    [Fact]
-    public async Task CallWhoseCallerHasGone_GoesOn_AndTheReplayGetsItsOutcome()
-    {
-        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
-        {
-            using var impatience = new CancellationTokenSource();
-            var call = checkout.CallAsync(context, "10 EUR", cancellation: impatience.Token);
-            if (count == 1)
-            {
-                await reached.Task;
-                await impatience.CancelAsync();
-                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-                release.SetResult();
-                context.Response.StatusCode = 503;
-                return;
-            }
-
-            using var charged = await call;
-            await context.Response.WriteAsync(await charged.Content.ReadAsStringAsync());
-        }, async (context, count) =>
-        {
-            reached.TrySetResult();
-            await release.Task;
-            await Checkout.PayAsync(context, count);
-        });
-
-        using var result = await checkout.Gateway.Follower.GetAsync("/order");
-
-        Assert.Equal("receipt 1", await result.Content.ReadAsStringAsync());
-        Assert.Single(checkout.Ledger);
-    }
-
-    [Fact]
-    public async Task RepetitionWhileTheCallIsInFlight_WaitsForItsOutcome()
-    {
-        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
-        {
-            using var impatience = new CancellationTokenSource();
-            var call = checkout.CallAsync(context, "10 EUR", cancellation: impatience.Token);
-            await reached.Task;
-            await impatience.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-            var again = checkout.CallAsync(context, "10 EUR");
-            release.SetResult();
-            await context.Response.WriteAsync(await (await again).Content.ReadAsStringAsync());
-        }, async (context, count) =>
-        {
-            reached.TrySetResult();
-            await release.Task;
-            await Checkout.PayAsync(context, count);
-        });
-
-        using var result = await checkout.Gateway.Follower.GetAsync("/order");
-
-        Assert.Equal("receipt 1", await result.Content.ReadAsStringAsync());
-        Assert.Single(checkout.Ledger);
-    }
-
-    /// <summary>The end of a connection may arrive after what is sent later on another one.</summary>
-    [Fact]
-    public async Task RepetitionThatOvertakesTheEndOfItsCall_WaitsForItsOutcome()
-    {
-        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
-        {
-            using var impatience = new CancellationTokenSource();
-            var call = checkout.CallAsync(context, "10 EUR", cancellation: impatience.Token);
-            await reached.Task;
-            var again = checkout.CallAsync(context, "10 EUR");
-            await Task.Delay(TimeSpan.FromMilliseconds(20));
-            await impatience.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-            await Task.WhenAny(again, Task.Delay(TimeSpan.FromMilliseconds(500)));
-            release.SetResult();
-            await context.Response.WriteAsync(await (await again).Content.ReadAsStringAsync());
-        }, async (context, count) =>
-        {
-            reached.TrySetResult();
-            await release.Task;
-            await Checkout.PayAsync(context, count);
-        });
-
-        using var result = await checkout.Gateway.Follower.GetAsync("/order");
-
-        Assert.Equal("receipt 1", await result.Content.ReadAsStringAsync());
-        Assert.Single(checkout.Ledger);
     }
 
     [Fact]
@@ -275,7 +157,7 @@ public sealed class RememberedCallTests
 
         using var result = await checkout.Gateway.Client.GetAsync("/order");
 
-        Assert.Equal("charge", Assert.Single((await checkout.Gateway.Store.GetStepsAsync(RunOf(checkout)))!).Id);
+        Assert.Equal("charge", Assert.Single((await checkout.Gateway.Store.GetStepsAsync(checkout.Run))!).Id);
     }
 
     [Fact]
@@ -312,8 +194,8 @@ public sealed class RememberedCallTests
         using var result = await checkout.Gateway.Client.GetAsync("/order");
 
         Assert.Equal("100000", await result.Content.ReadAsStringAsync());
-        Assert.Empty((await checkout.Gateway.Store.GetStepsAsync(RunOf(checkout)))!);
-        await AssertNotedAsync(checkout, "not remembered: payments POST /payments/charges: its response is larger than MaxStepBytes");
+        Assert.Empty((await checkout.Gateway.Store.GetStepsAsync(checkout.Run))!);
+        await checkout.NotedAsync("not remembered: payments POST /payments/charges: its response is larger than MaxStepBytes");
     }
 
     [Fact]
@@ -340,42 +222,7 @@ public sealed class RememberedCallTests
         using var result = await checkout.Gateway.Client.GetAsync("/order");
 
         Assert.Equal("data: two\n", await result.Content.ReadAsStringAsync());
-        await AssertNotedAsync(checkout, "not remembered: payments POST /payments/charges: its response is a stream of events");
-    }
-
-    [Fact]
-    public async Task TruncatedResponse_IsNotRemembered()
-    {
-        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
-        {
-            try
-            {
-                using var got = await checkout.CallAsync(context, "10 EUR");
-                context.Response.StatusCode = got.IsSuccessStatusCode ? 200 : 503;
-                await context.Response.WriteAsync(await got.Content.ReadAsStringAsync());
-            }
-            catch (HttpRequestException)
-            {
-                context.Response.StatusCode = 503;
-            }
-        }, async (context, count) =>
-        {
-            if (count > 1)
-            {
-                await context.Response.WriteAsync("whole");
-                return;
-            }
-
-            context.Response.ContentLength = 5;
-            await context.Response.WriteAsync("who");
-            await context.Response.Body.FlushAsync();
-            context.Abort();
-        });
-
-        using var result = await checkout.Gateway.Follower.GetAsync("/order");
-
-        Assert.Equal("whole", await result.Content.ReadAsStringAsync());
-        Assert.Equal(2, checkout.Ledger.Length);
+        await checkout.NotedAsync("not remembered: payments POST /payments/charges: its response is a stream of events");
     }
 
     [Fact]
@@ -397,66 +244,21 @@ public sealed class RememberedCallTests
     [Fact]
     public async Task TooManyStepsAtOnce_RefusesTheCallBeforeItLeaves()
     {
-        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var held = new Hold();
         await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
         {
             var call = checkout.CallAsync(context, "1");
-            await reached.Task;
-            var other = checkout.CallAsync(context, "2");
-            await Task.WhenAny(other, Task.Delay(TimeSpan.FromSeconds(5)));
-            release.SetResult();
+            await held.Reached;
+            using var two = await checkout.CallAsync(context, "2").WaitAsync(TimeSpan.FromSeconds(30));
+            held.Release();
             using var one = await call;
-            using var two = await other;
             await context.Response.WriteAsync($"{(int)one.StatusCode} {(int)two.StatusCode}");
-        }, async (context, count) =>
-        {
-            reached.TrySetResult();
-            await release.Task;
-            await Checkout.PayAsync(context, count);
-        }, "Durable:Policies:default:MaxSteps=1");
+        }, held.Before(Checkout.PayAsync), "Durable:Policies:default:MaxSteps=1");
 
         using var result = await checkout.Gateway.Client.GetAsync("/order");
 
         Assert.Equal("201 422", await result.Content.ReadAsStringAsync());
         Assert.Equal(["1"], checkout.Ledger);
-    }
-
-    /// <summary>A call that waits for another one may wait for longer than its attempt owns the run.</summary>
-    [Fact]
-    public async Task CallWhoseAttemptIsLostWhileItWaits_IsNotMade()
-    {
-        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var status = new TaskCompletionSource<HttpStatusCode>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
-        {
-            using var impatience = new CancellationTokenSource();
-            var call = checkout.CallAsync(context, "10 EUR", cancellation: impatience.Token);
-            await reached.Task;
-            await impatience.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-            var again = checkout.CallAsync(context, "10 EUR");
-            await Task.WhenAny(again, Task.Delay(TimeSpan.FromSeconds(1)));
-            Assert.True(checkout.Gateway.Services.GetRequiredService<AttemptRegistry>().TryGet(RunOf(checkout), out var attempt));
-            attempt.Lose();
-            release.SetResult();
-            using var answer = await again;
-            status.TrySetResult(answer.StatusCode);
-        }, async (context, _) =>
-        {
-            reached.TrySetResult();
-            await release.Task;
-            context.Response.StatusCode = 503;
-        });
-
-        using var end = new CancellationTokenSource();
-        var result = checkout.Gateway.Client.GetAsync("/order", end.Token);
-
-        Assert.Equal(HttpStatusCode.Conflict, await status.Task.WaitAsync(TimeSpan.FromSeconds(30)));
-        Assert.Single(checkout.Ledger);
-        await end.CancelAsync();
-        await Task.WhenAny(result);
     }
 
     [Fact]
@@ -472,14 +274,6 @@ public sealed class RememberedCallTests
 
         Assert.Equal(["10 EUR", "10 EUR"], checkout.Ledger);
     }
-
-    private static RunId RunOf(Checkout checkout) =>
-        RunId.TryParse(checkout.Service.Seen.First()["Durable-Run-Id"], out var run) ? run : throw new InvalidOperationException();
-
-    private static Task AssertNotedAsync(Checkout checkout, string text) => Eventually.TrueAsync(
-        async () => (await checkout.Gateway.Services.GetRequiredService<IRunHistory>().GetAsync(RunOf(checkout)))
-            .Any(entry => entry.Kind == HistoryKind.Mismatch && entry.Text == text),
-        "the history says that the call is not remembered");
 
     /// <summary>The service must not go on as if its call were remembered.</summary>
     [Fact]

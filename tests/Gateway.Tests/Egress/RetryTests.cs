@@ -2,8 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
 using DurableGateway.Diagnostics;
-using DurableGateway.Protocol;
-using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Egress;
@@ -28,7 +26,7 @@ public sealed class RetryTests
         Assert.Equal("201 receipt 3", await result.Content.ReadAsStringAsync());
         Assert.Equal([body, body, body], checkout.Ledger);
         Assert.Single(checkout.Payments.Seen.Select(call => call["Idempotency-Key"]).Distinct());
-        Assert.Equal("payments POST /payments/charges", Assert.Single((await checkout.Gateway.Store.GetStepsAsync(RunOf(checkout)))!).Id);
+        Assert.Equal("payments POST /payments/charges", Assert.Single((await checkout.Gateway.Store.GetStepsAsync(checkout.Run))!).Id);
     }
 
     [Fact]
@@ -247,8 +245,7 @@ public sealed class RetryTests
             status.TrySetResult(charged.StatusCode);
         }, async (context, count) =>
         {
-            Assert.True(started!.Gateway.Services.GetRequiredService<AttemptRegistry>().TryGet(RunOf(started), out var attempt));
-            attempt.Lose();
+            started!.Attempt.Lose();
             await FailingUntil(2)(context, count);
         }, Fast);
         using var end = new CancellationTokenSource();
@@ -305,8 +302,5 @@ public sealed class RetryTests
     }
 
     private static async Task<Http.RememberedCall> OutcomeAsync(Checkout checkout) => Http.RememberedCall.Parse(
-        Assert.Single((await checkout.Gateway.Store.GetStepsAsync(RunOf(checkout)))!).Body)!;
-
-    private static RunId RunOf(Checkout checkout) =>
-        RunId.TryParse(checkout.Service.Seen.First()["Durable-Run-Id"], out var run) ? run : throw new InvalidOperationException();
+        Assert.Single((await checkout.Gateway.Store.GetStepsAsync(checkout.Run))!).Body)!;
 }

@@ -158,78 +158,42 @@ public sealed class StoreTests
     [Fact]
     public async Task RepetitionWhileTheOutcomeIsBeingStored_GetsIt()
     {
-        var storing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var store = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var payments = await TestService.StartAsync(Checkout.PayAsync);
-        GatewayHost? gateway = null;
-        await using var service = await TestService.StartAsync(async (context, _) =>
+        var store = new Hold();
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
         {
-            using var impatience = new CancellationTokenSource();
-            var call = CallAsync(gateway!.Egress, context, impatience.Token);
-            await storing.Task;
-            await impatience.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-            var again = CallAsync(gateway!.Egress, context);
-            await Task.WhenAny(again, Task.Delay(TimeSpan.FromSeconds(1)));
-            store.TrySetResult();
+            await checkout.LeaveAsync(context, "10 EUR", store.Reached);
+            var again = checkout.CallAsync(context, "10 EUR");
+            await checkout.WaitingAsync(1);
+            store.Release();
             using var charged = await again;
             await context.Response.WriteAsync(await charged.Content.ReadAsStringAsync());
-        });
-        await using (gateway = await GatewayHost.StartAsync(service.Url,
-            ObservedStore.Of((method, _, call) => method == nameof(IRunStore.StoreOutcomeAsync) ? DelayAsync(call) : call()),
-            Checkout.Settings(payments.Url)))
-        {
-            using var result = await gateway.Follower.GetAsync("/order");
+        }, null, store.Store<StepAnswer>(nameof(IRunStore.StoreOutcomeAsync)));
 
-            Assert.Equal("receipt 1", await result.Content.ReadAsStringAsync());
-            Assert.Single(payments.Seen);
-        }
+        using var result = await checkout.Gateway.Follower.GetAsync("/order");
 
-        async Task<StepAnswer> DelayAsync(Func<object?> call)
-        {
-            storing.TrySetResult();
-            await store.Task;
-            return await (Task<StepAnswer>)call()!;
-        }
+        Assert.Equal("receipt 1", await result.Content.ReadAsStringAsync());
+        Assert.Single(checkout.Ledger);
     }
 
     /// <summary>The service gives up while a slow store takes its run, and repeats its call. Only the repetition is made.</summary>
     [Fact]
     public async Task CallWhoseCallerHasGoneBeforeItLeaves_IsNotMade()
     {
-        var storing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var store = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var payments = await TestService.StartAsync(Checkout.PayAsync);
-        GatewayHost? gateway = null;
-        await using var service = await TestService.StartAsync(async (context, _) =>
+        var store = new Hold();
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
         {
-            using var impatience = new CancellationTokenSource();
-            var call = CallAsync(gateway!.Egress, context, impatience.Token);
-            await storing.Task;
-            await impatience.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-            var again = CallAsync(gateway!.Egress, context);
-            await Task.WhenAny(again, Task.Delay(TimeSpan.FromSeconds(1)));
-            store.TrySetResult();
+            await checkout.LeaveAsync(context, "10 EUR", store.Reached);
+            var again = checkout.CallAsync(context, "10 EUR");
+            await Eventually.TrueAsync(() => checkout.Callers.Came == 2, "the repetition has come");
+            store.Release();
             using var charged = await again;
             await context.Response.WriteAsync(await charged.Content.ReadAsStringAsync());
-        });
-        await using (gateway = await GatewayHost.StartAsync(service.Url,
-            ObservedStore.Of((method, _, call) => method == nameof(IRunStore.CreateRunningAsync) ? DelayAsync(call) : call()),
-            Checkout.Settings(payments.Url)))
-        {
-            using var result = await gateway.Follower.GetAsync("/order");
+        }, null, store.Store<bool>(nameof(IRunStore.CreateRunningAsync)));
 
-            Assert.Equal(HttpStatusCode.OK, result.StatusCode);
-            Assert.Single(payments.Seen);
-        }
+        using var result = await checkout.Gateway.Follower.GetAsync("/order");
 
-        async Task<bool> DelayAsync(Func<object?> call)
-        {
-            storing.TrySetResult();
-            await store.Task;
-            return await (Task<bool>)call()!;
-        }
+        Assert.Equal(HttpStatusCode.OK, result.StatusCode);
+        Assert.Single(checkout.Ledger);
     }
 
     /// <summary>The addresses of the nodes have changed, and a token names one that is this node's by another name.</summary>
