@@ -18,6 +18,9 @@ internal static class RunViewMapper
             run.Mismatches, run.HasIdempotencyKey);
     }
 
+    /// <summary>How the history names the action by which a run continues from a step.</summary>
+    private const string FromStep = "run-from-step ";
+
     /// <summary>The attempts in the history, oldest first.</summary>
     public static IReadOnlyList<AttemptView> Attempts(IReadOnlyList<HistoryEntry> history, RunRecord run)
     {
@@ -58,12 +61,15 @@ internal static class RunViewMapper
     public static IEnumerable<StepView> Steps(IReadOnlyList<StepRecord> steps, IReadOnlyList<HistoryEntry> history)
     {
         var noted = history.ToLookup(entry => entry.Text, StringComparer.Ordinal);
+        var operations = history.Where(entry => entry.Kind == HistoryKind.Operator).ToArray();
         return steps.Select(step =>
         {
-            var entries = noted[step.Id]
+            var entries = SinceDropped([.. noted[step.Id]
                 .Where(entry => entry.Kind is HistoryKind.StepCompleted or HistoryKind.StepFailed or HistoryKind.StepTryFailed
-                    or HistoryKind.StepBegan or HistoryKind.StepSleeps or HistoryKind.StepWaits or HistoryKind.StepDelivered).ToArray();
-            DateTimeOffset? first = entries.Length > 0 ? entries[0].Time : null;
+                    or HistoryKind.StepBegan or HistoryKind.StepSleeps or HistoryKind.StepWaits or HistoryKind.StepDelivered)],
+                operations, hasOutcome: step.Outcome is not null);
+            DateTimeOffset? first = entries.Length > 0 ? entries[0].Time - (entries[0].Failure?.Took ?? default) : null;
+            var edit = EditOf(step.Id, operations, after: entries.Length > 0 ? entries[^1].Number : 0);
             var reason = entries.LastOrDefault(entry => entry.Reason is not null)?.Reason;
             var failed = entries.Count(entry => entry.Kind == HistoryKind.StepTryFailed);
             var tries = entries.Where(entry => entry.Kind == HistoryKind.StepTryFailed)
@@ -71,11 +77,15 @@ internal static class RunViewMapper
             if (step.Outcome is { } outcome)
             {
                 if (StepOutcome.IsCall(outcome) && RememberedCall.Parse(outcome.Body) is { } call)
-                    return Call(outcome, call, failed) with { FailedTries = tries };
+                    return Call(outcome, call, failed) with { FailedTries = tries, Edit = edit };
                 return new StepView(step.Id, outcome.Type, outcome.Failed ? "failed" : "completed", failed + 1, outcome.Attempt,
                     first < outcome.StartedAt ? first : outcome.StartedAt, outcome.EndedAt, null, outcome.ContentType, outcome.Body,
                     outcome.Failed ? reason : null)
-                { FailedTries = tries };
+                {
+                    FailedTries = tries,
+                    LastTryAt = outcome.StartedAt,
+                    Edit = edit,
+                };
             }
 
             var (type, state) = Pending(step);
@@ -85,6 +95,25 @@ internal static class RunViewMapper
                 : 1;
             return new StepView(step.Id, type, state, count, 0, first, null, step.Due, null, default, reason) { FailedTries = tries };
         }).OrderBy(step => step.StartedAt ?? DateTimeOffset.MaxValue);
+    }
+
+    /// <summary>
+    /// The entries since an operator last made the run continue from this step or an earlier one, which dropped it.
+    /// </summary>
+    private static HistoryEntry[] SinceDropped(HistoryEntry[] entries, HistoryEntry[] operations, bool hasOutcome)
+    {
+        // A step that has kept its outcome was not dropped by what came after the outcome.
+        var last = hasOutcome ? entries.Length > 0 ? entries[^1].Number : 0 : long.MaxValue;
+        var drop = operations.LastOrDefault(entry => entry.Number < last && entry.Text.StartsWith(FromStep, StringComparison.Ordinal));
+        return drop is null ? entries : [.. entries.Where(entry => entry.Number > drop.Number)];
+    }
+
+    /// <summary>Who has edited the outcome of a step last, and when.</summary>
+    private static (DateTimeOffset At, string Who)? EditOf(string step, HistoryEntry[] operations, long after)
+    {
+        var begin = $"edit-step {step} by ";
+        var last = operations.LastOrDefault(entry => entry.Number > after && entry.Text.StartsWith(begin, StringComparison.Ordinal));
+        return last is null ? null : (last.Time, last.Text[begin.Length..]);
     }
 
     /// <summary>

@@ -18,6 +18,12 @@ internal sealed record StepView(
     /// <summary>The tries that failed, oldest first.</summary>
     public IReadOnlyList<StepTry> FailedTries { get; init; } = [];
 
+    /// <summary>The start of the try that succeeded, or failed permanently, if known.</summary>
+    public DateTimeOffset? LastTryAt { get; init; }
+
+    /// <summary>The operator who has edited the outcome, and when.</summary>
+    public (DateTimeOffset At, string Who)? Edit { get; init; }
+
     /// <summary>The status of the response, if the step is a call that the service made.</summary>
     public int? Status { get; init; }
 

@@ -8,7 +8,6 @@ internal sealed class Timeline
 {
     private readonly RunDetail _run;
     private readonly DateTimeOffset _now;
-    private readonly ILookup<string, HistoryEntry> _tries;
 
     /// <param name="run">The run.</param>
     /// <param name="now">The end of attempts and steps that have not ended.</param>
@@ -17,7 +16,6 @@ internal sealed class Timeline
     public Timeline(RunDetail run, DateTimeOffset now, int zoom, (int First, int Count)? fit = null)
     {
         (_run, _now) = (run, now);
-        _tries = run.History.Where(entry => entry.Kind == HistoryKind.StepTryFailed).ToLookup(entry => entry.Text);
         Attempts = [.. run.Attempts.Select((attempt, i) => new AttemptLane(attempt, [.. Segments(i)]))];
         var end = run.Run.EndedAt ?? now;
         (From, To) = (run.Run.StartedAt, end);
@@ -56,7 +54,7 @@ internal sealed class Timeline
             var step = _run.Steps[i];
             var isParallel = i > 0 && step.StartedAt is { } start && _run.Steps[i - 1] is { StartedAt: { } before } other
                 && before <= start && start < EndOf(other);
-            yield return new StepLane(step, i, [.. Segments(step)], [.. _tries[step.Id].Select(entry => entry.Time)], isParallel);
+            yield return new StepLane(step, i, [.. Segments(step)], [.. step.FailedTries.Select(one => one.Time)], isParallel);
         }
     }
 
@@ -75,28 +73,70 @@ internal sealed class Timeline
 
     private double Share(DateTimeOffset time) => 100 * ((time - From) / (To - From));
 
+    /// <summary>The time between the ends of the run and the actions of operators that made it continue.</summary>
+    public TimeSpan Idle
+    {
+        get
+        {
+            var idle = TimeSpan.Zero;
+            for (var i = 0; i < _run.Attempts.Count; i++) idle += (IdleBefore(i)?.To - IdleBefore(i)?.From) ?? TimeSpan.Zero;
+            return idle;
+        }
+    }
+
     /// <summary>
-    /// Before an attempt, the run is waiting and then queued. Time for which the history shows no waiting counts as queued.
+    /// Before an attempt, the run is waiting and then queued. Time for which the history shows no waiting counts as queued, and time in
+    /// which the run had ended as nothing. After the last attempt, it waits for the next one.
     /// </summary>
     private IEnumerable<Segment> Segments(int index)
     {
         var attempt = _run.Attempts[index];
         var before = index == 0 ? _run.Run.StartedAt : _run.Attempts[index - 1].EndedAt ?? attempt.StartedAt;
-        var due = Due(index, before);
+        if (IdleBefore(index) is { } idle) before = idle.To;
+        var due = index == 0 ? before : Due(_run.Attempts[index - 1].Number, before, attempt.StartedAt);
         if (due > attempt.StartedAt) due = attempt.StartedAt;
         if (due > before) yield return new Segment(Phase.Waiting, before, due);
         if (attempt.StartedAt > due) yield return new Segment(Phase.Queued, due, attempt.StartedAt);
         yield return new Segment(Phase.Executing, attempt.StartedAt, attempt.EndedAt ?? _run.Run.EndedAt ?? _now);
+        if (index < _run.Attempts.Count - 1 || _run.Run.State != RunState.Waiting || attempt.EndedAt is not { } end) yield break;
+
+        // A paused run is never due.
+        if (After(end).Any(IsRestart)) end = After(end).Last(IsRestart).Time;
+        var next = _run.Run.Paused || _run.Run.NextAttemptAt is not { } at || at > _now ? _now : at;
+        if (next > end) yield return new Segment(Phase.Waiting, end, next);
+        if (_now > next) yield return new Segment(Phase.Queued, next > end ? next : end, _now);
     }
 
-    private DateTimeOffset Due(int index, DateTimeOffset before)
+    /// <summary>When the run was due after an attempt: when its delay ended, or when an operator made it due.</summary>
+    private DateTimeOffset Due(int number, DateTimeOffset before, DateTimeOffset start)
     {
-        if (index == 0) return before;
-        var number = _run.Attempts[index - 1].Number;
+        if (After(before).LastOrDefault(entry => entry.Time <= start && (IsRestart(entry) || IsRelease(entry))) is { } action)
+            return action.Time;
         var parked = _run.History.LastOrDefault(entry =>
             entry.Attempt == number && entry.Kind is HistoryKind.Suspended or HistoryKind.AttemptFailed);
         return parked?.Until is { } until && until > before ? until : before;
     }
+
+    /// <summary>The time before an attempt in which the run had ended, until an operator made it continue.</summary>
+    private (DateTimeOffset From, DateTimeOffset To)? IdleBefore(int index)
+    {
+        if (index == 0 || _run.Attempts[index - 1].EndedAt is not { } end) return null;
+        var start = _run.Attempts[index].StartedAt;
+        var ended = After(end).FirstOrDefault(entry =>
+            entry.Time <= start && entry.Kind is HistoryKind.Ended or HistoryKind.Cancelled && entry.Time <= start);
+        return ended is not null && After(ended.Time).LastOrDefault(entry => entry.Time <= start && IsRestart(entry)) is { } restart
+            ? (end, restart.Time)
+            : null;
+    }
+
+    private IEnumerable<HistoryEntry> After(DateTimeOffset time) => _run.History.Where(entry => entry.Time >= time);
+
+    private static bool IsRestart(HistoryEntry entry) => Is(entry, "run-from-step ") || Is(entry, "edit-step ");
+
+    private static bool IsRelease(HistoryEntry entry) => Is(entry, "retry ") || Is(entry, "resume ");
+
+    private static bool Is(HistoryEntry entry, string action) =>
+        entry.Kind == HistoryKind.Operator && entry.Text.StartsWith(action, StringComparison.Ordinal);
 
     private DateTimeOffset EndOf(StepView step) => step.EndedAt ?? _run.Run.EndedAt ?? _now;
 
@@ -110,17 +150,20 @@ internal sealed class Timeline
             yield break;
         }
 
-        foreach (var failed in _tries[step.Id])
+        foreach (var failed in step.FailedTries)
         {
+            // The service says how long a try took. Without that, it may have begun with its attempt.
+            if (failed.Failure.Took > TimeSpan.Zero && failed.Time - failed.Failure.Took > from) from = failed.Time - failed.Failure.Took;
             if (failed.Time >= from) yield return new Segment(Phase.Executing, from, failed.Time);
             var again = _run.Attempts.FirstOrDefault(attempt =>
                 attempt.StartedAt >= failed.Time && attempt.Number > failed.Attempt)?.StartedAt ?? end;
-            var due = failed.Until is { } until && until < again ? until : again;
+            var due = failed.Next is { } until && until < again ? until : again;
             if (due > failed.Time) yield return new Segment(Phase.Waiting, failed.Time, due);
             if (again > due) yield return new Segment(Phase.Queued, due, again);
             from = again;
         }
 
+        if (step.FailedTries.Count > 0 && step.LastTryAt > from) from = step.LastTryAt.Value;
         if (end > from || from == step.StartedAt) yield return new Segment(Phase.Executing, from, end);
     }
 }

@@ -18,7 +18,7 @@ internal sealed record RunDetailJson(
             attempt.Status, FailureJson.From(attempt.Failure)))],
         [.. detail.Steps.Select(step => new StepDetailJson(
             step.Id, step.Type, step.State, step.Tries, step.Attempt, step.StartedAt, step.EndedAt, step.Until, step.ContentType,
-            step.Body.Length, step.Reason, [.. step.FailedTries.Select(TryJson.From)]))],
+            step.Body.Length, step.Reason, [.. step.FailedTries.Select(TryJson.From)], step.Edit?.Who))],
         [.. detail.History.Select(HistoryJson.From)],
         detail.ResultUrl);
 

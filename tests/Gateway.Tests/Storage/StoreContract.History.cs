@@ -32,11 +32,33 @@ public abstract partial class StoreContract
     public async Task History_OfManyEntries_HasTheNewestThousand()
     {
         var run = await RunningAsync(ShortlyKept);
-        for (var i = 2; i <= 1200; i++) await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{i}"), 2000);
+        for (var i = 2; i <= 1600; i++) await Store.StoreOutcomeAsync(run.Id, 1, Make.Outcome($"s{i}"), 2000);
         var history = await fixture.Node.History.GetAsync(run.Id);
-        Assert.InRange(history.Count, 1000, 1108);
-        Assert.Equal(Enumerable.Range(1201 - history.Count, history.Count).Select(n => (long)n), history.Select(entry => entry.Number));
-        Assert.Equal(1199, (await fixture.Node.History.GetAsync(run.Id, 1198))[0].Number);
+        Assert.InRange(history.Count, 1000, 1408);
+
+        // The beginning of the first attempt stays.
+        Assert.Equal(Enumerable.Range(1602 - history.Count, history.Count - 1).Prepend(1).Select(n => (long)n),
+            history.Select(entry => entry.Number));
+        Assert.Equal(1599, (await fixture.Node.History.GetAsync(run.Id, 1598))[0].Number);
+    }
+
+    /// <summary>A run of many steps keeps its failed attempts, although the entries of its steps are cut.</summary>
+    [Fact]
+    public async Task History_OfManySteps_KeepsItsAttemptsAndFailures()
+    {
+        var run = await RunningAsync(ShortlyKept);
+        await Store.ScheduleStepAsync(run.Id, 1, "pay", 2000, 0, Now, "busy");
+        await Store.FailAsync(Key(run), 0, Now, new AttemptNote(new string('x', 120), 503, "http://orders:8080"));
+        Assert.NotNull(await Store.ClaimAsync(run.Id, Owner, Now, LeaseEnd));
+        for (var i = 2; i <= 1600; i++) await Store.StoreOutcomeAsync(run.Id, 2, Make.Outcome($"s{i}"), 2000);
+
+        var history = await fixture.Node.History.GetAsync(run.Id);
+
+        Assert.Equal([HistoryKind.AttemptBegan, HistoryKind.StepTryFailed, HistoryKind.AttemptFailed, HistoryKind.AttemptBegan],
+            history.Where(entry => entry.Kind != HistoryKind.StepCompleted).Select(entry => entry.Kind));
+        Assert.Equal(new string('x', 120), history.Single(entry => entry.Kind == HistoryKind.AttemptFailed).Text);
+        Assert.InRange(history.Count, 1000, 1408);
+        Assert.Equal(history.OrderBy(entry => entry.Number), history);
     }
 
     /// <summary>An entry that is longer than a field has several, also where the first of them move to the list.</summary>

@@ -4,9 +4,10 @@
 -- An entry is '<n> <time> <kind> <attempt> <number> <text>', and <n> only increases. The newest entries are the fields 'h:<n>' of the run,
 -- so that one command writes an entry and the change that it records. Redis keeps a run in a third of the bytes as long as no field is
 -- longer than 64. An entry of up to 256 therefore has several fields, and as many numbers: its other parts begin with '+'. Parts move to
--- a list, eight at a time. The list has the newest thousand parts and expires with the run. If a step or an attempt failed, <number> is
--- '<number>:<why>', where <why> is what the service said, sealed. The field 'why' is the number of the entry that says why the run failed
--- last.
+-- a list, eight at a time. The list has the newest thousand parts, and before them the newest 300 of the others that are about attempts,
+-- failures and operators: a run of many steps would lose its first attempts otherwise. It expires with the run. If a step or an attempt
+-- failed, <number> is '<number>:<why>', where <why> is what the service said, sealed. The field 'why' is the number of the entry that says
+-- why the run failed last.
 --   a  an attempt begins: text is the node                      q  the run was accepted, and has had no attempt yet
 --   C  a step completed, F failed for good: text is the step    P  a try of it failed: number is when the next is due
 --   S  a step that is executed at most once begins              W  it sleeps: number is until when
@@ -54,6 +55,21 @@ local function entries_after(run, history, noted, n, most)
   return join_parts(parts)
 end
 
+-- Shortens the list to its newest parts, and keeps the most important ones of the others.
+local function shorten(history, length)
+  local old, kept, is_kept = redis.call('LRANGE', history, 0, length - 1001), {}, false
+  for _, part in ipairs(old) do
+    if string.sub(part, 1, 1) ~= '+' then is_kept = string.match(part, '^%d+ %S+ [afzqecomPF] ') ~= nil end
+    if is_kept then kept[#kept + 1] = part end
+  end
+  redis.call('LTRIM', history, -1000, -1)
+  local first = math.max(1, #kept - 299)
+  while kept[first] and string.sub(kept[first], 1, 1) == '+' do first = first + 1 end
+  local reversed = {}
+  for i = #kept, first, -1 do reversed[#reversed + 1] = kept[i] end
+  call_with_list('LPUSH', history, reversed)
+end
+
 -- Moves the last eight parts to the list. add_history calls it before it adds the next one.
 local function move_to_list(keys, run, noted)
   write_fields(run, keys.run)
@@ -64,7 +80,7 @@ local function move_to_list(keys, run, noted)
   if #entries == 0 then return end
   local length = redis.call('RPUSH', keys.history, unpack(entries))
   if length == #entries then redis.call('PEXPIREAT', keys.history, run.expires) end
-  if length > 1100 then redis.call('LTRIM', keys.history, -1000, -1) end
+  if length > 1400 then shorten(keys.history, length) end
   redis.call('HDEL', keys.run, unpack(names))
 end
 
