@@ -12,7 +12,8 @@ internal sealed class RouteViewReader(IProxyStateLookup proxy, PolicyRegistry po
         var known = await counts.GetAsync();
         return
         [
-            .. proxy.GetRoutes().OrderBy(route => route.Config.Order ?? 0).ThenBy(route => route.Config.RouteId,
+            .. proxy.GetRoutes().Where(route => route.Config.RouteId != ForwardRoutes.Any)
+                .OrderBy(route => route.Config.Order ?? 0).ThenBy(route => route.Config.RouteId,
                 StringComparer.Ordinal).Select(route =>
                 new RouteOverview(
                     route.Config.RouteId, policies.For(route)?.Name ?? route.Config.Metadata?.GetValueOrDefault(RouteChecks.PolicyMetadata),

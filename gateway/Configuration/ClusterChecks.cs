@@ -20,6 +20,8 @@ internal static class ClusterChecks
     {
         foreach (var cluster in proxy.GetSection("Clusters").GetChildren())
         {
+            if (ForwardRoutes.IsBuiltIn(cluster.Key))
+                errors.Add(new ConfigurationError(cluster.Path, null, "is the name of the built-in cluster; choose another one"));
             if (cluster[$"Metadata:{MaxReplaysMetadata}"] is { } limit
                 && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0))
                 errors.Add(new ConfigurationError($"{cluster.Path}:Metadata:{MaxReplaysMetadata}", limit,
@@ -36,6 +38,12 @@ internal static class ClusterChecks
             {
                 RouteChecks.RefuseUnknown(destination.GetSection("Metadata"), [BuildMetadata], errors);
                 var address = destination["Address"];
+                if (ForwardRoutes.IsRequestedHost(address))
+                {
+                    CheckRequestedHost(cluster, destination, errors);
+                    continue;
+                }
+
                 if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
                     errors.Add(new ConfigurationError($"{destination.Path}:Address", address ?? "",
                         "is not an absolute http:// or https:// URL"));
@@ -45,5 +53,19 @@ internal static class ClusterChecks
                         + "which requests would not contain; write scheme, host, port and path only"));
             }
         }
+    }
+
+    /// <summary>Checks a cluster that forwards to the host that a request names, by routes of the egress listener.</summary>
+    private static void CheckRequestedHost(
+        IConfigurationSection cluster, IConfigurationSection destination, List<ConfigurationError> errors)
+    {
+        var address = destination["Address"];
+        void Refuse(string why) => errors.Add(new ConfigurationError($"{destination.Path}:Address", address, why));
+        if (cluster.GetSection("Destinations").GetChildren().Count() > 1)
+            Refuse("is the host that a request names, so it must be the only destination of its cluster");
+        if (cluster.GetSection("HttpClient:WebProxy").GetChildren().Any())
+            Refuse("needs a connection whose address can be checked, so the cluster cannot have HttpClient:WebProxy");
+        if (bool.TryParse(cluster["HealthCheck:Active:Enabled"], out var isActive) && isActive)
+            Refuse("is no host that can be probed, so the cluster cannot have HealthCheck:Active");
     }
 }

@@ -21,6 +21,9 @@ internal sealed record GatewaySettings
     /// <summary><c>Durable:Egress:AdvertisedAddress</c>: the egress address of this node; by default that of the egress listener.</summary>
     public string? EgressAddress { get; init; }
 
+    /// <summary><c>Durable:Egress</c>: the egress listener as a forward proxy.</summary>
+    public ForwardSettings Forward { get; init; } = new();
+
     /// <summary><c>Durable:Limits</c>: the limits of the public listener.</summary>
     public ServerLimits Limits { get; init; } = new();
 

@@ -22,8 +22,10 @@ internal static class RouteChecks
     public static void Check(
         IConfigurationSection proxy, ImmutableDictionary<string, RunPolicy> policies, bool hasEgress, List<ConfigurationError> errors)
     {
-        var clusters = proxy.GetSection("Clusters").GetChildren().Select(cluster => cluster.Key)
-            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var clusters = proxy.GetSection("Clusters").GetChildren().ToDictionary(
+            cluster => cluster.Key,
+            cluster => cluster.GetSection("Destinations").GetChildren().Any(one => ForwardRoutes.IsRequestedHost(one["Address"])),
+            StringComparer.OrdinalIgnoreCase);
         var routes = proxy.GetSection("Routes").GetChildren().ToArray();
         foreach (var route in routes)
         {
@@ -34,9 +36,19 @@ internal static class RouteChecks
                     $"is no policy of route '{route.Key}' that is configured; "
                     + $"known are {string.Join(", ", policies.Keys.Order())} and {PolicyBinder.DisableName}"));
             var cluster = route["ClusterId"];
-            if (cluster is null || !clusters.Contains(cluster))
+            if (ForwardRoutes.IsBuiltIn(route.Key))
+                errors.Add(new ConfigurationError(route.Path, null, "is the name of the built-in route; choose another one"));
+            if (cluster is null || !clusters.TryGetValue(cluster, out var isRequestedHost))
+            {
                 errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster ?? "",
                     $"is not a cluster of ReverseProxy:Clusters; route '{route.Key}' needs one"));
+            }
+            else if (isRequestedHost && (route[$"Metadata:{StepRules.StepMetadata}"] is null || !HasHosts(route)))
+            {
+                errors.Add(new ConfigurationError($"{route.Path}:ClusterId", cluster, "forwards to the host that a request names; "
+                    + $"its routes need {StepRules.StepMetadata} and Match:Hosts, for example *.internal"));
+            }
+
             RefuseUnknown(route.GetSection("Metadata"), Known, errors);
             CheckStep(route, hasEgress, errors);
             if (route["Match:Path"] is { } path && HasLiteralAsterisk(path))
@@ -46,6 +58,8 @@ internal static class RouteChecks
 
         CheckRenames(routes, errors);
     }
+
+    private static bool HasHosts(IConfigurationSection route) => route.GetSection("Match:Hosts").GetChildren().Any();
 
     /// <summary>Checks the metadata of a route for the calls that services make.</summary>
     private static void CheckStep(IConfigurationSection route, bool hasEgress, List<ConfigurationError> errors)

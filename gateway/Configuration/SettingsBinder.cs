@@ -49,11 +49,7 @@ internal static class SettingsBinder
         var egressAddress = listeners.Text("Egress") is null ? null : Address(listeners, "Egress", DefaultEgress);
         listeners.RefuseUnknownKeys();
         if (egressAddress is not null) CheckEgress(listeners, egressAddress, publicAddress, controlAddress);
-        var egress = durable.Section("Egress");
-        var advertisedEgress = egress.Url("AdvertisedAddress");
-        if (advertisedEgress is not null && egressAddress is null)
-            egress.Report("AdvertisedAddress", advertisedEgress, "needs Durable:Listeners:Egress, which is not set", false);
-        egress.RefuseUnknownKeys();
+        var (advertisedEgress, forward) = EgressBinder.Bind(durable, hasListener: egressAddress is not null);
         if (publicAddress.Port == controlAddress.Port && publicAddress.Port != 0)
             listeners.Report("Control", controlAddress.ToString(),
                 $"has the same port as Durable:Listeners:Public ({publicAddress}); choose different ports", false);
@@ -102,6 +98,7 @@ internal static class SettingsBinder
             Control = controlAddress,
             Egress = egressAddress,
             EgressAddress = advertisedEgress,
+            Forward = forward,
             Limits = LimitsBinder.Bind(durable),
             TrustedProxies = TrustedProxies(durable),
             AdvertisedAddress = durable.Url("AdvertisedAddress"),

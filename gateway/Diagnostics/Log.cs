@@ -193,6 +193,9 @@ internal static partial class Log
     [LoggerMessage(191, LogLevel.Information, "A call of attempt {Attempt} of run {RunId} is not remembered: {What}")]
     public static partial void CallNotRemembered(this ILogger log, RunId runId, int attempt, string what);
 
+    [LoggerMessage(195, LogLevel.Information, "A call to {Destination} was refused. {Reason}")]
+    public static partial void DestinationRefused(this ILogger log, string destination, string reason);
+
     [LoggerMessage(192, LogLevel.Warning,
         "Call {Step} of run {RunId} was made in attempt {Attempt}, and its outcome could not be stored: {Reason}")]
     public static partial void CallNotStored(this ILogger log, string step, RunId runId, int attempt, string reason);

@@ -2,6 +2,7 @@ using System.Globalization;
 using DurableGateway.Configuration;
 using DurableGateway.Diagnostics;
 using DurableGateway.Http;
+using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 using DurableGateway.Proxy;
 using DurableGateway.Runs;
@@ -87,6 +88,7 @@ internal sealed class CallForwarder(RunEngine engine, TimeProvider time, ILogger
                     last.Held?.Dispose();
                     (context.Request.Body as RequestCapture)?.Rewind();
                     ChooseAnother(context.GetReverseProxyFeature(), tries);
+                    RequestedHost.TryChoose(context);
                 }
 
                 return last = await makeAsync(tries);
@@ -109,7 +111,8 @@ internal sealed class CallForwarder(RunEngine engine, TimeProvider time, ILogger
         if (context.GetForwarderErrorFeature() is { Error: not ForwarderError.None } error)
         {
             call.Error = error;
-            if (!context.Response.HasStarted && IsOfTheOtherSide(error.Error)) call.TryPlanNext();
+            if (!context.Response.HasStarted && IsOfTheOtherSide(error.Error) && DestinationRefusedException.In(error.Exception) is null)
+                call.TryPlanNext();
         }
 
         if (tries?.Next is { } delay)

@@ -40,6 +40,15 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
 
     private async Task EgressAsync(HttpContext context, string route, StepRules rules)
     {
+        if (!RequestedHost.TryChoose(context))
+        {
+            await context.Response.WriteProblemAsync(Problems.BadRequest(StatusCodes.Status400BadRequest,
+                "This route forwards to the host of the request's target, so the target must be an http:// URL, as for a forward proxy."));
+            return;
+        }
+
+        // Not for the dashboard, which warns of calls that should be remembered and are not.
+        if (route == ForwardRoutes.Any) CallCounts.AddUnbound(route);
         if (!rules.Remembers || LongLivedRequest.Begins(context))
         {
             await next(context);
@@ -129,7 +138,7 @@ internal sealed class EgressMiddleware(RequestDelegate next, CallBinder binder, 
                 return true;
             }
 
-            var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+            var target = ForwardTarget.Of(context)?.ToString() ?? context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
             var call = ServiceCall.Of(route, request.Method, target, request.Headers, body.Value, rules, _masked);
             var ledger = ledgers.Of(attempt);
             await ledger.LoadAsync(attempt, store);

@@ -56,7 +56,15 @@ internal sealed class NodeForwarder(IHttpForwarder forwarder, GatewaySettings se
         {
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
             proxyRequest.Headers.TryAddWithoutValidation(DurableHeaders.EgressForwarded, "?1");
+            proxyRequest.Headers.Remove(DurableHeaders.EgressTarget);
             var target = httpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+            if (ForwardTarget.Of(httpContext) is { } forward)
+            {
+                // The other node must match the host, too, and would take the absolute form for a call of a service.
+                proxyRequest.Headers.TryAddWithoutValidation(DurableHeaders.EgressTarget, forward.Authority);
+                target = forward.PathAndQuery;
+            }
+
             if (target.StartsWith('/')) proxyRequest.RequestUri = new Uri(destinationPrefix.TrimEnd('/') + target, AsWritten);
         }
     }

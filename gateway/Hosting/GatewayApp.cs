@@ -37,7 +37,7 @@ internal static class GatewayApp
                 new RecordingOptions(settings.Notices?.Options ?? NoticeOptions.None, settings.SearchHeaders))
             .AddRunTelemetry()
             .AddResults()
-            .AddDurableProxy(routes)
+            .AddDurableProxy(routes, settings.Forward)
             .AddNotices()
             .AddReplay(settings)
             .AddAdmin()
@@ -87,6 +87,7 @@ internal static class GatewayApp
             {
                 // Services are limited by the policy of their run only.
                 egress.UseMiddleware<ControlLimitsMiddleware>();
+                egress.UseMiddleware<ForwardMiddleware>();
                 egress.UseMiddleware<DotSegmentMiddleware>();
             });
         app.UseRouting();

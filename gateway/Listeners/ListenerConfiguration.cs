@@ -48,7 +48,11 @@ internal static class ListenerConfiguration
             {
                 connection.Features.Set(EgressListener.Instance);
                 return next(connection);
-            }));
+            }),
+
+            // Within TLS. The handler needs the server, which does not exist yet.
+            inner => inner.Use(next => connection =>
+                kestrel.ApplicationServices.GetRequiredService<TunnelHandler>().ServeAsync(connection, next)));
         }
 
         Listen(kestrel, settings.Control, https =>
@@ -87,12 +91,14 @@ internal static class ListenerConfiguration
         });
 
     private static void Listen(
-        KestrelServerOptions kestrel, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure, Action<ListenOptions> configure)
+        KestrelServerOptions kestrel, BindingAddress address, Action<HttpsConnectionAdapterOptions> secure, Action<ListenOptions> configure,
+        Action<ListenOptions>? inner = null)
     {
         void Options(ListenOptions options)
         {
             configure(options);
             Configure(options, address, secure);
+            inner?.Invoke(options);
         }
 
         var (ip, isLocalhost, port) = Parts(address);

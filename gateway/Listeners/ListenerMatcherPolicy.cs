@@ -18,11 +18,18 @@ internal sealed class ListenerMatcherPolicy(GatewaySettings settings) : MatcherP
     public bool AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) => true;
 
     public IReadOnlyList<PolicyNodeEdge> GetEdges(IReadOnlyList<Endpoint> endpoints) =>
-        [.. endpoints.GroupBy(Of).Select(listener => new PolicyNodeEdge(listener.Key, [.. listener]))];
+    [
+        .. endpoints.GroupBy(Of).Select(listener => new PolicyNodeEdge(listener.Key, [.. listener])),
+
+        // The same endpoints again: those that requests in absolute form may reach.
+        .. endpoints.Where(ForwardRoutes.Includes).GroupBy(_ => Listener.Forward)
+            .Select(forward => new PolicyNodeEdge(forward.Key, [.. forward])),
+    ];
 
     public PolicyJumpTable BuildJumpTable(int exitDestination, IReadOnlyList<PolicyJumpTableEdge> edges)
     {
-        return new ByListener(Destination(Listener.Control), Destination(Listener.Public), Destination(Listener.Egress), _hasEgress);
+        return new ByListener(Destination(Listener.Control), Destination(Listener.Public), Destination(Listener.Egress),
+            Destination(Listener.Forward), _hasEgress);
 
         int Destination(Listener listener)
         {
@@ -37,6 +44,7 @@ internal sealed class ListenerMatcherPolicy(GatewaySettings settings) : MatcherP
 
     private static Listener Of(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<ControlListener>() is not null ? Listener.Control
+        : ForwardRoutes.IsAny(endpoint) ? Listener.None
         : StepRules.AreOn(endpoint) ? Listener.Egress
         : Listener.Public;
 
@@ -45,11 +53,19 @@ internal sealed class ListenerMatcherPolicy(GatewaySettings settings) : MatcherP
         Public,
         Control,
         Egress,
+
+        /// <summary>The egress listener, for requests in absolute form.</summary>
+        Forward,
+
+        /// <summary>For endpoints that are reached in absolute form only.</summary>
+        None,
     }
 
-    private sealed class ByListener(int control, int open, int egress, bool hasEgress) : PolicyJumpTable
+    private sealed class ByListener(int control, int open, int egress, int forward, bool hasEgress) : PolicyJumpTable
     {
         public override int GetDestination(HttpContext httpContext) =>
-            httpContext.IsControl() ? control : hasEgress && EgressListener.Has(httpContext) ? egress : open;
+            httpContext.IsControl() ? control
+            : !hasEgress || !EgressListener.Has(httpContext) ? open
+            : ForwardTarget.Of(httpContext) is null ? egress : forward;
     }
 }

@@ -21,6 +21,8 @@ internal static class ListenerServices
             .AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<PublicTransport>())
             .AddSingleton<MatcherPolicy, ListenerMatcherPolicy>()
             .AddSingleton<EgressAddressProvider>()
+            .AddSingleton<DestinationGuard>()
+            .AddSingleton<TunnelHandler>()
             .AddSingleton<CallbackAddressProvider>();
         return builder;
     }

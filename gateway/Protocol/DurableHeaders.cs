@@ -45,6 +45,9 @@ internal static class DurableHeaders
 
     /// <summary>From one node to another only: the call has come from a node.</summary>
     public const string EgressForwarded = "Durable-Egress-Forwarded";
+
+    /// <summary>From one node to another only: the host and port of a target that was in absolute form.</summary>
+    public const string EgressTarget = "Durable-Egress-Target";
     public const string InStep = "Durable-In-Step";
 
     // Gateway → client (§5).

@@ -12,6 +12,15 @@ internal static class Problems
     public static Problem MethodNotAllowed(string method, string allowed) =>
         Make("method-not-allowed", "The method is not allowed here", 405, $"{method} is not one of {allowed}.");
     public static Problem BadRequest(int status, string detail) => Make("bad-request", "The request is malformed", status, detail);
+    public static Problem DestinationRefused(string detail) =>
+        Make("destination-refused", "The gateway does not forward to this destination", 403, detail);
+    public static Problem TooManyTunnels(int limit) =>
+        Make("too-many-tunnels", "Too many tunnels are open", 503, $"Durable:Egress:MaxTunnels is {limit}.");
+    public static Problem TunnelUnreachable() =>
+        Make("service-unreachable", "The service did not answer", 502, "There is no connection to the destination.", null, Service);
+    public static Problem TunnelTimeout() =>
+        Make("service-timeout", "The service did not answer in time", 504, "There was no connection to the destination in time.", null,
+            Service);
     public static Problem DotSegment() =>
         Make("step-malformed", "The path has a dot segment", 400, "A step id cannot be '.' or '..'; give the step another name.");
     public static Problem GatewayFailed() =>

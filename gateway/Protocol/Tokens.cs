@@ -20,6 +20,12 @@ internal sealed class Tokens(KeyRing keys)
     private const int ClaimBytes = 8;
     private const int RunBytes = 16;
 
+    /// <summary>
+    /// The length of the longest egress address, in bytes, whose token is a value of <c>tracestate</c>: at most 256 characters (W3C Trace
+    /// Context, §3.3.1.3.2).
+    /// </summary>
+    public const int MaxEgressNode = (256 - (((RunBytes + ClaimBytes + KeyRing.MacBytes) * 4 + 2) / 3) - 1) * 3 / 4;
+
     /// <summary>Whether tokens can be verified. The keys may be in a store that has not answered yet.</summary>
     public bool CanVerify => keys.IsReady;
 

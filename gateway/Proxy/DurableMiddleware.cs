@@ -1,6 +1,7 @@
 using DurableGateway.Configuration;
 using DurableGateway.Diagnostics;
 using DurableGateway.Http;
+using DurableGateway.Listeners;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
 using Microsoft.AspNetCore.Http.Features;
@@ -115,6 +116,13 @@ internal sealed class DurableMiddleware(RequestDelegate next, PolicyRegistry pol
         if (!context.Response.HasStarted) NotDurable.MarkAgain(context);
         if (context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } error
             || context.RequestAborted.IsCancellationRequested) return;
+        if (DestinationRefusedException.In(error.Exception) is { } refused && !context.Response.HasStarted)
+        {
+            log.DestinationRefused(context.Request.Host.Value ?? "", refused.Message);
+            await context.Response.WriteProblemAsync(Problems.DestinationRefused(refused.Message));
+            return;
+        }
+
         if (error.Error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
             or ForwarderError.RequestBodyDestination or ForwarderError.ResponseBodyDestination) Explain(context, error);
         if (!context.Response.HasStarted && context.Response.StatusCode >= 500)

@@ -1,11 +1,12 @@
 using System.Net;
 using DurableGateway.Configuration;
+using DurableGateway.Listeners;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace DurableGateway.Proxy;
 
 /// <summary>Flushes uploads as they arrive: each piece is sent at once instead of when the client's buffer is full.</summary>
-internal sealed class FlushingClientFactory(GatewaySettings settings) : ForwarderHttpClientFactory
+internal sealed class FlushingClientFactory(GatewaySettings settings, DestinationGuard guard) : ForwarderHttpClientFactory
 {
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
@@ -14,6 +15,7 @@ internal sealed class FlushingClientFactory(GatewaySettings settings) : Forwarde
         ServiceConnection.SendOnce(handler);
         if (settings.Egress is not null && handler.ActivityHeadersPropagator is { } propagator)
             handler.ActivityHeadersPropagator = new EgressCarriers.Propagator(propagator);
+        if (settings.Egress is not null) RequestedHost.Guard(handler, guard);
         handler.MaxResponseHeadersLength = (settings.Limits.MaxResponseHeadersTotalSize + 1023) / 1024;
     }
 

@@ -6,12 +6,14 @@ namespace DurableGateway.Proxy;
 
 internal static class ProxyServices
 {
-    public static IServiceCollection AddDurableProxy(this IServiceCollection services, RouteSource routes)
+    public static IServiceCollection AddDurableProxy(this IServiceCollection services, RouteSource routes, ForwardSettings forward)
     {
         services.AddRequestTimeouts();
 
         // YARP calls the transforms of requests and of responses in this order.
+        var (builtRoutes, builtClusters) = ForwardRoutes.Built(forward);
         services.AddReverseProxy().LoadFromConfig(routes.Section)
+            .LoadFromMemory(builtRoutes, builtClusters)
 
             // First, because it may remove the body of the response before another transform reads it.
             .AddTransforms<BodilessResponseTransforms>()

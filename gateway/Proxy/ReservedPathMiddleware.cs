@@ -1,3 +1,4 @@
+using DurableGateway.Diagnostics;
 using DurableGateway.Http;
 using DurableGateway.Protocol;
 
@@ -7,7 +8,7 @@ namespace DurableGateway.Proxy;
 /// Reserves <c>/_durable/</c> for the gateway: a path there that is not an endpoint is not found, and never reaches a route. The same holds
 /// for a path that a service may resolve to it.
 /// </summary>
-internal sealed class ReservedPathMiddleware(RequestDelegate next)
+internal sealed class ReservedPathMiddleware(RequestDelegate next, ILogger<ReservedPathMiddleware> log)
 {
     private const string Reserved = "_durable";
 
@@ -16,10 +17,21 @@ internal sealed class ReservedPathMiddleware(RequestDelegate next)
         var endpoint = context.GetEndpoint();
         if (endpoint is not null && endpoint.Metadata.GetMetadata<Yarp.ReverseProxy.Model.RouteModel>() is null) return next(context);
 
+        // A path of another host is that host's matter.
+        if ((endpoint is null || IsReserved(context.Request.Path.Value ?? "")) && ForwardTarget.Of(context) is { } target)
+            return endpoint is null ? RefuseAsync(context, target) : next(context);
+
         // No route of a service is on the control listener, so there it has found nothing.
         return (endpoint is null && context.IsControl()) || IsReserved(context.Request.Path.Value ?? "")
             ? context.Response.WriteProblemAsync(Problems.NotFound())
             : next(context);
+    }
+
+    private Task RefuseAsync(HttpContext context, ForwardTarget target)
+    {
+        const string Reason = "No route of the egress listener names this host in Match:Hosts, and Durable:Egress:Forward is Routes.";
+        log.DestinationRefused(target.Authority, Reason);
+        return context.Response.WriteProblemAsync(Problems.DestinationRefused(Reason));
     }
 
     /// <summary>

@@ -30,6 +30,7 @@ internal sealed class TransparencyTransforms : ITransformProvider
             key.StartsWith("Path", StringComparison.OrdinalIgnoreCase) || key.StartsWith("Query", StringComparison.OrdinalIgnoreCase)));
         if (!rewrites) context.AddRequestTransform(KeepTarget);
         context.AddRequestTransform(KeepTrailers);
+        if (EgressRoutes.Includes(context)) context.AddRequestTransform(RequestedHost.Mark);
         context.AddResponseTransform(OpenEventStream);
     }
 

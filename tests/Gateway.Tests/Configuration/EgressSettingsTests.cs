@@ -1,4 +1,5 @@
 using DurableGateway.Configuration;
+using DurableGateway.Protocol;
 
 namespace DurableGateway.Tests.Configuration;
 
@@ -21,9 +22,79 @@ public sealed class EgressSettingsTests
     [InlineData("http://*:8082")]
     public void PrivateAddress_IsTaken(string address) => Assert.Equal("", Errors(("Durable:Listeners:Egress", address)));
 
+    [Theory]
+    [InlineData("AdvertisedAddress", "http://a:1")]
+    [InlineData("Forward", "Any")]
+    [InlineData("Deny:0", "10.0.0.0/8")]
+    [InlineData("TunnelPorts:0", "443")]
+    [InlineData("MaxTunnels", "1")]
+    [InlineData("TunnelIdleTimeout", "00:01:00")]
+    public void ForwardProxyWithoutAListener_IsRefused(string key, string value)
+    {
+        Assert.Contains("needs Durable:Listeners:Egress", Errors(($"Durable:Egress:{key}", value)), StringComparison.Ordinal);
+        Assert.Equal("", Errors(("Durable:Listeners:Egress", "http://127.0.0.1:8082"), ($"Durable:Egress:{key}", value)));
+    }
+
+    [Theory]
+    [InlineData("Forward", "Some", "is not one of Routes, Any")]
+    [InlineData("Deny:0", "internal", "is neither an IP address nor a network")]
+    [InlineData("TunnelPorts:0", "https", "is not a port")]
+    [InlineData("TunnelPorts:0", "65536", "is not a port")]
+    [InlineData("MaxTunnels", "-1", "is not a whole number")]
+    [InlineData("TunnelIdleTimeout", "00:00:00", "is not a span of time")]
+    [InlineData("Forwards", "x", "Forward")]
+    public void WrongKeyOfTheForwardProxy_IsRefused(string key, string value, string message) => Assert.Contains(message,
+        Errors(("Durable:Listeners:Egress", "http://127.0.0.1:8082"), ($"Durable:Egress:{key}", value)), StringComparison.Ordinal);
+
+    /// <summary>The address is in a member of tracestate, whose value has 256 characters at most.</summary>
     [Fact]
-    public void AdvertisedAddressWithoutAListener_IsRefused() => Assert.Contains("needs Durable:Listeners:Egress",
-        Errors(("Durable:Egress:AdvertisedAddress", "http://a:1")), StringComparison.Ordinal);
+    public void AddressThatDoesNotFitIntoTraceState_IsRefused()
+    {
+        var longest = "http://" + new string('a', Tokens.MaxEgressNode - 7);
+        var keys = new KeyRing();
+        keys.Load([new byte[KeyRing.KeyBytes]]);
+        int LengthOf(string node) =>
+            new Tokens(keys).ForEgress("tracestate", RunId.New(DateTimeOffset.UnixEpoch), new Fence(1, 1), node).Length;
+
+        Assert.InRange(LengthOf(longest), 250, 256);
+        Assert.True(LengthOf(longest + "aa") > 256);
+        Assert.Equal("", Errors(("Durable:Listeners:Egress", "http://*:8082"), ("Durable:Egress:AdvertisedAddress", longest)));
+        Assert.Contains("would not fit into a member of tracestate", Errors(
+            ("Durable:Listeners:Egress", "http://*:8082"), ("Durable:Egress:AdvertisedAddress", longest + "a")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://*")]
+    [InlineData("https://*/")]
+    public void ClusterOfTheRequestedHost_IsForRoutesWithHostsOfTheEgressListener(string address)
+    {
+        (string, string)[] right =
+        [
+            ("Durable:Listeners:Egress", "http://127.0.0.1:8082"),
+            ("ReverseProxy:Clusters:c:Destinations:one:Address", address),
+            ("ReverseProxy:Routes:r:Match:Hosts:0", "*.internal"),
+            ("ReverseProxy:Routes:r:Metadata:Durable.Step", "Remember"),
+        ];
+
+        Assert.Equal("", Errors(right));
+        Assert.Contains("its routes need Durable.Step and Match:Hosts", Errors(right[..^1]), StringComparison.Ordinal);
+        Assert.Contains("its routes need Durable.Step and Match:Hosts", Errors([.. right[..2], right[^1]]), StringComparison.Ordinal);
+        Assert.Contains("the only destination", Errors([.. right, ("ReverseProxy:Clusters:c:Destinations:two:Address", "http://a")]),
+            StringComparison.Ordinal);
+        Assert.Contains("WebProxy", Errors([.. right, ("ReverseProxy:Clusters:c:HttpClient:WebProxy:Address", "http://a")]),
+            StringComparison.Ordinal);
+        Assert.Contains("cannot have HealthCheck:Active", Errors(
+            [.. right, ("ReverseProxy:Clusters:c:HealthCheck:Active:Enabled", "true")]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void NamesOfTheBuiltInRoute_AreTaken()
+    {
+        Assert.Contains("is the name of the built-in route", Errors(
+            ("ReverseProxy:Routes:(any):ClusterId", "c")), StringComparison.Ordinal);
+        Assert.Contains("is the name of the built-in cluster", Errors(
+            ("ReverseProxy:Clusters:(Any):Destinations:one:Address", "http://a")), StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("Durable.Step", "Sometimes", "is neither Remember nor Pass")]

@@ -55,16 +55,22 @@ public sealed class UnmodifiedServiceTests
         await PlaceAsync(gateway, payments, throughListener);
     }
 
-    /// <summary>Python's standard library, and one copied header.</summary>
-    [Fact]
-    public async Task Python_WithOneCopiedHeader_HasEachEffectOnce()
+    /// <summary>
+    /// Python's standard library, and one copied header. With <c>HTTP_PROXY</c>, the service calls the name that it has always called.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Python_WithOneCopiedHeader_HasEachEffectOnce(bool byHttpProxy)
     {
         if (!File.Exists("/usr/bin/python3")) Assert.Skip("python3 is not installed");
         await using var payments = await TestService.StartAsync(Checkout.PayAsync);
         var (egress, port) = (new Uri($"http://127.0.0.1:{FreePort.Next()}"), FreePort.Next());
-        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", ["-c", Program, $"{port}", $"{egress}payments/"])
+        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", ["-c", Program, $"{port}",
+            byHttpProxy ? $"http://{Forwarding.Host}/payments/" : $"{egress}payments/"])
         {
             RedirectStandardError = true,
+            Environment = { ["HTTP_PROXY"] = byHttpProxy ? egress.AbsoluteUri : null },
         })!;
         try
         {
@@ -81,7 +87,7 @@ public sealed class UnmodifiedServiceTests
                 }
             }, "the service is ready");
             await using var gateway = await GatewayHost.StartAsync($"http://127.0.0.1:{port}",
-                [.. Checkout.Settings(payments.Url), $"Durable:Listeners:Egress={egress.AbsoluteUri.TrimEnd('/')}"]);
+                [.. Checkout.Settings(payments.Url), .. Forwarding.Route, $"Durable:Listeners:Egress={egress.AbsoluteUri.TrimEnd('/')}"]);
 
             await PlaceAsync(gateway, payments, throughListener: true);
         }
