@@ -89,6 +89,148 @@ public sealed class EgressTests
         Assert.Equal([null, "key"], checkout.Payments.Seen.Select(call => call["Idempotency-Key"] is null ? null : "key"));
     }
 
+    [Theory]
+    [InlineData(Checkout.TraceState)]
+    [InlineData(Checkout.Baggage)]
+    [InlineData(Checkout.Token)]
+    public async Task ForgedOrForeignToken_BelongsToNoRun(string carrier)
+    {
+        await using var another = await Checkout.StartAsync((_, _, _) => Task.CompletedTask);
+        using var elsewhere = await another.Gateway.Client.GetAsync("/order");
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
+        {
+            var own = context.Request.Headers[carrier].ToString();
+            var at = own.IndexOf('=', StringComparison.Ordinal) + 1;
+            var node = own.IndexOf('.', at);
+            string[] wrong =
+            [
+                own[..at] + (own[at] == 'A' ? 'B' : 'A') + own[(at + 1)..],
+                own[..(node - 1)] + (own[node - 1] == 'A' ? 'Q' : 'A') + own[node..],
+                own[..node],
+                another.Service.Seen.Single()[carrier]!,
+            ];
+            foreach (var carried in wrong)
+            {
+                using var call = await Checkout.Client.SendAsync(checkout.Request(carried, "10 EUR", carrier));
+                Assert.Equal(HttpStatusCode.Created, call.StatusCode);
+            }
+        });
+
+        using var result = await checkout.Gateway.Client.GetAsync("/order");
+
+        Assert.Equal(HttpStatusCode.OK, result.StatusCode);
+        Assert.Equal(4, checkout.Payments.Seen.Count);
+        Assert.All(checkout.Payments.Seen, call => Assert.Null(call["Idempotency-Key"]));
+    }
+
+    [Theory]
+    [InlineData(Checkout.TraceState)]
+    [InlineData(Checkout.Baggage)]
+    [InlineData(Checkout.Token)]
+    public async Task StaleToken_MakesNoCall(string carrier)
+    {
+        string? stale = null;
+        HttpStatusCode? status = null;
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
+        {
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+            if (count == 1) stale = context.Request.Headers[carrier];
+            if (count == 1) return;
+            using var late = await Checkout.Client.SendAsync(checkout.Request(stale, "10 EUR", carrier));
+            status = late.StatusCode;
+        });
+
+        using var result = await checkout.Gateway.Follower.GetAsync("/order");
+
+        Assert.Equal(HttpStatusCode.Conflict, status);
+        Assert.Empty(checkout.Ledger);
+    }
+
+    /// <summary>Who has seen an attempt's members, in a log for example, cannot have another service make calls of that attempt.</summary>
+    [Fact]
+    public async Task StolenMembersOfAClient_AreNotThoseOfItsRun()
+    {
+        var stolen = new TaskCompletionSource<SeenRequest>();
+        var release = new TaskCompletionSource();
+        await using var checkout = await Checkout.StartAsync(async (_, context, _) =>
+        {
+            if (!context.Request.Path.StartsWithSegments("/victim")) return;
+            stolen.SetResult(SeenRequest.Of(context, []));
+            await release.Task;
+        });
+        var victim = checkout.Gateway.Client.GetAsync("/victim");
+        var members = await stolen.Task.WaitAsync(World.Patience);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/order");
+        foreach (var name in new[] { "traceparent", Checkout.TraceState, Checkout.Baggage, Checkout.Token })
+            request.Headers.TryAddWithoutValidation(name, members[name]);
+
+        using var result = await checkout.Gateway.Client.SendAsync(request);
+        release.SetResult();
+        using var ended = await victim;
+
+        var seen = checkout.Service.Seen.Last();
+        foreach (var name in new[] { Checkout.TraceState, Checkout.Baggage, Checkout.Token })
+        {
+            Assert.NotNull(seen[name]);
+            Assert.DoesNotContain(members[name]!.Split('=')[^1].Split('.')[0], seen[name]!, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>W3C Trace Context, §3.3: 32 members, 512 characters.</summary>
+    [Theory]
+    [InlineData(32, 10, "")]
+    [InlineData(40, 1, "")]
+    [InlineData(3, 250, "")]
+    [InlineData(2, 3, "=,==,A=1,durable,durable=,durable=x,Durable=y,\t,a=b=c,ok=1")]
+    public async Task TraceStateAtItsLimits_StillCarriesTheRun(int members, int length, string malformed)
+    {
+        var isStep = false;
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
+        {
+            using var call = await checkout.CallAsync(context, "10 EUR");
+            isStep = checkout.Payments.Seen.Single()["Idempotency-Key"] is not null;
+        });
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/order");
+        request.Headers.TryAddWithoutValidation("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        for (var i = 0; i < members; i++)
+            request.Headers.TryAddWithoutValidation(Checkout.TraceState, $"m{i}={new string('x', length)}");
+        if (malformed.Length > 0) request.Headers.TryAddWithoutValidation(Checkout.TraceState, malformed);
+
+        using var result = await checkout.Gateway.Client.SendAsync(request);
+
+        var given = checkout.Service.Seen.Single()[Checkout.TraceState]!;
+        Assert.StartsWith("durable=", given, StringComparison.Ordinal);
+        Assert.InRange(given.Length, 1, 512);
+        Assert.InRange(given.Split(',').Length, 1, 32);
+        Assert.Single(given.Split(','), member => member.StartsWith("durable", StringComparison.OrdinalIgnoreCase));
+        Assert.True(isStep);
+    }
+
+    /// <summary>A service that is called must not speak to the caller in the gateway's name, now or in a replay.</summary>
+    [Fact]
+    public async Task HeadersOfTheGateway_DoNotComeFromTheCalledService()
+    {
+        var got = new List<string>();
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
+        {
+            using var call = await checkout.CallAsync(context, "10 EUR");
+            got.AddRange(call.Headers.Concat(call.Content.Headers).Concat(call.TrailingHeaders).Select(header => header.Key));
+            context.Response.StatusCode = count == 1 ? 503 : 200;
+        }, (context, _) =>
+        {
+            foreach (var name in new[] { "Durable-Run-Id", "Durable-Suspended", "durable-retry", "Durable-Result", "Durable_Token" })
+                context.Response.Headers[name] = "?1";
+            return context.Response.WriteAsync("receipt");
+        });
+
+        using var result = await checkout.Gateway.Follower.GetAsync("/order");
+
+        Assert.Equal(HttpStatusCode.OK, result.StatusCode);
+        Assert.Single(checkout.Ledger);
+        Assert.NotEmpty(got);
+        Assert.DoesNotContain(got, name => name.StartsWith("durable", StringComparison.OrdinalIgnoreCase));
+    }
+
     /// <summary>The token of a call does nothing but make calls.</summary>
     [Fact]
     public async Task TokenOfACall_IsNoTokenOfASteps()
