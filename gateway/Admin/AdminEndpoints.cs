@@ -164,7 +164,8 @@ internal sealed class AdminEndpoints(IRunAdmin admin, IEventStore events, BulkAc
         : throw new FormatException("step is missing. Set it to the id of a step of the run.");
 
     private static OverviewJson Json(Overview overview) =>
-        new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting, overview.Store);
+        new([.. overview.Routes.Select(RouteJson.From)], overview.Waiting, overview.OldestWaiting, overview.Store,
+            LatencyJson.From(LatencyHistogram.Merge(overview.Routes.SelectMany(route => route.Minutes).Select(minute => minute.Latency))));
 
     private static AdminCaller Caller(HttpContext context) => context.Features.GetRequiredFeature<AdminCaller>();
 

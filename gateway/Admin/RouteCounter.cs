@@ -24,6 +24,10 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
             Traffic(attempt.Route).Ended(Minute(), state, time.GetUtcNow() - attempt.StartedAt);
     }
 
+    /// <summary>A route that fails now shows it now, and not when its runs have used up their tries.</summary>
+    void IRunObserver.AttemptFailed(Attempt attempt, AttemptFailure failure, DateTimeOffset due) =>
+        Traffic(attempt.Route).WasRetried(Minute());
+
     void IRequestObserver.RequestBegan(string route) => Traffic(route).Began(Minute());
 
     void IRequestObserver.RequestEnded(string route, HttpResponse response, TimeSpan took)
@@ -43,15 +47,42 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
         var last = Minute();
         var minutes = Enumerable.Range(0, Minutes).Select(back => last - (60L * (Minutes - 1 - back))).ToArray();
         var counts = await store.GetAsync(minutes);
-        var routes = counts.Values.SelectMany(fields => fields.Keys)
-            .Select(field => field[(field.IndexOf(' ', StringComparison.Ordinal) + 1)..]).Distinct(StringComparer.Ordinal);
-        return routes.SelectMany(route => minutes.Select(minute => (route, Counts: Read(counts[minute], route, minute))))
-            .ToLookup(pair => pair.route, pair => pair.Counts, StringComparer.OrdinalIgnoreCase);
+        var routes = new Dictionary<string, MinuteCounts[]>(StringComparer.OrdinalIgnoreCase);
+        for (var i = 0; i < minutes.Length; i++)
+        {
+            foreach (var (field, count) in counts[minutes[i]])
+            {
+                if (RouteTraffic.Parse(field) is not { } known) continue;
+                if (!routes.TryGetValue(known.Route, out var ofRoute)) routes[known.Route] = ofRoute = [.. Nothing(minutes)];
+                ofRoute[i] = With(ofRoute[i], known.What, known.Bucket, count);
+            }
+        }
+
+        return routes.SelectMany(route => route.Value.Select(one => (route.Key, Counts: one)))
+            .ToLookup(pair => pair.Key, pair => pair.Counts, StringComparer.OrdinalIgnoreCase);
+    }
+
+    private static MinuteCounts With(MinuteCounts minute, char what, int bucket, long count)
+    {
+        switch (what)
+        {
+            case RouteTraffic.Started: return minute with { Started = count };
+            case RouteTraffic.Completed: return minute with { Completed = count };
+            case RouteTraffic.Failed: return minute with { Failed = count };
+            case RouteTraffic.Retried: return minute with { Retried = count };
+            case RouteTraffic.Unbound: return minute with { Unbound = count };
+            case RouteTraffic.Latency:
+                minute.Latency.Add(bucket, count);
+                return minute;
+            default: return minute;
+        }
     }
 
     public static IReadOnlyList<MinuteCounts> Nothing(DateTimeOffset now) =>
-        [.. Enumerable.Range(0, Minutes).Select(back => new MinuteCounts(
-            DateTimeOffset.FromUnixTimeSeconds((now.ToUnixTimeSeconds() / 60 * 60) - (60L * (Minutes - 1 - back))), 0, 0, 0, 0))];
+        Nothing(Enumerable.Range(0, Minutes).Select(back => (now.ToUnixTimeSeconds() / 60 * 60) - (60L * (Minutes - 1 - back))));
+
+    private static IReadOnlyList<MinuteCounts> Nothing(IEnumerable<long> minutes) =>
+        [.. minutes.Select(minute => new MinuteCounts(DateTimeOffset.FromUnixTimeSeconds(minute), 0, 0, 0, new LatencyHistogram()))];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -84,26 +115,6 @@ internal sealed class RouteCounter(RouteCountStore store, TimeProvider time) : B
         var (now, counts) = (Minute(), new List<KeyValuePair<(long Minute, string Field), long>>());
         foreach (var (_, route) in _routes) route.TakeTo(now, counts);
         if (counts.Count > 0) await store.AddAsync(counts);
-    }
-
-    private static MinuteCounts Read(Dictionary<string, long> fields, string route, long minute)
-    {
-        var buckets = new long[RouteTraffic.Buckets];
-        for (var i = 0; i < buckets.Length; i++) buckets[i] = fields.GetValueOrDefault(RouteTraffic.FieldOf(i, route));
-        return new MinuteCounts(
-            DateTimeOffset.FromUnixTimeSeconds(minute), Count(RouteTraffic.Started), Count(RouteTraffic.Completed),
-            Count(RouteTraffic.Failed), Median(buckets), Count(RouteTraffic.Unbound));
-
-        long Count(char what) => fields.GetValueOrDefault(RouteTraffic.FieldOf(what, route));
-    }
-
-    private static double Median(long[] buckets)
-    {
-        var half = (buckets.Sum() + 1) / 2;
-        if (half == 0) return 0;
-        var i = 0;
-        for (long seen = buckets[0]; seen < half; seen += buckets[i]) i++;
-        return 1.5 * (1L << i) - 1;
     }
 
     private long Minute() => time.GetUtcNow().ToUnixTimeSeconds() / 60 * 60;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using DurableGateway.Runs;
 
 namespace DurableGateway.Admin;
@@ -10,10 +9,9 @@ namespace DurableGateway.Admin;
 /// </summary>
 internal sealed class RouteTraffic(string route)
 {
-    public const char Started = 's', Completed = 'c', Failed = 'f', Unbound = 'u', Latency = 'l';
-    public const int Buckets = 32;
+    public const char Started = 's', Completed = 'c', Failed = 'f', Retried = 'r', Unbound = 'u', Latency = 'h';
 
-    private const int StartedCell = 0, CompletedCell = 1, FailedCell = 2, UnboundCell = 3, FirstBucket = 4;
+    private const int StartedCell = 0, CompletedCell = 1, FailedCell = 2, UnboundCell = 3, RetriedCell = 4, FirstBucket = 5;
 
     /// <summary>Longer than it takes from the look for a minute to the addition to it.</summary>
     private const long StaySeconds = 120;
@@ -22,12 +20,31 @@ internal sealed class RouteTraffic(string route)
     private readonly List<Minute> _minutes = [];
     private volatile Minute? _current;
 
+    /// <summary>Reads the name of a field.</summary>
+    /// <returns>
+    /// What is counted, the bucket of a latency, and the route; <see langword="null"/> if it is a field of another release.
+    /// </returns>
+    public static (char What, int Bucket, string Route)? Parse(string field)
+    {
+        var space = field.IndexOf(' ', StringComparison.Ordinal);
+        if (space < 1) return null;
+        var (what, bucket, route) = (field[0], field[1..space], field[(space + 1)..]);
+        if (what != Latency) return bucket.Length == 0 ? (what, 0, route) : null;
+        return int.TryParse(bucket, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < LatencyHistogram.Buckets
+            ? (what, number, route)
+            : null;
+    }
+
     public static string FieldOf(char what, string route) => $"{what} {route}";
 
     public static string FieldOf(int bucket, string route) => string.Create(CultureInfo.InvariantCulture, $"{Latency}{bucket} {route}");
 
     /// <param name="now">The start of the minute (s).</param>
     public void Began(long now) => Interlocked.Increment(ref Find(now).Cells[StartedCell]);
+
+    /// <summary>An attempt has failed, and its run is tried again.</summary>
+    /// <param name="now">The start of the minute (s).</param>
+    public void WasRetried(long now) => Interlocked.Increment(ref Find(now).Cells[RetriedCell]);
 
     /// <summary>A call that belongs to no run has come.</summary>
     /// <param name="now">The start of the minute (s).</param>
@@ -40,7 +57,7 @@ internal sealed class RouteTraffic(string route)
     {
         var cells = Find(now).Cells;
         Interlocked.Increment(ref cells[state == RunState.Completed ? CompletedCell : FailedCell]);
-        Interlocked.Increment(ref cells[FirstBucket + Bucket(took)]);
+        Interlocked.Increment(ref cells[FirstBucket + LatencyHistogram.BucketOf(took)]);
     }
 
     /// <summary>Takes what was counted since the last call.</summary>
@@ -69,12 +86,9 @@ internal sealed class RouteTraffic(string route)
         CompletedCell => FieldOf(Completed, route),
         FailedCell => FieldOf(Failed, route),
         UnboundCell => FieldOf(Unbound, route),
+        RetriedCell => FieldOf(Retried, route),
         _ => FieldOf(cell - FirstBucket, route),
     };
-
-    /// <summary>By powers of two: what a graph needs, and what counts of several nodes can be added up in.</summary>
-    private static int Bucket(TimeSpan took) =>
-        Math.Min(Buckets - 1, BitOperations.Log2((uint)Math.Clamp(took.TotalMilliseconds, 0, int.MaxValue) + 1));
 
     private Minute Find(long start)
     {
@@ -91,6 +105,6 @@ internal sealed class RouteTraffic(string route)
     private sealed class Minute(long start)
     {
         public long Start { get; } = start;
-        public long[] Cells { get; } = new long[FirstBucket + Buckets];
+        public long[] Cells { get; } = new long[FirstBucket + LatencyHistogram.Buckets];
     }
 }

@@ -1,3 +1,4 @@
+using DurableGateway.Admin;
 using DurableGateway.Dashboard.Tests.Support;
 using DurableGateway.Runs;
 using Microsoft.Playwright;
@@ -7,6 +8,35 @@ namespace DurableGateway.Dashboard.Tests;
 
 public sealed class RunsTests(Browser browser)
 {
+    /// <summary>Nearly all requests are fast, and a minute has failures of attempts only.</summary>
+    [Fact]
+    public async Task Overview_ShowsTrueQuantiles_AndWhatIsRetried()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        var route = Samples.Overview().Routes[0];
+        MinuteCounts[] minutes =
+        [
+            .. route.Minutes.Select((one, i) => i switch
+            {
+                10 => one with { Started = 9700, Completed = 9700, Failed = 0, Latency = Samples.Latency(4, 9700) },
+                30 => one with { Started = 300, Completed = 300, Failed = 0, Latency = Samples.Latency(6000, 300) },
+                50 => one with { Started = 0, Completed = 0, Failed = 0, Latency = new LatencyHistogram(), Retried = 12 },
+                _ => one with { Started = 0, Completed = 0, Failed = 0, Latency = new LatencyHistogram() },
+            }),
+        ];
+        site.Admin.Overview = new Overview([route with { Minutes = minutes }], 12, Samples.Now);
+        await site.GoAsync("/");
+
+        var latency = site.Page.Locator(".tile").Filter(new() { HasText = "Latency" });
+        await Expect(latency.Locator(".value")).ToHaveTextAsync(new System.Text.RegularExpressions.Regex(@"^[34](\.\d)? ms$"));
+        await Expect(latency).ToContainTextAsync("99 % within 6.");
+        var row = site.Page.Locator(".by-route tbody tr");
+        await Expect(row.Locator("[data-label=Failed]")).ToContainTextAsync("12");
+        await Expect(site.Page.Locator(".tile").Filter(new() { HasText = "Failure rate" })).ToContainTextAsync("12 attempts to be retried");
+        var height = await site.Page.Locator(".bar-fail").Nth(50).GetAttributeAsync("height");
+        Assert.True(double.Parse(height!, System.Globalization.CultureInfo.InvariantCulture) > 0, $"The bar is {height} high.");
+    }
+
     [Fact]
     public async Task Routes_SayThatCallsBelongToNoRun_AndWhereToReadOn()
     {

@@ -212,11 +212,18 @@ internal static class Samples
                 var started = (long)((r + 2) * (26 + (11 * Math.Sin((i + r) / 7.0)) + (i * 31 % 7)));
                 var failed = i is > 37 and < 44 ? started / (6 + r) : i % 17 == 0 ? 1 : 0;
                 return new MinuteCounts(minute.AddMinutes(i), started, started - failed, failed,
-                    85 + (20 * r) + (i is > 36 and < 46 ? 190 : i * 13 % 31));
+                    Latency(85 + (20 * r) + (i is > 36 and < 46 ? 190 : i * 13 % 31), started));
             })]));
         var calls = routes.First() with { Route = "payments", Policy = null, Calls = CallTreatment.Remember };
         calls = calls with { Minutes = [.. calls.Minutes.Select((one, i) => one with { Unbound = i % 20 == 0 ? 4 : 0 })] };
         return new Overview([.. routes, calls], 42, Now.AddMinutes(-83));
+    }
+
+    public static LatencyHistogram Latency(double milliseconds, long count)
+    {
+        var latency = new LatencyHistogram();
+        latency.Add(LatencyHistogram.BucketOf(TimeSpan.FromMilliseconds(milliseconds)), count);
+        return latency;
     }
 
     /// <summary>A run with markup and script in every untrusted value.</summary>

@@ -147,6 +147,10 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
                 && overview.GetProperty("oldestWaiting").ValueKind == JsonValueKind.String
                 && minutes.GetArrayLength() == 60 && Sum(minutes, "started") >= 2 && Sum(minutes, "completed") >= 1;
         }, "the overview counts two requests");
+        var route = (await world.GetJsonAsync("routes"))[0];
+        Assert.True(Sum(route.GetProperty("minutes"), "retried") >= 1, "The attempt that failed is not counted.");
+        var latency = route.GetProperty("latency");
+        Assert.True(latency.GetProperty("p99").GetDouble() >= latency.GetProperty("p50").GetDouble());
         Assert.Equal("upstream", (await world.GetJsonAsync("routes"))[0].GetProperty("route").GetString());
     }
 

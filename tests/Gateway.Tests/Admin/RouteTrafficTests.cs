@@ -29,7 +29,8 @@ public sealed class RouteTrafficTests
         traffic.TakeTo(MinuteOf(Requests), taken);
 
         long Sum(string field) => taken.Where(count => count.Key.Field == field).Sum(count => count.Value);
-        Assert.Equal((2L * Requests, Requests * 3L / 2, Requests / 2L, 2L * Requests), (Sum("s r"), Sum("c r"), Sum("f r"), Sum("l2 r")));
+        Assert.Equal((2L * Requests, Requests * 3L / 2, Requests / 2L, 2L * Requests),
+            (Sum("s r"), Sum("c r"), Sum("f r"), Sum($"h{LatencyHistogram.BucketOf(TimeSpan.FromMilliseconds(3))} r")));
         Assert.All(taken.GroupBy(count => (count.Key.Minute, Started: count.Key.Field == "s r")).Where(group => group.Key.Started),
             group => Assert.Equal(2L * Requests / Minutes, group.Sum(count => count.Value)));
     }
