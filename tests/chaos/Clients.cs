@@ -217,6 +217,8 @@ internal sealed class Clients(IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> co
     private HttpRequestMessage Order(string request)
     {
         var (method, hasBody) = Service.MethodOf(request);
+        if (Service.KindOf(request) == Kind.Calls)
+            return new HttpRequestMessage(HttpMethod.Post, new Uri(Any(), "/checkout")) { Content = new StringContent(request) };
         return hasBody
             ? new HttpRequestMessage(method, new Uri(Any(), "/order")) { Content = new StringContent(request) }
             : new HttpRequestMessage(method, new Uri(Any(), $"/order?request={request}"));

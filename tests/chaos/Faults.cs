@@ -1,10 +1,11 @@
+using System.Diagnostics;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Chaos;
 
 /// <summary>Injects random faults from a seed. Several faults can be active at a time.</summary>
-internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOnlyList<RedisServer> redis, IReadOnlyList<Link> links,
-    TimeSpan lease, int seed) : IDisposable
+internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, Node downstream, IReadOnlyList<RedisServer> redis,
+    IReadOnlyList<Link> links, TimeSpan lease, History history, int seed) : IDisposable
 {
     private readonly Random _random = new(seed);
     private readonly SemaphoreSlim _redisLock = new(1, 1);
@@ -42,10 +43,11 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         return _random.Next(server is null ? 80 : 100) switch
         {
             < 25 => ("gateway SIGKILL", gateway, () => KillAsync(gateway, soon)),
-            < 36 => ("gateway SIGSTOP", gateway, () => PauseAsync(gateway, pause)),
+            < 36 => ("gateway SIGSTOP", gateway, () => PauseGatewayAsync(gateway, pause)),
             < 44 => ("gateway SIGTERM", gateway, () => TerminateAsync(gateway)),
-            < 58 => ("service SIGKILL", service, () => KillAsync(service, soon)),
-            < 64 => ("service SIGSTOP", service, () => PauseAsync(service, soon)),
+            < 55 => ("service SIGKILL", service, () => KillAsync(service, soon)),
+            < 60 => ("service SIGSTOP", service, () => PauseAsync(service, soon)),
+            < 66 => ("downstream SIGKILL", downstream, () => KillAsync(downstream, soon)),
             < 72 => ("network cut", link, () => link.CutAsync(pause)),
             < 80 => ("network still", link, () => link.FreezeAsync(pause)),
             < 90 => ("redis SIGKILL", redis, () => KillRedisAsync(server!, soon)),
@@ -71,6 +73,12 @@ internal sealed class Faults(IReadOnlyList<Node> gateways, Node service, IReadOn
         node.Stop();
         await Task.Delay(pause);
         node.Continue();
+    }
+
+    private async Task PauseGatewayAsync(Node gateway, TimeSpan pause)
+    {
+        await PauseAsync(gateway, pause);
+        history.Continuations.Enqueue(Stopwatch.GetTimestamp());
     }
 
     /// <summary>

@@ -5,8 +5,11 @@ namespace DurableGateway.Chaos;
 /// <summary>A step that the service has started to execute, or whose checkpoint was answered <c>201</c>.</summary>
 internal readonly record struct StepEvent(string Run, string Step, int Attempt, bool Done);
 
-/// <summary>A request that reached the service.</summary>
-internal readonly record struct Sending(string Run, int Attempt, string Method);
+/// <summary>A request that reached the service. <c>At</c> is a timestamp of the machine's clock, which all processes share.</summary>
+internal readonly record struct Sending(string Run, int Attempt, string Method, long At);
+
+/// <summary>A call of the service that reached the downstream, and was carried out or recognized by its key.</summary>
+internal readonly record struct CallEvent(string Run, string Kind, int Attempt, string Key, string Receipt, long At, bool IsCarriedOut);
 
 /// <summary>A response of a run that a client got: while it waited, or at the result URL.</summary>
 internal readonly record struct Answer(int Status, string Body);
@@ -45,4 +48,10 @@ internal sealed class History
 
     /// <summary>Every request that reached the service, including those that it did not answer.</summary>
     public List<Sending> Sendings { get; } = [];
+
+    /// <summary>Every call that reached the downstream, in order.</summary>
+    public List<CallEvent> Calls { get; } = [];
+
+    /// <summary>When gateways went on after a SIGSTOP.</summary>
+    public ConcurrentQueue<long> Continuations { get; } = new();
 }

@@ -3,8 +3,14 @@ using System.Globalization;
 using DurableGateway.Chaos;
 using DurableGateway.Tests.Support;
 
-if (args is ["service", var servicePort, var servicesJournal, var partnerUrl])
-    return await Service.RunAsync(int.Parse(servicePort, CultureInfo.InvariantCulture), servicesJournal, new Uri(partnerUrl));
+if (args is ["service", var servicePort, var servicesJournal, var partnerUrl, .. var egressUrls])
+{
+    return await Service.RunAsync(int.Parse(servicePort, CultureInfo.InvariantCulture), servicesJournal, new Uri(partnerUrl),
+        [.. egressUrls.Select(url => new Uri(url))]);
+}
+
+if (args is ["downstream", var downstreamPort, var downstreamsJournal])
+    return await Downstream.RunAsync(int.Parse(downstreamPort, CultureInfo.InvariantCulture), downstreamsJournal);
 if (Options.Parse(args) is not { } options)
 {
     Console.Error.WriteLine(Options.Usage);
@@ -21,7 +27,7 @@ if (!options.Embedded && RedisServer.Missing is { } missing)
 var nodes = options.Embedded ? 1 : 3;
 var lease = TimeSpan.FromSeconds(2);
 var directory = Directory.CreateTempSubdirectory("durable-chaos-").FullName;
-var journal = Path.Combine(directory, "journal");
+var (journal, callJournal) = (Path.Combine(directory, "journal"), Path.Combine(directory, "calls"));
 var storeName = options.Cluster ? "Redis Cluster 3+3, MinReplicas 1" : options.Embedded ? "embedded store" : "Redis, appendfsync always";
 Console.WriteLine($"seed {options.Seed}, {options.Seconds} s, {storeName}, {nodes} gateways, {options.Clients} clients");
 
@@ -30,13 +36,17 @@ await using var single = options.Cluster || options.Embedded
     ? null
     : await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
 
-var ports = Enumerable.Range(0, 8).Select(_ => FreePort.Next()).ToArray();
+var ports = Enumerable.Range(0, 12).Select(_ => FreePort.Next()).ToArray();
 Uri[] addresses = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i]}"))];
 Uri[] controls = [.. Enumerable.Range(0, nodes).Select(i => new Uri($"http://127.0.0.1:{ports[i + 3]}"))];
 await using var partner = await Partner.StartAsync(ports[7], addresses);
-await using var service = new Node("service", "Chaos.dll", ["service", $"{ports[6]}", journal, $"http://127.0.0.1:{ports[7]}"],
-    new Uri($"http://127.0.0.1:{ports[6]}/up"));
+string[] egress = [.. Enumerable.Range(0, nodes).Select(i => $"http://127.0.0.1:{ports[i + 8]}")];
+await using var service = new Node("service", "Chaos.dll",
+    ["service", $"{ports[6]}", journal, $"http://127.0.0.1:{ports[7]}", .. egress], new Uri($"http://127.0.0.1:{ports[6]}/up"));
 service.Start();
+await using var downstream = new Node("downstream", "Chaos.dll", ["downstream", $"{ports[11]}", callJournal],
+    new Uri($"http://127.0.0.1:{ports[11]}/up"));
+downstream.Start();
 
 // Each gateway has a separate network to the service and to Redis. The servers of a cluster announce their own addresses.
 Link[] toService = [.. Enumerable.Range(0, nodes).Select(_ => Link.To(ports[6]))];
@@ -50,6 +60,12 @@ var gateways = Enumerable.Range(0, nodes).Select(i => new Node($"gateway {i + 1}
     "--upstream", $"http://127.0.0.1:{toService[i].Port}",
     $"--Durable:Listeners:Public=http://127.0.0.1:{ports[i]}",
     $"--Durable:Listeners:Control=http://127.0.0.1:{ports[i + 3]}",
+    $"--Durable:Listeners:Egress={egress[i]}",
+    "--ReverseProxy:Routes:partners:ClusterId=partners",
+    "--ReverseProxy:Routes:partners:Match:Path=/partners/{**rest}",
+    "--ReverseProxy:Routes:partners:Transforms:0:PathRemovePrefix=/partners",
+    "--ReverseProxy:Routes:partners:Metadata:Durable.Step=Remember",
+    $"--ReverseProxy:Clusters:partners:Destinations:one:Address=http://127.0.0.1:{ports[11]}",
     $"--Durable:SharedAddress=http://127.0.0.1:{ports[((i + 1) % nodes) + 3]}",
     .. StoreOf(i),
     $"--Durable:Lease={lease:c}",
@@ -67,23 +83,25 @@ var watch = Stopwatch.StartNew();
 try
 {
     foreach (var gateway in gateways) gateway.Start();
-    foreach (var node in gateways.Append(service)) await node.AwaitHealthAsync(http);
+    foreach (var node in gateways.Append(service).Append(downstream)) await node.AwaitHealthAsync(http);
 
     var history = new History();
     using var clients = new Clients(addresses, controls, history);
-    using var faults = new Faults(gateways, service, cluster?.Servers ?? (single is null ? [] : [single]),
-        [.. toService, .. toRedis], lease, options.Seed);
+    using var faults = new Faults(gateways, service, downstream, cluster?.Servers ?? (single is null ? [] : [single]),
+        [.. toService, .. toRedis], lease, history, options.Seed);
     using var stop = new CancellationTokenSource();
     var load = clients.RunAsync(options.Clients, stop.Token);
     await faults.RunAsync(TimeSpan.FromSeconds(options.Seconds), CancellationToken.None);
     await stop.CancelAsync();
     await load;
-    foreach (var node in gateways.Append(service)) await node.AwaitHealthAsync(http);
+    foreach (var node in gateways.Append(service).Append(downstream)) await node.AwaitHealthAsync(http);
     await clients.CollectAsync(TimeSpan.FromSeconds(90));
     await clients.CollectAsync(TimeSpan.FromSeconds(30));
     await service.KillAsync();
     history.Steps.AddRange(Service.Read(journal));
     history.Sendings.AddRange(Service.ReadSendings(journal));
+    await downstream.KillAsync();
+    history.Calls.AddRange(Downstream.Read(callJournal));
 
     var violations = Checker.Check(history);
     Report.Print(history, clients, partner, faults, violations, watch.Elapsed);
@@ -93,6 +111,7 @@ finally
 {
     foreach (var gateway in gateways) await gateway.DisposeAsync();
     if (service.IsUp) await service.KillAsync();
+    if (downstream.IsUp) await downstream.KillAsync();
     foreach (var link in toService.Concat(toRedis)) await link.DisposeAsync();
     Directory.Delete(directory, recursive: true);
 }

@@ -23,10 +23,16 @@ internal static class Report
         Row("requests that reached the service", history.Sendings.Count);
         Row("steps executed", executed.Length);
         Row("steps stored", history.Steps.Count(step => step.Done));
+        Row("calls that reached the downstream", history.Calls.Count);
+        Row("  of no run, store unavailable", history.Calls.Count(call => call.Run == Service.NoRun));
+        Row("  carried out", history.Calls.Count(call => call.IsCarriedOut));
+        Row("  recognized by their key", history.Calls.Count(call => !call.IsCarriedOut));
+        Row("  late, from a gateway that had been stopped", Checker.LateAfterPause(history));
+        Row("checkouts completed", runs.Count(run => Service.KindOf(run.Request) == Kind.Calls && run.Answers.Count > 0));
         Row("seconds", (int)elapsed.TotalSeconds);
         Row("violations", violations.Count);
         foreach (var violation in violations.Take(20)) Console.WriteLine("  " + violation);
-        Console.WriteLine(violations.Count == 0 && runs.Length > 0 && executed.Length > 0
+        Console.WriteLine(violations.Count == 0 && runs.Length > 0 && executed.Length > 0 && history.Calls.Count > 0
             ? "chaos: ran, and nothing was lost"
             : "chaos: FAILED");
     }

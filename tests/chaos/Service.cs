@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -14,6 +15,7 @@ internal enum Kind
     Invoke,
     Callback,
     Stream,
+    Calls,
 }
 
 /// <summary>
@@ -25,13 +27,16 @@ internal static class Service
     /// <summary>The type of the event that clients send to waiting runs.</summary>
     public const string EventType = "chaos.approved";
 
+    /// <summary>In place of the id of a run, for a request that is not durable.</summary>
+    public const string NoRun = "none";
+
     /// <summary>The header with the answer of an order, for methods without a body.</summary>
     public const string AnswerHeader = "X-Answer";
 
     /// <summary>The methods of orders. Only the first has a body.</summary>
     private static readonly string[] Methods = ["POST", "GET", "HEAD", "DELETE", "OPTIONS", "LOCK"];
 
-    public static async Task<int> RunAsync(int port, string journal, Uri partner)
+    public static async Task<int> RunAsync(int port, string journal, Uri partner, Uri[] egress)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -43,7 +48,7 @@ internal static class Service
         app.Use((context, next) =>
         {
             if (context.Request.Headers["Durable-Run-Id"] is not [{ } run]) return next(context);
-            file.WriteSending(run, context.Request.Headers["Durable-Attempt"].ToString(), context.Request.Method);
+            file.WriteSending(run, AttemptOf(context), context.Request.Method);
             if (Random.Shared.Next(15) != 0) return next(context);
 
             // The request is read but not answered: the connection ends, as if the process died.
@@ -75,6 +80,7 @@ internal static class Service
             await ExecuteAsync(file, step, "only");
             return Microsoft.AspNetCore.Http.Results.Text(request, "application/json");
         }).WithDurableSteps();
+        app.MapPost("/checkout", context => CheckoutAsync(context, egress[Random.Shared.Next(egress.Length)], http));
         app.MapGet(Ticker.Path, Ticker.ServeAsync);
         await app.RunAsync();
         return 0;
@@ -82,15 +88,64 @@ internal static class Service
 
     /// <summary>
     /// The kind of a request, by its number: an order that waits for nothing, a time, an event of its client, another run or a third party;
-    /// or a stream.
+    /// a stream; or, two of eight, a checkout without an SDK, whose calls go through the egress listener.
     /// </summary>
-    public static Kind KindOf(string request) => (Kind)(int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 6);
+    public static Kind KindOf(string request) =>
+        (Kind)Math.Min((int)Kind.Calls, int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) % 8);
 
     /// <summary>The method of an order by its number, and whether it has a body.</summary>
     public static (HttpMethod Method, bool HasBody) MethodOf(string request)
     {
-        var number = int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) / 6 % (Methods.Length + 1);
+        var number = int.Parse(request.AsSpan(1), CultureInfo.InvariantCulture) / 8 % (Methods.Length + 1);
         return number == Methods.Length ? (HttpMethod.Post, false) : (new HttpMethod(Methods[number]), number == 0);
+    }
+
+    private static string AttemptOf(HttpContext context) => context.Request.Headers["Durable-Attempt"].ToString();
+
+    /// <summary>
+    /// A checkout as an unmodified program makes it, except for one copied header. It goes on when its connection breaks, as handlers do
+    /// that do not look for that.
+    /// </summary>
+    private static async Task CheckoutAsync(HttpContext context, Uri egress, HttpClient http)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        var request = await reader.ReadToEndAsync();
+        var headers = context.Request.Headers;
+        var (run, attempt, token) = (headers["Durable-Run-Id"].ToString(), AttemptOf(context), headers["Durable-Egress-Token"].ToString());
+        var receipts = new List<string>();
+        foreach (var kind in Downstream.Kinds)
+        {
+            await Task.Delay(Random.Shared.Next(40));
+            if (Random.Shared.Next(12) == 0)
+            {
+                // The gateway sees a broken connection and begins the next attempt, while this one goes on.
+                context.Abort();
+                await Task.Delay(Random.Shared.Next(1500));
+            }
+
+            using var call = new HttpRequestMessage(HttpMethod.Post, new Uri(egress, $"/partners/{kind}"))
+            {
+                Content = new StringContent(request),
+            };
+            if (token.Length > 0) call.Headers.Add("Durable-Egress-Token", token);
+            call.Headers.Add(Downstream.RunHeader, run.Length > 0 ? run : NoRun);
+            call.Headers.Add(Downstream.AttemptHeader, attempt.Length > 0 ? attempt : "0");
+            try
+            {
+                using var answer = await http.SendAsync(call, CancellationToken.None);
+                if (answer.IsSuccessStatusCode) receipts.Add(await answer.Content.ReadAsStringAsync());
+            }
+            catch (HttpRequestException)
+            {
+                // That gateway is down, or the call has failed.
+            }
+
+            if (receipts.Count > 0 && receipts.Count == Array.IndexOf(Downstream.Kinds, kind) + 1 && Random.Shared.Next(10) > 0) continue;
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            return;
+        }
+
+        if (!context.RequestAborted.IsCancellationRequested) await context.Response.WriteAsync($"{request}:{string.Join('.', receipts)}");
     }
 
     /// <returns>The unexpected result of the wait; <see langword="null"/> if the result is as expected.</returns>
@@ -149,8 +204,11 @@ internal static class Service
     {
         foreach (var line in File.ReadAllText(journal).Split('\n'))
         {
-            if (line.Split(' ') is [var run, var method, var attempt, "sent", "."])
-                yield return new Sending(run, int.Parse(attempt, CultureInfo.InvariantCulture), method);
+            if (line.Split(' ') is [var run, var method, var attempt, var at, "sent", "."])
+            {
+                yield return new Sending(run, int.Parse(attempt, CultureInfo.InvariantCulture), method,
+                    long.Parse(at, CultureInfo.InvariantCulture));
+            }
         }
     }
 
@@ -162,7 +220,8 @@ internal static class Service
         public void Write(RunInfo run, string step, bool done) =>
             Write(string.Create(CultureInfo.InvariantCulture, $"\n{run.Id} {step} {run.Attempt} {(done ? "done" : "exec")} ."));
 
-        public void WriteSending(string run, string attempt, string method) => Write($"\n{run} {method} {attempt} sent .");
+        public void WriteSending(string run, string attempt, string method) =>
+            Write(string.Create(CultureInfo.InvariantCulture, $"\n{run} {method} {attempt} {Stopwatch.GetTimestamp()} sent ."));
 
         private void Write(string line)
         {
