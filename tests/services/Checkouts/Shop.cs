@@ -9,8 +9,9 @@ namespace DurableGateway.Services.Checkouts;
 /// <param name="Commands">The commands that it needs.</param>
 /// <param name="NeedsNpm">Whether it needs npm packages.</param>
 /// <param name="Start">How it is started.</param>
+/// <param name="UsesProxy">Whether the listener is its proxy, and the addresses that it calls stay as they are.</param>
 internal sealed record Shop(string Name, string Title, IReadOnlyList<string> Commands, bool NeedsNpm,
-    Func<Tools, string, int, Partners, ProcessStartInfo> Start)
+    Func<Tools, string, int, Partners, ProcessStartInfo> Start, bool UsesProxy = false)
 {
     private static readonly string Scripts = Path.Combine(AppContext.BaseDirectory, "scripts");
 
@@ -19,14 +20,21 @@ internal sealed record Shop(string Name, string Title, IReadOnlyList<string> Com
         new("aspnet", "ASP.NET Core, HttpClient", ["dotnet"], NeedsNpm: false, StartAspNet),
         new("node", "node, OpenTelemetry's auto-instrumentation", ["node", "npm"], NeedsNpm: true, StartNode),
         new("python", "Python's standard library, one copied header", ["/usr/bin/python3"], NeedsNpm: false, StartPython),
+        new("proxy", "ASP.NET Core, HttpClient, only HTTP_PROXY set", ["dotnet"], NeedsNpm: false, StartAspNet, UsesProxy: true),
     ];
 
     /// <summary>The shop of the sample <c>LegacyCheckout</c>, as it is.</summary>
     private static ProcessStartInfo StartAspNet(Tools tools, string directory, int port, Partners partners)
     {
         var assembly = typeof(Shop).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "ShopAssembly").Value!;
-        return Command.Start(directory, "dotnet", assembly, "--urls", $"http://127.0.0.1:{port}", "--Logging:LogLevel:Default=Warning",
+        var start = Command.Start(directory, "dotnet", assembly, "--urls", $"http://127.0.0.1:{port}", "--Logging:LogLevel:Default=Warning",
             $"--Partners:Payments={partners.Payments}", $"--Partners:Shipping={partners.Shipping}", $"--Partners:Mails={partners.Mails}");
+        if (partners.Proxy is null) return start;
+
+        // What it calls is on this machine, and is not to be excepted.
+        start.Environment["HTTP_PROXY"] = partners.Proxy;
+        start.Environment["NO_PROXY"] = start.Environment["no_proxy"] = "";
+        return start;
     }
 
     private static ProcessStartInfo StartNode(Tools tools, string directory, int port, Partners partners)

@@ -66,15 +66,16 @@ internal sealed class Trial : IDisposable
         {
             await using var ledger = await Ledger.StartAsync(random);
             var egress = $"http://127.0.0.1:{FreePort.Next()}";
-            var partners = throughListener
+            var partners = throughListener && !shop.UsesProxy
                 ? new Partners($"{egress}/payments/", $"{egress}/shipping/", $"{egress}/mails/")
-                : new Partners($"{ledger.Url}/", $"{ledger.Url}/", $"{ledger.Url}/");
+                : new Partners($"{ledger.Url}/", $"{ledger.Url}/", $"{ledger.Url}/") { Proxy = throughListener ? egress : null };
             await using var service = await Server.StartAsync(shop.Name, port => shop.Start(tools, directory, port, partners));
             await using var gateway = await Server.GatewayAsync(service.Url, directory, FreePort.Next(),
             [
                 $"Durable:Listeners:Egress={egress}", "Durable:Policies:default:Retry:MaxAttempts=1000",
                 "Durable:Policies:default:Retry:MaxDelay=00:00:00.500",
-                .. Route("payments", ledger), .. Route("shipping", ledger), .. Route("mails", ledger),
+                .. Route("payments", "charges", shop, ledger), .. Route("shipping", "labels", shop, ledger),
+                .. Route("mails", "mails", shop, ledger),
             ]);
             await trial.PlaceAsync(service, gateway, ledger);
             (trial._effects, trial.Recognized) = (ledger.Effects, ledger.Recognized);
@@ -88,11 +89,20 @@ internal sealed class Trial : IDisposable
         return trial;
     }
 
-    private static string[] Route(string name, Ledger ledger) =>
+    private static string[] Route(string name, string kind, Shop shop, Ledger ledger) =>
     [
+        .. shop.UsesProxy
+            ? new[]
+            {
+                $"ReverseProxy:Routes:{name}:Match:Hosts:0={new Uri(ledger.Url).Authority}",
+                $"ReverseProxy:Routes:{name}:Match:Path=/{kind}",
+            }
+            :
+            [
+                $"ReverseProxy:Routes:{name}:Match:Path=/{name}/{{**rest}}",
+                $"ReverseProxy:Routes:{name}:Transforms:0:PathRemovePrefix=/{name}",
+            ],
         $"ReverseProxy:Routes:{name}:ClusterId={name}",
-        $"ReverseProxy:Routes:{name}:Match:Path=/{name}/{{**rest}}",
-        $"ReverseProxy:Routes:{name}:Transforms:0:PathRemovePrefix=/{name}",
         $"ReverseProxy:Routes:{name}:Metadata:Durable.Step=Remember",
         $"ReverseProxy:Clusters:{name}:Destinations:one:Address={ledger.Url}",
     ];
