@@ -56,11 +56,8 @@ export type Operation = { in?: number[] } & (
   | { op: "nested"; name: string; inner: string }
 );
 
-const KNOWN = new Set<string>(
-  "run rollback sleep sleepUntil event callback invoke send fetch parallel first repeat try throw work respond stream exit nested".split(
-    " ",
-  ),
-);
+const OTHERS = "sleep sleepUntil event callback invoke send fetch egress";
+const KNOWN = new Set<string>(`run rollback ${OTHERS} parallel first repeat try throw work respond stream exit nested`.split(" "));
 
 /** The operations of a program that this service does not know. */
 export function unknownIn(operations: readonly Operation[]): string[] {
