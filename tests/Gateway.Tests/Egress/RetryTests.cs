@@ -11,8 +11,7 @@ public sealed class RetryTests
 {
     private const string Fast = "Durable.Step.Retry=max-attempts=3, delay=0.01";
 
-    /// <summary>Longer than any test.</summary>
-    private const string Slow = "Durable.Step.Retry=delay=3000";
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     [Fact]
     public async Task FailedTries_AreNotSeenByTheService_AndHaveOneKeyAndTheWholeBody()
@@ -182,22 +181,18 @@ public sealed class RetryTests
     [Fact]
     public async Task CallerThatLeaves_EndsTheTries_AndItsRepetitionIsMadeAtOnce()
     {
-        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var planned = new Planned();
         await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
         {
             using var impatience = new CancellationTokenSource();
-            var call = checkout.CallAsync(context, "10 EUR", cancellation: impatience.Token);
-            await failed.Task;
+            var call = checkout.CallAsync(context, "10 EUR", path: Planned.Path, cancellation: impatience.Token);
+            await planned.Task;
             await impatience.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-            await AnswerAsync(context, () => checkout.CallAsync(context, "10 EUR"));
-        }, async (context, count) =>
-        {
-            await FailingUntil(2)(context, count);
-            failed.TrySetResult();
-        }, Slow);
+            await AnswerAsync(context, () => checkout.CallAsync(context, "10 EUR", path: Planned.Path));
+        }, FailingUntil(2), planned.Settings);
 
-        using var result = await checkout.Gateway.Client.GetAsync("/order");
+        using var result = await checkout.Gateway.Client.GetAsync("/order").WaitAsync(Patience);
 
         Assert.Equal("201 receipt 2", await result.Content.ReadAsStringAsync());
         Assert.Single(checkout.Payments.Seen.Select(call => call["Idempotency-Key"]).Distinct());
@@ -208,25 +203,21 @@ public sealed class RetryTests
     public async Task AttemptThatEnds_EndsTheTries()
     {
         Task<HttpResponseMessage>? left = null;
-        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var planned = new Planned();
         await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
         {
             if (count > 1)
             {
-                await AnswerAsync(context, () => checkout.CallAsync(context, "10 EUR"));
+                await AnswerAsync(context, () => checkout.CallAsync(context, "10 EUR", path: Planned.Path));
                 return;
             }
 
-            left = checkout.CallAsync(context, "10 EUR");
-            await failed.Task;
+            left = checkout.CallAsync(context, "10 EUR", path: Planned.Path);
+            await planned.Task;
             context.Response.StatusCode = 503;
-        }, async (context, count) =>
-        {
-            await FailingUntil(2)(context, count);
-            failed.TrySetResult();
-        }, Slow);
+        }, FailingUntil(2), planned.Settings);
 
-        using var result = await checkout.Gateway.Follower.GetAsync("/order");
+        using var result = await checkout.Gateway.Follower.GetAsync("/order").WaitAsync(Patience);
 
         Assert.Equal("201 receipt 2", await result.Content.ReadAsStringAsync());
         using var last = await left!;
@@ -237,23 +228,20 @@ public sealed class RetryTests
     [Fact]
     public async Task AttemptThatIsLostDuringTheDelay_MakesNoOtherTry()
     {
-        var route = $"r{Guid.NewGuid():N}";
         var status = new TaskCompletionSource<HttpStatusCode>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var planned = new Planned();
         await using var checkout = await Checkout.StartAsync(async (checkout, context, _) =>
         {
-            using var charged = await checkout.CallAsync(context, "10 EUR", path: "/counted/charges");
+            using var charged = await checkout.CallAsync(context, "10 EUR", path: Planned.Path);
             status.TrySetResult(charged.StatusCode);
-        }, FailingUntil(2), RouteOf(route, Slow));
+        }, FailingUntil(2), planned.Settings);
         using var end = new CancellationTokenSource();
-        using var retries = new MeterListener();
-        var planned = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Listen(retries, route, _ => planned.TrySetResult());
         var result = checkout.Gateway.Client.GetAsync("/order", end.Token);
 
         await planned.Task;
         checkout.Attempt.Lose();
 
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await status.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await status.Task.WaitAsync(Patience));
         Assert.Single(checkout.Ledger);
         await end.CancelAsync();
         await Task.WhenAny(result);
@@ -282,6 +270,29 @@ public sealed class RetryTests
         $"ReverseProxy:Routes:{route}:ClusterId=payments", $"ReverseProxy:Routes:{route}:Match:Path=/counted/{{**rest}}",
         $"ReverseProxy:Routes:{route}:Metadata:Durable.Step=Remember", $"ReverseProxy:Routes:{route}:Metadata:{retry}",
     ];
+
+    /// <summary>A route whose second try is planned, and would begin after any test has ended.</summary>
+    private sealed class Planned : IDisposable
+    {
+        public const string Path = "/counted/charges";
+
+        private readonly MeterListener _listener = new();
+        private readonly TaskCompletionSource _planned = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly string _route = $"r{Guid.NewGuid():N}";
+
+        public Planned() => Listen(_listener, _route, _ => _planned.TrySetResult());
+
+        public Task Task => _planned.Task.WaitAsync(Patience);
+
+        /// <summary>An attempt has time for the delay, because otherwise the service would get the failure at once.</summary>
+        public string[] Settings =>
+        [
+            .. RouteOf(_route, "Durable.Step.Retry=delay=3000"),
+            "Durable:Policies:default:AttemptTimeout=03:00:00",
+        ];
+
+        public void Dispose() => _listener.Dispose();
+    }
 
     private static void Listen(MeterListener listener, string route, Action<string> counted)
     {
