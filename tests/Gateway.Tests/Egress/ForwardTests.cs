@@ -68,6 +68,18 @@ public sealed class ForwardTests
         Assert.Empty(checkout.Ledger);
     }
 
+    /// <summary>HTTP/1.0 has no Host, and the target is all that there is.</summary>
+    [Fact]
+    public async Task TargetAlone_SaysTheHost()
+    {
+        await using var checkout = await Checkout.StartAsync((_, _, _) => Task.CompletedTask, null, Forwarding.Route);
+
+        var answer = await Raw.SendAsync(checkout.Gateway.Egress, $"GET http://{Forwarding.Host}/charges HTTP/1.0\n\n");
+
+        Assert.Equal(201, answer.Status);
+        Assert.Equal(new Uri(checkout.Payments.Url).Authority, Assert.Single(checkout.Payments.Seen)["Host"]);
+    }
+
     /// <summary>A name that leads to the gateway by DNS is as good as a proxy.</summary>
     [Fact]
     public async Task OriginForm_IsMatchedByHostToo()

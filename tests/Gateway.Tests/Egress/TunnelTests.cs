@@ -1,6 +1,9 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using DurableGateway.Tests.Support;
 
@@ -163,6 +166,36 @@ public sealed class TunnelTests
         await using var checkout = await StartAsync(address);
 
         await AssertRefusedAsync(checkout, address, 502, "service-unreachable");
+    }
+
+    /// <summary>With an https:// listener, the request for the tunnel is within TLS.</summary>
+    [Fact]
+    public async Task Tunnel_OpensWithinTls()
+    {
+        var directory = Directory.CreateTempSubdirectory("durable-tunnel-").FullName;
+        using var key = RSA.Create(2048);
+        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(Make.Start.AddYears(-5), Make.Start.AddYears(50));
+        await File.WriteAllTextAsync(Path.Combine(directory, "own.pem"), certificate.ExportCertificatePem());
+        await File.WriteAllTextAsync(Path.Combine(directory, "own.key"), key.ExportPkcs8PrivateKeyPem());
+        await using var echo = Echo(out var address);
+        await using (var checkout = await StartAsync(address, "Durable:Listeners:Egress=https://127.0.0.1:0",
+            $"Kestrel:Certificates:Default:Path={Path.Combine(directory, "own.pem")}",
+            $"Kestrel:Certificates:Default:KeyPath={Path.Combine(directory, "own.key")}"))
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, checkout.Gateway.Egress.Port);
+            using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: false, (_, shown, _, _) =>
+                shown?.GetCertHashString() == certificate.Thumbprint);
+            await tls.AuthenticateAsClientAsync("localhost");
+            await tls.WriteAsync(Encoding.ASCII.GetBytes($"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n\r\nhello"));
+            await tls.ShutdownAsync();
+            using var reader = new StreamReader(tls);
+
+            Assert.Equal($"{Established}\r\n\r\nhello and the end", await reader.ReadToEndAsync().WaitAsync(World.Patience));
+        }
+
+        Directory.Delete(directory, recursive: true);
     }
 
     [Fact]
