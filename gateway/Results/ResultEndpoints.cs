@@ -68,7 +68,7 @@ internal sealed class ResultEndpoints(
         if (!RunId.TryParse(context.Request.RouteValues["run"] as string, out var run)
             || tokens.VerifyResult(run, context.Request.Query["token"]) is not { } end)
         {
-            await context.Response.WriteProblemAsync(Problems.ResultUnknown());
+            await RefuseAsync(context, Problems.ResultUnknown());
             return;
         }
 
@@ -141,11 +141,11 @@ internal sealed class ResultEndpoints(
     }
 
     /// <summary>Explains to a person who comes back to a page, from a bookmark or the browser's history, what happened to it.</summary>
-    private static Task RefuseAsync(HttpContext context, Problem problem) =>
-        ResultAtTarget.Of(context) is { } at && ProgressPage.IsWanted(context.Request)
-            ? MessagePage.WriteAsync(context, problem.Status, problem.Title, problem.Detail ?? "",
-                $"""<p><a href="{HtmlEncoder.Default.Encode(at.Target.SelfReference ?? "")}">Open the page again</a></p>""")
-            : context.Response.WriteProblemAsync(problem);
+    private static Task RefuseAsync(HttpContext context, Problem problem) => ProgressPage.IsWanted(context.Request)
+        ? MessagePage.WriteAsync(context, problem.Status, problem.Title, problem.Detail ?? "", ResultAtTarget.Of(context) is { } at
+            ? $"""<p><a href="{HtmlEncoder.Default.Encode(at.Target.SelfReference ?? "")}">Open the page again</a></p>"""
+            : "")
+        : context.Response.WriteProblemAsync(problem);
 
     /// <summary>Waits for the keys of a node that has just started. Without them, a valid URL would appear unknown.</summary>
     private async Task<bool> CanVerifyAsync(HttpContext context, long began)

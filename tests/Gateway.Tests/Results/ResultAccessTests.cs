@@ -35,6 +35,25 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
         Assert.Equal("origin", Header(await AskAsync(soon, HttpMethod.Get, url), "Referrer-Policy"));
     }
 
+    /// <summary>A person who opens a wrong or an old URL gets a page, and a program problem details.</summary>
+    [Theory]
+    [InlineData("text/html", "text/html")]
+    [InlineData("*/*", "application/problem+json")]
+    public async Task WrongToken_AndCancelledRun_ArePagesForBrowsers(string accept, string type)
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater, Cancel);
+        var url = await ParkAsync(world);
+        using var unknown = await AskAsync(world, HttpMethod.Get, url[..^4] + "AAAA", ("Accept", accept));
+        Assert.Equal((HttpStatusCode.NotFound, type), (unknown.StatusCode, unknown.Content.Headers.ContentType!.MediaType));
+        using var cancel = await AskAsync(world, HttpMethod.Delete, World.RunUrl(url));
+        Assert.Equal(HttpStatusCode.NoContent, cancel.StatusCode);
+
+        using var cancelled = await AskAsync(world, HttpMethod.Get, url, ("Accept", accept));
+
+        Assert.Equal((HttpStatusCode.Gone, type), (cancelled.StatusCode, cancelled.Content.Headers.ContentType!.MediaType));
+        Assert.Equal("cancelled", cancelled.Headers.GetValues("Durable-Status").Single());
+    }
+
     [Theory]
     [InlineData("GET", "*/*")]
     [InlineData("HEAD", "*/*")]
@@ -51,8 +70,9 @@ public abstract class ResultAccessTests<TStore> where TStore : IStoreChoice
             using var refused = await AskAsync(world, new HttpMethod(method), url,
                 [("Accept", accept), .. other is null ? [] : new[] { ("Authorization", other) }]);
             Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+            var told = accept == "text/html" ? "The result is for another caller" : "/_durable/problems/result-bound";
             if (method != "HEAD")
-                Assert.Contains("/_durable/problems/result-bound", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+                Assert.Contains(told, await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
         using var answer = await AskAsync(world, new HttpMethod(method), url, ("Accept", accept),
