@@ -7,6 +7,9 @@ namespace DurableGateway.Admin;
 /// <summary>Reads the filters of a list and the names of actions.</summary>
 internal static class AdminQuery
 {
+    /// <summary>Selects runs that are paused, which are waiting or running in the store.</summary>
+    public const string PausedName = "paused";
+
     private static readonly string[] Known = ["state", "route", "after", "before", "step", "search", "cursor", "limit"];
 
     /// <exception cref="FormatException">A filter is unknown or malformed.</exception>
@@ -19,9 +22,10 @@ internal static class AdminQuery
     /// <exception cref="FormatException">A filter is malformed.</exception>
     public static RunQuery Read(FilterJson filter, string? cursor = null, string? limit = null) => new()
     {
-        State = Empty(filter.State) is not { } name ? null
+        Paused = filter.State == PausedName,
+        State = Empty(filter.State) is not { } name || name == PausedName ? null
             : RunStates.TryParse(name, out var state) ? state
-            : throw new FormatException($"state '{name}' is not one of running, waiting, completed, failed, cancelled."),
+            : throw new FormatException($"state '{name}' is not one of running, waiting, paused, completed, failed, cancelled."),
         Route = Empty(filter.Route),
         After = Time("after", filter.After),
         Before = Time("before", filter.Before),

@@ -55,7 +55,7 @@ internal sealed class BodyMasker(GatewaySettings settings)
             var root = JsonNode.Parse(body.Span, documentOptions: Lenient);
             var masked = false;
             foreach (var path in _paths) masked |= Apply(root, path);
-            return masked ? Encoding.UTF8.GetBytes(root!.ToJsonString()) : body;
+            return masked ? Encoding.UTF8.GetBytes(root!.ToJsonString(Readable)) : body;
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {

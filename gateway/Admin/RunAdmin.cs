@@ -51,6 +51,8 @@ internal sealed class RunAdmin(
     {
         { Search: { } key } => [RunIndex.OfSearched(key)],
         { Step: { } step } => [RunIndex.OfStep(step)],
+        { Paused: true, Route: { } route } => [RunIndex.Of(RunState.Waiting, route), RunIndex.Of(RunState.Running, route)],
+        { Paused: true } => [RunIndex.Of(RunState.Waiting), RunIndex.Of(RunState.Running)],
         { State: { } state, Route: { } route } => [RunIndex.Of(state, route)],
         { State: { } state } => [RunIndex.Of(state)],
         { Route: { } route } => RunIndex.OfRoute(route),
@@ -112,6 +114,7 @@ internal sealed class RunAdmin(
 
     private async Task<bool> FitsAsync(RunQuery query, RunRecord run, bool stepIsIndexed) =>
         (query.State is null || run.State == query.State)
+        && (!query.Paused || (run.Paused && !run.State.HasEnded()))
         && (query.Route is null || run.Route.Equals(query.Route, StringComparison.OrdinalIgnoreCase))
         && (query.After is null || run.StartedAt >= query.After)
         && (query.Before is null || run.StartedAt < query.Before)

@@ -6,6 +6,10 @@ namespace DurableGateway.Admin;
 internal sealed record RunQuery
 {
     public RunState? State { get; init; }
+
+    /// <summary>Matches only runs that are paused, and have not ended.</summary>
+    public bool Paused { get; init; }
+
     public string? Route { get; init; }
     public DateTimeOffset? After { get; init; }
     public DateTimeOffset? Before { get; init; }

@@ -71,7 +71,7 @@ internal static class RunsCommand
 
     private static RootCommand Build(TextWriter output)
     {
-        var state = new Option<string?>("--state") { Description = "running, waiting, completed, failed or cancelled." };
+        var state = new Option<string?>("--state") { Description = "running, waiting, paused, completed, failed or cancelled." };
         var route = new Option<string?>("--route");
         var search = new Option<string?>("--search")
         {

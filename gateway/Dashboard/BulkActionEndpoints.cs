@@ -33,6 +33,8 @@ internal sealed class BulkActionEndpoints(BulkActionRunner sets, DashboardAuthen
         var verb = form["action"].ToString();
         if (AdminQuery.Action(verb) is null)
             return ErrorPage.Of(400, "Unknown bulk action", "Nothing was changed. The form names no known bulk action.", null);
+        if (!RunFilters.Read(form).HasKnownState)
+            return ErrorPage.Of(400, "Unknown state", "Nothing was changed. The form names no known state.", null);
         var set = await sets.BeginAsync(verb, RunFilters.Read(form).ToQuery(page.Now, limit: 1) with { Cursor = null }, page.Who!);
         context.SeeOther($"{Path}/{set.Id}");
         return null;

@@ -49,6 +49,11 @@ internal sealed class DashboardEndpoints(
             var list = await admin.ListAsync(filters.ToQuery(page.Now, PageSize), context.RequestAborted);
             return new Page("Runs", RunsPage.Show(list, filters, routes, page), LiveSeconds: Live);
         }
+        catch (FormatException) when (!filters.HasKnownState)
+        {
+            return ErrorPage.Of(400, $"There is no state “{filters.State}”",
+                "The states are running, waiting, paused, completed, failed and cancelled.", filters with { State = "", Cursor = "" });
+        }
         catch (FormatException)
         {
             return ErrorPage.Of(400, "Unknown position in the list",

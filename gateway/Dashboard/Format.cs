@@ -76,8 +76,8 @@ internal static class Format
         _ => string.Create(Culture, $"{bytes / 1048576.0:0.#} MiB"),
     };
 
-    /// <summary>The end of a run id. It is the random part, so it distinguishes runs.</summary>
-    public static string Short(RunId run) => run.ToString()[24..];
+    /// <summary>The beginning of a run id, by which the search finds the run: its start to the millisecond, and a random part.</summary>
+    public static string Short(RunId run) => run.ToString()[..18];
 
     /// <summary>The state as shown. A paused run is waiting in the store, but does not become due.</summary>
     public static string StateOf(Admin.RunRow run) => run.Paused && !run.State.HasEnded() ? "paused" : run.State.Name();

@@ -54,7 +54,9 @@ internal static class RunActions
     ];
 
     /// <summary>The bulk actions that a state allows; all of them if <paramref name="state"/> is not a state.</summary>
-    public static IEnumerable<Choice> ForSet(string state) => !RunStates.TryParse(state, out var known) ? OfSets
+    public static IEnumerable<Choice> ForSet(string state) => state == AdminQuery.PausedName
+        ? OfSets.Where(choice => choice.Name is "resume" or "again" or "cancel")
+        : !RunStates.TryParse(state, out var known) ? OfSets
         : known.HasEnded() ? OfSets.Where(choice => choice.Name is "again" or "release-key")
         : OfSets.Where(choice => choice.Name != "release-key" && (known == RunState.Waiting || choice.Name != "retry"));
 

@@ -31,6 +31,8 @@ internal sealed record RunFilters
     /// <summary>Whether any filter is set.</summary>
     public bool AreSet => Url() != Path;
 
+    public bool HasKnownState => State.Length == 0 || State == AdminQuery.PausedName || RunStates.TryParse(State, out _);
+
     public bool HasMore => After.Length + Before.Length + Step.Length > 0;
 
     public static RunFilters Read(IQueryCollection query) => Read(name => query[name].ToString().Trim());
@@ -39,7 +41,7 @@ internal sealed record RunFilters
 
     private static RunFilters Read(Func<string, string> text) => new()
     {
-        State = RunStates.TryParse(text("state"), out _) ? text("state") : "",
+        State = text("state"),
         Route = text("route"),
         Since = Spans.Any(span => span.Name == text("since")) ? text("since") : "",
         After = Time(text("after")) is { } after ? after.ToString(TimeForm, CultureInfo.InvariantCulture) : "",
@@ -49,9 +51,13 @@ internal sealed record RunFilters
         Cursor = text("cursor"),
     };
 
+    /// <exception cref="FormatException">There is no such state.</exception>
     public RunQuery ToQuery(DateTimeOffset now, int limit) => new()
     {
-        State = RunStates.TryParse(State, out var state) ? state : null,
+        Paused = State == AdminQuery.PausedName,
+        State = State.Length == 0 || State == AdminQuery.PausedName ? null
+            : RunStates.TryParse(State, out var state) ? state
+            : throw new FormatException($"There is no state '{State}'."),
         Route = Or(Route),
         After = Time(After)
             ?? Spans.Where(span => span.Name == Since).Select(span => (DateTimeOffset?)(now - span.Length)).FirstOrDefault(),

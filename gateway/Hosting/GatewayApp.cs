@@ -76,6 +76,7 @@ internal static class GatewayApp
                 control.UseMiddleware<ControlLimitsMiddleware>();
                 control.UseMiddleware<ClientCertificateMiddleware>();
                 control.UseMiddleware<ControlDotSegmentMiddleware>();
+                control.UseMiddleware<HeadMiddleware>();
             },
             open =>
             {
@@ -94,6 +95,8 @@ internal static class GatewayApp
 
         // After routing and before the endpoints, because an endpoint reads its body before its filters run.
         app.UseMiddleware<AdminAuthorizationMiddleware>();
+
+        app.UseMiddleware<UnknownPageMiddleware>();
 
         // Ensures that no route gets a reserved path.
         app.UseMiddleware<ReservedPathMiddleware>();

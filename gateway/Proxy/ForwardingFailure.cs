@@ -21,7 +21,18 @@ internal static class ForwardingFailure
         ForwarderError.ResponseBodyDestination => "the response was cut off" + Because(exception),
         ForwarderError.ResponseBodyClient => "the response could not be passed on",
         ForwarderError.RequestBodyDestination => "the service stopped reading the request" + Because(exception),
-        _ => Cause(exception) ?? error.ToString(),
+        _ => Cause(exception) ?? Words(error),
+    };
+
+    private static string Words(ForwarderError error) => error switch
+    {
+        ForwarderError.None => "the service sent no whole response",
+        ForwarderError.RequestCreation => "the request could not be created",
+        ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyClient => "the client stopped sending the request",
+        ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeRequestClient or ForwarderError.UpgradeRequestDestination
+            or ForwarderError.UpgradeResponseCanceled or ForwarderError.UpgradeResponseClient
+            or ForwarderError.UpgradeResponseDestination or ForwarderError.UpgradeActivityTimeout => "the upgraded connection failed",
+        _ => "the request could not be sent",
     };
 
     /// <summary>Whether there was no connection at all, so that the service cannot have received any of the request.</summary>

@@ -9,6 +9,8 @@ internal sealed record RunSnapshot
     public required RunState State { get; init; }
     public required int Attempt { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>When the next attempt is due; <see langword="null"/> if the run does not wait, or is paused.</summary>
     public required DateTimeOffset? NextAttemptAt { get; init; }
 
     /// <summary>The binding of the result; empty if it has none.</summary>

@@ -29,7 +29,7 @@ internal sealed class RedisRunStore(
 
     private static readonly RedisValue[] SizeFields = ["state", "bytes"];
     private static readonly RedisValue[] OriginFields = ["route", "attempt", "started"];
-    private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound"];
+    private static readonly RedisValue[] SnapshotFields = ["state", "attempt", "started", "next", "completed", "failed", "bound", "paused"];
 
     public Task<bool> CreateRunningAsync(NewRun run, string owner, DateTimeOffset leaseEnd) =>
         CreateAsync(run, new FirstAttempt(RunState.Running, owner, leaseEnd));
@@ -295,7 +295,7 @@ internal sealed class RedisRunStore(
             State = state,
             Attempt = attempt,
             StartedAt = FromMilliseconds(started),
-            NextAttemptAt = state == RunState.Waiting ? FromMilliseconds(next) : null,
+            NextAttemptAt = state == RunState.Waiting && fields[7].IsNull ? FromMilliseconds(next) : null,
             Binding = fields[6].ToString(),
         };
         if (!countSteps) return snapshot;

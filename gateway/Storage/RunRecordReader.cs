@@ -37,7 +37,7 @@ internal sealed class RunRecordReader(StoreConnection connection, RecordCodec co
             Attempt = (int)fields[2],
             StartedAt = Time(fields[3]) ?? default,
             EndedAt = Time(fields[4]),
-            NextAttemptAt = state == RunState.Waiting ? Time(fields[5]) : null,
+            NextAttemptAt = state == RunState.Waiting && fields[1].IsNull ? Time(fields[5]) : null,
             CompletedSteps = completed,
             FailedSteps = failed,
             PendingSteps = state.HasEnded() ? 0 : Math.Max(0, steps - completed - failed),

@@ -203,12 +203,47 @@ public sealed class RunDetailTests(Browser browser)
     }
 
     [Fact]
+    public async Task CancelledRun_HasNoResponseToCome()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        var run = site.Admin.Put(Samples.Rich(RunState.Cancelled) with { Response = null }).Run.Id;
+        await site.GoAsync($"/runs/{run}?step=payment-settled");
+        await Expect(site.Page.GetByText("None. The run was cancelled.")).ToBeVisibleAsync();
+        Assert.DoesNotContain("None yet", await site.Page.ContentAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Json_IsShownAsItReads_WithoutEscapes()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        var run = Samples.Rich();
+        site.Admin.Put(run with { Request = Samples.Request("POST", "/orders", """{"note":"it\u0027s\nfine"}""") });
+        await site.GoAsync($"/runs/{run.Run.Id}");
+        Assert.Equal("\"it's\nfine\"", await site.Page.Locator("#request-body .v-string").TextContentAsync());
+    }
+
+    [Fact]
+    public async Task History_SaysWhatATimeIs()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        var run = site.Admin.Put(Samples.Rich()).Run.Id;
+        await site.GoAsync($"/runs/{run}");
+        await site.Page.Locator("#history summary").ClickAsync();
+        var history = site.Page.Locator(".history li");
+        await Expect(history.Filter(new() { HasText = "try failed" })).ToContainTextAsync("next try");
+        await Expect(history.Filter(new() { HasText = "attempt failed" })).ToContainTextAsync("next attempt");
+        await Expect(history.Filter(new() { HasText = "suspended" }).First).ToContainTextAsync("due");
+        await Expect(history.Filter(new() { HasText = "step waits" })).ToContainTextAsync("until");
+    }
+
+    [Fact]
     public async Task Drift_IsShownAsADiff()
     {
         await using var site = await Site.OpenAsync(browser);
         var run = site.Admin.Put(Samples.Drifted()).Run.Id;
         await site.GoAsync($"/runs/{run}");
 
+        await Expect(site.Page.GetByText("1 step did not match")).ToBeVisibleAsync();
         await Expect(site.Page.Locator("#drift")).ToContainTextAsync("The call was not made, and the attempt failed.");
         var rows = site.Page.Locator(".diff tbody tr");
         await Expect(rows).ToHaveCountAsync(3);

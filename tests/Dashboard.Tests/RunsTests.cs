@@ -38,6 +38,62 @@ public sealed class RunsTests(Browser browser)
     }
 
     [Fact]
+    public async Task PausedRuns_AreListed_AndUnknownStatesAreRefused()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        var paused = site.Admin.Put(Samples.Rich()).Run.Id;
+        site.Admin.Put(Samples.Rich());
+        site.Admin.Change(paused, one => one with { Paused = true });
+        await site.GoAsync("/runs");
+        await site.Page.GetByRole(AriaRole.Link, new() { Name = "paused", Exact = true }).ClickAsync();
+        await Expect(site.Page.Locator("[id^=run-]")).ToHaveCountAsync(1);
+        await Expect(site.Page.Locator($"#run-{paused}")).ToContainTextAsync(paused.ToString()[..18]);
+
+        await site.GoAsync("/runs?state=asleep");
+        await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "There is no state" })).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task UnknownPaths_ArePagesForBrowsers_AndProblemsForOthers()
+    {
+        await using var site = await Site.OpenAsync(browser);
+        await site.GoAsync("/nothing/here");
+        await Expect(site.Page.GetByRole(AriaRole.Heading, new() { Name = "No such page" })).ToBeVisibleAsync();
+        foreach (var path in new[] { "/nothing/here", "/_durable/v1/nothing" })
+        {
+            using var answer = await site.Client.GetAsync(path);
+            Assert.Equal((System.Net.HttpStatusCode.NotFound, "application/problem+json"),
+                (answer.StatusCode, answer.Content.Headers.ContentType!.MediaType));
+        }
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/runs")]
+    [InlineData("/healthz")]
+    [InlineData("/_durable/v1/admin/runs")]
+    public async Task Head_IsAnsweredAsGet(string path)
+    {
+        await using var site = await Site.OpenAsync(null);
+        using var asked = new HttpRequestMessage(HttpMethod.Head, path);
+        using var answer = await site.Client.SendAsync(asked);
+        Assert.Equal(System.Net.HttpStatusCode.OK, answer.StatusCode);
+        Assert.Empty(await answer.Content.ReadAsByteArrayAsync());
+        using var after = await site.Client.GetAsync(path);
+        Assert.Equal(System.Net.HttpStatusCode.OK, after.StatusCode);
+    }
+
+    [Fact]
+    public async Task OnAPhone_TheNumbersOfStepsAreApart()
+    {
+        await using var site = await Site.OpenAsync(browser, width: 390);
+        var run = site.Admin.Put(Samples.Rich()).Run.Id;
+        site.Admin.Change(run, one => one with { CompletedSteps = 5, FailedSteps = 1, PendingSteps = 2 });
+        await site.GoAsync("/runs");
+        Assert.Equal("5 1 failed 2 pending", await site.Page.Locator($"#run-{run} .c-steps").InnerTextAsync());
+    }
+
+    [Fact]
     public async Task Routes_SayThatCallsBelongToNoRun_AndWhereToReadOn()
     {
         await using var site = await Site.OpenAsync(browser);
@@ -145,6 +201,10 @@ public sealed class RunsTests(Browser browser)
         await site.Page.RouteAsync("**/runs", route => route.AbortAsync());
         await Expect(site.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("has not answered");
         await site.Page.UnrouteAllAsync();
+        await Expect(site.Page.GetByRole(AriaRole.Status)).ToBeEmptyAsync();
+        site.Admin.Fails = new StoreUnavailableException("away");
+        await Expect(site.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("The store has not answered");
+        site.Admin.Fails = null;
         await Expect(site.Page.GetByRole(AriaRole.Status)).ToBeEmptyAsync();
 
         var live = site.Page.GetByRole(AriaRole.Button, new() { Name = "Live" });

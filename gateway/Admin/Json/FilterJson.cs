@@ -6,7 +6,8 @@ namespace DurableGateway.Admin.Json;
 internal sealed record FilterJson(string? State, string? Route, string? After, string? Before, string? Step, string? Search)
 {
     public static FilterJson From(RunQuery query) =>
-        new(query.State?.Name(), query.Route, Time(query.After), Time(query.Before), query.Step, query.Search);
+        new(query.Paused ? AdminQuery.PausedName : query.State?.Name(), query.Route,
+            Time(query.After), Time(query.Before), query.Step, query.Search);
 
     private static string? Time(DateTimeOffset? at) =>
         at?.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture);

@@ -58,13 +58,20 @@ function morphChildren(from, to) {
   }
 }
 
+class Refusal extends Error {
+  constructor(status) {
+    super(String(status));
+    this.status = status;
+  }
+}
+
 async function load(url) {
   const response = await fetch(url, { headers: { Accept: 'text/html' }, cache: 'no-store' });
   if (response.redirected && new URL(response.url).pathname === '/login') {
     location.reload();
     return;
   }
-  if (response.status >= 500) throw new Error(String(response.status));
+  if (response.status >= 500) throw new Refusal(response.status);
   const page = new DOMParser().parseFromString(await response.text(), 'text/html');
   document.title = page.title;
   if (page.body.dataset.live) document.body.dataset.live = page.body.dataset.live;
@@ -87,12 +94,15 @@ async function refresh() {
     await load(location.href);
     notice.textContent = '';
     document.body.dataset.stale = 'no';
-  } catch {
-    if (document.body.dataset.stale !== 'yes') {
+  } catch (error) {
+    // A gateway whose store is away answers, and says so.
+    const who = !(error instanceof Refusal) ? 'The gateway has not answered'
+      : error.status === 503 ? 'The store has not answered' : 'The gateway has failed to show this page';
+    if (document.body.dataset.stale !== who) {
       const at = new Date().toISOString().slice(11, 19);
-      notice.textContent = `The gateway has not answered since ${at} UTC. This page shows the data of that time and keeps retrying.`;
+      notice.textContent = `${who} since ${at} UTC. This page shows the data of that time and keeps retrying.`;
     }
-    document.body.dataset.stale = 'yes';
+    document.body.dataset.stale = who;
   } finally {
     busy = false;
   }

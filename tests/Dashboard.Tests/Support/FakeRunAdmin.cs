@@ -39,6 +39,7 @@ internal sealed class FakeRunAdmin : IRunAdmin
         var from = query.Cursor is null ? 0 : int.Parse(query.Cursor, NumberStyles.None, CultureInfo.InvariantCulture);
         var found = _runs.Values
             .Where(run => query.State is null || run.Run.State == query.State)
+            .Where(run => !query.Paused || (run.Run.Paused && !run.Run.State.HasEnded()))
             .Where(run => query.Route is null || run.Run.Route == query.Route)
             .Where(run => query.After is null || run.Run.StartedAt >= query.After)
             .Where(run => query.Before is null || run.Run.StartedAt < query.Before)

@@ -154,6 +154,25 @@ public abstract class AdminListTests<TStore> where TStore : IStoreChoice
         Assert.Equal("upstream", (await world.GetJsonAsync("routes"))[0].GetProperty("route").GetString());
     }
 
+    [Fact]
+    public async Task PausedRun_IsListedAsPaused_FoundByItsShortId_AndHasNoNextAttempt()
+    {
+        await using var world = await World.StartAsync<TStore>(World.RetryMuchLater);
+        var id = await world.ParkedRunAsync();
+        var other = await world.ParkedRunAsync();
+        Assert.Equal(HttpStatusCode.OK, (await world.CallAsync(HttpMethod.Post, $"runs/{id}/pause")).Status);
+
+        var listed = (await world.GetJsonAsync("runs?state=paused")).GetProperty("runs").EnumerateArray()
+            .Select(run => run.GetProperty("id").GetString()).ToArray();
+        Assert.Contains(id, listed);
+        Assert.DoesNotContain(other, listed);
+        var found = (await world.GetJsonAsync($"runs?search={id[..18]}")).GetProperty("runs");
+        Assert.Equal(id, found[0].GetProperty("id").GetString());
+        Assert.Equal(JsonValueKind.Null, found[0].GetProperty("nextAttemptAt").ValueKind);
+        Assert.True(RunId.TryParse(id, out var run));
+        Assert.Null((await world.Gateway.Store.GetSnapshotAsync(run))!.NextAttemptAt);
+    }
+
     private static long Sum(JsonElement minutes, string name) =>
         minutes.EnumerateArray().Sum(minute => minute.GetProperty(name).GetInt64());
 
