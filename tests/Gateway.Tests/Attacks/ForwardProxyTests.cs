@@ -256,8 +256,9 @@ public sealed class ForwardProxyTests
     {
         await using var checkout = await Checkout.StartAsync((_, _, _) => Task.CompletedTask, null, Forwarding.Any);
 
-        var large = await Raw.SendAsync(checkout.Gateway.Egress,
-            "CONNECT payments.test:443 HTTP/1.1\n" + string.Concat(Enumerable.Repeat("X-Fill: 0123456789\n", 2000)));
+        // One byte more than the limit, so that none is left unread, which would reset the connection.
+        const string Start = "CONNECT payments.test:443 HTTP/1.1\r\nX-Fill: ";
+        var large = await Raw.SendAsync(checkout.Gateway.Egress, Start + new string('x', (16 * 1024) + 1 - Start.Length));
 
         Assert.Equal(431, large.Status);
     }
