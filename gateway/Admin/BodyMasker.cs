@@ -16,18 +16,23 @@ internal sealed class BodyMasker(GatewaySettings settings)
 
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private static readonly string[] Credentials =
+        ["token", "secret", "password", "credential", "api-key", "apikey", "access-key", "subscription-key", "functions-key", "signature"];
+
     private readonly HashSet<string> _headers = new(
-        [.. settings.MaskedHeaders, "Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization", "Durable-Token"],
-        StringComparer.OrdinalIgnoreCase);
+        [.. settings.MaskedHeaders, "Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization"], StringComparer.OrdinalIgnoreCase);
 
     private readonly string[][] _paths = [.. settings.MaskedJsonPaths.Select(path => path.Split('.'))];
 
     /// <param name="lines">The stored headers.</param>
     /// <param name="scope">The policy's idempotency scope: the header that identifies callers, which is a credential.</param>
     public IReadOnlyList<HeaderLine> Headers(IReadOnlyList<HeaderLine> lines, string scope) =>
-        [.. lines.Select(line => _headers.Contains(line.Name) || line.Name.Equals(scope, StringComparison.OrdinalIgnoreCase)
-            ? line with { Value = Mask }
-            : line)];
+        [.. lines.Select(line => IsMasked(line.Name, scope) ? line with { Value = Mask } : line)];
+
+    /// <summary>Whether a header is masked: <c>X-Api-Key</c>, <c>X-Auth-Token</c> and their like are credentials by their names.</summary>
+    private bool IsMasked(string name, string scope) =>
+        _headers.Contains(name) || name.Equals(scope, StringComparison.OrdinalIgnoreCase)
+        || Credentials.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     public StoredRequest Request(StoredRequest request, string scope) => request with
     {

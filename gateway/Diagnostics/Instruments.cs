@@ -51,6 +51,18 @@ internal static class Instruments
             HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
         });
 
+    public static Histogram<double> AttemptDuration { get; } = Meter.CreateHistogram(
+        Metrics.AttemptDuration, "s", "The time from the start of an attempt to its end", advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600],
+        });
+
+    public static Histogram<double> RunDuration { get; } = Meter.CreateHistogram(
+        Metrics.RunDuration, "s", "The time from the start of a run to its end", advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400, 604800],
+        });
+
     public static Histogram<double> ReplayLag { get; } = Meter.CreateHistogram(
         Metrics.ReplayLag, "s", "The time from when a run is due to its claim", advice: new InstrumentAdvice<double>
         {

@@ -50,6 +50,8 @@ public static class TelemetryNames
 
         /// <summary>Histogram, <c>s</c>, by route and policy: the time from when a run is due to its claim.</summary>
         public const string ReplayLag = "durable.replay.lag";
+        public const string AttemptDuration = "durable.attempt.duration";
+        public const string RunDuration = "durable.run.duration";
 
         /// <summary>Gauge, <c>{replay}</c>: replays in flight on this node.</summary>
         public const string ReplaysInFlight = "durable.replays.in_flight";

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DurableGateway.Diagnostics;
 using DurableGateway.Protocol;
 using DurableGateway.Runs;
@@ -15,7 +16,8 @@ internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
     public void RunAccepted(NewRun run, DateTimeOffset due)
     {
         Started(run.Route, run.Policy);
-        if (due > run.StartedAt) Queued(run.Route, run.Policy);
+        // A run that is accepted without an attempt is due at once, unless a limit gives it a later turn.
+        if (due > time.GetUtcNow()) Queued(run.Route, run.Policy);
     }
 
     public void RunQueued(Attempt attempt, DateTimeOffset due)
@@ -43,12 +45,16 @@ internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
 
     public void RunEnded(Attempt attempt, RunState state, int status, bool isStored)
     {
-        AttemptEnded(attempt, state.Name(), status, state == RunState.Failed ? $"{status}" : null);
+        var error = state == RunState.Failed ? $"{status}" : null;
+        AttemptEnded(attempt, state.Name(), status, error, type: error);
         Instruments.RunsEnded.Add(1,
             new Tag(Attributes.Route, attempt.Route), new Tag(Attributes.Policy, attempt.Policy.Name),
             new Tag(Attributes.Outcome, state.Name()));
-        if (attempt.Span is not { } span) return;
         var took = time.GetUtcNow() - attempt.StartedAt;
+        Instruments.RunDuration.Record(Math.Max(0, took.TotalSeconds),
+            new Tag(Attributes.Route, attempt.Route), new Tag(Attributes.Policy, attempt.Policy.Name),
+            new Tag(Attributes.Outcome, state.Name()));
+        if (attempt.Span is not { } span) return;
         Spans.RunEnded(Spans.RequestOf(span), Identity(attempt), took, state, attempt.Key.Number, status);
     }
 
@@ -68,7 +74,7 @@ internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
     public void AttemptFailed(Attempt attempt, AttemptFailure failure, DateTimeOffset due) =>
         // OpenTelemetry convention: the error type is the status alone if the status is the error.
         AttemptEnded(attempt, "failed", failure.Status, failure.Status > 0 ? $"{failure.Status}" : failure.Reason,
-            failure.Text);
+            failure.Text, TypeOf(failure));
 
     public void AttemptHandedBack(Attempt attempt, DateTimeOffset due, bool forOthers) => AttemptEnded(attempt, "handed_back", 0, null);
 
@@ -91,12 +97,25 @@ internal sealed class RunTelemetry(TimeProvider time) : IRunObserver
     private static void Queued(string route, RunPolicy policy) =>
         Instruments.RunsQueued.Add(1, new Tag(Attributes.Route, route), new Tag(Attributes.Policy, policy.Name));
 
-    private static void AttemptEnded(Attempt attempt, string outcome, int status, string? error, FailureText failure = default)
+    /// <summary>The failure as a value of a label, of which there are few.</summary>
+    private static string TypeOf(AttemptFailure failure) => failure.Status > 0 ? $"{failure.Status}"
+        : failure.Unreachable ? "unreachable"
+        : failure.Reason == "timed out" ? "timeout"
+        : "_OTHER";
+
+    private void AttemptEnded(
+        Attempt attempt, string outcome, int status, string? error, FailureText failure = default, string? type = null)
     {
-        Instruments.Attempts.Add(
-            1,
-            new Tag(Attributes.Route, attempt.Route), new Tag(Attributes.Policy, attempt.Policy.Name),
-            new Tag(Attributes.AttemptKind, Spans.Kind(attempt.IsReplay)), new Tag(Attributes.Outcome, outcome));
+        var tags = new TagList
+        {
+            { Attributes.Route, attempt.Route },
+            { Attributes.Policy, attempt.Policy.Name },
+            { Attributes.AttemptKind, Spans.Kind(attempt.IsReplay) },
+            { Attributes.Outcome, outcome },
+        };
+        if (type is not null) tags.Add(Attributes.ErrorType, type);
+        Instruments.Attempts.Add(1, tags);
+        Instruments.AttemptDuration.Record(time.GetElapsedTime(attempt.Began).TotalSeconds, tags);
         if (attempt.Span is not null) Spans.AttemptEnded(attempt, outcome, status, error, failure);
     }
 

@@ -22,7 +22,8 @@ internal static class TelemetrySetup
     private const string Rfc3339 = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
     private const string Hosting = "Microsoft.AspNetCore.Hosting";
     private const string RequestDuration = "http.server.request.duration";
-    private static readonly string[] Probes = ["/healthz", "/readyz", "/metrics"];
+    private const string OfServices = "/_durable/v1";
+    private const string OfOperators = "/_durable/v1/admin";
 
     /// <summary>
     /// Adds spans and metrics of runs and steps. Call this before adding observers that wake others, so that those find the events counted.
@@ -67,7 +68,7 @@ internal static class TelemetrySetup
         if (!export) return;
         telemetry
             .WithTracing(tracing => tracing
-                .AddAspNetCoreInstrumentation(requests => (requests.Filter, requests.EnrichWithHttpRequest) = (IsNoProbe, HideCapability))
+                .AddAspNetCoreInstrumentation(requests => (requests.Filter, requests.EnrichWithHttpRequest) = (HasSpan, HideCapability))
                 .AddHttpClientInstrumentation(calls => calls.EnrichWithHttpRequestMessage = Resends.Enrich)
                 .AddSource(TelemetryNames.Source, "Yarp.ReverseProxy"))
             .WithLogging(configureBuilder: null, logs =>
@@ -91,5 +92,11 @@ internal static class TelemetrySetup
             span.SetTag("url.path", WirePaths.Callbacks + "…");
     }
 
-    private static bool IsNoProbe(HttpContext context) => !context.IsControl() || !Probes.Contains(context.Request.Path.Value);
+    /// <summary>
+    /// Whether a request has a span: those of clients and services have. A page of the dashboard that is open all day reads the store with
+    /// hundreds of calls each time, and belongs to no run.
+    /// </summary>
+    private static bool HasSpan(HttpContext context) => !context.IsControl()
+        || (context.Request.Path.StartsWithSegments(OfServices, StringComparison.OrdinalIgnoreCase)
+            && !context.Request.Path.StartsWithSegments(OfOperators, StringComparison.OrdinalIgnoreCase));
 }

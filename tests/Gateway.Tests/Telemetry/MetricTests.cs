@@ -11,6 +11,7 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
     private static readonly string[] Expected =
     [
         TelemetryNames.Metrics.RunsStarted, TelemetryNames.Metrics.RunsEnded, TelemetryNames.Metrics.Attempts, TelemetryNames.Metrics.Steps,
+        TelemetryNames.Metrics.AttemptDuration, TelemetryNames.Metrics.RunDuration,
         TelemetryNames.Metrics.CheckpointDuration, TelemetryNames.Metrics.ReplayLag, TelemetryNames.Metrics.Redirects,
         TelemetryNames.Metrics.AttemptsInFlight, TelemetryNames.Metrics.ReplaysInFlight, TelemetryNames.Metrics.StoreReady,
         TelemetryNames.Metrics.RunsOpen, TelemetryNames.Metrics.RunsOverdue, TelemetryNames.Metrics.OldestOverdue,
@@ -28,6 +29,8 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Contains(told.Receiver.Metrics[TelemetryNames.Metrics.Attempts].Points, point =>
             point[TelemetryNames.Attributes.Route] == "upstream" && point[TelemetryNames.Attributes.Policy] == "default"
             && point[TelemetryNames.Attributes.AttemptKind] == "replay" && point[TelemetryNames.Attributes.Outcome] == "completed");
+        Assert.Contains(told.Receiver.Metrics[TelemetryNames.Metrics.Attempts].Points, point =>
+            point[TelemetryNames.Attributes.Outcome] == "failed" && point[TelemetryNames.Attributes.ErrorType] == "503");
         Assert.Contains(TelemetryNames.Service, told.Receiver.Services);
     }
 
@@ -46,7 +49,7 @@ public sealed partial class MetricTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Equal(1,
             scrape["""durable_runs_ended_total{durable_outcome="completed",durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1, scrape["""durable_attempts_total{durable_attempt_kind="live",durable_outcome="failed","""
-            + """durable_policy="default",durable_route="upstream"}"""]);
+            + """durable_policy="default",durable_route="upstream",error_type="503"}"""]);
         Assert.Equal(1, scrape["""durable_attempts_total{durable_attempt_kind="replay",durable_outcome="completed","""
             + """durable_policy="default",durable_route="upstream"}"""]);
         Assert.Equal(1, scrape["""durable_steps_total{durable_outcome="completed",durable_policy="default",durable_step_type="run"}"""]);

@@ -44,6 +44,24 @@ public sealed class TraceTests(ToldRun told) : IClassFixture<ToldRun>
         Assert.Empty(attempts[1].Exceptions);
     }
 
+    /// <summary>A page that is open all day would fill a store of traces with calls of the store.</summary>
+    [Fact]
+    public async Task DashboardAdminApiAndProbes_HaveNoSpans()
+    {
+        const string Trace = "7bf3c1f22a5a4d7c9a0d4a1f5b1c2d3e", Other = "8bf3c1f22a5a4d7c9a0d4a1f5b1c2d3e";
+        foreach (var path in new[] { "/", "/runs", "/_durable/v1/admin/runs", "/_durable/v1/admin/overview", "/healthz", "/metrics" })
+        {
+            using var request = ToldRun.Request(new Uri(told.Gateway.Control, path).ToString(), Trace);
+            using var answer = await told.Gateway.Client.SendAsync(request);
+            Assert.True(answer.IsSuccessStatusCode, $"{path}: {answer.StatusCode}");
+        }
+
+        // Spans arrive in the order in which they end.
+        using (await told.Gateway.Client.SendAsync(ToldRun.Request("/later", Other))) { }
+        await told.Receiver.TraceAsync(Other, spans => spans.Count > 0);
+        Assert.DoesNotContain(told.Receiver.Spans, span => span.TraceId == Trace);
+    }
+
     [Fact]
     public async Task RunSpan_ReachesFromTheFirstAttemptToTheEnd()
     {

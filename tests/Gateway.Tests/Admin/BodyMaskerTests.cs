@@ -1,0 +1,24 @@
+using DurableGateway.Admin;
+using DurableGateway.Runs;
+using DurableGateway.Tests.Storage;
+
+namespace DurableGateway.Tests.Admin;
+
+[Trait("Category", "Unit")]
+public sealed class BodyMaskerTests
+{
+    [Theory]
+    [InlineData("X-Api-Key", true)]
+    [InlineData("x-auth-token", true)]
+    [InlineData("Ocp-Apim-Subscription-Key", true)]
+    [InlineData("X-Hub-Signature-256", true)]
+    [InlineData("Authorization", true)]
+    [InlineData("Idempotency-Key", false)]
+    [InlineData("X-Request-Id", false)]
+    [InlineData("Content-Type", false)]
+    public void HeadersThatAreCredentials_AreMasked(string name, bool isMasked)
+    {
+        var shown = new BodyMasker(StoreFixture.Settings(null)).Headers([new HeaderLine(name, "value")], "");
+        Assert.Equal(isMasked ? BodyMasker.Mask : "value", Assert.Single(shown).Value);
+    }
+}
