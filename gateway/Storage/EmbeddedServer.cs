@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using DurableGateway.Configuration;
+using Garnet.common;
 
 namespace DurableGateway.Storage;
 
@@ -11,6 +12,8 @@ namespace DurableGateway.Storage;
 /// </summary>
 internal sealed class EmbeddedServer : IDisposable
 {
+    private const int MaxPorts = 10;
+
     private readonly CompactingServer _server;
     private readonly AofDigestWriter _digests;
     private readonly FileStream _lock;
@@ -30,7 +33,12 @@ internal sealed class EmbeddedServer : IDisposable
 
     /// <exception cref="ConfigurationException">The directory is not writable, or another gateway uses it.</exception>
     /// <exception cref="DamagedStoreException">Its files are damaged or missing.</exception>
-    public static EmbeddedServer Start(string directory, ILoggerFactory loggers)
+    public static EmbeddedServer Start(string directory, ILoggerFactory loggers) => Start(directory, loggers, FreePort);
+
+    /// <param name="directory">The directory of the store.</param>
+    /// <param name="loggers">The loggers of the server.</param>
+    /// <param name="choosePort">Chooses a port, and another one if a process takes the port before the server does.</param>
+    internal static EmbeddedServer Start(string directory, ILoggerFactory loggers, Func<int> choosePort)
     {
         var exclusive = Lock(directory);
         try
@@ -38,8 +46,7 @@ internal sealed class EmbeddedServer : IDisposable
             var log = loggers.CreateLogger<EmbeddedServer>();
             var digests = StoreIntegrity.Verify(directory, log);
             var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-            var port = FreePort();
-            var server = new CompactingServer(
+            var (server, port) = StartServer(choosePort, port =>
             [
                 "--bind", "127.0.0.1", "--port", $"{port}", "--auth", "Password", "--password", password, "-q",
                 "--lua", "--lua-transaction-mode",
@@ -65,7 +72,6 @@ internal sealed class EmbeddedServer : IDisposable
                 "--aof-segment-size", $"{AofFiles.SegmentBytes >> 20}m",
                 "--pubsub-pagesize", "4k", "--logger-level", "Error",
             ], loggers);
-            server.Start();
             var writer = new AofDigestWriter(server, AofFiles.Of(directory), digests, log);
             return new EmbeddedServer(server, writer, exclusive, $"127.0.0.1:{port},password={password}");
         }
@@ -100,6 +106,33 @@ internal sealed class EmbeddedServer : IDisposable
         {
             throw new ConfigurationException(Key, directory,
                 $"cannot be used ({e.Message}); is another gateway running on it? Each needs a directory of its own");
+        }
+    }
+
+    private static (CompactingServer Server, int Port) StartServer(
+        Func<int> choosePort, Func<int, string[]> argumentsFor, ILoggerFactory loggers)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var port = choosePort();
+            var server = new CompactingServer(argumentsFor(port), loggers);
+            try
+            {
+                server.Start();
+                return (server, port);
+            }
+            catch (GarnetException e) when (tries < MaxPorts && e.InnerException is SocketException
+            {
+                SocketErrorCode: SocketError.AddressAlreadyInUse
+            })
+            {
+                server.Dispose();
+            }
+            catch
+            {
+                server.Dispose();
+                throw;
+            }
         }
     }
 

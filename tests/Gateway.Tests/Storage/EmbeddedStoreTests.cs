@@ -1,8 +1,11 @@
+using System.Net;
+using System.Net.Sockets;
 using DurableGateway.Configuration;
 using DurableGateway.Runs;
 using DurableGateway.Storage;
 using DurableGateway.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
 
 namespace DurableGateway.Tests.Storage;
 
@@ -50,6 +53,32 @@ public sealed class EmbeddedStoreTests(EmbeddedStoreFixture fixture) : StoreCont
             {
                 var error = Assert.Throws<ConfigurationException>(() => EmbeddedServer.Start(directory, NullLoggerFactory.Instance));
                 Assert.Equal(("Durable:Store:DataDirectory", directory), (error.Errors[0].Key, error.Errors[0].Value));
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    /// <summary>The port is chosen first and used later, so another process may take it in between.</summary>
+    [Fact]
+    public async Task PortThatAnotherProcessTakes_IsReplaced_AndTheStoreIsWhole()
+    {
+        var directory = Directory.CreateTempSubdirectory("durable-store-").FullName;
+        using var other = new TcpListener(IPAddress.Loopback, 0) { ExclusiveAddressUse = true };
+        other.Start();
+        var taken = ((IPEndPoint)other.LocalEndpoint).Port;
+        try
+        {
+            foreach (var round in new[] { 1, 2 })
+            {
+                var ports = new Queue<int>([taken, FreePort.Next() + 16_000]);
+                using var server = EmbeddedServer.Start(directory, NullLoggerFactory.Instance, ports.Dequeue);
+                Assert.Empty(ports);
+                await using var connection = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString);
+                Assert.Equal(round, await connection.GetDatabase().StringIncrementAsync("rounds"));
+                await server.Server.CommitAsync();
             }
         }
         finally
