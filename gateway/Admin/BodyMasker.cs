@@ -68,6 +68,10 @@ internal sealed class BodyMasker(GatewaySettings settings)
         }
     }
 
+    /// <summary>Whether a body may be JSON with values to mask.</summary>
+    public bool MayHide(ReadOnlyMemory<byte> body) =>
+        _paths.Length > 0 && body.Span.TrimStart(" \t\r\n\uFEFF"u8) is [(byte)'{' or (byte)'[', ..];
+
     /// <summary>Masks the values of a drift that the configured paths name. A form field counts as a member of an object.</summary>
     public CallDrift Drift(CallDrift drift) => _paths.Length == 0 || drift.Kind == CallDrift.Digest ? drift : drift with
     {

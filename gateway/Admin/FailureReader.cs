@@ -19,6 +19,19 @@ internal sealed class FailureReader(BodyMasker masking) : IFailureReader
 
     public FailureText Read(string? contentType, string? encoding, ReadOnlyMemory<byte> body, bool isWhole)
     {
+        try
+        {
+            return ReadText(contentType, encoding, body, isWhole);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The body comes from outside. What cannot be read must not disturb the end of an attempt.
+            return Describe(contentType, body, isWhole);
+        }
+    }
+
+    private FailureText ReadText(string? contentType, string? encoding, ReadOnlyMemory<byte> body, bool isWhole)
+    {
         if (body.IsEmpty) return default;
         if (!string.IsNullOrEmpty(encoding) && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
@@ -27,16 +40,20 @@ internal sealed class FailureReader(BodyMasker masking) : IFailureReader
             (body, isWhole) = (decoded.Body, isWhole && decoded.IsWhole);
         }
 
+        // A document that is cut off cannot be parsed, and so not be masked.
+        if (!isWhole && masking.MayHide(body)) return Describe(contentType, body, isWhole);
         var masked = masking.Body(body, contentType);
         var reason = FromProblem(masked);
-        if (Text(masked) is not { } text)
-            return $"{Size(body, isWhole)} of {(string.IsNullOrEmpty(contentType) ? "no content type" : OneLine(contentType))}";
+        if (Text(masked) is not { } text) return Describe(contentType, body, isWhole);
         var line = OneLine(reason ?? (IsMarkup(contentType) ? TitleOf(text) : text));
 
         // A body that the line repeats is not kept twice.
         var isCut = !isWhole || masked.Length > FailureText.MaxBodyBytes;
         return text.Trim() == line ? line : new FailureText(line, contentType ?? "", text, isCut);
     }
+
+    private static string Describe(string? contentType, ReadOnlyMemory<byte> body, bool isWhole) =>
+        $"{Size(body, isWhole)} of {(string.IsNullOrEmpty(contentType) ? "no content type" : OneLine(contentType))}";
 
     private static string Size(ReadOnlyMemory<byte> body, bool isWhole) => $"{(isWhole ? "" : "more than ")}{body.Length} bytes";
 
@@ -109,8 +126,9 @@ internal sealed class FailureReader(BodyMasker masking) : IFailureReader
                 ? words
                 : $"{words} ({exception})";
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // Not JSON, or a text that is not valid UTF-8 or UTF-16.
             return null;
         }
     }

@@ -171,8 +171,14 @@ internal sealed class AttemptResponseTransforms(
             // What has come is enough for operators.
         }
 
-        feature.Failure = feature.Explain!(buffer.AsMemory(0, length), isWhole);
-        ArrayPool<byte>.Shared.Return(buffer);
+        try
+        {
+            feature.Failure = feature.Explain!(buffer.AsMemory(0, length), isWhole);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     /// <summary>Stores the run before the first event of a stream that its client can resume.</summary>

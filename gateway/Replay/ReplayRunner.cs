@@ -36,6 +36,7 @@ internal sealed class ReplayRunner(
         catch (Exception e)
         {
             log.Unexpected(e, attempt.Run, attempt.Key.Number);
+            if (!attempt.IsOver && !attempt.Aborted.IsCancellationRequested) await FailAsync(attempt);
         }
         finally
         {
@@ -92,22 +93,26 @@ internal sealed class ReplayRunner(
             client: null, run.Policy.MaxResponseBytes, () => attempt.Interrupt(AttemptInterrupt.ResponseTooLarge));
         var feature = new AttemptFeature(attempt) { Capture = capture };
         var context = ReplayContext.Create(request, feature, capture, endpoint, scope.ServiceProvider);
-        try
-        {
-            await pipeline(context);
-        }
-        catch (Exception e) when (e is not StoreUnavailableException && !attempt.Aborted.IsCancellationRequested)
-        {
-            // Counted as a failed attempt. Otherwise the run would be claimed again and again until its timeout.
-            log.Unexpected(e, run.Id, run.Attempt);
-            await RecordAsync(attempt, new AttemptFailure("the gateway met an unexpected error", 0, Problems.GatewayFailed().ToResponse));
-            return;
-        }
-
+        await pipeline(context);
         var review = await AttemptReview.OfAsync(context, feature);
         if (feature.Mismatch is { } mismatch) await engine.NoteMismatchAsync(attempt, mismatch);
         if (review.Evidence.Decide() is not (Disposition.Complete or Disposition.EndWithResponse)) await attempt.EndCallsAsync();
         await RecordAsync(attempt, review.Evidence, review.Report);
+    }
+
+    /// <summary>
+    /// Counts an unexpected error as a failed attempt. Otherwise the run would be claimed again and again until its timeout.
+    /// </summary>
+    private async Task FailAsync(Attempt attempt)
+    {
+        try
+        {
+            await RecordAsync(attempt, new AttemptFailure("the gateway met an unexpected error", 0, Problems.GatewayFailed().ToResponse));
+        }
+        catch (Exception e)
+        {
+            log.NotRecorded(attempt.Run, attempt.Key.Number, e.Message);
+        }
     }
 
     private Task RecordAsync(Attempt attempt, AttemptFailure failure) =>
