@@ -37,7 +37,6 @@ internal sealed class DestinationGuard(GatewaySettings settings, IServiceProvide
     ];
 
     private readonly bool _servesThisMachineOnly = settings.Egress is { } egress && IsLoopback(egress);
-    private int[]? _ownPorts;
 
     /// <summary>Connects to the first address of the host that answers and is allowed.</summary>
     /// <exception cref="DestinationRefusedException">None of the addresses is allowed.</exception>
@@ -105,10 +104,12 @@ internal sealed class DestinationGuard(GatewaySettings settings, IServiceProvide
             own.Address.GetAddressBytes().AsSpan().SequenceEqual(address.GetAddressBytes())));
 
     /// <summary>
-    /// The ports as they are bound, because the configuration may set port 0. The server is there when the first request is.
+    /// The ports of the configuration, and those that the system has chosen for port 0. They are read for each check, because the egress
+    /// listener takes calls before the control listener is bound.
     /// </summary>
-    private int[] OwnPorts() => _ownPorts ??=
+    private IEnumerable<int> OwnPorts() =>
     [
+        .. new[] { settings.Public.Port, settings.Control.Port, settings.Egress?.Port ?? 0 }.Where(port => port != 0),
         .. services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses
             .Select(BindingAddress.Parse).Where(address => address.Host != $"{PublicTransport.Nowhere}").Select(address => address.Port),
     ];

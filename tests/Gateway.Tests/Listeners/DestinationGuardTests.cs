@@ -72,6 +72,23 @@ public sealed class DestinationGuardTests
         Assert.Null(guard.Refusal(own, 8083));
     }
 
+    /// <summary>The egress listener takes calls before the control listener is bound.</summary>
+    [Fact]
+    public void ListenerThatIsBoundAfterTheFirstCheck_IsTheGateway()
+    {
+        var server = new Server("http://127.0.0.1:8082");
+        var guard = Guard(server, "http://127.0.0.1:8082");
+
+        Assert.Contains("the gateway itself", guard.Refusal(IPAddress.Loopback, 8082), StringComparison.Ordinal);
+        Assert.Null(guard.Refusal(IPAddress.Loopback, 40123));
+        server.Bind("http://127.0.0.1:40123");
+        Assert.Contains("the gateway itself", guard.Refusal(IPAddress.Loopback, 40123), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ListenerOfTheConfiguration_IsTheGatewayBeforeItIsBound() => Assert.Contains("the gateway itself",
+        Guard(new Server(), "http://127.0.0.1:8082").Refusal(IPAddress.Loopback, 8081), StringComparison.Ordinal);
+
     [Fact]
     public void DeniedNetwork_IsRefused()
     {
@@ -83,11 +100,14 @@ public sealed class DestinationGuardTests
         Assert.Null(guard.Refusal(IPAddress.Parse("11.1.2.3"), 80));
     }
 
-    private static DestinationGuard Guard(string egress, params string[] deny)
+    private static DestinationGuard Guard(string egress, params string[] deny) =>
+        Guard(new Server("http://[::]:8080", "http://public-http2", "http://[::]:8082", "http://127.0.0.1:8081"), egress, deny);
+
+    private static DestinationGuard Guard(Server server, string egress, params string[] deny)
     {
         Dictionary<string, string?> settings = new() { ["Durable:Listeners:Egress"] = egress };
         for (var i = 0; i < deny.Length; i++) settings[$"Durable:Egress:Deny:{i}"] = deny[i];
-        var services = new ServiceCollection().AddSingleton<IServer>(new Server()).BuildServiceProvider();
+        var services = new ServiceCollection().AddSingleton<IServer>(server).BuildServiceProvider();
         return new DestinationGuard(
             SettingsBinder.Bind(new ConfigurationBuilder().AddInMemoryCollection(settings).Build()), services);
     }
@@ -95,9 +115,15 @@ public sealed class DestinationGuardTests
     /// <summary>Its addresses are those that Kestrel reports, with the pipeline for HTTP/2 that accepts nothing.</summary>
     private sealed class Server : IServer
     {
-        public Server() => Features.Set<IServerAddressesFeature>(new Bound());
+        public Server(params string[] bound)
+        {
+            Features.Set<IServerAddressesFeature>(new Bound());
+            foreach (var address in bound) Bind(address);
+        }
 
         public IFeatureCollection Features { get; } = new FeatureCollection();
+
+        public void Bind(string address) => Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Add(address);
 
         public Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken)
             where TContext : notnull => Task.CompletedTask;
@@ -110,8 +136,7 @@ public sealed class DestinationGuardTests
 
         private sealed class Bound : IServerAddressesFeature
         {
-            public ICollection<string> Addresses { get; } =
-                ["http://[::]:8080", "http://public-http2", "http://[::]:8082", "http://127.0.0.1:8081"];
+            public ICollection<string> Addresses { get; } = new List<string>();
 
             public bool PreferHostingUrls { get; set; }
         }
