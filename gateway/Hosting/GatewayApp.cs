@@ -80,12 +80,16 @@ internal static class GatewayApp
             },
             open =>
             {
+                // First, so that nothing reads what is not forwarded.
+                open.UseMiddleware<ConnectionHeaderMiddleware>();
                 open.UseMiddleware<DotSegmentMiddleware>();
                 open.UseMiddleware<DashboardCookieMiddleware>();
                 open.UseMiddleware<ResultMemberMiddleware>();
             },
             settings.Egress is null ? null : egress =>
             {
+                egress.UseMiddleware<ConnectionHeaderMiddleware>();
+
                 // Services are limited by the policy of their run only.
                 egress.UseMiddleware<ControlLimitsMiddleware>();
                 egress.UseMiddleware<ForwardMiddleware>();

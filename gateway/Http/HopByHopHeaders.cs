@@ -15,14 +15,27 @@ internal static class HopByHopHeaders
         "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Authenticate", "Alt-Svc",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Returns the lines to store, in order, one for each value.</summary>
+    private static readonly FrozenSet<string> Kept =
+        new[] { "Host", "Content-Length", "Forwarded" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Removes the headers that <c>Connection</c> names. They end at this hop.</summary>
+    /// <param name="headers">The headers.</param>
+    /// <param name="connection">The values of <c>Connection</c>, as they were received.</param>
+    public static void RemoveNamed(IHeaderDictionary headers, IEnumerable<string?> connection)
+    {
+        foreach (var name in connection.SelectMany(static value => (value ?? "").Split(',', StringSplitOptions.TrimEntries)))
+        {
+            if (name.Length > 0 && !IsForAll(name)) headers.Remove(name);
+        }
+    }
+
+    /// <summary>Returns the lines to store, in order, one for each value. What <c>Connection</c> names is removed before.</summary>
     public static List<HeaderLine> Keep(IHeaderDictionary headers)
     {
-        var named = headers.Connection.Count == 0 ? null : headers.GetCommaSeparatedValues("Connection");
         var lines = new List<HeaderLine>(headers.Count);
         foreach (var (name, values) in headers)
         {
-            if (Names.Contains(name) || IsDurable(name) || (named?.Contains(name, StringComparer.OrdinalIgnoreCase) ?? false)) continue;
+            if (Names.Contains(name) || IsDurable(name)) continue;
             foreach (var value in values) lines.Add(new HeaderLine(name, value ?? ""));
         }
 
@@ -53,4 +66,11 @@ internal static class HopByHopHeaders
         if (found is null) return;
         foreach (var name in found) headers.Remove(name);
     }
+
+    /// <summary>
+    /// Stays whatever <c>Connection</c> names: what a message cannot be read without, and what a trusted proxy in front adds, because its
+    /// client could name that.
+    /// </summary>
+    private static bool IsForAll(string name) => Names.Contains(name) || Kept.Contains(name)
+        || name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase);
 }

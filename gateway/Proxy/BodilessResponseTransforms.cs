@@ -7,7 +7,7 @@ namespace DurableGateway.Proxy;
 
 /// <summary>
 /// Removes <c>Content-Length</c> and <c>Transfer-Encoding</c> from <c>204</c> and <c>205</c> responses. Services send them, but Kestrel
-/// rejects such a response with an empty <c>500</c>.
+/// rejects such a response with an empty <c>500</c>. Removes what the service names in <c>Connection</c>, too.
 /// </summary>
 internal sealed class BodilessResponseTransforms : ITransformProvider
 {
@@ -29,6 +29,9 @@ internal sealed class BodilessResponseTransforms : ITransformProvider
             throw new IOException("The service answered 101 to a request that did not ask for it.");
         }
 
+        // What the service names in Connection ends here. YARP has removed only Connection itself.
+        if (response.ProxyResponse.Headers.NonValidated.TryGetValues("Connection", out var connection))
+            HopByHopHeaders.RemoveNamed(http.Response.Headers, connection);
         BodilessStatus.Fit(http.Response);
 
         // A body that is there all the same is read to its end, and goes nowhere. A replay has no client to spare.

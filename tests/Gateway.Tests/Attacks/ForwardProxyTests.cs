@@ -209,6 +209,23 @@ public sealed class ForwardProxyTests
         Assert.Equal("/charges", Assert.Single(checkout.Payments.Seen).Target);
     }
 
+    /// <summary>In HTTP/1.0, so that the connection ends although <c>Connection</c> does not say so.</summary>
+    [Theory]
+    [InlineData("http://{to}/charges")]
+    [InlineData("/payments/charges")]
+    public async Task HeaderThatConnectionNames_DoesNotLeave(string target)
+    {
+        await using var checkout = await Checkout.StartAsync((_, _, _) => Task.CompletedTask, null, Forwarding.Any);
+        var to = new Uri(checkout.Payments.Url).Authority;
+
+        await Raw.SendAsync(checkout.Gateway.Egress, $"GET {target.Replace("{to}", to, StringComparison.Ordinal)} HTTP/1.0\nHost: {to}\n"
+            + "Connection: X-Hop\nX-Hop: secret\nX-End: 1\n\n");
+
+        var seen = Assert.Single(checkout.Payments.Seen);
+        Assert.Equal("1", seen["X-End"]);
+        Assert.Null(seen["X-Hop"]);
+    }
+
     /// <summary>Each request of a connection is matched by itself.</summary>
     [Fact]
     public async Task KeptConnection_KnowsNoHostOfTheRequestBefore()

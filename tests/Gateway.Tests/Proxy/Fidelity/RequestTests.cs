@@ -189,6 +189,22 @@ public sealed class RequestTests(Lanes lanes) : IClassFixture<Lanes>
         Assert.Null(exchange.Seen.Head["Proxy-Connection"]);
     }
 
+    /// <summary>What is needed to read the message stays, whatever <c>Connection</c> says.</summary>
+    [Fact]
+    public async Task Header_ThatTheClientNamesInConnection_StaysOnItsHop()
+    {
+        lanes.Service.Reply(RawService.Ok());
+
+        var exchange = await lanes.SameAsync(Lanes.Head("POST", "/h", "Connection: X-Hop, x-other,X-Absent",
+            "Connection: Host, Content-Length", "X-Hop: 1", "X-Other: 2", "X-Other: 3", "X-End: 4", "Content-Length: 4") + "\r\nbody");
+
+        Assert.Null(exchange.Seen!.Head["X-Hop"]);
+        Assert.Null(exchange.Seen.Head["X-Other"]);
+        Assert.Equal("4", exchange.Seen.Head["X-End"]);
+        Assert.Equal("4", exchange.Seen.Head["Content-Length"]);
+        Assert.Equal("body", Encoding.Latin1.GetString(exchange.Seen.Body));
+    }
+
     public static TheoryData<string, string> Bodies { get; } = new()
     {
         { "with a length", "Content-Length: 5\r\n\r\na\0\u00ff\r\n" },

@@ -56,6 +56,18 @@ public sealed class ResponseTests(Lanes lanes) : IClassFixture<Lanes>
                 + "9\r\ndata: a\n\n\r\n0\r\nX-Sum: 1\r\n\r\n" },
     };
 
+    [Fact]
+    public async Task Header_ThatTheServiceNamesInConnection_StaysOnItsHop()
+    {
+        lanes.Service.Reply(RawService.Ok("ok", "Connection: X-Hop, Content-Length", "X-Hop: 1", "X-End: 2"));
+
+        var exchange = await lanes.SameAsync(Lanes.Get("/h"));
+
+        Assert.Null(exchange.Received.Head["X-Hop"]);
+        Assert.Equal("2", exchange.Received.Head["X-End"]);
+        Assert.Equal("2", exchange.Received.Head["Content-Length"]);
+    }
+
     [Theory]
     [MemberData(nameof(Responses))]
     public async Task Response_ReachesTheClient(string what, string response)
