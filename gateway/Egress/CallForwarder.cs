@@ -77,14 +77,15 @@ internal sealed class CallForwarder(RunEngine engine, TimeProvider time, ILogger
 
                     // The run may have ended meanwhile, and a paused process may be an attempt's that another one has taken over.
                     if (attempt.IsOver) return EndWith(context, last, untouched);
+
+                    // Before the store is asked: if it is away, the response is a problem, and has nothing of the failed try.
+                    untouched.Restore();
                     if (!await engine.OwnsAsync(attempt))
                     {
-                        untouched.Restore();
                         await context.Response.WriteProblemAsync(Problems.AttemptSuperseded(attempt.Run));
                         return last;
                     }
 
-                    untouched.Restore();
                     last.Held?.Dispose();
                     (context.Request.Body as RequestCapture)?.Rewind();
                     ChooseAnother(context.GetReverseProxyFeature(), tries);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
 using DurableGateway.Diagnostics;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Egress;
@@ -242,6 +243,43 @@ public sealed class RetryTests
         checkout.Attempt.Lose();
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await status.Task.WaitAsync(Patience));
+        Assert.Single(checkout.Ledger);
+        await end.CancelAsync();
+        await Task.WhenAny(result);
+    }
+
+    /// <summary>The problem has nothing of the failed try.</summary>
+    [Fact]
+    public async Task StoreThatIsAwayBeforeTheNextTry_IsAProblemOfItsOwn()
+    {
+        var answer = new TaskCompletionSource<(HttpResponseMessage Head, string Body)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Checkout? started = null;
+        var isAway = false;
+        await using var checkout = started = await Checkout.StartAsync(async (checkout, context, _) =>
+        {
+            var charged = await checkout.CallAsync(context, "10 EUR");
+            answer.TrySetResult((charged, await charged.Content.ReadAsStringAsync()));
+        }, async (context, _) =>
+        {
+            // The attempt must ask the store whether it still owns the run.
+            isAway = true;
+            started!.Attempt.Renew(leaseEnd: 0);
+            context.Response.StatusCode = 503;
+            context.Response.Headers.ContentEncoding = "gzip";
+            context.Response.Headers.SetCookie = "a=b";
+            await context.Response.WriteAsync("failure");
+        }, ObservedStore.Of((name, _, call) => isAway && name.StartsWith("Renew", StringComparison.Ordinal)
+            ? throw new StoreUnavailableException("away")
+            : call()), Fast);
+        using var end = new CancellationTokenSource();
+        var result = checkout.Gateway.Client.GetAsync("/order", end.Token);
+
+        var (head, body) = await answer.Task.WaitAsync(Patience);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, head.StatusCode);
+        Assert.Contains("/_durable/problems/store-unavailable", body, StringComparison.Ordinal);
+        Assert.Empty(head.Content.Headers.ContentEncoding);
+        Assert.False(head.Headers.Contains("Set-Cookie"));
         Assert.Single(checkout.Ledger);
         await end.CancelAsync();
         await Task.WhenAny(result);
