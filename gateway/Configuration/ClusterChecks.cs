@@ -67,5 +67,22 @@ internal static class ClusterChecks
             Refuse("needs a connection whose address can be checked, so the cluster cannot have HttpClient:WebProxy");
         if (bool.TryParse(cluster["HealthCheck:Active:Enabled"], out var isActive) && isActive)
             Refuse("is no host that can be probed, so the cluster cannot have HealthCheck:Active");
+
+        // The connections of HTTP/3 are made within the handler, and pass no callback.
+        if (Version.TryParse(Dotted(cluster["HttpRequest:Version"]), out var version) && version.Major >= 3)
+        {
+            Refuse("needs a connection whose address can be checked, so the cluster cannot use HTTP/3: set HttpRequest:Version to 2 or "
+                + "less");
+        }
+
+        if (Enum.TryParse<HttpVersionPolicy>(cluster["HttpRequest:VersionPolicy"], ignoreCase: true, out var policy)
+            && policy == HttpVersionPolicy.RequestVersionOrHigher)
+        {
+            Refuse("needs a connection whose address can be checked, so the cluster cannot use HTTP/3: set HttpRequest:VersionPolicy to "
+                + "RequestVersionOrLower or RequestVersionExact");
+        }
     }
+
+    /// <summary>YARP reads a version as <c>2</c>, too.</summary>
+    private static string? Dotted(string? version) => version?.Contains('.', StringComparison.Ordinal) is false ? version + ".0" : version;
 }

@@ -87,6 +87,26 @@ public sealed class EgressSettingsTests
             [.. right, ("ReverseProxy:Clusters:c:HealthCheck:Active:Enabled", "true")]), StringComparison.Ordinal);
     }
 
+    /// <summary>Connections of HTTP/3 do not pass the check of their address.</summary>
+    [Theory]
+    [InlineData("Version", "3", true)]
+    [InlineData("Version", "3.0", true)]
+    [InlineData("VersionPolicy", "RequestVersionOrHigher", true)]
+    [InlineData("VersionPolicy", "requestversionorhigher", true)]
+    [InlineData("VersionPolicy", "1", true)]
+    [InlineData("Version", "2", false)]
+    [InlineData("Version", "1.1", false)]
+    [InlineData("VersionPolicy", "RequestVersionExact", false)]
+    public void ClusterOfTheRequestedHost_HasNoHttp3(string key, string value, bool isRefused)
+    {
+        var errors = Errors(("Durable:Listeners:Egress", "http://127.0.0.1:8082"),
+            ("ReverseProxy:Clusters:c:Destinations:one:Address", "https://*"), ($"ReverseProxy:Clusters:c:HttpRequest:{key}", value),
+            ("ReverseProxy:Routes:r:Match:Hosts:0", "*.internal"), ("ReverseProxy:Routes:r:Metadata:Durable.Step", "Remember"));
+
+        Assert.Equal(isRefused, errors.Contains("HTTP/3", StringComparison.Ordinal));
+        if (!isRefused) Assert.Equal("", errors);
+    }
+
     [Fact]
     public void NamesOfTheBuiltInRoute_AreTaken()
     {
