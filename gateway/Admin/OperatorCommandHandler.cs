@@ -98,7 +98,7 @@ internal sealed class OperatorCommandHandler(
     private async Task<ActionResult> ReviseAsync(RunId run, string step, StepOutcome? outcome, string note)
     {
         if (await store.GetPolicyAsync(run) is not { } policy) return ActionResult.Unknown;
-        switch (await operations.ReviseAsync(run, step, outcome, policy, note))
+        switch (await operations.ReviseAsync(run, step, outcome, policy, note, outcome is null ? await CallsAsync(run) : []))
         {
             case "done":
                 signals.HandedBack(run, time.GetUtcNow());
@@ -108,6 +108,27 @@ internal sealed class OperatorCommandHandler(
                 "An attempt of the run is in flight. Cancel or pause the run first.");
             case "step": return new ActionResult(false, NoStep(step));
             default: return ActionResult.Unknown;
+        }
+    }
+
+    /// <summary>The calls of a run that may be made again, with the names under which that is counted.</summary>
+    private async Task<IEnumerable<(string Id, string Name)>> CallsAsync(RunId run)
+    {
+        try
+        {
+            return
+            [
+                .. from outcome in await store.GetStepsAsync(run) ?? []
+                   where StepOutcome.IsCall(outcome)
+                   let call = RememberedCall.Parse(outcome.Body)
+                   where call is not null
+                   select (outcome.Id, RememberedCall.RepetitionName(call.Target, call.Digest, call.Alike)),
+            ];
+        }
+        catch (UnreadableRecordException)
+        {
+            // The operator may be about to drop just that record.
+            return [];
         }
     }
 

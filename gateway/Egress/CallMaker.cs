@@ -48,7 +48,8 @@ internal sealed class CallMaker(
             if (context.Request.Headers[DurableHeaders.IdempotencyKey].Count == 0)
             {
                 // The first attempt is before anything that an operator does.
-                var repetition = attempt.IsReplay ? await repetitions.GetRepetitionAsync(new Waiter(attempt.Run, slot.Id)) : 0;
+                var name = RememberedCall.RepetitionName(order.Call.Target, order.Call.Digest, slot.Alike);
+                var repetition = attempt.IsReplay ? await repetitions.GetRepetitionAsync(new Waiter(attempt.Run, name)) : 0;
                 context.Request.Headers[DurableHeaders.IdempotencyKey] =
                     order.Call.ToIdempotencyKey(attempt.Run, slot.Alike, repetition);
             }

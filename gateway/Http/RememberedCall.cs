@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using DurableGateway.Runs;
 
@@ -31,6 +32,13 @@ internal sealed record RememberedCall
     /// <summary>The address that was called.</summary>
     public required string Destination { get; init; }
     public required StoredResponse Response { get; init; }
+
+    /// <summary>
+    /// The name under which repetitions of a call are counted. It is not the id of the step, because a call that is made again may get
+    /// another number. The store has it in clear, so it has little of the digest. Two calls with one name would only get new keys together.
+    /// </summary>
+    public static string RepetitionName(string target, string digest, int alike) =>
+        $"~{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{target}\n{digest}\n{alike}")).AsSpan(0, 4))}";
 
     /// <summary>The same call with another response body. Headers that describe the former body are replaced.</summary>
     public RememberedCall WithBody(string contentType, ReadOnlyMemory<byte> body) => this with

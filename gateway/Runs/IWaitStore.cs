@@ -35,7 +35,7 @@ internal interface IWaitStore
     /// <summary>The run and step that invoked a run, and its depth; <see langword="null"/> if a client started the run.</summary>
     Task<Invoker?> GetInvokerAsync(RunId run);
 
-    /// <summary>How often an operator has made a step with an outcome execute again.</summary>
+    /// <summary>How often an operator has made a step with an outcome execute again. For calls, the waiter has a name and no id.</summary>
     Task<int> GetRepetitionAsync(Waiter waiter);
 
     /// <summary>The request of a run; <see langword="null"/> if it is unknown.</summary>

@@ -31,8 +31,15 @@ internal sealed class OperatorCommandStore(StoreConnection connection, RecordCod
     }
 
     /// <summary>Makes a run continue from a step, or with the given outcome of the step.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="outcome">The new outcome; <see langword="null"/> if the run continues from the step.</param>
+    /// <param name="policy">The run's policy.</param>
+    /// <param name="note">For the history.</param>
+    /// <param name="calls">For steps whose repetitions are not counted by their id: the id, and the name that counts.</param>
     /// <returns>The script's answer: <c>done</c>, <c>unknown</c>, <c>running</c> or <c>step</c>.</returns>
-    public async Task<string> ReviseAsync(RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note)
+    public async Task<string> ReviseAsync(
+        RunId run, string step, StepOutcome? outcome, RunPolicy policy, string note, params IEnumerable<(string Id, string Name)> calls)
     {
         if (outcome is not null) connection.Admit(StoreWriteKind.RunUnderWay);
         unlisted.Add(run);
@@ -48,6 +55,7 @@ internal sealed class OperatorCommandStore(StoreConnection connection, RecordCod
             ["run_timeout"] = (long)policy.RunTimeout.TotalMilliseconds,
             ["retention"] = (long)policy.Retention.TotalMilliseconds,
             ["note"] = note,
+            Rest = calls.SelectMany(call => new RedisValue[] { call.Id, call.Name }),
         }.EvaluateAsync(db)))!;
         return answer[0].ToString();
     }

@@ -9,12 +9,14 @@
 -- @arg run_timeout  (ms)
 -- @arg retention    (ms)
 -- @arg note         for the history: the action and the operator
+-- @arg calls*       id of each call of the service, and the name under which its repetitions are counted
 -- Answer: {'done'} | {'unknown'} | {'running'} | {'step'} there is no such step, or none with an outcome
 -- Invariant: the outcomes of other steps stay, except for later ones if the run continues from a step. The attempt number increases, so
 -- that a late checkpoint of an earlier attempt cannot restore a dropped step. The run becomes due immediately, its result is deleted, and
--- no key expires before the run can end. A dropped step is executed again: it invokes another run (the field 'again:<step>' counts), and
--- the service gets the URL of its callback again (the step '<step> handed out' is also dropped). The run reclaims an idempotency key that
--- was released, unless the key already belongs to another run.
+-- no key expires before the run can end. A dropped step is executed again: it invokes another run, or its call gets another key (the field
+-- 'again:<step>' counts, or 'again:<name>' for calls, because a call may get another id), and the service gets the URL of its callback
+-- again (the step '<step> handed out' is also dropped). The run reclaims an idempotency key that was released, unless the key already
+-- belongs to another run.
 local run = read_fields(keys.run, 'state', 'attempt', 'idem', 'released', 'ix', 'noted', 'expires')
 if not run.state or redis.call('EXISTS', keys.request) == 0 then return {'unknown'} end
 if run.state == 'running' then return {'running'} end
@@ -25,6 +27,8 @@ if not value or (args.outcome and not kind) then return {'step'} end
 
 mark_for_index(keys, run, args.now)
 local dropped = {}
+local names = {}
+for i = 1, #args.calls, 2 do names[args.calls[i]] = args.calls[i + 1] end
 local function drop(step)
   redis.call('HDEL', keys.steps, step)
   redis.call('ZREM', keys.pending, step)
@@ -40,7 +44,8 @@ else
     local other_seq = string.match(steps[i + 1], '^[CF](%d+):')
     if not other_seq or (seq and tonumber(other_seq) >= tonumber(seq)) then
       drop(step)
-      if other_seq then set_fields(run, 'again:' .. step, (redis.call('HGET', keys.run, 'again:' .. step) or 0) + 1) end
+      local name = names[step] or step
+      if other_seq then set_fields(run, 'again:' .. name, (redis.call('HGET', keys.run, 'again:' .. name) or 0) + 1) end
       if other_seq or step == args.step then drop(step .. ' handed out') end
     end
   end

@@ -1,4 +1,5 @@
 using System.Net;
+using DurableGateway.Runs;
 using DurableGateway.Tests.Support;
 
 namespace DurableGateway.Tests.Egress;
@@ -178,4 +179,42 @@ public sealed class RepetitionTests
 
         Assert.Equal(2, checkout.Payments.Seen.Select(call => call["Idempotency-Key"]).Distinct().Count());
     }
+
+    /// <summary>The replay may give a call that is made again another number than the one that it had.</summary>
+    [Fact]
+    public async Task CallThatIsMadeAgainUnderAnotherNumber_HasAnotherKey_AndTheOthersKeepTheirOutcomes()
+    {
+        var held = new Hold();
+        await using var checkout = await Checkout.StartAsync(async (checkout, context, count) =>
+        {
+            using var first = await checkout.CallAsync(context, "first");
+            var second = checkout.CallAsync(context, "second");
+            if (count == 1) await held.Reached;
+            using var third = await checkout.CallAsync(context, "third");
+            held.Release();
+            using var late = await second;
+        }, async (context, count) =>
+        {
+            if (count == 2) await held.Before(Checkout.PayAsync)(context, count);
+            else await Checkout.PayAsync(context, count);
+        });
+        using var order = await checkout.Gateway.Client.GetAsync("/order");
+        Assert.Equal(["first", "second", "third"], checkout.Ledger);
+
+        using var control = new HttpClient { BaseAddress = checkout.Gateway.Control };
+        foreach (var calls in new[] { 4, 5 })
+        {
+            var step = (await checkout.Gateway.Store.GetStepsAsync(checkout.Run))!.MaxBy(outcome => outcome.EndedAt)!.Id;
+            using var done = await control.PostAsJsonAsync($"/_durable/v1/admin/runs/{checkout.Run}/from-step", new { step });
+            Assert.Equal(HttpStatusCode.OK, done.StatusCode);
+            await Eventually.TrueAsync(() => checkout.Payments.Seen.Count == calls, "the call is made again");
+            await EndedAsync(checkout);
+        }
+
+        Assert.Equal(["first", "second", "third", "second", "second"], checkout.Ledger);
+        Assert.Equal(5, checkout.Payments.Seen.Select(call => call["Idempotency-Key"]).Distinct().Count());
+    }
+
+    private static Task EndedAsync(Checkout checkout) => Eventually.TrueAsync(
+        async () => (await checkout.Gateway.Store.GetSnapshotAsync(checkout.Run))?.State == RunState.Completed, "the run has ended");
 }
