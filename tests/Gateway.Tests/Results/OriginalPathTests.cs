@@ -45,6 +45,13 @@ public sealed class OriginalPathTests
     {
         await using var shop = await Shop.StartAsync();
         var url = await shop.OrderAsync();
+
+        // A browser gets a page that shows the progress if the run takes longer than a moment.
+        await Eventually.TrueAsync(async () =>
+        {
+            using var state = await shop.SendAsync("GET", url, null, ("Prefer", "wait=0"));
+            return Header(state, "Durable-Status") == "completed";
+        }, "the run has ended");
         using var result = await shop.SendAsync("GET", url, null, ("Accept", Page));
         Assert.Equal((HttpStatusCode.OK, "order taken"), (result.StatusCode, await result.Content.ReadAsStringAsync()));
         Assert.Equal(("receipt", "seen=1"), (Header(result, "Content-Location"), Header(result, "Set-Cookie")));
