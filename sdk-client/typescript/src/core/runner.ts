@@ -13,7 +13,7 @@ import {
 } from "./content.js";
 import { currentContext, enterContext } from "./context.js";
 import { type Duration, instant, milliseconds, seconds } from "./duration.js";
-import { IN_STEP, withHeaders } from "./egress.js";
+import { guardedFetch, IN_STEP, withHeaders } from "./egress.js";
 import { AttemptOverError, CheckpointError, NonRetriableError, StepError, StepUsageError } from "./errors.js";
 import { type Body, type Encode, Execution } from "./execution.js";
 import { targetField, textField } from "./fields.js";
@@ -150,7 +150,7 @@ export class StepRunner implements Undoing {
       try {
         // A request with a body can be sent once; without a gateway, tries are repeated here.
         const marked = this.#outcomes.gateway?.egressToken ? withHeaders(input, init, IN_STEP) : init;
-        const response = await globalThis.fetch(input instanceof Request ? input.clone() : input, { ...marked, signal: either.signal });
+        const response = await guardedFetch(input instanceof Request ? input.clone() : input, { ...marked, signal: either.signal });
         return await encodeResponse(name, response, Date.now);
       } finally {
         either.release();
