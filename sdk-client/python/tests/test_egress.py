@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import urllib.request
+from typing import Any, Callable
 
 import pytest
 
 import durable_gateway
 import durable_gateway.sync
-from durable_gateway import egress_headers
+from durable_gateway import EgressRedirectHandler, egress_headers, egress_open
 
 from .scripted_server import Received, ScriptedServer, reply
 from .support import ScriptedGateway, attempt, attempt_sync, headers
@@ -34,12 +35,53 @@ def test_the_token_reaches_the_listener(gateway: ScriptedGateway) -> None:
         egress, body = server.url, b"1"
 
         def handler() -> None:
-            charge = urllib.request.Request(f"{egress}/payments/charges", data=body, headers=egress_headers())
-            urllib.request.urlopen(charge, timeout=5).close()
+            charge = urllib.request.Request(f"{egress}/payments/charges", data=body)
+            egress_open(charge, timeout=5).close()
+            assert not charge.headers
+            egress_open(f"{egress}/payments/rate").close()
 
         assert attempt_sync(gateway, handler, SAID).is_completed
-        given = {name.lower(): value for name, value in server.received[0].headers.items()}
-        assert given["durable-egress-token"] == "e.t" and "durable-in-step" not in given
+        for received in server.received:
+            assert received.headers["durable-egress-token"] == "e.t" and "durable-in-step" not in received.headers
+        assert [(received.method, received.body) for received in server.received] == [("POST", b"1"), ("GET", b"")]
+
+
+def _open(url: str) -> None:
+    egress_open(urllib.request.Request(url, headers={"Authorization": "own", "X-Own": "own"})).close()
+
+
+def _open_by_an_opener(url: str) -> None:
+    headers_of_call = {**egress_headers(), "Authorization": "own", "X-Own": "own"}
+    opener = urllib.request.build_opener(EgressRedirectHandler())
+    opener.open(urllib.request.Request(url, headers=headers_of_call), timeout=5).close()
+
+
+def _fetch(url: str) -> None:
+    headers_of_call = {**egress_headers(), "Durable-In-Step": "?1", "Authorization": "own", "X-Own": "own"}
+    durable_gateway.sync.step.fetch("a", url, headers=headers_of_call)
+
+
+@pytest.mark.parametrize("call", [_open, _open_by_an_opener, _fetch])
+def test_a_redirect_takes_the_headers_to_the_same_origin_and_to_no_other(gateway: ScriptedGateway, call: Callable[[str], Any]) -> None:
+    """Any service that is called could otherwise collect the token by a redirect to itself."""
+
+    def said(server: ScriptedServer) -> list[tuple[str, ...]]:
+        names = ("durable-egress-token", "durable-in-step", "authorization", "x-own")
+        return [(received.target, *(received.headers.get(name, "") for name in names)) for received in server.received]
+
+    def handler() -> None:
+        if call is _fetch:
+            call(near.url + "/first")
+        else:
+            durable_gateway.sync.step.run("pay", call, near.url + "/first")
+
+    with ScriptedServer([]) as near, ScriptedServer([]) as far:
+        near.replies += [reply(302, Location="/second"), reply(302, Location=far.url + "/third"), reply(200)]
+        far.replies += [reply(302, Location=near.url + "/fourth")]
+        assert attempt_sync(gateway, handler, SAID).is_completed
+        # Once dropped, they do not come back.
+        assert said(near) == [("/first", "e.t", "?1", "own", "own"), ("/second", "e.t", "?1", "own", "own"), ("/fourth", "", "", "", "own")]
+        assert said(far) == [("/third", "", "", "", "own")]
 
 
 async def test_coroutines_are_marked_likewise(gateway: ScriptedGateway) -> None:

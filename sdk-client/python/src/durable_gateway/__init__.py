@@ -14,7 +14,7 @@ Wrap the application in :class:`durable_gateway.asgi.DurableMiddleware`. Synchro
 
 from ._attempt import DurableAttempt, refusal
 from ._content import Codec, JsonCodec
-from ._egress import egress_headers
+from ._egress import egress_headers, egress_open
 from ._errors import (
     AttemptOver,
     CheckpointError,
@@ -29,6 +29,7 @@ from ._errors import (
 )
 from ._options import DurableOptions, ModelPrice
 from ._problem import StepProblem
+from ._redirects import EgressRedirectHandler
 from ._response import Headers, Response
 from ._runner import RunInfo
 from ._step import Ai, Step, step
@@ -46,6 +47,7 @@ __all__ = [
     "DurableAttempt",
     "DurableError",
     "DurableOptions",
+    "EgressRedirectHandler",
     "FailedResponseError",
     "Headers",
     "HttpRequest",
@@ -66,6 +68,7 @@ __all__ = [
     "Transport",
     "Verdict",
     "egress_headers",
+    "egress_open",
     "refusal",
     "step",
 ]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ._content import Content
 from ._errors import FailedResponseError, StepUsageError
 from ._headers import JSON_TYPE
+from ._redirects import urlopen
 from ._transport import HttpResponse
 
 CONTENT_TYPE = "application/vnd.durable.http-response+json"
@@ -151,7 +152,7 @@ def send(
         said.setdefault("Content-Type", JSON_TYPE)
     request = urllib.request.Request(url, data=body, headers=said, method=method)
     try:
-        answer = urllib.request.urlopen(request, timeout=60.0 if timeout is None else timeout)
+        answer = urlopen(request, 60.0 if timeout is None else timeout)
     except urllib.error.HTTPError as e:
         answer = e
     with answer:
