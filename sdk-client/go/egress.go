@@ -6,7 +6,7 @@ import "net/http"
 // each request the context of the handler, or of the function of a step.
 //
 // Calls of the handler belong to its run, so that the gateway remembers them where the route says so. Calls of a step are marked:
-// the outcome of the step is stored already, so the gateway does not remember them a second time. A redirect to another host takes
+// the outcome of the step is stored already, so the gateway does not remember them a second time. A redirect to another origin takes
 // neither with it. Where the gateway has no such listener, and outside of durable handlers, requests pass as they are.
 //
 // The base sends the requests; nil is [http.DefaultTransport].
@@ -22,7 +22,7 @@ type egressTransport struct{ base http.RoundTripper }
 // RoundTrip implements [http.RoundTripper].
 func (t *egressTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	s, ok := scopeOf(r.Context())
-	if !ok || s.branch.attempt.egressToken == "" || leavesHost(r) {
+	if !ok || s.branch.attempt.egressToken == "" || leavesOrigin(r) {
 		return t.base.RoundTrip(r)
 	}
 	sent := r.Clone(r.Context())
@@ -41,11 +41,11 @@ func markInStep(r *http.Request, s scope) {
 	}
 }
 
-// leavesHost reports whether a request is the consequence of a redirect from another host.
-func leavesHost(r *http.Request) bool {
+// leavesOrigin reports whether a request is the consequence of a redirect from another origin.
+func leavesOrigin(r *http.Request) bool {
 	for from := r; from.Response != nil && from.Response.Request != nil; {
 		from = from.Response.Request
-		if from.URL.Host != r.URL.Host {
+		if from.URL.Host != r.URL.Host || from.URL.Scheme != r.URL.Scheme {
 			return true
 		}
 	}

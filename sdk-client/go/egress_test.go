@@ -79,6 +79,15 @@ func TestEgressTransport_RedirectToAnotherHost_TakesNothingWithIt(t *testing.T) 
 	equal(t, "third", far.tokens["/third"], " ")
 }
 
+func TestEgressTransport_RedirectToAnotherScheme_LeavesTheOrigin(t *testing.T) {
+	for url, want := range map[string]bool{"https://a/": true, "http://a/": false, "http://b/": true} {
+		first, _ := http.NewRequest(http.MethodGet, "http://a/", nil)
+		next, _ := http.NewRequest(http.MethodGet, url, nil)
+		next.Response = &http.Response{Request: first}
+		equal(t, url, leavesOrigin(next), want)
+	}
+}
+
 func TestDo_MarksItsCall_OnlyIfTheGatewayHasTheListener(t *testing.T) {
 	for _, token := range []string{"e.t", ""} {
 		g := newScriptedGateway(t)
