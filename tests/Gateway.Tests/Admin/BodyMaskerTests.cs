@@ -1,6 +1,6 @@
 using DurableGateway.Admin;
+using DurableGateway.Configuration;
 using DurableGateway.Runs;
-using DurableGateway.Tests.Storage;
 
 namespace DurableGateway.Tests.Admin;
 
@@ -18,7 +18,7 @@ public sealed class BodyMaskerTests
     [InlineData("Content-Type", false)]
     public void HeadersThatAreCredentials_AreMasked(string name, bool isMasked)
     {
-        var shown = new BodyMasker(StoreFixture.Settings(null)).Headers([new HeaderLine(name, "value")], "");
+        var shown = new BodyMasker(SettingsBinder.Bind(new ConfigurationBuilder().Build())).Headers([new HeaderLine(name, "value")], "");
         Assert.Equal(isMasked ? BodyMasker.Mask : "value", Assert.Single(shown).Value);
     }
 }
