@@ -40,7 +40,8 @@ public abstract class StoreModelTests(StoreFixture fixture)
     [Fact]
     public async Task ScriptsDoWhatTheModelSays()
     {
-        await SampleAsync(fixture.Store, Seconds);
+        // A busy machine needs longer for a search that says something.
+        for (var round = 0; round < 10 && _operations <= 100; round++) await SampleAsync(fixture.Store, Seconds);
         TestContext.Current.TestOutputHelper?.WriteLine($"{_histories} histories, {_operations} operations");
         Assert.True(_operations > 100, $"{_operations} operations");
     }
