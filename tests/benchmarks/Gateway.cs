@@ -9,7 +9,7 @@ internal sealed class Gateway : IAsyncDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("durable-bench-").FullName;
     private readonly int _public = FreePort.Next();
     private readonly int _control = FreePort.Next();
-    private readonly int _egress = FreePort.Next();
+    private readonly int? _egress;
     private readonly Build _build;
     private readonly Uri _service;
     private readonly bool _isTiered;
@@ -17,8 +17,9 @@ internal sealed class Gateway : IAsyncDisposable
     private readonly IAsyncDisposable? _store;
     private ServerProcess? _process;
 
-    private Gateway(Build build, Store store, Uri service, bool isTiered, IAsyncDisposable? started, string? connection)
+    private Gateway(Build build, Store store, Uri service, bool isTiered, bool hasEgress, IAsyncDisposable? started, string? connection)
     {
+        _egress = hasEgress ? FreePort.Next() : null;
         _build = build;
         _service = service;
         _isTiered = isTiered;
@@ -43,13 +44,18 @@ internal sealed class Gateway : IAsyncDisposable
     public IReadOnlyList<RedisCounters> Servers { get; private set; } = [];
     public TimeSpan StartedIn { get; private set; }
 
-    public static async Task<Gateway> StartAsync(Build build, Store store, Uri service, bool isTiered)
+    /// <param name="build">The build.</param>
+    /// <param name="store">The store.</param>
+    /// <param name="service">The service behind every route.</param>
+    /// <param name="isTiered">Whether the compiler is as in production.</param>
+    /// <param name="hasEgress">Whether calls of services are remembered. Each attempt then also gets the tokens for its calls.</param>
+    public static async Task<Gateway> StartAsync(Build build, Store store, Uri service, bool isTiered, bool hasEgress)
     {
         var cluster = store == Store.Cluster ? await RedisCluster.StartAsync(configuration: "--appendonly yes") : null;
         var single = store is Store.Embedded or Store.Cluster ? null : await RedisServer.StartAsync(
             "--appendonly", "yes", "--appendfsync", store == Store.Always ? "always" : "everysec");
         var servers = cluster?.Servers ?? (single is null ? [] : [single]);
-        var gateway = new Gateway(build, store, service, isTiered, (IAsyncDisposable?)cluster ?? single,
+        var gateway = new Gateway(build, store, service, isTiered, hasEgress, (IAsyncDisposable?)cluster ?? single,
             cluster?.ConnectionString ?? single?.ConnectionString);
         gateway.Servers = await Task.WhenAll(servers.Select(RedisCounters.ConnectAsync));
         await gateway.StartAgainAsync();
@@ -79,7 +85,6 @@ internal sealed class Gateway : IAsyncDisposable
         [
             $"--Durable:Listeners:Public=http://127.0.0.1:{_public}",
             $"--Durable:Listeners:Control=http://127.0.0.1:{_control}",
-            $"--Durable:Listeners:Egress=http://127.0.0.1:{_egress}",
             _connection is null
                 ? $"--Durable:Store:DataDirectory={_directory}"
                 : $"--Durable:Store:ConnectionString={_connection}",
@@ -95,10 +100,14 @@ internal sealed class Gateway : IAsyncDisposable
             "--ReverseProxy:Routes:onstart:ClusterId=service",
             "--ReverseProxy:Routes:onstart:Match:Path=/onstart/{**rest}",
             "--ReverseProxy:Routes:onstart:Metadata:Durable.Policy=onstart",
-            "--ReverseProxy:Routes:remembered:ClusterId=service",
-            "--ReverseProxy:Routes:remembered:Match:Path=/remembered/{**rest}",
-            "--ReverseProxy:Routes:remembered:Metadata:Durable.Step=Remember",
             $"--ReverseProxy:Clusters:service:Destinations:one:Address={_service}",
+            .. _egress is null ? Array.Empty<string>() :
+            [
+                $"--Durable:Listeners:Egress=http://127.0.0.1:{_egress}",
+                "--ReverseProxy:Routes:remembered:ClusterId=service",
+                "--ReverseProxy:Routes:remembered:Match:Path=/remembered/{**rest}",
+                "--ReverseProxy:Routes:remembered:Metadata:Durable.Step=Remember",
+            ],
         ], _isTiered);
         await Site.AwaitAsync(new Uri($"http://127.0.0.1:{_control}/readyz"), _process);
         StartedIn = Stopwatch.GetElapsedTime(began);

@@ -6,7 +6,7 @@ namespace DurableGateway.Benchmarks;
 internal sealed class Site(Options options, IReadOnlyList<Build> builds) : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> _started = [];
-    private readonly Dictionary<(Build, Store), Gateway> _gateways = [];
+    private readonly Dictionary<(Build, Store, bool), Gateway> _gateways = [];
     private (Uri Url, ServerProcess Process)? _service;
     private (Uri Url, ServerProcess Process)? _yarp;
     private (Nginx? Server, string? Reason)? _nginx;
@@ -24,17 +24,20 @@ internal sealed class Site(Options options, IReadOnlyList<Build> builds) : IAsyn
         _yarp ??= await StartOwnAsync("--proxy", $"{(await ServiceAsync()).Url}");
 
     /// <summary>One for each build that is compared.</summary>
-    public async Task<IReadOnlyList<Gateway>> GatewaysAsync(params Store[] stores)
+    public Task<IReadOnlyList<Gateway>> GatewaysAsync(params Store[] stores) => GatewaysAsync(hasEgress: false, stores);
+
+    /// <summary>With an egress listener, if that is asked for.</summary>
+    public async Task<IReadOnlyList<Gateway>> GatewaysAsync(bool hasEgress, params Store[] stores)
     {
         var gateways = new List<Gateway>();
         foreach (var store in stores.Where(store => store == Store.Embedded || NoRedis is null))
         {
             foreach (var build in builds)
             {
-                if (!_gateways.TryGetValue((build, store), out var gateway))
+                if (!_gateways.TryGetValue((build, store, hasEgress), out var gateway))
                 {
-                    gateway = await Gateway.StartAsync(build, store, (await ServiceAsync()).Url, !options.Counts);
-                    _gateways[(build, store)] = gateway;
+                    gateway = await Gateway.StartAsync(build, store, (await ServiceAsync()).Url, !options.Counts, hasEgress);
+                    _gateways[(build, store, hasEgress)] = gateway;
                     _started.Add(gateway);
                 }
 

@@ -18,7 +18,7 @@ internal sealed class CallOfService : IScenario
         if (Site.NoRedis is { } reason) report.Skip("Redis", reason);
         var yarp = new Uri((await site.YarpAsync()).Url, "/x");
         using var client = new HttpClient();
-        foreach (var gateway in await site.GatewaysAsync(Store.EverySec, Store.Embedded))
+        foreach (var gateway in await site.GatewaysAsync(hasEgress: true, Store.EverySec, Store.Embedded))
         {
             var remembered = Uri.EscapeDataString($"{gateway.OnEgress("x")}");
             var call = gateway.On("durable", $"calls?count={Calls}&remembered={remembered}&plain={Uri.EscapeDataString($"{yarp}")}");
