@@ -50,7 +50,14 @@ public static class TelemetryNames
 
         /// <summary>Histogram, <c>s</c>, by route and policy: the time from when a run is due to its claim.</summary>
         public const string ReplayLag = "durable.replay.lag";
+
+        /// <summary>Histogram, <c>s</c>, labelled as <see cref="Attempts"/>: the time from the start of an attempt to its end.</summary>
         public const string AttemptDuration = "durable.attempt.duration";
+
+        /// <summary>
+        /// Histogram, <c>s</c>, labelled as <see cref="RunsEnded"/>: the time from the start of a run to its end. Cancelled runs are not
+        /// included.
+        /// </summary>
         public const string RunDuration = "durable.run.duration";
 
         /// <summary>Gauge, <c>{replay}</c>: replays in flight on this node.</summary>
